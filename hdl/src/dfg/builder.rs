@@ -1,0 +1,623 @@
+//! Building a module: ports, scopes, names, instances, and the checks that need the author's source lines.
+
+use std::cell::RefCell;
+use std::panic::Location;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::module::{
+    Instance, Module, OutputElement, OutputPort, Port, RegisterStyle, Reset, ScopeId,
+};
+use super::rewrite::resolve_wires;
+use super::value::Value;
+use super::{GraphError, N, Op, Stamp, check};
+use crate::diag::{Diagnostic, Diagnostics, Level};
+use crate::names;
+use crate::num::{Format, Interval};
+
+/// What happens when an operator meets values of different cycles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Balance {
+    /// The earlier value waits in delay registers, which all its readers share.
+    #[default]
+    Automatic,
+    /// An error that shows both sides.
+    Strict,
+}
+
+/// A module under construction.
+///
+/// Values borrow the builder, so that `a * b + c` reads as arithmetic. Errors are collected with the source line
+/// that made them, and all come out of [`ModuleBuilder::finish`].
+///
+/// ```
+/// use hdl::dfg::ModuleBuilder;
+/// use hdl::num::Format;
+///
+/// let m = ModuleBuilder::new("scale");
+/// let x = m.input("x", Format::signed(8, 4).unwrap());
+/// m.output("y", (x * m.constant(3, 0)).delay(1));
+/// let module = m.finish().unwrap();
+/// assert_eq!(module.latency(), 1);
+/// ```
+#[derive(Debug)]
+pub struct ModuleBuilder {
+    pub(super) inner: RefCell<Inner>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub module: Module,
+    pub balance: Balance,
+    pub errors: Vec<Diagnostic>,
+    pub wires: Vec<WireSlot>,
+    pub scope: ScopeId,
+    scope_stack: Vec<ScopeId>,
+    scope_index: FxHashMap<String, ScopeId>,
+    enable: Option<N>,
+}
+
+/// A forward reference and, once driven, its driver.
+#[derive(Debug)]
+pub(super) struct WireSlot {
+    pub name: String,
+    pub range: Interval,
+    pub driver: Option<(N, &'static Location<'static>)>,
+    pub declared: &'static Location<'static>,
+}
+
+impl ModuleBuilder {
+    /// Starts a module. The name must be a Verilog identifier.
+    #[track_caller]
+    pub fn new(name: &str) -> Self {
+        let builder = Self {
+            inner: RefCell::new(Inner {
+                module: Module::new(name),
+                balance: Balance::default(),
+                errors: Vec::new(),
+                wires: Vec::new(),
+                scope: ScopeId::default(),
+                scope_stack: Vec::new(),
+                scope_index: FxHashMap::default(),
+                enable: None,
+            }),
+        };
+        builder
+            .inner
+            .borrow_mut()
+            .check_name("module", name, Location::caller());
+        builder
+    }
+
+    /// Chooses what happens when cycles mix; [`Balance::Automatic`] unless called.
+    pub fn set_balance(&self, balance: Balance) {
+        self.inner.borrow_mut().balance = balance;
+    }
+
+    /// From here on every pipeline register loads only while `enable` is 1.
+    pub fn set_pipeline_enable(&self, enable: Option<Value<'_>>) {
+        self.inner.borrow_mut().enable = enable.map(|v| v.n);
+    }
+
+    /// An input of one element that is there in cycle 0.
+    #[track_caller]
+    pub fn input(&self, name: &str, format: Format) -> Value<'_> {
+        self.input_port(name, vec![format], Stamp::at(0))[0]
+    }
+
+    /// An input of `count` elements of one format, packed on one bus with element 0 at the least significant end.
+    #[track_caller]
+    pub fn input_array(&self, name: &str, count: usize, format: Format) -> Vec<Value<'_>> {
+        self.input_port(name, vec![format; count], Stamp::at(0))
+    }
+
+    /// An input of elements of several formats that are there in the cycle of `stamp`.
+    #[track_caller]
+    pub fn input_port(&self, name: &str, elements: Vec<Format>, stamp: Stamp) -> Vec<Value<'_>> {
+        let place = Location::caller();
+        let mut inner = self.inner.borrow_mut();
+        inner.check_port_name(name, place);
+        let first = inner.module.input_count() as u32;
+        let values = (first..)
+            .zip(&elements)
+            .map(|(k, format)| Value {
+                builder: self,
+                n: inner.declare(Op::Input(k), format.range, stamp, place),
+                frac: format.frac,
+            })
+            .collect();
+        inner.module.inputs.push(Port {
+            name: name.to_owned(),
+            elements,
+            first,
+            stamp,
+        });
+        values
+    }
+
+    /// The constant `value · 2^-frac`.
+    #[track_caller]
+    pub fn constant(&self, value: i128, frac: i32) -> Value<'_> {
+        let place = Location::caller();
+        let mut inner = self.inner.borrow_mut();
+        let n = match inner.module.graph.constant(value) {
+            Ok(n) => n,
+            Err(error) => inner.poison(error, place),
+        };
+        inner.record(place);
+        Value {
+            builder: self,
+            n,
+            frac,
+        }
+    }
+
+    /// An output of one element, in the value's own format.
+    #[track_caller]
+    pub fn output(&self, name: &str, value: Value<'_>) {
+        self.output_array(name, &[value]);
+    }
+
+    /// An output of several elements, each in its value's own format, balanced to one cycle.
+    #[track_caller]
+    pub fn output_array(&self, name: &str, values: &[Value<'_>]) {
+        let formats: Vec<Format> = values.iter().map(Value::format).collect();
+        self.output_port(name, values, &formats);
+    }
+
+    /// An output whose elements promise `formats`: an error if a value can leave its format.
+    ///
+    /// A value with other fraction bits than its format is aligned exactly; that it has too many is an error.
+    #[track_caller]
+    pub fn output_port(&self, name: &str, values: &[Value<'_>], formats: &[Format]) {
+        let place = Location::caller();
+        assert_eq!(values.len(), formats.len(), "one format an element");
+        self.inner.borrow_mut().check_port_name(name, place);
+        let aligned: Vec<Value<'_>> = values
+            .iter()
+            .zip(formats)
+            .map(|(v, f)| v.aligned_to(f.frac, place))
+            .collect();
+        let mut guard = self.inner.borrow_mut();
+        let inner = &mut *guard;
+        let stamp = aligned
+            .iter()
+            .map(|v| inner.module.graph.stamp(v.n))
+            .filter(|s| *s != Stamp::TIMELESS)
+            .max();
+        let stamp = stamp.unwrap_or(Stamp::TIMELESS);
+        let mut elements = Vec::with_capacity(values.len());
+        for (value, &format) in aligned.iter().zip(formats) {
+            let node = inner.wait(value.n, stamp, place);
+            let range = inner.module.graph.range(node);
+            if !format.range.covers(range) {
+                inner.errors.push(
+                    Diagnostic::error(
+                        "range-overflow",
+                        format!("output `{name}` cannot hold its value"),
+                    )
+                    .label(
+                        inner.module.place_of(node),
+                        format!("this can be anything in {range}"),
+                    )
+                    .label(Some(place), format!("the port holds {}", format.range))
+                    .help("saturate, wrap or quantise the value explicitly, or widen the port"),
+                );
+            }
+            elements.push(OutputElement { node, format });
+        }
+        inner.module.outputs.push(OutputPort {
+            name: name.to_owned(),
+            elements,
+            stamp,
+        });
+    }
+
+    /// Everything made inside `body` belongs to the scope `name` below the present one.
+    pub fn scope<R>(&self, name: &str, body: impl FnOnce() -> R) -> R {
+        self.inner.borrow_mut().enter_scope(name);
+        let result = body();
+        self.inner.borrow_mut().leave_scope();
+        result
+    }
+
+    /// A forward reference: a value that is used now and driven later with [`ModuleBuilder::drive`].
+    #[track_caller]
+    pub fn wire(&self, name: &str, format: Format) -> Value<'_> {
+        let place = Location::caller();
+        let mut inner = self.inner.borrow_mut();
+        inner.check_name("wire", name, place);
+        let k = inner.wires.len() as u32;
+        inner.wires.push(WireSlot {
+            name: name.to_owned(),
+            range: format.range,
+            driver: None,
+            declared: place,
+        });
+        let n = inner.declare(Op::Wire(k), format.range, Stamp::TIMELESS, place);
+        Value {
+            builder: self,
+            n,
+            frac: format.frac,
+        }
+    }
+
+    /// Drives a forward reference.
+    #[track_caller]
+    pub fn drive(&self, wire: Value<'_>, value: Value<'_>) {
+        let place = Location::caller();
+        let value = value.aligned_to(wire.frac, place);
+        let mut inner = self.inner.borrow_mut();
+        let Op::Wire(k) = inner.module.graph.op(wire.n) else {
+            let made = inner.module.place_of(wire.n);
+            inner.errors.push(
+                Diagnostic::error("not-a-wire", "only a forward reference can be driven")
+                    .label(made, "this value is computed here")
+                    .label(Some(place), "driven here")
+                    .help("declare it with `wire`"),
+            );
+            return;
+        };
+        inner.check_driven_range("wire", k as usize, value.n, place);
+        let slot = &mut inner.wires[k as usize];
+        if let Some((_, first)) = slot.driver {
+            let diagnostic = multiply_driven("wire", &slot.name, first, place);
+            inner.errors.push(diagnostic);
+            return;
+        }
+        slot.driver = Some((value.n, place));
+    }
+
+    /// A copy of `module` inside this one; returns its output elements in order.
+    ///
+    /// `inputs` are its input elements in order. They are balanced to the cycles in which the module wants them.
+    #[track_caller]
+    pub fn instance(
+        &self,
+        module: &Arc<Module>,
+        name: &str,
+        inputs: &[Value<'_>],
+    ) -> Vec<Value<'_>> {
+        let place = Location::caller();
+        self.inner.borrow_mut().check_name("instance", name, place);
+        let formats: Vec<Format> = module.input_formats().collect();
+        if formats.len() != inputs.len() {
+            self.inner.borrow_mut().errors.push(
+                Diagnostic::error(
+                    "instance-inputs",
+                    format!(
+                        "`{name}` is given {} inputs, `{}` has {}",
+                        inputs.len(),
+                        module.name,
+                        formats.len()
+                    ),
+                )
+                .label(Some(place), "instance made here"),
+            );
+        }
+        let aligned: Vec<Value<'_>> = inputs
+            .iter()
+            .zip(&formats)
+            .map(|(v, f)| v.aligned_to(f.frac, place))
+            .collect();
+        let mut inner = self.inner.borrow_mut();
+        let outputs = inner.add_instance(module, name, &aligned, &formats, place);
+        outputs
+            .into_iter()
+            .map(|(n, frac)| Value {
+                builder: self,
+                n,
+                frac,
+            })
+            .collect()
+    }
+
+    /// The finished module, or everything that is wrong with it.
+    pub fn finish(self) -> Result<Arc<Module>, Diagnostics> {
+        let Inner {
+            module,
+            mut errors,
+            wires,
+            ..
+        } = self.inner.into_inner();
+        let module = match resolve_wires(module, &wires) {
+            Ok(module) => module,
+            Err(more) => {
+                errors.extend(more.0);
+                return Err(Diagnostics(errors));
+            }
+        };
+        errors.extend(
+            check(&module)
+                .into_iter()
+                .filter(|d| d.level != Level::Warning),
+        );
+        if errors.is_empty() {
+            Ok(Arc::new(module))
+        } else {
+            Err(Diagnostics(errors))
+        }
+    }
+}
+
+impl Inner {
+    /// The node of `op`; operands of different cycles are balanced or reported.
+    pub fn add(&mut self, op: Op, place: &'static Location<'static>) -> N {
+        let op = if self.balance == Balance::Automatic {
+            self.balanced(op, place)
+        } else {
+            op
+        };
+        let n = match self.module.graph.add(op) {
+            Ok(n) => n,
+            Err(error) => self.poison(error, place),
+        };
+        self.record(place);
+        n
+    }
+
+    /// The node of a source or register.
+    pub fn declare(
+        &mut self,
+        op: Op,
+        range: Interval,
+        stamp: Stamp,
+        place: &'static Location<'static>,
+    ) -> N {
+        let n = self.module.graph.add_declared(op, range, stamp);
+        self.record(place);
+        n
+    }
+
+    /// `n` one cycle later in a register of style `style`.
+    pub fn register(&mut self, n: N, style: RegisterStyle, place: &'static Location<'static>) -> N {
+        let constant = self.module.graph.as_constant(n).is_some();
+        if constant && style.reset == Reset::None {
+            return n;
+        }
+        let mut range = self.module.graph.range(n);
+        if style.reset != Reset::None {
+            range = Interval::point(style.initial).map_or(range, |initial| range.union(initial));
+        }
+        let stamp = self.module.graph.stamp(n).later(1);
+        let style = self.style(style);
+        self.declare(Op::Delay(n, style), range, stamp, place)
+    }
+
+    /// `n` in the cycle of `stamp`, after as many plain pipeline registers as that takes.
+    pub fn wait(&mut self, n: N, stamp: Stamp, place: &'static Location<'static>) -> N {
+        let (Some(from), Some(to)) = (self.module.graph.stamp(n).cycle(), stamp.cycle()) else {
+            return n;
+        };
+        let style = self.pipeline_style();
+        (from..to).fold(n, |n, _| self.register(n, style, place))
+    }
+
+    /// The plain pipeline register, with the module's pipeline enable.
+    pub fn pipeline_style(&self) -> RegisterStyle {
+        RegisterStyle {
+            enable: self.enable,
+            ..RegisterStyle::default()
+        }
+    }
+
+    fn style(&mut self, style: RegisterStyle) -> u32 {
+        let styles = &mut self.module.styles;
+        styles.iter().position(|s| *s == style).unwrap_or_else(|| {
+            styles.push(style);
+            styles.len() - 1
+        }) as u32
+    }
+
+    fn balanced(&mut self, op: Op, place: &'static Location<'static>) -> Op {
+        let latest = op
+            .operands()
+            .map(|n| self.module.graph.stamp(n))
+            .filter(|s| *s != Stamp::TIMELESS)
+            .max();
+        match latest {
+            Some(stamp) => op.map(|n| self.wait(n, stamp, place)),
+            None => op,
+        }
+    }
+
+    /// Gives a place and a scope to the nodes made since the last call.
+    pub fn record(&mut self, place: &'static Location<'static>) {
+        let (len, scope) = (self.module.graph.len(), self.scope);
+        self.module.side.places.resize(len, Some(place));
+        self.module.side.scopes.resize(len, scope);
+    }
+
+    /// Notes the error and stands in with a constant, so that building goes on and finds more.
+    pub fn poison(&mut self, error: GraphError, place: &'static Location<'static>) -> N {
+        let module = &self.module;
+        let diagnostic = match error {
+            GraphError::CycleMismatch(a, b) => {
+                let side = |n: N| format!("available in cycle {}", module.graph.stamp(n));
+                Diagnostic::error("cycle-mismatch", "the operands belong to different cycles")
+                    .label(module.place_of(a), side(a))
+                    .label(module.place_of(b), side(b))
+                    .label(Some(place), "used together here")
+                    .help("delay the earlier one, or set Balance::Automatic")
+            }
+            GraphError::OutOfRange(_) => Diagnostic::error("too-wide", error.to_string())
+                .label(Some(place), "computed here")
+                .help("quantise an operand first"),
+            GraphError::TableIndex { .. } => Diagnostic::error("table-index", error.to_string())
+                .label(Some(place), "looked up here"),
+        };
+        self.errors.push(diagnostic);
+        self.module.graph.constant(0).expect("zero is in range")
+    }
+
+    pub fn check_name(&mut self, what: &str, name: &str, place: &'static Location<'static>) {
+        if let Err(reason) = names::check_identifier(name) {
+            self.errors.push(
+                Diagnostic::error(
+                    "bad-name",
+                    format!("{what} name {}: {reason}", names::quoted(name)),
+                )
+                .label(Some(place), "named here"),
+            );
+        }
+    }
+
+    fn check_port_name(&mut self, name: &str, place: &'static Location<'static>) {
+        self.check_name("port", name, place);
+        let module = &self.module;
+        let taken = module.inputs.iter().any(|p| p.name == name)
+            || module.outputs.iter().any(|p| p.name == name);
+        if taken || matches!(name, "clk" | "rst") {
+            self.errors.push(
+                Diagnostic::error("port-name", format!("there already is a port `{name}`"))
+                    .label(Some(place), "declared again here")
+                    .help("`clk` and `rst` are added to modules with registers; every port needs a name of its own"),
+            );
+        }
+    }
+
+    /// An error unless what drives a wire stays in the wire's range.
+    fn check_driven_range(
+        &mut self,
+        what: &str,
+        k: usize,
+        n: N,
+        place: &'static Location<'static>,
+    ) {
+        let (declared, range) = (self.wires[k].range, self.module.graph.range(n));
+        if !declared.covers(range) {
+            let name = self.wires[k].name.clone();
+            self.errors.push(range_overflow(
+                what,
+                &name,
+                declared,
+                range,
+                self.module.place_of(n),
+                place,
+            ));
+        }
+    }
+
+    fn enter_scope(&mut self, name: &str) {
+        let parent = self.module.scope_path(self.scope);
+        let path = if parent.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{parent}.{name}")
+        };
+        let paths = &mut self.module.side.scope_paths;
+        let id = *self.scope_index.entry(path).or_insert_with_key(|path| {
+            paths.push(path.clone());
+            ScopeId(paths.len() as u32 - 1)
+        });
+        self.scope_stack.push(self.scope);
+        self.scope = id;
+    }
+
+    fn leave_scope(&mut self) {
+        self.scope = self.scope_stack.pop().unwrap_or_default();
+    }
+
+    fn add_instance(
+        &mut self,
+        module: &Arc<Module>,
+        name: &str,
+        inputs: &[Value<'_>],
+        formats: &[Format],
+        place: &'static Location<'static>,
+    ) -> Vec<(N, i32)> {
+        let wanted: Vec<Stamp> = module
+            .inputs
+            .iter()
+            .flat_map(|p| vec![p.stamp; p.elements.len()])
+            .collect();
+        let start = inputs
+            .iter()
+            .zip(&wanted)
+            .filter_map(|(v, w)| {
+                Some(
+                    self.module
+                        .graph
+                        .stamp(v.n)
+                        .cycle()?
+                        .saturating_sub(w.cycle()?),
+                )
+            })
+            .max()
+            .map_or(Stamp::TIMELESS, Stamp::at);
+        let mut nodes = Vec::with_capacity(inputs.len());
+        for ((value, format), wanted) in inputs.iter().zip(formats).zip(&wanted) {
+            let range = self.module.graph.range(value.n);
+            if !format.range.covers(range) {
+                let made = self.module.place_of(value.n);
+                self.errors.push(range_overflow(
+                    "instance input",
+                    name,
+                    format.range,
+                    range,
+                    made,
+                    place,
+                ));
+            }
+            let due = wanted
+                .cycle()
+                .map_or(Stamp::TIMELESS, |cycle| start.later(cycle));
+            nodes.push(self.wait(value.n, due, place));
+        }
+        let i = self.module.instances.len() as u32;
+        self.module.instances.push(Instance {
+            name: name.to_owned(),
+            module: Arc::clone(module),
+            inputs: nodes,
+            start,
+        });
+        (0..)
+            .zip(module.output_formats())
+            .map(|(k, (format, stamp))| {
+                let stamp = match (start.cycle(), stamp.cycle()) {
+                    (Some(start), Some(cycle)) => Stamp::at(start + cycle),
+                    _ => Stamp::TIMELESS,
+                };
+                (
+                    self.declare(Op::Output(i, k), format.range, stamp, place),
+                    format.frac,
+                )
+            })
+            .collect()
+    }
+}
+
+/// The error of a second driver.
+pub(super) fn multiply_driven(
+    what: &str,
+    name: &str,
+    first: &'static Location<'static>,
+    second: &'static Location<'static>,
+) -> Diagnostic {
+    Diagnostic::error(
+        "multiply-driven",
+        format!("{what} `{name}` is driven twice"),
+    )
+    .label(Some(first), "driven here first")
+    .label(Some(second), "driven again here")
+    .help("select between the two values with `mux`")
+}
+
+/// The error of a driver that can leave the declared range.
+pub(super) fn range_overflow(
+    what: &str,
+    name: &str,
+    declared: Interval,
+    range: Interval,
+    made: Option<&'static Location<'static>>,
+    place: &'static Location<'static>,
+) -> Diagnostic {
+    Diagnostic::error(
+        "range-overflow",
+        format!("{what} `{name}` cannot hold its value"),
+    )
+    .label(made, format!("this can be anything in {range}"))
+    .label(Some(place), format!("`{name}` holds {declared}"))
+    .help("saturate, wrap or quantise the value explicitly, or widen the declaration")
+}

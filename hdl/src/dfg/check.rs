@@ -1,0 +1,126 @@
+//! The invariants of a finished module, numbered; each is checked by the code below its number.
+
+use super::rewrite::live_nodes;
+use super::{Module, Op, Stamp};
+use crate::diag::Diagnostic;
+
+/// Everything that is wrong with `module`, and warnings for what looks unintended.
+pub fn check(module: &Module) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    order(module, &mut found);
+    stamps(module, &mut found);
+    driven(module, &mut found);
+    outputs(module, &mut found);
+    unused_inputs(module, &mut found);
+    found
+}
+
+/// 1. A node stands after its operands, and no forward reference is left.
+fn order(module: &Module, found: &mut Vec<Diagnostic>) {
+    for n in module.graph.nodes() {
+        let op = module.graph.op(n);
+        if matches!(op, Op::Wire(_)) || op.operands().any(|a| a >= n) {
+            found.push(Diagnostic::bug(
+                "node-order",
+                format!("node {} precedes its operand", n.0),
+            ));
+        }
+    }
+}
+
+/// 2. The operands of a combinational node belong to one cycle, and a delay adds exactly one.
+fn stamps(module: &Module, found: &mut Vec<Diagnostic>) {
+    let graph = &module.graph;
+    for n in graph.nodes() {
+        let joined = graph
+            .op(n)
+            .operands()
+            .try_fold(Stamp::TIMELESS, |stamp, a| stamp.join(graph.stamp(a)));
+        let expected = match graph.op(n) {
+            Op::Input(_) | Op::Output(..) | Op::State(_) => continue,
+            Op::Delay(..) => joined.map(|stamp| stamp.later(1)),
+            _ => joined,
+        };
+        if expected != Some(graph.stamp(n)) {
+            let message = format!(
+                "node {} is stamped {} against its operands",
+                n.0,
+                graph.stamp(n)
+            );
+            found.push(
+                Diagnostic::bug("cycle-stamp", message).label(module.place_of(n), "made here"),
+            );
+        }
+    }
+}
+
+/// 3. Every state register has a next value, and every register file a write port.
+fn driven(module: &Module, found: &mut Vec<Diagnostic>) {
+    let states = module
+        .states
+        .iter()
+        .filter(|s| s.next.is_none())
+        .map(|s| ("register", &s.name, "set_next"));
+    let memories = module
+        .memories
+        .iter()
+        .filter(|m| m.write.is_none())
+        .map(|m| ("register file", &m.name, "write"));
+    for (what, name, method) in states.chain(memories) {
+        found.push(
+            Diagnostic::error("undriven", format!("{what} `{name}` is never driven"))
+                .help(format!("give it a value with `{method}`")),
+        );
+    }
+}
+
+/// 4. An output covers its driver's range, and belongs to its driver's cycle.
+fn outputs(module: &Module, found: &mut Vec<Diagnostic>) {
+    for port in &module.outputs {
+        for element in &port.elements {
+            let (range, stamp) = (
+                module.graph.range(element.node),
+                module.graph.stamp(element.node),
+            );
+            if !element.format.range.covers(range) || stamp.join(port.stamp) != Some(port.stamp) {
+                let message = format!(
+                    "output `{}` is {} {}, its driver {range} {stamp}",
+                    port.name, element.format, port.stamp
+                );
+                found.push(Diagnostic::bug("output-format", message));
+            }
+        }
+    }
+}
+
+/// 5. Every input is read; a warning, since a sparse network may well ignore one.
+fn unused_inputs(module: &Module, found: &mut Vec<Diagnostic>) {
+    if module.black_box.is_some() {
+        return;
+    }
+    let live = live_nodes(module);
+    let mut used = vec![false; module.input_count()];
+    for n in module.graph.nodes().filter(|n| live[n.index()]) {
+        if let Op::Input(k) = module.graph.op(n) {
+            used[k as usize] = true;
+        }
+    }
+    for port in &module.inputs {
+        for (i, _) in port
+            .elements
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| !used[port.first as usize + i])
+        {
+            let element = if port.elements.len() > 1 {
+                format!("[{i}]")
+            } else {
+                String::new()
+            };
+            found.push(Diagnostic::warning(
+                "unused-input",
+                format!("input `{}{element}` is never read", port.name),
+            ));
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The data-flow graph: exact integers, one node an operator, a cycle stamp on every node.
+//!
+//! A [`Module`] is built with a [`ModuleBuilder`], changed by the passes, given meaning by [`eval`], and
+//! lowered to the register-transfer form.
+
+mod builder;
+mod check;
+pub mod eval;
+mod fold;
+mod graph;
+mod module;
+mod op;
+mod quantise;
+mod rewrite;
+mod sequential;
+mod text;
+mod value;
+
+pub use builder::{Balance, ModuleBuilder};
+pub use check::check;
+pub use graph::{Graph, GraphError, Stamp};
+pub use module::{
+    BlackBox, Instance, Memory, MemoryWrite, Module, OutputElement, OutputPort, Port,
+    RegisterStyle, Reset, ScopeId, State,
+};
+pub use op::{N, Op};
+pub use rewrite::Rewriter;
+pub use sequential::{MemoryHandle, StateHandle};
+pub use value::Value;

@@ -1,0 +1,296 @@
+//! The operators of the data-flow graph: what each means on integers and which results it can have.
+//!
+//! Every node stands for one integer a cycle. Bitwise operators see an integer as an endless two's-complement
+//! pattern, so they need no width.
+
+use crate::num::{Interval, OutOfRange, wrap};
+
+/// A node of a [`Graph`](super::Graph).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct N(pub u32);
+
+impl N {
+    /// Position in the arena.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What a node computes.
+///
+/// | operator | value |
+/// |---|---|
+/// | `Const(k)` | entry `k` of the constant pool |
+/// | `Input(k)` | element `k` of the module's inputs |
+/// | `Add(a, b)`, `Sub(a, b)`, `Mul(a, b)` | `a + b`, `a - b`, `a · b` |
+/// | `Shl(a, s)`, `Shr(a, s)` | `a · 2^s`, `floor(a / 2^s)` |
+/// | `And(a, b)`, `Or(a, b)`, `Xor(a, b)` | bitwise |
+/// | `Lt(a, b)`, `Eq(a, b)` | 1 if `a < b`, `a = b`, else 0 |
+/// | `Mux(s, a, b)` | `a` if `s` is not 0, else `b` |
+/// | `Min(a, b)`, `Max(a, b)` | the lesser, the greater |
+/// | `Wrap(a, w, signed)` | the low `w` bits of `a`, read as unsigned or two's complement |
+/// | `Concat(a, b, w)` | `a · 2^w + (b mod 2^w)` |
+/// | `Table(a, t)` | entry `a` of table `t` |
+/// | `Delay(a, r)` | `a` of the cycle before, in a register of style `r` |
+/// | `State(k)` | the content of state register `k` |
+/// | `Read(a, m)` | word `a` of register file `m` in this cycle |
+/// | `Output(i, k)` | output element `k` of instance `i` |
+/// | `Wire(k)` | a forward reference; only while a module is under construction |
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs)] // the table above says what each is
+pub enum Op {
+    Const(u32),
+    Input(u32),
+    Add(N, N),
+    Sub(N, N),
+    Mul(N, N),
+    Shl(N, u32),
+    Shr(N, u32),
+    And(N, N),
+    Or(N, N),
+    Xor(N, N),
+    Lt(N, N),
+    Eq(N, N),
+    Mux(N, N, N),
+    Min(N, N),
+    Max(N, N),
+    Wrap(N, u8, bool),
+    Concat(N, N, u8),
+    Table(N, u32),
+    Delay(N, u32),
+    State(u32),
+    Read(N, u32),
+    Output(u32, u32),
+    Wire(u32),
+}
+
+impl Op {
+    /// The operands, in order.
+    pub fn operands(self) -> impl Iterator<Item = N> {
+        let (list, len) = match self {
+            Op::Const(_) | Op::Input(_) | Op::State(_) | Op::Output(..) | Op::Wire(_) => {
+                ([N(0); 3], 0)
+            }
+            Op::Shl(a, _)
+            | Op::Shr(a, _)
+            | Op::Wrap(a, ..)
+            | Op::Table(a, _)
+            | Op::Delay(a, _)
+            | Op::Read(a, _) => ([a, N(0), N(0)], 1),
+            Op::Add(a, b)
+            | Op::Sub(a, b)
+            | Op::Mul(a, b)
+            | Op::And(a, b)
+            | Op::Or(a, b)
+            | Op::Xor(a, b)
+            | Op::Lt(a, b)
+            | Op::Eq(a, b)
+            | Op::Min(a, b)
+            | Op::Max(a, b)
+            | Op::Concat(a, b, _) => ([a, b, N(0)], 2),
+            Op::Mux(s, a, b) => ([s, a, b], 3),
+        };
+        list.into_iter().take(len)
+    }
+
+    /// The same operator on other operands.
+    #[must_use]
+    pub fn map(self, mut f: impl FnMut(N) -> N) -> Self {
+        match self {
+            Op::Const(_) | Op::Input(_) | Op::State(_) | Op::Output(..) | Op::Wire(_) => self,
+            Op::Add(a, b) => Op::Add(f(a), f(b)),
+            Op::Sub(a, b) => Op::Sub(f(a), f(b)),
+            Op::Mul(a, b) => Op::Mul(f(a), f(b)),
+            Op::Shl(a, s) => Op::Shl(f(a), s),
+            Op::Shr(a, s) => Op::Shr(f(a), s),
+            Op::And(a, b) => Op::And(f(a), f(b)),
+            Op::Or(a, b) => Op::Or(f(a), f(b)),
+            Op::Xor(a, b) => Op::Xor(f(a), f(b)),
+            Op::Lt(a, b) => Op::Lt(f(a), f(b)),
+            Op::Eq(a, b) => Op::Eq(f(a), f(b)),
+            Op::Mux(s, a, b) => Op::Mux(f(s), f(a), f(b)),
+            Op::Min(a, b) => Op::Min(f(a), f(b)),
+            Op::Max(a, b) => Op::Max(f(a), f(b)),
+            Op::Wrap(a, w, signed) => Op::Wrap(f(a), w, signed),
+            Op::Concat(a, b, w) => Op::Concat(f(a), f(b), w),
+            Op::Table(a, t) => Op::Table(f(a), t),
+            Op::Delay(a, r) => Op::Delay(f(a), r),
+            Op::Read(a, m) => Op::Read(f(a), m),
+        }
+    }
+
+    /// The operator's name in the text form and in reports.
+    pub fn mnemonic(self) -> &'static str {
+        match self {
+            Op::Const(_) => "const",
+            Op::Input(_) => "input",
+            Op::Add(..) => "add",
+            Op::Sub(..) => "sub",
+            Op::Mul(..) => "mul",
+            Op::Shl(..) => "shl",
+            Op::Shr(..) => "shr",
+            Op::And(..) => "and",
+            Op::Or(..) => "or",
+            Op::Xor(..) => "xor",
+            Op::Lt(..) => "lt",
+            Op::Eq(..) => "eq",
+            Op::Mux(..) => "mux",
+            Op::Min(..) => "min",
+            Op::Max(..) => "max",
+            Op::Wrap(..) => "wrap",
+            Op::Concat(..) => "concat",
+            Op::Table(..) => "table",
+            Op::Delay(..) => "delay",
+            Op::State(_) => "state",
+            Op::Read(..) => "read",
+            Op::Output(..) => "output",
+            Op::Wire(_) => "wire",
+        }
+    }
+
+    /// The value of a purely combinational operator, given its operands' values.
+    ///
+    /// `None` for operators whose value is not a function of operand values alone (sources, registers, tables).
+    pub fn apply(self, value: impl Fn(N) -> i128) -> Option<i128> {
+        Some(match self {
+            Op::Add(a, b) => value(a) + value(b),
+            Op::Sub(a, b) => value(a) - value(b),
+            Op::Mul(a, b) => value(a) * value(b),
+            Op::Shl(a, s) => value(a) << s,
+            Op::Shr(a, s) => value(a) >> s.min(127),
+            Op::And(a, b) => value(a) & value(b),
+            Op::Or(a, b) => value(a) | value(b),
+            Op::Xor(a, b) => value(a) ^ value(b),
+            Op::Lt(a, b) => i128::from(value(a) < value(b)),
+            Op::Eq(a, b) => i128::from(value(a) == value(b)),
+            Op::Mux(s, a, b) => {
+                if value(s) != 0 {
+                    value(a)
+                } else {
+                    value(b)
+                }
+            }
+            Op::Min(a, b) => value(a).min(value(b)),
+            Op::Max(a, b) => value(a).max(value(b)),
+            Op::Wrap(a, w, signed) => wrap(value(a), u32::from(w), signed),
+            Op::Concat(a, b, w) => (value(a) << w) + wrap(value(b), u32::from(w), false),
+            _ => return None,
+        })
+    }
+
+    /// The range of a purely combinational operator, given its operands' ranges; `None` as for [`Op::apply`].
+    pub fn range(self, range: impl Fn(N) -> Interval) -> Option<Result<Interval, OutOfRange>> {
+        Some(match self {
+            Op::Add(a, b) => range(a).add(range(b)),
+            Op::Sub(a, b) => range(a).sub(range(b)),
+            Op::Mul(a, b) if a == b => square(range(a)),
+            Op::Mul(a, b) => range(a).mul(range(b)),
+            Op::Shl(a, s) => range(a).shl(s),
+            Op::Shr(a, s) => Ok(range(a).shr(s)),
+            Op::And(a, b) => bitwise_and(range(a), range(b)),
+            Op::Or(a, b) | Op::Xor(a, b) => pattern_hull(range(a), range(b)),
+            Op::Lt(..) | Op::Eq(..) => Ok(Interval::BIT),
+            Op::Mux(_, a, b) => Ok(range(a).union(range(b))),
+            Op::Min(a, b) => Ok(range(a).min(range(b))),
+            Op::Max(a, b) => Ok(range(a).max(range(b))),
+            Op::Wrap(a, w, signed) => wrapped(range(a), u32::from(w), signed),
+            Op::Concat(a, b, w) => {
+                let low = wrapped(range(b), u32::from(w), false);
+                range(a).shl(u32::from(w)).and_then(|high| high.add(low?))
+            }
+            _ => return None,
+        })
+    }
+}
+
+fn square(a: Interval) -> Result<Interval, OutOfRange> {
+    let all = a.mul(a)?;
+    if a.contains(0) {
+        Interval::new(0, all.hi())
+    } else {
+        Interval::new(all.lo().max(0), all.hi())
+    }
+}
+
+/// The range of `a & b`: no more than either operand that is never negative.
+fn bitwise_and(a: Interval, b: Interval) -> Result<Interval, OutOfRange> {
+    match (a.signed(), b.signed()) {
+        (false, false) => Interval::new(0, a.hi().min(b.hi())),
+        (false, true) => Interval::new(0, a.hi()),
+        (true, false) => Interval::new(0, b.hi()),
+        (true, true) => pattern_hull(a, b),
+    }
+}
+
+/// All patterns as wide as the wider operand.
+fn pattern_hull(a: Interval, b: Interval) -> Result<Interval, OutOfRange> {
+    let both = a.union(b);
+    Interval::of_width(both.width(), both.signed())
+}
+
+/// `a` itself if every value fits the pattern, the part of one period if `a` lies in one, else all patterns.
+fn wrapped(a: Interval, width: u32, signed: bool) -> Result<Interval, OutOfRange> {
+    let full = Interval::of_width(width, signed)?;
+    let (lo, hi) = (wrap(a.lo(), width, signed), wrap(a.hi(), width, signed));
+    let one_period = hi >= lo && hi - lo == a.hi() - a.lo();
+    if one_period {
+        Interval::new(lo, hi)
+    } else {
+        Ok(full)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every operator's range covers every value it can take, and no end is out of reach for the tight ones.
+    #[test]
+    fn ranges_cover_all_values() {
+        let spans = [(-3, 2), (0, 5), (-6, -2), (1, 1), (3, 9)];
+        let (a, b) = (N(0), N(1));
+        let ops = [
+            Op::Add(a, b),
+            Op::Sub(a, b),
+            Op::Mul(a, b),
+            Op::Shl(a, 2),
+            Op::Shr(a, 1),
+            Op::And(a, b),
+            Op::Or(a, b),
+            Op::Xor(a, b),
+            Op::Min(a, b),
+            Op::Max(a, b),
+            Op::Wrap(a, 2, false),
+            Op::Wrap(a, 3, true),
+            Op::Wrap(a, 0, false),
+            Op::Concat(a, b, 2),
+        ];
+        for op in ops {
+            for x in spans {
+                for y in spans {
+                    let operand = |n: N| if n == a { x } else { y };
+                    let range = op
+                        .range(|n| Interval::new(operand(n).0, operand(n).1).unwrap())
+                        .unwrap()
+                        .unwrap();
+                    for i in x.0..=x.1 {
+                        for j in y.0..=y.1 {
+                            let value = op.apply(|n| if n == a { i } else { j }).unwrap();
+                            assert!(
+                                range.contains(value),
+                                "{op:?} of {i}, {j} = {value} not in {range}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn operands_and_map_agree() {
+        let op = Op::Mux(N(3), N(1), N(2));
+        assert_eq!(op.operands().collect::<Vec<_>>(), [N(3), N(1), N(2)]);
+        assert_eq!(op.map(|n| N(n.0 + 1)), Op::Mux(N(4), N(2), N(3)));
+    }
+}

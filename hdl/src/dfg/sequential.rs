@@ -1,0 +1,192 @@
+//! Registers with feedback and register files: what control logic and weight stores are made of.
+
+use std::panic::Location;
+
+use super::builder::{Inner, multiply_driven, range_overflow};
+use super::module::{Memory, MemoryWrite, RegisterStyle, State};
+use super::{ModuleBuilder, N, Op, Stamp, Value};
+use crate::diag::Diagnostic;
+use crate::num::{Format, Interval};
+
+/// A register whose next value is given later with [`StateHandle::set_next`].
+#[derive(Debug, Clone, Copy)]
+pub struct StateHandle<'m> {
+    value: Value<'m>,
+    index: u32,
+}
+
+/// A register file.
+#[derive(Debug, Clone, Copy)]
+pub struct MemoryHandle<'m> {
+    builder: &'m ModuleBuilder,
+    index: u32,
+    format: Format,
+}
+
+impl ModuleBuilder {
+    /// A register that holds a value of `format` and may depend on itself. Its content is timeless.
+    #[track_caller]
+    pub fn state(&self, name: &str, format: Format, style: RegisterStyle) -> StateHandle<'_> {
+        let place = Location::caller();
+        let mut inner = self.inner.borrow_mut();
+        inner.check_name("register", name, place);
+        if !format.range.contains(style.initial) {
+            let initial = Interval::point(style.initial).unwrap_or(format.range);
+            let overflow =
+                range_overflow("register", name, format.range, initial, Some(place), place);
+            inner.errors.push(overflow);
+        }
+        let index = inner.module.states.len() as u32;
+        inner.module.states.push(State {
+            name: name.to_owned(),
+            range: format.range,
+            next: None,
+            style,
+        });
+        let n = inner.declare(Op::State(index), format.range, Stamp::TIMELESS, place);
+        StateHandle {
+            value: Value {
+                builder: self,
+                n,
+                frac: format.frac,
+            },
+            index,
+        }
+    }
+
+    /// A register file of `depth` words of `format`, written at clock edges and read in the same cycle.
+    #[track_caller]
+    pub fn memory(&self, name: &str, depth: u32, format: Format) -> MemoryHandle<'_> {
+        let place = Location::caller();
+        let mut inner = self.inner.borrow_mut();
+        inner.check_name("register file", name, place);
+        let index = inner.module.memories.len() as u32;
+        inner.module.memories.push(Memory {
+            name: name.to_owned(),
+            depth,
+            range: format.range,
+            write: None,
+        });
+        MemoryHandle {
+            builder: self,
+            index,
+            format,
+        }
+    }
+}
+
+impl<'m> StateHandle<'m> {
+    /// What the register holds in this cycle.
+    pub fn value(&self) -> Value<'m> {
+        self.value
+    }
+
+    /// Loads `next` at every clock edge.
+    #[track_caller]
+    pub fn set_next(&self, next: Value<'m>) {
+        self.drive(next, None, Location::caller());
+    }
+
+    /// Loads `next` at clock edges while `enable` is 1.
+    #[track_caller]
+    pub fn set_next_when(&self, enable: Value<'m>, next: Value<'m>) {
+        self.drive(next, Some(enable.n), Location::caller());
+    }
+
+    fn drive(&self, next: Value<'m>, enable: Option<N>, place: &'static Location<'static>) {
+        let next = next.aligned_to(self.value.frac, place);
+        let mut inner = self.value.builder.inner.borrow_mut();
+        let range = inner.module.graph.range(next.n);
+        let made = inner.module.place_of(next.n);
+        let declared = inner.module.place_of(self.value.n).unwrap_or(place);
+        let state = &mut inner.module.states[self.index as usize];
+        let error = if state.next.is_some() {
+            Some(multiply_driven("register", &state.name, declared, place))
+        } else if !state.range.covers(range) {
+            Some(range_overflow(
+                "register",
+                &state.name,
+                state.range,
+                range,
+                made,
+                place,
+            ))
+        } else {
+            None
+        };
+        state.next = Some(next.n);
+        state.style.enable = enable;
+        inner.errors.extend(error);
+    }
+}
+
+impl<'m> MemoryHandle<'m> {
+    /// Word `address` in this cycle.
+    #[track_caller]
+    pub fn read(&self, address: Value<'m>) -> Value<'m> {
+        let place = Location::caller();
+        let mut inner = self.builder.inner.borrow_mut();
+        let error = address_error(&inner, self.index, address.n, place);
+        inner.errors.extend(error);
+        let stamp = inner.module.graph.stamp(address.n);
+        let n = inner.declare(
+            Op::Read(address.n, self.index),
+            self.format.range,
+            stamp,
+            place,
+        );
+        Value {
+            builder: self.builder,
+            n,
+            frac: self.format.frac,
+        }
+    }
+
+    /// Word `address` becomes `data` at clock edges while `enable` is 1. There is one write port.
+    #[track_caller]
+    pub fn write(&self, enable: Value<'m>, address: Value<'m>, data: Value<'m>) {
+        let place = Location::caller();
+        let data = data.aligned_to(self.format.frac, place);
+        let mut inner = self.builder.inner.borrow_mut();
+        let error = address_error(&inner, self.index, address.n, place);
+        inner.errors.extend(error);
+        let data_range = inner.module.graph.range(data.n);
+        let made = inner.module.place_of(data.n);
+        let memory = &mut inner.module.memories[self.index as usize];
+        let error = if memory.write.is_some() {
+            Some(multiply_driven("register file", &memory.name, place, place))
+        } else if !memory.range.covers(data_range) {
+            Some(range_overflow(
+                "register file",
+                &memory.name,
+                memory.range,
+                data_range,
+                made,
+                place,
+            ))
+        } else {
+            None
+        };
+        memory.write = Some(MemoryWrite {
+            enable: enable.n,
+            address: address.n,
+            data: data.n,
+        });
+        inner.errors.extend(error);
+    }
+}
+
+/// The error of an address that can lie past the last word.
+fn address_error(
+    inner: &Inner,
+    memory: u32,
+    address: N,
+    place: &'static Location<'static>,
+) -> Option<Diagnostic> {
+    let memory = &inner.module.memories[memory as usize];
+    let words = Interval::new(0, i128::from(memory.depth.max(1)) - 1).ok()?;
+    let range = inner.module.graph.range(address);
+    let made = inner.module.place_of(address);
+    (!words.covers(range))
+        .then(|| range_overflow("address of", &memory.name, words, range, made, place))
+}

@@ -1,0 +1,399 @@
+//! Values: handles to nodes with a binary point, and the arithmetic on them.
+//!
+//! No operator loses bits. Where bits are to be dropped, the name says so: see the quantising methods.
+
+use std::ops::{Add, BitAnd, BitOr, BitXor, Mul, Neg, Not, Shl, Shr, Sub};
+use std::panic::Location;
+
+use super::module::RegisterStyle;
+use super::{ModuleBuilder, N, Op, Stamp};
+use crate::diag::Diagnostic;
+use crate::num::{Format, Interval};
+
+/// A number on its way through a module: `n · 2^-frac`.
+#[derive(Debug, Clone, Copy)]
+pub struct Value<'m> {
+    pub(super) builder: &'m ModuleBuilder,
+    pub(super) n: N,
+    pub(super) frac: i32,
+}
+
+type Place = &'static Location<'static>;
+
+impl<'m> Value<'m> {
+    /// The node behind the value.
+    pub fn node(&self) -> N {
+        self.n
+    }
+
+    /// The builder that the value belongs to.
+    pub fn builder(&self) -> &'m ModuleBuilder {
+        self.builder
+    }
+
+    /// Fraction bits.
+    pub fn frac(&self) -> i32 {
+        self.frac
+    }
+
+    /// Which integers stand on the wires.
+    pub fn range(&self) -> Interval {
+        self.builder.inner.borrow().module.graph.range(self.n)
+    }
+
+    /// Range and binary point.
+    pub fn format(&self) -> Format {
+        Format {
+            range: self.range(),
+            frac: self.frac,
+        }
+    }
+
+    /// The cycle in which the value is there.
+    pub fn stamp(&self) -> Stamp {
+        self.builder.inner.borrow().module.graph.stamp(self.n)
+    }
+
+    /// Gives the value a name that shows in Verilog.
+    #[track_caller]
+    pub fn named(self, name: &str) -> Self {
+        let mut inner = self.builder.inner.borrow_mut();
+        inner.check_name("value", name, Location::caller());
+        inner
+            .module
+            .side
+            .names
+            .entry(self.n)
+            .or_insert_with(|| name.to_owned());
+        self
+    }
+
+    /// The same bits with the binary point moved so that there are `frac` fraction bits. Costs nothing.
+    #[must_use]
+    pub fn with_frac(self, frac: i32) -> Self {
+        Self { frac, ..self }
+    }
+
+    /// `cycles` cycles later.
+    #[track_caller]
+    #[must_use]
+    pub fn delay(self, cycles: u32) -> Self {
+        let place = Location::caller();
+        let mut inner = self.builder.inner.borrow_mut();
+        let style = inner.pipeline_style();
+        let n = (0..cycles).fold(self.n, |n, _| inner.register(n, style, place));
+        Self { n, ..self }
+    }
+
+    /// One cycle later, in a register that may have a reset; an enable is given by [`ModuleBuilder::state`].
+    #[track_caller]
+    #[must_use]
+    pub fn registered(self, style: RegisterStyle) -> Self {
+        let n = self
+            .builder
+            .inner
+            .borrow_mut()
+            .register(self.n, style, Location::caller());
+        Self { n, ..self }
+    }
+
+    /// 1 if the value is less.
+    #[track_caller]
+    pub fn lt(self, other: Self) -> Self {
+        self.compare(other, Op::Lt, Location::caller())
+    }
+
+    /// 1 if the value is greater.
+    #[track_caller]
+    pub fn gt(self, other: Self) -> Self {
+        other.compare(self, Op::Lt, Location::caller())
+    }
+
+    /// 1 if the value is less or equal.
+    #[track_caller]
+    pub fn le(self, other: Self) -> Self {
+        let place = Location::caller();
+        other.compare(self, Op::Lt, place).inverted(place)
+    }
+
+    /// 1 if the value is greater or equal.
+    #[track_caller]
+    pub fn ge(self, other: Self) -> Self {
+        let place = Location::caller();
+        self.compare(other, Op::Lt, place).inverted(place)
+    }
+
+    /// 1 if both are equal.
+    #[track_caller]
+    pub fn equals(self, other: Self) -> Self {
+        self.compare(other, Op::Eq, Location::caller())
+    }
+
+    /// 1 if they differ.
+    #[track_caller]
+    pub fn differs(self, other: Self) -> Self {
+        let place = Location::caller();
+        self.compare(other, Op::Eq, place).inverted(place)
+    }
+
+    /// `then` if this value is not 0, else `otherwise`.
+    #[track_caller]
+    pub fn mux(self, then: Self, otherwise: Self) -> Self {
+        let place = Location::caller();
+        let (a, b) = then.aligned(otherwise, place);
+        a.make(Op::Mux(self.n, a.n, b.n), a.frac, place)
+    }
+
+    /// The lesser of both.
+    #[track_caller]
+    pub fn min(self, other: Self) -> Self {
+        let place = Location::caller();
+        let (a, b) = self.aligned(other, place);
+        a.make(Op::Min(a.n, b.n), a.frac, place)
+    }
+
+    /// The greater of both.
+    #[track_caller]
+    pub fn max(self, other: Self) -> Self {
+        let place = Location::caller();
+        let (a, b) = self.aligned(other, place);
+        a.make(Op::Max(a.n, b.n), a.frac, place)
+    }
+
+    /// The value without its sign.
+    #[track_caller]
+    pub fn abs(self) -> Self {
+        self.max(-self)
+    }
+
+    /// `max(self, 0)`.
+    #[track_caller]
+    pub fn relu(self) -> Self {
+        self.max(self.builder.constant(0, self.frac))
+    }
+
+    /// Bits `high` down to `low` of the two's-complement pattern, as an unsigned integer.
+    #[track_caller]
+    pub fn slice(self, high: u32, low: u32) -> Self {
+        let place = Location::caller();
+        let shifted = self.make(Op::Shr(self.n, low), 0, place);
+        let width = (high + 1).saturating_sub(low).min(u32::from(u8::MAX)) as u8;
+        shifted.make(Op::Wrap(shifted.n, width, false), 0, place)
+    }
+
+    /// Bit `index` of the two's-complement pattern.
+    #[track_caller]
+    pub fn bit(self, index: u32) -> Self {
+        self.slice(index, index)
+    }
+
+    /// This value's pattern above `low`'s: the fraction bits are `low`'s.
+    #[track_caller]
+    pub fn concat(self, low: Self) -> Self {
+        let width = low.range().width() as u8;
+        self.make(
+            Op::Concat(self.n, low.n, width),
+            low.frac,
+            Location::caller(),
+        )
+    }
+
+    /// Entry number `self` of `values`, each with `frac` fraction bits. The index is the integer on the wires.
+    #[track_caller]
+    pub fn lookup(self, values: &[i128], frac: i32) -> Self {
+        let table = self
+            .builder
+            .inner
+            .borrow_mut()
+            .module
+            .graph
+            .add_table(values.to_vec());
+        self.make(Op::Table(self.n, table), frac, Location::caller())
+    }
+
+    /// Element number `self` of `values`, by a tree of multiplexers. The last one answers an index past the end.
+    ///
+    /// # Panics
+    /// If `values` is empty.
+    #[track_caller]
+    pub fn select(self, values: &[Self]) -> Self {
+        let place = Location::caller();
+        let mut level = values.to_vec();
+        let mut bit = 0;
+        while level.len() > 1 {
+            let choose = self.slice(bit, bit);
+            level = level
+                .chunks(2)
+                .map(|pair| match *pair {
+                    [even, odd] => {
+                        let (odd, even) = odd.aligned(even, place);
+                        odd.make(Op::Mux(choose.n, odd.n, even.n), odd.frac, place)
+                    }
+                    _ => pair[0],
+                })
+                .collect();
+            bit += 1;
+        }
+        level[0]
+    }
+
+    /// Combines `values` pairwise in a balanced tree; `None` if there are none.
+    pub fn tree(values: &[Self], mut combine: impl FnMut(Self, Self) -> Self) -> Option<Self> {
+        let mut level = values.to_vec();
+        while level.len() > 1 {
+            level = level
+                .chunks(2)
+                .map(|pair| {
+                    if let [a, b] = *pair {
+                        combine(a, b)
+                    } else {
+                        pair[0]
+                    }
+                })
+                .collect();
+        }
+        level.first().copied()
+    }
+
+    /// The sum of `values` in a balanced tree; `None` if there are none.
+    #[track_caller]
+    pub fn sum(values: &[Self]) -> Option<Self> {
+        let place = Location::caller();
+        Self::tree(values, |a, b| {
+            let (a, b) = a.aligned(b, place);
+            a.make(Op::Add(a.n, b.n), a.frac, place)
+        })
+    }
+
+    /// A new value of the same builder.
+    pub(super) fn make(self, op: Op, frac: i32, place: Place) -> Self {
+        Self {
+            builder: self.builder,
+            n: self.builder.inner.borrow_mut().add(op, place),
+            frac,
+        }
+    }
+
+    /// Both with the same binary point, the one with fewer fraction bits shifted up.
+    pub(super) fn aligned(self, other: Self, place: Place) -> (Self, Self) {
+        let frac = self.frac.max(other.frac);
+        (self.shifted_up(frac, place), other.shifted_up(frac, place))
+    }
+
+    fn shifted_up(self, frac: i32, place: Place) -> Self {
+        self.make(Op::Shl(self.n, frac.abs_diff(self.frac)), frac, place)
+    }
+
+    /// With exactly `frac` fraction bits; an error if bits would be lost.
+    pub(super) fn aligned_to(self, frac: i32, place: Place) -> Self {
+        if self.frac <= frac {
+            return self.shifted_up(frac, place);
+        }
+        let mut inner = self.builder.inner.borrow_mut();
+        let made = inner.module.place_of(self.n);
+        inner.errors.push(
+            Diagnostic::error(
+                "fraction-lost",
+                format!("{} fraction bits do not fit {frac}", self.frac),
+            )
+            .label(made, "made here")
+            .label(Some(place), "used here")
+            .help("round or truncate the value explicitly"),
+        );
+        Self { frac, ..self }
+    }
+
+    fn compare(self, other: Self, op: fn(N, N) -> Op, place: Place) -> Self {
+        let (a, b) = self.aligned(other, place);
+        a.make(op(a.n, b.n), 0, place)
+    }
+
+    fn inverted(self, place: Place) -> Self {
+        let one = self.builder.constant(1, 0);
+        self.make(Op::Xor(self.n, one.n), 0, place)
+    }
+}
+
+macro_rules! aligned_operator {
+    ($($trait:ident $method:ident $op:ident $doc:literal;)*) => {$(
+        impl<'m> $trait for Value<'m> {
+            type Output = Value<'m>;
+            #[doc = $doc]
+            #[track_caller]
+            fn $method(self, other: Self) -> Self {
+                let place = Location::caller();
+                let (a, b) = self.aligned(other, place);
+                a.make(Op::$op(a.n, b.n), a.frac, place)
+            }
+        }
+    )*};
+}
+
+aligned_operator! {
+    Add add Add "The exact sum.";
+    Sub sub Sub "The exact difference.";
+    BitAnd bitand And "Bitwise, binary points aligned.";
+    BitOr bitor Or "Bitwise, binary points aligned.";
+    BitXor bitxor Xor "Bitwise, binary points aligned.";
+}
+
+impl Mul for Value<'_> {
+    type Output = Self;
+    /// The exact product.
+    #[track_caller]
+    fn mul(self, other: Self) -> Self {
+        self.make(
+            Op::Mul(self.n, other.n),
+            self.frac + other.frac,
+            Location::caller(),
+        )
+    }
+}
+
+impl Neg for Value<'_> {
+    type Output = Self;
+    /// The exact negative.
+    #[track_caller]
+    fn neg(self) -> Self {
+        let zero = self.builder.constant(0, self.frac);
+        self.make(Op::Sub(zero.n, self.n), self.frac, Location::caller())
+    }
+}
+
+impl Not for Value<'_> {
+    type Output = Self;
+    /// Every bit of the pattern inverted: `2^w - 1 - x` for a value that is never negative, `-1 - x` for others.
+    #[track_caller]
+    fn not(self) -> Self {
+        let range = self.range();
+        let mask = if range.signed() {
+            -1
+        } else {
+            (1 << range.width()) - 1
+        };
+        let mask = self.builder.constant(mask, self.frac);
+        self.make(Op::Xor(self.n, mask.n), self.frac, Location::caller())
+    }
+}
+
+impl Shl<u32> for Value<'_> {
+    type Output = Self;
+    /// The value times `2^shift`. Only the binary point moves.
+    fn shl(self, shift: u32) -> Self {
+        Self {
+            frac: self.frac - shift as i32,
+            ..self
+        }
+    }
+}
+
+impl Shr<u32> for Value<'_> {
+    type Output = Self;
+    /// The value divided by `2^shift`, exactly. Only the binary point moves.
+    fn shr(self, shift: u32) -> Self {
+        Self {
+            frac: self.frac + shift as i32,
+            ..self
+        }
+    }
+}

@@ -8,4 +8,6 @@ pub mod num;
 pub mod pack;
 pub mod random;
 pub mod rtl;
+#[cfg(feature = "rust-hdl")]
+pub mod rust_hdl;
 pub mod verilog;

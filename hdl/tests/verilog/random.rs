@@ -1,19 +1,19 @@
-//! Emitted Verilog: simulated in Icarus against the evaluator, and without any warning of Verilator.
+//! Random modules: every operator, in every combination that turns up.
 
-mod support;
+use std::sync::Arc;
 
 use hdl::random::{self, Numbers};
 use hdl::verilog;
-use support::Run;
+
+use crate::support::{self, Run};
 
 fn random_runs(seed: u64, count: usize, size: usize) -> Vec<Run> {
     let mut numbers = Numbers::new(seed);
     let runs = (0..count).map(|k| {
         let module = random::module(&format!("m{k}"), &numbers.choices(size));
         let stimulus = (0..16)
-            .map(|_| (numbers.inputs(&module), numbers.bits() % 8 == 0))
-            .collect();
-        Run::new(module, stimulus)
+            .map(|_| (numbers.inputs(&module), numbers.bits() % 8 == 0));
+        Run::new(Arc::clone(&module), stimulus.collect())
     });
     runs.collect()
 }

@@ -171,7 +171,10 @@ fn item(word: &str, m: &mut Module, words: &mut Words<'_>) -> Parsed<()> {
         number if number == format!("%{}", m.cells.len()) => net(m, words)?,
         other => {
             let next = m.cells.len();
-            return Err(format!("{} is neither a keyword nor %{next}", quoted(other)));
+            return Err(format!(
+                "{} is neither a keyword nor %{next}",
+                quoted(other)
+            ));
         }
     }
     Ok(())
@@ -292,13 +295,21 @@ end
     #[test]
     fn a_broken_line_is_named() {
         let cases = [
-            ("%2 8 @1 add %0 %1", "%2 8 @1 add %0", "a net such as %3 is expected, not `=`"),
+            (
+                "%2 8 @1 add %0 %1",
+                "%2 8 @1 add %0",
+                "a net such as %3 is expected, not `=`",
+            ),
             ("input x 8", "input x", "a number is expected at the end"),
             ("%2 8", "%7 8", "`%7` is neither a keyword nor %2"),
             ("add", "plus", "`plus` is no cell"),
             ("none", "soft", "`soft` is no kind of reset"),
             ("output y 16 %6", "output y 16 %6 %7", "the line goes on"),
-            ("const 1f", "const xyz", "a hexadecimal number is expected, not `xyz`"),
+            (
+                "const 1f",
+                "const xyz",
+                "a hexadecimal number is expected, not `xyz`",
+            ),
             ("\nend", "", "module `scale` has no `end`"),
             ("module scale", "modul scale", "a module is expected"),
         ];

@@ -76,7 +76,10 @@ fn write_module(m: &Module, out: &mut String) -> std::fmt::Result {
         let write = f.write;
         let [enable, address, data] = [write.enable, write.address, write.data].map(|n| n.0);
         let (name, depth, width) = (&f.name, f.depth, f.width);
-        writeln!(out, "  memory {name} {depth} {width} %{enable} %{address} %{data}")?;
+        writeln!(
+            out,
+            "  memory {name} {depth} {width} %{enable} %{address} %{data}"
+        )?;
     }
     for i in &m.instances {
         write!(out, "  instance {} {} @{}", i.name, i.module.0, i.scope.0)?;
@@ -93,7 +96,8 @@ fn write_net(m: &Module, net: Net, out: &mut String) -> std::fmt::Result {
     let cell = m.cell(net);
     let (width, scope) = (m.width(net), m.scope(net).0);
     write!(out, "  %{} {width} @{scope} {}", net.0, cell.mnemonic())?;
-    m.operands(cell).try_for_each(|a| write!(out, " %{}", a.0))?;
+    m.operands(cell)
+        .try_for_each(|a| write!(out, " %{}", a.0))?;
     match cell {
         Cell::Const(k) => write!(out, " {:x}", m.constant(k))?,
         Cell::Input(k)

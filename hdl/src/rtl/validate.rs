@@ -110,7 +110,10 @@ impl Check<'_> {
         if !m.roots().all(exists) || !m.names.keys().copied().all(exists) {
             bad.push("something refers to a net that is not there".to_owned());
         }
-        if m.instances.iter().any(|i| i.module.index() >= self.below.len()) {
+        if m.instances
+            .iter()
+            .any(|i| i.module.index() >= self.below.len())
+        {
             bad.push("an instance's module does not stand before its parent".to_owned());
         }
         for message in bad {
@@ -165,10 +168,7 @@ impl Check<'_> {
                 continue;
             }
             looped = true;
-            let inside: HashSet<Net> = component
-                .iter()
-                .map(|n| Net(n.index() as u32))
-                .collect();
+            let inside: HashSet<Net> = component.iter().map(|n| Net(n.index() as u32)).collect();
             let back = |net: Net| operands(net).into_iter().find(|a| inside.contains(a));
             let path: Vec<String> = cycle(&inside, back).map(|net| names.net(net)).collect();
             let path = format!("combinational loop {}", path.join(" -> "));
@@ -243,9 +243,7 @@ impl Check<'_> {
             }
         }
         let body = m.black_box.is_none();
-        let inputs = (0..m.inputs.len() as u32)
-            .filter(|_| body)
-            .map(Cell::Input);
+        let inputs = (0..m.inputs.len() as u32).filter(|_| body).map(Cell::Input);
         let registers = (0..m.registers.len() as u32).map(Cell::Register);
         let outputs = (0..).zip(&m.instances).flat_map(|(i, instance)| {
             let ports = self.below[instance.module.index()].outputs.len() as u32;
@@ -380,19 +378,49 @@ end
             ("module top", "module child", "rtl-name", "two modules"),
             ("module top", "module wire", "rtl-name", "reserved"),
             ("add %0 %1", "add %0 %9", "rtl-reference", "net 2"),
-            ("instance u 0", "instance u 1", "rtl-reference", "before its parent"),
+            (
+                "instance u 0",
+                "instance u 1",
+                "rtl-reference",
+                "before its parent",
+            ),
             ("= total", "= inner", "rtl-name", "two things"),
             ("= total", "= a;b", "rtl-name", "no letter"),
-            ("instance u 0 @0 %0", "instance u 0 @0 %2", "rtl-loop", "inner -> total -> inner"),
+            (
+                "instance u 0 @0 %0",
+                "instance u 0 @0 %2",
+                "rtl-loop",
+                "inner -> total -> inner",
+            ),
             ("add %0 %1", "add %0 %3", "rtl-order", "`total`"),
             ("%2 4 @0 add", "%2 5 @0 add", "rtl-width", "net 2"),
             ("input a 4", "input a 0", "rtl-width", "net 0"),
-            ("%3 4 @0 reg 0", "%3 4 @0 const 0", "rtl-driver", "Register(0) drives 0 nets"),
-            ("synchronous 3", "synchronous 1f", "rtl-register", "register 0"),
+            (
+                "%3 4 @0 reg 0",
+                "%3 4 @0 const 0",
+                "rtl-driver",
+                "Register(0) drives 0 nets",
+            ),
+            (
+                "synchronous 3",
+                "synchronous 1f",
+                "rtl-register",
+                "register 0",
+            ),
             ("  reset rst\n", "", "rtl-register", "register 0"),
             ("words 4 4", "words 9 4", "rtl-memory", "words"),
-            ("instance u 0 @0 %0", "instance u 0 @0 %5", "rtl-instance", "`u`"),
-            ("instance u 0 @0 %0", "instance u 0 @0", "rtl-instance", "`u`"),
+            (
+                "instance u 0 @0 %0",
+                "instance u 0 @0 %5",
+                "rtl-instance",
+                "`u`",
+            ),
+            (
+                "instance u 0 @0 %0",
+                "instance u 0 @0",
+                "rtl-instance",
+                "`u`",
+            ),
             ("output y 4", "output y 5", "rtl-output", "`y`"),
         ];
         for (good, bad, code, message) in cases {

@@ -94,9 +94,7 @@ fn live(module: &Module) -> Vec<bool> {
             live[net.index()] = true;
         }
         if live[net.index()] {
-            module
-                .operands(cell)
-                .for_each(|a| live[a.index()] = true);
+            module.operands(cell).for_each(|a| live[a.index()] = true);
         }
     }
     live
@@ -122,9 +120,7 @@ fn declared(module: &Module, live: &[bool]) -> Vec<bool> {
     module.roots().for_each(|net| readers[net.index()] += 1);
     for net in module.nets().filter(|net| live[net.index()]) {
         let cell = module.cell(net);
-        module
-            .operands(cell)
-            .for_each(|a| readers[a.index()] += 1);
+        module.operands(cell).for_each(|a| readers[a.index()] += 1);
         match cell {
             Cell::Slice(a, _) => selected[a.index()] = true,
             Cell::SignExtend(a) if module.width(a) > 1 => {

@@ -50,7 +50,10 @@ impl<'m> Complex<'m> {
 fn stage() -> Arc<Module> {
     let m = ModuleBuilder::new("fft_stage");
     let sample = Format::signed(12, FRAC).unwrap();
-    let (re, im) = (m.input_array("re", 8, sample), m.input_array("im", 8, sample));
+    let (re, im) = (
+        m.input_array("re", 8, sample),
+        m.input_array("im", 8, sample),
+    );
     let x: Vec<_> = re
         .into_iter()
         .zip(im)
@@ -77,7 +80,7 @@ fn fft_stage_runs_in_icarus_as_evaluated() {
     let mut numbers = Numbers::new(21);
     let stimulus = (0..100).map(|_| (numbers.inputs(&module), false));
     let run = Run::new(Arc::clone(&module), stimulus.collect());
-    assert_eq!(support::lint(&support::files(&run.design)), "");
+    support::assert_lint_clean(&run.design);
     support::simulate(&[run]);
 }
 
@@ -99,7 +102,9 @@ fn fft_stage_is_close_to_the_real_one() {
             let exact = (d.0 * w.0 - d.1 * w.1, d.0 * w.1 + d.1 * w.0);
             // half a unit of rounding, and half a unit of each twiddle factor on differences below 2^6
             let tolerance = 0.5 / unit + 2.0 * 64.0 * 0.5 / f64::from(1 << TWIDDLE_FRAC);
-            let error = (y(k + 4).0 - exact.0).abs().max((y(k + 4).1 - exact.1).abs());
+            let error = (y(k + 4).0 - exact.0)
+                .abs()
+                .max((y(k + 4).1 - exact.1).abs());
             assert!(error <= tolerance, "{error}");
         }
     }

@@ -63,7 +63,7 @@ fn fifo_runs_in_icarus_as_evaluated() {
     let mut numbers = Numbers::new(31);
     let stimulus = (0..400).map(|cycle| (numbers.inputs(&module), cycle % 150 == 0));
     let run = Run::new(Arc::clone(&module), stimulus.collect());
-    assert_eq!(support::lint(&support::files(&run.design)), "");
+    support::assert_lint_clean(&run.design);
     support::simulate(&[run]);
 }
 

@@ -54,7 +54,7 @@ fn fir_runs_in_icarus_as_evaluated() {
     let mut numbers = Numbers::new(11);
     let stimulus = (0..200).map(|cycle| (numbers.inputs(&module), cycle == 0));
     let run = Run::new(Arc::clone(&module), stimulus.collect());
-    assert_eq!(support::lint(&support::files(&run.design)), "");
+    support::assert_lint_clean(&run.design);
     support::simulate(&[run]);
 }
 

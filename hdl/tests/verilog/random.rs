@@ -11,8 +11,7 @@ fn random_runs(seed: u64, count: usize, size: usize) -> Vec<Run> {
     let mut numbers = Numbers::new(seed);
     let runs = (0..count).map(|k| {
         let module = random::module(&format!("m{k}"), &numbers.choices(size));
-        let stimulus = (0..16)
-            .map(|_| (numbers.inputs(&module), numbers.bits() % 8 == 0));
+        let stimulus = (0..16).map(|_| (numbers.inputs(&module), numbers.bits() % 8 == 0));
         Run::new(Arc::clone(&module), stimulus.collect())
     });
     runs.collect()
@@ -32,7 +31,10 @@ fn random_modules_are_lint_clean() {
     }
     for (seed, size) in [(4, 30), (5, 120), (6, 300)] {
         let runs = random_runs(seed, 40, size);
-        let files: Vec<_> = runs.iter().flat_map(|r| support::files(&r.design)).collect();
+        let files: Vec<_> = runs
+            .iter()
+            .flat_map(|r| support::files(&r.design))
+            .collect();
         assert_eq!(support::lint(&files), "");
     }
 }

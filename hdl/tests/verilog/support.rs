@@ -1,10 +1,12 @@
 //! Runs emitted modules in Icarus Verilog against the evaluator, and lints them with Verilator.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::process::Command;
 use std::sync::Arc;
 
-use hdl::dfg::{self, Module};
+use hdl::dfg::Module;
+use hdl::dfg::eval::{Behaviour, Stepper};
 use hdl::rtl::{self, Cell, Design, ModuleId, Names};
 use hdl::{lower, pack, verilog};
 
@@ -16,6 +18,8 @@ pub struct Run {
     pub module: Arc<Module>,
     pub design: Design,
     pub stimulus: Stimulus,
+    /// Verilog of the black boxes, and what they do.
+    pub external: (String, HashMap<String, Behaviour>),
 }
 
 impl Run {
@@ -25,6 +29,7 @@ impl Run {
             module,
             design,
             stimulus,
+            external: Default::default(),
         }
     }
 }
@@ -47,6 +52,7 @@ pub fn simulate(runs: &[Run]) {
     let (source, program) = (folder.path().join("all.v"), folder.path().join("all.vvp"));
     let mut text = Vec::new();
     for run in runs {
+        text.extend(run.external.0.bytes());
         verilog::write_design(&run.design, &mut text).unwrap();
     }
     text.extend(bench(runs).into_bytes());
@@ -60,9 +66,16 @@ pub fn simulate(runs: &[Run]) {
         std::fs::write(&kept, &text).unwrap();
         panic!("{messages}see {}", kept.display());
     }
-    let simulated = Command::new("vvp").arg("-n").arg(&program).output().unwrap();
+    let simulated = Command::new("vvp")
+        .arg("-n")
+        .arg(&program)
+        .output()
+        .unwrap();
     let log = String::from_utf8_lossy(&simulated.stdout);
-    let checks: usize = runs.iter().map(|r| r.stimulus.len() * r.module.outputs.len()).sum();
+    let checks: usize = runs
+        .iter()
+        .map(|r| r.stimulus.len() * r.module.outputs.len())
+        .sum();
     if log.trim() != format!("{checks} checks, 0 errors") {
         std::fs::write(&kept, &text).unwrap();
         panic!("{log}see {}", kept.display());
@@ -106,12 +119,20 @@ fn bench(runs: &[Run]) -> String {
 /// Every register and register file at its start, as the evaluator has them.
 fn power_up(design: &Design, id: ModuleId, path: &str, text: &mut String) {
     let module = design.module(id);
+    if module.black_box.is_some() {
+        return;
+    }
     let names = Names::new(module);
     for net in module.nets() {
         if let Cell::Register(r) = module.cell(net) {
             let initial = &module.registers[r as usize].initial;
             let width = module.width(net);
-            writeln!(text, "    {path}.{} = {width}'h{initial:x};", names.net(net)).unwrap();
+            writeln!(
+                text,
+                "    {path}.{} = {width}'h{initial:x};",
+                names.net(net)
+            )
+            .unwrap();
         }
     }
     for memory in &module.memories {
@@ -120,17 +141,25 @@ fn power_up(design: &Design, id: ModuleId, path: &str, text: &mut String) {
         }
     }
     for instance in &module.instances {
-        power_up(design, instance.module, &format!("{path}.{}", instance.name), text);
+        power_up(
+            design,
+            instance.module,
+            &format!("{path}.{}", instance.name),
+            text,
+        );
     }
 }
 
 fn drive(k: usize, run: &Run, text: &mut String) {
-    let mut stepper = dfg::eval::Stepper::new(&run.module).unwrap();
+    let mut stepper = Stepper::with_behaviours(&run.module, &run.external.1).unwrap();
     for (cycle, (inputs, reset)) in run.stimulus.iter().enumerate() {
         let expected = stepper.step(inputs, *reset);
         writeln!(text, "    d{k}_rst = {};", u8::from(*reset)).unwrap();
         for port in &run.module.inputs {
-            let bus = pack::pack(port.elements.iter().copied(), &inputs[port.first as usize..]);
+            let bus = pack::pack(
+                port.elements.iter().copied(),
+                &inputs[port.first as usize..],
+            );
             let width = pack::width(port.elements.iter().copied());
             writeln!(text, "    d{k}_{} = {width}'h{bus:x};", port.name).unwrap();
         }
@@ -140,8 +169,11 @@ fn drive(k: usize, run: &Run, text: &mut String) {
             let formats = || port.elements.iter().map(|e| e.format);
             let (own, others) = rest.split_at(port.elements.len());
             rest = others;
-            let (name, bus, width) =
-                (&port.name, pack::pack(formats(), own), pack::width(formats()));
+            let (name, bus, width) = (
+                &port.name,
+                pack::pack(formats(), own),
+                pack::width(formats()),
+            );
             writeln!(
                 text,
                 "    checks = checks + 1;\n    if (d{k}_{name} !== {width}'h{bus:x}) begin errors = errors + 1; \
@@ -151,6 +183,13 @@ fn drive(k: usize, run: &Run, text: &mut String) {
             .unwrap();
         }
         writeln!(text, "    #1 d{k}_clk = 1; #1 d{k}_clk = 0;").unwrap();
+    }
+}
+
+/// Verilator has no warning of any kind about a design.
+pub fn assert_lint_clean(design: &Design) {
+    if available("verilator", "--version") {
+        assert_eq!(lint(&files(design)), "");
     }
 }
 

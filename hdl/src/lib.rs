@@ -2,6 +2,7 @@
 
 pub mod dfg;
 pub mod diag;
+pub mod import;
 pub mod lower;
 pub mod names;
 pub mod num;

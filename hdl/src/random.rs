@@ -231,7 +231,9 @@ impl<'m> Maker<'m, '_> {
             19 => self.any().mux(self.constant(), a),
             20 => a.min(self.any()),
             21 => a.max(self.constant()),
-            22 => a.relu().min(self.m.constant((1 << (1 + self.below(7))) - 1, a.frac())),
+            22 => a
+                .relu()
+                .min(self.m.constant((1 << (1 + self.below(7))) - 1, a.frac())),
             23 => a.abs(),
             24 => self.quantised(),
             25 => self.slices(),
@@ -288,7 +290,9 @@ impl<'m> Maker<'m, '_> {
         let (enable, to, data) = (self.bit(), self.fitted(address), self.fitted(format));
         memory.write(enable, to, data);
         let reads = 1 + self.below(2);
-        (0..reads).map(|_| memory.read(self.fitted(address))).collect()
+        (0..reads)
+            .map(|_| memory.read(self.fitted(address)))
+            .collect()
     }
 
     fn instance(&mut self, child: Option<&Arc<Module>>, made: usize) -> Vec<Value<'m>> {

@@ -1,1 +1,5 @@
-//! To be documented.
+//! Unrolled, pipelined hardware for small quantised neural networks.
+
+pub mod encoder;
+pub mod failure;
+pub mod import;

@@ -18,7 +18,11 @@ impl Content {
     pub fn initial(module: &Module) -> Self {
         Self {
             states: module.states.iter().map(|s| s.style.initial).collect(),
-            memories: module.memories.iter().map(|m| vec![0; m.depth as usize]).collect(),
+            memories: module
+                .memories
+                .iter()
+                .map(|m| vec![0; m.depth as usize])
+                .collect(),
         }
     }
 }
@@ -34,15 +38,27 @@ impl Ranges {
     /// Those of `module`.
     pub fn of(module: &Module) -> Self {
         Self {
-            states: module.states.iter().map(|s| (s.name.clone(), s.range)).collect(),
-            memories: module.memories.iter().map(|m| (m.name.clone(), m.depth, m.range)).collect(),
+            states: module
+                .states
+                .iter()
+                .map(|s| (s.name.clone(), s.range))
+                .collect(),
+            memories: module
+                .memories
+                .iter()
+                .map(|m| (m.name.clone(), m.depth, m.range))
+                .collect(),
         }
     }
 
     /// An error unless every value of `content` has its place and its range.
     pub fn check(&self, content: &Content) -> Result<(), Diagnostics> {
         count("registers", self.states.len(), content.states.len())?;
-        count("register files", self.memories.len(), content.memories.len())?;
+        count(
+            "register files",
+            self.memories.len(),
+            content.memories.len(),
+        )?;
         for ((name, range), value) in self.states.iter().zip(&content.states) {
             inside(name, *range, *value)?;
         }

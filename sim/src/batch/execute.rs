@@ -11,7 +11,7 @@ use super::tape::Held;
 /// Samples a block.
 pub(super) const LANES: usize = CHUNK * CHUNKS;
 const CHUNK: usize = 16;
-const CHUNKS: usize = 4;
+const CHUNKS: usize = 8;
 
 type Chunk<T> = [T; CHUNK];
 
@@ -122,7 +122,11 @@ fn select<T: Lane>(slots: &mut [Slot<T>], i: &Instruction<T>) {
         let (x, y, z) = (slots[x][c], slots[y][c], slots[z][c]);
         let mut made = [T::default(); CHUNK];
         for lane in 0..CHUNK {
-            made[lane] = if x[lane] != T::default() { y[lane] } else { z[lane] };
+            made[lane] = if x[lane] != T::default() {
+                y[lane]
+            } else {
+                z[lane]
+            };
         }
         slots[d][c] = made;
     }
@@ -137,7 +141,11 @@ fn lookup<T: Lane>(slots: &mut [Slot<T>], i: &Instruction<T>, entries: &[T]) {
 /// Spreads one column of the rows over the lanes; lanes past the last row repeat it, so that they stay in range.
 #[inline(always)]
 fn load<T: Lane, S: Lane>(slots: &mut [Slot<T>], i: &Instruction<T>, rows: &Rows<'_, S>) {
-    let column = rows.inputs.iter().skip(i.x as usize).step_by(rows.input_count);
+    let column = rows
+        .inputs
+        .iter()
+        .skip(i.x as usize)
+        .step_by(rows.input_count);
     let lanes = slots[i.d as usize].as_flattened_mut();
     let mut last = T::default();
     let mut filled = 0;
@@ -152,7 +160,11 @@ fn load<T: Lane, S: Lane>(slots: &mut [Slot<T>], i: &Instruction<T>, rows: &Rows
 /// Gathers one column of the rows from the lanes.
 #[inline(always)]
 fn store<T: Lane, S: Lane>(slots: &[Slot<T>], i: &Instruction<T>, rows: &mut Rows<'_, S>) {
-    let column = rows.outputs.iter_mut().skip(i.y as usize).step_by(rows.output_count);
+    let column = rows
+        .outputs
+        .iter_mut()
+        .skip(i.y as usize)
+        .step_by(rows.output_count);
     for (value, lane) in column.zip(slots[i.x as usize].as_flattened()) {
         *value = S::truncated(lane.to_i128());
     }

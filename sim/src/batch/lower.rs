@@ -96,7 +96,9 @@ impl<K> Instruction<K> {
             Code::Select => 3,
             _ => 1,
         };
-        [&mut self.x, &mut self.y, &mut self.z].into_iter().take(count)
+        [&mut self.x, &mut self.y, &mut self.z]
+            .into_iter()
+            .take(count)
     }
 }
 
@@ -158,10 +160,22 @@ impl<'a> Lowering<'a> {
     /// The instruction of `n`, which is no delay.
     fn instruction(&self, n: N) -> Instruction<i128> {
         use Code::*;
-        let mut made = Instruction { code: Constant, s: 0, d: n.0, x: 0, y: 0, z: 0, k: 0, l: 0 };
+        let mut made = Instruction {
+            code: Constant,
+            s: 0,
+            d: n.0,
+            x: 0,
+            y: 0,
+            z: 0,
+            k: 0,
+            l: 0,
+        };
         let mut set = |code, operands: &[N]| {
             made.code = code;
-            for (place, a) in [&mut made.x, &mut made.y, &mut made.z].into_iter().zip(operands) {
+            for (place, a) in [&mut made.x, &mut made.y, &mut made.z]
+                .into_iter()
+                .zip(operands)
+            {
                 *place = self.undelayed(*a).0;
             }
         };
@@ -270,8 +284,18 @@ impl<'a> Lowering<'a> {
         b: N,
     ) -> Instruction<i128> {
         match self.with_constant(a, b) {
-            Some((x, k)) => Instruction { code: immediate, x: self.undelayed(x).0, k, ..made },
-            None => Instruction { code, x: self.undelayed(a).0, y: self.undelayed(b).0, ..made },
+            Some((x, k)) => Instruction {
+                code: immediate,
+                x: self.undelayed(x).0,
+                k,
+                ..made
+            },
+            None => Instruction {
+                code,
+                x: self.undelayed(a).0,
+                y: self.undelayed(b).0,
+                ..made
+            },
         }
     }
 
@@ -293,9 +317,21 @@ impl<'a> Lowering<'a> {
     /// `min(max(x, k), l)` in one step.
     fn clamped(&self, made: Instruction<i128>) -> Instruction<i128> {
         match (made.code, self.made[made.x as usize]) {
-            (Code::MinImmediate, Some(Instruction { code: Code::MaxImmediate, x, k, .. })) if k <= made.k => {
-                Instruction { code: Code::Clamp, x, k, l: made.k, ..made }
-            }
+            (
+                Code::MinImmediate,
+                Some(Instruction {
+                    code: Code::MaxImmediate,
+                    x,
+                    k,
+                    ..
+                }),
+            ) if k <= made.k => Instruction {
+                code: Code::Clamp,
+                x,
+                k,
+                l: made.k,
+                ..made
+            },
             _ => made,
         }
     }
@@ -303,9 +339,17 @@ impl<'a> Lowering<'a> {
     /// `(x + k) >> s` in one step.
     fn rounded(&self, made: Instruction<i128>) -> Instruction<i128> {
         match self.made[made.x as usize] {
-            Some(Instruction { code: Code::AddImmediate, x, k, .. }) => {
-                Instruction { code: Code::AddShiftRight, x, k, ..made }
-            }
+            Some(Instruction {
+                code: Code::AddImmediate,
+                x,
+                k,
+                ..
+            }) => Instruction {
+                code: Code::AddShiftRight,
+                x,
+                k,
+                ..made
+            },
             _ => made,
         }
     }
@@ -349,13 +393,24 @@ impl<'a> Lowering<'a> {
         for (k, element) in (0..).zip(self.module.output_elements()) {
             stores[self.undelayed(element.node).index()].push(k);
         }
-        let mut order = Order { list: Vec::new(), placed: vec![false; self.made.len()], stores };
-        for made in self.made.iter().flatten().filter(|made| needed[made.d as usize]) {
+        let mut order = Order {
+            list: Vec::new(),
+            placed: vec![false; self.made.len()],
+            stores,
+        };
+        for made in self
+            .made
+            .iter()
+            .flatten()
+            .filter(|made| needed[made.d as usize])
+        {
             let mut inner = *made;
             if inner.operands().next().is_none() {
                 continue;
             }
-            inner.operands().for_each(|a| order.place(self.made[*a as usize]));
+            inner
+                .operands()
+                .for_each(|a| order.place(self.made[*a as usize]));
             order.place(Some(*made));
         }
         // what is left are sources that are outputs themselves
@@ -376,14 +431,21 @@ struct Order {
 impl Order {
     /// Appends an instruction, unless it is there, and the stores of its value.
     fn place(&mut self, instruction: Option<Instruction<i128>>) {
-        let Some(instruction) = instruction else { return };
+        let Some(instruction) = instruction else {
+            return;
+        };
         let d = instruction.d as usize;
         if std::mem::replace(&mut self.placed[d], true) {
             return;
         }
         self.list.push(instruction);
-        let store = Instruction { code: Code::Store, x: instruction.d, ..instruction };
-        self.list.extend(self.stores[d].iter().map(|&y| Instruction { y, ..store }));
+        let store = Instruction {
+            code: Code::Store,
+            x: instruction.d,
+            ..instruction
+        };
+        self.list
+            .extend(self.stores[d].iter().map(|&y| Instruction { y, ..store }));
     }
 }
 

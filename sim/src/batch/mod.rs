@@ -62,13 +62,19 @@ impl Batch {
         if !module.instances.is_empty() || module.black_box.is_some() {
             return Err(Diagnostic::error(
                 "not-flat",
-                format!("`{}` has modules inside, the batch simulator takes flat ones", module.name),
+                format!(
+                    "`{}` has modules inside, the batch simulator takes flat ones",
+                    module.name
+                ),
             )
             .help("flatten the module first")
             .into());
         }
         if module.input_count() == 0 {
-            let message = format!("`{}` has no inputs, so it has no samples to run", module.name);
+            let message = format!(
+                "`{}` has no inputs, so it has no samples to run",
+                module.name
+            );
             return Err(Diagnostic::error("no-inputs", message).into());
         }
         let program = lower::lower(module);
@@ -125,7 +131,11 @@ impl Batch {
     /// # Errors
     /// Inputs that are no whole number of rows or out of range, content of another shape or out of range, outputs
     /// that `S` cannot hold.
-    pub fn run_with<S: Lane>(&self, inputs: &[S], content: &Content) -> Result<Vec<S>, Diagnostics> {
+    pub fn run_with<S: Lane>(
+        &self,
+        inputs: &[S],
+        content: &Content,
+    ) -> Result<Vec<S>, Diagnostics> {
         self.check_sample_type::<S>()?;
         self.check_rows(inputs)?;
         self.content_ranges.check(content)?;
@@ -137,7 +147,11 @@ impl Batch {
     }
 
     fn check_sample_type<S: Lane>(&self) -> Result<(), Diagnostics> {
-        match self.outputs.iter().position(|(format, _)| !S::holds(format.range)) {
+        match self
+            .outputs
+            .iter()
+            .position(|(format, _)| !S::holds(format.range))
+        {
             None => Ok(()),
             Some(k) => Err(Diagnostic::error(
                 "sample-type",
@@ -187,10 +201,13 @@ impl Batch {
             .expect("a value of this row is out of range");
         Diagnostic::error(
             "input-range",
-            format!("sample {sample}: {value} at input element {k} of `{}` is not in {range}", self.name),
+            format!(
+                "sample {sample}: {value} at input element {k} of `{}` is not in {range}",
+                self.name
+            ),
         )
     }
 }
 
-
-
+#[cfg(test)]
+mod tests;

@@ -48,7 +48,9 @@ impl<T: Lane> Tape<T> {
         Self {
             instructions: instructions.collect(),
             slots,
-            tables: (0..graph.table_count()).map(|t| truncated(graph.table(t))).collect(),
+            tables: (0..graph.table_count())
+                .map(|t| truncated(graph.table(t)))
+                .collect(),
             inputs: module.input_count(),
             outputs: module.output_elements().count(),
         }
@@ -66,7 +68,11 @@ impl<T: Lane> Tape<T> {
     pub fn run<S: Lane>(&self, inputs: &[S], content: &Content) -> Vec<S> {
         let held = Held {
             states: truncated(&content.states),
-            memories: content.memories.iter().map(|words| truncated(words)).collect(),
+            memories: content
+                .memories
+                .iter()
+                .map(|words| truncated(words))
+                .collect(),
         };
         let samples = inputs.len() / self.inputs;
         let mut outputs = vec![S::default(); samples * self.outputs];
@@ -80,8 +86,15 @@ impl<T: Lane> Tape<T> {
             .for_each_init(
                 || vec![Default::default(); self.slots],
                 |slots, (outputs, inputs)| {
-                    let mut rows = Rows { inputs, outputs, input_count: self.inputs, output_count: self.outputs };
-                    arch.dispatch(|| execute(&self.instructions, slots, &self.tables, &held, &mut rows));
+                    let mut rows = Rows {
+                        inputs,
+                        outputs,
+                        input_count: self.inputs,
+                        output_count: self.outputs,
+                    };
+                    arch.dispatch(|| {
+                        execute(&self.instructions, slots, &self.tables, &held, &mut rows)
+                    });
                 },
             );
         outputs

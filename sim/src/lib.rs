@@ -3,8 +3,6 @@
 //! Every engine here is held against [`hdl::dfg::eval`], which is the meaning of a module.
 
 pub mod batch;
-//pub mod stream;
-//pub mod testbench;
-//pub mod tools;
-//pub mod vectors;
-//pub mod waves;
+pub mod stream;
+pub mod vectors;
+pub mod waves;

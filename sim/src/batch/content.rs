@@ -1,6 +1,7 @@
 //! What registers with feedback and register files hold while a batch runs.
 
 use hdl::dfg::Module;
+use hdl::dfg::eval::Stepper;
 use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::num::Interval;
 
@@ -23,6 +24,14 @@ impl Content {
                 .iter()
                 .map(|m| vec![0; m.depth as usize])
                 .collect(),
+        }
+    }
+
+    /// What `module` holds after it was stepped, for instance through the writes of its register port.
+    pub fn of(module: &Module, stepper: &Stepper) -> Self {
+        Self {
+            states: (0..module.states.len()).map(|k| stepper.state(k)).collect(),
+            memories: (0..module.memories.len()).map(|k| stepper.memory(k).to_vec()).collect(),
         }
     }
 }

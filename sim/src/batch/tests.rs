@@ -145,7 +145,7 @@ fn many_samples_keep_their_order() {
     let inputs: Vec<i32> = (0..100_001).collect();
     let expected: Vec<i32> = inputs.iter().map(|x| 3 * x + 1).collect();
     assert_eq!(batch.run(&inputs).unwrap(), expected);
-    assert_eq!(batch.run::<i64>(&[]).unwrap(), []);
+    assert!(batch.run::<i64>(&[]).unwrap().is_empty());
 }
 
 /// A weight given as content acts like a weight that was loaded by the clock.
@@ -165,10 +165,7 @@ fn content_is_what_registers_hold() {
     let module = m.finish().unwrap();
     let mut stepper = Stepper::new(&module).unwrap();
     stepper.step(&[0, 1, -21], false);
-    let content = Content {
-        states: vec![stepper.state(0)],
-        memories: vec![],
-    };
+    let content = Content::of(&module, &stepper);
     let batch = Batch::compile(&module).unwrap();
     let row = [100, 0, 0];
     assert_eq!(batch.run_with(&row, &content).unwrap(), [-2100]);

@@ -2,5 +2,10 @@
 
 pub mod dfg;
 pub mod diag;
+pub mod lower;
 pub mod names;
 pub mod num;
+pub mod pack;
+pub mod random;
+pub mod rtl;
+pub mod verilog;

@@ -25,5 +25,6 @@ pub use module::{
 };
 pub use op::{N, Op};
 pub use rewrite::Rewriter;
+pub(crate) use rewrite::live_nodes;
 pub use sequential::{MemoryHandle, StateHandle};
 pub use value::Value;

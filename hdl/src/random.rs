@@ -243,7 +243,7 @@ impl<'m> Maker<'m, '_> {
     fn slices(&mut self) -> Value<'m> {
         let (a, b) = (self.narrow(), self.narrow());
         match self.below(4) {
-            0 => a.concat(b),
+            0 => a.concat(b, b.range().width()),
             1 => a.slice(self.below(12), self.below(6)),
             2 => a.wrap(1 + self.below(9), true),
             _ => a.slice(14, self.below(14)),

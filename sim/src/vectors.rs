@@ -1,10 +1,9 @@
 //! Test vectors: what goes into a module's ports sample by sample, and what must come out.
 //!
-//! As JSON: `{"inputs": {"x": [[1, -2], …]}, "outputs": {"y": [[3], …]}}`, one row of elements a sample. For a test
-//! bench: one word of hexadecimal digits a line, as `$readmemh` reads them.
+//! As JSON: `{"inputs": {"x": [[1, -2], …]}, "outputs": {"y": [[3], …]}}`, one row of elements a sample.
+//! [`hex`](crate::hex) is the form that a test bench reads with `$readmemh`.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use hdl::dfg::{Module, Port, Stamp};
 use hdl::diag::{Diagnostic, Diagnostics};
@@ -194,10 +193,17 @@ impl Vectors {
 
 /// What a port is held at unless something else is asked for: 0, or the value of its format that is next to 0.
 pub fn idle(port: &Port) -> impl Iterator<Item = i128> + '_ {
-    port.elements.iter().map(|f| 0.clamp(f.range.lo(), f.range.hi()))
+    port.elements
+        .iter()
+        .map(|f| 0.clamp(f.range.lo(), f.range.hi()))
 }
 
-pub(crate) fn check_row(name: &str, formats: &[Format], row: &[i128], which: &str) -> Result<(), Diagnostics> {
+pub(crate) fn check_row(
+    name: &str,
+    formats: &[Format],
+    row: &[i128],
+    which: &str,
+) -> Result<(), Diagnostics> {
     if row.len() != formats.len() {
         let message = format!(
             "{which} of port `{name}` has {} elements, the port has {}",
@@ -229,45 +235,6 @@ pub(crate) fn unknown(direction: &str, name: &str, module: &Module) -> Diagnosti
         format!("`{}` has no {direction} {quoted}", module.name),
     )
     .help(format!("its {direction}s are: {}", ports.join(", ")))
-}
-
-/// Packs values into one word, the first at the least significant end, each in two's complement of its width.
-#[derive(Debug, Clone, Default)]
-pub struct Word {
-    bits: Vec<bool>,
-}
-
-impl Word {
-    /// Appends the low `width` bits of `value` above what is there.
-    pub fn push(&mut self, value: i128, width: u32) {
-        self.bits
-            .extend((0..width).map(|b| value >> b.min(127) & 1 == 1));
-    }
-
-    /// Appends each value in the width of its format.
-    pub fn extend<'a>(&mut self, values: impl IntoIterator<Item = (i128, &'a Format)>) {
-        for (value, format) in values {
-            self.push(value, format.range.width());
-        }
-    }
-
-    /// Bits so far.
-    pub fn width(&self) -> usize {
-        self.bits.len()
-    }
-
-    /// The word in hexadecimal, most significant digit first, as many digits as its width takes; at least one.
-    pub fn hex(&self) -> String {
-        let digit = |bits: &[bool]| bits.iter().rev().fold(0, |d, b| d * 2 + u8::from(*b));
-        let mut text = String::with_capacity(self.bits.len() / 4 + 1);
-        for bits in self.bits.chunks(4).rev() {
-            let _ = write!(text, "{:x}", digit(bits));
-        }
-        if text.is_empty() {
-            text.push('0');
-        }
-        text
-    }
 }
 
 #[cfg(test)]
@@ -354,15 +321,5 @@ mod tests {
                 code
             );
         }
-    }
-
-    #[test]
-    fn words_have_element_0_at_the_least_significant_end() {
-        let mut word = Word::default();
-        word.push(-1, 3);
-        word.push(2, 5);
-        word.push(1, 1);
-        assert_eq!((word.hex().as_str(), word.width()), ("117", 9));
-        assert_eq!(Word::default().hex(), "0");
     }
 }

@@ -31,7 +31,9 @@ impl Content {
     pub fn of(module: &Module, stepper: &Stepper) -> Self {
         Self {
             states: (0..module.states.len()).map(|k| stepper.state(k)).collect(),
-            memories: (0..module.memories.len()).map(|k| stepper.memory(k).to_vec()).collect(),
+            memories: (0..module.memories.len())
+                .map(|k| stepper.memory(k).to_vec())
+                .collect(),
         }
     }
 }

@@ -109,7 +109,7 @@ proptest! {
     #[test]
     fn batch_is_the_evaluator(
         choices in prop::collection::vec(any::<Choice>(), 1..60),
-        bits in prop::sample::select(vec![4u32, 9, 14, 20, 40]),
+        bits in prop::sample::select(vec![4u32, 9, 14, 20, 28]),
         seeds in prop::collection::vec(any::<i64>(), 4..400),
     ) {
         let choices: Vec<Choice> = choices.iter().map(|c| (c.0, c.1, c.2, c.3, c.4 % 1000)).collect();

@@ -75,7 +75,7 @@ fn declarations(out: &mut String, plan: &Plan<'_>) -> fmt::Result {
     let ports = plan.outputs.len().max(1) as u32;
     writeln!(
         out,
-        "  reg {} want;\n  reg {} before;\n  reg {} moved; // which outputs were not constant",
+        "  reg {} want;\n  reg {} previous;\n  reg {} moved; // which outputs were not constant",
         part((0, plan.output_words.width().max(1))),
         part((0, plan.output_words.width().max(1))),
         part((0, ports))
@@ -214,7 +214,7 @@ fn check_task(out: &mut String, plan: &Plan<'_>, g: usize) -> fmt::Result {
     let bits = part(group);
     writeln!(
         out,
-        "  task check_{g}; // {name}\n    input integer sample;\n    begin\n      want = expected[sample];\n      if (sample > 0) begin\n        before = expected[sample-1];\n        if (want{bits} !== before{bits}) moved[{g}] = 1'b1;\n      end\n      if (^want{bits} === 1'bx) begin\n        $display(\"MISMATCH sample %0d port {name}: {EXPECTED} has no such sample\", sample);\n        mismatches = mismatches + 1;\n      end\n      if (p_{name} !== want{bits}) begin"
+        "  task check_{g}; // {name}\n    input integer sample;\n    begin\n      want = expected[sample];\n      if (sample > 0) begin\n        previous = expected[sample-1];\n        if (want{bits} !== previous{bits}) moved[{g}] = 1'b1;\n      end\n      if (^want{bits} === 1'bx) begin\n        $display(\"MISMATCH sample %0d port {name}: {EXPECTED} has no such sample\", sample);\n        mismatches = mismatches + 1;\n      end\n      if (p_{name} !== want{bits}) begin"
     )?;
     for ((k, element), (low, width)) in (0..).zip(&port.elements).zip(plan.output_words.elements(g))
     {

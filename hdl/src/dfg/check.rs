@@ -1,7 +1,7 @@
 //! The invariants of a finished module, numbered; each is checked by the code below its number.
 
-use super::rewrite::live_nodes;
-use super::{Module, Op, Stamp};
+use super::rewrite::Live;
+use super::{Module, N, Op, Stamp};
 use crate::diag::Diagnostic;
 
 /// Everything that is wrong with `module`, and warnings for what looks unintended.
@@ -15,11 +15,22 @@ pub fn check(module: &Module) -> Vec<Diagnostic> {
     found
 }
 
-/// 1. A node stands after its operands, and no forward reference is left.
+/// 1. A node stands after its operands, an instance's output after the instance's inputs, and no forward reference is
+///    left.
 fn order(module: &Module, found: &mut Vec<Diagnostic>) {
+    let last_inputs: Vec<Option<N>> = module
+        .instances
+        .iter()
+        .map(|i| i.inputs.iter().copied().max())
+        .collect();
     for n in module.graph.nodes() {
         let op = module.graph.op(n);
-        if matches!(op, Op::Wire(_)) || op.operands().any(|a| a >= n) {
+        let input = match op {
+            Op::Output(i, _) => last_inputs[i as usize],
+            _ => None,
+        };
+        let early = op.operands().chain(input).any(|a| a >= n);
+        if early || matches!(op, Op::Wire(_)) {
             found.push(Diagnostic::bug(
                 "node-order",
                 format!("node {} precedes its operand", n.0),
@@ -98,7 +109,7 @@ fn unused_inputs(module: &Module, found: &mut Vec<Diagnostic>) {
     if module.black_box.is_some() {
         return;
     }
-    let live = live_nodes(module);
+    let live = Live::of(module).nodes;
     let mut used = vec![false; module.input_count()];
     for n in module.graph.nodes().filter(|n| live[n.index()]) {
         if let Op::Input(k) = module.graph.op(n) {

@@ -13,7 +13,8 @@ mod op;
 mod quantise;
 mod rewrite;
 mod sequential;
-mod text;
+mod side;
+
 mod value;
 
 pub use builder::{Balance, ModuleBuilder};
@@ -24,6 +25,7 @@ pub use module::{
     RegisterStyle, Reset, ScopeId, State,
 };
 pub use op::{N, Op};
+pub(crate) use rewrite::Live;
 pub use rewrite::Rewriter;
 pub use sequential::{MemoryHandle, StateHandle};
 pub use value::Value;

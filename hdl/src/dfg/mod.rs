@@ -14,7 +14,10 @@ mod quantise;
 mod rewrite;
 mod sequential;
 mod side;
-
+pub mod text;
+mod text_lex;
+mod text_parse;
+mod text_print;
 mod value;
 
 pub use builder::{Balance, ModuleBuilder};

@@ -62,16 +62,7 @@ pub(crate) struct Live {
 impl<'a> Rewriter<'a> {
     /// A module with the ports, registers and instances of `old`, and no nodes yet.
     pub fn new(old: &'a Module) -> Self {
-        Self::keeping(
-            old,
-            &Live {
-                nodes: Vec::new(),
-                states: vec![true; old.states.len()],
-                memories: vec![true; old.memories.len()],
-                instances: vec![true; old.instances.len()],
-                styles: vec![true; old.styles.len()],
-            },
-        )
+        Self::keeping(old, &Live::all(old))
     }
 
     /// The same with only the registers, register files, instances and styles that are live.
@@ -209,6 +200,11 @@ impl<'a> Rewriter<'a> {
 
     /// The same node in the new arena, its operands mapped.
     pub fn copy(&mut self, n: N) -> Result<N, GraphError> {
+        self.copy_at(n, Stamp::TIMELESS)
+    }
+
+    /// The same node in the new arena, its operands mapped, each waiting for the cycle of `stamp`.
+    pub fn copy_at(&mut self, n: N, stamp: Stamp) -> Result<N, GraphError> {
         let old = &self.old.graph;
         let op = old.op(n);
         let number = |list: &[Option<u32>], k: u32| list[k as usize].expect("a live part is kept");
@@ -224,7 +220,7 @@ impl<'a> Rewriter<'a> {
                 Ok(self.add_declared(op, old.range(n), old.stamp(n)))
             }
             Op::Delay(a, style) => {
-                let a = self.get(a);
+                let a = self.get_at(a, stamp);
                 let style = number(&self.numbers.styles, style);
                 let plain = self.new.styles[style as usize].reset == Reset::None;
                 if plain && self.new.graph.as_constant(a).is_some() {
@@ -235,25 +231,30 @@ impl<'a> Rewriter<'a> {
                 } else {
                     old.range(n)
                 };
-                let stamp = self.new.graph.stamp(a).later(1);
-                Ok(self.add_declared(Op::Delay(a, style), range, stamp))
+                let due = self.new.graph.stamp(a).later(1);
+                Ok(self.add_declared(Op::Delay(a, style), range, due))
             }
             Op::Read(a, m) => {
-                let a = self.get(a);
+                let a = self.get_at(a, stamp);
                 let op = Op::Read(a, number(&self.numbers.memories, m));
-                let stamp = self.new.graph.stamp(a);
-                Ok(self.add_declared(op, old.range(n), stamp))
+                let due = self.new.graph.stamp(a);
+                Ok(self.add_declared(op, old.range(n), due))
             }
             Op::Table(a, t) => {
-                let a = self.get(a);
+                let a = self.get_at(a, stamp);
                 let t = self.table(t);
                 self.add(Op::Table(a, t))
             }
             _ => {
-                let op = op.map(|a| self.get(a));
+                let op = op.map(|a| self.get_at(a, stamp));
                 self.add(op)
             }
         }
+    }
+
+    fn get_at(&mut self, n: N, stamp: Stamp) -> N {
+        let new = self.get(n);
+        self.wait(new, stamp)
     }
 
     /// The new number of the old table `t`.
@@ -341,6 +342,17 @@ fn kept<T: Clone>(parts: &[T], live: &[bool]) -> (Vec<T>, Vec<Option<u32>>) {
 }
 
 impl Live {
+    /// Every part.
+    pub fn all(module: &Module) -> Self {
+        Self {
+            nodes: vec![true; module.graph.len()],
+            states: vec![true; module.states.len()],
+            memories: vec![true; module.memories.len()],
+            instances: vec![true; module.instances.len()],
+            styles: vec![true; module.styles.len()],
+        }
+    }
+
     /// What the outputs and the black boxes of `module` depend on.
     ///
     /// A register that only feeds itself is not live, nor is an instance of which no output is read, unless it is a

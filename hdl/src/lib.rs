@@ -3,6 +3,7 @@
 pub mod analysis;
 pub mod dfg;
 pub mod diag;
+pub mod draw;
 pub mod names;
 pub mod num;
 pub mod passes;

@@ -58,7 +58,9 @@ impl Statistics {
 /// Bits of all pipeline registers of the module itself.
 pub fn pipeline_register_bits(module: &Module) -> u64 {
     let graph = &module.graph;
-    let registers = graph.nodes().filter(|n| matches!(graph.op(*n), Op::Delay(..)));
+    let registers = graph
+        .nodes()
+        .filter(|n| matches!(graph.op(*n), Op::Delay(..)));
     registers.map(|n| u64::from(graph.range(n).width())).sum()
 }
 
@@ -77,7 +79,10 @@ pub fn scope_statistics(module: &Module) -> Vec<(ScopeId, Statistics)> {
 /// How often each node is read, by operands, outputs, registers, register files and instances.
 pub fn fan_out(module: &Module) -> Vec<u32> {
     let mut count = vec![0; module.graph.len()];
-    let operands = module.graph.nodes().flat_map(|n| module.graph.op(n).operands());
+    let operands = module
+        .graph
+        .nodes()
+        .flat_map(|n| module.graph.op(n).operands());
     for n in operands.chain(module.roots()) {
         count[n.index()] += 1;
     }
@@ -110,7 +115,13 @@ mod tests {
             .collect();
         assert_eq!(bits, [("", 0), ("first", 10), ("second", 8)]);
         let fan_out = fan_out(&module);
-        let inputs = module.graph.nodes().filter(|n| matches!(module.graph.op(*n), Op::Input(_)));
-        assert_eq!(inputs.map(|n| fan_out[n.index()]).collect::<Vec<_>>(), [2, 1]);
+        let inputs = module
+            .graph
+            .nodes()
+            .filter(|n| matches!(module.graph.op(*n), Op::Input(_)));
+        assert_eq!(
+            inputs.map(|n| fan_out[n.index()]).collect::<Vec<_>>(),
+            [2, 1]
+        );
     }
 }

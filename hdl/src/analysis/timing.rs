@@ -28,10 +28,12 @@ impl<'a> Timing<'a> {
             arrival[n.index()] = match graph.op(n) {
                 Op::Input(_) => Arrival::at(u64::from(input_delay)),
                 Op::Delay(..) => Arrival::default(),
-                op => op.operands().enumerate().fold(
-                    Arrival::default(),
-                    |all, (i, a)| all.join(arrival[a.index()].through(model.delay(graph, n, i))),
-                ),
+                op => op
+                    .operands()
+                    .enumerate()
+                    .fold(Arrival::default(), |all, (i, a)| {
+                        all.join(arrival[a.index()].through(model.delay(graph, n, i)))
+                    }),
             };
         }
         Self {
@@ -60,7 +62,14 @@ impl<'a> Timing<'a> {
             return Vec::new();
         };
         let arrival = self.arrival(worst);
-        let mut step = Some((worst, if arrival.high >= arrival.low { End::High } else { End::Low }));
+        let mut step = Some((
+            worst,
+            if arrival.high >= arrival.low {
+                End::High
+            } else {
+                End::Low
+            },
+        ));
         let mut path = Vec::new();
         while let Some((n, end)) = step {
             path.push(n);

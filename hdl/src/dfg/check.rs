@@ -129,7 +129,11 @@ fn connections(module: &Module, found: &mut Vec<Diagnostic>) {
         if let Some(write) = memory.write {
             let name = format!("register file `{}`", memory.name);
             covered(&name, memory.range, write.data);
-            covered(&format!("address of {name}"), addresses(memory.depth), write.address);
+            covered(
+                &format!("address of {name}"),
+                addresses(memory.depth),
+                write.address,
+            );
         }
     }
     for n in graph.nodes() {

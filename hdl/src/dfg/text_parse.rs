@@ -345,10 +345,14 @@ impl Parser<'_> {
         let range = self.range()?;
         let stamp = self.stamp()?;
         let made = self.make(op, range, op_at)?;
-        if made.index() != next {
-            return Err(op_at.error(format!("this is %{} in a simpler form", made.0)));
-        }
         let graph = &self.module.graph;
+        if made.index() != next || graph.op(made) != op {
+            let simpler = graph.op(made).mnemonic();
+            return Err(op_at.error(format!(
+                "this is a `{simpler}` in a simpler form, %{}",
+                made.0
+            )));
+        }
         let (own_range, own_stamp) = (graph.range(made), graph.stamp(made));
         if (own_range, own_stamp) != (range, stamp) {
             let message = format!("%{next} is {own_range} {own_stamp}, not {range} {stamp}");

@@ -73,7 +73,12 @@ impl<W: Write> Printer<'_, W> {
             writeln!(self.out, "  parameter {} = {value}", Name(name))?;
         }
         for (name, format, stamp) in &black_box.outputs {
-            writeln!(self.out, "  answer {} {stamp} : {}", Name(name), Exact(*format))?;
+            writeln!(
+                self.out,
+                "  answer {} {stamp} : {}",
+                Name(name),
+                Exact(*format)
+            )?;
         }
         Ok(())
     }

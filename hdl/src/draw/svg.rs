@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 
-use crate::dfg::{Module, N, Op};
+use crate::dfg::{Module, N, Op, OutputPort};
 
 const BOX_WIDTH: i32 = 190;
 const BOX_HEIGHT: i32 = 58;
@@ -20,7 +20,6 @@ const TITLE: usize = 25;
 #[derive(Debug, Default)]
 struct Block {
     operators: BTreeMap<&'static str, usize>,
-    nodes: usize,
 }
 
 /// The module as boxes in columns.
@@ -65,11 +64,15 @@ impl Picture {
                 order.push(title.clone());
             }
             let block = blocks[*cycle].entry(title.clone()).or_default();
-            block.nodes += 1;
             *block
                 .operators
                 .entry(module.graph.op(n).mnemonic())
                 .or_default() += 1;
+        }
+        for (port, cycle) in timed_outputs(module) {
+            let block = blocks[cycle].entry(output_title(&port.name)).or_default();
+            block.operators.insert("output", port.elements.len());
+            order.push(output_title(&port.name));
         }
         let columns: Vec<Vec<(String, Block)>> = blocks
             .into_iter()
@@ -95,15 +98,33 @@ impl Picture {
         let rows: Vec<BTreeMap<&str, usize>> = self
             .columns
             .iter()
-            .map(|c| (0..).zip(c).map(|(row, (title, _))| (title.as_str(), row)).collect())
+            .map(|c| {
+                (0..)
+                    .zip(c)
+                    .map(|(row, (title, _))| (title.as_str(), row))
+                    .collect()
+            })
             .collect();
+        let row = |cycle: usize, title: &str| {
+            let row = rows[cycle].get(title).copied();
+            (cycle, row.unwrap_or(MOST_ROWS - 1))
+        };
         let at = |n: N| {
-            let (cycle, title) = place[n.index()].as_ref()?;
-            let rows = &rows[*cycle];
-            let row = rows.get(title.as_str()).copied();
-            Some((*cycle, row.unwrap_or(MOST_ROWS - 1)))
+            place[n.index()]
+                .as_ref()
+                .map(|(cycle, title)| row(*cycle, title))
         };
         let mut seen: BTreeSet<(N, (usize, usize))> = BTreeSet::new();
+        let mut wire = |a: N, to: (usize, usize)| {
+            if let Some(from) = at(a)
+                && from != to
+                && seen.insert((a, to))
+            {
+                let wire = self.wires.entry((from, to)).or_default();
+                wire.0 += u64::from(graph.range(a).width());
+                wire.1 += 1;
+            }
+        };
         for n in graph.nodes() {
             if let Op::Delay(a, _) = graph.op(n) {
                 source[n.index()] = source[a.index()];
@@ -112,25 +133,22 @@ impl Picture {
                 {
                     *bits += u64::from(graph.range(n).width());
                 }
-                continue;
+            } else if let Some(to) = at(n) {
+                let operands = graph.op(n).operands();
+                operands.for_each(|a| wire(source[a.index()], to));
             }
-            for a in graph.op(n).operands().map(|a| source[a.index()]) {
-                if let (Some(from), Some(to)) = (at(a), at(n))
-                    && from != to
-                    && seen.insert((a, to))
-                {
-                    let wire = self.wires.entry((from, to)).or_default();
-                    wire.0 += u64::from(graph.range(a).width());
-                    wire.1 += 1;
-                }
-            }
+        }
+        for (port, cycle) in timed_outputs(module) {
+            let to = row(cycle, &output_title(&port.name));
+            let nodes = port.elements.iter().map(|e| source[e.node.index()]);
+            nodes.for_each(|a| wire(a, to));
         }
     }
 
     fn write(&self, module: &Module, out: &mut String) -> fmt::Result {
         let rows = self.columns.iter().map(Vec::len).max().unwrap_or(0).max(1) as i32;
         let columns = self.columns.len() as i32;
-        let width = 2 * MARGIN + columns * (BOX_WIDTH + GAP);
+        let width = 2 * MARGIN + columns * (BOX_WIDTH + GAP) - GAP / 2;
         let height = TOP + rows * ROW + MARGIN;
         writeln!(
             out,
@@ -188,7 +206,8 @@ impl Picture {
 
 impl Block {
     fn write(&self, title: &str, x: i32, y: i32, out: &mut String) -> fmt::Result {
-        let fill = if title.starts_with("input ") { "#eaf4e4" } else { "#eef3fb" };
+        let port = title.starts_with("input ") || title.starts_with("output ");
+        let fill = if port { "#eaf4e4" } else { "#eef3fb" };
         writeln!(
             out,
             "<g><title>{}</title><rect x=\"{x}\" y=\"{y}\" width=\"{BOX_WIDTH}\" height=\"{BOX_HEIGHT}\" rx=\"5\" fill=\"{fill}\" stroke=\"#33507a\"/>",
@@ -227,7 +246,11 @@ fn places(module: &Module, depth: usize) -> Vec<Option<(usize, String)>> {
         Op::Output(i, _) => module.instances[i as usize].name.clone(),
         _ => match module.scope_path(module.scope_of(n)) {
             "" => module.name.clone(),
-            path => path.split('.').take(depth.max(1)).collect::<Vec<_>>().join("."),
+            path => path
+                .split('.')
+                .take(depth.max(1))
+                .collect::<Vec<_>>()
+                .join("."),
         },
     };
     let graph = &module.graph;
@@ -239,6 +262,19 @@ fn places(module: &Module, depth: usize) -> Vec<Option<(usize, String)>> {
     graph.nodes().map(place).collect()
 }
 
+/// The output ports that belong to a cycle, with the cycle.
+fn timed_outputs(module: &Module) -> impl Iterator<Item = (&OutputPort, usize)> {
+    let timed = |p| -> Option<(&OutputPort, usize)> {
+        let port: &OutputPort = p;
+        Some((port, port.stamp.cycle()? as usize))
+    };
+    module.outputs.iter().filter_map(timed)
+}
+
+fn output_title(name: &str) -> String {
+    format!("output {name}")
+}
+
 /// No more than `MOST_ROWS` blocks, the last of which stands for all others.
 fn folded(mut column: Vec<(String, Block)>) -> Vec<(String, Block)> {
     if column.len() <= MOST_ROWS {
@@ -248,7 +284,6 @@ fn folded(mut column: Vec<(String, Block)>) -> Vec<(String, Block)> {
     let title = format!("{} more", rest.len());
     let mut all = Block::default();
     for (_, block) in rest {
-        all.nodes += block.nodes;
         for (name, count) in block.operators {
             *all.operators.entry(name).or_default() += count;
         }
@@ -319,11 +354,20 @@ mod tests {
     #[test]
     fn boxes_stand_in_their_cycles() {
         let svg = drawing();
-        assert!(svg.contains("net: 3 cycles, 51 register bits"), "{svg}");
-        for text in ["conv.p&lt;0&gt;", "input x", ">dense<", ">cycle 3<", ">25 bits<", ">18 bits<", ">16 bits<"] {
+        assert!(svg.contains("net: 3 cycles, 60 register bits"), "{svg}");
+        for text in [
+            "conv.p&lt;0&gt;",
+            "input x",
+            ">dense<",
+            ">cycle 3<",
+            ">25 bits<",
+            ">18 bits<",
+            ">17 bits<",
+            "output y",
+        ] {
             assert!(svg.contains(text), "{text} in {svg}");
         }
-        assert_eq!(svg.matches("<g>").count(), 4);
+        assert_eq!(svg.matches("<g>").count(), 5);
         assert_eq!(svg, drawing());
     }
 }

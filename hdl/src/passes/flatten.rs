@@ -55,9 +55,14 @@ fn check_size(module: &Module) -> Result<(), Diagnostics> {
     if nodes <= MOST_NODES {
         return Ok(());
     }
-    let message = format!("`{}` would have {nodes} nodes without hierarchy", module.name);
+    let message = format!(
+        "`{}` would have {nodes} nodes without hierarchy",
+        module.name
+    );
     Err(Diagnostic::error("too-large", message)
-        .help(format!("{MOST_NODES} are allowed: keep some of the modules"))
+        .help(format!(
+            "{MOST_NODES} are allowed: keep some of the modules"
+        ))
         .into())
 }
 
@@ -152,7 +157,11 @@ impl Splicer<'_, '_> {
             return Ok(());
         }
         let instance = &self.rewriter.old().instances[i];
-        let inputs: Vec<N> = instance.inputs.iter().map(|n| self.rewriter.get(*n)).collect();
+        let inputs: Vec<N> = instance
+            .inputs
+            .iter()
+            .map(|n| self.rewriter.get(*n))
+            .collect();
         let mut parts = self.append_parts(child, instance);
         let mut map: Vec<N> = Vec::with_capacity(child.graph.len());
         for n in child.graph.nodes() {
@@ -163,7 +172,12 @@ impl Splicer<'_, '_> {
             self.attribute(child, n, new, &parts, &instance.name);
         }
         self.connect_parts(child, &parts, &map);
-        self.outputs[i] = Some(child.output_elements().map(|e| map[e.node.index()]).collect());
+        self.outputs[i] = Some(
+            child
+                .output_elements()
+                .map(|e| map[e.node.index()])
+                .collect(),
+        );
         Ok(())
     }
 
@@ -175,18 +189,28 @@ impl Splicer<'_, '_> {
             states: module.states.len() as u32,
             memories: module.memories.len() as u32,
             instances: module.instances.len() as u32,
-            styles: child.styles.iter().map(|s| append_style(module, *s)).collect(),
+            styles: child
+                .styles
+                .iter()
+                .map(|s| append_style(module, *s))
+                .collect(),
             scopes: append_scopes(module, child, prefix),
             tables: vec![None; child.graph.table_count() as usize],
             start: instance.start,
         };
         for state in &child.states {
             let name = self.names.fresh(prefix, &state.name);
-            module.states.push(crate::dfg::State { name, ..state.clone() });
+            module.states.push(crate::dfg::State {
+                name,
+                ..state.clone()
+            });
         }
         for memory in &child.memories {
             let name = self.names.fresh(prefix, &memory.name);
-            module.memories.push(crate::dfg::Memory { name, ..memory.clone() });
+            module.memories.push(crate::dfg::Memory {
+                name,
+                ..memory.clone()
+            });
         }
         for inner in &child.instances {
             let name = self.names.fresh(prefix, &inner.name);
@@ -194,7 +218,11 @@ impl Splicer<'_, '_> {
                 (Some(outer), Some(own)) => Stamp::at(outer + own),
                 _ => Stamp::TIMELESS,
             };
-            module.instances.push(Instance { name, start, ..inner.clone() });
+            module.instances.push(Instance {
+                name,
+                start,
+                ..inner.clone()
+            });
         }
         parts
     }
@@ -260,7 +288,9 @@ impl Splicer<'_, '_> {
         module.side.scopes.resize(len, scope);
         if let Some(name) = child.name_of(n) {
             let names = &mut module.side.names;
-            names.entry(new).or_insert_with(|| format!("{prefix}_{name}"));
+            names
+                .entry(new)
+                .or_insert_with(|| format!("{prefix}_{name}"));
         }
     }
 
@@ -296,7 +326,10 @@ fn append_style(module: &mut Module, style: RegisterStyle) -> u32 {
     if style == RegisterStyle::default() {
         return 0;
     }
-    module.styles.push(RegisterStyle { enable: None, ..style });
+    module.styles.push(RegisterStyle {
+        enable: None,
+        ..style
+    });
     module.styles.len() as u32 - 1
 }
 

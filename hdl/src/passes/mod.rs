@@ -60,13 +60,38 @@ impl fmt::Debug for Pass {
 }
 
 /// A pass without options: name, description, extent, function.
-type Entry = (&'static str, &'static str, Extent, fn(&Module) -> Result<Module, Diagnostics>);
+type Entry = (
+    &'static str,
+    &'static str,
+    Extent,
+    fn(&Module) -> Result<Module, Diagnostics>,
+);
 
 const PASSES: [Entry; 4] = [
-    ("clean", "Takes away what no output depends on.", Extent::Every, clean),
-    ("fold", "Simplifies operators by what is known of their operands.", Extent::Every, fold),
-    ("flatten", "Puts the content of every instance in its place.", Extent::Top, flatten),
-    ("balance", "Lets all outputs come in one cycle.", Extent::Top, balance),
+    (
+        "clean",
+        "Takes away what no output depends on.",
+        Extent::Every,
+        clean,
+    ),
+    (
+        "fold",
+        "Simplifies operators by what is known of their operands.",
+        Extent::Every,
+        fold,
+    ),
+    (
+        "flatten",
+        "Puts the content of every instance in its place.",
+        Extent::Top,
+        flatten,
+    ),
+    (
+        "balance",
+        "Lets all outputs come in one cycle.",
+        Extent::Top,
+        balance,
+    ),
 ];
 
 impl Pass {
@@ -133,7 +158,10 @@ impl Sequence {
     /// # Errors
     /// `unknown-pass`: a name that no pass has.
     pub fn select(list: &str, known: &[Pass]) -> Result<Self, Diagnostics> {
-        let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let names = list
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
         let passes = names.map(|name| {
             let found = known.iter().find(|p| p.name == name);
             found.cloned().ok_or_else(|| unknown_pass(name, known))
@@ -171,9 +199,12 @@ impl Sequence {
 
 fn unknown_pass(name: &str, known: &[Pass]) -> Diagnostics {
     let names: Vec<&str> = known.iter().map(|p| p.name).collect();
-    Diagnostic::error("unknown-pass", format!("there is no pass {}", names::quoted(name)))
-        .help(format!("the passes are {}", names.join(", ")))
-        .into()
+    Diagnostic::error(
+        "unknown-pass",
+        format!("there is no pass {}", names::quoted(name)),
+    )
+    .help(format!("the passes are {}", names.join(", ")))
+    .into()
 }
 
 /// Children first; a module with several instances stays one module.

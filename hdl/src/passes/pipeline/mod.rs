@@ -106,7 +106,10 @@ pub fn pipeline(
     let register = u64::from(model.register());
     let (budget, latency) = target(&problem, register)?;
     let schedule = fewest_bits(&problem, budget, latency).ok_or_else(|| {
-        Diagnostic::bug("pipeline", "a feasible schedule was lost while its registers were placed")
+        Diagnostic::bug(
+            "pipeline",
+            "a feasible schedule was lost while its registers were placed",
+        )
     })?;
     let new = retimed(&problem, &schedule.stage, latency)?;
     let report = report(&problem, &schedule, latency, register, &new, model);
@@ -132,7 +135,12 @@ fn target(problem: &Problem<'_>, register: u64) -> Result<(u64, u32), Diagnostic
                 .map_err(|slow| impossible_clock(problem, clock, register, slow))?;
             let least = schedule.latency(problem, budget);
             if least > latency {
-                return Err(impossible_latency(problem, latency, Some((clock, least)), register));
+                return Err(impossible_latency(
+                    problem,
+                    latency,
+                    Some((clock, least)),
+                    register,
+                ));
             }
             Ok((budget, latency))
         }
@@ -196,7 +204,9 @@ fn impossible_latency(
 ) -> Diagnostics {
     let least = earliest(problem, u64::MAX / 2).map_or(0, |s| s.latency(problem, u64::MAX / 2));
     let message = match at_clock {
-        Some((clock, _)) => format!("a latency of {latency} cycles is impossible at a clock of {clock} ps"),
+        Some((clock, _)) => {
+            format!("a latency of {latency} cycles is impossible at a clock of {clock} ps")
+        }
         None => format!("a latency of {latency} cycles is impossible"),
     };
     let slower = least_budget(problem, latency).map(|budget| budget + register);
@@ -207,9 +217,13 @@ fn impossible_latency(
         (Some((_, cycles)), None) => format!(
             "the least possible latency at this clock is {cycles} cycles, at any clock {least} cycles"
         ),
-        _ => format!("the least possible latency is {least} cycles: registers at the ports and late inputs take them"),
+        _ => format!(
+            "the least possible latency is {least} cycles: registers at the ports and late inputs take them"
+        ),
     };
-    Diagnostic::error("impossible-latency", message).help(help).into()
+    Diagnostic::error("impossible-latency", message)
+        .help(help)
+        .into()
 }
 
 fn report(
@@ -226,7 +240,11 @@ fn report(
         let stage = schedule.stage[n.index()] as usize;
         if problem.role(n) != Role::Register && problem.is_timed(n) {
             let shown = problem.is_output[n.index()] && stage == latency as usize;
-            let outside = if shown { problem.output_tail().last() } else { 0 };
+            let outside = if shown {
+                problem.output_tail().last()
+            } else {
+                0
+            };
             if let Some(longest) = stage_delays.get_mut(stage) {
                 *longest = (*longest).max(schedule.arrival[n.index()].last() + outside);
             }

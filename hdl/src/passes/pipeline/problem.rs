@@ -95,7 +95,10 @@ impl<'a> Problem<'a> {
 
     /// The free nodes that read `n`, once for each operand, and the delays to them.
     pub fn readers(&self, n: N) -> &[(N, EdgeDelay)] {
-        let (from, to) = (self.first_reader[n.index()], self.first_reader[n.index() + 1]);
+        let (from, to) = (
+            self.first_reader[n.index()],
+            self.first_reader[n.index() + 1],
+        );
         &self.readers[from as usize..to as usize]
     }
 
@@ -178,10 +181,7 @@ fn roles(module: &Module) -> Result<Vec<Role>, Diagnostics> {
     for n in graph.nodes().rev() {
         if fixed[n.index()] || matches!(graph.op(n), Op::Read(..)) {
             fixed[n.index()] = true;
-            graph
-                .op(n)
-                .operands()
-                .for_each(|a| fixed[a.index()] = true);
+            graph.op(n).operands().for_each(|a| fixed[a.index()] = true);
         }
     }
     graph
@@ -224,7 +224,11 @@ fn sources(module: &Module, role: &[Role]) -> Vec<N> {
 }
 
 /// The module with every node in its stage, and all its outputs in cycle `latency`.
-pub(super) fn retimed(problem: &Problem<'_>, stage: &[u32], latency: u32) -> Result<Module, Diagnostics> {
+pub(super) fn retimed(
+    problem: &Problem<'_>,
+    stage: &[u32],
+    latency: u32,
+) -> Result<Module, Diagnostics> {
     let module = problem.module;
     let mut rewriter = crate::dfg::Rewriter::new(module);
     for n in problem.nodes() {

@@ -71,7 +71,11 @@ impl Schedule {
         for edge in problem.operands(n) {
             let from = edge.from.index();
             let here = !problem.is_timed(edge.from) || self.stage[from] == stage;
-            let operand = if here { self.arrival[from] } else { Arrival::default() };
+            let operand = if here {
+                self.arrival[from]
+            } else {
+                Arrival::default()
+            };
             arrival = arrival.join(operand.through(edge.delay));
         }
         arrival
@@ -130,9 +134,7 @@ pub(super) fn latest(
         let read = problem.readers(n).iter().map(|(r, _)| stage[r.index()]);
         let mut last = read.chain(shown).min().unwrap_or(latency);
         let mut after = tail_in(problem, &stage, &tail, n, last, latency);
-        while last > earliest.stage[n.index()]
-            && !fits(problem, earliest, n, last, after, budget)
-        {
+        while last > earliest.stage[n.index()] && !fits(problem, earliest, n, last, after, budget) {
             last -= 1;
             after = tail_in(problem, &stage, &tail, n, last, latency);
         }
@@ -192,7 +194,8 @@ pub(super) fn least_budget(problem: &Problem<'_>, latency: u32) -> Option<u64> {
         _ => 0,
     };
     let reaches = |budget: u64| {
-        budget >= shown && earliest(problem, budget).is_ok_and(|s| s.latency(problem, budget) <= latency)
+        budget >= shown
+            && earliest(problem, budget).is_ok_and(|s| s.latency(problem, budget) <= latency)
     };
     let all = earliest(problem, u64::MAX / 2).ok()?;
     let longest = all.arrival.iter().map(|a| a.last()).max().unwrap_or(0);

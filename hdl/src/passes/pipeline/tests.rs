@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::registers::register_bits;
+use super::schedule::latest;
 use super::*;
 use crate::dfg::{ModuleBuilder, RegisterStyle, Reset};
 use crate::num::Format;
@@ -38,16 +39,29 @@ fn streams_keep_their_meaning() {
                 assert!(timing.longest() + 150 <= report.clock);
                 assert_equivalent(&module, &new, seed);
                 for (n, op) in new.graph.nodes().map(|n| (n, new.graph.op(n))) {
-                    let registered = |on: bool, n: N| !on || matches!(new.graph.op(n), crate::dfg::Op::Delay(..) | crate::dfg::Op::Const(_));
+                    let registered = |on: bool, n: N| {
+                        !on || matches!(
+                            new.graph.op(n),
+                            crate::dfg::Op::Delay(..) | crate::dfg::Op::Const(_)
+                        )
+                    };
                     if !matches!(op, crate::dfg::Op::Delay(..)) {
-                        assert!(op.operands().all(|a| registered(
-                            options.register_inputs && matches!(new.graph.op(a), crate::dfg::Op::Input(_)),
-                            a
-                        )), "operand of {}", n.0);
+                        assert!(
+                            op.operands().all(|a| registered(
+                                options.register_inputs
+                                    && matches!(new.graph.op(a), crate::dfg::Op::Input(_)),
+                                a
+                            )),
+                            "operand of {}",
+                            n.0
+                        );
                     }
                 }
                 assert!(new.output_elements().all(|e| !options.register_outputs
-                    || matches!(new.graph.op(e.node), crate::dfg::Op::Delay(..) | crate::dfg::Op::Const(_))));
+                    || matches!(
+                        new.graph.op(e.node),
+                        crate::dfg::Op::Delay(..) | crate::dfg::Op::Const(_)
+                    )));
             }
         }
     }
@@ -89,7 +103,9 @@ fn register_bits_are_least() {
             continue;
         }
         let budget = 1150 + 1000 * (seed % 2);
-        let latency = earliest(&problem, budget).unwrap().latency(&problem, budget);
+        let latency = earliest(&problem, budget)
+            .unwrap()
+            .latency(&problem, budget);
         if (u64::from(latency) + 1).pow(free as u32) > 300_000 {
             continue;
         }
@@ -102,6 +118,27 @@ fn register_bits_are_least() {
     }
     assert!(tried > 100, "{tried}");
     assert_eq!(missed, 0, "of {tried}");
+}
+
+/// On larger modules cuts save much against placing every node as early, or every node as late, as it can be.
+#[test]
+fn cuts_save_registers() {
+    let model = GenericDelay::default();
+    let (mut ends, mut cut) = (0, 0);
+    for seed in 0..20 {
+        let module = clean(&random_data_path(seed, 400)).unwrap();
+        let options = Options::new(Goal::Latency(0));
+        let problem = Problem::new(&module, &model, &options).unwrap();
+        let budget = 2500;
+        let early = earliest(&problem, budget).unwrap();
+        let latency = early.latency(&problem, budget);
+        let late = latest(&problem, budget, latency, &early);
+        let bits = |stage: &[u32]| register_bits(&problem, stage, latency);
+        ends += bits(&early.stage).min(bits(&late));
+        cut += bits(&fewest_bits(&problem, budget, latency).unwrap().stage);
+    }
+    println!("register bits: {ends} at the better end, {cut} cut");
+    assert!(cut * 100 < ends * 85, "{cut} of {ends}");
 }
 
 #[test]
@@ -145,8 +182,15 @@ fn stored_weights_need_no_registers() {
 fn registers_that_are_there_are_moved() {
     let m = ModuleBuilder::new("again");
     let x = m.input_array("x", 4, Format::signed(8, 0).unwrap());
-    let late = m.input_port("late", vec![Format::signed(8, 0).unwrap()], crate::dfg::Stamp::at(2));
-    m.output("y", ((x[0] + x[1]).delay(1) + (x[2] + x[3]).delay(3) + late[0]).delay(2));
+    let late = m.input_port(
+        "late",
+        vec![Format::signed(8, 0).unwrap()],
+        crate::dfg::Stamp::at(2),
+    );
+    m.output(
+        "y",
+        ((x[0] + x[1]).delay(1) + (x[2] + x[3]).delay(3) + late[0]).delay(2),
+    );
     let module = m.finish().unwrap();
     let (new, report) = pipeline(&module, &UnitDelay, &Options::new(Goal::Clock(1000))).unwrap();
     assert_eq!(report.latency, 3);

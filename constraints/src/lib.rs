@@ -1,1 +1,5 @@
-//! To be documented.
+pub mod liberty;
+pub mod calibrate;
+pub mod target;
+mod process;
+pub mod fetch;

@@ -54,7 +54,13 @@ const CHAINS: [Chain; 9] = [
     chain("ripple", Role::FullAdder, 2, 1, 1),
 ];
 
-const fn chain(name: &'static str, role: Role, input: usize, output: usize, fan_out: usize) -> Chain {
+const fn chain(
+    name: &'static str,
+    role: Role,
+    input: usize,
+    output: usize,
+    fan_out: usize,
+) -> Chain {
     Chain {
         name,
         role,
@@ -106,10 +112,15 @@ fn required(library: &Library, role: Role) -> Result<CellMatch, Diagnostics> {
     let cell = library
         .find(role)
         .ok_or_else(|| missing(format!("no cell is a {role:?}")))?;
-    let names = std::iter::once(&cell.cell).chain(&cell.inputs).chain(&cell.outputs);
+    let names = std::iter::once(&cell.cell)
+        .chain(&cell.inputs)
+        .chain(&cell.outputs);
     for name in names {
         check_identifier(name).map_err(|why| {
-            missing(format!("name {} cannot be used: {why}", hdl::names::quoted(name)))
+            missing(format!(
+                "name {} cannot be used: {why}",
+                hdl::names::quoted(name)
+            ))
         })?;
     }
     Ok(cell)
@@ -183,7 +194,11 @@ fn emit_flip_flops(body: &mut String, cell: &CellMatch) {
         ("ff_2", "q_ff", ""),
     ] {
         let to = to.replace(".Q", &format!(".{q}"));
-        let _ = writeln!(body, "{} {instance} (.{d}({from}), .{clock}(clk){to});", cell.cell);
+        let _ = writeln!(
+            body,
+            "{} {instance} (.{d}({from}), .{clock}(clk){to});",
+            cell.cell
+        );
     }
 }
 
@@ -191,7 +206,9 @@ fn emit_flip_flops(body: &mut String, cell: &CellMatch) {
 fn script(liberty: &Path) -> Result<String, Diagnostics> {
     let path = liberty.display().to_string();
     if path.contains(['{', '}', '\\', '\n']) {
-        return Err(failed("the path of the Liberty file holds a brace, a backslash or a line break"));
+        return Err(failed(
+            "the path of the Liberty file holds a brace, a backslash or a line break",
+        ));
     }
     let mut tcl = format!(
         "read_liberty {{{path}}}\nread_verilog chains.v\nlink_design chains\n\
@@ -202,12 +219,18 @@ fn script(liberty: &Path) -> Result<String, Diagnostics> {
     );
     for k in 0..CHAINS.len() {
         for l in LENGTHS {
-            let _ = writeln!(tcl, "slack {k}_{l} [get_ports i_{k}_{l}] [get_ports o_{k}_{l}]");
+            let _ = writeln!(
+                tcl,
+                "slack {k}_{l} [get_ports i_{k}_{l}] [get_ports o_{k}_{l}]"
+            );
         }
     }
     tcl.push_str("slack ff [get_clocks clk] [get_cells ff_1]\n");
     for activity in ["0.5", "1.0"] {
-        let _ = writeln!(tcl, "set_power_activity -global -activity {activity} -duty 0.5");
+        let _ = writeln!(
+            tcl,
+            "set_power_activity -global -activity {activity} -duty 0.5"
+        );
         let probes = (0..CHAINS.len()).map(|k| format!("u_{k}_{}_{PROBED}", LENGTHS[1]));
         for probe in probes.chain(["ff_0".to_owned()]) {
             let _ = writeln!(
@@ -307,7 +330,12 @@ fn model(
     let of = |name: &str| {
         let k = CHAINS.iter().position(|c| c.name == name);
         let k = k.ok_or_else(|| failed(&format!("no chain {name}")))?;
-        Ok::<_, Diagnostics>(operator(k, &cells[k], readings.delays_ps[k], readings.energies_fj[0][k]))
+        Ok::<_, Diagnostics>(operator(
+            k,
+            &cells[k],
+            readings.delays_ps[k],
+            readings.energies_fj[0][k],
+        ))
     };
     let last = CHAINS.len();
     let [half, full] = [readings.energies_fj[0][last], readings.energies_fj[1][last]];
@@ -326,7 +354,10 @@ fn model(
         ripple_ps: of("ripple")?.delay_ps,
         flip_flop: operator(last, flip_flop, readings.flip_flop_ps, half - clock),
         flip_flop_clock_fj: clock,
-        wire_delay: estimated(0.25, "wires added 0.05 to 0.5 ns to placed multipliers of 0.4 to 8 k cells"),
+        wire_delay: estimated(
+            0.25,
+            "wires added 0.05 to 0.5 ns to placed multipliers of 0.4 to 8 k cells",
+        ),
         utilisation: estimated(0.7, "usual for standard cells on ten metals"),
     })
 }

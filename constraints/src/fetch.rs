@@ -63,7 +63,11 @@ pub struct Fetched {
 /// # Errors
 /// `cache-folder` if neither variable holds an absolute path.
 pub fn default_cache() -> Result<PathBuf, Diagnostics> {
-    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
+    let absolute = |name: &str| {
+        env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|p| p.is_absolute())
+    };
     absolute("XDG_CACHE_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
         .map(|cache| cache.join("hwgen"))
@@ -107,7 +111,10 @@ impl Target {
             Technology::Asic { library, .. } => match &library.source {
                 Source::Pip { .. } | Source::Apt { .. } => Ok(library),
                 Source::User { hint } => Err(none("you give the Liberty file", hint.clone())),
-                Source::None => Err(none("there is no library, it only serves to plan", String::from("choose a target with cells"))),
+                Source::None => Err(none(
+                    "there is no library, it only serves to plan",
+                    String::from("choose a target with cells"),
+                )),
             },
             Technology::Fpga { .. } => Err(none(
                 "an FPGA has no cell library",
@@ -136,7 +143,10 @@ fn locate(library: &CellLibrary, root: &Path) -> Result<Fetched, Diagnostics> {
     };
     let optional = |file: &Option<LibraryFile>| file.as_ref().map(checked).transpose();
     let liberty = library.liberty.as_ref().ok_or_else(|| {
-        Diagnostic::error("target-file", format!("library {} names no Liberty file", library.name))
+        Diagnostic::error(
+            "target-file",
+            format!("library {} names no Liberty file", library.name),
+        )
     })?;
     Ok(Fetched {
         liberty: checked(liberty)?,
@@ -149,14 +159,20 @@ fn locate(library: &CellLibrary, root: &Path) -> Result<Fetched, Diagnostics> {
 
 fn check_hash(path: &Path, expected: &str) -> Result<(), Diagnostics> {
     let found = hash(path).map_err(|e| {
-        Diagnostic::error("library-file", format!("cannot read {}: {e}", path.display()))
+        Diagnostic::error(
+            "library-file",
+            format!("cannot read {}: {e}", path.display()),
+        )
     })?;
     if found == expected {
         return Ok(());
     }
     Err(Diagnostic::error(
         "library-hash",
-        format!("{} has SHA-256 {found}, expected {expected}", path.display()),
+        format!(
+            "{} has SHA-256 {found}, expected {expected}",
+            path.display()
+        ),
     )
     .help("the package has changed or the download is damaged; figures would not be comparable")
     .into())
@@ -173,7 +189,11 @@ fn hash(path: &Path) -> io::Result<String> {
             n => hasher.update(&buffer[..n]),
         }
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hasher
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
 }
 
 /// Downloads, unpacks and checks the library aside, then puts its files at `place`.
@@ -217,9 +237,12 @@ fn cache_error(path: &Path, error: &io::Error) -> Diagnostics {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space and try again",
         _ => "choose another folder with XDG_CACHE_HOME",
     };
-    Diagnostic::error("cache-folder", format!("cannot write {}: {error}", path.display()))
-        .help(help)
-        .into()
+    Diagnostic::error(
+        "cache-folder",
+        format!("cannot write {}: {error}", path.display()),
+    )
+    .help(help)
+    .into()
 }
 
 /// Downloads one wheel and unpacks it.
@@ -231,22 +254,56 @@ fn from_pip(
 ) -> Result<PathBuf, Diagnostics> {
     let requirement = format!("{package}=={version}");
     let arguments = [
-        "-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--no-deps",
-        "--only-binary", ":all:", "--dest", "archive", "--", &requirement,
+        "-m",
+        "pip",
+        "download",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--dest",
+        "archive",
+        "--",
+        &requirement,
     ];
-    run(&programs.python, &arguments, work, programs, "install Python 3 with pip (Debian: python3-pip)")?;
-    let archive = only_file(&work.path().join("archive"), "whl")?;
+    run(
+        &programs.python,
+        &arguments,
+        work,
+        programs,
+        "install Python 3 with pip (Debian: python3-pip)",
+    )?;
+    let archive = only_file(work, "archive", "whl")?;
     let arguments = ["-m", "zipfile", "-e", &archive, "unpacked"];
-    run(&programs.python, &arguments, work, programs, "install Python 3")?;
+    run(
+        &programs.python,
+        &arguments,
+        work,
+        programs,
+        "install Python 3",
+    )?;
     Ok(work.path().join("unpacked"))
 }
 
 /// Downloads one Debian package and unpacks it, which takes no root.
 fn from_apt(package: &str, work: &TempDir, programs: &Programs) -> Result<PathBuf, Diagnostics> {
     let help = format!("on other systems than Debian, install {package} by hand");
-    run(&programs.apt_get, &["download", "--", package], work, programs, &help)?;
-    let archive = only_file(work.path(), "deb")?;
-    run(&programs.dpkg_deb, &["-x", &archive, "unpacked"], work, programs, &help)?;
+    run(
+        &programs.apt_get,
+        &["download", "--", package],
+        work,
+        programs,
+        &help,
+    )?;
+    let archive = only_file(work, "", "deb")?;
+    run(
+        &programs.dpkg_deb,
+        &["-x", &archive, "unpacked"],
+        work,
+        programs,
+        &help,
+    )?;
     Ok(work.path().join("unpacked"))
 }
 
@@ -265,15 +322,32 @@ fn run(
 /// Adds the likely reason to a failed download.
 fn explain(mut error: Diagnostics) -> Diagnostics {
     const REASONS: [(&str, &str); 6] = [
-        ("No space left on device", "the disk is full: free some space and try again"),
+        (
+            "No space left on device",
+            "the disk is full: free some space and try again",
+        ),
         ("No module named pip", "install pip (Debian: python3-pip)"),
-        ("NewConnectionError", "no network: fetch once with network, later runs work offline"),
-        ("Temporary failure", "no network: fetch once with network, later runs work offline"),
-        ("No matching distribution", "the package index does not offer it: check the index that pip uses, or the network"),
-        ("Unable to locate package", "run `apt-get update`, or install the package by hand"),
+        (
+            "NewConnectionError",
+            "no network: fetch once with network, later runs work offline",
+        ),
+        (
+            "Temporary failure",
+            "no network: fetch once with network, later runs work offline",
+        ),
+        (
+            "No matching distribution",
+            "the package index does not offer it: check the index that pip uses, or the network",
+        ),
+        (
+            "Unable to locate package",
+            "run `apt-get update`, or install the package by hand",
+        ),
     ];
     for diagnostic in &mut error.0 {
-        let reason = REASONS.iter().find(|(sign, _)| diagnostic.message.contains(sign));
+        let reason = REASONS
+            .iter()
+            .find(|(sign, _)| diagnostic.message.contains(sign));
         if let Some((_, help)) = reason {
             diagnostic.help = Some((*help).into());
         }
@@ -281,11 +355,12 @@ fn explain(mut error: Diagnostics) -> Diagnostics {
     error
 }
 
-/// The one file with that extension.
-fn only_file(folder: &Path, extension: &str) -> Result<String, Diagnostics> {
-    let entries = fs::read_dir(folder).map_err(|e| cache_error(folder, &e))?;
+/// The one file with that extension in a folder of `work`, relative to `work`.
+fn only_file(work: &TempDir, folder: &str, extension: &str) -> Result<String, Diagnostics> {
+    let path = work.path().join(folder);
+    let entries = fs::read_dir(&path).map_err(|e| cache_error(&path, &e))?;
     let mut found: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter_map(|entry| Some(Path::new(folder).join(entry.ok()?.file_name())))
         .filter(|path| path.extension().is_some_and(|e| e == extension))
         .collect();
     match (found.pop(), found.is_empty()) {
@@ -306,7 +381,10 @@ mod tests {
 
     /// A target whose library is one small file `lib/x.lib`, and programs that deliver `content` for it.
     fn rig(folder: &Path, content: &str, pip: &str) -> (Target, Programs) {
-        let hash: String = Sha256::digest(b"good").iter().map(|b| format!("{b:02x}")).collect();
+        let hash: String = Sha256::digest(b"good")
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
         let text = Target::text("nangate45").unwrap();
         let start = text.find("liberty = ").unwrap();
         let end = text.find("\n[corner]").unwrap();
@@ -343,7 +421,10 @@ mod tests {
         let cache = folder.path().join("cache");
         let fetched = target.fetch(&cache, &programs).unwrap();
         assert_eq!(fs::read_to_string(&fetched.liberty).unwrap(), "good");
-        let offline = Programs { python: "no-such-python".into(), ..programs.clone() };
+        let offline = Programs {
+            python: "no-such-python".into(),
+            ..programs.clone()
+        };
         assert_eq!(target.fetch(&cache, &offline).unwrap(), fetched);
         fs::write(&fetched.liberty, "rotten").unwrap();
         let error = target.fetch(&cache, &offline).unwrap_err().to_string();
@@ -357,9 +438,21 @@ mod tests {
     fn failures_are_explained_and_leave_nothing_behind() {
         for (content, pip, reason) in [
             ("evil", "", "expected 770e607624d689265ca6c44884d0807d"),
-            ("good", "echo 'OSError: No space left on device' >&2; exit 1", "disk is full"),
-            ("good", "echo 'No module named pip' >&2; exit 1", "install pip"),
-            ("good", "echo 'NewConnectionError' >&2; exit 1", "no network"),
+            (
+                "good",
+                "echo 'OSError: No space left on device' >&2; exit 1",
+                "disk is full",
+            ),
+            (
+                "good",
+                "echo 'No module named pip' >&2; exit 1",
+                "install pip",
+            ),
+            (
+                "good",
+                "echo 'NewConnectionError' >&2; exit 1",
+                "no network",
+            ),
             ("good", "mkdir archive; exit 0", "no single .whl file"),
         ] {
             let folder = tempfile::tempdir().unwrap();
@@ -375,8 +468,14 @@ mod tests {
     fn a_download_that_hangs_is_ended() {
         let folder = tempfile::tempdir().unwrap();
         let (target, programs) = rig(folder.path(), "good", "sleep 60");
-        let programs = Programs { limit: Duration::from_millis(200), ..programs };
-        let error = target.fetch(folder.path(), &programs).unwrap_err().to_string();
+        let programs = Programs {
+            limit: Duration::from_millis(200),
+            ..programs
+        };
+        let error = target
+            .fetch(folder.path(), &programs)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("did not finish"), "{error}");
     }
 
@@ -387,7 +486,10 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
         let error = target.fetch(&file, &programs).unwrap_err().to_string();
-        assert!(error.contains("cache-folder") && error.contains("file/libraries"), "{error}");
+        assert!(
+            error.contains("cache-folder") && error.contains("file/libraries"),
+            "{error}"
+        );
     }
 
     #[test]

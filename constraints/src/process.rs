@@ -62,9 +62,16 @@ pub(crate) fn run<S: AsRef<OsStr>>(
         return Ok(output);
     }
     let errors = read(&err_path).map_err(failed)?;
-    let text = if errors.trim().is_empty() { &output } else { &errors };
-    Err(Diagnostic::error("tool-failed", format!("{name} failed ({status}):\n{}", tail(text)))
-        .into())
+    let text = if errors.trim().is_empty() {
+        &output
+    } else {
+        &errors
+    };
+    Err(Diagnostic::error(
+        "tool-failed",
+        format!("{name} failed ({status}):\n{}", tail(text)),
+    )
+    .into())
 }
 
 /// Waits, or kills the whole process group after `limit` and returns `None`.
@@ -99,8 +106,14 @@ mod tests {
 
     fn shell(script: &str, limit: Duration) -> Result<String, String> {
         let directory = tempfile::tempdir().unwrap();
-        run(Path::new("sh"), &["-c", script], directory.path(), limit, "none")
-            .map_err(|e| e.to_string())
+        run(
+            Path::new("sh"),
+            &["-c", script],
+            directory.path(),
+            limit,
+            "none",
+        )
+        .map_err(|e| e.to_string())
     }
 
     #[test]
@@ -109,15 +122,28 @@ mod tests {
         assert_eq!(shell("echo yes", limit), Ok("yes\n".into()));
         let error = shell("echo reason >&2; exit 3", limit).unwrap_err();
         assert!(error.contains("reason") && error.contains('3'), "{error}");
-        let absent = run::<&str>(Path::new("no-such-program"), &[], Path::new("/tmp"), limit, "buy one");
+        let absent = run::<&str>(
+            Path::new("no-such-program"),
+            &[],
+            Path::new("/tmp"),
+            limit,
+            "buy one",
+        );
         let error = absent.unwrap_err().to_string();
-        assert!(error.contains("not installed") && error.contains("buy one"), "{error}");
+        assert!(
+            error.contains("not installed") && error.contains("buy one"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_program_that_hangs_is_killed_with_its_children() {
         let start = Instant::now();
-        let error = shell("sleep 60 & sleep 60; echo never", Duration::from_millis(200)).unwrap_err();
+        let error = shell(
+            "sleep 60 & sleep 60; echo never",
+            Duration::from_millis(200),
+        )
+        .unwrap_err();
         assert!(error.contains("did not finish"), "{error}");
         assert!(start.elapsed() < Duration::from_secs(10));
     }

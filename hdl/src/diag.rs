@@ -79,7 +79,10 @@ impl Diagnostic {
     /// Adds a label at a place outside the program's source, such as a file.
     #[must_use]
     pub fn at(mut self, place: impl Into<String>, text: impl Into<String>) -> Self {
-        self.labels.push(Label { place: Some(place.into()), text: text.into() });
+        self.labels.push(Label {
+            place: Some(place.into()),
+            text: text.into(),
+        });
         self
     }
 

@@ -163,7 +163,18 @@ mod tests {
 
     #[test]
     fn what_is_no_function_of_the_inputs_has_no_table() {
-        for text in ["", "A+", "(A", "A)", "D", "A++B", "()", "^A", "'", "A B C D E F G"] {
+        for text in [
+            "",
+            "A+",
+            "(A",
+            "A)",
+            "D",
+            "A++B",
+            "()",
+            "^A",
+            "'",
+            "A B C D E F G",
+        ] {
             assert_eq!(truth_table(text, &["A", "B", "C"]), None, "{text:?}");
         }
         assert_eq!(truth_table(&"!(".repeat(100_000), &["A"]), None);

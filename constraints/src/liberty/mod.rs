@@ -84,9 +84,7 @@ pub struct Cell {
 impl Cell {
     /// Input pins, in the file's order.
     pub fn inputs(&self) -> impl Iterator<Item = &Pin> {
-        self.pins
-            .iter()
-            .filter(|p| p.direction == Direction::Input)
+        self.pins.iter().filter(|p| p.direction == Direction::Input)
     }
 
     /// Output pins, in the file's order.
@@ -137,13 +135,19 @@ impl Library {
     /// `liberty-file` if it cannot be read or is too large, and those of [`Library::parse`].
     pub fn read(path: &Path) -> Result<Self, Diagnostics> {
         let named = |e: std::io::Error| {
-            Diagnostic::error("liberty-file", format!("cannot read {}: {e}", path.display()))
+            Diagnostic::error(
+                "liberty-file",
+                format!("cannot read {}: {e}", path.display()),
+            )
         };
         let bytes = fs::metadata(path).map_err(named)?.len();
         if bytes > MAX_BYTES {
             return Err(Diagnostic::error(
                 "liberty-file",
-                format!("{} has {bytes} bytes, {MAX_BYTES} are allowed", path.display()),
+                format!(
+                    "{} has {bytes} bytes, {MAX_BYTES} are allowed",
+                    path.display()
+                ),
             )
             .into());
         }
@@ -276,7 +280,12 @@ impl Builder {
         if closed != Some(Place::Cell) || !in_library || self.leakages.is_empty() {
             return;
         }
-        if let Some(cell) = self.library.cells.last_mut().filter(|c| c.leakage_nw == 0.0) {
+        if let Some(cell) = self
+            .library
+            .cells
+            .last_mut()
+            .filter(|c| c.leakage_nw == 0.0)
+        {
             cell.leakage_nw = self.leakages.iter().sum::<f64>() / self.leakages.len() as f64;
         }
     }
@@ -419,7 +428,10 @@ mod tests {
         assert_eq!(library.time_unit_ps.round(), 10.0);
         assert_eq!(library.voltage, Some(1.8));
         let inverter = library.cell("INV").unwrap();
-        assert_eq!((inverter.area_um2, inverter.pins[0].capacitance_ff), (2.0, 500.0));
+        assert_eq!(
+            (inverter.area_um2, inverter.pins[0].capacitance_ff),
+            (2.0, 500.0)
+        );
         let flip_flop = library.cell("FF").unwrap();
         assert!((flip_flop.leakage_nw - 2000.0).abs() < 1e-6);
         assert_eq!(flip_flop.flip_flop.as_ref().unwrap().next_state, "D");
@@ -434,7 +446,9 @@ mod tests {
             ("(1, pf)", "(1, farad)", "neither ff nor pf"),
             ("cell (", "cull (", "no cell in the whole file"),
         ] {
-            let error = Library::parse(&SMALL.replace(from, to)).unwrap_err().to_string();
+            let error = Library::parse(&SMALL.replace(from, to))
+                .unwrap_err()
+                .to_string();
             assert!(error.contains(reason), "{error}");
         }
         for end in (1..SMALL.len() - 1).step_by(7) {
@@ -444,7 +458,9 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let error = Library::read(Path::new("/nonexistent/x.lib")).unwrap_err().to_string();
+        let error = Library::read(Path::new("/nonexistent/x.lib"))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("/nonexistent/x.lib"), "{error}");
     }
 }

@@ -146,7 +146,11 @@ fn combinational<'c>(cell: &'c Cell, role: Role, count: usize, tables: &[u64]) -
         let drives = |table: u64| {
             outputs.iter().find(|pin| {
                 !pin.three_state
-                    && pin.function.as_deref().and_then(|f| truth_table(f, &ordered)) == Some(table)
+                    && pin
+                        .function
+                        .as_deref()
+                        .and_then(|f| truth_table(f, &ordered))
+                        == Some(table)
             })
         };
         let find = |complement: u64| -> Option<Vec<&str>> {
@@ -166,10 +170,17 @@ fn combinational<'c>(cell: &'c Cell, role: Role, count: usize, tables: &[u64]) -
 /// Orders of up to three inputs, the natural one first.
 fn orders(count: usize) -> Vec<Vec<usize>> {
     match count {
-        3 => [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]
-            .iter()
-            .map(|order| order.to_vec())
-            .collect(),
+        3 => [
+            [0, 1, 2],
+            [0, 2, 1],
+            [1, 0, 2],
+            [1, 2, 0],
+            [2, 0, 1],
+            [2, 1, 0],
+        ]
+        .iter()
+        .map(|order| order.to_vec())
+        .collect(),
         n => vec![(0..n).collect()],
     }
 }
@@ -231,13 +242,21 @@ mod tests {
 
     #[test]
     fn the_smallest_cell_of_the_function_is_found_whatever_it_is_called() {
-        let library = library(&[
-            cell("BIG", 9, "AB", &[("Y", "!(A B)")]),
-            cell("ODD", 5, "AB", &[("Y", "A' + B'")]),
-            cell("ADD", 7, "PQR", &[("C", "(P Q)+(Q R)+(R P)"), ("S", "P^Q^R")]),
-            cell("HALF", 6, "AB", &[("C", "A B"), ("S", "A^B")]),
-            cell("CHOOSE", 4, "SAB", &[("Y", "!((S A) + (!S B))")]),
-        ].concat());
+        let library = library(
+            &[
+                cell("BIG", 9, "AB", &[("Y", "!(A B)")]),
+                cell("ODD", 5, "AB", &[("Y", "A' + B'")]),
+                cell(
+                    "ADD",
+                    7,
+                    "PQR",
+                    &[("C", "(P Q)+(Q R)+(R P)"), ("S", "P^Q^R")],
+                ),
+                cell("HALF", 6, "AB", &[("C", "A B"), ("S", "A^B")]),
+                cell("CHOOSE", 4, "SAB", &[("Y", "!((S A) + (!S B))")]),
+            ]
+            .concat(),
+        );
         let name = |role| library.find(role).map(|m| m.cell);
         assert_eq!(name(Role::Nand2).as_deref(), Some("ODD"));
         let adder = library.find(Role::FullAdder).unwrap();
@@ -250,11 +269,15 @@ mod tests {
 
     #[test]
     fn near_misses_are_not_taken() {
-        let library = library(&[
-            cell("WRONG", 1, "ABC", &[("S", "A^B^C"), ("C", "(A B)+C")]),
-            cell("FLOATS", 1, "A", &[("Y", "!A")]).replace("function", "three_state : \"E\"; function"),
-            cell("BANNED", 1, "AB", &[("Y", "A^B")]).replace("area", "dont_use : true; area"),
-        ].concat());
+        let library = library(
+            &[
+                cell("WRONG", 1, "ABC", &[("S", "A^B^C"), ("C", "(A B)+C")]),
+                cell("FLOATS", 1, "A", &[("Y", "!A")])
+                    .replace("function", "three_state : \"E\"; function"),
+                cell("BANNED", 1, "AB", &[("Y", "A^B")]).replace("area", "dont_use : true; area"),
+            ]
+            .concat(),
+        );
         for role in Role::ALL {
             assert_eq!(library.find(role), None, "{role:?}");
         }
@@ -268,13 +291,19 @@ mod tests {
                 &format!("ff (IQ, IQN) {{ next_state : \"D\"; {more} }} area"),
             )
         };
-        let library = library(&[
-            ff("FALLS", "clocked_on : \"!C\";", "DC"),
-            ff("RISES", "clocked_on : \"C\";", "DC"),
-            ff("CLEARS", "clocked_on : \"C\"; clear : \"!R\";", "DCR"),
-            ff("SCANS", "clocked_on : \"C\";", "DCE"),
-        ].concat());
+        let library = library(
+            &[
+                ff("FALLS", "clocked_on : \"!C\";", "DC"),
+                ff("RISES", "clocked_on : \"C\";", "DC"),
+                ff("CLEARS", "clocked_on : \"C\"; clear : \"!R\";", "DCR"),
+                ff("SCANS", "clocked_on : \"C\";", "DCE"),
+            ]
+            .concat(),
+        );
         assert_eq!(library.find(Role::FlipFlop).unwrap().cell, "RISES");
-        assert_eq!(library.find(Role::FlipFlopResetLow).unwrap().inputs, ["D", "C", "R"]);
+        assert_eq!(
+            library.find(Role::FlipFlopResetLow).unwrap().inputs,
+            ["D", "C", "R"]
+        );
     }
 }

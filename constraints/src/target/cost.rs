@@ -63,9 +63,14 @@ fn cells(width: u32, delay_ps: f64, per_bit: (f64, f64)) -> Cost {
 impl AsicModel {
     /// What `operation` costs; nothing if it is no bit wide.
     pub fn cost(&self, operation: Operation) -> Cost {
-        let bitwise = |o: &super::Operator, width| cells(width, o.delay_ps, (o.area_um2, o.energy_fj));
+        let bitwise =
+            |o: &super::Operator, width| cells(width, o.delay_ps, (o.area_um2, o.energy_fj));
         let ripple = |width: u32, first: f64, per_bit| {
-            cells(width, first + f64::from(width.saturating_sub(1)) * self.ripple_ps, per_bit)
+            cells(
+                width,
+                first + f64::from(width.saturating_sub(1)) * self.ripple_ps,
+                per_bit,
+            )
         };
         let adder = (self.full_adder.area_um2, self.full_adder.energy_fj);
         let raw = match operation {
@@ -84,13 +89,18 @@ impl AsicModel {
             // Only the carry of a subtraction is kept: an inverter and a majority gate a bit, taken as a full adder
             // less its exclusive OR.
             Operation::Compare(w) => {
-                let saved = (self.full_adder.area_um2 - self.xor2.area_um2).max(self.nand2.area_um2);
+                let saved =
+                    (self.full_adder.area_um2 - self.xor2.area_um2).max(self.nand2.area_um2);
                 let energy = (adder.1 - self.xor2.energy_fj).max(self.nand2.energy_fj);
                 ripple(w, self.ripple_ps, (saved, energy))
             }
             Operation::Register(w) => {
                 let energy = self.flip_flop.energy_fj + self.flip_flop_clock_fj;
-                let cost = cells(w, self.flip_flop.delay_ps, (self.flip_flop.area_um2, energy));
+                let cost = cells(
+                    w,
+                    self.flip_flop.delay_ps,
+                    (self.flip_flop.area_um2, energy),
+                );
                 return Cost {
                     flip_flops: f64::from(w),
                     ..cost
@@ -135,7 +145,11 @@ impl FpgaModel {
             Operation::And(w) | Operation::Xor(w) => luts(level, f64::from(w) / packed),
             // With six inputs a look-up table takes two bits of both operands onto the chain.
             Operation::Compare(w) => {
-                let steps = if self.lut_inputs >= 5 { w.div_ceil(2) } else { w };
+                let steps = if self.lut_inputs >= 5 {
+                    w.div_ceil(2)
+                } else {
+                    w
+                };
                 luts(chain(steps), f64::from(steps))
             }
             Operation::Register(w) => Cost {
@@ -168,7 +182,11 @@ mod tests {
                 let (narrow, wide) = (target.cost(operation(4)), target.cost(operation(16)));
                 assert!(narrow.delay_ps > 0.0 && narrow.delay_ps <= wide.delay_ps);
                 let size = |c: Cost| c.area_um2 + c.luts + c.flip_flops;
-                assert!(size(narrow) > 0.0 && size(narrow) < size(wide), "{}", target.name);
+                assert!(
+                    size(narrow) > 0.0 && size(narrow) < size(wide),
+                    "{}",
+                    target.name
+                );
             }
         }
     }

@@ -5,7 +5,7 @@ use hdl::names::quoted;
 use serde::Deserialize;
 
 use super::model::{AsicModel, Figure, Scaling};
-use super::{CellLibrary, Corner, Family, FILES, LibraryFile, Part, Source, Target, Technology};
+use super::{CellLibrary, Corner, FILES, Family, LibraryFile, Part, Source, Target, Technology};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -90,7 +90,10 @@ fn field<T: Clone>(
         .ok_or_else(|| wrong(format!("target {}: `{name}` is missing", file.name)))
 }
 
-fn model<M: serde::de::DeserializeOwned>(file: &File, base: Option<&File>) -> Result<M, Diagnostics> {
+fn model<M: serde::de::DeserializeOwned>(
+    file: &File,
+    base: Option<&File>,
+) -> Result<M, Diagnostics> {
     field(file, base, "model", |f| f.model.clone())?
         .try_into()
         .map_err(|e| wrong(format!("target {}: model: {e}", file.name)))
@@ -98,7 +101,10 @@ fn model<M: serde::de::DeserializeOwned>(file: &File, base: Option<&File>) -> Re
 
 fn asic(file: &File, base: Option<&File>) -> Result<Technology, Diagnostics> {
     if file.family.is_some() || !file.parts.is_empty() {
-        return Err(wrong(format!("target {}: an asic has no family and no parts", file.name)));
+        return Err(wrong(format!(
+            "target {}: an asic has no family and no parts",
+            file.name
+        )));
     }
     let unscaled: AsicModel = model(file, base)?;
     let model = match (&file.scaling, &file.base) {
@@ -109,7 +115,10 @@ fn asic(file: &File, base: Option<&File>) -> Result<Technology, Diagnostics> {
             unscaled.scaled(base, by)
         }
         (Some(_), None) => {
-            return Err(wrong(format!("target {}: `scaling` needs a `base`", file.name)));
+            return Err(wrong(format!(
+                "target {}: `scaling` needs a `base`",
+                file.name
+            )));
         }
     };
     Ok(Technology::Asic {
@@ -187,7 +196,9 @@ fn check_library(library: &CellLibrary) -> Result<(), String> {
 fn check_library_file(what: &str, file: &LibraryFile) -> Result<(), String> {
     let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     if file.sha256.len() != 64 || !file.sha256.chars().all(hex) {
-        return Err(format!("{what}: `sha256` must be 64 lower-case hexadecimal digits"));
+        return Err(format!(
+            "{what}: `sha256` must be 64 lower-case hexadecimal digits"
+        ));
     }
     let inside = |part: &str| !part.is_empty() && part != "." && part != "..";
     if !file.path.split('/').all(inside) {
@@ -238,28 +249,80 @@ mod tests {
     fn error_of(name: &str, from: &str, to: &str) -> String {
         let text = Target::text(name).unwrap();
         assert!(text.contains(from), "{name} has no {from}");
-        Target::parse(&text.replacen(from, to, 1)).unwrap_err().to_string()
+        Target::parse(&text.replacen(from, to, 1))
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
     fn every_mistake_in_a_file_is_named() {
         for (name, from, to, reason) in [
-            ("osu018", "kind = \"asic\"", "kind = \"cpld\"", "unknown variant `cpld`"),
-            ("osu018", "kind", "colour = 1\nkind", "unknown field `colour`"),
+            (
+                "osu018",
+                "kind = \"asic\"",
+                "kind = \"cpld\"",
+                "unknown variant `cpld`",
+            ),
+            (
+                "osu018",
+                "kind",
+                "colour = 1\nkind",
+                "unknown field `colour`",
+            ),
             ("osu018", "name = \"osu018\"", "name = \"../x\"", "`../x`"),
-            ("osu018", "manager = \"apt\"", "manager = \"npm\"", "unknown variant `npm`"),
-            ("osu018", "path = \"usr", "path = \"../usr", "stay inside the package"),
-            ("osu018", "path = \"usr", "path = \"/usr", "stay inside the package"),
+            (
+                "osu018",
+                "manager = \"apt\"",
+                "manager = \"npm\"",
+                "unknown variant `npm`",
+            ),
+            (
+                "osu018",
+                "path = \"usr",
+                "path = \"../usr",
+                "stay inside the package",
+            ),
+            (
+                "osu018",
+                "path = \"usr",
+                "path = \"/usr",
+                "stay inside the package",
+            ),
             ("osu018", "sha256 = \"8", "sha256 = \"x", "64 lower-case"),
-            ("osu018", "ripple_ps = ", "ripple_ps = -", "expected a number above zero"),
+            (
+                "osu018",
+                "ripple_ps = ",
+                "ripple_ps = -",
+                "expected a number above zero",
+            ),
             ("osu018", "xor2 = {", "xnor2 = {", "xnor2"),
-            ("osu018", "area_um2 = 16.000", "area_um2 = nan", "`model.inverter.area_um2` is NaN"),
+            (
+                "osu018",
+                "area_um2 = 16.000",
+                "area_um2 = nan",
+                "`model.inverter.area_um2` is NaN",
+            ),
             ("osu018", "[corner]", "[family]", "target file"),
-            ("lp65", "base = \"nangate45\"", "base = \"lp65\"", "has a base itself"),
-            ("lp65", "base = \"nangate45\"", "base = \"gone\"", "no shipped target"),
+            (
+                "lp65",
+                "base = \"nangate45\"",
+                "base = \"lp65\"",
+                "has a base itself",
+            ),
+            (
+                "lp65",
+                "base = \"nangate45\"",
+                "base = \"gone\"",
+                "no shipped target",
+            ),
             ("lp65", "base = \"nangate45\"\n", "", "`model` is missing"),
             ("lp65", "value = 1.5", "value = 0.0", "`scaling.area` is 0"),
-            ("xc7", "kind = \"fpga\"", "kind = \"asic\"", "no family and no parts"),
+            (
+                "xc7",
+                "kind = \"fpga\"",
+                "kind = \"asic\"",
+                "no family and no parts",
+            ),
             ("xc7", "lut_inputs = 6", "lut_inputs = 60", "from 2 to 8"),
         ] {
             let error = error_of(name, from, to);

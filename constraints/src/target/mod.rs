@@ -223,9 +223,12 @@ impl Target {
             .map(|(_, text)| *text)
             .ok_or_else(|| {
                 let known: Vec<_> = Self::names().collect();
-                Diagnostic::error("target-unknown", format!("no target is called {}", quoted(name)))
-                    .help(format!("known targets: {}", known.join(", ")))
-                    .into()
+                Diagnostic::error(
+                    "target-unknown",
+                    format!("no target is called {}", quoted(name)),
+                )
+                .help(format!("known targets: {}", known.join(", ")))
+                .into()
             })
     }
 
@@ -285,7 +288,10 @@ mod tests {
     #[test]
     fn an_unknown_name_lists_the_known() {
         let error = Target::load("lp66").unwrap_err().to_string();
-        assert!(error.contains("`lp66`") && error.contains("lp65, nangate45"), "{error}");
+        assert!(
+            error.contains("`lp66`") && error.contains("lp65, nangate45"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -307,6 +313,10 @@ mod tests {
             panic!("osu018 is a cell library")
         };
         let text = Target::text("osu018").unwrap();
-        assert!(text.ends_with(&model_text(&model)), "{}", model_text(&model));
+        assert!(
+            text.ends_with(&model_text(&model)),
+            "{}",
+            model_text(&model)
+        );
     }
 }

@@ -5,10 +5,12 @@
 //! - [`fetch`]: obtaining a library through pip or apt, checked and cached.
 //! - [`liberty`]: reading a library and recognising its adders, gates and flip-flops.
 //! - [`calibrate`]: measuring a library's costs with OpenSTA.
+//! - [`openlane`]: the folder with which LibreLane, Vivado, Quartus and FuseSoC take a design further.
 
 pub mod calibrate;
 pub mod fetch;
 pub mod liberty;
+pub mod openlane;
 mod process;
 pub mod target;
 pub mod timing;

@@ -8,7 +8,7 @@ use constraints::fetch::Programs;
 use constraints::liberty::{Library, Role};
 use constraints::target::{Target, Technology, model_text};
 use constraints::timing::{Budget, Constraints, Dialect, Picoseconds, Pins, Units};
-use constraints::{calibrate, fetch};
+use constraints::{calibrate, fetch, openlane};
 use hdl::dfg::{Module, ModuleBuilder, RegisterStyle, Reset};
 use hdl::num::Format;
 
@@ -207,4 +207,91 @@ fn nextpnr_takes_pins_and_frequency_of_the_pcf() {
         ],
     );
     assert!(log.contains("PASS at 50.00 MHz"), "{log}");
+}
+
+/// The hardening folder of `full_adder` in `folder`.
+fn harden(folder: &Path, period: Picoseconds) {
+    let c = Constraints::of(&full_adder(), period, &Budget::default(), &[]).unwrap();
+    let design = openlane::Design {
+        constraints: &c,
+        verilog: &["adder.v".to_owned()],
+        cell_area_um2: Some(500.0),
+        utilisation: 0.5,
+        part: "xc7k325tffg900-2",
+    };
+    for file in openlane::files(&design).unwrap() {
+        std::fs::write(folder.join(file.name), file.text).unwrap();
+    }
+    std::fs::write(folder.join("adder.v"), NETLIST).unwrap();
+}
+
+#[test]
+fn run_sh_says_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    harden(folder.path(), Picoseconds(25_000));
+    let run = |path: &str, harden: &str| {
+        let output = Command::new("/bin/sh")
+            .arg(folder.path().join("run.sh"))
+            .env("PATH", path)
+            .env("HARDEN", harden)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), text)
+    };
+    // `dirname` is the only program that the script needs before it looks for others.
+    let tools = folder.path().join("bin");
+    std::fs::create_dir(&tools).unwrap();
+    std::os::unix::fs::symlink("/usr/bin/dirname", tools.join("dirname")).unwrap();
+    let tools = tools.display().to_string();
+    let (code, text) = run(&tools, "");
+    assert_eq!(code, Some(1));
+    assert!(
+        text.contains("neither librelane nor openlane is installed"),
+        "{text}"
+    );
+    let (code, text) = run(&tools, "no-such-flow");
+    assert!(
+        code == Some(1) && text.contains("no-such-flow, which is not installed"),
+        "{text}"
+    );
+    let (code, text) = run(&tools, "dirname");
+    assert!(
+        code == Some(1) && text.contains("missing: yosys openroad"),
+        "{text}"
+    );
+}
+
+/// Set `HWGEN_LIBRELANE_PYTHON` to a Python that has `librelane` to run this.
+#[test]
+fn librelane_s_loader_accepts_the_configuration_and_only_that() {
+    let Some(python) = std::env::var_os("HWGEN_LIBRELANE_PYTHON") else {
+        println!("skipped: HWGEN_LIBRELANE_PYTHON is not set");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    harden(folder.path(), Picoseconds(25_000));
+    let check = || {
+        let output = Command::new(&python)
+            .args(["check.py", "config.json"])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), text)
+    };
+    let (code, text) = check();
+    assert_eq!(code, Some(0), "{text}");
+    let path = folder.path().join("config.json");
+    let config = std::fs::read_to_string(&path).unwrap();
+    for (from, to, reason) in [
+        ("FP_CORE_UTIL", "FP_CORE_FILL", "Unknown key 'FP_CORE_FILL'"),
+        ("25.0", "\"fast\"", "CLOCK_PERIOD"),
+        ("dir::adder.v", "dir::gone.v", "gone.v"),
+    ] {
+        std::fs::write(&path, config.replace(from, to)).unwrap();
+        let (code, text) = check();
+        assert_eq!(code, Some(1), "{from} -> {to}");
+        assert!(text.contains(reason), "{text}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Identifiers that are safe in Verilog: what a user may call a thing, and unique names for what has none.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 /// Longest identifier that every tool takes.
@@ -70,6 +71,52 @@ pub fn quoted(name: &str) -> String {
     text
 }
 
+/// Hands out names that are all different: the wanted one, with a number behind it only on conflict.
+#[derive(Debug, Clone, Default)]
+pub struct Allocator {
+    taken: HashSet<String>,
+    last: HashMap<String, u32>,
+}
+
+impl Allocator {
+    /// Takes `name` as it is.
+    pub fn reserve(&mut self, name: &str) {
+        self.taken.insert(name.to_owned());
+    }
+
+    /// Whether `name` is given away.
+    pub fn is_taken(&self, name: &str) -> bool {
+        self.taken.contains(name)
+    }
+
+    /// A free identifier that is `wanted` or begins with it.
+    pub fn allocate(&mut self, wanted: &str) -> String {
+        const SUFFIX: usize = 11; // an underscore and ten digits
+        let wanted = sanitised(wanted, MAX_LENGTH - SUFFIX);
+        let mut name = wanted.clone();
+        let last = self.last.entry(wanted.clone()).or_insert(0);
+        while is_keyword(&name) || self.taken.contains(&name) {
+            *last += 1;
+            name = format!("{wanted}_{last}");
+        }
+        self.taken.insert(name.clone());
+        name
+    }
+}
+
+/// `text` with everything that no identifier may hold made an underscore, cut after `length` characters.
+pub fn sanitised(text: &str, length: usize) -> String {
+    let mut name: String = text
+        .chars()
+        .take(length)
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .collect();
+    if !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
+        name.insert(0, '_');
+    }
+    name
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +141,16 @@ mod tests {
         ] {
             assert!(check_identifier(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn allocated_names_are_identifiers_and_differ() {
+        let mut names = Allocator::default();
+        names.reserve("a_1");
+        let wanted = ["a", "a", "a", "a b", "module", "", "9", &"x".repeat(10_000)];
+        let got: Vec<String> = wanted.iter().map(|w| names.allocate(w)).collect();
+        assert_eq!(got[..7], ["a", "a_2", "a_3", "a_b", "module_1", "_", "_9"]);
+        assert!(got.iter().all(|name| check_identifier(name).is_ok()));
     }
 
     #[test]

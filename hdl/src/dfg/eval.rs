@@ -11,7 +11,8 @@ use crate::num::Format;
 /// What a black box does in a cycle: from input elements to output elements.
 pub type Behaviour = Arc<dyn Fn(&[i128]) -> Vec<i128> + Send + Sync>;
 
-/// A module that is stepped cycle by cycle. Registers without reset start at 0, a value that no design may rely on.
+/// A module that is stepped cycle by cycle. Registers without reset start near 0, a value that no design may
+/// rely on; so do the words of register files.
 #[derive(Clone)]
 pub struct Stepper {
     module: Arc<Module>,
@@ -64,7 +65,7 @@ impl Stepper {
                 .graph
                 .nodes()
                 .map(|n| match module.graph.op(n) {
-                    Op::Delay(_, style) => module.styles[style as usize].initial,
+                    Op::Delay(_, style) => module.start_value(n, style),
                     _ => 0,
                 })
                 .collect(),

@@ -270,6 +270,23 @@ impl Module {
             .map_or("", String::as_str)
     }
 
+    /// The paths of all scopes; the first is the module itself and empty.
+    pub fn scope_paths(&self) -> &[String] {
+        &self.side.scope_paths
+    }
+
+    /// What `n` holds before the first clock edge, if it is a register: its initial value where there is a reset.
+    ///
+    /// Without reset the content is unknown; evaluators start at the value of its range nearest to 0.
+    pub fn start_value(&self, n: N, style: u32) -> i128 {
+        let style = &self.styles[style as usize];
+        let range = self.graph.range(n);
+        match style.reset {
+            Reset::None => 0i128.clamp(range.lo(), range.hi()),
+            _ => style.initial,
+        }
+    }
+
     /// Nodes that something besides other nodes reads: outputs, next states, write ports, instance inputs, enables.
     pub fn roots(&self) -> impl Iterator<Item = N> + '_ {
         let states = self

@@ -55,11 +55,24 @@ impl ModuleBuilder {
     }
 
     /// A register file of `depth` words of `format`, written at clock edges and read in the same cycle.
+    ///
+    /// A word that was never written may read as 0, so its range holds 0 even if `format` does not.
     #[track_caller]
     pub fn memory(&self, name: &str, depth: u32, format: Format) -> MemoryHandle<'_> {
         let place = Location::caller();
         let mut inner = self.inner.borrow_mut();
         inner.check_name("register file", name, place);
+        if depth == 0 {
+            let message = format!("register file `{name}` has no words");
+            inner.errors.push(
+                Diagnostic::error("empty-memory", message).label(Some(place), "declared here"),
+            );
+        }
+        let zero = Interval::point(0).expect("zero is in range");
+        let format = Format {
+            range: format.range.union(zero),
+            ..format
+        };
         let index = inner.module.memories.len() as u32;
         inner.module.memories.push(Memory {
             name: name.to_owned(),

@@ -1,0 +1,4 @@
+//! What a command leaves behind.
+
+pub mod file;
+pub mod folder;

@@ -8,6 +8,7 @@
 //! - [`openlane`]: the folder with which LibreLane, Vivado, Quartus and FuseSoC take a design further.
 
 pub mod calibrate;
+pub mod delay;
 pub mod fetch;
 pub mod liberty;
 pub mod openlane;

@@ -12,10 +12,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hdl::dfg::{Module, ModuleBuilder, Value, text};
+use hdl::lower::lower;
 use hdl::num::Format;
 use hdl::passes::delay::GenericDelay;
 use hdl::passes::pipeline::{Goal, Options, pipeline};
 use hdl::passes::{clean, fold};
+use hdl::random::Numbers;
+use hdl::verilog::write_design;
 
 const SIZES: [usize; 3] = [10_000, 100_000, 1_000_000];
 const CHILD: &str = "HWGEN_SCALE_NODES";
@@ -34,13 +37,15 @@ fn main() {
         "nanoseconds a node of each step, then peak bytes a node before and after the pipeline pass"
     );
     println!(
-        "{:>9} {:>9} {:>7} {:>7} {:>7} {:>7} {:>7} {:>9} {:>9} {:>7} {:>7}",
+        "{:>9} {:>9} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>9} {:>9} {:>7} {:>7}",
         "nodes",
         "made",
         "build",
         "fold",
         "clean",
         "print",
+        "lower",
+        "verilog",
         "parse",
         "pipeline",
         "drop",
@@ -60,11 +65,8 @@ fn main() {
 fn data_path(nodes: usize) -> Arc<Module> {
     let m = ModuleBuilder::new("scale");
     let mut values: Vec<Value<'_>> = m.input_array("x", 64, Format::signed(8, 0).unwrap());
-    let mut seed = 1u64;
-    let mut random = |below: usize| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        ((seed >> 33) % below as u64) as usize
-    };
+    let mut numbers = Numbers::new(1);
+    let mut random = |limit| numbers.below(limit);
     while values.len() < nodes {
         let layer = values.len() / 64 * 64;
         let pick = layer.saturating_sub(64);
@@ -99,6 +101,9 @@ fn measure(nodes: usize) {
     drop(folded);
     let mut sink = Counter(0);
     let (print, ()) = timed(|| text::write(&module, &mut sink).unwrap());
+    let (lower_time, design) = timed(|| lower(&module).unwrap());
+    let (verilog, _) = timed(|| write_design(&design, &mut sink).unwrap().len());
+    drop(design);
     let before = peak();
     let (parse, _) = if nodes <= 100_000 {
         let printed = text::print(&module);
@@ -116,11 +121,13 @@ fn measure(nodes: usize) {
     let (drop_time, ()) = timed(|| drop((module, cleaned)));
     let each = |time: Duration| time.as_nanos() as usize / made;
     println!(
-        "{nodes:>9} {made:>9} {:>7} {:>7} {:>7} {:>7} {:>7} {:>9} {:>9} {:>7} {:>7}",
+        "{nodes:>9} {made:>9} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>9} {:>9} {:>7} {:>7}",
         each(build),
         each(fold_time),
         each(clean_time),
         each(print),
+        each(lower_time),
+        each(verilog),
         each(parse),
         each(cut),
         each(drop_time),

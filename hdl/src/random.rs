@@ -30,6 +30,14 @@ impl Numbers {
         b ^ (b >> 31)
     }
 
+    /// A number below `limit`.
+    ///
+    /// # Panics
+    /// If `limit` is 0.
+    pub fn below(&mut self, limit: usize) -> usize {
+        (self.bits() % limit as u64) as usize
+    }
+
     /// A value of `range`: often an end or near zero, else anything.
     pub fn value(&mut self, range: Interval) -> i128 {
         let span = (range.hi() - range.lo()) as u128 + 1;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::dfg::{Module, N, Op, ScopeId};
+use crate::lower::net_widths;
 
-/// Counts over some nodes of a module.
+/// Counts over some nodes of a module. Widths are those that are emitted: no bit that nothing looks at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Statistics {
     /// Nodes by mnemonic.
@@ -27,8 +28,9 @@ impl Statistics {
     /// The counts of the module itself, without what its instances hold.
     pub fn of(module: &Module) -> Self {
         let mut statistics = Self::default();
+        let widths = net_widths(module);
         for n in module.graph.nodes() {
-            statistics.count(module, n);
+            statistics.count(module, &widths, n);
         }
         let bits = |range: crate::num::Interval| u64::from(range.width());
         statistics.state_bits = module.states.iter().map(|s| bits(s.range)).sum();
@@ -37,9 +39,9 @@ impl Statistics {
         statistics
     }
 
-    fn count(&mut self, module: &Module, n: N) {
+    fn count(&mut self, module: &Module, widths: &[u32], n: N) {
         let op = module.graph.op(n);
-        let width = u64::from(module.graph.range(n).width());
+        let width = u64::from(widths[n.index()]);
         *self.operators.entry(op.mnemonic()).or_default() += 1;
         match op {
             Op::Add(..) | Op::Sub(..) => {
@@ -55,23 +57,25 @@ impl Statistics {
     }
 }
 
-/// Bits of all pipeline registers of the module itself.
+/// Bits of all pipeline registers of the module itself, as they are emitted: no bit that nothing looks at.
 pub fn pipeline_register_bits(module: &Module) -> u64 {
     let graph = &module.graph;
+    let widths = net_widths(module);
     let registers = graph
         .nodes()
         .filter(|n| matches!(graph.op(*n), Op::Delay(..)));
-    registers.map(|n| u64::from(graph.range(n).width())).sum()
+    registers.map(|n| u64::from(widths[n.index()])).sum()
 }
 
 /// The counts of each scope's own nodes, in the order in which the scopes were made; empty scopes are left out.
 pub fn scope_statistics(module: &Module) -> Vec<(ScopeId, Statistics)> {
+    let widths = net_widths(module);
     let mut scopes: BTreeMap<ScopeId, Statistics> = BTreeMap::new();
     for n in module.graph.nodes() {
         scopes
             .entry(module.scope_of(n))
             .or_default()
-            .count(module, n);
+            .count(module, &widths, n);
     }
     scopes.into_iter().collect()
 }

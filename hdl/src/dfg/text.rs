@@ -46,7 +46,8 @@ pub use super::text_print::{print, write};
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::passes::tests::{Random, assert_equivalent, random_data_path, random_design};
+    use crate::passes::tests::{assert_equivalent, random_data_path, random_design};
+    use crate::random::{self, Numbers};
 
     const MAC: &str = r#"module m0 "mac" {
   input "x" @0 : [-128, 127] . 4
@@ -73,7 +74,8 @@ mod tests {
     #[test]
     fn designs_come_back() {
         for seed in 0..40 {
-            for module in [random_data_path(seed, 50), random_design(seed)] {
+            let any = random::module("any", &Numbers::new(seed).choices(300));
+            for module in [random_data_path(seed, 50), random_design(seed), any] {
                 let text = print(&module);
                 let modules = parse(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
                 let back = modules.last().unwrap();
@@ -225,7 +227,7 @@ module m1 "top" {
     #[test]
     fn damage_does_not_panic() {
         let text = print(&random_design(7));
-        let mut r = Random::new(1);
+        let mut r = Numbers::new(1);
         for _ in 0..3000 {
             let mut bytes = text.clone().into_bytes();
             for _ in 0..=r.below(3) {

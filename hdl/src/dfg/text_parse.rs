@@ -230,8 +230,15 @@ impl Parser<'_> {
         if depth > MOST_WORDS {
             return Err(at.error(format!("a register file has at most {MOST_WORDS} words")));
         }
+        if depth == 0 {
+            return Err(at.error("a register file has words"));
+        }
         self.lexer.keyword("x")?;
+        let (_, at) = self.lexer.peek()?;
         let range = self.range()?;
+        if !range.contains(0) {
+            return Err(at.error("a word that was never written is 0"));
+        }
         self.module.memories.push(Memory {
             name,
             depth,

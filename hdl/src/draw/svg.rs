@@ -22,14 +22,24 @@ struct Block {
     operators: BTreeMap<&'static str, usize>,
 }
 
+/// Cycle and row of a box.
+type Cell = (usize, usize);
+
+/// What goes from one box to another.
+#[derive(Debug, Default)]
+struct Wire {
+    bits: u64,
+    values: usize,
+}
+
 /// The module as boxes in columns.
 struct Picture {
     /// Titles and blocks of each cycle.
     columns: Vec<Vec<(String, Block)>>,
     /// Register bits at the boundary behind each cycle.
     bits: Vec<u64>,
-    /// Width and number of values from one box to another: cycle and row of both.
-    wires: BTreeMap<((usize, usize), (usize, usize)), (u64, usize)>,
+    /// What goes from each box to each other.
+    wires: BTreeMap<(Cell, Cell), Wire>,
 }
 
 /// An SVG drawing of `module`: scopes down to `depth` dots as boxes in columns by cycle, the bits that each boundary
@@ -114,15 +124,15 @@ impl Picture {
                 .as_ref()
                 .map(|(cycle, title)| row(*cycle, title))
         };
-        let mut seen: BTreeSet<(N, (usize, usize))> = BTreeSet::new();
-        let mut wire = |a: N, to: (usize, usize)| {
+        let mut seen: BTreeSet<(N, Cell)> = BTreeSet::new();
+        let mut wire = |a: N, to: Cell| {
             if let Some(from) = at(a)
                 && from != to
                 && seen.insert((a, to))
             {
                 let wire = self.wires.entry((from, to)).or_default();
-                wire.0 += u64::from(graph.range(a).width());
-                wire.1 += 1;
+                wire.bits += u64::from(graph.range(a).width());
+                wire.values += 1;
             }
         };
         for n in graph.nodes() {
@@ -182,7 +192,7 @@ impl Picture {
 
     /// Lines first, so that boxes stand before them.
     fn wires(&self, out: &mut String) -> fmt::Result {
-        for (((c0, r0), (c1, r1)), (bits, values)) in &self.wires {
+        for (((c0, r0), (c1, r1)), Wire { bits, values }) in &self.wires {
             let (y0, y1) = (top(*r0) + BOX_HEIGHT / 2, top(*r1) + BOX_HEIGHT / 2);
             let (x0, x1) = (left(*c0) + BOX_WIDTH, left(*c1));
             let path = match c1 > c0 {

@@ -9,7 +9,7 @@ use crate::dfg::{Module, N, Op};
 const ALL: u32 = u32::MAX;
 
 /// Bits of the net that stands for each node: what its range needs, or what is looked at if that is less; 0 for none.
-pub(super) fn net_widths(module: &Module) -> Vec<u32> {
+pub(crate) fn net_widths(module: &Module) -> Vec<u32> {
     let graph = &module.graph;
     let mut demand = vec![0; graph.len()];
     module.roots().for_each(|n| demand[n.index()] = ALL);

@@ -218,11 +218,8 @@ mod tests {
     /// Both cuts cost what the best of all partitions costs, on many small graphs.
     #[test]
     fn cuts_are_least() {
-        let mut seed = 1u64;
-        let mut random = |below: u64| {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (seed >> 33) % below
-        };
+        let mut numbers = crate::random::Numbers::new(1);
+        let mut random = |below: usize| numbers.below(below) as u64;
         for _ in 0..300 {
             let mut network = Network::default();
             for v in 0..7 {

@@ -3,6 +3,7 @@
 use super::Options;
 use crate::dfg::{Module, N, Op, Reset, Stamp};
 use crate::diag::{Diagnostic, Diagnostics};
+use crate::lower::net_widths;
 use crate::passes::delay::{Arrival, DelayModel, EdgeDelay};
 
 /// Where a node may be placed.
@@ -72,12 +73,11 @@ impl<'a> Problem<'a> {
         for element in module.output_elements() {
             is_output[source[element.node.index()].index()] = true;
         }
-        let width = graph.nodes().map(|n| graph.range(n).width()).collect();
         let mut problem = Self {
             module,
             options,
             role,
-            width,
+            width: net_widths(module),
             is_output,
             first,
             edges,

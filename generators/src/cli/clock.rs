@@ -37,7 +37,10 @@ impl Timing {
 
     /// How the delays were obtained.
     pub fn source(&self, target: &Target) -> String {
-        format!("estimated with the operator delays of target {}", target.name)
+        format!(
+            "estimated with the operator delays of target {}",
+            target.name
+        )
     }
 }
 
@@ -46,5 +49,8 @@ pub fn options(clock: Picoseconds, goal: impl Fn(u32) -> Goal) -> Result<Options
     let budget = Budget::default();
     let usable = Picoseconds(clock.0 - clock.percent(budget.uncertainty).0);
     let picoseconds = |time: Picoseconds| u32::try_from(time.0).unwrap_or(u32::MAX);
-    Ok(Options { input_delay: picoseconds(clock.percent(budget.inputs)), ..Options::new(goal(picoseconds(usable))) })
+    Ok(Options {
+        input_delay: picoseconds(clock.percent(budget.inputs)),
+        ..Options::new(goal(picoseconds(usable)))
+    })
 }

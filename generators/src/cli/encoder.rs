@@ -27,7 +27,9 @@ use crate::output::report::{Check, Report};
 /// 48 trigger-cell charges go in every clock cycle, 16 latent values and the module sum come out. Without further
 /// options it is the chip's block: 8-bit activations, 6-bit weights, 9-bit outputs, 40 MHz, 2 cycles.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  hwgen encoder --bits 8 --out rtl/\n  hwgen encoder --weights programmable --model weights.json --out rtl/")]
+#[command(
+    after_help = "Example:\n  hwgen encoder --bits 8 --out rtl/\n  hwgen encoder --weights programmable --model weights.json --out rtl/"
+)]
 pub struct EncoderArgs {
     /// Width of the normalised input and of the hidden activations [default: 8]
     #[arg(long, value_parser = super::width(2))]
@@ -73,19 +75,34 @@ pub fn run(args: &EncoderArgs) -> Result<()> {
     let target = Target::load(&args.timing.target)?;
     let clock = args.timing.clock()?;
     let (top, pipeline) = design.build(&delay::of(&target), &args.pipeline_options(clock)?)?;
-    let vectors = design.vectors(&design.shipped_events()).map_err(Failure::user)?;
+    let vectors = design
+        .vectors(&design.shipped_events())
+        .map_err(Failure::user)?;
     let preamble = design.preamble().map_err(Failure::user)?;
     let check = run_batch(&top, &vectors, preamble.as_ref())?.require_pass()?;
 
-    let mut report = Report::new("encoder", &top, clock.ns(), &pipeline, &args.timing.source(&target));
+    let mut report = Report::new(
+        "encoder",
+        &top,
+        clock.ns(),
+        &pipeline,
+        &args.timing.source(&target),
+    );
     report.parameters = args.parameters(&design);
     report.layers = design.layer_formats();
-    report.checks.push(Check { what: check.engine.clone(), result: check.summary() });
+    report.checks.push(Check {
+        what: check.engine.clone(),
+        result: check.summary(),
+    });
     let emission = Emission {
         top: &top,
         model: serde_json::to_string_pretty(&design).expect("plain data") + "\n",
         clock,
-        register_port: if design.has_registers() { &REGISTER_PORT } else { &[] },
+        register_port: if design.has_registers() {
+            &REGISTER_PORT
+        } else {
+            &[]
+        },
         vectors: &vectors,
         preamble: preamble.as_ref(),
     };
@@ -98,8 +115,13 @@ pub fn run(args: &EncoderArgs) -> Result<()> {
 impl EncoderArgs {
     fn design(&self) -> Result<EncoderDesign> {
         if let Err(reason) = hdl::names::check_identifier(&self.top) {
-            let message = format!("top module name {}: {reason}", hdl::names::quoted(&self.top));
-            return Err(Failure::user(Diagnostic::error("bad-name", message).help("choose another name with --top")));
+            let message = format!(
+                "top module name {}: {reason}",
+                hdl::names::quoted(&self.top)
+            );
+            return Err(Failure::user(
+                Diagnostic::error("bad-name", message).help("choose another name with --top"),
+            ));
         }
         let model = Choice {
             file: self.model.as_deref(),
@@ -110,13 +132,23 @@ impl EncoderArgs {
             output_bits: self.output_bits,
         }
         .model()?;
-        let parts = Parts { storage: self.weights, front_end: self.front_end };
-        Ok(EncoderDesign { top: self.top.clone(), parts, model })
+        let parts = Parts {
+            storage: self.weights,
+            front_end: self.front_end,
+        };
+        Ok(EncoderDesign {
+            top: self.top.clone(),
+            parts,
+            model,
+        })
     }
 
     /// The chip's two cycles at its 25 ns; at another clock the fewest cycles that meet it.
     fn pipeline_options(&self, clock: Picoseconds) -> Result<pipeline::Options> {
-        let latency = self.timing.latency.or(self.timing.is_default_clock().then_some(CHIP_LATENCY));
+        let latency = self
+            .timing
+            .latency
+            .or(self.timing.is_default_clock().then_some(CHIP_LATENCY));
         let goal = |clock| match latency {
             Some(latency) => Goal::ClockAndLatency { clock, latency },
             None => Goal::Clock(clock),
@@ -126,9 +158,11 @@ impl EncoderArgs {
 
     fn parameters(&self, design: &EncoderDesign) -> std::collections::BTreeMap<String, String> {
         let name = |value: &dyn std::fmt::Debug| format!("{value:?}").to_lowercase();
-        let [conv, dense] = [&design.model.conv, &design.model.dense].map(|layer| &layer.arithmetic);
+        let [conv, dense] =
+            [&design.model.conv, &design.model.dense].map(|layer| &layer.arithmetic);
         let weights = self.model.as_ref().map_or("shipped".into(), |file| {
-            file.file_name().map_or_else(String::new, |f| f.to_string_lossy().into_owned())
+            file.file_name()
+                .map_or_else(String::new, |f| f.to_string_lossy().into_owned())
         });
         [
             ("bits", conv.input.width.to_string()),

@@ -1,5 +1,8 @@
 //! The command line: one file a command.
 
+mod clock;
+pub mod encoder;
+pub mod sim;
 pub mod weights;
 
 use clap::{Parser, Subcommand, builder::RangedU64ValueParser};
@@ -19,12 +22,16 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Encoder(Box<encoder::EncoderArgs>),
+    Sim(sim::SimArgs),
     Weights(weights::WeightsArgs),
 }
 
 /// Runs the command that the user asked for.
 pub fn run(cli: &Cli) -> Result<()> {
     match &cli.command {
+        Command::Encoder(args) => encoder::run(args),
+        Command::Sim(args) => sim::run(args),
         Command::Weights(args) => weights::run(args),
     }
 }
@@ -32,4 +39,9 @@ pub fn run(cli: &Cli) -> Result<()> {
 /// A number of bits from `least` to 16.
 fn width(least: u64) -> RangedU64ValueParser<u32> {
     RangedU64ValueParser::new().range(least..=16)
+}
+
+/// What to do with a new output folder.
+fn next_step(out: &std::path::Path) -> String {
+    format!("check it with: hwgen sim {} --engine all", out.display())
 }

@@ -7,7 +7,7 @@ use constraints::Constraints;
 use constraints::timing::{Budget, Dialect, Picoseconds, Units};
 use hdl::dfg::{Module, text};
 use hdl::draw::pipeline_svg;
-use hdl::rtl::Design;
+use hdl::rtl::{Design, ModuleId};
 use hdl::{lower, verilog};
 use serde::Serialize;
 use sim::preamble::Preamble;
@@ -140,7 +140,7 @@ fn drawn(top: &Module) -> &Module {
 fn write_verilog(staging: &Staging, design: &Design) -> Result<Vec<String>> {
     let mut names = Vec::new();
     let mut map: Vec<MappedLines<'_>> = Vec::new();
-    for (id, module) in design.iter() {
+    for (id, module) in (0..).map(ModuleId).zip(&design.modules) {
         if module.black_box.is_some() {
             continue;
         }

@@ -1,0 +1,473 @@
+//! `hwgen sim`: runs a folder's vectors in the batch simulator, Icarus and Verilator, and compares every output bit.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+use hdl::dfg::eval::Stepper;
+use hdl::dfg::{Module, text};
+use hdl::diag::Diagnostic;
+use hdl::passes::flatten;
+use serde::Serialize;
+use sim::batch::{Batch, Content};
+use sim::preamble::Preamble;
+use sim::stream::{Mismatch, stream};
+use sim::testbench::{self, bench};
+use sim::tools::{Engine, Job, Verdict};
+use sim::vectors::{Held, Rows, Vectors};
+use sim::waves::Waves;
+
+use crate::encoder::design::EncoderDesign;
+use crate::failure::{Failure, Result};
+use crate::output::emit::{GRAPH_FILE, MODEL_FILE, VECTORS_FILE};
+use crate::output::folder::{MANIFEST, Staging};
+use crate::output::table::Table;
+
+/// Run a folder's vectors through the design and compare every output bit in its stated cycle.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  hwgen sim rtl/ --engine all\n  hwgen sim rtl/ --engine batch --random 100000 --seed 7"
+)]
+pub struct SimArgs {
+    /// A folder that hwgen wrote
+    dir: PathBuf,
+    /// What runs the vectors
+    #[arg(long, value_enum, default_value_t = Choice::Batch)]
+    engine: Choice,
+    /// Vectors instead of the folder's: JSON with `calq` (or the design's own input port), `encoded`, `module_sum_5e4m`
+    #[arg(long, value_name = "FILE", conflicts_with = "random")]
+    vectors: Option<PathBuf>,
+    /// Random vectors instead of the folder's, with what the integer model gives
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    random: Option<u32>,
+    /// Seed of the random vectors
+    #[arg(long, default_value_t = 1, requires = "random")]
+    seed: u64,
+    /// Run no more than the first N vectors
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    first: Option<u32>,
+    /// Write the waveforms of the ports: VCD, or FST if FILE ends so (Icarus and Verilator)
+    #[arg(long, value_name = "FILE")]
+    waves: Option<PathBuf>,
+    /// The longest that building or running may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    limit: u64,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which engines to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Choice {
+    /// hwgen's own simulator
+    Batch,
+    /// Icarus Verilog
+    Icarus,
+    /// Verilator
+    Verilator,
+    /// One after the other
+    All,
+}
+
+/// How one engine did.
+#[derive(Debug, Clone, Serialize)]
+pub struct Outcome {
+    /// Engine with version.
+    pub engine: String,
+    /// Vectors compared.
+    pub vectors: usize,
+    /// Latency in which the outputs came.
+    pub latency: u32,
+    /// Whether every bit was right.
+    pub pass: bool,
+    /// The first mismatches.
+    pub mismatches: Vec<String>,
+    /// Seconds to build and to run.
+    pub seconds: [f64; 2],
+}
+
+/// Mismatches shown for each engine.
+const SHOWN: usize = 10;
+/// Samples that the cycle-accurate evaluator streams to prove the latency.
+const STREAMED: usize = 64;
+
+impl Outcome {
+    /// The outcome, or a failed check.
+    pub fn require_pass(self) -> Result<Self> {
+        if self.pass {
+            return Ok(self);
+        }
+        let message = format!("{} found mismatches against the integer model", self.engine);
+        let error = self
+            .mismatches
+            .iter()
+            .fold(Diagnostic::error("mismatch", message), |d, m| {
+                d.label(None, m)
+            });
+        Err(Failure::check(error))
+    }
+
+    /// In a few words.
+    pub fn summary(&self) -> String {
+        if self.pass {
+            format!(
+                "{} vectors bit-exact at latency {}",
+                self.vectors, self.latency
+            )
+        } else {
+            format!(
+                "FAILED: {}",
+                self.mismatches.first().map_or("no verdict", String::as_str)
+            )
+        }
+    }
+}
+
+/// Runs the command.
+pub fn run(args: &SimArgs) -> Result<()> {
+    let folder = Folder::open(&args.dir)?;
+    let vectors = folder.vectors(args)?;
+    let preamble = folder.design.preamble().map_err(Failure::user)?;
+    let mut outcomes = Vec::new();
+    if matches!(args.engine, Choice::Batch | Choice::All) {
+        outcomes.push(run_batch(&folder.top, &vectors, preamble.as_ref())?);
+        if let (Choice::Batch, Some(waves)) = (args.engine, &args.waves) {
+            write_waves(&folder.top, &vectors, preamble.as_ref(), waves)?;
+        }
+    }
+    if matches!(args.engine, Choice::Icarus | Choice::All) {
+        outcomes.push(folder.run_verilog(Engine::Icarus, &vectors, preamble.as_ref(), args)?);
+    }
+    if matches!(args.engine, Choice::Verilator | Choice::All) {
+        outcomes.push(folder.run_verilog(Engine::Verilator, &vectors, preamble.as_ref(), args)?);
+    }
+    if args.json {
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&outcomes).expect("plain data")
+        );
+    } else {
+        print!("{}", table(&outcomes));
+        outcomes
+            .iter()
+            .flat_map(|o| &o.mismatches)
+            .for_each(|m| println!("{m}"));
+    }
+    match outcomes.iter().find(|o| !o.pass) {
+        Some(failed) => Err(Failure::check(Diagnostic::error(
+            "mismatch",
+            format!("{}: the design is not what its model says", failed.engine),
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn table(outcomes: &[Outcome]) -> Table {
+    let mut table = Table::new(["engine", "vectors", "latency", "result", "build s", "run s"]);
+    for outcome in outcomes {
+        table.row([
+            outcome.engine.clone(),
+            outcome.vectors.to_string(),
+            outcome.latency.to_string(),
+            if outcome.pass {
+                "bit-exact".into()
+            } else {
+                "MISMATCH".into()
+            },
+            format!("{:.2}", outcome.seconds[0]),
+            format!("{:.2}", outcome.seconds[1]),
+        ]);
+    }
+    table
+}
+
+/// Runs `vectors` in the batch simulator, and the first few cycle by cycle in the evaluator, which proves the latency.
+pub fn run_batch(
+    top: &Arc<Module>,
+    vectors: &Vectors,
+    preamble: Option<&Preamble>,
+) -> Result<Outcome> {
+    let started = Instant::now();
+    let flat = Arc::new(flatten(top)?);
+    let batch = Batch::compile(&flat)?;
+    let mut stepper = Stepper::new(&flat)?;
+    let mut mismatches = Vec::new();
+    if let Some(preamble) = preamble {
+        let wrong = preamble.play(&flat, &mut stepper)?;
+        mismatches.extend(
+            wrong
+                .iter()
+                .map(|cycle| format!("register port: wrong answer in preamble cycle {cycle}")),
+        );
+    }
+    let content = Content::of(&flat, &stepper);
+    let build = started.elapsed();
+
+    let started = Instant::now();
+    let rows = vectors.input_rows(&flat, &Held::new())?;
+    let outputs = batch.run_with(&rows, &content)?;
+    let got = Vectors {
+        inputs: BTreeMap::new(),
+        ..vectors.clone()
+    }
+    .with_outputs(&flat, &outputs);
+    mismatches.extend(different(vectors, &got).map(|m| m.to_string()));
+    let few = first(vectors, STREAMED);
+    let streamed = stream(&flat, &mut stepper, &few, &Held::new(), |_| {})?;
+    mismatches.extend(streamed.iter().map(|m| format!("cycle by cycle: {m}")));
+    let pass = mismatches.is_empty();
+    mismatches.truncate(SHOWN);
+    Ok(Outcome {
+        engine: format!("batch (hwgen {})", env!("CARGO_PKG_VERSION")),
+        vectors: vectors.len(),
+        latency: flat.latency(),
+        pass,
+        mismatches,
+        seconds: [build, started.elapsed()].map(|d| d.as_secs_f64()),
+    })
+}
+
+/// Where the outputs of `got` are not those that `expected` wants.
+fn different<'v>(expected: &'v Vectors, got: &'v Vectors) -> impl Iterator<Item = Mismatch> + 'v {
+    expected.outputs.iter().flat_map(move |(port, wanted)| {
+        let rows = wanted.iter().zip(got.outputs[port].iter()).enumerate();
+        rows.flat_map(move |(sample, (wanted, got))| {
+            let pairs = wanted
+                .iter()
+                .zip(got)
+                .enumerate()
+                .filter(|(_, (w, g))| w != g);
+            pairs.map(move |(element, (expected, got))| Mismatch {
+                sample,
+                port: port.clone(),
+                element,
+                expected: *expected,
+                got: *got,
+            })
+        })
+    })
+}
+
+fn first(vectors: &Vectors, count: usize) -> Vectors {
+    let cut = |rows: &BTreeMap<String, Rows>| {
+        let few = |rows: &Rows| {
+            Rows::new(
+                rows.width(),
+                rows.iter().take(count).flatten().copied().collect(),
+            )
+        };
+        rows.iter()
+            .map(|(port, rows)| (port.clone(), few(rows).expect("whole rows")))
+            .collect()
+    };
+    Vectors {
+        inputs: cut(&vectors.inputs),
+        outputs: cut(&vectors.outputs),
+    }
+}
+
+fn write_waves(
+    top: &Arc<Module>,
+    vectors: &Vectors,
+    preamble: Option<&Preamble>,
+    path: &Path,
+) -> Result<()> {
+    let mut stepper = Stepper::new(top)?;
+    if let Some(preamble) = preamble {
+        preamble.play(top, &mut stepper)?;
+    }
+    let failed = |e: std::io::Error| Failure::io("write the waveforms", path, &e);
+    let mut dump = Vec::new();
+    let mut waves = Waves::new(&mut dump, top).map_err(failed)?;
+    let mut result = Ok(());
+    stream(top, &mut stepper, vectors, &Held::new(), |cycle| {
+        if result.is_ok() {
+            result = waves.write(cycle);
+        }
+    })?;
+    result.and_then(|()| waves.finish()).map_err(failed)?;
+    std::fs::write(path, dump).map_err(failed)
+}
+
+/// An output folder of ours, read back.
+struct Folder {
+    dir: PathBuf,
+    top: Arc<Module>,
+    design: EncoderDesign,
+}
+
+impl Folder {
+    fn open(dir: &Path) -> Result<Self> {
+        if !dir.join(MANIFEST).is_file() {
+            let error = Diagnostic::error("no-design", "this is no folder that hwgen wrote")
+                .at(dir.display().to_string(), "looked here")
+                .help("make one with `hwgen encoder --out DIR`");
+            return Err(Failure::user(error));
+        }
+        let read = |name: &str| {
+            let path = dir.join(name);
+            std::fs::read_to_string(&path).map_err(|e| Failure::io("read the file", &path, &e))
+        };
+        let damaged = |name: &str, d: Diagnostic| {
+            Failure::user(d.at(dir.join(name).display().to_string(), "in this file"))
+        };
+        let modules = text::parse(&read(GRAPH_FILE)?)?;
+        let top = modules.last().cloned();
+        let top = top.ok_or_else(|| {
+            damaged(
+                GRAPH_FILE,
+                Diagnostic::error("no-design", "there is no module in it"),
+            )
+        })?;
+        let design: EncoderDesign = serde_json::from_str(&read(MODEL_FILE)?).map_err(|e| {
+            damaged(
+                MODEL_FILE,
+                Diagnostic::error("json", format!("this is no model: {e}")),
+            )
+        })?;
+        design
+            .model
+            .validate()
+            .map_err(|d| damaged(MODEL_FILE, d))?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            top,
+            design,
+        })
+    }
+
+    fn vectors(&self, args: &SimArgs) -> Result<Vectors> {
+        let vectors = match (&args.vectors, args.random) {
+            (Some(file), _) => self.events_of(file)?,
+            (None, Some(count)) => {
+                let events = self.design.random_events(count as usize, args.seed);
+                self.design.vectors(&events).map_err(Failure::user)?
+            }
+            (None, None) => {
+                let path = self.dir.join(VECTORS_FILE);
+                let text = std::fs::read_to_string(&path)
+                    .map_err(|e| Failure::io("read the vectors", &path, &e))?;
+                serde_json::from_str(&text).map_err(|e| not_vectors(&path, &e.to_string()))?
+            }
+        };
+        vectors.check(&self.top)?;
+        Ok(args
+            .first
+            .map_or_else(|| vectors.clone(), |count| first(&vectors, count as usize)))
+    }
+
+    /// Vectors in a user's file: an event a row under the input port's name, expected values under the outputs'.
+    fn events_of(&self, path: &Path) -> Result<Vectors> {
+        let text =
+            std::fs::read_to_string(path).map_err(|e| Failure::io("read the vectors", path, &e))?;
+        let json: serde_json::Value =
+            serde_json::from_str(&text).map_err(|e| not_vectors(path, &e.to_string()))?;
+        let rows = |key: &str| -> Result<Option<Rows>> {
+            let column = json.get(key).cloned().map(|column| match column {
+                // one value an event may stand without brackets
+                serde_json::Value::Array(items)
+                    if items.iter().all(serde_json::Value::is_number) =>
+                {
+                    items
+                        .into_iter()
+                        .map(|item| serde_json::json!([item]))
+                        .collect()
+                }
+                other => other,
+            });
+            let parsed = column.map(serde_json::from_value).transpose();
+            parsed.map_err(|e| not_vectors(path, &format!("`{key}`: {e}")))
+        };
+        let port = self.design.input_port();
+        let input =
+            rows(port)?.ok_or_else(|| not_vectors(path, &format!("there is no `{port}`")))?;
+        let mut outputs = BTreeMap::new();
+        for (key, port) in [("encoded", "encoded"), ("module_sum_5e4m", "module_sum")] {
+            let known = self.top.outputs.iter().any(|p| p.name == port);
+            if let Some(column) = rows(key)?.filter(|_| known) {
+                outputs.insert(port.to_owned(), column);
+            }
+        }
+        if outputs.is_empty() {
+            return Err(not_vectors(
+                path,
+                "there is neither `encoded` nor `module_sum_5e4m` to compare with",
+            ));
+        }
+        let vectors = Vectors {
+            inputs: BTreeMap::from([(port.to_owned(), input)]),
+            outputs,
+        };
+        vectors
+            .check(&self.top)
+            .map_err(|d| not_vectors(path, &d.to_string()))?;
+        Ok(vectors)
+    }
+
+    /// Runs the emitted test bench, on these vectors, in a Verilog simulator.
+    fn run_verilog(
+        &self,
+        engine: Engine,
+        vectors: &Vectors,
+        preamble: Option<&Preamble>,
+        args: &SimArgs,
+    ) -> Result<Outcome> {
+        let failed = |d: hdl::diag::Diagnostics| Failure::Check(d);
+        let aside = tempfile::tempdir()
+            .map_err(|e| Failure::io("write temporary files", &std::env::temp_dir(), &e))?;
+        let staging = Staging::begin(&aside.path().join(testbench::FOLDER))?;
+        let words = bench(&self.top, vectors, &Held::new(), preamble)?;
+        staging.write(testbench::INPUTS, words.inputs)?;
+        staging.write(testbench::EXPECTED, words.expected)?;
+        if let Some(preamble) = words.preamble {
+            staging.write(testbench::PREAMBLE, preamble)?;
+        }
+        staging.finish()?;
+        let outcome = engine
+            .run(&Job {
+                top: &self.top.name,
+                sources: &self.sources()?,
+                vectors: &aside.path().join(testbench::FOLDER),
+                samples: vectors.len(),
+                waves: args.waves.as_deref(),
+                limit: Duration::from_secs(args.limit),
+            })
+            .map_err(failed)?;
+        let (vectors, latency, pass) = match outcome.verdict {
+            Verdict::Pass { vectors, latency } => (vectors, latency, true),
+            Verdict::Fail(_) => (vectors.len(), self.top.latency(), false),
+        };
+        Ok(Outcome {
+            engine: outcome.tool.version,
+            vectors,
+            latency,
+            pass,
+            mismatches: outcome.mismatches.into_iter().take(SHOWN).collect(),
+            seconds: [outcome.build, outcome.run].map(|d| d.as_secs_f64()),
+        })
+    }
+
+    /// The Verilog files of the folder, the test bench among them.
+    fn sources(&self) -> Result<Vec<PathBuf>> {
+        let failed = |e: std::io::Error| Failure::io("list the folder", &self.dir, &e);
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(&self.dir).map_err(failed)? {
+            let path = std::path::absolute(entry.map_err(failed)?.path()).map_err(failed)?;
+            if path.extension().is_some_and(|e| e == "v") {
+                files.push(path);
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+}
+
+fn not_vectors(path: &Path, reason: &str) -> Failure {
+    let error = Diagnostic::error("vectors", format!("these are no vectors for the design: {reason}"))
+        .at(path.display().to_string(), "in this file")
+        .help("expected JSON as {\"calq\": [[48 integers], …], \"encoded\": [[16 integers], …], \"module_sum_5e4m\": [integer, …]}");
+    Failure::user(error)
+}

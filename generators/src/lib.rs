@@ -1,5 +1,7 @@
 //! Unrolled, pipelined hardware for small quantised neural networks.
 
+pub mod cli;
 pub mod encoder;
 pub mod failure;
 pub mod import;
+pub mod output;

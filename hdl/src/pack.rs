@@ -53,7 +53,12 @@ mod tests {
     #[test]
     fn packing_is_undone() {
         let range = |lo, hi| Format::integer(Interval::new(lo, hi).unwrap());
-        let formats = [range(-3, 2), range(0, 0), range(0, 9), range(-(1 << 119), 0)];
+        let formats = [
+            range(-3, 2),
+            range(0, 0),
+            range(0, 9),
+            range(-(1 << 119), 0),
+        ];
         for values in [[-3, 0, 9, -(1 << 119)], [2, 0, 0, 0], [-1, 0, 5, -77]] {
             let bus = pack(formats, &values);
             assert!(bus.bits() <= u64::from(width(formats)));

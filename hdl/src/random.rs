@@ -30,6 +30,14 @@ impl Numbers {
         b ^ (b >> 31)
     }
 
+    /// A number below `limit`.
+    ///
+    /// # Panics
+    /// If `limit` is 0.
+    pub fn below(&mut self, limit: usize) -> usize {
+        (self.bits() % limit as u64) as usize
+    }
+
     /// A value of `range`: often an end or near zero, else anything.
     pub fn value(&mut self, range: Interval) -> i128 {
         let span = (range.hi() - range.lo()) as u128 + 1;
@@ -231,7 +239,9 @@ impl<'m> Maker<'m, '_> {
             19 => self.any().mux(self.constant(), a),
             20 => a.min(self.any()),
             21 => a.max(self.constant()),
-            22 => a.relu().min(self.m.constant((1 << (1 + self.below(7))) - 1, a.frac())),
+            22 => a
+                .relu()
+                .min(self.m.constant((1 << (1 + self.below(7))) - 1, a.frac())),
             23 => a.abs(),
             24 => self.quantised(),
             25 => self.slices(),
@@ -243,7 +253,7 @@ impl<'m> Maker<'m, '_> {
     fn slices(&mut self) -> Value<'m> {
         let (a, b) = (self.narrow(), self.narrow());
         match self.below(4) {
-            0 => a.concat(b, b.range().width()),
+            0 => a.concat(b, 1 + self.below(9)),
             1 => a.slice(self.below(12), self.below(6)),
             2 => a.wrap(1 + self.below(9), true),
             _ => a.slice(14, self.below(14)),
@@ -288,7 +298,9 @@ impl<'m> Maker<'m, '_> {
         let (enable, to, data) = (self.bit(), self.fitted(address), self.fitted(format));
         memory.write(enable, to, data);
         let reads = 1 + self.below(2);
-        (0..reads).map(|_| memory.read(self.fitted(address))).collect()
+        (0..reads)
+            .map(|_| memory.read(self.fitted(address)))
+            .collect()
     }
 
     fn instance(&mut self, child: Option<&Arc<Module>>, made: usize) -> Vec<Value<'m>> {

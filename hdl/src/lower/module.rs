@@ -181,8 +181,7 @@ impl<'a> Lowering<'a> {
             Stored::Word(net) => net,
             Stored::File(file) => {
                 let address = self.low(address, rtl::address_width(memory.depth));
-                self.b
-                    .add(Cell::Read(address, file), memory.range.width())
+                self.b.add(Cell::Read(address, file), memory.range.width())
             }
         };
         self.b.slice(net, 0, width)
@@ -260,7 +259,6 @@ impl<'a> Lowering<'a> {
         }
     }
 }
-
 
 fn undriven(name: &str) -> Diagnostics {
     Diagnostic::bug("undriven", format!("`{name}` is never driven")).into()

@@ -289,9 +289,7 @@ impl Module {
 
     /// Dotted path of a scope; empty for the module itself.
     pub fn scope_path(&self, scope: ScopeId) -> &str {
-        self.scopes
-            .get(scope.0 as usize)
-            .map_or("", String::as_str)
+        self.scopes.get(scope.0 as usize).map_or("", String::as_str)
     }
 
     /// The name that `net` was given.

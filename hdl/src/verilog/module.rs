@@ -25,12 +25,7 @@ pub(super) struct Writer<'a, 'w, W> {
 }
 
 impl<'a, 'w, W: Write> Writer<'a, 'w, W> {
-    pub fn new(
-        design: &'a Design,
-        id: ModuleId,
-        mixed_resets: bool,
-        lines: Lines<'w, W>,
-    ) -> Self {
+    pub fn new(design: &'a Design, id: ModuleId, mixed_resets: bool, lines: Lines<'w, W>) -> Self {
         let module = design.module(id);
         let mut instance_nets: Vec<Vec<Net>> = module
             .instances
@@ -236,12 +231,7 @@ impl<'a, 'w, W: Write> Writer<'a, 'w, W> {
         Ok(())
     }
 
-    fn block(
-        &mut self,
-        group: &[(Net, u32)],
-        reset: Reset,
-        enable: Option<Net>,
-    ) -> io::Result<()> {
+    fn block(&mut self, group: &[(Net, u32)], reset: Reset, enable: Option<Net>) -> io::Result<()> {
         let scope = self.module.scope(group[0].0);
         let clock = self.module.clock.clone().unwrap_or_default();
         let name = match reset {
@@ -260,7 +250,8 @@ impl<'a, 'w, W: Write> Writer<'a, 'w, W> {
             self.lines.put(scope, &format!("    if ({name}) begin"))?;
             self.assign(group, true, "      ")?;
             let condition = enable.as_deref().unwrap_or("begin");
-            self.lines.put(scope, &format!("    end else {condition}"))?;
+            self.lines
+                .put(scope, &format!("    end else {condition}"))?;
             self.assign(group, false, "      ")?;
             self.lines.put(scope, "    end")?;
         } else if let Some(condition) = enable {
@@ -322,7 +313,12 @@ impl<'a, 'w, W: Write> Writer<'a, 'w, W> {
     fn unused(&mut self) -> io::Result<()> {
         let module = self.module;
         let mut unused: Vec<String> = Vec::new();
-        let children = || module.instances.iter().map(|i| self.design.module(i.module));
+        let children = || {
+            module
+                .instances
+                .iter()
+                .map(|i| self.design.module(i.module))
+        };
         let clocked = !module.registers.is_empty()
             || !module.memories.is_empty()
             || children().any(|c| c.clock.is_some());
@@ -330,14 +326,23 @@ impl<'a, 'w, W: Write> Writer<'a, 'w, W> {
             || children().any(|c| c.reset.is_some());
         unused.extend(module.clock.clone().filter(|_| !clocked));
         unused.extend(module.reset.clone().filter(|_| !resets));
-        for net in module.nets().filter(|&net| self.text.usage.is_declared(net)) {
+        for net in module
+            .nets()
+            .filter(|&net| self.text.usage.is_declared(net))
+        {
             let gaps = self.text.usage.unread(module, net);
-            unused.extend(gaps.into_iter().map(|(low, w)| self.text.select(net, low, w)));
+            unused.extend(
+                gaps.into_iter()
+                    .map(|(low, w)| self.text.select(net, low, w)),
+            );
         }
         if unused.is_empty() {
             return Ok(());
         }
         let name = self.text.names.free("_unused".to_owned());
-        self.put(&format!("  wire {name} = &{{1'b0, {}}};", unused.join(", ")))
+        self.put(&format!(
+            "  wire {name} = &{{1'b0, {}}};",
+            unused.join(", ")
+        ))
     }
 }

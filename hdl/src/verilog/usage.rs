@@ -94,12 +94,23 @@ fn live(module: &Module) -> Vec<bool> {
             live[net.index()] = true;
         }
         if live[net.index()] {
-            module
-                .operands(cell)
-                .for_each(|a| live[a.index()] = true);
+            module.operands(cell).for_each(|a| live[a.index()] = true);
         }
     }
     live
+}
+
+/// Where the top bit of `net` comes from, looking through wiring: a net that is declared, and one of its bits.
+pub(super) fn top_bit(module: &Module, mut net: Net) -> (Net, u32) {
+    loop {
+        let top = module.width(net) - 1;
+        net = match module.cell(net) {
+            Cell::Slice(a, low) => return (a, low + top),
+            Cell::SignExtend(a) => a,
+            Cell::Concat(list) => module.list(list)[0],
+            _ => return (net, top),
+        };
+    }
 }
 
 /// Which live nets have statements of their own.
@@ -109,14 +120,11 @@ fn declared(module: &Module, live: &[bool]) -> Vec<bool> {
     module.roots().for_each(|net| readers[net.index()] += 1);
     for net in module.nets().filter(|net| live[net.index()]) {
         let cell = module.cell(net);
-        module
-            .operands(cell)
-            .for_each(|a| readers[a.index()] += 1);
+        module.operands(cell).for_each(|a| readers[a.index()] += 1);
         match cell {
             Cell::Slice(a, _) => selected[a.index()] = true,
-            // the top bit is written as a selection
             Cell::SignExtend(a) if module.width(a) > 1 => {
-                selected[a.index()] |= !matches!(module.cell(a), Cell::Slice(..));
+                selected[top_bit(module, a).0.index()] = true;
             }
             _ => {}
         }

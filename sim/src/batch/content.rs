@@ -6,6 +6,8 @@ use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::num::Interval;
 
 /// The content of a module's registers with feedback and register files, constant over a run.
+///
+/// For a module with instances it is the content of the flattened module.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Content {
     /// Value of each register, in the module's order.

@@ -4,6 +4,9 @@
 //! cut into chunks of a few vectors: a chunk is computed in registers and then stored, so that the target may be an
 //! operand.
 
+// two or three slots of one slice are walked at once, which no iterator does
+#![allow(clippy::needless_range_loop)]
+
 use super::Lane;
 use super::lower::{Code, Instruction};
 use super::tape::Held;

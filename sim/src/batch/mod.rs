@@ -15,6 +15,7 @@ mod tape;
 use hdl::dfg::{Module, Stamp};
 use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::num::{Format, Interval};
+use hdl::passes::flatten;
 
 pub use content::Content;
 pub use lane::Lane;
@@ -51,24 +52,28 @@ pub struct Size {
 }
 
 impl Batch {
-    /// Compiles `module`, which must be flat: no instances, no black box.
+    /// Compiles `module`.
     ///
-    /// Registers with feedback and register files stand for their content, which is constant over a run
+    /// Instances are flattened first. Registers with feedback and register files stand for their content, which is constant over a run
     /// ([`Content`]): weight stores, not counters.
     ///
     /// # Errors
-    /// An instance or a black box inside, or no input element.
+    /// A black box inside, no input element, or too many nodes without hierarchy.
     pub fn compile(module: &Module) -> Result<Self, Diagnostics> {
-        if !module.instances.is_empty() || module.black_box.is_some() {
-            return Err(Diagnostic::error(
-                "not-flat",
-                format!(
-                    "`{}` has modules inside, the batch simulator takes flat ones",
-                    module.name
-                ),
-            )
-            .help("flatten the module first")
-            .into());
+        if module.instances.is_empty() {
+            return Self::compile_flat(module);
+        }
+        Self::compile_flat(&flatten(module)?)
+    }
+
+    fn compile_flat(module: &Module) -> Result<Self, Diagnostics> {
+        let boxes = module.instances.iter().map(|i| &i.module);
+        let mut boxes = boxes
+            .map(|m| &m.name)
+            .chain(module.black_box.iter().map(|_| &module.name));
+        if let Some(name) = boxes.next() {
+            let message = format!("`{name}` is a black box: nothing says what it does");
+            return Err(Diagnostic::error("black-box", message).into());
         }
         if module.input_count() == 0 {
             let message = format!(

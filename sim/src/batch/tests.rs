@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use hdl::dfg::eval::Stepper;
-use hdl::dfg::{Module, ModuleBuilder, RegisterStyle, Value};
+use hdl::dfg::{BlackBox, Module, ModuleBuilder, RegisterStyle, Value};
 use hdl::num::{Format, Interval};
 use proptest::prelude::*;
 
@@ -208,7 +208,12 @@ fn what_cannot_run_is_an_error() {
     let m = ModuleBuilder::new("outer");
     let x = m.input_array("x", 2, Format::unsigned(40, 0).unwrap());
     m.output("y", m.instance(&inner, "u", &x[..1])[0] + x[1]);
-    assert_eq!(code(Batch::compile(&m.finish().unwrap())), "not-flat");
+    let outer = m.finish().unwrap();
+    let batch = Batch::compile(&outer).unwrap();
+    assert_eq!(batch.run::<i64>(&[5, 6]).unwrap(), [11]);
+    let mut opaque = Module::clone(&inner);
+    opaque.black_box = Some(BlackBox::default());
+    assert_eq!(code(Batch::compile(&opaque)), "black-box");
 
     let m = ModuleBuilder::new("pair");
     let x = m.input_array("x", 2, Format::unsigned(4, 0).unwrap());

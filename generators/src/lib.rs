@@ -1,1 +1,7 @@
-//! To be documented.
+//! Unrolled, pipelined hardware for small quantised neural networks.
+
+pub mod cli;
+pub mod encoder;
+pub mod failure;
+pub mod import;
+pub mod output;

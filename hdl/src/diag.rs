@@ -17,7 +17,7 @@ pub enum Level {
 /// A place and what is to be said about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
-    /// `file:line:column` of the user's source, if known.
+    /// `file:line:column` of the user's source, or a file, if known.
     pub place: Option<String>,
     /// What happens there.
     pub text: String,
@@ -71,6 +71,16 @@ impl Diagnostic {
     pub fn label(mut self, place: Option<&Location<'_>>, text: impl Into<String>) -> Self {
         self.labels.push(Label {
             place: place.map(Location::to_string),
+            text: text.into(),
+        });
+        self
+    }
+
+    /// Adds a label at a place outside the program's source, such as a file.
+    #[must_use]
+    pub fn at(mut self, place: impl Into<String>, text: impl Into<String>) -> Self {
+        self.labels.push(Label {
+            place: Some(place.into()),
             text: text.into(),
         });
         self

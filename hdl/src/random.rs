@@ -30,6 +30,14 @@ impl Numbers {
         b ^ (b >> 31)
     }
 
+    /// A number below `limit`.
+    ///
+    /// # Panics
+    /// If `limit` is 0.
+    pub fn below(&mut self, limit: usize) -> usize {
+        (self.bits() % limit as u64) as usize
+    }
+
     /// A value of `range`: often an end or near zero, else anything.
     pub fn value(&mut self, range: Interval) -> i128 {
         let span = (range.hi() - range.lo()) as u128 + 1;
@@ -245,7 +253,7 @@ impl<'m> Maker<'m, '_> {
     fn slices(&mut self) -> Value<'m> {
         let (a, b) = (self.narrow(), self.narrow());
         match self.below(4) {
-            0 => a.concat(b),
+            0 => a.concat(b, 1 + self.below(9)),
             1 => a.slice(self.below(12), self.below(6)),
             2 => a.wrap(1 + self.below(9), true),
             _ => a.slice(14, self.below(14)),

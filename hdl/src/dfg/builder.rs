@@ -425,7 +425,7 @@ impl Inner {
     /// Gives a place and a scope to the nodes made since the last call.
     pub fn record(&mut self, place: &'static Location<'static>) {
         let (len, scope) = (self.module.graph.len(), self.scope);
-        self.module.side.places.resize(len, Some(place));
+        self.module.side.places.extend_to(len, Some(place));
         self.module.side.scopes.resize(len, scope);
     }
 

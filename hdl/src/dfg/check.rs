@@ -1,8 +1,9 @@
 //! The invariants of a finished module, numbered; each is checked by the code below its number.
 
-use super::rewrite::live_nodes;
-use super::{Module, Op, Stamp};
+use super::rewrite::Live;
+use super::{Module, N, Op, Stamp};
 use crate::diag::Diagnostic;
+use crate::num::Interval;
 
 /// Everything that is wrong with `module`, and warnings for what looks unintended.
 pub fn check(module: &Module) -> Vec<Diagnostic> {
@@ -11,15 +12,27 @@ pub fn check(module: &Module) -> Vec<Diagnostic> {
     stamps(module, &mut found);
     driven(module, &mut found);
     outputs(module, &mut found);
+    connections(module, &mut found);
     unused_inputs(module, &mut found);
     found
 }
 
-/// 1. A node stands after its operands, and no forward reference is left.
+/// 1. A node stands after its operands, an instance's output after the instance's inputs, and no forward reference is
+///    left.
 fn order(module: &Module, found: &mut Vec<Diagnostic>) {
+    let last_inputs: Vec<Option<N>> = module
+        .instances
+        .iter()
+        .map(|i| i.inputs.iter().copied().max())
+        .collect();
     for n in module.graph.nodes() {
         let op = module.graph.op(n);
-        if matches!(op, Op::Wire(_)) || op.operands().any(|a| a >= n) {
+        let input = match op {
+            Op::Output(i, _) => last_inputs[i as usize],
+            _ => None,
+        };
+        let early = op.operands().chain(input).any(|a| a >= n);
+        if early || matches!(op, Op::Wire(_)) {
             found.push(Diagnostic::bug(
                 "node-order",
                 format!("node {} precedes its operand", n.0),
@@ -93,12 +106,75 @@ fn outputs(module: &Module, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// 5. Every input is read; a warning, since a sparse network may well ignore one.
+/// 5. What is loaded, written or handed to an instance stays in the range, and an instance's inputs in the cycles, that
+///    were declared; addresses stay inside their register file.
+fn connections(module: &Module, found: &mut Vec<Diagnostic>) {
+    let graph = &module.graph;
+    let mut covered = |what: &str, declared: Interval, n: N| {
+        let range = graph.range(n);
+        if !declared.covers(range) {
+            let message = format!("{what} holds {declared}, node {} is {range}", n.0);
+            found.push(Diagnostic::bug("range", message).label(module.place_of(n), "made here"));
+        }
+    };
+    for state in &module.states {
+        if let Some(next) = state.next {
+            covered(&format!("register `{}`", state.name), state.range, next);
+        }
+    }
+    let addresses = |depth: u32| {
+        Interval::new(0, i128::from(depth.max(1)) - 1).expect("a 32-bit number is in range")
+    };
+    for memory in &module.memories {
+        if let Some(write) = memory.write {
+            let name = format!("register file `{}`", memory.name);
+            covered(&name, memory.range, write.data);
+            covered(
+                &format!("address of {name}"),
+                addresses(memory.depth),
+                write.address,
+            );
+        }
+    }
+    for n in graph.nodes() {
+        if let Op::Read(a, m) = graph.op(n) {
+            let memory = &module.memories[m as usize];
+            let name = format!("address of register file `{}`", memory.name);
+            covered(&name, addresses(memory.depth), a);
+        }
+    }
+    for instance in &module.instances {
+        for (format, &n) in instance.module.input_formats().zip(&instance.inputs) {
+            covered(&format!("input of `{}`", instance.name), format.range, n);
+        }
+    }
+    instance_cycles(module, found);
+}
+
+fn instance_cycles(module: &Module, found: &mut Vec<Diagnostic>) {
+    for instance in &module.instances {
+        let ports = instance.module.inputs.iter();
+        let wanted = ports.flat_map(|p| p.elements.iter().map(|_| p.stamp));
+        for (wanted, &n) in wanted.zip(&instance.inputs) {
+            let due = wanted
+                .cycle()
+                .map_or(Stamp::TIMELESS, |cycle| instance.start.later(cycle));
+            let stamp = module.graph.stamp(n);
+            if stamp.join(due).is_none() {
+                let message = format!("`{}` wants node {} {due}, not {stamp}", instance.name, n.0);
+                let bug = Diagnostic::bug("instance-cycle", message);
+                found.push(bug.label(module.place_of(n), "made here"));
+            }
+        }
+    }
+}
+
+/// 6. Every input is read; a warning, since a sparse network may well ignore one.
 fn unused_inputs(module: &Module, found: &mut Vec<Diagnostic>) {
     if module.black_box.is_some() {
         return;
     }
-    let live = live_nodes(module);
+    let live = Live::of(module).nodes;
     let mut used = vec![false; module.input_count()];
     for n in module.graph.nodes().filter(|n| live[n.index()]) {
         if let Op::Input(k) = module.graph.op(n) {

@@ -40,7 +40,7 @@ pub(super) fn fold(g: &Graph, op: Op) -> Option<Folded> {
 
         Op::Shl(a, 0) | Op::Shr(a, 0) => Node(a),
         Op::Shl(a, s) => match g.op(a) {
-            Op::Shl(b, t) => Form(Op::Shl(b, s + t)),
+            Op::Shl(b, t) => Form(Op::Shl(b, s.saturating_add(t))),
             _ => return None,
         },
         Op::Shr(a, s) => match g.op(a) {

@@ -77,13 +77,44 @@ pub enum GraphError {
 #[derive(Debug, Clone, Default)]
 pub struct Graph {
     ops: Vec<Op>,
-    ranges: Vec<Interval>,
+    ranges: Ranges,
     stamps: Vec<Stamp>,
     index: HashTable<u32>,
     constants: Vec<i128>,
     constant_index: FxHashMap<i128, u32>,
-    tables: Vec<Vec<i128>>,
-    table_index: FxHashMap<Vec<i128>, u32>,
+    tables: Vec<Box<[i128]>>,
+    table_index: HashTable<u32>,
+}
+
+/// Intervals by node index: 16 bytes for one whose ends fit 64 bits, which nearly all do, and an entry elsewhere for
+/// the others.
+#[derive(Debug, Clone, Default)]
+struct Ranges {
+    /// Both ends; or, where the first is `WIDE`, the index into `wide`.
+    narrow: Vec<[i64; 2]>,
+    wide: Vec<Interval>,
+}
+
+/// No low end of an interval kept in 64 bits.
+const WIDE: i64 = i64::MAX;
+
+impl Ranges {
+    fn get(&self, n: N) -> Interval {
+        match self.narrow[n.index()] {
+            [WIDE, k] => self.wide[k as usize],
+            [lo, hi] => Interval::new(lo.into(), hi.into()).expect("stored from an interval"),
+        }
+    }
+
+    fn push(&mut self, range: Interval) {
+        match (i64::try_from(range.lo()), i64::try_from(range.hi())) {
+            (Ok(lo), Ok(hi)) if lo != WIDE => self.narrow.push([lo, hi]),
+            _ => {
+                self.narrow.push([WIDE, self.wide.len() as i64]);
+                self.wide.push(range);
+            }
+        }
+    }
 }
 
 impl Graph {
@@ -109,7 +140,7 @@ impl Graph {
 
     /// Which integers `n` can be.
     pub fn range(&self, n: N) -> Interval {
-        self.ranges[n.index()]
+        self.ranges.get(n)
     }
 
     /// When `n` is there.
@@ -153,12 +184,20 @@ impl Graph {
 
     /// Registers a table of constants; equal tables are one.
     pub fn add_table(&mut self, values: Vec<i128>) -> u32 {
-        if let Some(&t) = self.table_index.get(&values) {
+        let hash = FxBuildHasher.hash_one(&values[..]);
+        let tables = &self.tables;
+        if let Some(&t) = self
+            .table_index
+            .find(hash, |&t| *tables[t as usize] == values[..])
+        {
             return t;
         }
-        let t = self.tables.len() as u32;
-        self.tables.push(values.clone());
-        self.table_index.insert(values, t);
+        let t = tables.len() as u32;
+        self.tables.push(values.into_boxed_slice());
+        let tables = &self.tables;
+        self.table_index.insert_unique(hash, t, |&t| {
+            FxBuildHasher.hash_one(&tables[t as usize][..])
+        });
         t
     }
 

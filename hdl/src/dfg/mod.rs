@@ -13,7 +13,11 @@ mod op;
 mod quantise;
 mod rewrite;
 mod sequential;
-mod text;
+mod side;
+pub mod text;
+mod text_lex;
+mod text_parse;
+mod text_print;
 mod value;
 
 pub use builder::{Balance, ModuleBuilder};
@@ -24,7 +28,7 @@ pub use module::{
     RegisterStyle, Reset, ScopeId, State,
 };
 pub use op::{N, Op};
+pub(crate) use rewrite::Live;
 pub use rewrite::Rewriter;
-pub(crate) use rewrite::live_nodes;
 pub use sequential::{MemoryHandle, StateHandle};
 pub use value::Value;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
+use super::side::SideTables;
 use super::{Graph, N, Op, Stamp};
 use crate::num::{Format, Interval};
 
@@ -132,19 +133,6 @@ pub struct BlackBox {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct ScopeId(pub u32);
 
-/// What is known about a node besides its meaning. Absence of information is information.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct SideTables {
-    /// Where each node was made, by node index.
-    pub places: Vec<Option<&'static Location<'static>>>,
-    /// The scope that each node belongs to, by node index.
-    pub scopes: Vec<ScopeId>,
-    /// Names that the author gave.
-    pub names: std::collections::BTreeMap<N, String>,
-    /// Paths of the scopes; entry 0 is the module itself.
-    pub scope_paths: Vec<String>,
-}
-
 /// A finished design unit.
 #[derive(Debug, Clone, Default)]
 pub struct Module {
@@ -225,6 +213,18 @@ impl Module {
 
     /// Whether anything in here or below waits for the clock.
     pub fn is_sequential(&self) -> bool {
+        self.below().into_iter().any(Self::has_registers)
+    }
+
+    /// Whether anything in here or below listens to `rst`.
+    pub fn has_reset(&self) -> bool {
+        let resets = |style: &RegisterStyle| style.reset != Reset::None;
+        self.below()
+            .into_iter()
+            .any(|m| m.styles.iter().any(resets) || m.states.iter().any(|s| resets(&s.style)))
+    }
+
+    fn has_registers(&self) -> bool {
         self.black_box.as_ref().is_some_and(|b| b.clock.is_some())
             || !self.states.is_empty()
             || !self.memories.is_empty()
@@ -232,15 +232,19 @@ impl Module {
                 .graph
                 .nodes()
                 .any(|n| matches!(self.graph.op(n), Op::Delay(..)))
-            || self.instances.iter().any(|i| i.module.is_sequential())
     }
 
-    /// Whether anything in here or below listens to `rst`.
-    pub fn has_reset(&self) -> bool {
-        let resets = |style: &RegisterStyle| style.reset != Reset::None;
-        self.styles.iter().any(resets)
-            || self.states.iter().any(|s| resets(&s.style))
-            || self.instances.iter().any(|i| i.module.has_reset())
+    /// This module and all below it, each once: visiting every instance would take time exponential in the depth.
+    fn below(&self) -> Vec<&Self> {
+        let mut found = vec![self];
+        let mut seen = FxHashSet::default();
+        let mut next = 0;
+        while let Some(module) = found.get(next).copied() {
+            let children = module.instances.iter().map(|i| &*i.module);
+            found.extend(children.filter(|&m| seen.insert(std::ptr::from_ref(m))));
+            next += 1;
+        }
+        found
     }
 
     /// The name that the author gave to `n`.
@@ -250,7 +254,7 @@ impl Module {
 
     /// Where `n` was made.
     pub fn place_of(&self, n: N) -> Option<&'static Location<'static>> {
-        self.side.places.get(n.index()).copied().flatten()
+        self.side.places.get(n)
     }
 
     /// The scope that `n` belongs to.

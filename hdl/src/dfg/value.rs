@@ -74,6 +74,13 @@ impl<'m> Value<'m> {
         Self { frac, ..self }
     }
 
+    /// The same number with `frac` fraction bits, zeros appended; an error if it has more already.
+    #[track_caller]
+    #[must_use]
+    pub fn extended(self, frac: i32) -> Self {
+        self.aligned_to(frac, Location::caller())
+    }
+
     /// `cycles` cycles later.
     #[track_caller]
     #[must_use]
@@ -187,10 +194,10 @@ impl<'m> Value<'m> {
         self.slice(index, index)
     }
 
-    /// This value's pattern above `low`'s: the fraction bits are `low`'s.
+    /// This value's pattern above the low `width` bits of `low`'s; the fraction bits are `low`'s.
     #[track_caller]
-    pub fn concat(self, low: Self) -> Self {
-        let width = low.range().width() as u8;
+    pub fn concat(self, low: Self, width: u32) -> Self {
+        let width = width.min(u32::from(u8::MAX)) as u8;
         self.make(
             Op::Concat(self.n, low.n, width),
             low.frac,

@@ -16,6 +16,7 @@ mod operator;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub(crate) use self::demand::net_widths;
 use crate::dfg;
 use crate::diag::Diagnostics;
 use crate::names::Allocator;

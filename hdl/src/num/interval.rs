@@ -121,15 +121,14 @@ impl Interval {
 
     /// Range of `a · 2^shift`.
     pub fn shl(self, shift: u32) -> Result<Self, OutOfRange> {
-        if shift >= MAX_BITS && self != (Self { lo: 0, hi: 0 }) {
-            return Err(OutOfRange);
+        match self.as_point() {
+            Some(0) => Ok(self),
+            _ if shift >= MAX_BITS => Err(OutOfRange),
+            _ => {
+                let scaled = |v: i128| v.checked_mul(1 << shift).ok_or(OutOfRange);
+                Self::new(scaled(self.lo)?, scaled(self.hi)?)
+            }
         }
-        self.mul(Self::point(
-            1i128
-                .checked_shl(shift)
-                .unwrap_or(0)
-                .min(1 << (MAX_BITS - 2)),
-        )?)
     }
 
     /// Range of `floor(a / 2^shift)`.
@@ -217,6 +216,7 @@ mod tests {
         assert_eq!(wide.mul(wide), Err(OutOfRange));
         assert_eq!(iv(1, 1).shl(MAX_BITS), Err(OutOfRange));
         assert_eq!(iv(0, 0).shl(500), Ok(iv(0, 0)));
+        assert_eq!(iv(-1, 0).shl(MAX_BITS - 1), Ok(iv(-1 << 119, 0)));
         assert_eq!(Interval::new(1, 0), Err(OutOfRange));
     }
 }

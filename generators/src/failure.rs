@@ -1,0 +1,63 @@
+//! Why a command stops, and with which exit code.
+
+use std::fmt;
+use std::path::Path;
+
+use hdl::diag::{Diagnostic, Diagnostics};
+
+/// Shorthand for everything that can fail for the user to see.
+pub type Result<T> = std::result::Result<T, Failure>;
+
+/// A command that did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The user asked for something that cannot be: exit code 2.
+    User(Diagnostics),
+    /// A check said no, or a tool that it needs is missing: exit code 1.
+    Check(Diagnostics),
+}
+
+impl Failure {
+    /// A mistake of the user.
+    pub fn user(diagnostic: Diagnostic) -> Self {
+        Self::User(diagnostic.into())
+    }
+
+    /// A check that failed.
+    pub fn check(diagnostic: Diagnostic) -> Self {
+        Self::Check(diagnostic.into())
+    }
+
+    /// A file or folder that cannot be read or written.
+    pub fn io(action: &str, path: &Path, error: &std::io::Error) -> Self {
+        Self::user(
+            Diagnostic::error("file", format!("cannot {action}: {error}"))
+                .at(path.display().to_string(), "this one"),
+        )
+    }
+
+    /// The process's exit code.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::User(_) => 2,
+            Self::Check(_) => 1,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(diagnostics) | Self::Check(diagnostics) => diagnostics.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Errors in a design that a generator builds are errors in what the user asked it to build.
+impl From<Diagnostics> for Failure {
+    fn from(diagnostics: Diagnostics) -> Self {
+        Self::User(diagnostics)
+    }
+}

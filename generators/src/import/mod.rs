@@ -1,0 +1,3 @@
+//! Reading networks from the files of the tools that trained them.
+
+pub mod keras;

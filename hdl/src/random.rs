@@ -203,11 +203,11 @@ impl<'m> Maker<'m, '_> {
         });
         for value in values {
             let value = if value.range().width() > WIDE {
-                value.wrap(20, made % 2 == 0)
+                value.wrap(20, made.is_multiple_of(2))
             } else {
                 value
             };
-            if made % 5 == 0 {
+            if made.is_multiple_of(5) {
                 value.named("value");
             }
             self.pool.push(value);

@@ -15,7 +15,7 @@ fn check(choices: &[u32], seed: u64) -> Result<(), TestCaseError> {
     let mut numbers = Numbers::new(seed);
     for cycle in 0..12 {
         let inputs = numbers.inputs(&module);
-        let reset = numbers.bits() % 8 == 0;
+        let reset = numbers.bits().is_multiple_of(8);
         let expected = dfg.step(&inputs, reset);
         let buses: Vec<_> = module
             .inputs

@@ -1,7 +1,7 @@
 //! From exact integers to bits: each module of a data-flow hierarchy becomes one register-transfer module.
 //!
 //! A node becomes a net as wide as its range needs, or narrower where its readers only look at the low bits (see
-//! [`demand`]). Ports are packed as [`pack`](crate::pack) says. A module gets a port `clk` if anything in it waits for the
+//! `demand`). Ports are packed as [`pack`](crate::pack) says. A module gets a port `clk` if anything in it waits for the
 //! clock, and `rst` if anything in it listens to a reset. Modules of the same name and content are one; modules of the same
 //! name and different content are told apart by a number behind the name.
 

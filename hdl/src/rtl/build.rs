@@ -1,9 +1,8 @@
 //! Building a module net by net. Wiring and constants are folded on the way, so that a slice is always a slice of a net
 //! with a driver of its own.
 
-use std::collections::HashMap;
-
 use num_bigint::BigUint;
+use rustc_hash::FxHashMap;
 
 use super::module::{Cell, List, Module, Net, Output, Port};
 use crate::dfg::ScopeId;
@@ -15,8 +14,8 @@ pub struct Builder {
     pub module: Module,
     /// The scope that new nets belong to.
     pub scope: ScopeId,
-    constants: HashMap<(BigUint, u32), Net>,
-    tables: HashMap<Vec<BigUint>, u32>,
+    constants: FxHashMap<(BigUint, u32), Net>,
+    tables: FxHashMap<Vec<BigUint>, u32>,
 }
 
 /// `2^width - 1`.

@@ -1,6 +1,6 @@
 //! The identifier of every net.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
 
 use super::module::{Cell, Module, Net};
 use crate::names::sanitised;
@@ -15,7 +15,7 @@ pub(crate) const SCOPE_LENGTH: usize = 128;
 #[derive(Debug)]
 pub struct Names<'a> {
     module: &'a Module,
-    given: HashSet<&'a str>,
+    given: FxHashSet<&'a str>,
     scopes: Vec<String>,
 }
 

@@ -3,7 +3,8 @@
 use num_bigint::BigUint;
 
 use super::usage::{Usage, top_bit};
-use crate::rtl::{Cell, Module, Names, Net};
+use crate::names::sanitised;
+use crate::rtl::{Cell, Module, Names, Net, SCOPE_LENGTH};
 
 /// Widest constant that is written in decimal.
 const DECIMAL: u32 = 32;
@@ -77,14 +78,14 @@ impl<'a> Expressions<'a> {
                     _ => format!("{{{}}}", parts.join(", ")),
                 }
             }
-            Cell::Not(a) => format!("~{}", self.read(a)),
-            Cell::ReduceAnd(a) => self.reduced('&', a),
-            Cell::ReduceOr(a) => self.reduced('|', a),
+            Cell::Not(a) => self.prefixed('~', a),
+            Cell::ReduceAnd(a) => self.prefixed('&', a),
+            Cell::ReduceOr(a) => self.prefixed('|', a),
             Cell::And(a, b) => two(a, "&", b),
             Cell::Or(a, b) => two(a, "|", b),
             Cell::Xor(a, b) => two(a, "^", b),
             Cell::Add(a, b) => two(a, "+", b),
-            Cell::Sub(a, b) if self.is_zero(a) => format!("-{}", self.read(b)),
+            Cell::Sub(a, b) if self.is_zero(a) => self.prefixed('-', b),
             Cell::Sub(a, b) => two(a, "-", b),
             Cell::Mul(a, b) => self.product(a, b),
             Cell::Eq(a, b) => two(a, "==", b),
@@ -104,9 +105,10 @@ impl<'a> Expressions<'a> {
         }
     }
 
-    /// The name of a table's function.
+    /// The name of a table's function. It holds the module's, since linters see functions of the modules above.
     pub fn table(&self, t: u32) -> String {
-        self.names.free(format!("rom{t}"))
+        let module = sanitised(&self.module.name, SCOPE_LENGTH);
+        self.names.free(format!("{module}_rom{t}"))
     }
 
     fn is_zero(&self, net: Net) -> bool {
@@ -149,8 +151,8 @@ impl<'a> Expressions<'a> {
         }
     }
 
-    /// A reduction. Without the parentheses `|~x` would be another operator.
-    fn reduced(&self, operator: char, a: Net) -> String {
+    /// A unary operator. Without the parentheses `|~x` would be another operator, and `-~x` none.
+    fn prefixed(&self, operator: char, a: Net) -> String {
         let value = self.read(a);
         if value.starts_with('~') {
             format!("{operator}({value})")

@@ -1,6 +1,6 @@
 //! Which nets are declared and which are written where they are read, and which bits nothing reads.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use crate::rtl::{Cell, Module, Net};
 
@@ -15,7 +15,7 @@ pub(super) struct Usage {
     declared: Vec<bool>,
     read: Vec<bool>,
     /// Read bits of nets that are not read as a whole: first bit and width.
-    parts: HashMap<Net, Vec<(u32, u32)>>,
+    parts: FxHashMap<Net, Vec<(u32, u32)>>,
 }
 
 impl Usage {
@@ -24,7 +24,7 @@ impl Usage {
         let mut usage = Self {
             declared: declared(module, &live),
             read: vec![false; module.len()],
-            parts: HashMap::new(),
+            parts: FxHashMap::default(),
         };
         module.roots().for_each(|net| usage.mark(module, net));
         for net in module.nets().filter(|net| live[net.index()]) {

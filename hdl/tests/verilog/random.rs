@@ -11,7 +11,7 @@ fn random_runs(seed: u64, count: usize, size: usize) -> Vec<Run> {
     let mut numbers = Numbers::new(seed);
     let runs = (0..count).map(|k| {
         let module = random::module(&format!("m{k}"), &numbers.choices(size));
-        let stimulus = (0..16).map(|_| (numbers.inputs(&module), numbers.bits() % 8 == 0));
+        let stimulus = (0..16).map(|_| (numbers.inputs(&module), numbers.bits().is_multiple_of(8)));
         Run::new(Arc::clone(&module), stimulus.collect())
     });
     runs.collect()

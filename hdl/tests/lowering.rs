@@ -9,6 +9,7 @@ use proptest::prelude::*;
 fn check(choices: &[u32], seed: u64) -> Result<(), TestCaseError> {
     let module = random::module("m", choices);
     let design = lower::lower(&module).map_err(|e| TestCaseError::fail(e.to_string()))?;
+    prop_assert_eq!(&rtl::parse(&rtl::print(&design)).unwrap(), &design);
     let mut dfg = dfg::eval::Stepper::new(&module).unwrap();
     let mut rtl = rtl::eval::Stepper::new(&design, &HashMap::new()).unwrap();
     let mut numbers = Numbers::new(seed);

@@ -1,1 +1,12 @@
-//! To be documented.
+//! Simulation: the batch simulator, the cycle-accurate stream, test benches, and the simulators of others.
+//!
+//! Every engine here is held against [`hdl::dfg::eval`], which is the meaning of a module.
+
+pub mod batch;
+pub mod hex;
+pub mod preamble;
+pub mod stream;
+pub mod testbench;
+pub mod tools;
+pub mod vectors;
+pub mod waves;

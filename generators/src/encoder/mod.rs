@@ -4,6 +4,7 @@
 //! [`hardware`] builds the same thing as a data path, [`store`] and [`registers`] are the run-time weights.
 
 pub mod arithmetic;
+pub mod design;
 pub mod front_end;
 pub mod geometry;
 pub mod hardware;

@@ -1,4 +1,7 @@
 //! What a command leaves behind.
 
+pub mod emit;
 pub mod file;
 pub mod folder;
+pub mod report;
+pub mod table;

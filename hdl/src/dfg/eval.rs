@@ -85,6 +85,11 @@ impl Stepper {
         self.states[k]
     }
 
+    /// Words of register file `k`.
+    pub fn memory(&self, k: usize) -> &[i128] {
+        &self.memories[k]
+    }
+
     /// The outputs in this cycle, before the clock edge; `reset` is the level of `rst`.
     pub fn outputs(&mut self, inputs: &[i128], reset: bool) -> Vec<i128> {
         self.settle(inputs, reset);

@@ -30,6 +30,5 @@ pub use module::{
 pub use op::{N, Op};
 pub(crate) use rewrite::Live;
 pub use rewrite::Rewriter;
-pub(crate) use rewrite::live_nodes;
 pub use sequential::{MemoryHandle, StateHandle};
 pub use value::Value;

@@ -3,7 +3,7 @@
 //! A sum that is wrapped to 8 bits needs 8 bits of its operands and no more. Sums, products, bitwise operators and wiring
 //! pass the demand on to their operands; comparisons, selections and everything outside the module see all of a value.
 
-use crate::dfg::{Module, N, Op, live_nodes};
+use crate::dfg::{Module, N, Op};
 
 /// All bits, and the sign for ever above them.
 const ALL: u32 = u32::MAX;
@@ -11,10 +11,9 @@ const ALL: u32 = u32::MAX;
 /// Bits of the net that stands for each node: what its range needs, or what is looked at if that is less; 0 for none.
 pub(crate) fn net_widths(module: &Module) -> Vec<u32> {
     let graph = &module.graph;
-    let live = live_nodes(module);
     let mut demand = vec![0; graph.len()];
     module.roots().for_each(|n| demand[n.index()] = ALL);
-    for n in graph.nodes().rev().filter(|n| live[n.index()]) {
+    for n in graph.nodes().rev() {
         let bits = demand[n.index()];
         let own = bits.min(graph.range(n).width());
         let mut ask = |a: N, bits: u32| {

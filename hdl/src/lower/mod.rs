@@ -71,3 +71,74 @@ impl Units {
         self.design.modules.push(named);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dfg::ModuleBuilder;
+    use crate::num::Format;
+    use crate::verilog;
+
+    fn scale(name: &str, factor: i128) -> Arc<dfg::Module> {
+        let m = ModuleBuilder::new(name);
+        let x = m.input("x", Format::signed(6, 0).unwrap());
+        m.output("y", (x * m.constant(factor, 0)).named("product"));
+        m.finish().unwrap()
+    }
+
+    fn text(design: &Design) -> String {
+        let mut text = Vec::new();
+        verilog::write_design(design, &mut text).unwrap();
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn modules_of_equal_content_are_one_and_others_are_told_apart() {
+        let m = ModuleBuilder::new("scale_1");
+        let x = m.input("x", Format::signed(6, 0).unwrap());
+        for (k, factor) in [3, 5, 3, 5, 3].into_iter().enumerate() {
+            let y = m.instance(&scale("scale", factor), &format!("u{k}"), &[x]);
+            m.output(&format!("y{k}"), y[0]);
+        }
+        let design = lower(&m.finish().unwrap()).unwrap();
+        let names: Vec<&str> = design.modules.iter().map(|m| m.name.as_str()).collect();
+        assert_eq!(names, ["scale", "scale_2", "scale_1"]);
+        let inside: Vec<u32> = design.top().instances.iter().map(|i| i.module.0).collect();
+        assert_eq!(inside, [0, 1, 0, 1, 0]);
+    }
+
+    #[test]
+    fn lowering_saturation_and_overlap_makes_masks_and_wiring() {
+        let m = ModuleBuilder::new("neuron");
+        let x = m.input("x", Format::signed(8, 0).unwrap());
+        let z = m.input("z", Format::signed(0, 0).unwrap());
+        m.scope("layer1.n3", || {
+            let sum = (x + (x << 3) + z).named("sum");
+            let limit = m.constant(15, 0);
+            m.output(
+                "y",
+                (sum.truncate(0).relu().min(limit)).delay(1).named("act"),
+            );
+        });
+        let design = lower(&m.finish().unwrap()).unwrap();
+        expect_test::expect![[r#"
+            module neuron (
+              input  wire clk,
+              input  wire [7:0] x,
+              input  wire z,
+              output wire [3:0] y
+            );
+              wire [8:0] layer1_n3_sum_high = {{4{x[7]}}, x[7:3]} + {x[7], x};
+              wire [10:0] layer1_n3_and16 = {layer1_n3_sum_high[7:0], x[2:0]} & {11{~layer1_n3_sum_high[8]}};
+              wire layer1_n3_any19 = |layer1_n3_and16[10:4];
+              wire [3:0] layer1_n3_or21 = layer1_n3_and16[3:0] | {4{layer1_n3_any19}};
+              reg [3:0] layer1_n3_act;
+              always @(posedge clk) begin
+                layer1_n3_act <= layer1_n3_or21;
+              end
+              assign y = layer1_n3_act;
+              wire _unused = &{1'b0, z};
+            endmodule
+        "#]].assert_eq(&text(&design));
+    }
+}

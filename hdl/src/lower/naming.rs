@@ -67,8 +67,19 @@ impl Lowering<'_> {
         if is_port || self.b.module.name(net).is_some() {
             return;
         }
-        let name = names.allocate(&self.qualified(self.b.module.scope(net), name));
-        self.b.name(net, name);
+        let unique = names.allocate(&self.qualified(self.b.module.scope(net), name));
+        self.b.name(net, unique);
+        // readers of a sum whose low bits pass see its parts, so the part that is computed carries the name too
+        if let Cell::Concat(list) = self.b.module.cell(net) {
+            let high = self.b.module.list(list)[0];
+            let wiring = matches!(
+                self.b.module.cell(high),
+                Cell::Slice(..) | Cell::ZeroExtend(_) | Cell::SignExtend(_)
+            );
+            if !wiring {
+                self.give(high, &format!("{name}_high"), names);
+            }
+        }
     }
 
     fn qualified(&self, scope: ScopeId, name: &str) -> String {

@@ -242,16 +242,24 @@ impl Builder {
 
     /// Whether any bit of `a` is 1.
     pub fn any(&mut self, a: Net) -> Net {
-        match self.module.width(a) {
-            1 => a,
+        match self.module.cell(a) {
+            _ if self.module.width(a) == 1 => a,
+            Cell::Not(b) => {
+                let all = self.all(b);
+                self.not(all)
+            }
             _ => self.add(Cell::ReduceOr(a), 1),
         }
     }
 
     /// Whether all bits of `a` are 1.
     pub fn all(&mut self, a: Net) -> Net {
-        match self.module.width(a) {
-            1 => a,
+        match self.module.cell(a) {
+            _ if self.module.width(a) == 1 => a,
+            Cell::Not(b) => {
+                let any = self.any(b);
+                self.not(any)
+            }
             _ => self.add(Cell::ReduceAnd(a), 1),
         }
     }
@@ -300,6 +308,9 @@ impl Builder {
         let width = self.module.width(a);
         if a == b {
             return a;
+        }
+        if let Cell::Not(t) = self.module.cell(s) {
+            return self.mux(t, b, a);
         }
         let (a_zero, a_ones) = self.known(a);
         let (b_zero, b_ones) = self.known(b);

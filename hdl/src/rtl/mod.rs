@@ -9,6 +9,8 @@ mod build;
 pub mod eval;
 mod module;
 mod names;
+mod parse;
+mod text;
 mod validate;
 
 pub use build::Builder;
@@ -19,4 +21,6 @@ pub use module::{
 };
 pub use names::Names;
 pub(crate) use names::SCOPE_LENGTH;
+pub use parse::parse;
+pub use text::print;
 pub use validate::validate;

@@ -168,12 +168,10 @@ impl Check<'_> {
                 continue;
             }
             looped = true;
-            let path: Vec<String> = component
-                .iter()
-                .rev()
-                .map(|n| names.net(Net(n.index() as u32)))
-                .collect();
-            let path = format!("combinational loop through {}", path.join(", "));
+            let inside: HashSet<Net> = component.iter().map(|n| Net(n.index() as u32)).collect();
+            let back = |net: Net| operands(net).into_iter().find(|a| inside.contains(a));
+            let path: Vec<String> = cycle(&inside, back).map(|net| names.net(net)).collect();
+            let path = format!("combinational loop {}", path.join(" -> "));
             self.report("rtl-loop", path);
         }
         if !looped {
@@ -319,5 +317,119 @@ impl Check<'_> {
                 self.report("rtl-output", message);
             }
         }
+    }
+}
+
+/// A loop among nets of which each has an operand in the set, in the direction of the signal; the first net comes last too.
+fn cycle(inside: &HashSet<Net>, back: impl Fn(Net) -> Option<Net>) -> impl Iterator<Item = Net> {
+    let mut path: Vec<Net> = Vec::new();
+    let mut place: HashMap<Net, usize> = HashMap::new();
+    let mut at = inside.iter().min().copied();
+    let mut start = 0;
+    while let Some(net) = at {
+        if let Some(&first) = place.get(&net) {
+            start = first;
+            path.push(net);
+            break;
+        }
+        place.insert(net, path.len());
+        path.push(net);
+        at = back(net);
+    }
+    path.split_off(start).into_iter().rev()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rtl::parse;
+
+    const GOOD: &str = "\
+module child
+  clock clk
+  input a 4
+  %0 4 @0 input 0
+  %1 4 @0 reg 0
+  register %0 - none 0
+  output q 4 %1
+end
+module top
+  clock clk
+  reset rst
+  input x 4
+  %0 4 @0 input 0
+  %1 4 @0 out 0 0 = inner
+  %2 4 @0 add %0 %1 = total
+  %3 4 @0 reg 0
+  %4 1 @0 slice %2 0
+  %5 2 @0 slice %2 1
+  %6 4 @0 read %5 0
+  register %2 %4 synchronous 3
+  memory words 4 4 %4 %5 %3
+  instance u 0 @0 %0
+  output y 4 %6
+end
+";
+
+    #[test]
+    fn each_invariant_is_checked() {
+        assert_eq!(validate(&parse(GOOD).unwrap()), Ok(()));
+        let cases = [
+            ("module top", "module child", "rtl-name", "two modules"),
+            ("module top", "module wire", "rtl-name", "reserved"),
+            ("add %0 %1", "add %0 %9", "rtl-reference", "net 2"),
+            (
+                "instance u 0",
+                "instance u 1",
+                "rtl-reference",
+                "before its parent",
+            ),
+            ("= total", "= inner", "rtl-name", "two things"),
+            ("= total", "= a;b", "rtl-name", "no letter"),
+            (
+                "instance u 0 @0 %0",
+                "instance u 0 @0 %2",
+                "rtl-loop",
+                "inner -> total -> inner",
+            ),
+            ("add %0 %1", "add %0 %3", "rtl-order", "`total`"),
+            ("%2 4 @0 add", "%2 5 @0 add", "rtl-width", "net 2"),
+            ("input a 4", "input a 0", "rtl-width", "net 0"),
+            (
+                "%3 4 @0 reg 0",
+                "%3 4 @0 const 0",
+                "rtl-driver",
+                "Register(0) drives 0 nets",
+            ),
+            (
+                "synchronous 3",
+                "synchronous 1f",
+                "rtl-register",
+                "register 0",
+            ),
+            ("  reset rst\n", "", "rtl-register", "register 0"),
+            ("words 4 4", "words 9 4", "rtl-memory", "words"),
+            (
+                "instance u 0 @0 %0",
+                "instance u 0 @0 %5",
+                "rtl-instance",
+                "`u`",
+            ),
+            (
+                "instance u 0 @0 %0",
+                "instance u 0 @0",
+                "rtl-instance",
+                "`u`",
+            ),
+            ("output y 4", "output y 5", "rtl-output", "`y`"),
+        ];
+        for (good, bad, code, message) in cases {
+            let (before, after) = GOOD.rsplit_once(good).unwrap();
+            let design = parse(&format!("{before}{bad}{after}")).unwrap();
+            let found = validate(&design).unwrap_err();
+            let matches = |d: &Diagnostic| d.code == code && d.message.contains(message);
+            assert!(found.0.iter().any(matches), "{bad}: {found}");
+        }
+        assert!(validate(&Design::default()).is_err());
     }
 }

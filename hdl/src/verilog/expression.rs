@@ -2,7 +2,7 @@
 
 use num_bigint::BigUint;
 
-use super::usage::Usage;
+use super::usage::{Usage, top_bit};
 use crate::rtl::{Cell, Module, Names, Net};
 
 /// Widest constant that is written in decimal.
@@ -69,17 +69,17 @@ impl<'a> Expressions<'a> {
         match self.module.cell(net) {
             Cell::Const(k) => constant(self.module.constant(k), width),
             Cell::Slice(a, low) => self.select(a, low, width),
-            Cell::ZeroExtend(a) => {
-                format!("{{{}'d0, {}}}", width - self.module.width(a), self.read(a))
-            }
-            Cell::SignExtend(a) => self.sign_extended(a, width),
-            Cell::Concat(list) => {
-                let parts = self.module.list(list).iter().map(|&a| self.read(a));
-                format!("{{{}}}", parts.collect::<Vec<_>>().join(", "))
+            Cell::ZeroExtend(_) | Cell::SignExtend(_) | Cell::Concat(_) => {
+                let mut parts = Vec::new();
+                self.parts(net, &mut parts);
+                match &mut parts[..] {
+                    [only] => std::mem::take(only),
+                    _ => format!("{{{}}}", parts.join(", ")),
+                }
             }
             Cell::Not(a) => format!("~{}", self.read(a)),
-            Cell::ReduceAnd(a) => format!("&{}", self.read(a)),
-            Cell::ReduceOr(a) => format!("|{}", self.read(a)),
+            Cell::ReduceAnd(a) => self.reduced('&', a),
+            Cell::ReduceOr(a) => self.reduced('|', a),
             Cell::And(a, b) => two(a, "&", b),
             Cell::Or(a, b) => two(a, "|", b),
             Cell::Xor(a, b) => two(a, "^", b),
@@ -113,22 +113,49 @@ impl<'a> Expressions<'a> {
         self.module.as_constant(net).is_some_and(|v| v.bits() == 0)
     }
 
-    fn sign_extended(&self, a: Net, width: u32) -> String {
-        let from = self.module.width(a);
-        let copies = width - from;
-        let value = self.read(a);
-        if from == 1 {
-            return format!("{{{width}{{{value}}}}}");
-        }
-        let top = match self.module.cell(a) {
-            Cell::Slice(of, low) if !self.usage.is_declared(a) => {
-                self.select(of, low + from - 1, 1)
+    /// The parts of a concatenation or extension side by side, those of the wiring inside it among them.
+    fn parts(&self, net: Net, parts: &mut Vec<String>) {
+        let width = self.module.width(net);
+        let inside = |a: Net, parts: &mut Vec<String>| match self.module.cell(a) {
+            Cell::ZeroExtend(_) | Cell::SignExtend(_) | Cell::Concat(_)
+                if !self.usage.is_declared(a) =>
+            {
+                self.parts(a, parts);
             }
-            _ => self.select(a, from - 1, 1),
+            _ => parts.push(self.read(a)),
         };
-        match copies {
-            1 => format!("{{{top}, {value}}}"),
-            _ => format!("{{{{{copies}{{{top}}}}}, {value}}}"),
+        match self.module.cell(net) {
+            Cell::ZeroExtend(a) => {
+                parts.push(format!("{}'d0", width - self.module.width(a)));
+                inside(a, parts);
+            }
+            Cell::SignExtend(a) if self.module.width(a) == 1 => {
+                parts.push(format!("{{{width}{{{}}}}}", self.read(a)));
+            }
+            Cell::SignExtend(a) => {
+                let (of, bit) = top_bit(self.module, a);
+                let top = self.select(of, bit, 1);
+                parts.push(match width - self.module.width(a) {
+                    1 => top,
+                    copies => format!("{{{copies}{{{top}}}}}"),
+                });
+                inside(a, parts);
+            }
+            Cell::Concat(list) => {
+                let operands = self.module.list(list).iter();
+                operands.for_each(|&a| inside(a, parts));
+            }
+            _ => inside(net, parts),
+        }
+    }
+
+    /// A reduction. Without the parentheses `|~x` would be another operator.
+    fn reduced(&self, operator: char, a: Net) -> String {
+        let value = self.read(a);
+        if value.starts_with('~') {
+            format!("{operator}({value})")
+        } else {
+            format!("{operator}{value}")
         }
     }
 

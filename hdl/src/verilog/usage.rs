@@ -100,6 +100,19 @@ fn live(module: &Module) -> Vec<bool> {
     live
 }
 
+/// Where the top bit of `net` comes from, looking through wiring: a net that is declared, and one of its bits.
+pub(super) fn top_bit(module: &Module, mut net: Net) -> (Net, u32) {
+    loop {
+        let top = module.width(net) - 1;
+        net = match module.cell(net) {
+            Cell::Slice(a, low) => return (a, low + top),
+            Cell::SignExtend(a) => a,
+            Cell::Concat(list) => module.list(list)[0],
+            _ => return (net, top),
+        };
+    }
+}
+
 /// Which live nets have statements of their own.
 fn declared(module: &Module, live: &[bool]) -> Vec<bool> {
     let mut readers = vec![0u32; module.len()];
@@ -110,9 +123,8 @@ fn declared(module: &Module, live: &[bool]) -> Vec<bool> {
         module.operands(cell).for_each(|a| readers[a.index()] += 1);
         match cell {
             Cell::Slice(a, _) => selected[a.index()] = true,
-            // the top bit is written as a selection
             Cell::SignExtend(a) if module.width(a) > 1 => {
-                selected[a.index()] |= !matches!(module.cell(a), Cell::Slice(..));
+                selected[top_bit(module, a).0.index()] = true;
             }
             _ => {}
         }

@@ -1,0 +1,50 @@
+//! Options about the clock that several commands share.
+
+use clap::Args;
+use constraints::Target;
+use constraints::timing::{Budget, Picoseconds};
+use hdl::passes::pipeline::{Goal, Options};
+
+use crate::failure::Result;
+
+/// The clock of the LHC, in nanoseconds.
+const DEFAULT_CLOCK_NS: f64 = 25.0;
+
+/// Clock, latency and the technology whose delays the stages are cut by.
+#[derive(Debug, Args)]
+pub struct Timing {
+    /// Clock period in nanoseconds
+    #[arg(long, value_name = "NS", default_value_t = DEFAULT_CLOCK_NS)]
+    pub clock_ns: f64,
+    /// Cycles from input to output; by default the fewest that meet the clock
+    #[arg(long, value_name = "CYCLES")]
+    pub latency: Option<u32>,
+    /// Technology whose estimated delays the stages are cut by
+    #[arg(long, value_name = "NAME", default_value = constraints::target::DEFAULT)]
+    pub target: String,
+}
+
+impl Timing {
+    /// The clock period.
+    pub fn clock(&self) -> Result<Picoseconds> {
+        Ok(Picoseconds::from_ns(self.clock_ns)?)
+    }
+
+    /// Whether the user left the clock as it is.
+    pub fn is_default_clock(&self) -> bool {
+        self.clock_ns == DEFAULT_CLOCK_NS
+    }
+
+    /// How the delays were obtained.
+    pub fn source(&self, target: &Target) -> String {
+        format!("estimated with the operator delays of target {}", target.name)
+    }
+}
+
+/// Options of the pipeline pass that leave room for jitter and for what stands before the inputs.
+pub fn options(clock: Picoseconds, goal: impl Fn(u32) -> Goal) -> Result<Options> {
+    let budget = Budget::default();
+    let usable = Picoseconds(clock.0 - clock.percent(budget.uncertainty).0);
+    let picoseconds = |time: Picoseconds| u32::try_from(time.0).unwrap_or(u32::MAX);
+    Ok(Options { input_delay: picoseconds(clock.percent(budget.inputs)), ..Options::new(goal(picoseconds(usable))) })
+}

@@ -1,0 +1,301 @@
+//! An encoder as a whole: its integers, its parts, the module, what is written to its registers, and its vectors.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hdl::dfg::Module;
+use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::passes::delay::DelayModel;
+use hdl::passes::pipeline::{self, pipeline};
+use serde::{Deserialize, Serialize};
+use sim::preamble::{Preamble, PreambleCycle};
+use sim::vectors::{Rows, Vectors};
+
+use super::front_end::{self, FrontEndSettings};
+use super::geometry::CELLS;
+use super::hardware::{Parts, Storage, datapath};
+use super::model::{EncoderModel, Input};
+use super::registers::{block_bytes, pack};
+use super::store::{self, with_registers};
+use super::weights::{Tensors, registers_of};
+use crate::output::report::LayerFormats;
+
+/// Events that ship with the program: showers, noise, single cells, empty and full-scale ones.
+const SHIPPED_EVENTS: &str = include_str!("../../weights/showers.json");
+
+/// The exact integer model of an encoder with its parts: the content of `model.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EncoderDesign {
+    /// Name of the top module.
+    pub top: String,
+    /// What it consists of.
+    pub parts: Parts,
+    /// Integers and arithmetic.
+    pub model: EncoderModel,
+}
+
+/// The register port, which slow control uses.
+pub const REGISTER_PORT: [&str; 4] = ["reg_write", "reg_address", "reg_wdata", "reg_rdata"];
+
+impl EncoderDesign {
+    /// The top module, its data path cut into stages.
+    pub fn build(
+        &self,
+        delays: &dyn DelayModel,
+        options: &pipeline::Options,
+    ) -> Result<(Arc<Module>, pipeline::Report), Diagnostics> {
+        let has_registers = self.has_registers();
+        let name = if has_registers {
+            format!("{}_datapath", self.top)
+        } else {
+            self.top.clone()
+        };
+        let combinational = datapath(&name, &self.model, self.parts)?;
+        let (datapath, report) = pipeline(&combinational, delays, options)?;
+        let datapath = Arc::new(datapath);
+        if !has_registers {
+            return Ok((datapath, report));
+        }
+        let weight = self.model.conv.arithmetic.weight.format();
+        Ok((
+            with_registers(&self.top, &datapath, self.parts, weight)?,
+            report,
+        ))
+    }
+
+    /// Whether anything is written at run time.
+    pub fn has_registers(&self) -> bool {
+        self.parts.storage == Storage::Programmable || self.parts.front_end
+    }
+
+    /// The bytes of each block of registers.
+    fn blocks(&self) -> Result<Vec<(usize, Vec<u8>)>, Diagnostic> {
+        let width = self.model.conv.arithmetic.weight.width;
+        let mut content: Vec<(usize, Vec<u8>)> = Vec::new();
+        if self.parts.storage == Storage::Programmable {
+            let image = pack(&registers_of(&self.model), width)?;
+            content.extend(
+                image
+                    .chunks(block_bytes(width))
+                    .map(<[u8]>::to_vec)
+                    .enumerate(),
+            );
+        }
+        if self.parts.front_end {
+            let settings = FrontEndSettings::default();
+            let calibration = settings
+                .calibration
+                .iter()
+                .flat_map(|v| (*v as u16).to_le_bytes())
+                .collect();
+            content.push((
+                store::SELECT_BLOCK,
+                settings.select.iter().map(|v| *v as u8).collect(),
+            ));
+            content.push((store::CALIBRATION_BLOCK, calibration));
+            content.push((store::DENSITY_BLOCK, vec![u8::from(settings.high_density)]));
+        }
+        Ok(content)
+    }
+
+    /// Every register written, then every register read back; `None` if there are none.
+    pub fn preamble(&self) -> Result<Option<Preamble>, Diagnostic> {
+        let bytes: Vec<(i128, i128)> = self
+            .blocks()?
+            .iter()
+            .flat_map(|(block, bytes)| {
+                let address = move |offset: usize| (block << store::OFFSET_BITS | offset) as i128;
+                bytes
+                    .iter()
+                    .enumerate()
+                    .map(move |(offset, byte)| (address(offset), i128::from(*byte)))
+            })
+            .collect();
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let cycle = |write, address, data, expect| PreambleCycle {
+            drive: vec![write, address, data],
+            expect,
+        };
+        let writes = bytes
+            .iter()
+            .map(|&(address, byte)| cycle(1, address, byte, None));
+        // the answer to a question comes in the cycle after it
+        let answers = std::iter::once(None).chain(bytes.iter().map(|&(_, byte)| Some(vec![byte])));
+        let questions = bytes.iter().map(|(address, _)| *address).chain([0]);
+        let reads = questions
+            .zip(answers)
+            .map(|(address, answer)| cycle(0, address, 0, answer));
+        Ok(Some(Preamble {
+            drives: REGISTER_PORT[..3].iter().map(|p| (*p).to_owned()).collect(),
+            reads: vec![REGISTER_PORT[3].to_owned()],
+            cycles: writes.chain(reads).collect(),
+        }))
+    }
+
+    /// The port that events enter by.
+    pub fn input_port(&self) -> &'static str {
+        match (self.model.input, self.parts.front_end) {
+            (Input::Normalised, _) => "normalised",
+            (Input::Calq, false) => "calq",
+            (Input::Calq, true) => "link",
+        }
+    }
+
+    /// Greatest and least integer of an input element.
+    fn input_limits(&self) -> (i64, i64) {
+        if self.parts.front_end {
+            (0, (1 << front_end::CODE_BITS) - 1)
+        } else {
+            self.model.input_format().limits()
+        }
+    }
+
+    /// Vectors for `events`, 48 integers each at the input port, with what the integer model gives.
+    pub fn vectors(&self, events: &[Vec<i64>]) -> Result<Vectors, Diagnostic> {
+        let mut sums = Vec::new();
+        let mut encoded = Vec::new();
+        for (i, event) in events.iter().enumerate() {
+            let at = |d: Diagnostic| Diagnostic {
+                message: format!("event {i}: {}", d.message),
+                ..d
+            };
+            self.check_event(event).map_err(at)?;
+            let result = if self.parts.front_end {
+                self.model
+                    .evaluate(&front_end::evaluate(event, &FrontEndSettings::default()))
+            } else {
+                self.model.evaluate(event)
+            };
+            let result = result.map_err(at)?;
+            sums.extend(result.module_sum.map(i128::from));
+            encoded.extend(result.encoded.iter().map(|v| i128::from(*v)));
+        }
+        let rows = |width: usize, values: Vec<i128>| Rows::new(width, values).expect("whole rows");
+        let mut outputs = BTreeMap::from([(
+            "encoded".to_owned(),
+            rows(super::geometry::OUTPUTS, encoded),
+        )]);
+        if !sums.is_empty() {
+            outputs.insert("module_sum".to_owned(), rows(1, sums));
+        }
+        let inputs = events.iter().flatten().map(|v| i128::from(*v)).collect();
+        Ok(Vectors {
+            inputs: BTreeMap::from([(self.input_port().to_owned(), rows(CELLS, inputs))]),
+            outputs,
+        })
+    }
+
+    fn check_event(&self, event: &[i64]) -> Result<(), Diagnostic> {
+        let (lo, hi) = self.input_limits();
+        if event.len() != CELLS {
+            let message = format!("{} cells are given, {CELLS} wanted", event.len());
+            return Err(Diagnostic::error("input-count", message));
+        }
+        match event.iter().position(|v| !(lo..=hi).contains(v)) {
+            Some(i) => {
+                let message = format!(
+                    "cell {i} is {}, `{}` holds {lo}…{hi}",
+                    event[i],
+                    self.input_port()
+                );
+                Err(Diagnostic::error("input-range", message))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The events that ship with the program, as this design's input port takes them.
+    pub fn shipped_events(&self) -> Vec<Vec<i64>> {
+        #[derive(Deserialize)]
+        struct Shipped {
+            calq: Vec<Vec<i64>>,
+        }
+        let Shipped { calq } =
+            serde_json::from_str(SHIPPED_EVENTS).expect("the shipped events are checked by a test");
+        match (self.model.input, self.parts.front_end) {
+            (Input::Calq, false) => calq,
+            (Input::Calq, true) => calq
+                .iter()
+                .map(|event| event.iter().map(|v| link_code(*v)).collect())
+                .collect(),
+            (Input::Normalised, _) => {
+                let number = self.model.conv.arithmetic.input;
+                let bits = number.frac.max(0) as u32 + 1;
+                let clamp = |v: i64| v.clamp(number.limits().0, number.limits().1);
+                let normalise = |event: &Vec<i64>| super::normaliser::evaluate(event, bits).1;
+                calq.iter()
+                    .map(|event| normalise(event).into_iter().map(clamp).collect())
+                    .collect()
+            }
+        }
+    }
+
+    /// `count` random events: of every magnitude, from empty to dense.
+    pub fn random_events(&self, count: usize, seed: u64) -> Vec<Vec<i64>> {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let (lo, hi) = self.input_limits();
+        let event = |random: &mut fastrand::Rng| {
+            let (scale, density) = (random.u32(0..=CALQ_SCALES), random.u32(0..=100));
+            let value = |random: &mut fastrand::Rng| match random.u32(0..100) < density {
+                true => random.i64((lo >> (CALQ_SCALES - scale))..=(hi >> (CALQ_SCALES - scale))),
+                false => 0,
+            };
+            (0..CELLS).map(|_| value(random)).collect()
+        };
+        (0..count).map(|_| event(&mut random)).collect()
+    }
+
+    /// The formats of each layer, for the report.
+    pub fn layer_formats(&self) -> Vec<LayerFormats> {
+        let layer = |name: &str, shape: &str, layer: &super::model::Layer| {
+            let a = &layer.arithmetic;
+            LayerFormats {
+                layer: name.into(),
+                shape: shape.into(),
+                input: a.input.to_string(),
+                weight: a.weight.to_string(),
+                product: match a.product {
+                    super::arithmetic::Product::Exact => "exact".into(),
+                    super::arithmetic::Product::FloorTo(frac) => {
+                        format!("floored to {frac} fraction bits")
+                    }
+                },
+                accumulator_frac: a.accumulator_frac(),
+                output: a.output.to_string(),
+                quantiser: match a.rounding {
+                    super::arithmetic::LayerRounding::Floor => "floor, ReLU, saturate".into(),
+                    super::arithmetic::LayerRounding::HalfEven => {
+                        "half to even, ReLU, saturate".into()
+                    }
+                },
+            }
+        };
+        vec![
+            layer("conv", "8×8 → 4×4×8", &self.model.conv),
+            layer("dense", "128 → 16", &self.model.dense),
+        ]
+    }
+
+    /// The weights of the design, for its parameters' table.
+    pub fn weights(&self) -> Tensors {
+        registers_of(&self.model)
+    }
+}
+
+/// Magnitudes of random events: halvings of the full scale.
+const CALQ_SCALES: u32 = 22;
+
+/// The link code whose bin holds `charge` at low density.
+fn link_code(charge: i64) -> i64 {
+    let halved = charge >> 1;
+    let length = i64::from(64 - halved.leading_zeros());
+    let exponent = (length - 3).max(0);
+    if exponent > 15 {
+        127
+    } else {
+        (exponent << 3) | ((halved >> (exponent - 1).max(0)) & 7)
+    }
+}

@@ -1,0 +1,175 @@
+//! Writes a design into an output folder: Verilog, test bench, vectors, constraints, model, map, drawing, report.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use constraints::Constraints;
+use constraints::timing::{Budget, Dialect, Picoseconds, Units};
+use hdl::dfg::{Module, text};
+use hdl::draw::pipeline_svg;
+use hdl::rtl::Design;
+use hdl::{lower, verilog};
+use serde::Serialize;
+use sim::preamble::Preamble;
+use sim::testbench::{self, bench};
+use sim::vectors::{Held, Vectors};
+
+use super::folder::Staging;
+use super::report::Report;
+use crate::failure::{Failure, Result};
+
+/// The data-flow graph in its text form: what the batch simulator reads.
+pub const GRAPH_FILE: &str = "design.dfg";
+/// The exact integer model.
+pub const MODEL_FILE: &str = "model.json";
+/// Vectors as JSON.
+pub const VECTORS_FILE: &str = "vectors/vectors.json";
+
+/// How deep the drawing of the pipeline goes into the scopes.
+const DRAWN_DEPTH: usize = 1;
+
+/// Everything that goes into a folder besides the report.
+#[derive(Debug)]
+pub struct Emission<'a> {
+    /// The top module.
+    pub top: &'a Arc<Module>,
+    /// The content of [`MODEL_FILE`].
+    pub model: String,
+    /// Clock period.
+    pub clock: Picoseconds,
+    /// Ports of slow control.
+    pub register_port: &'a [&'a str],
+    /// What the test bench runs.
+    pub vectors: &'a Vectors,
+    /// What it does before.
+    pub preamble: Option<&'a Preamble>,
+}
+
+/// One run of emitted lines and the part of the network that it is.
+#[derive(Debug, Serialize)]
+struct MappedLines<'a> {
+    file: String,
+    first_line: u32,
+    last_line: u32,
+    scope: &'a str,
+}
+
+impl Emission<'_> {
+    /// Writes everything into `staging`, the report last.
+    pub fn write(&self, staging: &Staging, mut report: Report) -> Result<()> {
+        let top = &self.top.name;
+        let mut files = |name: String, what: &str| {
+            report.files.insert(name, what.to_owned());
+        };
+        let design = lower::lower(self.top)?;
+        for name in write_verilog(staging, &design)? {
+            files(name, "Verilog-2001");
+        }
+        files(
+            "map.json".into(),
+            "emitted lines and the layer and neuron that they belong to",
+        );
+
+        let bench = bench(self.top, self.vectors, &Held::new(), self.preamble)?;
+        staging.write(&format!("{top}_tb.v"), bench.verilog)?;
+        files(format!("{top}_tb.v"), "self-checking test bench");
+        let vectors = [
+            (
+                testbench::INPUTS,
+                Some(bench.inputs),
+                "stimulus, one sample a line",
+            ),
+            (
+                testbench::EXPECTED,
+                Some(bench.expected),
+                "expected outputs, one sample a line",
+            ),
+            (
+                testbench::PREAMBLE,
+                bench.preamble,
+                "register writes and reads before the samples",
+            ),
+        ];
+        for (name, content, what) in vectors {
+            if let Some(content) = content {
+                let name = format!("{}/{name}", testbench::FOLDER);
+                staging.write(&name, content)?;
+                files(name, what);
+            }
+        }
+        staging.write(VECTORS_FILE, json(self.vectors))?;
+        files(VECTORS_FILE.into(), "the same as JSON");
+
+        let constraints =
+            Constraints::of(self.top, self.clock, &Budget::default(), self.register_port)?;
+        let sdc = constraints.to_sdc(Dialect::Cells(Units::default()))?;
+        staging.write(&format!("constraints/{top}.sdc"), sdc)?;
+        files(
+            format!("constraints/{top}.sdc"),
+            "clock and port timing for cell-based tools",
+        );
+        staging.write(
+            &format!("constraints/{top}.xdc"),
+            constraints.to_sdc(Dialect::Vivado)?,
+        )?;
+        files(format!("constraints/{top}.xdc"), "the same for Vivado");
+
+        staging.write(MODEL_FILE, &self.model)?;
+        files(MODEL_FILE.into(), "the exact integer model");
+        staging.write(GRAPH_FILE, text::print(self.top))?;
+        files(GRAPH_FILE.into(), "the data-flow graph");
+        staging.write("pipeline.svg", pipeline_svg(drawn(self.top), DRAWN_DEPTH))?;
+        files("pipeline.svg".into(), "picture of the pipeline");
+
+        files("report.json".into(), "this report for scripts");
+        files("report.md".into(), "this report");
+        staging.write("report.json", report.to_json())?;
+        staging.write("report.md", report.to_markdown())
+    }
+}
+
+/// The module with the data path: the top, or the one instance that has pipeline registers of its own.
+fn drawn(top: &Module) -> &Module {
+    let deepest = top.instances.iter().max_by_key(|i| i.module.graph.len());
+    deepest
+        .filter(|i| i.module.graph.len() > top.graph.len())
+        .map_or(top, |i| &i.module)
+}
+
+/// One file a module, and the map of their lines; returns the files' names.
+fn write_verilog(staging: &Staging, design: &Design) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    let mut map: Vec<MappedLines<'_>> = Vec::new();
+    for (id, module) in design.iter() {
+        if module.black_box.is_some() {
+            continue;
+        }
+        let file = format!("{}.v", module.name);
+        let mut content = Vec::new();
+        let lines = verilog::write_module(design, id, &mut content)
+            .map_err(|e| Failure::io("write the file", &staging.path().join(&file), &e))?;
+        staging.write(&file, content)?;
+        map.extend(lines.iter().map(|line| MappedLines {
+            file: file.clone(),
+            first_line: line.first_line,
+            last_line: line.last_line,
+            scope: module.scope_path(line.scope),
+        }));
+        names.push(file);
+    }
+    let mut text = String::from("[\n");
+    for (i, entry) in map.iter().enumerate() {
+        let comma = if i + 1 < map.len() { "," } else { "" };
+        let _ = writeln!(
+            text,
+            "{}{comma}",
+            serde_json::to_string(entry).expect("plain data")
+        );
+    }
+    staging.write("map.json", text + "]\n")?;
+    Ok(names)
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("plain data") + "\n"
+}

@@ -1,0 +1,8 @@
+//! Emitted Verilog: simulated in Icarus against the evaluator, and without any warning of Verilator.
+
+mod external;
+mod fft;
+mod fifo;
+mod fir;
+mod random;
+mod support;

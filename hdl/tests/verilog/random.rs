@@ -1,0 +1,68 @@
+//! Random modules: every operator, in every combination that turns up.
+
+use std::sync::Arc;
+
+use hdl::random::{self, Numbers};
+use hdl::verilog;
+
+use crate::support::{self, Run};
+
+fn random_runs(seed: u64, count: usize, size: usize) -> Vec<Run> {
+    let mut numbers = Numbers::new(seed);
+    let runs = (0..count).map(|k| {
+        let module = random::module(&format!("m{k}"), &numbers.choices(size));
+        let stimulus = (0..16).map(|_| (numbers.inputs(&module), numbers.bits() % 8 == 0));
+        Run::new(Arc::clone(&module), stimulus.collect())
+    });
+    runs.collect()
+}
+
+#[test]
+fn random_modules_run_in_icarus_as_evaluated() {
+    for (seed, size) in [(1, 30), (2, 120), (3, 300)] {
+        support::simulate(&random_runs(seed, 40, size));
+    }
+}
+
+#[test]
+fn random_modules_are_lint_clean() {
+    if !support::available("verilator", "--version") {
+        return;
+    }
+    for (seed, size) in [(4, 30), (5, 120), (6, 300)] {
+        let runs = random_runs(seed, 40, size);
+        let files: Vec<_> = runs
+            .iter()
+            .flat_map(|r| support::files(&r.design))
+            .collect();
+        assert_eq!(support::lint(&files), "");
+    }
+}
+
+#[test]
+fn the_linter_sees_a_bit_that_nothing_reads() {
+    if !support::available("verilator", "--version") {
+        return;
+    }
+    let run = &random_runs(4, 40, 120)[7];
+    let mut files = support::files(&run.design);
+    let text = &mut files.last_mut().unwrap().1;
+    *text = text.replace("endmodule", "  wire [3:0] stray = 4'd5;\nendmodule");
+    assert!(support::lint(&files).contains("UNUSED"));
+}
+
+#[test]
+fn equal_designs_give_equal_bytes_and_lines_are_accounted_for() {
+    for (first, second) in random_runs(7, 10, 200).iter().zip(random_runs(7, 10, 200)) {
+        let (mut one, mut two) = (Vec::new(), Vec::new());
+        let map = verilog::write_design(&first.design, &mut one).unwrap();
+        verilog::write_design(&second.design, &mut two).unwrap();
+        assert_eq!(one, two);
+        let lines = one.iter().filter(|&&c| c == b'\n').count() as u32;
+        let next = map.iter().fold(1, |next, part| {
+            assert_eq!(part.first_line, next);
+            part.last_line + 1
+        });
+        assert_eq!(next, lines + 1);
+    }
+}

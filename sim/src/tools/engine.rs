@@ -1,0 +1,286 @@
+//! Test benches in Icarus Verilog and in Verilator.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use hdl::diag::{Diagnostic, Diagnostics};
+
+use super::process::run;
+
+/// A simulator that runs test benches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// Icarus Verilog: four-state, event-driven, starts at once.
+    Icarus,
+    /// Verilator: two-state, compiled, fast once it is built.
+    Verilator,
+}
+
+/// A program that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tool {
+    /// Its command.
+    pub command: &'static str,
+    /// What it says about its version.
+    pub version: String,
+}
+
+/// A test bench to be run.
+#[derive(Debug, Clone)]
+pub struct Job<'a> {
+    /// The module `<top>_tb`'s top.
+    pub top: &'a str,
+    /// Verilog files, the test bench among them.
+    pub sources: &'a [PathBuf],
+    /// The folder of the files that the bench reads.
+    pub vectors: &'a Path,
+    /// How many samples those files hold.
+    pub samples: usize,
+    /// Where to dump waveforms: FST if the name ends so, else VCD.
+    pub waves: Option<&'a Path>,
+    /// The longest that each of the two steps, building and running, may take.
+    pub limit: Duration,
+}
+
+/// What a test bench found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every bit was right.
+    Pass {
+        /// Samples compared.
+        vectors: usize,
+        /// Latency in which they came.
+        latency: u32,
+    },
+    /// Something differed; the bench's own words.
+    Fail(String),
+}
+
+/// How a run went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// What ran it.
+    pub tool: Tool,
+    /// Whether all was right.
+    pub verdict: Verdict,
+    /// The first mismatches, one a line.
+    pub mismatches: Vec<String>,
+    /// What the bench could not prove.
+    pub notes: Vec<String>,
+    /// Time of compiling the Verilog.
+    pub build: Duration,
+    /// Time of running it.
+    pub run: Duration,
+}
+
+impl Engine {
+    /// The command and the Debian package that has it.
+    fn command(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Icarus => ("iverilog", "-V", "iverilog"),
+            Self::Verilator => ("verilator", "--version", "verilator"),
+        }
+    }
+
+    /// The tool, or how to get it.
+    ///
+    /// # Errors
+    /// `tool-missing`.
+    pub fn find(self) -> Result<Tool, Diagnostics> {
+        let (command, option, package) = self.command();
+        let asked = run(Command::new(command).arg(option), Duration::from_secs(30));
+        let said = asked.map_err(|error| installable(error, package))?.stdout;
+        let version = said.lines().next().unwrap_or_default().trim().to_owned();
+        Ok(Tool { command, version })
+    }
+
+    /// Builds and runs the bench of `job` in a folder of its own, which is gone afterwards.
+    ///
+    /// # Errors
+    /// `tool-missing`, `tool-failed` (the tool's output is shown), `tool-timeout`, or `no-verdict` if the bench
+    /// ended without saying how it went.
+    pub fn run(self, job: &Job<'_>) -> Result<Outcome, Diagnostics> {
+        let tool = self.find()?;
+        let folder = tempfile::tempdir().map_err(|error| {
+            Diagnostic::error(
+                "tool-failed",
+                format!("no temporary folder to build in: {error}"),
+            )
+        })?;
+        let start = Instant::now();
+        run(&mut self.build_command(job, folder.path()), job.limit)?.success(tool.command)?;
+        let build = start.elapsed();
+        let done = run(&mut self.run_command(job, folder.path()), job.limit)
+            .map_err(|error| installable(error, self.command().2))?
+            .success("the simulation")?;
+        read(tool, &done.stdout, build, done.elapsed).ok_or_else(|| {
+            let error = Diagnostic::error("no-verdict", "the test bench ended without a verdict");
+            error.label(None, done.said()).into()
+        })
+    }
+
+    fn build_command(self, job: &Job<'_>, folder: &Path) -> Command {
+        let mut command = Command::new(self.command().0);
+        let bench = format!("{}_tb", job.top);
+        match self {
+            Self::Icarus => {
+                command
+                    .args(["-g2001", "-s", &bench])
+                    .arg(format!("-P{bench}.VECTORS={}", job.samples))
+                    .arg("-o")
+                    .arg(folder.join("bench.vvp"));
+            }
+            Self::Verilator => {
+                command
+                    .args([
+                        "--binary",
+                        "--timing",
+                        "-O3",
+                        "--x-assign",
+                        "fast",
+                        "--x-initial",
+                        "fast",
+                    ])
+                    .args([
+                        "-Wno-fatal",
+                        "--output-split",
+                        "20000",
+                        "-CFLAGS",
+                        "-O1",
+                        "-j",
+                        "0",
+                    ])
+                    .args(["--top-module", &bench, "-o", "bench"])
+                    .arg(format!("-GVECTORS={}", job.samples))
+                    .arg("--Mdir")
+                    .arg(folder);
+                if let Some(waves) = job.waves {
+                    command.arg(if is_fst(waves) {
+                        "--trace-fst"
+                    } else {
+                        "--trace"
+                    });
+                }
+            }
+        }
+        command.args(job.sources);
+        command
+    }
+
+    fn run_command(self, job: &Job<'_>, folder: &Path) -> Command {
+        let mut command = match self {
+            Self::Icarus => {
+                let mut command = Command::new("vvp");
+                command.arg("-n").arg(folder.join("bench.vvp"));
+                command
+            }
+            Self::Verilator => Command::new(folder.join("bench")),
+        };
+        if self == Self::Icarus && job.waves.is_some_and(is_fst) {
+            command.arg("-fst");
+        }
+        command.arg(plus("vectors", job.vectors));
+        if let Some(waves) = job.waves {
+            command.arg(plus("waves", waves));
+        }
+        command
+    }
+}
+
+fn is_fst(waves: &Path) -> bool {
+    waves.extension().is_some_and(|e| e == "fst")
+}
+
+/// The plusarg `+name=path`.
+fn plus(name: &str, path: &Path) -> std::ffi::OsString {
+    let mut argument = std::ffi::OsString::from(format!("+{name}="));
+    argument.push(path);
+    argument
+}
+
+/// The error with the package to install, if the program is missing.
+fn installable(error: Diagnostics, package: &str) -> Diagnostics {
+    let advise = |d: Diagnostic| match d.code {
+        "tool-missing" => d.help(format!(
+            "install it, on Debian and Ubuntu with `sudo apt install {package}`"
+        )),
+        _ => d,
+    };
+    Diagnostics(error.0.into_iter().map(advise).collect())
+}
+
+/// What the bench printed; `None` without a verdict.
+fn read(tool: Tool, stdout: &str, build: Duration, run: Duration) -> Option<Outcome> {
+    let lines = |start: &str| -> Vec<String> {
+        let matching = stdout.lines().filter_map(|line| line.strip_prefix(start));
+        matching.map(|line| line.trim().to_owned()).collect()
+    };
+    let verdict = match (lines("PASS ").as_slice(), lines("FAIL ").as_slice()) {
+        ([pass], []) => {
+            let (vectors, latency) = pass.split_once(" vectors, latency ")?;
+            Verdict::Pass {
+                vectors: vectors.parse().ok()?,
+                latency: latency.parse().ok()?,
+            }
+        }
+        ([], [fail]) => Verdict::Fail(fail.clone()),
+        _ => return None,
+    };
+    Some(Outcome {
+        tool,
+        verdict,
+        mismatches: lines("MISMATCH "),
+        notes: lines("NOTE "),
+        build,
+        run,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(stdout: &str) -> Option<Outcome> {
+        let tool = Tool {
+            command: "vvp",
+            version: String::new(),
+        };
+        read(tool, stdout, Duration::ZERO, Duration::ZERO)
+    }
+
+    #[test]
+    fn the_verdict_is_read() {
+        let pass = outcome("NOTE a\nPASS 12 vectors, latency 3\n").unwrap();
+        assert_eq!(
+            pass.verdict,
+            Verdict::Pass {
+                vectors: 12,
+                latency: 3
+            }
+        );
+        assert_eq!(pass.notes, ["a"]);
+        let fail = outcome("MISMATCH x\nMISMATCH y\nFAIL 2 mismatches\n").unwrap();
+        assert_eq!(fail.verdict, Verdict::Fail("2 mismatches".into()));
+        assert_eq!(fail.mismatches, ["x", "y"]);
+    }
+
+    #[test]
+    fn no_verdict_is_none() {
+        for text in [
+            "",
+            "PASS",
+            "PASS many vectors, latency 3",
+            "PASS 1 vectors, latency 2\nFAIL 1 mismatches",
+        ] {
+            assert_eq!(outcome(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_missing_tool_comes_with_its_package() {
+        let missing = run(&mut Command::new("no-such-tool"), Duration::from_secs(1)).unwrap_err();
+        let text = installable(missing, "iverilog").to_string();
+        assert!(text.contains("apt install iverilog"), "{text}");
+    }
+}

@@ -1,0 +1,7 @@
+//! The simulators of others, as programs: Icarus Verilog and Verilator.
+
+mod engine;
+mod process;
+
+pub use engine::{Engine, Job, Outcome, Tool, Verdict};
+pub use process::{Finished, run};

@@ -1,0 +1,193 @@
+//! Running a program with a time limit: its output is kept, and with it die all programs that it started.
+
+use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use hdl::diag::{Diagnostic, Diagnostics};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+/// Most bytes of each output stream that are kept.
+const KEPT: u64 = 4 << 20;
+/// Longest pause between two looks at a running program.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What a program left behind.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its standard output, the first 4 MiB.
+    pub stdout: String,
+    /// Its standard error, the first 4 MiB.
+    pub stderr: String,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+impl Finished {
+    /// Itself if the program ended well.
+    ///
+    /// # Errors
+    /// `tool-failed` with the program's output.
+    pub fn success(self, what: &str) -> Result<Self, Diagnostics> {
+        if self.status.success() {
+            return Ok(self);
+        }
+        let error = Diagnostic::error("tool-failed", format!("{what} failed: {}", self.status));
+        Err(error.label(None, self.said()).into())
+    }
+
+    /// Both streams, without blank space around.
+    pub fn said(&self) -> String {
+        format!("{}\n{}", self.stdout.trim(), self.stderr.trim())
+            .trim()
+            .to_owned()
+    }
+}
+
+/// Runs `command` to its end or for at most `limit`, without standard input.
+///
+/// # Errors
+/// `tool-missing` if there is no such program, `tool-timeout` if it was ended, `tool-failed` for anything else.
+pub fn run(command: &mut Command, limit: Duration) -> Result<Finished, Diagnostics> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let start = Instant::now();
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .map_err(|error| not_started(&name, &error))?;
+    let stdout = child.stdout.take().map(collect);
+    let stderr = child.stderr.take().map(collect);
+    let status = wait(&mut child, start + limit).map_err(|error| not_started(&name, &error))?;
+    // what it started and left behind would keep the pipes open
+    end_group(&child);
+    let stdout = stdout.map_or_else(String::new, text);
+    let stderr = stderr.map_or_else(String::new, text);
+    let elapsed = start.elapsed();
+    match status {
+        Some(status) => Ok(Finished {
+            status,
+            stdout,
+            stderr,
+            elapsed,
+        }),
+        None => {
+            let message = format!("`{name}` did not end within {} s", limit.as_secs_f64());
+            let error = Diagnostic::error("tool-timeout", message);
+            Err(error
+                .label(None, format!("{stdout}\n{stderr}").trim())
+                .into())
+        }
+    }
+}
+
+/// Its status, or `None` if the deadline passed and it was ended.
+fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+    let mut pause = Duration::from_millis(1);
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() >= deadline {
+            end_group(child);
+            child.wait()?;
+            return Ok(None);
+        }
+        thread::sleep(pause);
+        pause = (2 * pause).min(PAUSE);
+    }
+}
+
+/// Ends whatever of the child's process group is left; that nothing is left is fine.
+fn end_group(child: &Child) {
+    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+}
+
+/// Reads a stream to its end in a thread of its own, so that the program never waits; what is too much is dropped.
+fn collect(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut kept = Vec::new();
+        let _ = stream.by_ref().take(KEPT).read_to_end(&mut kept);
+        let _ = io::copy(&mut stream, &mut io::sink());
+        kept
+    })
+}
+
+fn text(reader: JoinHandle<Vec<u8>>) -> String {
+    String::from_utf8_lossy(&reader.join().unwrap_or_default()).into_owned()
+}
+
+fn not_started(name: &str, error: &io::Error) -> Diagnostics {
+    let code = match error.kind() {
+        io::ErrorKind::NotFound => "tool-missing",
+        _ => "tool-failed",
+    };
+    Diagnostic::error(code, format!("`{name}` cannot be run: {error}")).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn output_and_status_are_kept() {
+        let done = run(&mut shell("echo out; echo err >&2; exit 3"), LIMIT).unwrap();
+        assert_eq!(
+            (done.stdout.as_str(), done.stderr.as_str()),
+            ("out\n", "err\n")
+        );
+        let error = done.success("the shell").unwrap_err();
+        assert_eq!(error.0[0].code, "tool-failed");
+        assert!(error.to_string().contains("out\nerr"), "{error}");
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_ended_with_its_children() {
+        let start = Instant::now();
+        let error = run(
+            &mut shell("echo begun; sleep 60 & sleep 60"),
+            Duration::from_millis(200),
+        );
+        let error = error.unwrap_err();
+        assert_eq!(error.0[0].code, "tool-timeout");
+        assert!(error.to_string().contains("begun"));
+        assert!(start.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_child_left_behind_does_not_keep_us() {
+        let start = Instant::now();
+        let done = run(&mut shell("sleep 60 & echo done"), LIMIT).unwrap();
+        assert_eq!(done.stdout, "done\n");
+        assert!(start.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn endless_output_is_cut() {
+        let done = run(&mut shell("head -c 9000000 /dev/zero"), LIMIT).unwrap();
+        assert_eq!(done.stdout.len(), 4 << 20);
+    }
+
+    #[test]
+    fn a_missing_program_is_named() {
+        let error = run(&mut Command::new("no-such-simulator"), LIMIT).unwrap_err();
+        assert_eq!(error.0[0].code, "tool-missing");
+        assert!(error.to_string().contains("no-such-simulator"));
+    }
+}

@@ -171,7 +171,8 @@ impl Sequence {
         })
     }
 
-    /// Runs the passes on `top` and tells `observer` after each one.
+    /// Runs the passes on `top` and tells `observer` after each one, who may dump the design with
+    /// [`text::write`](crate::dfg::text::write) or add up the times.
     ///
     /// # Errors
     /// The first pass that fails ends the sequence.

@@ -17,6 +17,9 @@ use crate::analysis::{Timing, pipeline_register_bits};
 use crate::dfg::{Module, N};
 use crate::diag::{Diagnostic, Diagnostics};
 
+/// Longest latency that can be asked for, in cycles.
+pub const MOST_LATENCY: u32 = 4096;
+
 /// What a pipeline is cut to. Times are clock periods in picoseconds, a register's share included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Goal {
@@ -118,6 +121,15 @@ pub fn pipeline(
 
 /// The time that a stage may take without its register, and the latency.
 fn target(problem: &Problem<'_>, register: u64) -> Result<(u64, u32), Diagnostics> {
+    if let Goal::Latency(latency) | Goal::ClockAndLatency { latency, .. } = problem.options.goal
+        && latency > MOST_LATENCY
+    {
+        let message = format!("a latency of {latency} cycles is too long");
+        let help = format!("at most {MOST_LATENCY} cycles can be asked for");
+        return Err(Diagnostic::error("impossible-latency", message)
+            .help(help)
+            .into());
+    }
     match problem.options.goal {
         Goal::Clock(clock) => {
             let budget = budget(problem, clock, register)?;

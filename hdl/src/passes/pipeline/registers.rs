@@ -27,7 +27,10 @@ const ROUNDS: usize = 24;
 /// A cut takes a few seconds and about 200 bytes a node there.
 pub(super) const MOST_CUT_NODES: usize = 400_000;
 
-/// Free nodes beyond which only two starting points are tried.
+/// Free nodes times boundaries beyond which boundaries are only cut between their neighbours.
+const MOST_SWEPT_NODES: u64 = 20_000_000;
+
+/// Free nodes beyond which the earliest and the latest schedule are not cut as well.
 const MOST_STARTS_NODES: usize = 30_000;
 
 /// The stages under which the registers hold the fewest bits, for a budget and a latency that are feasible.
@@ -36,16 +39,17 @@ pub(super) fn fewest_bits(problem: &Problem<'_>, budget: u64, latency: u32) -> O
     let late = latest(problem, budget, latency, &early);
     let free = problem.role.iter().filter(|r| **r == Role::Free).count();
     let mut candidates = vec![early.stage.clone(), late.clone()];
-    if free <= MOST_CUT_NODES {
-        let cutter = |stage: Vec<u32>| Cutter::new(problem, budget, latency, &early, stage);
-        if free <= MOST_STARTS_NODES {
-            candidates.push(cutter(early.stage.clone()).settled());
-            candidates.push(cutter(late.clone()).settled());
-        }
-        let mut forward = cutter(late);
+    let cutter = |stage: &[u32]| Cutter::new(problem, budget, latency, &early, stage.to_vec());
+    let sweeps = free as u64 * u64::from(latency) <= MOST_SWEPT_NODES;
+    if free <= MOST_CUT_NODES && (free <= MOST_STARTS_NODES || !sweeps) {
+        candidates.push(cutter(&early.stage).settled());
+        candidates.push(cutter(&late).settled());
+    }
+    if free <= MOST_CUT_NODES && sweeps {
+        let mut forward = cutter(&late);
         (0..latency).for_each(|b| forward.cut(b, Freedom::AllLater, Side::LargestSource));
         candidates.push(forward.settled());
-        let mut backward = cutter(early.stage.clone());
+        let mut backward = cutter(&early.stage);
         (0..latency)
             .rev()
             .for_each(|b| backward.cut(b, Freedom::AllEarlier, Side::SmallestSource));

@@ -243,6 +243,22 @@ fn impossible_goals_say_the_least_possible() {
     );
 }
 
+/// A chain of more stages than can be swept is cut all the same, in time.
+#[test]
+fn a_deep_chain_is_cut() {
+    let m = ModuleBuilder::new("deep");
+    let x = m.input_array("x", 2, Format::signed(8, 0).unwrap());
+    let chain = (0..10_000).fold(x[0], |sum, _| (sum + x[1]).wrap(8, true));
+    m.output("y", chain);
+    let module = m.finish().unwrap();
+    let options = Options::new(Goal::Clock(3000));
+    let (_, report) = pipeline(&module, &UnitDelay, &options).unwrap();
+    assert_eq!(report.latency, 3334);
+    assert_eq!(report.register_bits, 2 * 8 * 3333 + 8);
+    let error = pipeline(&module, &UnitDelay, &Options::new(Goal::Latency(4097))).unwrap_err();
+    assert_eq!(error.0[0].message, "a latency of 4097 cycles is too long");
+}
+
 #[test]
 fn a_reset_register_stays() {
     let m = ModuleBuilder::new("reset");

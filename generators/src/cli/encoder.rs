@@ -108,7 +108,7 @@ pub fn run(args: &EncoderArgs) -> Result<()> {
     };
     emission.write(&staging, report)?;
     staging.finish()?;
-    println!("{}", summary(args, &top, &pipeline));
+    super::say(summary(args, &top, &pipeline));
     Ok(())
 }
 
@@ -182,7 +182,7 @@ impl EncoderArgs {
 
 fn summary(args: &EncoderArgs, top: &Arc<Module>, pipeline: &pipeline::Report) -> String {
     format!(
-        "{}: latency {} cycles, initiation interval 1, {} register bits between stages\n{}",
+        "{}: latency {} cycles, initiation interval 1, {} register bits between stages\n{}\n",
         top.name,
         top.latency(),
         pipeline.register_bits,

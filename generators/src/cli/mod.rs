@@ -41,6 +41,12 @@ fn width(least: u64) -> RangedU64ValueParser<u32> {
     RangedU64ValueParser::new().range(least..=16)
 }
 
+/// Prints to standard output. That nobody reads on is no failure of the command.
+fn say(text: impl std::fmt::Display) {
+    use std::io::Write;
+    let _ = write!(std::io::stdout(), "{text}");
+}
+
 /// What to do with a new output folder.
 fn next_step(out: &std::path::Path) -> String {
     format!("check it with: hwgen sim {} --engine all", out.display())

@@ -145,16 +145,11 @@ pub fn run(args: &SimArgs) -> Result<()> {
         outcomes.push(folder.run_verilog(Engine::Verilator, &vectors, preamble.as_ref(), args)?);
     }
     if args.json {
-        println!(
-            "{}",
-            serde_json::to_string_pretty(&outcomes).expect("plain data")
-        );
+        let json = serde_json::to_string_pretty(&outcomes).expect("plain data");
+        super::say(format_args!("{json}\n"));
     } else {
-        print!("{}", table(&outcomes));
-        outcomes
-            .iter()
-            .flat_map(|o| &o.mismatches)
-            .for_each(|m| println!("{m}"));
+        let mismatches: String = outcomes.iter().flat_map(|o| &o.mismatches).map(|m| format!("{m}\n")).collect();
+        super::say(format_args!("{}{mismatches}", table(&outcomes)));
     }
     match outcomes.iter().find(|o| !o.pass) {
         Some(failed) => Err(Failure::check(Diagnostic::error(

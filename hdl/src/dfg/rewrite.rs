@@ -328,20 +328,6 @@ fn mapped(map: &[N], n: N) -> N {
     new
 }
 
-/// Which nodes the roots of `module` read, directly or not. Registers that only feed themselves count: they are there
-/// until a pass takes them away.
-pub(crate) fn live_nodes(module: &Module) -> Vec<bool> {
-    let mut live = vec![false; module.graph.len()];
-    module.roots().for_each(|n| live[n.index()] = true);
-    for n in module.graph.nodes().rev() {
-        if live[n.index()] {
-            let operands = module.graph.op(n).operands();
-            operands.for_each(|a| live[a.index()] = true);
-        }
-    }
-    live
-}
-
 /// The live ones of `parts`, and the new number of each.
 fn kept<T: Clone>(parts: &[T], live: &[bool]) -> (Vec<T>, Vec<Option<u32>>) {
     let mut numbers = Vec::with_capacity(parts.len());

@@ -148,7 +148,11 @@ pub fn run(args: &SimArgs) -> Result<()> {
         let json = serde_json::to_string_pretty(&outcomes).expect("plain data");
         super::say(format_args!("{json}\n"));
     } else {
-        let mismatches: String = outcomes.iter().flat_map(|o| &o.mismatches).map(|m| format!("{m}\n")).collect();
+        let mismatches: String = outcomes
+            .iter()
+            .flat_map(|o| &o.mismatches)
+            .map(|m| format!("{m}\n"))
+            .collect();
         super::say(format_args!("{}{mismatches}", table(&outcomes)));
     }
     match outcomes.iter().find(|o| !o.pass) {

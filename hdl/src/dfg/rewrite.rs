@@ -328,7 +328,6 @@ fn mapped(map: &[N], n: N) -> N {
     new
 }
 
-/// Which nodes the roots of `module` read, directly or not. Registers that only feed themselves count: they are there
 /// The live ones of `parts`, and the new number of each.
 fn kept<T: Clone>(parts: &[T], live: &[bool]) -> (Vec<T>, Vec<Option<u32>>) {
     let mut numbers = Vec::with_capacity(parts.len());

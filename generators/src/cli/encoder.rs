@@ -8,6 +8,7 @@ use constraints::timing::Picoseconds;
 use constraints::{Target, delay};
 use hdl::dfg::Module;
 use hdl::diag::Diagnostic;
+use hdl::draw::dot;
 use hdl::passes::pipeline::{self, Goal};
 
 use super::clock::{Timing, options};
@@ -19,6 +20,7 @@ use crate::encoder::model::Input;
 use crate::encoder::weights::Choice;
 use crate::failure::{Failure, Result};
 use crate::output::emit::Emission;
+use crate::output::file::write_new;
 use crate::output::folder::Staging;
 use crate::output::report::{Check, Report};
 
@@ -60,6 +62,9 @@ pub struct EncoderArgs {
     top: String,
     #[command(flatten)]
     timing: Timing,
+    /// Also write the data-flow graph for Graphviz
+    #[arg(long, value_name = "FILE")]
+    dot: Option<PathBuf>,
     /// The output folder
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -107,6 +112,9 @@ pub fn run(args: &EncoderArgs) -> Result<()> {
         preamble: preamble.as_ref(),
     };
     emission.write(&staging, report)?;
+    if let Some(path) = &args.dot {
+        write_new(path, dot(&top).as_bytes())?;
+    }
     staging.finish()?;
     super::say(summary(args, &top, &pipeline));
     Ok(())

@@ -1,1 +1,2 @@
 //! To be documented.
+pub mod arith;

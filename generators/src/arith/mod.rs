@@ -1,0 +1,10 @@
+//! Constant matrix-vector products as graphs of few and narrow adders.
+
+pub mod cost;
+pub mod cse;
+pub mod digits;
+pub mod graph;
+pub mod plan;
+pub mod problem;
+pub mod rng;
+pub mod trees;

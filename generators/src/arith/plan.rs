@@ -1,0 +1,153 @@
+//! The search's picture of a solution: shared two-term nodes, and what each output still sums up.
+//!
+//! Each output is `Σ coefficient·node`; a coefficient stands for all its signed-digit forms at once, so which
+//! form to use is decided only where a digit is shared or, at last, when the remaining terms are summed.
+
+use super::cost::width;
+use super::digits;
+use super::graph::{Linear, NodeId, Term};
+use super::problem::{InputSpec, Problem};
+
+/// A node that the search knows: an input or a shared sum of two terms.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// Operands; `None` for an input.
+    pub recipe: Option<(Term, Term)>,
+    /// What the node means.
+    pub form: Linear,
+    /// Least value.
+    pub lo: i64,
+    /// Greatest value.
+    pub hi: i64,
+    /// Adder level.
+    pub depth: u32,
+}
+
+/// One output as `Σ coefficient·node`, unsorted, no zero coefficients.
+pub type Column = Vec<(NodeId, i64)>;
+
+/// A solution as the search sees it.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Inputs first (node id = input index), then shared nodes after their operands.
+    pub nodes: Vec<Shared>,
+    /// One for each output.
+    pub columns: Vec<Column>,
+}
+
+impl Plan {
+    /// Nothing shared yet: every output a sum of the inputs.
+    pub fn unshared(problem: &Problem) -> Self {
+        let node = |(index, s): (usize, &InputSpec)| Shared {
+            recipe: None,
+            form: Linear::input(index as u32),
+            lo: s.lo,
+            hi: s.hi,
+            depth: s.arrival,
+        };
+        Self {
+            nodes: problem.inputs.iter().enumerate().map(node).collect(),
+            columns: (0..problem.matrix.columns()).map(|j| problem.matrix.column(j).collect()).collect(),
+        }
+    }
+
+    /// Appends the node `a + b`.
+    pub fn push(&mut self, a: Term, b: Term, inputs: &[InputSpec]) -> NodeId {
+        let (na, nb) = (&self.nodes[a.node as usize], &self.nodes[b.node as usize]);
+        let form = Linear::sum(&na.form, a, &nb.form, b);
+        let (lo, hi) = form.range(inputs);
+        let depth = na.depth.max(nb.depth) + 1;
+        self.nodes.push(Shared { recipe: Some((a, b)), form, lo, hi, depth });
+        self.nodes.len() as NodeId - 1
+    }
+
+    /// Result bits of the shared nodes.
+    pub fn shared_bits(&self) -> u64 {
+        self.nodes.iter().filter(|n| n.recipe.is_some()).map(|n| u64::from(width(n.lo, n.hi))).sum()
+    }
+
+    /// `Σ weight·2^depth` over a column's terms: at most `2^d` if the column can be summed in depth `d` (Kraft).
+    pub fn kraft(&self, column: usize) -> u64 {
+        self.columns[column].iter().map(|&(n, c)| u64::from(digits::weight(c)) << self.nodes[n as usize].depth).sum()
+    }
+
+    /// Drops shared nodes that neither an output nor another node uses.
+    pub fn prune(&mut self) {
+        let mut used = vec![false; self.nodes.len()];
+        for &(n, _) in self.columns.iter().flatten() {
+            used[n as usize] = true;
+        }
+        for i in (0..self.nodes.len()).rev() {
+            match self.nodes[i].recipe {
+                None => used[i] = true,
+                Some((a, b)) if used[i] => {
+                    used[a.node as usize] = true;
+                    used[b.node as usize] = true;
+                }
+                Some(_) => {}
+            }
+        }
+        self.retain(&used);
+    }
+
+    /// Keeps the marked nodes only; nothing kept may use one that is not.
+    fn retain(&mut self, keep: &[bool]) {
+        let mut map = vec![NodeId::MAX; self.nodes.len()];
+        let mut next = 0;
+        for (slot, _) in map.iter_mut().zip(keep).filter(|(_, k)| **k) {
+            *slot = next;
+            next += 1;
+        }
+        let mut index = 0;
+        self.nodes.retain(|_| {
+            index += 1;
+            keep[index - 1]
+        });
+        for node in &mut self.nodes {
+            if let Some((a, b)) = &mut node.recipe {
+                a.node = map[a.node as usize];
+                b.node = map[b.node as usize];
+            }
+        }
+        for (n, _) in self.columns.iter_mut().flatten() {
+            *n = map[*n as usize];
+        }
+    }
+
+    /// Dissolves the marked nodes and every node built on one of them; outputs that used them go back to
+    /// sums of what remains. Returns which columns changed.
+    pub fn dissolve(&mut self, gone: &mut [bool]) -> Vec<u32> {
+        for (i, node) in self.nodes.iter().enumerate() {
+            if let Some((a, b)) = node.recipe {
+                gone[i] |= gone[a.node as usize] || gone[b.node as usize];
+            }
+        }
+        let mut changed = Vec::new();
+        let mut dense = vec![0i64; self.nodes.len()];
+        for (j, column) in self.columns.iter_mut().enumerate() {
+            let Some(top) = column.iter().map(|t| t.0).filter(|&n| gone[n as usize]).max() else { continue };
+            changed.push(j as u32);
+            for &(n, c) in column.iter() {
+                dense[n as usize] = c;
+            }
+            let last = column.iter().map(|t| t.0).max().unwrap_or(top);
+            column.clear();
+            for n in (0..=last as usize).rev() {
+                let c = std::mem::take(&mut dense[n]);
+                if c == 0 {
+                    continue;
+                }
+                match self.nodes[n].recipe {
+                    Some((a, b)) if gone[n] => {
+                        dense[a.node as usize] += a.apply(c);
+                        dense[b.node as usize] += b.apply(c);
+                    }
+                    _ => column.push((n as NodeId, c)),
+                }
+            }
+        }
+        let keep: Vec<bool> = gone.iter().map(|g| !g).collect();
+        self.retain(&keep);
+        changed
+    }
+}

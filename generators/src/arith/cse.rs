@@ -11,6 +11,9 @@
 //! keeping counts up to date.
 
 use std::collections::BinaryHeap;
+use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
 
 use super::cost::width;
 use super::digits::{self, Digits};
@@ -61,6 +64,13 @@ impl Pattern {
         Self { a, b, sa: (-offset).max(0) as u8, sb: offset.max(0) as u8, minus }
     }
 
+    /// The pattern of a recipe, and whether the recipe is the pattern negated.
+    fn of(x: Term, y: Term) -> (Self, bool) {
+        let swap = (x.node, x.shift) > (y.node, y.shift);
+        let (a, b) = if swap { (y, x) } else { (x, y) };
+        (Self { a: a.node, b: b.node, sa: a.shift, sb: b.shift, minus: a.neg != b.neg }, a.neg)
+    }
+
     fn key(self) -> u64 {
         let offset = u64::from(64 + self.sb - self.sa);
         (u64::from(self.a) << (NODE_BITS + 8)) | (u64::from(self.b) << 8) | (offset << 1) | u64::from(self.minus)
@@ -102,22 +112,18 @@ pub struct Engine<'a> {
     heap: BinaryHeap<(u32, u64)>,
     tally: Tally,
     hits: Vec<Hit>,
-    cache: DigitCache,
+    /// Nodes that a node which the plan came with is built on.
+    extended: Vec<bool>,
+    /// The node of each pattern that has one, and whether it is the pattern negated.
+    known: FxHashMap<u64, (NodeId, bool)>,
 }
-
-/// [`digits::alternatives`] of small values, looked up.
-struct DigitCache(Vec<Digits>);
 
 const CACHED: i64 = 1 << 9;
 
-impl DigitCache {
-    fn new() -> Self {
-        Self((-CACHED..=CACHED).map(digits::alternatives).collect())
-    }
-
-    fn get(&self, v: i64) -> Digits {
-        if v.abs() <= CACHED { self.0[(v + CACHED) as usize] } else { digits::alternatives(v) }
-    }
+/// [`digits::alternatives`], looked up for small values.
+fn alternatives(v: i64) -> Digits {
+    static SMALL: LazyLock<Vec<Digits>> = LazyLock::new(|| (-CACHED..=CACHED).map(digits::alternatives).collect());
+    if v.abs() <= CACHED { SMALL[(v + CACHED) as usize] } else { digits::alternatives(v) }
 }
 
 impl<'a> Engine<'a> {
@@ -139,7 +145,8 @@ impl<'a> Engine<'a> {
             heap: BinaryHeap::new(),
             tally: Tally::default(),
             hits: Vec::new(),
-            cache: DigitCache::new(),
+            extended: vec![false; plan.nodes.len()],
+            known: FxHashMap::default(),
             plan,
         };
         for j in 0..engine.plan.columns.len() {
@@ -151,16 +158,18 @@ impl<'a> Engine<'a> {
         engine
     }
 
-    /// Shares the best pattern again and again until none occurs twice.
+    /// Shares the best pattern again and again until none occurs twice, nor once if a node for it exists.
     pub fn run(mut self) -> Plan {
+        self.queue_known();
         self.queue_all();
         while let Some((bound, key)) = self.heap.pop() {
             let pattern = Pattern::from_key(key);
             self.find(pattern);
-            if self.hits.len() < 2 {
+            let uses = self.hits.len() as u32 + u32::from(self.known.contains_key(&key));
+            if uses < 2 || self.hits.is_empty() {
                 continue;
             }
-            let score = self.rate(pattern, self.hits.len() as u32);
+            let score = self.rate(pattern, uses);
             if score < bound && self.heap.peek().is_some_and(|&(next, k)| (next, k) > (score, key)) {
                 self.heap.push((score, key));
                 continue;
@@ -177,9 +186,26 @@ impl<'a> Engine<'a> {
     /// Flips the bits of `coefficient`'s digits for one column.
     fn mark(&mut self, node: NodeId, column: u32, coefficient: i64) {
         let (word, bit) = (column as usize / 64, 1u64 << (column % 64));
-        for (shift, neg) in self.cache.get(coefficient).iter() {
+        for (shift, neg) in alternatives(coefficient).iter() {
             let at = self.plane(node, neg, usize::from(shift)) + word;
             self.planes[at] ^= bit;
+        }
+    }
+
+    /// Queues the patterns of the nodes that the plan came with: they cost nothing more.
+    fn queue_known(&mut self) {
+        for node in 0..self.plan.nodes.len() as NodeId {
+            let Some((ta, tb)) = self.plan.nodes[node as usize].recipe else { continue };
+            let (pattern, turned) = Pattern::of(ta, tb);
+            let key = pattern.key();
+            self.known.insert(key, (node, turned));
+            self.extended[ta.node as usize] = true;
+            self.extended[tb.node as usize] = true;
+            self.find(pattern);
+            if !self.hits.is_empty() {
+                let score = self.rate(pattern, self.hits.len() as u32 + 1);
+                self.heap.push((score, key));
+            }
         }
     }
 
@@ -204,13 +230,13 @@ impl<'a> Engine<'a> {
         for &j in columns {
             let column = &self.plan.columns[j as usize];
             let own = column.iter().find(|t| t.0 == node).map_or(0, |t| t.1);
-            let own_digits = self.cache.get(own);
+            let own_digits = alternatives(own);
             for &(other, c) in column {
                 if other < first {
                     continue;
                 }
                 let base = other as usize * span;
-                for (t, other_neg) in self.cache.get(c).iter() {
+                for (t, other_neg) in alternatives(c).iter() {
                     for (s, neg) in own_digits.iter() {
                         if other == node && (t <= s || !pair_of_one(own, s, neg, t, other_neg)) {
                             continue;
@@ -228,7 +254,7 @@ impl<'a> Engine<'a> {
         let mut touched = std::mem::take(&mut self.tally.touched);
         for at in touched.drain(..) {
             let uses = std::mem::take(&mut self.tally.counts[at as usize]);
-            if uses < 2 {
+            if uses < 2 && !self.extended[node as usize] {
                 continue;
             }
             let other = at / span as u32;
@@ -239,8 +265,12 @@ impl<'a> Engine<'a> {
             } else {
                 Pattern::new(node, other, offset, minus)
             };
-            let score = self.rate(pattern, uses);
-            self.heap.push((score, pattern.key()));
+            let key = pattern.key();
+            let known = self.extended[node as usize] && self.known.contains_key(&key);
+            if uses + u32::from(known) >= 2 {
+                let score = self.rate(pattern, uses + u32::from(known));
+                self.heap.push((score, key));
+            }
         }
         self.tally.touched = touched;
     }
@@ -262,7 +292,8 @@ impl<'a> Engine<'a> {
     fn find(&mut self, p: Pattern) {
         self.hits.clear();
         let (sa, sb) = (usize::from(p.sa), usize::from(p.sb));
-        let room = self.shifts - sa.max(sb);
+        // A node that the plan came with may span more digits than any column still has.
+        let room = self.shifts.saturating_sub(sa.max(sb));
         let cost = self.depth_cost(p);
         for word in 0..self.words {
             let (mut once, mut twice) = (0u64, 0u64);
@@ -353,7 +384,15 @@ impl<'a> Engine<'a> {
 
     /// Makes the pattern a node and puts it in place of all `hits`.
     fn replace(&mut self, p: Pattern) {
-        let (node, flipped) = self.create(p);
+        let (node, flipped) = match self.known.get(&p.key()) {
+            Some(&known) => known,
+            None => {
+                let made = self.create(p);
+                self.extended.push(false);
+                self.known.insert(p.key(), made);
+                made
+            }
+        };
         self.planes.resize(self.plan.nodes.len() * 2 * self.shifts * self.words, 0);
         let mut hits = std::mem::take(&mut self.hits);
         hits.sort_unstable_by_key(|h| h.column);

@@ -3,6 +3,8 @@
 //! Each output is `Σ coefficient·node`; a coefficient stands for all its signed-digit forms at once, so which
 //! form to use is decided only where a digit is shared or, at last, when the remaining terms are summed.
 
+use std::sync::Arc;
+
 use super::cost::width;
 use super::digits;
 use super::graph::{Linear, NodeId, Term};
@@ -14,7 +16,7 @@ pub struct Shared {
     /// Operands; `None` for an input.
     pub recipe: Option<(Term, Term)>,
     /// What the node means.
-    pub form: Linear,
+    pub form: Arc<Linear>,
     /// Least value.
     pub lo: i64,
     /// Greatest value.
@@ -40,7 +42,7 @@ impl Plan {
     pub fn unshared(problem: &Problem) -> Self {
         let node = |(index, s): (usize, &InputSpec)| Shared {
             recipe: None,
-            form: Linear::input(index as u32),
+            form: Arc::new(Linear::input(index as u32)),
             lo: s.lo,
             hi: s.hi,
             depth: s.arrival,
@@ -57,7 +59,7 @@ impl Plan {
         let form = Linear::sum(&na.form, a, &nb.form, b);
         let (lo, hi) = form.range(inputs);
         let depth = na.depth.max(nb.depth) + 1;
-        self.nodes.push(Shared { recipe: Some((a, b)), form, lo, hi, depth });
+        self.nodes.push(Shared { recipe: Some((a, b)), form: Arc::new(form), lo, hi, depth });
         self.nodes.len() as NodeId - 1
     }
 
@@ -149,5 +151,26 @@ impl Plan {
         let keep: Vec<bool> = gone.iter().map(|g| !g).collect();
         self.retain(&keep);
         changed
+    }
+
+    /// Writes one output as a sum of inputs and of those nodes for which `keep` holds.
+    pub fn unroll(&mut self, column: usize, mut keep: impl FnMut(NodeId) -> bool) {
+        let terms = std::mem::take(&mut self.columns[column]);
+        let Some(last) = terms.iter().map(|t| t.0).max() else { return };
+        let mut dense = vec![0i64; last as usize + 1];
+        for (n, c) in terms {
+            dense[n as usize] = c;
+        }
+        for n in (0..=last).rev() {
+            let c = dense[n as usize];
+            match self.nodes[n as usize].recipe {
+                _ if c == 0 => {}
+                Some((a, b)) if !keep(n) => {
+                    dense[a.node as usize] += a.apply(c);
+                    dense[b.node as usize] += b.apply(c);
+                }
+                _ => self.columns[column].push((n, c)),
+            }
+        }
     }
 }

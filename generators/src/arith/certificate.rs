@@ -1,0 +1,247 @@
+//! An independent check of an adder graph: the linear certificate.
+//!
+//! Every adder is an identity over the integers, so adding them up gives each output as a linear form of the
+//! inputs, which must be the matrix column and the bias. This holds for all inputs at once and takes time
+//! linear in the forms' lengths; nothing is simulated. The ranges that the widths are taken from must contain
+//! what the forms can reach, so that no adder wraps. The checker shares no code with the optimiser.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use super::graph::{AdderGraph, Op, Term};
+use super::problem::Problem;
+
+/// What the certificate found wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Refuted {
+    /// A node uses itself or a later one.
+    #[error("node {node} uses node {operand}, which does not come before it")]
+    Order {
+        /// The user.
+        node: usize,
+        /// The used.
+        operand: u32,
+    },
+    /// An input index beyond the matrix.
+    #[error("node {node} reads input {input}, but the matrix has only {rows} rows")]
+    Input {
+        /// The node.
+        node: usize,
+        /// What it reads.
+        input: u32,
+        /// Inputs there are.
+        rows: usize,
+    },
+    /// A shift or value that leaves 64-bit arithmetic.
+    #[error("node {node} leaves the range of exact 64-bit arithmetic")]
+    Overflow {
+        /// The node.
+        node: usize,
+    },
+    /// A range that the node's value can leave.
+    #[error("node {node} is declared within {lo}..={hi} but reaches {least}..={greatest}")]
+    Range {
+        /// The node.
+        node: usize,
+        /// Declared least value.
+        lo: i64,
+        /// Declared greatest value.
+        hi: i64,
+        /// True least value.
+        least: i128,
+        /// True greatest value.
+        greatest: i128,
+    },
+    /// A wrong adder level.
+    #[error("node {node} is declared at adder level {declared} but is there at level {real}")]
+    Depth {
+        /// The node.
+        node: usize,
+        /// Declared level.
+        declared: u32,
+        /// Real level.
+        real: u32,
+    },
+    /// An output that is not the matrix column plus bias.
+    #[error("output {output} has weight {found} for input {input}, expected {expected}")]
+    Weight {
+        /// The output.
+        output: usize,
+        /// The input.
+        input: u32,
+        /// Weight in the graph.
+        found: i128,
+        /// Weight in the matrix.
+        expected: i64,
+    },
+    /// An output with a wrong constant.
+    #[error("output {output} adds the constant {found}, expected {expected}")]
+    Bias {
+        /// The output.
+        output: usize,
+        /// Constant in the graph.
+        found: i128,
+        /// Constant asked for.
+        expected: i64,
+    },
+    /// Wrong number of outputs.
+    #[error("the graph has {found} outputs, the matrix {expected} columns")]
+    Outputs {
+        /// Outputs of the graph.
+        found: usize,
+        /// Columns of the matrix.
+        expected: usize,
+    },
+    /// An output that comes too late.
+    #[error("output {output} comes at adder level {depth}, allowed are {allowed}")]
+    Late {
+        /// The output.
+        output: usize,
+        /// Its level.
+        depth: u32,
+        /// The bound.
+        allowed: u32,
+    },
+}
+
+/// The constant's key in a form; no input has it.
+const ONE: u32 = u32::MAX;
+
+type Form = BTreeMap<u32, i128>;
+
+/// Proves that `graph` computes `x·W + bias` for every input within its range, without wrap and within the depth bound.
+///
+/// # Errors
+/// The first violation found, in node order, then in output order.
+pub fn check(problem: &Problem, graph: &AdderGraph) -> Result<(), Refuted> {
+    let columns = problem.matrix.columns();
+    if graph.outputs.len() != columns {
+        return Err(Refuted::Outputs { found: graph.outputs.len(), expected: columns });
+    }
+    let mut last_use = last_uses(graph)?;
+    let mut forms: Vec<Form> = Vec::with_capacity(graph.nodes.len());
+    // How deep a bias adder's operand is, by node: biases are not counted against the depth bound.
+    for (id, node) in graph.nodes.iter().enumerate() {
+        let (form, depth) = match node.op {
+            Op::Input { index } => {
+                let spec = problem.inputs.get(index as usize).ok_or(Refuted::Input {
+                    node: id,
+                    input: index,
+                    rows: problem.matrix.rows(),
+                })?;
+                (Form::from([(index, 1)]), spec.arrival)
+            }
+            Op::Constant { value } => (Form::from([(ONE, i128::from(value))]), 0),
+            Op::Add { a, b } => {
+                let mut form = Form::new();
+                for t in [a, b] {
+                    accumulate(&mut form, &forms[t.node as usize], t).ok_or(Refuted::Overflow { node: id })?;
+                }
+                for t in [a, b] {
+                    if last_use[t.node as usize] == id {
+                        forms[t.node as usize] = Form::new();
+                    }
+                }
+                (form, level(graph, a, b))
+            }
+        };
+        if node.depth != depth {
+            return Err(Refuted::Depth { node: id, declared: node.depth, real: depth });
+        }
+        let (least, greatest) = reach(problem, &form).ok_or(Refuted::Overflow { node: id })?;
+        if least < i128::from(node.lo) || greatest > i128::from(node.hi) {
+            return Err(Refuted::Range { node: id, lo: node.lo, hi: node.hi, least, greatest });
+        }
+        forms.push(form);
+    }
+    last_use.clear();
+    for (output, term) in graph.outputs.iter().enumerate() {
+        check_output(problem, graph, &forms, output, *term)?;
+    }
+    Ok(())
+}
+
+/// The last adder that uses each node; outputs count as later than any.
+fn last_uses(graph: &AdderGraph) -> Result<Vec<usize>, Refuted> {
+    let mut last = vec![0; graph.nodes.len()];
+    for (id, node) in graph.nodes.iter().enumerate() {
+        if let Op::Add { a, b } = node.op {
+            for t in [a, b] {
+                if t.node as usize >= id {
+                    return Err(Refuted::Order { node: id, operand: t.node });
+                }
+                last[t.node as usize] = id;
+            }
+        }
+    }
+    for t in graph.outputs.iter().flatten() {
+        let slot = last.get_mut(t.node as usize).ok_or(Refuted::Order { node: graph.nodes.len(), operand: t.node })?;
+        *slot = usize::MAX;
+    }
+    Ok(last)
+}
+
+/// The level of a sum; adding a constant takes no level of its own, as the problem's depth bound has it.
+fn level(graph: &AdderGraph, a: Term, b: Term) -> u32 {
+    let (na, nb) = (&graph.nodes[a.node as usize], &graph.nodes[b.node as usize]);
+    let constant = |n: &super::graph::Node| matches!(n.op, Op::Constant { .. });
+    na.depth.max(nb.depth) + u32::from(!constant(na) && !constant(nb))
+}
+
+fn accumulate(into: &mut Form, from: &Form, term: Term) -> Option<()> {
+    if term.shift > 62 {
+        return None;
+    }
+    for (&key, &c) in from {
+        let add = c.checked_mul(1 << term.shift)?;
+        let slot = into.entry(key).or_insert(0);
+        *slot = if term.neg { slot.checked_sub(add)? } else { slot.checked_add(add)? };
+    }
+    into.retain(|_, c| *c != 0);
+    Some(())
+}
+
+fn reach(problem: &Problem, form: &Form) -> Option<(i128, i128)> {
+    let (mut least, mut greatest) = (0i128, 0i128);
+    for (&key, &c) in form {
+        let (lo, hi) = match key {
+            ONE => (1, 1),
+            i => (problem.inputs[i as usize].lo, problem.inputs[i as usize].hi),
+        };
+        let (x, y) = (c.checked_mul(i128::from(lo))?, c.checked_mul(i128::from(hi))?);
+        least = least.checked_add(x.min(y))?;
+        greatest = greatest.checked_add(x.max(y))?;
+    }
+    Some((least, greatest))
+}
+
+fn check_output(
+    problem: &Problem,
+    graph: &AdderGraph,
+    forms: &[Form],
+    output: usize,
+    term: Option<Term>,
+) -> Result<(), Refuted> {
+    let mut form = Form::new();
+    if let Some(t) = term {
+        accumulate(&mut form, &forms[t.node as usize], t).ok_or(Refuted::Overflow { node: t.node as usize })?;
+        let depth = graph.nodes[t.node as usize].depth;
+        if let Some(allowed) = problem.max_depth.filter(|&d| depth > d) {
+            return Err(Refuted::Late { output, depth, allowed });
+        }
+    }
+    let bias = problem.bias.as_ref().map_or(0, |b| b[output]);
+    let found = form.remove(&ONE).unwrap_or(0);
+    if found != i128::from(bias) {
+        return Err(Refuted::Bias { output, found, expected: bias });
+    }
+    for input in 0..problem.matrix.rows() as u32 {
+        let (found, expected) =
+            (form.get(&input).copied().unwrap_or(0), problem.matrix.at(input as usize, output));
+        if found != i128::from(expected) {
+            return Err(Refuted::Weight { output, input, found, expected });
+        }
+    }
+    Ok(())
+}

@@ -12,11 +12,6 @@ pub fn width(lo: i64, hi: i64) -> u32 {
     }
 }
 
-/// Result widths of the two-operand adders and subtractors, summed.
-pub fn adder_bits(graph: &AdderGraph) -> u64 {
-    graph.adders().map(|(n, ..)| u64::from(width(n.lo, n.hi))).sum()
-}
-
 /// Six-input LUTs of a ripple adder on an FPGA with a carry chain, one LUT for each result bit that is
 /// computed rather than copied: bits below both operands' overlap are copies unless the operand that reaches
 /// down there is negated.
@@ -40,10 +35,9 @@ pub fn lut_estimate(graph: &AdderGraph) -> u64 {
     graph.adders().map(|(n, a, b)| u64::from(adder_luts(graph, n, a, b))).sum()
 }
 
-/// Adders one of whose operands is a constant (the biases), which the peers do not count among their adders.
-pub fn constant_adders(graph: &AdderGraph) -> usize {
-    let constant = |t: Term| matches!(graph.nodes[t.node as usize].op, Op::Constant { .. });
-    graph.adders().filter(|&(_, a, b)| constant(a) || constant(b)).count()
+/// Whether an adder of the two terms adds a constant: a bias, or the zero of a negation.
+pub fn adds_constant(graph: &AdderGraph, a: Term, b: Term) -> bool {
+    [a, b].iter().any(|t| matches!(graph.nodes[t.node as usize].op, Op::Constant { .. }))
 }
 
 #[cfg(test)]

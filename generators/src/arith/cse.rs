@@ -127,13 +127,12 @@ fn alternatives(v: i64) -> Digits {
 }
 
 impl<'a> Engine<'a> {
-    /// Sets up the digit sets of `plan`. With `max_depth`, every replacement keeps every column summable in that depth.
-    pub fn new(plan: Plan, inputs: &'a [InputSpec], max_depth: Option<u32>, score: Score) -> Self {
+    /// Sets up the digit sets of `plan`.
+    ///
+    /// `slack` says by how much each column's `Σ weight·2^depth` may still grow (see [`Plan::kraft`]); every
+    /// replacement keeps within it. Empty means that depth does not matter.
+    pub fn new(plan: Plan, inputs: &'a [InputSpec], slack: Vec<u64>, score: Score) -> Self {
         let top = plan.columns.iter().flatten().map(|t| 67 - t.1.unsigned_abs().leading_zeros()).max().unwrap_or(1);
-        let slack = match max_depth {
-            Some(d) => (0..plan.columns.len()).map(|j| (1u64 << d.min(62)) - plan.kraft(j)).collect(),
-            None => Vec::new(),
-        };
         let (shifts, words) = (top as usize, plan.columns.len().div_ceil(64));
         let mut engine = Self {
             inputs,

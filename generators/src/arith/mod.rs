@@ -1,12 +1,34 @@
 //! Constant matrix-vector products as graphs of few and narrow adders.
+//!
+//! [`optimise`] turns a [`Problem`] into an [`AdderGraph`]: patterns of two terms that several outputs need are
+//! shared ([`cse`]), what each output still consists of is summed by a tree ([`trees`]), and a search takes
+//! parts of the result apart and shares them anew ([`search`]). [`certificate::check`] proves the result.
 
+mod assemble;
 pub mod certificate;
 pub mod cost;
-pub mod cse;
+mod cse;
 pub mod digits;
 pub mod graph;
-pub mod plan;
+mod plan;
 pub mod problem;
-pub mod rng;
-pub mod search;
-pub mod trees;
+pub mod report;
+mod rng;
+mod search;
+mod trees;
+
+pub use graph::{AdderGraph, Node, NodeId, Op, Term};
+pub use problem::{ArithError, InputSpec, Matrix, Problem};
+pub use search::Effort;
+
+/// Finds an adder graph of few adder bits for the problem.
+///
+/// The same problem, effort and seed give the same graph on every machine, except for [`Effort::Seconds`].
+///
+/// # Errors
+/// See [`Problem::validate`]; notably [`ArithError::TooDeep`] names the least depth that can be asked for.
+pub fn optimise(problem: &Problem, effort: Effort, seed: u64) -> Result<AdderGraph, ArithError> {
+    problem.validate()?;
+    let found = search::search(problem, effort, seed);
+    Ok(assemble::assemble(&found.plan, problem))
+}

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::cost::width;
+use super::cse::{Engine, Score};
 use super::digits;
 use super::graph::{Linear, NodeId, Term};
 use super::problem::{InputSpec, Problem};
@@ -24,6 +25,9 @@ pub struct Shared {
     /// Adder level.
     pub depth: u32,
 }
+
+/// Depth bounds beyond this are not told apart: no sum that fits 64-bit coefficients needs as much.
+pub const DEEPEST: u32 = 60;
 
 /// One output as `Σ coefficient·node`, unsorted, no zero coefficients.
 pub type Column = Vec<(NodeId, i64)>;
@@ -71,6 +75,50 @@ impl Plan {
     /// `Σ weight·2^depth` over a column's terms: at most `2^d` if the column can be summed in depth `d` (Kraft).
     pub fn kraft(&self, column: usize) -> u64 {
         self.columns[column].iter().map(|&(n, c)| u64::from(digits::weight(c)) << self.nodes[n as usize].depth).sum()
+    }
+
+    /// By how much each column's [`Plan::kraft`] may still grow; empty without depth bound.
+    ///
+    /// The bound must be within reach, see [`Problem::validate`].
+    pub fn slack(&self, max_depth: Option<u32>) -> Vec<u64> {
+        max_depth.map_or(Vec::new(), |d| {
+            let limit = 1u64 << d.min(DEEPEST);
+            (0..self.columns.len()).map(|j| limit - self.kraft(j)).collect()
+        })
+    }
+
+    /// Shares patterns anew among the terms of some columns for which `wanted` holds.
+    ///
+    /// The engine sees the nodes in those columns and those that can be built from them, so that the time
+    /// depends on what may change and not on the size of the plan. `slack` is one entry for each column of
+    /// `changed`, or empty.
+    pub fn share(
+        &mut self,
+        changed: &[u32],
+        wanted: impl Fn(NodeId) -> bool,
+        inputs: &[InputSpec],
+        slack: Vec<u64>,
+        score: Score,
+    ) {
+        let part = Part::cut(self, changed, wanted);
+        let done = part.share(inputs, slack, score);
+        self.merge(changed, done);
+    }
+
+    /// Puts a shared part back in place.
+    pub fn merge(&mut self, changed: &[u32], mut part: Part) {
+        for node in part.plan.nodes.drain(..).skip(part.global.len()) {
+            let (a, b) = node.recipe.expect("the engine makes sums only");
+            let lift = |t: Term| Term { node: part.global[t.node as usize], ..t };
+            let recipe = Some((lift(a), lift(b)));
+            part.global.push(self.nodes.len() as NodeId);
+            self.nodes.push(Shared { recipe, ..node });
+        }
+        for (&j, column) in changed.iter().zip(&part.plan.columns) {
+            let column = column.iter().map(|&(n, c)| (part.global[n as usize], c));
+            self.columns[j as usize].retain(|&(n, _)| !part.taken.get(n as usize).is_some_and(|t| *t));
+            self.columns[j as usize].extend(column);
+        }
     }
 
     /// Drops shared nodes that neither an output nor another node uses.
@@ -172,5 +220,51 @@ impl Plan {
                 _ => self.columns[column].push((n, c)),
             }
         }
+    }
+}
+
+/// A part of a plan with node numbers of its own, so that it can be shared by itself.
+pub struct Part {
+    plan: Plan,
+    /// The whole plan's number of each node that the part was cut with.
+    global: Vec<NodeId>,
+    /// By whole-plan number: terms of this node went into the part.
+    taken: Vec<bool>,
+}
+
+impl Part {
+    /// Takes the terms for which `wanted` holds out of some columns, with every node that can be built from them.
+    pub fn cut(whole: &Plan, columns: &[u32], wanted: impl Fn(NodeId) -> bool) -> Self {
+        let mut taken = vec![false; whole.nodes.len()];
+        for &j in columns {
+            for &(n, _) in whole.columns[j as usize].iter().filter(|t| wanted(t.0)) {
+                taken[n as usize] = true;
+            }
+        }
+        let mut local = vec![NodeId::MAX; whole.nodes.len()];
+        let (mut nodes, mut global) = (Vec::new(), Vec::new());
+        for (n, node) in whole.nodes.iter().enumerate() {
+            let recipe = node.recipe.and_then(|(a, b)| {
+                let (x, y) = (local[a.node as usize], local[b.node as usize]);
+                let known = x != NodeId::MAX && y != NodeId::MAX;
+                known.then_some((Term { node: x, ..a }, Term { node: y, ..b }))
+            });
+            if taken[n] || recipe.is_some() {
+                local[n] = nodes.len() as NodeId;
+                global.push(n as NodeId);
+                nodes.push(Shared { recipe, ..node.clone() });
+            }
+        }
+        let localise = |j: &u32| {
+            let terms = whole.columns[*j as usize].iter().filter(|t| taken[t.0 as usize]);
+            terms.map(|&(n, c)| (local[n as usize], c)).collect()
+        };
+        let columns = columns.iter().map(localise).collect();
+        Self { plan: Plan { nodes, columns }, global, taken }
+    }
+
+    /// Runs the sharing engine on the part.
+    pub fn share(self, inputs: &[InputSpec], slack: Vec<u64>, score: Score) -> Self {
+        Self { plan: Engine::new(self.plan, inputs, slack, score).run(), ..self }
     }
 }

@@ -1,94 +1,189 @@
-//! Searching for a cheaper plan: large neighbourhoods, taken apart and shared anew.
+//! Searching for a cheaper plan: parts of it are taken apart and shared anew, as in simulated annealing.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use super::cse::{Engine, Score};
-use super::graph::{NodeId, Term};
-use super::plan::{Plan, Shared};
+use super::cse::Score;
+use super::digits;
+use super::graph::NodeId;
+use super::plan::{Part, Plan};
 use super::problem::Problem;
 use super::rng::Rng;
 use super::trees;
 
-/// A plan with its cost.
-#[derive(Clone, Debug)]
-pub struct Scored {
-    /// The plan.
-    pub plan: Plan,
-    /// Adder bits of each output's tree.
-    tree_bits: Vec<u64>,
-    /// Adder bits of everything.
-    pub bits: u64,
+/// How long to search.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Effort {
+    /// One greedy pass.
+    Fast,
+    /// A few greedy passes and a short search, some tens of times as long.
+    Normal,
+    /// A search some twenty times longer still.
+    High,
+    /// A search of this many seconds; the only effort whose result depends on the machine's speed.
+    Seconds(f64),
 }
 
-impl Scored {
-    /// Rates a plan from scratch.
-    pub fn new(plan: Plan, problem: &Problem) -> Self {
-        let tree_bits = vec![0; plan.columns.len()];
-        let all: Vec<u32> = (0..plan.columns.len() as u32).collect();
-        Self::update(plan, tree_bits, &all, problem)
-    }
-
-    fn update(plan: Plan, mut tree_bits: Vec<u64>, changed: &[u32], problem: &Problem) -> Self {
-        for &j in changed {
-            tree_bits[j as usize] = trees::sum(&plan, j as usize, &problem.inputs, problem.max_depth).bits;
-        }
-        let bits = plan.shared_bits() + tree_bits.iter().sum::<u64>();
-        Self { plan, tree_bits, bits }
-    }
-}
-
-/// The score weights that do well over matrices of all sizes, tried one after another.
-pub const SCORES: [Score; 4] = [
+/// Score weights that do well over matrices of all sizes, the best first.
+const SCORES: [Score; 4] = [
     Score { base: 1.0, per_overlap: 1.0, per_width: 0.3, eagerness: 0.0, noise: 0.0, seed: 0 },
     Score { base: 4.0, per_overlap: 1.0, per_width: 0.3, eagerness: 1.0, noise: 0.0, seed: 0 },
     Score { base: 16.0, per_overlap: 1.0, per_width: 0.0, eagerness: 0.0, noise: 0.0, seed: 0 },
     Score { base: 1.0, per_overlap: 1.0, per_width: 0.0, eagerness: 0.0, noise: 0.0, seed: 0 },
 ];
 
-/// Greedy sharing from nothing.
-pub fn greedy(problem: &Problem, score: Score) -> Scored {
-    let plan = Engine::new(Plan::unshared(problem), &problem.inputs, problem.max_depth, score).run();
+/// Independent chains; a fixed number, so that the result does not depend on the number of cores.
+const CHAINS: u64 = 4;
+
+/// Adder bits by which a step may make things worse, typically, at the start and at the end of a search.
+const HOT: f64 = 12.0;
+const COLD: f64 = 1.0;
+
+/// A plan with its cost.
+#[derive(Clone, Debug)]
+pub struct Scored {
+    /// The plan.
+    pub plan: Plan,
+    /// Adder bits of everything.
+    pub bits: u64,
+    /// Adder bits of each output's tree.
+    tree_bits: Vec<u64>,
+}
+
+impl Scored {
+    fn new(plan: Plan, problem: &Problem) -> Self {
+        let all = all_columns(problem);
+        Self::update(plan, vec![0; all.len()], &all, problem)
+    }
+
+    /// Rates a plan of which only some columns changed.
+    fn update(plan: Plan, mut tree_bits: Vec<u64>, changed: &[u32], problem: &Problem) -> Self {
+        let rate = |&j: &u32| trees::sum(&plan, j as usize, &problem.inputs, problem.max_depth).bits;
+        for (&j, bits) in changed.iter().zip(changed.iter().map(rate).collect::<Vec<_>>()) {
+            tree_bits[j as usize] = bits;
+        }
+        let bits = plan.shared_bits() + tree_bits.iter().sum::<u64>();
+        Self { plan, bits, tree_bits }
+    }
+}
+
+fn all_columns(problem: &Problem) -> Vec<u32> {
+    (0..problem.matrix.columns() as u32).collect()
+}
+
+/// Searches for a plan of few adder bits. The problem must be valid.
+pub fn search(problem: &Problem, effort: Effort, seed: u64) -> Scored {
+    let start = Instant::now();
+    if effort == Effort::Fast {
+        return greedy(problem, SCORES[0]);
+    }
+    let mut starts: Vec<Scored> = SCORES.par_iter().map(|&s| greedy(problem, s)).collect();
+    starts.sort_by_key(|s| s.bits);
+    let end = match effort {
+        Effort::Seconds(s) => End::At(start, Duration::from_secs_f64(s.max(0.0))),
+        Effort::High => End::After(25 * normal_steps(problem)),
+        _ => End::After(normal_steps(problem)),
+    };
+    let chain = |k: u64| {
+        let mut chain = Chain::new(problem, starts[k as usize % starts.len()].clone(), seed.wrapping_add(k << 40));
+        chain.run(end);
+        chain.best
+    };
+    let best = (0..CHAINS).into_par_iter().map(chain).min_by_key(|s| s.bits);
+    best.expect("there is at least one chain")
+}
+
+/// Steps of a normal search: fewer for large problems, whose steps take longer.
+fn normal_steps(problem: &Problem) -> usize {
+    let columns = 0..problem.matrix.columns();
+    let digits: u64 = columns.flat_map(|j| problem.matrix.column(j)).map(|(_, w)| u64::from(digits::weight(w))).sum();
+    (10_000_000 / digits.max(1)).clamp(100, 2000) as usize
+}
+
+/// Inputs whose digits are shared among each other in one go. The time of a pass grows with the square of this,
+/// and more inputs add few patterns that occur often.
+const GROUP: usize = 32;
+
+/// Greedy sharing from nothing: first within groups of inputs, in parallel, then what is left, unless it is too much.
+fn greedy(problem: &Problem, score: Score) -> Scored {
+    let mut plan = Plan::unshared(problem);
+    let columns = all_columns(problem);
+    let inputs = &problem.inputs;
+    let groups = problem.matrix.rows().div_ceil(GROUP);
+    if groups > 1 {
+        let share: Vec<u64> = plan.slack(problem.max_depth).iter().map(|s| s / groups as u64).collect();
+        let parts: Vec<Part> = (0..groups)
+            .into_par_iter()
+            .map(|g| {
+                let part = Part::cut(&plan, &columns, |n| n as usize / GROUP == g);
+                part.share(inputs, share.clone(), score)
+            })
+            .collect();
+        for part in parts {
+            plan.merge(&columns, part);
+        }
+    }
+    if problem.matrix.rows() <= WHOLE {
+        let slack = plan.slack(problem.max_depth);
+        plan.share(&columns, |_| true, inputs, slack, score);
+    }
     Scored::new(plan, problem)
 }
 
-/// One chain of a large-neighbourhood search.
-pub struct Chain<'a> {
+/// Up to this many inputs the last pass goes over all columns at once.
+const WHOLE: usize = 128;
+
+/// When a chain ends.
+#[derive(Clone, Copy)]
+enum End {
+    After(usize),
+    At(Instant, Duration),
+}
+
+/// One chain of simulated annealing.
+struct Chain<'a> {
     problem: &'a Problem,
-    /// Where the chain stands.
-    pub current: Scored,
-    /// The best it has seen.
-    pub best: Scored,
+    current: Scored,
+    best: Scored,
     rng: Rng,
-    /// Accepts a plan worse by up to this many bits.
-    pub temperature: f64,
-    pub stats: [[u32; 3]; 3],
 }
 
 impl<'a> Chain<'a> {
-    /// A chain that starts from `start`.
-    pub fn new(problem: &'a Problem, start: Scored, seed: u64) -> Self {
-        Self { problem, best: start.clone(), current: start, rng: Rng::new(seed), temperature: std::env::var("T").map_or(0.0, |s| s.parse().unwrap()), stats: Default::default() }
+    fn new(problem: &'a Problem, start: Scored, seed: u64) -> Self {
+        Self { problem, best: start.clone(), current: start, rng: Rng::new(seed) }
+    }
+
+    fn run(&mut self, end: End) {
+        for step in 0.. {
+            let done = match end {
+                End::After(steps) => step as f64 / steps as f64,
+                End::At(start, limit) => start.elapsed().as_secs_f64() / limit.as_secs_f64(),
+            };
+            // Not a number if no time was given at all.
+            if !(done < 1.0) {
+                return;
+            }
+            self.step(HOT * (COLD / HOT).powf(done));
+        }
     }
 
     /// Takes a part of the plan apart, shares it anew, and keeps the result if it is good enough.
-    pub fn step(&mut self) {
+    fn step(&mut self, temperature: f64) {
         let mut plan = self.current.plan.clone();
-        let kind = usize::from(self.rng.below(16) == 0);
-        let changed = if kind == 0 { self.dissolve_nodes(&mut plan) } else { self.unroll_columns(&mut plan) };
+        let changed = if self.rng.below(16) == 0 { self.unroll_columns(&mut plan) } else { self.dissolve_nodes(&mut plan) };
         if changed.is_empty() {
             return;
         }
+        let slack = plan.slack(self.problem.max_depth);
+        let slack = if slack.is_empty() { slack } else { changed.iter().map(|&j| slack[j as usize]).collect() };
         let score = self.noisy_score();
-        let plan = reshare(plan, &changed, self.problem, score);
+        plan.share(&changed, |_| true, &self.problem.inputs, slack, score);
+        plan.prune();
         let next = Scored::update(plan, self.current.tree_bits.clone(), &changed, self.problem);
-        let allowed = self.current.bits as f64 - self.temperature * self.rng.unit().max(1e-9).ln();
-        self.stats[kind][0] += 1;
-        if next.bits < self.current.bits { self.stats[kind][1] += 1; }
+        let allowed = self.current.bits as f64 - temperature * self.rng.unit().max(1e-9).ln();
         if next.bits as f64 <= allowed {
             if next.bits < self.best.bits {
-                self.stats[kind][2] += 1;
                 self.best = next.clone();
             }
             self.current = next;
@@ -100,7 +195,7 @@ impl<'a> Chain<'a> {
         Score { noise: (self.rng.unit() * 0.6) as f32, seed: self.rng.next(), ..base }
     }
 
-    /// Dissolves a few shared nodes and what is built on them.
+    /// Dissolves one to three shared nodes and what is built on them.
     fn dissolve_nodes(&mut self, plan: &mut Plan) -> Vec<u32> {
         let first = self.problem.inputs.len();
         let count = plan.nodes.len() - first;
@@ -108,16 +203,16 @@ impl<'a> Chain<'a> {
             return Vec::new();
         }
         let mut gone = vec![false; plan.nodes.len()];
-        for _ in 0..1 + self.rng.below(std::env::var("ND").map_or(4, |s| s.parse().unwrap())) {
+        for _ in 0..1 + self.rng.below(3) {
             gone[first + self.rng.below(count)] = true;
         }
         plan.dissolve(&mut gone)
     }
 
-    /// Writes a few outputs out as sums of inputs, each shared node in them kept with a random probability.
+    /// Writes up to four outputs as sums of inputs, each shared node in them kept with a random probability.
     fn unroll_columns(&mut self, plan: &mut Plan) -> Vec<u32> {
         let columns = plan.columns.len();
-        let mut chosen: Vec<u32> = (0..1 + self.rng.below(std::env::var("NC").map_or(4, |s| s.parse().unwrap()))).map(|_| self.rng.below(columns) as u32).collect();
+        let mut chosen: Vec<u32> = (0..1 + self.rng.below(4)).map(|_| self.rng.below(columns) as u32).collect();
         chosen.sort_unstable();
         chosen.dedup();
         let keep = self.rng.unit();
@@ -128,79 +223,4 @@ impl<'a> Chain<'a> {
         plan.prune();
         chosen
     }
-}
-
-/// Shares anew within the changed columns only, then drops what is no longer used.
-///
-/// The engine sees the nodes in those columns and those that can be built from them, so that a step's time
-/// depends on what changed and not on the size of the plan.
-fn reshare(mut plan: Plan, changed: &[u32], problem: &Problem, score: Score) -> Plan {
-    let mut local = vec![NodeId::MAX; plan.nodes.len()];
-    for &j in changed {
-        for &(n, _) in &plan.columns[j as usize] {
-            local[n as usize] = 0;
-        }
-    }
-    let mut nodes = Vec::new();
-    let mut global = Vec::new();
-    for (n, node) in plan.nodes.iter().enumerate() {
-        let recipe = node.recipe.and_then(|(a, b)| {
-            let (x, y) = (local[a.node as usize], local[b.node as usize]);
-            (x != NodeId::MAX && y != NodeId::MAX).then_some((Term { node: x, ..a }, Term { node: y, ..b }))
-        });
-        if local[n] == 0 || recipe.is_some() {
-            local[n] = nodes.len() as NodeId;
-            global.push(n as NodeId);
-            nodes.push(Shared { recipe, ..node.clone() });
-        }
-    }
-    let known = nodes.len();
-    let localise = |j: &u32| plan.columns[*j as usize].iter().map(|&(n, c)| (local[n as usize], c)).collect();
-    let columns = changed.iter().map(localise).collect();
-    let part = Engine::new(Plan { nodes, columns }, &problem.inputs, problem.max_depth, score).run();
-    for node in part.nodes.into_iter().skip(known) {
-        let (a, b) = node.recipe.expect("the engine makes sums only");
-        let lift = |t: Term| Term { node: global[t.node as usize], ..t };
-        let recipe = Some((lift(a), lift(b)));
-        global.push(plan.nodes.len() as NodeId);
-        plan.nodes.push(Shared { recipe, ..node });
-    }
-    for (&j, column) in changed.iter().zip(part.columns) {
-        plan.columns[j as usize] = column.into_iter().map(|(n, c)| (global[n as usize], c)).collect();
-    }
-    plan.prune();
-    plan
-}
-
-/// How long to search.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Effort {
-    /// One greedy pass for each score.
-    Fast,
-    /// A search of about ten times that.
-    Normal,
-    /// A thorough search.
-    High,
-    /// As long as this; the only level whose result depends on the machine's speed.
-    Seconds(f64),
-}
-
-/// Searches for a plan of few adder bits.
-pub fn search(problem: &Problem, effort: Effort, seed: u64) -> Scored {
-    let starts: Vec<Scored> = SCORES.par_iter().map(|&s| greedy(problem, s)).collect();
-    let best = starts.into_iter().min_by_key(|s| s.bits).expect("at least one score");
-    let Effort::Seconds(seconds) = effort else { return best };
-    let mut chains: Vec<Chain> = (0..2).map(|k| Chain::new(problem, best.clone(), seed ^ (k << 32))).collect();
-    chains.par_iter_mut().for_each(|chain| {
-        let (t0, t1) = (chain.temperature, 1.0f64);
-        let start = Instant::now();
-        loop {
-            let done = start.elapsed().as_secs_f64() / seconds;
-            if done >= 1.0 { break; }
-            chain.temperature = t0 * (t1 / t0).powf(done);
-            chain.step();
-        }
-    });
-    for c in &chains { eprintln!("{:?} {}", c.stats, c.best.bits); }
-    chains.into_iter().map(|c| c.best).min_by_key(|s| s.bits).expect("at least one chain")
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::cost::width;
 use super::digits;
 use super::graph::{Linear, NodeId, Term};
-use super::plan::Plan;
+use super::plan::{DEEPEST, Plan};
 use super::problem::InputSpec;
 
 /// A term of a sum: a shared node, or the sum made by an earlier step.
@@ -50,7 +50,7 @@ pub fn sum(plan: &Plan, column: usize, inputs: &[InputSpec], max_depth: Option<u
     }
     items.sort_by_key(|i| (i.width + u32::from(i.term.shift), i.term));
     let first = plan.nodes.len() as NodeId;
-    let mut slack = max_depth.map(|d| (1u64 << d.min(62)) - items.iter().map(|i| 1u64 << i.depth).sum::<u64>());
+    let mut slack = max_depth.map(|d| (1u64 << d.min(DEEPEST)) - items.iter().map(|i| 1u64 << i.depth).sum::<u64>());
     let mut tree = Tree::default();
     let mut pairing = Pairing::new(items, slack);
     while let Some((a, b)) = pairing.take_best(slack) {

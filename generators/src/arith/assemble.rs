@@ -1,5 +1,7 @@
 //! From the search's plan to the adder graph.
 
+use rayon::prelude::*;
+
 use super::graph::{AdderGraph, Node, NodeId, Op, Term};
 use super::plan::{Plan, Shared};
 use super::problem::Problem;
@@ -11,8 +13,9 @@ pub fn assemble(plan: &Plan, problem: &Problem) -> AdderGraph {
     for (index, node) in plan.nodes.iter().enumerate() {
         graph.nodes.push(shared_node(index, node));
     }
-    for column in 0..plan.columns.len() {
-        let tree = trees::sum(plan, column, &problem.inputs, problem.max_depth);
+    let sum = |column| trees::sum(plan, column, problem);
+    let trees: Vec<Tree> = (0..plan.columns.len()).into_par_iter().map(sum).collect();
+    for (column, tree) in trees.into_iter().enumerate() {
         let root = append(&mut graph, &tree, plan.nodes.len() as NodeId);
         let bias = problem.bias.as_ref().map_or(0, |b| b[column]);
         let output = finish(&mut graph, root, bias, problem.free_output_signs);

@@ -1,38 +1,62 @@
 //! What an adder costs.
 
-use super::graph::{AdderGraph, Node, Op, Term};
+use super::graph::{AdderGraph, Op, Term};
 
 /// Bits needed for every value of `lo..=hi`, two's complement if `lo < 0`.
 pub fn width(lo: i64, hi: i64) -> u32 {
-    if lo < 0 {
-        let reach = (-(lo + 1)).max(hi);
-        65 - reach.max(0).leading_zeros()
-    } else {
-        64 - hi.leading_zeros()
+    // The complement of a negative value has the value's width without the sign bit.
+    let reach = (lo ^ (lo >> 63)) | (hi ^ (hi >> 63));
+    64 - reach.leading_zeros() + u32::from(lo < 0)
+}
+
+/// What the optimiser makes small.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Objective {
+    /// Result widths of the two-operand adders and subtractors, summed.
+    #[default]
+    AdderBits,
+    /// Result bits that take logic, see [`logic_bits`].
+    LogicBits,
+}
+
+impl Objective {
+    /// The cost of an adder with operands `(term, least, greatest)` (the node's range, unshifted) and a result range.
+    pub fn adder(self, a: Operand, b: Operand, result: (i64, i64)) -> u32 {
+        match self {
+            Self::AdderBits => width(result.0, result.1),
+            Self::LogicBits => logic_bits(a, b, result),
+        }
     }
 }
 
-/// Six-input LUTs of a ripple adder on an FPGA with a carry chain, one LUT for each result bit that is
-/// computed rather than copied: bits below both operands' overlap are copies unless the operand that reaches
-/// down there is negated.
-pub fn adder_luts(graph: &AdderGraph, node: &Node, a: Term, b: Term) -> u32 {
-    let total = width(node.lo, node.hi);
-    let (low, high) = if a.shift <= b.shift { (a, b) } else { (b, a) };
-    let start = u32::from(high.shift);
-    let low_node = &graph.nodes[low.node as usize];
+/// An adder's operand: how it is used, and the range of the node used.
+pub type Operand = (Term, (i64, i64));
+
+/// Result bits that are computed rather than copied: one six-input LUT each on an FPGA with a carry chain.
+///
+/// Bits of the lower operand below the higher one's last bit are copies, unless the lower one is subtracted:
+/// then its two's complement carries through them. A non-negative lower operand that ends below the higher one
+/// makes the sum a concatenation.
+pub fn logic_bits(a: Operand, b: Operand, result: (i64, i64)) -> u32 {
+    let ((low, (lo, hi)), (high, _)) = if a.0.shift <= b.0.shift { (a, b) } else { (b, a) };
+    let gap = u32::from(high.shift - low.shift);
+    let total = width(result.0, result.1);
     if low.neg {
-        return total;
+        total
+    } else if lo >= 0 && width(lo, hi) <= gap && !high.neg {
+        0
+    } else {
+        total.saturating_sub(gap)
     }
-    // Non-negative low operand below the high one: a plain concatenation.
-    if low_node.lo >= 0 && width(low_node.lo, low_node.hi) <= start && !high.neg {
-        return 0;
-    }
-    total.saturating_sub(start)
 }
 
-/// Six-input LUTs of all adders, see [`adder_luts`].
+/// Six-input LUTs of all adders with a carry chain each, see [`logic_bits`].
 pub fn lut_estimate(graph: &AdderGraph) -> u64 {
-    graph.adders().map(|(n, a, b)| u64::from(adder_luts(graph, n, a, b))).sum()
+    let operand = |t: Term| {
+        let n = &graph.nodes[t.node as usize];
+        (t, (n.lo, n.hi))
+    };
+    graph.adders().map(|(n, a, b)| u64::from(logic_bits(operand(a), operand(b), (n.lo, n.hi)))).sum()
 }
 
 /// Whether an adder of the two terms adds a constant: a bias, or the zero of a negation.

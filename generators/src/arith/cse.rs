@@ -420,13 +420,16 @@ impl<'a> Engine<'a> {
         self.queue(node, &columns, 0);
     }
 
-    /// The new node, turned so that the narrower of its two signs is kept; the flag says that it was turned.
+    /// The new node, turned so that the narrower of its two signs is kept, or else the one whose lower operand
+    /// is not subtracted; the flag says that it was turned.
     fn create(&mut self, p: Pattern) -> (NodeId, bool) {
         let a = Term { node: p.a, shift: p.sa, neg: false };
         let b = Term { node: p.b, shift: p.sb, neg: p.minus };
         let node = self.plan.push(a, b, self.inputs);
         let n = &self.plan.nodes[node as usize];
-        if !p.minus || width(n.lo, n.hi) <= width(-n.hi, -n.lo) {
+        let upright = (width(n.lo, n.hi), p.sb < p.sa);
+        let turned = (width(-n.hi, -n.lo), p.sa < p.sb);
+        if !p.minus || upright <= turned {
             return (node, false);
         }
         self.plan.nodes.pop();

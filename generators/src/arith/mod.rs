@@ -15,8 +15,10 @@ pub mod problem;
 pub mod report;
 mod rng;
 mod search;
+mod signs;
 mod trees;
 
+pub use cost::Objective;
 pub use graph::{AdderGraph, Node, NodeId, Op, Term};
 pub use problem::{ArithError, InputSpec, Matrix, Problem};
 pub use search::Effort;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::cost::width;
+use super::cost::Objective;
 use super::cse::{Engine, Score};
 use super::digits;
 use super::graph::{Linear, NodeId, Term};
@@ -24,6 +24,13 @@ pub struct Shared {
     pub hi: i64,
     /// Adder level.
     pub depth: u32,
+}
+
+impl Shared {
+    /// Least and greatest value.
+    pub fn range(&self) -> (i64, i64) {
+        (self.lo, self.hi)
+    }
 }
 
 /// Depth bounds beyond this are not told apart: no sum that fits 64-bit coefficients needs as much.
@@ -67,9 +74,11 @@ impl Plan {
         self.nodes.len() as NodeId - 1
     }
 
-    /// Result bits of the shared nodes.
-    pub fn shared_bits(&self) -> u64 {
-        self.nodes.iter().filter(|n| n.recipe.is_some()).map(|n| u64::from(width(n.lo, n.hi))).sum()
+    /// What the shared nodes cost.
+    pub fn shared_cost(&self, objective: Objective) -> u64 {
+        let operand = |t: Term| (t, self.nodes[t.node as usize].range());
+        let cost = |n: &Shared| n.recipe.map_or(0, |(a, b)| objective.adder(operand(a), operand(b), n.range()));
+        self.nodes.iter().map(|n| u64::from(cost(n))).sum()
     }
 
     /// `Σ weight·2^depth` over a column's terms: at most `2^d` if the column can be summed in depth `d` (Kraft).

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::cost::Objective;
+
 /// A dense integer matrix, `rows` inputs by `columns` outputs, row-major: `y[j] = Σ_i x[i]·W[i][j]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Matrix {
@@ -85,6 +87,8 @@ pub struct Problem {
     pub max_depth: Option<u32>,
     /// Whether the consumer can take an output negated at no cost (a following quantiser or sum may).
     pub free_output_signs: bool,
+    /// What is to be made small.
+    pub objective: Objective,
 }
 
 /// Why a problem cannot be solved as posed.
@@ -146,7 +150,7 @@ const WIDEST: i128 = 1 << 60;
 impl Problem {
     /// A problem without bias, without depth bound, every output to be delivered with its own sign.
     pub fn new(matrix: Matrix, inputs: Vec<InputSpec>) -> Self {
-        Self { matrix, inputs, bias: None, max_depth: None, free_output_signs: false }
+        Self { matrix, inputs, bias: None, max_depth: None, free_output_signs: false, objective: Objective::default() }
     }
 
     /// Checks shapes, ranges and widths, and that the depth bound can be met.

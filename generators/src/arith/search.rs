@@ -45,10 +45,10 @@ const COLD: f64 = 1.0;
 pub struct Scored {
     /// The plan.
     pub plan: Plan,
-    /// Adder bits of everything.
-    pub bits: u64,
-    /// Adder bits of each output's tree.
-    tree_bits: Vec<u64>,
+    /// Cost of everything, in the problem's objective.
+    pub cost: u64,
+    /// Cost of each output's tree.
+    tree_costs: Vec<u64>,
 }
 
 impl Scored {
@@ -58,13 +58,13 @@ impl Scored {
     }
 
     /// Rates a plan of which only some columns changed.
-    fn update(plan: Plan, mut tree_bits: Vec<u64>, changed: &[u32], problem: &Problem) -> Self {
-        let rate = |&j: &u32| trees::sum(&plan, j as usize, &problem.inputs, problem.max_depth).bits;
-        for (&j, bits) in changed.iter().zip(changed.iter().map(rate).collect::<Vec<_>>()) {
-            tree_bits[j as usize] = bits;
+    fn update(plan: Plan, mut tree_costs: Vec<u64>, changed: &[u32], problem: &Problem) -> Self {
+        let rate = |&j: &u32| trees::sum(&plan, j as usize, problem).cost;
+        for (&j, cost) in changed.iter().zip(changed.par_iter().map(rate).collect::<Vec<_>>()) {
+            tree_costs[j as usize] = cost;
         }
-        let bits = plan.shared_bits() + tree_bits.iter().sum::<u64>();
-        Self { plan, bits, tree_bits }
+        let cost = plan.shared_cost(problem.objective) + tree_costs.iter().sum::<u64>();
+        Self { plan, cost, tree_costs }
     }
 }
 
@@ -76,21 +76,22 @@ fn all_columns(problem: &Problem) -> Vec<u32> {
 pub fn search(problem: &Problem, effort: Effort, seed: u64) -> Scored {
     let start = Instant::now();
     if effort == Effort::Fast {
+        if let Ok(v) = std::env::var("SC") { let v: Vec<f32> = v.split(' ').map(|x| x.parse().unwrap()).collect(); return greedy(problem, Score { base: v[0], per_overlap: v[1], per_width: v[2], eagerness: v[3], noise: 0.0, seed: 0 }); }
         return greedy(problem, SCORES[0]);
     }
     let mut starts: Vec<Scored> = SCORES.par_iter().map(|&s| greedy(problem, s)).collect();
-    starts.sort_by_key(|s| s.bits);
-    let end = match effort {
+    starts.sort_by_key(|s| s.cost);
+    let end = if let Ok(v) = std::env::var("STEPS") { End::After(v.parse().unwrap()) } else { match effort {
         Effort::Seconds(s) => End::At(start, Duration::from_secs_f64(s.max(0.0))),
         Effort::High => End::After(25 * normal_steps(problem)),
         _ => End::After(normal_steps(problem)),
-    };
+    }};
     let chain = |k: u64| {
         let mut chain = Chain::new(problem, starts[k as usize % starts.len()].clone(), seed.wrapping_add(k << 40));
         chain.run(end);
         chain.best
     };
-    let best = (0..CHAINS).into_par_iter().map(chain).min_by_key(|s| s.bits);
+    let best = (0..CHAINS).into_par_iter().map(chain).min_by_key(|s| s.cost);
     best.expect("there is at least one chain")
 }
 
@@ -103,7 +104,7 @@ fn normal_steps(problem: &Problem) -> usize {
 
 /// Inputs whose digits are shared among each other in one go. The time of a pass grows with the square of this,
 /// and more inputs add few patterns that occur often.
-const GROUP: usize = 32;
+const GROUP: usize = 64;
 
 /// Greedy sharing from nothing: first within groups of inputs, in parallel, then what is left, unless it is too much.
 fn greedy(problem: &Problem, score: Score) -> Scored {
@@ -180,10 +181,10 @@ impl<'a> Chain<'a> {
         let score = self.noisy_score();
         plan.share(&changed, |_| true, &self.problem.inputs, slack, score);
         plan.prune();
-        let next = Scored::update(plan, self.current.tree_bits.clone(), &changed, self.problem);
-        let allowed = self.current.bits as f64 - temperature * self.rng.unit().max(1e-9).ln();
-        if next.bits as f64 <= allowed {
-            if next.bits < self.best.bits {
+        let next = Scored::update(plan, self.current.tree_costs.clone(), &changed, self.problem);
+        let allowed = self.current.cost as f64 - temperature * self.rng.unit().max(1e-9).ln();
+        if next.cost as f64 <= allowed {
+            if next.cost < self.best.cost {
                 self.best = next.clone();
             }
             self.current = next;

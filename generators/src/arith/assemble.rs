@@ -26,18 +26,42 @@ pub fn assemble(plan: &Plan, problem: &Problem) -> AdderGraph {
 
 fn shared_node(index: usize, node: &Shared) -> Node {
     let op = match node.recipe {
-        None => Op::Input { index: index as u32 },
+        None => Op::Input {
+            index: index as u32,
+        },
         Some((a, b)) => Op::Add { a, b },
     };
-    Node { op, lo: node.lo, hi: node.hi, depth: node.depth }
+    Node {
+        op,
+        lo: node.lo,
+        hi: node.hi,
+        depth: node.depth,
+    }
 }
 
 /// Appends a tree whose own nodes are numbered from `first` up; returns its sum.
 fn append(graph: &mut AdderGraph, tree: &Tree, first: NodeId) -> Option<Term> {
     let offset = graph.nodes.len() as NodeId - first;
-    let place = |t: Term| if t.node >= first { Term { node: t.node + offset, ..t } } else { t };
+    let place = |t: Term| {
+        if t.node >= first {
+            Term {
+                node: t.node + offset,
+                ..t
+            }
+        } else {
+            t
+        }
+    };
     for (&(a, b), &(lo, hi, depth)) in tree.steps.iter().zip(&tree.nodes) {
-        graph.nodes.push(Node { op: Op::Add { a: place(a), b: place(b) }, lo, hi, depth });
+        graph.nodes.push(Node {
+            op: Op::Add {
+                a: place(a),
+                b: place(b),
+            },
+            lo,
+            hi,
+            depth,
+        });
     }
     tree.root.map(place)
 }
@@ -56,11 +80,21 @@ fn finish(graph: &mut AdderGraph, root: Option<Term>, bias: i64, free_sign: bool
     };
     let c = Term::plain(constant(graph, bias));
     let (a, b) = if root.neg { (c, root) } else { (root, c) };
-    graph.nodes.push(Node { op: Op::Add { a, b }, lo: from.0 + bias, hi: from.1 + bias, depth });
+    graph.nodes.push(Node {
+        op: Op::Add { a, b },
+        lo: from.0 + bias,
+        hi: from.1 + bias,
+        depth,
+    });
     Some(Term::plain(graph.nodes.len() as NodeId - 1))
 }
 
 fn constant(graph: &mut AdderGraph, value: i64) -> NodeId {
-    graph.nodes.push(Node { op: Op::Constant { value }, lo: value, hi: value, depth: 0 });
+    graph.nodes.push(Node {
+        op: Op::Constant { value },
+        lo: value,
+        hi: value,
+        depth: 0,
+    });
     graph.nodes.len() as NodeId - 1
 }

@@ -3,7 +3,7 @@
 //! Every adder is an identity over the integers, so adding them up gives each output as a linear form of the
 //! inputs, which must be the matrix column and the bias. This holds for all inputs at once and takes time
 //! linear in the forms' lengths; nothing is simulated. The ranges that the widths are taken from must contain
-//! what the forms can reach, so that no adder wraps. The checker shares no code with the optimiser.
+//! what the forms can reach, so that no adder wraps. The checker shares only the data types with the optimiser.
 
 use std::collections::BTreeMap;
 
@@ -117,11 +117,13 @@ type Form = BTreeMap<u32, i128>;
 pub fn check(problem: &Problem, graph: &AdderGraph) -> Result<(), Refuted> {
     let columns = problem.matrix.columns();
     if graph.outputs.len() != columns {
-        return Err(Refuted::Outputs { found: graph.outputs.len(), expected: columns });
+        return Err(Refuted::Outputs {
+            found: graph.outputs.len(),
+            expected: columns,
+        });
     }
-    let mut last_use = last_uses(graph)?;
+    let last_use = last_uses(graph)?;
     let mut forms: Vec<Form> = Vec::with_capacity(graph.nodes.len());
-    // How deep a bias adder's operand is, by node: biases are not counted against the depth bound.
     for (id, node) in graph.nodes.iter().enumerate() {
         let (form, depth) = match node.op {
             Op::Input { index } => {
@@ -136,7 +138,8 @@ pub fn check(problem: &Problem, graph: &AdderGraph) -> Result<(), Refuted> {
             Op::Add { a, b } => {
                 let mut form = Form::new();
                 for t in [a, b] {
-                    accumulate(&mut form, &forms[t.node as usize], t).ok_or(Refuted::Overflow { node: id })?;
+                    accumulate(&mut form, &forms[t.node as usize], t)
+                        .ok_or(Refuted::Overflow { node: id })?;
                 }
                 for t in [a, b] {
                     if last_use[t.node as usize] == id {
@@ -147,15 +150,24 @@ pub fn check(problem: &Problem, graph: &AdderGraph) -> Result<(), Refuted> {
             }
         };
         if node.depth != depth {
-            return Err(Refuted::Depth { node: id, declared: node.depth, real: depth });
+            return Err(Refuted::Depth {
+                node: id,
+                declared: node.depth,
+                real: depth,
+            });
         }
         let (least, greatest) = reach(problem, &form).ok_or(Refuted::Overflow { node: id })?;
         if least < i128::from(node.lo) || greatest > i128::from(node.hi) {
-            return Err(Refuted::Range { node: id, lo: node.lo, hi: node.hi, least, greatest });
+            return Err(Refuted::Range {
+                node: id,
+                lo: node.lo,
+                hi: node.hi,
+                least,
+                greatest,
+            });
         }
         forms.push(form);
     }
-    last_use.clear();
     for (output, term) in graph.outputs.iter().enumerate() {
         check_output(problem, graph, &forms, output, *term)?;
     }
@@ -169,14 +181,20 @@ fn last_uses(graph: &AdderGraph) -> Result<Vec<usize>, Refuted> {
         if let Op::Add { a, b } = node.op {
             for t in [a, b] {
                 if t.node as usize >= id {
-                    return Err(Refuted::Order { node: id, operand: t.node });
+                    return Err(Refuted::Order {
+                        node: id,
+                        operand: t.node,
+                    });
                 }
                 last[t.node as usize] = id;
             }
         }
     }
     for t in graph.outputs.iter().flatten() {
-        let slot = last.get_mut(t.node as usize).ok_or(Refuted::Order { node: graph.nodes.len(), operand: t.node })?;
+        let slot = last.get_mut(t.node as usize).ok_or(Refuted::Order {
+            node: graph.nodes.len(),
+            operand: t.node,
+        })?;
         *slot = usize::MAX;
     }
     Ok(last)
@@ -196,7 +214,11 @@ fn accumulate(into: &mut Form, from: &Form, term: Term) -> Option<()> {
     for (&key, &c) in from {
         let add = c.checked_mul(1 << term.shift)?;
         let slot = into.entry(key).or_insert(0);
-        *slot = if term.neg { slot.checked_sub(add)? } else { slot.checked_add(add)? };
+        *slot = if term.neg {
+            slot.checked_sub(add)?
+        } else {
+            slot.checked_add(add)?
+        };
     }
     into.retain(|_, c| *c != 0);
     Some(())
@@ -209,7 +231,10 @@ fn reach(problem: &Problem, form: &Form) -> Option<(i128, i128)> {
             ONE => (1, 1),
             i => (problem.inputs[i as usize].lo, problem.inputs[i as usize].hi),
         };
-        let (x, y) = (c.checked_mul(i128::from(lo))?, c.checked_mul(i128::from(hi))?);
+        let (x, y) = (
+            c.checked_mul(i128::from(lo))?,
+            c.checked_mul(i128::from(hi))?,
+        );
         least = least.checked_add(x.min(y))?;
         greatest = greatest.checked_add(x.max(y))?;
     }
@@ -225,23 +250,176 @@ fn check_output(
 ) -> Result<(), Refuted> {
     let mut form = Form::new();
     if let Some(t) = term {
-        accumulate(&mut form, &forms[t.node as usize], t).ok_or(Refuted::Overflow { node: t.node as usize })?;
+        accumulate(&mut form, &forms[t.node as usize], t).ok_or(Refuted::Overflow {
+            node: t.node as usize,
+        })?;
         let depth = graph.nodes[t.node as usize].depth;
         if let Some(allowed) = problem.max_depth.filter(|&d| depth > d) {
-            return Err(Refuted::Late { output, depth, allowed });
+            return Err(Refuted::Late {
+                output,
+                depth,
+                allowed,
+            });
         }
     }
     let bias = problem.bias.as_ref().map_or(0, |b| b[output]);
     let found = form.remove(&ONE).unwrap_or(0);
     if found != i128::from(bias) {
-        return Err(Refuted::Bias { output, found, expected: bias });
+        return Err(Refuted::Bias {
+            output,
+            found,
+            expected: bias,
+        });
     }
     for input in 0..problem.matrix.rows() as u32 {
-        let (found, expected) =
-            (form.get(&input).copied().unwrap_or(0), problem.matrix.at(input as usize, output));
+        let (found, expected) = (
+            form.get(&input).copied().unwrap_or(0),
+            problem.matrix.at(input as usize, output),
+        );
         if found != i128::from(expected) {
-            return Err(Refuted::Weight { output, input, found, expected });
+            return Err(Refuted::Weight {
+                output,
+                input,
+                found,
+                expected,
+            });
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arith::{Effort, InputSpec, Matrix, optimise};
+
+    fn sample() -> (Problem, AdderGraph) {
+        let matrix = Matrix::from_rows(&[vec![5, -3, 0], vec![7, 11, 1], vec![-6, 20, 0]]).unwrap();
+        let mut problem = Problem::new(matrix, vec![InputSpec::bits(8, true); 3]);
+        problem.bias = Some(vec![100, 0, -3]);
+        let graph = optimise(&problem, Effort::Fast, 0).unwrap();
+        assert_eq!(check(&problem, &graph), Ok(()));
+        (problem, graph)
+    }
+
+    /// Every adder of the sample, changed in one way, must be refuted.
+    fn refutes(change: impl Fn(&mut Term) -> bool) {
+        let (problem, graph) = sample();
+        let mut tried = 0;
+        for id in 0..graph.nodes.len() {
+            for side in 0..2 {
+                let mut wrong = graph.clone();
+                let Op::Add { a, b } = &mut wrong.nodes[id].op else {
+                    continue;
+                };
+                if change(if side == 0 { a } else { b }) {
+                    tried += 1;
+                    assert!(
+                        check(&problem, &wrong).is_err(),
+                        "node {id}: {:?}",
+                        wrong.nodes[id]
+                    );
+                }
+            }
+        }
+        assert!(tried > 5);
+    }
+
+    #[test]
+    fn refutes_a_changed_shift() {
+        refutes(|t| {
+            t.shift += 1;
+            true
+        });
+        refutes(|t| {
+            t.shift = 63;
+            true
+        });
+    }
+
+    #[test]
+    fn refutes_a_changed_sign() {
+        refutes(|t| {
+            t.neg = !t.neg;
+            true
+        });
+    }
+
+    #[test]
+    fn refutes_a_changed_wire() {
+        refutes(|t| {
+            t.node = if t.node == 0 { 1 } else { t.node - 1 };
+            true
+        });
+        refutes(|t| {
+            t.node = 1000;
+            true
+        });
+    }
+
+    #[test]
+    fn refutes_a_changed_constant() {
+        let (problem, mut graph) = sample();
+        let id = graph
+            .nodes
+            .iter()
+            .position(|n| n.op == Op::Constant { value: 100 })
+            .unwrap();
+        graph.nodes[id].op = Op::Constant { value: 101 };
+        (graph.nodes[id].lo, graph.nodes[id].hi) = (0, 1000);
+        assert!(check(&problem, &graph).is_err());
+    }
+
+    #[test]
+    fn refutes_a_range_that_would_wrap() {
+        let (problem, graph) = sample();
+        for id in 0..graph.nodes.len() {
+            for narrow in [
+                |n: &mut super::super::Node| n.lo += 1,
+                |n: &mut super::super::Node| n.hi -= 1,
+            ] {
+                let mut wrong = graph.clone();
+                narrow(&mut wrong.nodes[id]);
+                assert!(
+                    matches!(check(&problem, &wrong), Err(Refuted::Range { node, .. }) if node == id)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn refutes_wrong_levels_outputs_and_inputs() {
+        let (mut problem, graph) = sample();
+        let mut wrong = graph.clone();
+        wrong.nodes.last_mut().unwrap().depth += 1;
+        assert!(matches!(
+            check(&problem, &wrong),
+            Err(Refuted::Depth { .. })
+        ));
+        wrong = graph.clone();
+        wrong.outputs.swap(0, 1);
+        assert!(matches!(
+            check(&problem, &wrong),
+            Err(Refuted::Bias { output: 0, .. })
+        ));
+        wrong = graph.clone();
+        wrong.outputs[2] = None;
+        assert!(check(&problem, &wrong).is_err());
+        wrong.outputs.pop();
+        assert_eq!(
+            check(&problem, &wrong),
+            Err(Refuted::Outputs {
+                found: 2,
+                expected: 3
+            })
+        );
+        wrong = graph.clone();
+        wrong.nodes[0].op = Op::Input { index: 7 };
+        assert!(matches!(
+            check(&problem, &wrong),
+            Err(Refuted::Input { input: 7, .. })
+        ));
+        problem.max_depth = Some(graph.depth() - 1);
+        assert!(matches!(check(&problem, &graph), Err(Refuted::Late { .. })));
+    }
 }

@@ -38,7 +38,11 @@ pub type Operand = (Term, (i64, i64));
 /// then its two's complement carries through them. A non-negative lower operand that ends below the higher one
 /// makes the sum a concatenation.
 pub fn logic_bits(a: Operand, b: Operand, result: (i64, i64)) -> u32 {
-    let ((low, (lo, hi)), (high, _)) = if a.0.shift <= b.0.shift { (a, b) } else { (b, a) };
+    let ((low, (lo, hi)), (high, _)) = if a.0.shift <= b.0.shift {
+        (a, b)
+    } else {
+        (b, a)
+    };
     let gap = u32::from(high.shift - low.shift);
     let total = width(result.0, result.1);
     if low.neg {
@@ -56,12 +60,17 @@ pub fn lut_estimate(graph: &AdderGraph) -> u64 {
         let n = &graph.nodes[t.node as usize];
         (t, (n.lo, n.hi))
     };
-    graph.adders().map(|(n, a, b)| u64::from(logic_bits(operand(a), operand(b), (n.lo, n.hi)))).sum()
+    graph
+        .adders()
+        .map(|(n, a, b)| u64::from(logic_bits(operand(a), operand(b), (n.lo, n.hi))))
+        .sum()
 }
 
 /// Whether an adder of the two terms adds a constant: a bias, or the zero of a negation.
 pub fn adds_constant(graph: &AdderGraph, a: Term, b: Term) -> bool {
-    [a, b].iter().any(|t| matches!(graph.nodes[t.node as usize].op, Op::Constant { .. }))
+    [a, b]
+        .iter()
+        .any(|t| matches!(graph.nodes[t.node as usize].op, Op::Constant { .. }))
 }
 
 #[cfg(test)]
@@ -70,7 +79,16 @@ mod tests {
 
     #[test]
     fn widths_of_ranges() {
-        let cases = [((0, 0), 0), ((0, 1), 1), ((0, 255), 8), ((0, 256), 9), ((-1, 0), 1), ((-128, 127), 8), ((-129, 0), 9), ((-5, 128), 9)];
+        let cases = [
+            ((0, 0), 0),
+            ((0, 1), 1),
+            ((0, 255), 8),
+            ((0, 256), 9),
+            ((-1, 0), 1),
+            ((-128, 127), 8),
+            ((-129, 0), 9),
+            ((-5, 128), 9),
+        ];
         for ((lo, hi), bits) in cases {
             assert_eq!(width(lo, hi), bits, "{lo}..={hi}");
         }

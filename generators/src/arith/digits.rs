@@ -29,7 +29,11 @@ impl Digits {
             }
             let bit = 1u64 << shift;
             let negative = rest.plus & bit == 0;
-            *(if negative { &mut rest.minus } else { &mut rest.plus }) &= !bit;
+            *(if negative {
+                &mut rest.minus
+            } else {
+                &mut rest.plus
+            }) &= !bit;
             Some((shift as u8, negative))
         })
     }
@@ -43,7 +47,14 @@ pub fn canonical(v: i64) -> Digits {
     let triple = 3 * magnitude;
     let plus = (triple & !magnitude) >> 1;
     let minus = (magnitude & !triple) >> 1;
-    if v < 0 { Digits { plus: minus, minus: plus } } else { Digits { plus, minus } }
+    if v < 0 {
+        Digits {
+            plus: minus,
+            minus: plus,
+        }
+    } else {
+        Digits { plus, minus }
+    }
 }
 
 /// Least number of non-zero signed digits of `v`, for `|v| < 2^61`.
@@ -78,11 +89,19 @@ pub fn narrowest(v: i64) -> Digits {
     let mut form = Digits::default();
     while rest != 0 {
         let set = alternatives(rest);
-        let (mask, sign) = if rest < 0 { (set.minus, -1) } else { (set.plus, 1) };
+        let (mask, sign) = if rest < 0 {
+            (set.minus, -1)
+        } else {
+            (set.plus, 1)
+        };
         let top = 63 - rest.unsigned_abs().leading_zeros();
         // Either the leading bit itself may lead, or the form must start one position above it.
         let shift = if mask >> top & 1 == 1 { top } else { top + 1 };
-        *(if rest < 0 { &mut form.minus } else { &mut form.plus }) |= 1 << shift;
+        *(if rest < 0 {
+            &mut form.minus
+        } else {
+            &mut form.plus
+        }) |= 1 << shift;
         rest -= sign << shift;
     }
     form

@@ -22,7 +22,11 @@ pub struct Term {
 impl Term {
     /// The node as it is.
     pub fn plain(node: NodeId) -> Self {
-        Self { node, shift: 0, neg: false }
+        Self {
+            node,
+            shift: 0,
+            neg: false,
+        }
     }
 
     /// The term's value, given the node's.
@@ -93,15 +97,25 @@ impl AdderGraph {
             values.push(match node.op {
                 Op::Input { index } => x[index as usize],
                 Op::Constant { value } => value,
-                Op::Add { a, b } => a.apply(values[a.node as usize]) + b.apply(values[b.node as usize]),
+                Op::Add { a, b } => {
+                    a.apply(values[a.node as usize]) + b.apply(values[b.node as usize])
+                }
             });
         }
-        self.outputs.iter().map(|o| o.map_or(0, |t| t.apply(values[t.node as usize]))).collect()
+        self.outputs
+            .iter()
+            .map(|o| o.map_or(0, |t| t.apply(values[t.node as usize])))
+            .collect()
     }
 
     /// The latest output's adder level.
     pub fn depth(&self) -> u32 {
-        self.outputs.iter().flatten().map(|t| self.nodes[t.node as usize].depth).max().unwrap_or(0)
+        self.outputs
+            .iter()
+            .flatten()
+            .map(|t| self.nodes[t.node as usize].depth)
+            .max()
+            .unwrap_or(0)
     }
 
     /// The two-operand adders and subtractors with their nodes.
@@ -129,7 +143,10 @@ impl Linear {
         let mut out = Vec::with_capacity(a.len() + b.len());
         let (mut i, mut j) = (0, 0);
         while i < a.len() || j < b.len() {
-            let (ka, kb) = (a.get(i).map_or(u32::MAX, |e| e.0), b.get(j).map_or(u32::MAX, |e| e.0));
+            let (ka, kb) = (
+                a.get(i).map_or(u32::MAX, |e| e.0),
+                b.get(j).map_or(u32::MAX, |e| e.0),
+            );
             let key = ka.min(kb);
             let mut coefficient = 0;
             if ka == key {

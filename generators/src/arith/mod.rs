@@ -34,3 +34,6 @@ pub fn optimise(problem: &Problem, effort: Effort, seed: u64) -> Result<AdderGra
     let found = search::search(problem, effort, seed);
     Ok(assemble::assemble(&found.plan, problem))
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,7 +60,9 @@ impl Plan {
         };
         Self {
             nodes: problem.inputs.iter().enumerate().map(node).collect(),
-            columns: (0..problem.matrix.columns()).map(|j| problem.matrix.column(j).collect()).collect(),
+            columns: (0..problem.matrix.columns())
+                .map(|j| problem.matrix.column(j).collect())
+                .collect(),
         }
     }
 
@@ -70,20 +72,33 @@ impl Plan {
         let form = Linear::sum(&na.form, a, &nb.form, b);
         let (lo, hi) = form.range(inputs);
         let depth = na.depth.max(nb.depth) + 1;
-        self.nodes.push(Shared { recipe: Some((a, b)), form: Arc::new(form), lo, hi, depth });
+        self.nodes.push(Shared {
+            recipe: Some((a, b)),
+            form: Arc::new(form),
+            lo,
+            hi,
+            depth,
+        });
         self.nodes.len() as NodeId - 1
     }
 
     /// What the shared nodes cost.
     pub fn shared_cost(&self, objective: Objective) -> u64 {
         let operand = |t: Term| (t, self.nodes[t.node as usize].range());
-        let cost = |n: &Shared| n.recipe.map_or(0, |(a, b)| objective.adder(operand(a), operand(b), n.range()));
+        let cost = |n: &Shared| {
+            n.recipe.map_or(0, |(a, b)| {
+                objective.adder(operand(a), operand(b), n.range())
+            })
+        };
         self.nodes.iter().map(|n| u64::from(cost(n))).sum()
     }
 
     /// `Σ weight·2^depth` over a column's terms: at most `2^d` if the column can be summed in depth `d` (Kraft).
     pub fn kraft(&self, column: usize) -> u64 {
-        self.columns[column].iter().map(|&(n, c)| u64::from(digits::weight(c)) << self.nodes[n as usize].depth).sum()
+        self.columns[column]
+            .iter()
+            .map(|&(n, c)| u64::from(digits::weight(c)) << self.nodes[n as usize].depth)
+            .sum()
     }
 
     /// By how much each column's [`Plan::kraft`] may still grow; empty without depth bound.
@@ -92,7 +107,9 @@ impl Plan {
     pub fn slack(&self, max_depth: Option<u32>) -> Vec<u64> {
         max_depth.map_or(Vec::new(), |d| {
             let limit = 1u64 << d.min(DEEPEST);
-            (0..self.columns.len()).map(|j| limit - self.kraft(j)).collect()
+            (0..self.columns.len())
+                .map(|j| limit - self.kraft(j))
+                .collect()
         })
     }
 
@@ -118,14 +135,18 @@ impl Plan {
     pub fn merge(&mut self, changed: &[u32], mut part: Part) {
         for node in part.plan.nodes.drain(..).skip(part.global.len()) {
             let (a, b) = node.recipe.expect("the engine makes sums only");
-            let lift = |t: Term| Term { node: part.global[t.node as usize], ..t };
+            let lift = |t: Term| Term {
+                node: part.global[t.node as usize],
+                ..t
+            };
             let recipe = Some((lift(a), lift(b)));
             part.global.push(self.nodes.len() as NodeId);
             self.nodes.push(Shared { recipe, ..node });
         }
         for (&j, column) in changed.iter().zip(&part.plan.columns) {
             let column = column.iter().map(|&(n, c)| (part.global[n as usize], c));
-            self.columns[j as usize].retain(|&(n, _)| !part.taken.get(n as usize).is_some_and(|t| *t));
+            self.columns[j as usize]
+                .retain(|&(n, _)| !part.taken.get(n as usize).is_some_and(|t| *t));
             self.columns[j as usize].extend(column);
         }
     }
@@ -184,7 +205,14 @@ impl Plan {
         let mut changed = Vec::new();
         let mut dense = vec![0i64; self.nodes.len()];
         for (j, column) in self.columns.iter_mut().enumerate() {
-            let Some(top) = column.iter().map(|t| t.0).filter(|&n| gone[n as usize]).max() else { continue };
+            let Some(top) = column
+                .iter()
+                .map(|t| t.0)
+                .filter(|&n| gone[n as usize])
+                .max()
+            else {
+                continue;
+            };
             changed.push(j as u32);
             for &(n, c) in column.iter() {
                 dense[n as usize] = c;
@@ -213,7 +241,9 @@ impl Plan {
     /// Writes one output as a sum of inputs and of those nodes for which `keep` holds.
     pub fn unroll(&mut self, column: usize, mut keep: impl FnMut(NodeId) -> bool) {
         let terms = std::mem::take(&mut self.columns[column]);
-        let Some(last) = terms.iter().map(|t| t.0).max() else { return };
+        let Some(last) = terms.iter().map(|t| t.0).max() else {
+            return;
+        };
         let mut dense = vec![0i64; last as usize + 1];
         for (n, c) in terms {
             dense[n as usize] = c;
@@ -261,19 +291,31 @@ impl Part {
             if taken[n] || recipe.is_some() {
                 local[n] = nodes.len() as NodeId;
                 global.push(n as NodeId);
-                nodes.push(Shared { recipe, ..node.clone() });
+                nodes.push(Shared {
+                    recipe,
+                    ..node.clone()
+                });
             }
         }
         let localise = |j: &u32| {
-            let terms = whole.columns[*j as usize].iter().filter(|t| taken[t.0 as usize]);
+            let terms = whole.columns[*j as usize]
+                .iter()
+                .filter(|t| taken[t.0 as usize]);
             terms.map(|&(n, c)| (local[n as usize], c)).collect()
         };
         let columns = columns.iter().map(localise).collect();
-        Self { plan: Plan { nodes, columns }, global, taken }
+        Self {
+            plan: Plan { nodes, columns },
+            global,
+            taken,
+        }
     }
 
     /// Runs the sharing engine on the part.
     pub fn share(self, inputs: &[InputSpec], slack: Vec<u64>, score: Score) -> Self {
-        Self { plan: Engine::new(self.plan, inputs, slack, score).run(), ..self }
+        Self {
+            plan: Engine::new(self.plan, inputs, slack, score).run(),
+            ..self
+        }
     }
 }

@@ -20,9 +20,17 @@ impl Matrix {
     pub fn from_rows(rows: &[Vec<i64>]) -> Result<Self, ArithError> {
         let columns = rows.first().map_or(0, Vec::len);
         if let Some(row) = rows.iter().position(|r| r.len() != columns) {
-            return Err(ArithError::Ragged { row, found: rows[row].len(), expected: columns });
+            return Err(ArithError::Ragged {
+                row,
+                found: rows[row].len(),
+                expected: columns,
+            });
         }
-        Ok(Self { rows: rows.len(), columns, entries: rows.concat() })
+        Ok(Self {
+            rows: rows.len(),
+            columns,
+            entries: rows.concat(),
+        })
     }
 
     /// Number of inputs.
@@ -47,7 +55,9 @@ impl Matrix {
 
     /// The non-zero weights of one output as `(input, weight)`.
     pub fn column(&self, column: usize) -> impl Iterator<Item = (u32, i64)> + '_ {
-        (0..self.rows).map(move |i| (i as u32, self.at(i, column))).filter(|&(_, w)| w != 0)
+        (0..self.rows)
+            .map(move |i| (i as u32, self.at(i, column)))
+            .filter(|&(_, w)| w != 0)
     }
 }
 
@@ -69,7 +79,11 @@ impl InputSpec {
     /// If `bits` is 0 or above 60.
     pub fn bits(bits: u32, signed: bool) -> Self {
         assert!((1..=60).contains(&bits), "input width {bits} out of 1..=60");
-        let (lo, hi) = if signed { (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) } else { (0, (1 << bits) - 1) };
+        let (lo, hi) = if signed {
+            (-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
+        } else {
+            (0, (1 << bits) - 1)
+        };
         Self { lo, hi, arrival: 0 }
     }
 }
@@ -127,7 +141,9 @@ pub enum ArithError {
         hi: i64,
     },
     /// The depth bound is below what any adder graph can reach.
-    #[error("a depth of {asked} is impossible: output {output} needs at least {least} adder levels")]
+    #[error(
+        "a depth of {asked} is impossible: output {output} needs at least {least} adder levels"
+    )]
     TooDeep {
         /// The bound given.
         asked: u32,
@@ -135,6 +151,14 @@ pub enum ArithError {
         least: u32,
         /// The output that needs it.
         output: usize,
+    },
+    /// An arrival time that no adder graph of a hardware design would have.
+    #[error("input {input} arrives at adder level {arrival}; at most {LATEST} are supported")]
+    Arrival {
+        /// Which input.
+        input: usize,
+        /// Its arrival time.
+        arrival: u32,
     },
     /// Values beyond the 60 bits that exact arithmetic is kept in.
     #[error("output {output} may reach beyond ±2^60; scale the weights or narrow the inputs")]
@@ -144,32 +168,61 @@ pub enum ArithError {
     },
 }
 
+/// Latest arrival time of an input, in adder levels; `Σ 2^depth` must fit 64 bits.
+pub const LATEST: u32 = 30;
+
 /// Magnitudes stay below this, so that an intermediate digit form (at most four thirds, doubled) fits an `i64`.
 const WIDEST: i128 = 1 << 60;
 
 impl Problem {
     /// A problem without bias, without depth bound, every output to be delivered with its own sign.
     pub fn new(matrix: Matrix, inputs: Vec<InputSpec>) -> Self {
-        Self { matrix, inputs, bias: None, max_depth: None, free_output_signs: false, objective: Objective::default() }
+        Self {
+            matrix,
+            inputs,
+            bias: None,
+            max_depth: None,
+            free_output_signs: false,
+            objective: Objective::default(),
+        }
     }
 
     /// Checks shapes, ranges and widths, and that the depth bound can be met.
     pub fn validate(&self) -> Result<(), ArithError> {
         let (rows, columns) = (self.matrix.rows(), self.matrix.columns());
         if self.inputs.len() != rows {
-            return Err(ArithError::Shape { axis: "rows", what: "inputs", expected: rows, found: self.inputs.len() });
+            return Err(ArithError::Shape {
+                axis: "rows",
+                what: "inputs",
+                expected: rows,
+                found: self.inputs.len(),
+            });
         }
         if let Some(bias) = &self.bias
             && bias.len() != columns
         {
-            return Err(ArithError::Shape { axis: "columns", what: "biases", expected: columns, found: bias.len() });
+            return Err(ArithError::Shape {
+                axis: "columns",
+                what: "biases",
+                expected: columns,
+                found: bias.len(),
+            });
         }
         if let Some(input) = self.inputs.iter().position(|s| s.lo > s.hi) {
             let InputSpec { lo, hi, .. } = self.inputs[input];
             return Err(ArithError::EmptyRange { input, lo, hi });
         }
+        if let Some(input) = self.inputs.iter().position(|s| s.arrival > LATEST) {
+            return Err(ArithError::Arrival {
+                input,
+                arrival: self.inputs[input].arrival,
+            });
+        }
         for output in 0..columns {
-            let bias = self.bias.as_ref().map_or(0, |b| i128::from(b[output]).abs());
+            let bias = self
+                .bias
+                .as_ref()
+                .map_or(0, |b| i128::from(b[output]).abs());
             let reach = self.matrix.column(output).map(|(i, w)| {
                 let s = self.inputs[i as usize];
                 // A zero-valued input still carries its weight through the coefficient arithmetic.
@@ -183,7 +236,11 @@ impl Problem {
             && let Some((output, least)) = self.least_depth()
             && least > asked
         {
-            return Err(ArithError::TooDeep { asked, least, output });
+            return Err(ArithError::TooDeep {
+                asked,
+                least,
+                output,
+            });
         }
         Ok(())
     }
@@ -194,11 +251,17 @@ impl Problem {
     /// output of weights `w` needs at least `weight(w)` terms of each input however it is written.
     pub fn least_depth(&self) -> Option<(usize, u32)> {
         let depth = |j: usize| {
-            let sum: u128 = self.matrix.column(j).fold(0, |sum, (i, w)| {
-                sum + (u128::from(super::digits::weight(w)) << self.inputs[i as usize].arrival.min(100))
+            let sum: u64 = self.matrix.column(j).fold(0, |sum, (i, w)| {
+                sum + (u64::from(super::digits::weight(w)) << self.inputs[i as usize].arrival)
             });
-            if sum == 0 { 0 } else { 128 - (sum - 1).leading_zeros() }
+            if sum == 0 {
+                0
+            } else {
+                64 - (sum - 1).leading_zeros()
+            }
         };
-        (0..self.matrix.columns()).map(|j| (j, depth(j))).max_by_key(|&(j, d)| (d, std::cmp::Reverse(j)))
+        (0..self.matrix.columns())
+            .map(|j| (j, depth(j)))
+            .max_by_key(|&(j, d)| (d, std::cmp::Reverse(j)))
     }
 }

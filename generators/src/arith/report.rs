@@ -50,14 +50,22 @@ pub enum ReportError {
 ///
 /// # Errors
 /// [`ReportError::Problem`] for a mistake in the problem; [`ReportError::Refuted`] never, unless the optimiser is wrong.
-pub fn run(problem: &Problem, effort: Effort, seed: u64) -> Result<(AdderGraph, CmvmReport), ReportError> {
+pub fn run(
+    problem: &Problem,
+    effort: Effort,
+    seed: u64,
+) -> Result<(AdderGraph, CmvmReport), ReportError> {
     let start = Instant::now();
     let graph = optimise(problem, effort, seed)?;
     let seconds = start.elapsed().as_secs_f64();
     certificate::check(problem, &graph)?;
-    let (constants, adders): (Vec<_>, Vec<_>) = graph.adders().partition(|&(_, a, b)| cost::adds_constant(&graph, a, b));
+    let (constants, adders): (Vec<_>, Vec<_>) = graph
+        .adders()
+        .partition(|&(_, a, b)| cost::adds_constant(&graph, a, b));
     let bits = |list: &[(&super::Node, super::Term, super::Term)]| {
-        list.iter().map(|(n, ..)| u64::from(cost::width(n.lo, n.hi))).sum()
+        list.iter()
+            .map(|(n, ..)| u64::from(cost::width(n.lo, n.hi)))
+            .sum()
     };
     let report = CmvmReport {
         inputs: problem.matrix.rows(),

@@ -27,17 +27,48 @@ pub enum Effort {
 
 /// Score weights that do well over matrices of all sizes, the best first.
 const SCORES: [Score; 4] = [
-    Score { base: 1.0, per_overlap: 1.0, per_width: 0.3, eagerness: 0.0, noise: 0.0, seed: 0 },
-    Score { base: 4.0, per_overlap: 1.0, per_width: 0.3, eagerness: 1.0, noise: 0.0, seed: 0 },
-    Score { base: 16.0, per_overlap: 1.0, per_width: 0.0, eagerness: 0.0, noise: 0.0, seed: 0 },
-    Score { base: 1.0, per_overlap: 1.0, per_width: 0.0, eagerness: 0.0, noise: 0.0, seed: 0 },
+    Score {
+        base: 1.0,
+        per_overlap: 1.0,
+        per_width: 0.3,
+        eagerness: 0.0,
+        noise: 0.0,
+        seed: 0,
+    },
+    Score {
+        base: 4.0,
+        per_overlap: 1.0,
+        per_width: 0.3,
+        eagerness: 1.0,
+        noise: 0.0,
+        seed: 0,
+    },
+    Score {
+        base: 16.0,
+        per_overlap: 1.0,
+        per_width: 0.0,
+        eagerness: 0.0,
+        noise: 0.0,
+        seed: 0,
+    },
+    Score {
+        base: 1.0,
+        per_overlap: 1.0,
+        per_width: 0.0,
+        eagerness: 0.0,
+        noise: 0.0,
+        seed: 0,
+    },
 ];
+
+/// A search of more seconds than this ends here.
+const LONGEST: f64 = 1e6;
 
 /// Independent chains; a fixed number, so that the result does not depend on the number of cores.
 const CHAINS: u64 = 4;
 
 /// Adder bits by which a step may make things worse, typically, at the start and at the end of a search.
-const HOT: f64 = 12.0;
+const HOT: f64 = 8.0;
 const COLD: f64 = 1.0;
 
 /// A plan with its cost.
@@ -60,11 +91,18 @@ impl Scored {
     /// Rates a plan of which only some columns changed.
     fn update(plan: Plan, mut tree_costs: Vec<u64>, changed: &[u32], problem: &Problem) -> Self {
         let rate = |&j: &u32| trees::sum(&plan, j as usize, problem).cost;
-        for (&j, cost) in changed.iter().zip(changed.par_iter().map(rate).collect::<Vec<_>>()) {
+        for (&j, cost) in changed
+            .iter()
+            .zip(changed.par_iter().map(rate).collect::<Vec<_>>())
+        {
             tree_costs[j as usize] = cost;
         }
         let cost = plan.shared_cost(problem.objective) + tree_costs.iter().sum::<u64>();
-        Self { plan, cost, tree_costs }
+        Self {
+            plan,
+            cost,
+            tree_costs,
+        }
     }
 }
 
@@ -75,30 +113,40 @@ fn all_columns(problem: &Problem) -> Vec<u32> {
 /// Searches for a plan of few adder bits. The problem must be valid.
 pub fn search(problem: &Problem, effort: Effort, seed: u64) -> Scored {
     let start = Instant::now();
-    if effort == Effort::Fast {
-        if let Ok(v) = std::env::var("SC") { let v: Vec<f32> = v.split(' ').map(|x| x.parse().unwrap()).collect(); return greedy(problem, Score { base: v[0], per_overlap: v[1], per_width: v[2], eagerness: v[3], noise: 0.0, seed: 0 }); }
+    // Without inputs or outputs there is nothing to search.
+    if effort == Effort::Fast || problem.matrix.rows() * problem.matrix.columns() == 0 {
         return greedy(problem, SCORES[0]);
     }
     let mut starts: Vec<Scored> = SCORES.par_iter().map(|&s| greedy(problem, s)).collect();
     starts.sort_by_key(|s| s.cost);
-    let end = if let Ok(v) = std::env::var("STEPS") { End::After(v.parse().unwrap()) } else { match effort {
-        Effort::Seconds(s) => End::At(start, Duration::from_secs_f64(s.max(0.0))),
-        Effort::High => End::After(25 * normal_steps(problem)),
+    let end = match effort {
+        Effort::Seconds(s) => End::At(start, Duration::from_secs_f64(s.clamp(0.0, LONGEST))),
+        Effort::High => End::After(20 * normal_steps(problem)),
         _ => End::After(normal_steps(problem)),
-    }};
+    };
     let chain = |k: u64| {
-        let mut chain = Chain::new(problem, starts[k as usize % starts.len()].clone(), seed.wrapping_add(k << 40));
+        let mut chain = Chain::new(
+            problem,
+            starts[k as usize % starts.len()].clone(),
+            seed.wrapping_add(k << 40),
+        );
         chain.run(end);
         chain.best
     };
-    let best = (0..CHAINS).into_par_iter().map(chain).min_by_key(|s| s.cost);
+    let best = (0..CHAINS)
+        .into_par_iter()
+        .map(chain)
+        .min_by_key(|s| s.cost);
     best.expect("there is at least one chain")
 }
 
 /// Steps of a normal search: fewer for large problems, whose steps take longer.
 fn normal_steps(problem: &Problem) -> usize {
     let columns = 0..problem.matrix.columns();
-    let digits: u64 = columns.flat_map(|j| problem.matrix.column(j)).map(|(_, w)| u64::from(digits::weight(w))).sum();
+    let digits: u64 = columns
+        .flat_map(|j| problem.matrix.column(j))
+        .map(|(_, w)| u64::from(digits::weight(w)))
+        .sum();
     (10_000_000 / digits.max(1)).clamp(100, 2000) as usize
 }
 
@@ -113,7 +161,11 @@ fn greedy(problem: &Problem, score: Score) -> Scored {
     let inputs = &problem.inputs;
     let groups = problem.matrix.rows().div_ceil(GROUP);
     if groups > 1 {
-        let share: Vec<u64> = plan.slack(problem.max_depth).iter().map(|s| s / groups as u64).collect();
+        let share: Vec<u64> = plan
+            .slack(problem.max_depth)
+            .iter()
+            .map(|s| s / groups as u64)
+            .collect();
         let parts: Vec<Part> = (0..groups)
             .into_par_iter()
             .map(|g| {
@@ -152,7 +204,12 @@ struct Chain<'a> {
 
 impl<'a> Chain<'a> {
     fn new(problem: &'a Problem, start: Scored, seed: u64) -> Self {
-        Self { problem, best: start.clone(), current: start, rng: Rng::new(seed) }
+        Self {
+            problem,
+            best: start.clone(),
+            current: start,
+            rng: Rng::new(seed),
+        }
     }
 
     fn run(&mut self, end: End) {
@@ -172,16 +229,29 @@ impl<'a> Chain<'a> {
     /// Takes a part of the plan apart, shares it anew, and keeps the result if it is good enough.
     fn step(&mut self, temperature: f64) {
         let mut plan = self.current.plan.clone();
-        let changed = if self.rng.below(16) == 0 { self.unroll_columns(&mut plan) } else { self.dissolve_nodes(&mut plan) };
+        let changed = if self.rng.below(2) == 0 {
+            self.unroll_columns(&mut plan)
+        } else {
+            self.dissolve_nodes(&mut plan)
+        };
         if changed.is_empty() {
             return;
         }
         let slack = plan.slack(self.problem.max_depth);
-        let slack = if slack.is_empty() { slack } else { changed.iter().map(|&j| slack[j as usize]).collect() };
+        let slack = if slack.is_empty() {
+            slack
+        } else {
+            changed.iter().map(|&j| slack[j as usize]).collect()
+        };
         let score = self.noisy_score();
         plan.share(&changed, |_| true, &self.problem.inputs, slack, score);
         plan.prune();
-        let next = Scored::update(plan, self.current.tree_costs.clone(), &changed, self.problem);
+        let next = Scored::update(
+            plan,
+            self.current.tree_costs.clone(),
+            &changed,
+            self.problem,
+        );
         let allowed = self.current.cost as f64 - temperature * self.rng.unit().max(1e-9).ln();
         if next.cost as f64 <= allowed {
             if next.cost < self.best.cost {
@@ -193,10 +263,14 @@ impl<'a> Chain<'a> {
 
     fn noisy_score(&mut self) -> Score {
         let base = SCORES[self.rng.below(SCORES.len())];
-        Score { noise: (self.rng.unit() * 0.6) as f32, seed: self.rng.next(), ..base }
+        Score {
+            noise: (self.rng.unit() * 0.6) as f32,
+            seed: self.rng.next(),
+            ..base
+        }
     }
 
-    /// Dissolves one to three shared nodes and what is built on them.
+    /// Dissolves one to six shared nodes and what is built on them.
     fn dissolve_nodes(&mut self, plan: &mut Plan) -> Vec<u32> {
         let first = self.problem.inputs.len();
         let count = plan.nodes.len() - first;
@@ -204,19 +278,21 @@ impl<'a> Chain<'a> {
             return Vec::new();
         }
         let mut gone = vec![false; plan.nodes.len()];
-        for _ in 0..1 + self.rng.below(3) {
+        for _ in 0..1 + self.rng.below(6) {
             gone[first + self.rng.below(count)] = true;
         }
         plan.dissolve(&mut gone)
     }
 
-    /// Writes up to four outputs as sums of inputs, each shared node in them kept with a random probability.
+    /// Writes up to three outputs as sums of inputs and of those shared nodes that are kept, most of them.
     fn unroll_columns(&mut self, plan: &mut Plan) -> Vec<u32> {
         let columns = plan.columns.len();
-        let mut chosen: Vec<u32> = (0..1 + self.rng.below(4)).map(|_| self.rng.below(columns) as u32).collect();
+        let mut chosen: Vec<u32> = (0..1 + self.rng.below(3))
+            .map(|_| self.rng.below(columns) as u32)
+            .collect();
         chosen.sort_unstable();
         chosen.dedup();
-        let keep = self.rng.unit();
+        let keep = 0.5 + 0.5 * self.rng.unit();
         for &j in &chosen {
             let rng = &mut self.rng;
             plan.unroll(j as usize, |_: NodeId| rng.unit() < keep);

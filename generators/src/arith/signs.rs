@@ -30,7 +30,8 @@ pub fn orient(tree: &mut Tree, plan: &Plan, objective: Objective, free: bool) {
     }
     let mut choices: Vec<[Choice; 2]> = Vec::with_capacity(tree.steps.len());
     for step in 0..tree.steps.len() {
-        choices.push([false, true].map(|turned| best(tree, plan, &choices, step, turned, objective)));
+        choices
+            .push([false, true].map(|turned| best(tree, plan, &choices, step, turned, objective)));
     }
     let top = &choices[(root.node - first) as usize];
     let positive = root.neg;
@@ -40,7 +41,10 @@ pub fn orient(tree: &mut Tree, plan: &Plan, objective: Objective, free: bool) {
         positive
     };
     tree.cost = top[usize::from(turned)].cost / MAJOR;
-    tree.root = Some(Term { neg: root.neg != turned, ..root });
+    tree.root = Some(Term {
+        neg: root.neg != turned,
+        ..root
+    });
     let mut turn = vec![false; tree.steps.len()];
     turn[(root.node - first) as usize] = turned;
     for step in (0..tree.steps.len()).rev() {
@@ -66,16 +70,30 @@ fn best(
             let sign = t.neg != turned;
             if t.node < first {
                 let range = plan.nodes[t.node as usize].range();
-                return (Term { neg: sign, ..t }, range, if flip { IMPOSSIBLE } else { 0 });
+                return (
+                    Term { neg: sign, ..t },
+                    range,
+                    if flip { IMPOSSIBLE } else { 0 },
+                );
             }
             let k = (t.node - first) as usize;
             let (lo, hi, _) = tree.nodes[k];
             let range = if flip { (-hi, -lo) } else { (lo, hi) };
-            (Term { neg: sign != flip, ..t }, range, choices[k][usize::from(flip)].cost)
+            (
+                Term {
+                    neg: sign != flip,
+                    ..t
+                },
+                range,
+                choices[k][usize::from(flip)].cost,
+            )
         })
     };
     let (left, right) = (options(a), options(b));
-    let mut best = Choice { cost: IMPOSSIBLE, turned: [false; 2] };
+    let mut best = Choice {
+        cost: IMPOSSIBLE,
+        turned: [false; 2],
+    };
     for (i, &(ta, ra, ca)) in left.iter().enumerate() {
         for (j, &(tb, rb, cb)) in right.iter().enumerate() {
             if ta.neg && tb.neg {
@@ -88,7 +106,10 @@ fn best(
             let own = |o: Objective| u64::from(o.adder((ta, ra), (tb, rb), result));
             let cost = ca + cb + own(objective) * MAJOR + own(other);
             if cost < best.cost {
-                best = Choice { cost, turned: [i == 1, j == 1] };
+                best = Choice {
+                    cost,
+                    turned: [i == 1, j == 1],
+                };
             }
         }
     }
@@ -100,7 +121,10 @@ fn apply(tree: &mut Tree, choices: &[[Choice; 2]], turn: &mut [bool], step: usiz
     let turned = turn[step];
     let flips = choices[step][usize::from(turned)].turned;
     let (a, b) = tree.steps[step];
-    let rewrite = |t: Term, flip: bool| Term { neg: (t.neg != turned) != flip, ..t };
+    let rewrite = |t: Term, flip: bool| Term {
+        neg: (t.neg != turned) != flip,
+        ..t
+    };
     for (t, flip) in [(a, flips[0]), (b, flips[1])] {
         if t.node >= first {
             turn[(t.node - first) as usize] = flip;

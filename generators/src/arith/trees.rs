@@ -54,24 +54,41 @@ pub struct Tree {
 
 /// Sums a column of `plan`; `max_depth` must be within reach, see [`Plan::kraft`].
 pub fn sum(plan: &Plan, column: usize, problem: &Problem) -> Tree {
-    let Problem { inputs, max_depth, objective, .. } = problem;
+    let Problem {
+        inputs,
+        max_depth,
+        objective,
+        ..
+    } = problem;
     let mut items: Vec<Item> = Vec::new();
     for &(node, coefficient) in &plan.columns[column] {
         let n = &plan.nodes[node as usize];
         for (shift, neg) in digits::narrowest(coefficient).iter() {
-            items.push(Item::new(Term { node, shift, neg }, n.form.clone(), (n.lo, n.hi), n.depth));
+            items.push(Item::new(
+                Term { node, shift, neg },
+                n.form.clone(),
+                (n.lo, n.hi),
+                n.depth,
+            ));
         }
     }
     items.sort_unstable_by_key(|i| (i.top(), i.term));
     let first = plan.nodes.len() as NodeId;
-    let mut slack = max_depth.map(|d| (1u64 << d.min(DEEPEST)) - items.iter().map(|i| 1u64 << i.depth).sum::<u64>());
+    let mut slack = max_depth
+        .map(|d| (1u64 << d.min(DEEPEST)) - items.iter().map(|i| 1u64 << i.depth).sum::<u64>());
     let mut tree = Tree::default();
     let mut pairing = Pairing::new(items, slack);
     while let Some((a, b)) = pairing.take_best(slack) {
         if let Some(s) = &mut slack {
             *s -= kraft_cost(a.depth, b.depth);
         }
-        let joined = join(&a, &b, first + tree.steps.len() as NodeId, inputs, &mut tree);
+        let joined = join(
+            &a,
+            &b,
+            first + tree.steps.len() as NodeId,
+            inputs,
+            &mut tree,
+        );
         pairing.add(joined);
         pairing.fill(WINDOW, slack);
     }
@@ -82,7 +99,13 @@ pub fn sum(plan: &Plan, column: usize, problem: &Problem) -> Tree {
 
 impl Item {
     fn new(term: Term, form: Arc<Linear>, node: (i64, i64), depth: u32) -> Self {
-        Self { term, form, node, width: width(node.0, node.1), depth }
+        Self {
+            term,
+            form,
+            node,
+            width: width(node.0, node.1),
+            depth,
+        }
     }
 
     /// Highest bit position.
@@ -93,7 +116,14 @@ impl Item {
     fn shape(&self) -> Shape {
         let (lo, hi) = self.term.range(self.node);
         let Term { shift, neg, .. } = self.term;
-        Shape { lo, hi, width: self.width as u8, shift, depth: self.depth.min(255) as u8, neg }
+        Shape {
+            lo,
+            hi,
+            width: self.width as u8,
+            shift,
+            depth: self.depth.min(255) as u8,
+            neg,
+        }
     }
 }
 
@@ -111,7 +141,11 @@ fn pair_key(a: &Shape, b: &Shape, slack: Option<u64>) -> u32 {
         return NEVER;
     }
     let (lo, hi) = (a.lo + b.lo, a.hi + b.hi);
-    let bits = if a.neg && b.neg { width(-hi, -lo) } else { width(lo, hi) };
+    let bits = if a.neg && b.neg {
+        width(-hi, -lo)
+    } else {
+        width(lo, hi)
+    };
     let low = u32::from(a.shift.min(b.shift));
     ((bits - low) << 8) + 128 - u32::from(a.width) - u32::from(b.width)
 }
@@ -154,7 +188,8 @@ impl Pairing {
     }
 
     fn add(&mut self, item: Item) {
-        self.waiting.push(Reverse((item.top(), self.items.len() as u32)));
+        self.waiting
+            .push(Reverse((item.top(), self.items.len() as u32)));
         self.items.push(Some(item));
     }
 
@@ -163,8 +198,15 @@ impl Pairing {
         while self.active.len() < window
             && let Some(Reverse((_, item))) = self.waiting.pop()
         {
-            let Some(shape) = self.items[item as usize].as_ref().map(Item::shape) else { continue };
-            let mut new = Active { item, shape, key: NEVER, partner: item };
+            let Some(shape) = self.items[item as usize].as_ref().map(Item::shape) else {
+                continue;
+            };
+            let mut new = Active {
+                item,
+                shape,
+                key: NEVER,
+                partner: item,
+            };
             for other in &mut self.active {
                 let key = pair_key(&other.shape, &shape, slack);
                 if key < other.key {
@@ -182,7 +224,12 @@ impl Pairing {
     fn take_best(&mut self, slack: Option<u64>) -> Option<(Item, Item)> {
         loop {
             let at = (0..self.active.len()).min_by_key(|&k| self.active[k].key)?;
-            let Active { item, shape, key, partner } = self.active[at];
+            let Active {
+                item,
+                shape,
+                key,
+                partner,
+            } = self.active[at];
             if key == NEVER {
                 if self.waiting.is_empty() {
                     return None;
@@ -206,14 +253,21 @@ impl Pairing {
     fn best_partner(&self, at: usize, slack: Option<u64>) -> (u32, u32) {
         let own = &self.active[at];
         let others = self.active.iter().filter(|x| x.item != own.item);
-        others.map(|x| (pair_key(&own.shape, &x.shape, slack), x.item)).min().unwrap_or((NEVER, own.item))
+        others
+            .map(|x| (pair_key(&own.shape, &x.shape, slack), x.item))
+            .min()
+            .unwrap_or((NEVER, own.item))
     }
 }
 
 fn join(a: &Item, b: &Item, id: NodeId, inputs: &[InputSpec], tree: &mut Tree) -> Item {
     let shift = a.term.shift.min(b.term.shift);
     let neg = a.term.neg && b.term.neg;
-    let lower = |t: Term| Term { shift: t.shift - shift, neg: t.neg != neg, ..t };
+    let lower = |t: Term| Term {
+        shift: t.shift - shift,
+        neg: t.neg != neg,
+        ..t
+    };
     // The positive operand stands left.
     let (a, b) = if lower(a.term).neg { (b, a) } else { (a, b) };
     let (ta, tb) = (lower(a.term), lower(b.term));
@@ -222,5 +276,14 @@ fn join(a: &Item, b: &Item, id: NodeId, inputs: &[InputSpec], tree: &mut Tree) -
     let depth = a.depth.max(b.depth) + 1;
     tree.steps.push((ta, tb));
     tree.nodes.push((lo, hi, depth));
-    Item::new(Term { node: id, shift, neg }, form, (lo, hi), depth)
+    Item::new(
+        Term {
+            node: id,
+            shift,
+            neg,
+        },
+        form,
+        (lo, hi),
+        depth,
+    )
 }

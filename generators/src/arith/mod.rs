@@ -9,6 +9,7 @@ pub mod certificate;
 pub mod cost;
 mod cse;
 pub mod digits;
+mod exact;
 pub mod graph;
 mod plan;
 pub mod problem;

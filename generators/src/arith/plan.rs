@@ -173,10 +173,8 @@ impl Plan {
     /// Keeps the marked nodes only; nothing kept may use one that is not.
     fn retain(&mut self, keep: &[bool]) {
         let mut map = vec![NodeId::MAX; self.nodes.len()];
-        let mut next = 0;
-        for (slot, _) in map.iter_mut().zip(keep).filter(|(_, k)| **k) {
-            *slot = next;
-            next += 1;
+        for (next, (slot, _)) in map.iter_mut().zip(keep).filter(|(_, k)| **k).enumerate() {
+            *slot = next as NodeId;
         }
         let mut index = 0;
         self.nodes.retain(|_| {

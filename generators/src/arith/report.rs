@@ -4,11 +4,13 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use super::Effort;
+use super::assemble::assemble;
 use super::certificate::{self, Refuted};
 use super::cost;
 use super::graph::AdderGraph;
 use super::problem::{ArithError, Problem};
-use super::{Effort, optimise};
+use super::search::search;
 
 /// What one optimised matrix costs.
 #[derive(Clone, Debug, Serialize)]
@@ -19,7 +21,9 @@ pub struct CmvmReport {
     pub outputs: usize,
     /// Two-operand adders and subtractors, without those that add a constant.
     pub adders: usize,
-    /// Their result widths, summed.
+    /// A proved lower bound on the number of adders of any graph for this matrix; 0 if nothing is known.
+    pub adders_at_least: usize,
+    /// Result widths of the adders, summed.
     pub adder_bits: u64,
     /// Adders one of whose operands is a constant: biases, and sums that had to be negated.
     pub constant_adders: usize,
@@ -56,7 +60,9 @@ pub fn run(
     seed: u64,
 ) -> Result<(AdderGraph, CmvmReport), ReportError> {
     let start = Instant::now();
-    let graph = optimise(problem, effort, seed)?;
+    problem.validate()?;
+    let found = search(problem, effort, seed);
+    let graph = assemble(&found.plan, problem);
     let seconds = start.elapsed().as_secs_f64();
     certificate::check(problem, &graph)?;
     let (constants, adders): (Vec<_>, Vec<_>) = graph
@@ -71,6 +77,7 @@ pub fn run(
         inputs: problem.matrix.rows(),
         outputs: problem.matrix.columns(),
         adders: adders.len(),
+        adders_at_least: found.adders_at_least,
         adder_bits: bits(&adders),
         constant_adders: constants.len(),
         constant_adder_bits: bits(&constants),

@@ -6,8 +6,9 @@ use rayon::prelude::*;
 
 use super::cse::Score;
 use super::digits;
+use super::exact::{self, Exact};
 use super::graph::NodeId;
-use super::plan::{Part, Plan};
+use super::plan::{DEEPEST, Part, Plan};
 use super::problem::Problem;
 use super::rng::Rng;
 use super::trees;
@@ -78,6 +79,8 @@ pub struct Scored {
     pub plan: Plan,
     /// Cost of everything, in the problem's objective.
     pub cost: u64,
+    /// No adder graph has fewer adders; 0 if nothing is known.
+    pub adders_at_least: usize,
     /// Cost of each output's tree.
     tree_costs: Vec<u64>,
 }
@@ -101,6 +104,7 @@ impl Scored {
         Self {
             plan,
             cost,
+            adders_at_least: 0,
             tree_costs,
         }
     }
@@ -137,7 +141,32 @@ pub fn search(problem: &Problem, effort: Effort, seed: u64) -> Scored {
         .into_par_iter()
         .map(chain)
         .min_by_key(|s| s.cost);
-    best.expect("there is at least one chain")
+    let best = best.expect("there is at least one chain");
+    let budget = match effort {
+        Effort::Seconds(s) => (s.clamp(0.0, LONGEST) * 3e6) as u64,
+        Effort::High => 100_000_000,
+        _ => 2_000_000,
+    };
+    match exact::least_adders(problem, budget) {
+        Some(exact) => refine(best, exact, problem),
+        None => best,
+    }
+}
+
+/// Takes the cheapest of the plans with fewest adders if it is cheaper and in time, and notes the proved bound.
+fn refine(mut best: Scored, exact: Exact, problem: &Problem) -> Scored {
+    let limit = problem.max_depth.map_or(u64::MAX, |d| 1 << d.min(DEEPEST));
+    let in_time = |plan: &Plan| (0..plan.columns.len()).all(|j| plan.kraft(j) <= limit);
+    for plan in exact.plans.into_iter().filter(in_time) {
+        let rival = Scored::new(plan, problem);
+        if rival.cost < best.cost {
+            best = rival;
+        }
+    }
+    Scored {
+        adders_at_least: exact.lower_bound,
+        ..best
+    }
 }
 
 /// Steps of a normal search: fewer for large problems, whose steps take longer.
@@ -219,7 +248,7 @@ impl<'a> Chain<'a> {
                 End::At(start, limit) => start.elapsed().as_secs_f64() / limit.as_secs_f64(),
             };
             // Not a number if no time was given at all.
-            if !(done < 1.0) {
+            if done.is_nan() || done >= 1.0 {
                 return;
             }
             self.step(HOT * (COLD / HOT).powf(done));

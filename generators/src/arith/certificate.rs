@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
+use super::compress::{self, CarrySave, RefutedTree};
 use super::graph::{AdderGraph, Op, Term};
 use super::problem::Problem;
 
@@ -85,6 +86,24 @@ pub enum Refuted {
         /// Constant asked for.
         expected: i64,
     },
+    /// A wrong carry-save tree.
+    #[error("the carry-save tree of output {output} is wrong: {error}")]
+    Tree {
+        /// The output.
+        output: usize,
+        /// What is wrong with it.
+        error: RefutedTree,
+    },
+    /// A carry-save tree whose sum can leave its declared range.
+    #[error("output {output} is declared within {lo}..={hi} but reaches beyond")]
+    Sum {
+        /// The output.
+        output: usize,
+        /// Declared least value.
+        lo: i64,
+        /// Declared greatest value.
+        hi: i64,
+    },
     /// Wrong number of outputs.
     #[error("the graph has {found} outputs, the matrix {expected} columns")]
     Outputs {
@@ -122,15 +141,89 @@ pub fn check(problem: &Problem, graph: &AdderGraph) -> Result<(), Refuted> {
             expected: columns,
         });
     }
-    let last_use = last_uses(graph)?;
+    let forms = node_forms(problem, graph, graph.outputs.iter().flatten())?;
+    for (output, term) in graph.outputs.iter().enumerate() {
+        if let Some(depth) = term.map(|t| graph.nodes[t.node as usize].depth)
+            && let Some(allowed) = problem.max_depth.filter(|&d| depth > d)
+        {
+            return Err(Refuted::Late {
+                output,
+                depth,
+                allowed,
+            });
+        }
+        check_output(problem, &forms, output, term.as_slice(), 0)?;
+    }
+    Ok(())
+}
+
+/// Proves the same of shared nodes whose outputs are summed by one carry-save tree each.
+///
+/// # Errors
+/// The first violation found: in node order, then tree by tree.
+pub fn check_carry_save(
+    problem: &Problem,
+    graph: &AdderGraph,
+    trees: &[CarrySave],
+) -> Result<(), Refuted> {
+    let columns = problem.matrix.columns();
+    if trees.len() != columns {
+        return Err(Refuted::Outputs {
+            found: trees.len(),
+            expected: columns,
+        });
+    }
+    let used = trees.iter().flat_map(|t| &t.summands).map(|s| &s.term);
+    let forms = node_forms(problem, graph, used)?;
+    for (output, tree) in trees.iter().enumerate() {
+        compress::check(tree).map_err(|error| Refuted::Tree { output, error })?;
+        let terms: Vec<Term> = tree.summands.iter().map(|s| s.term).collect();
+        for s in &tree.summands {
+            let node = &graph.nodes[s.term.node as usize];
+            if node.lo < s.lo || node.hi > s.hi {
+                let (least, greatest) = (node.lo.into(), node.hi.into());
+                return Err(Refuted::Range {
+                    node: s.term.node as usize,
+                    lo: s.lo,
+                    hi: s.hi,
+                    least,
+                    greatest,
+                });
+            }
+        }
+        let form = check_output(problem, &forms, output, &terms, tree.bias)?;
+        let overflow = Refuted::Overflow {
+            node: graph.nodes.len() + output,
+        };
+        let (least, greatest) = reach(problem, &form).ok_or(overflow)?;
+        let bias = i128::from(tree.bias);
+        if least + bias < i128::from(tree.lo) || greatest + bias > i128::from(tree.hi) {
+            return Err(Refuted::Sum {
+                output,
+                lo: tree.lo,
+                hi: tree.hi,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The linear form of every node, checked; forms that neither a later node nor `used` needs are let go.
+fn node_forms<'a>(
+    problem: &Problem,
+    graph: &AdderGraph,
+    used: impl Iterator<Item = &'a Term>,
+) -> Result<Vec<Form>, Refuted> {
+    let last_use = last_uses(graph, used)?;
     let mut forms: Vec<Form> = Vec::with_capacity(graph.nodes.len());
     for (id, node) in graph.nodes.iter().enumerate() {
         let (form, depth) = match node.op {
             Op::Input { index } => {
+                let rows = problem.matrix.rows();
                 let spec = problem.inputs.get(index as usize).ok_or(Refuted::Input {
                     node: id,
                     input: index,
-                    rows: problem.matrix.rows(),
+                    rows,
                 })?;
                 (Form::from([(index, 1)]), spec.arrival)
             }
@@ -168,14 +261,14 @@ pub fn check(problem: &Problem, graph: &AdderGraph) -> Result<(), Refuted> {
         }
         forms.push(form);
     }
-    for (output, term) in graph.outputs.iter().enumerate() {
-        check_output(problem, graph, &forms, output, *term)?;
-    }
-    Ok(())
+    Ok(forms)
 }
 
-/// The last adder that uses each node; outputs count as later than any.
-fn last_uses(graph: &AdderGraph) -> Result<Vec<usize>, Refuted> {
+/// The last adder that uses each node; what outputs use counts as later than any.
+fn last_uses<'a>(
+    graph: &AdderGraph,
+    used: impl Iterator<Item = &'a Term>,
+) -> Result<Vec<usize>, Refuted> {
     let mut last = vec![0; graph.nodes.len()];
     for (id, node) in graph.nodes.iter().enumerate() {
         if let Op::Add { a, b } = node.op {
@@ -190,7 +283,7 @@ fn last_uses(graph: &AdderGraph) -> Result<Vec<usize>, Refuted> {
             }
         }
     }
-    for t in graph.outputs.iter().flatten() {
+    for t in used {
         let slot = last.get_mut(t.node as usize).ok_or(Refuted::Order {
             node: graph.nodes.len(),
             operand: t.node,
@@ -241,41 +334,32 @@ fn reach(problem: &Problem, form: &Form) -> Option<(i128, i128)> {
     Some((least, greatest))
 }
 
+/// Compares the sum of `terms` and `bias` with a column of the matrix and its bias; returns the form.
 fn check_output(
     problem: &Problem,
-    graph: &AdderGraph,
     forms: &[Form],
     output: usize,
-    term: Option<Term>,
-) -> Result<(), Refuted> {
+    terms: &[Term],
+    bias: i64,
+) -> Result<Form, Refuted> {
     let mut form = Form::new();
-    if let Some(t) = term {
-        accumulate(&mut form, &forms[t.node as usize], t).ok_or(Refuted::Overflow {
+    for t in terms {
+        accumulate(&mut form, &forms[t.node as usize], *t).ok_or(Refuted::Overflow {
             node: t.node as usize,
         })?;
-        let depth = graph.nodes[t.node as usize].depth;
-        if let Some(allowed) = problem.max_depth.filter(|&d| depth > d) {
-            return Err(Refuted::Late {
-                output,
-                depth,
-                allowed,
-            });
-        }
     }
-    let bias = problem.bias.as_ref().map_or(0, |b| b[output]);
-    let found = form.remove(&ONE).unwrap_or(0);
-    if found != i128::from(bias) {
+    let expected = problem.bias.as_ref().map_or(0, |b| b[output]);
+    let found = form.get(&ONE).copied().unwrap_or(0) + i128::from(bias);
+    if found != i128::from(expected) {
         return Err(Refuted::Bias {
             output,
             found,
-            expected: bias,
+            expected,
         });
     }
     for input in 0..problem.matrix.rows() as u32 {
-        let (found, expected) = (
-            form.get(&input).copied().unwrap_or(0),
-            problem.matrix.at(input as usize, output),
-        );
+        let found = form.get(&input).copied().unwrap_or(0);
+        let expected = problem.matrix.at(input as usize, output);
         if found != i128::from(expected) {
             return Err(Refuted::Weight {
                 output,
@@ -285,7 +369,7 @@ fn check_output(
             });
         }
     }
-    Ok(())
+    Ok(form)
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 //!
 //! Every bit of every term is one wire of some power of two. A bit with negative weight is inverted, since
 //! `-b·2^k = (1 - b)·2^k - 2^k`; all the `-2^k`, the bias and whatever else is constant add up to one constant
-//! row modulo `2^width`. Full adders (`a + b + c = s + 2·co`) and half adders then reduce every column to at
-//! most two wires, earliest wires first (Dadda's heights; the three-greedy choice of Oklobdzija, Villeger,
-//! Liu 1996), and a carry-propagate adder sums the two rows.
+//! row modulo `2^width`. Full adders (`a + b + c = s + 2·co`) then reduce every column to at most two wires, the
+//! earliest wires first (the three-dimensional method of Oklobdzija, Villeger, Liu 1996), and a carry-propagate
+//! adder sums the two rows.
 
 use thiserror::Error;
 
@@ -34,16 +34,10 @@ pub enum Wire {
     Carry(u32),
 }
 
-/// A full adder, or a half adder if `c` is `None`: `a + b + c = sum + 2·carry`.
+/// A full adder: the inputs add up to `sum + 2·carry`. With the constant one among them it is a half adder's worth
+/// of logic (an exclusive NOR and an OR).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cell {
-    /// First input.
-    pub a: WireId,
-    /// Second input.
-    pub b: WireId,
-    /// Third input of a full adder.
-    pub c: Option<WireId>,
-}
+pub struct Cell(pub [WireId; 3]);
 
 /// A term of the sum with its node's exact range and the time at which it is there, in cell delays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +78,7 @@ pub struct CarrySave {
 pub struct CellCount {
     /// Full adders of the tree.
     pub full: usize,
-    /// Half adders of the tree.
+    /// Cells of the tree that add the constant one to two wires.
     pub half: usize,
     /// Bit positions of the final adder, from the lowest with two wires up to the top.
     pub final_adder: usize,
@@ -93,9 +87,18 @@ pub struct CellCount {
 impl CarrySave {
     /// How many cells there are.
     pub fn count(&self) -> CellCount {
-        let full = self.cells.iter().filter(|c| c.c.is_some()).count();
-        let first = self.rows.iter().position(|r| r[1].is_some()).unwrap_or(self.rows.len());
-        CellCount { full, half: self.cells.len() - full, final_adder: self.rows.len() - first }
+        let one = |w: &WireId| self.wires[*w as usize] == Wire::One;
+        let full = self.cells.iter().filter(|c| !c.0.iter().any(one)).count();
+        let first = self
+            .rows
+            .iter()
+            .position(|r| r[1].is_some())
+            .unwrap_or(self.rows.len());
+        CellCount {
+            full,
+            half: self.cells.len() - full,
+            final_adder: self.rows.len() - first,
+        }
     }
 
     /// The sum for given node values, by way of the cells.
@@ -106,17 +109,28 @@ impl CarrySave {
         let mut level: Vec<u64> = Vec::with_capacity(self.wires.len());
         for wire in &self.wires {
             let inputs = |cell: u32| {
-                let Cell { a, b, c } = self.cells[cell as usize];
-                [Some(a), Some(b), c].into_iter().flatten().map(|w| level[w as usize]).sum::<u64>()
+                self.cells[cell as usize]
+                    .0
+                    .iter()
+                    .map(|w| level[*w as usize])
+                    .sum::<u64>()
             };
             level.push(match *wire {
-                Wire::Source { term, bit, inverted } => (values[term as usize] >> bit) as u64 & 1 ^ u64::from(inverted),
+                Wire::Source {
+                    term,
+                    bit,
+                    inverted,
+                } => (values[term as usize] >> bit) as u64 & 1 ^ u64::from(inverted),
                 Wire::One => 1,
                 Wire::Sum(cell) => inputs(cell) & 1,
                 Wire::Carry(cell) => inputs(cell) >> 1,
             });
         }
-        let bits = self.rows.iter().enumerate().flat_map(|(k, row)| row.iter().flatten().map(move |w| (k, *w)));
+        let bits = self
+            .rows
+            .iter()
+            .enumerate()
+            .flat_map(|(k, row)| row.iter().flatten().map(move |w| (k, *w)));
         let total = bits.fold(0u64, |sum, (k, w)| sum.wrapping_add(level[w as usize] << k));
         let unused = 64 - self.rows.len() as u32;
         if unused == 64 {
@@ -156,8 +170,7 @@ pub fn compress(summands: &[Summand], bias: i64, range: (i64, i64)) -> CarrySave
     }
     for k in 0..bits {
         while piles[k].len() > 2 {
-            let full = piles[k].len() > 2;
-            add_cell(&mut tree, &mut piles, k, full);
+            add_cell(&mut tree, &mut piles, k);
         }
         for (slot, &(time, wire)) in tree.rows[k].iter_mut().zip(&piles[k]) {
             *slot = Some(wire);
@@ -171,7 +184,12 @@ pub fn compress(summands: &[Summand], bias: i64, range: (i64, i64)) -> CarrySave
 fn spread(tree: &mut CarrySave, piles: &mut [Pile]) -> u64 {
     let mut constant = tree.bias as u64;
     for index in 0..tree.summands.len() {
-        let Summand { term, lo, hi, arrival } = tree.summands[index];
+        let Summand {
+            term,
+            lo,
+            hi,
+            arrival,
+        } = tree.summands[index];
         let node_width = width(lo, hi);
         for bit in 0..node_width {
             let sign_bit = lo < 0 && bit + 1 == node_width;
@@ -182,7 +200,11 @@ fn spread(tree: &mut CarrySave, piles: &mut [Pile]) -> u64 {
             }
             if k < piles.len() {
                 piles[k].push((arrival, tree.wires.len() as WireId));
-                tree.wires.push(Wire::Source { term: index as u32, bit: bit as u8, inverted: negative });
+                tree.wires.push(Wire::Source {
+                    term: index as u32,
+                    bit: bit as u8,
+                    inverted: negative,
+                });
             }
         }
     }
@@ -190,14 +212,16 @@ fn spread(tree: &mut CarrySave, piles: &mut [Pile]) -> u64 {
 }
 
 /// Joins the earliest wires of column `k`; the carry of the top column is a multiple of `2^width` and dropped.
-fn add_cell(tree: &mut CarrySave, piles: &mut [Pile], k: usize, full: bool) {
+fn add_cell(tree: &mut CarrySave, piles: &mut [Pile], k: usize) {
     piles[k].sort_unstable_by(|x, y| y.cmp(x));
-    let mut take = || piles[k].pop().expect("a cell is made of wires that are there");
-    let (a, b) = (take(), take());
-    let c = full.then(take);
-    let time = 1 + [Some(a), Some(b), c].into_iter().flatten().map(|w| w.0).max().unwrap_or(0);
+    let inputs = [0; 3].map(|_| {
+        piles[k]
+            .pop()
+            .expect("a cell is made of three wires of a column")
+    });
+    let time = 1 + inputs.map(|w| w.0).into_iter().max().unwrap_or(0);
     let cell = tree.cells.len() as u32;
-    tree.cells.push(Cell { a: a.1, b: b.1, c: c.map(|w| w.1) });
+    tree.cells.push(Cell(inputs.map(|w| w.1)));
     let sum = tree.wires.len() as WireId;
     tree.wires.extend([Wire::Sum(cell), Wire::Carry(cell)]);
     piles[k].push((time, sum));
@@ -210,7 +234,9 @@ fn add_cell(tree: &mut CarrySave, piles: &mut [Pile], k: usize, full: bool) {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RefutedTree {
     /// A cell whose output is used with weights that do not follow from one another.
-    #[error("cell {cell}: its carry counts {carry} (mod 2^{width}) but its sum counts {sum}, so they are not one cell's outputs")]
+    #[error(
+        "cell {cell}: its carry counts {carry} (mod 2^{width}) but its sum counts {sum}, so they are not one cell's outputs"
+    )]
     Cell {
         /// The cell.
         cell: usize,
@@ -274,12 +300,27 @@ pub enum RefutedTree {
 pub fn check(tree: &CarrySave) -> Result<(), RefutedTree> {
     let bits = tree.rows.len();
     if bits > 64 || (width(tree.lo, tree.hi) as usize) > bits {
-        return Err(RefutedTree::Width { width: bits, lo: tree.lo, hi: tree.hi });
+        return Err(RefutedTree::Width {
+            width: bits,
+            lo: tree.lo,
+            hi: tree.hi,
+        });
     }
-    let mask = if bits == 64 { u64::MAX } else { (1 << bits) - 1 };
+    let mask = if bits == 64 {
+        u64::MAX
+    } else {
+        (1 << bits) - 1
+    };
     let mut weights = vec![0u64; tree.wires.len()];
-    for (k, wire) in tree.rows.iter().enumerate().flat_map(|(k, r)| r.iter().flatten().map(move |w| (k, *w))) {
-        let slot = weights.get_mut(wire as usize).ok_or(RefutedTree::Order { wire: wire as usize })?;
+    for (k, wire) in tree
+        .rows
+        .iter()
+        .enumerate()
+        .flat_map(|(k, r)| r.iter().flatten().map(move |w| (k, *w)))
+    {
+        let slot = weights.get_mut(wire as usize).ok_or(RefutedTree::Order {
+            wire: wire as usize,
+        })?;
         *slot = slot.wrapping_add(1 << k);
     }
     undo_cells(tree, &mut weights, mask)?;
@@ -295,7 +336,9 @@ fn undo_cells(tree: &CarrySave, weights: &mut [u64], mask: u64) -> Result<(), Re
             Wire::Carry(cell) => (cell, 1),
             _ => continue,
         };
-        let slot = outputs.get_mut(cell as usize).ok_or(RefutedTree::Order { wire: id })?;
+        let slot = outputs
+            .get_mut(cell as usize)
+            .ok_or(RefutedTree::Order { wire: id })?;
         if slot[side].replace(id).is_some() {
             return Err(RefutedTree::Order { wire: id });
         }
@@ -305,10 +348,19 @@ fn undo_cells(tree: &CarrySave, weights: &mut [u64], mask: u64) -> Result<(), Re
         let weigh = |w: Option<usize>| w.map_or(0, |w| weights[w] & mask);
         let (sum, carry) = (weigh(sum_wire), weigh(carry_wire));
         if sum.wrapping_mul(2) & mask != carry {
-            return Err(RefutedTree::Cell { cell, sum, carry, width: tree.rows.len() });
+            return Err(RefutedTree::Cell {
+                cell,
+                sum,
+                carry,
+                width: tree.rows.len(),
+            });
         }
-        let first = [sum_wire, carry_wire].into_iter().flatten().min().unwrap_or(0);
-        for input in [Some(inputs.a), Some(inputs.b), inputs.c].into_iter().flatten() {
+        let first = [sum_wire, carry_wire]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(0);
+        for input in inputs.0 {
             if input as usize >= first {
                 return Err(RefutedTree::Order { wire: first });
             }
@@ -322,13 +374,22 @@ fn undo_cells(tree: &CarrySave, weights: &mut [u64], mask: u64) -> Result<(), Re
 fn check_sources(tree: &CarrySave, weights: &[u64], mask: u64) -> Result<(), RefutedTree> {
     let bits = tree.rows.len();
     let mut constant = 0u64;
-    let mut counted: Vec<Vec<u64>> =
-        tree.summands.iter().map(|s| vec![0; width(s.lo, s.hi) as usize]).collect();
+    let mut counted: Vec<Vec<u64>> = tree
+        .summands
+        .iter()
+        .map(|s| vec![0; width(s.lo, s.hi) as usize])
+        .collect();
     for (id, wire) in tree.wires.iter().enumerate() {
         match *wire {
             Wire::One => constant = constant.wrapping_add(weights[id]),
-            Wire::Source { term, bit, inverted } => {
-                let place = counted.get_mut(term as usize).and_then(|c| c.get_mut(usize::from(bit)));
+            Wire::Source {
+                term,
+                bit,
+                inverted,
+            } => {
+                let place = counted
+                    .get_mut(term as usize)
+                    .and_then(|c| c.get_mut(usize::from(bit)));
                 let place = place.ok_or(RefutedTree::Order { wire: id })?;
                 if inverted {
                     constant = constant.wrapping_add(weights[id]);
@@ -345,16 +406,30 @@ fn check_sources(tree: &CarrySave, weights: &[u64], mask: u64) -> Result<(), Ref
             let k = bit + usize::from(summand.term.shift);
             let magnitude = if k < 64 { 1u64 << k } else { 0 };
             let sign_bit = summand.lo < 0 && bit + 1 == counted[term].len();
-            let expected = if summand.term.neg != sign_bit { magnitude.wrapping_neg() } else { magnitude };
+            let expected = if summand.term.neg != sign_bit {
+                magnitude.wrapping_neg()
+            } else {
+                magnitude
+            };
             let (found, expected) = (found & mask, expected & mask);
             if found != expected {
-                return Err(RefutedTree::Source { term: term as u32, bit: bit as u8, found, expected, width: bits });
+                return Err(RefutedTree::Source {
+                    term: term as u32,
+                    bit: bit as u8,
+                    found,
+                    expected,
+                    width: bits,
+                });
             }
         }
     }
     let (found, expected) = (constant & mask, tree.bias as u64 & mask);
     if found != expected {
-        return Err(RefutedTree::Constant { found, expected, width: bits });
+        return Err(RefutedTree::Constant {
+            found,
+            expected,
+            width: bits,
+        });
     }
     Ok(())
 }
@@ -366,16 +441,25 @@ mod tests {
     use super::*;
 
     fn summand() -> impl Strategy<Value = Summand> {
-        (-200i64..200, 0i64..300, 0u8..6, any::<bool>(), 0u32..3).prop_map(|(lo, span, shift, neg, arrival)| Summand {
-            term: Term { node: 0, shift, neg },
-            lo,
-            hi: lo + span,
-            arrival,
-        })
+        (-200i64..200, 0i64..300, 0u8..6, any::<bool>(), 0u32..3).prop_map(
+            |(lo, span, shift, neg, arrival)| Summand {
+                term: Term {
+                    node: 0,
+                    shift,
+                    neg,
+                },
+                lo,
+                hi: lo + span,
+                arrival,
+            },
+        )
     }
 
     fn range(summands: &[Summand], bias: i64) -> (i64, i64) {
-        summands.iter().map(|s| s.term.range((s.lo, s.hi))).fold((bias, bias), |r, t| (r.0 + t.0, r.1 + t.1))
+        summands
+            .iter()
+            .map(|s| s.term.range((s.lo, s.hi)))
+            .fold((bias, bias), |r, t| (r.0 + t.0, r.1 + t.1))
     }
 
     proptest! {
@@ -402,8 +486,22 @@ mod tests {
     }
 
     fn sample() -> CarrySave {
-        let term = |shift, neg| Summand { term: Term { node: 0, shift, neg }, lo: -128, hi: 127, arrival: 0 };
-        let summands = [term(0, false), term(1, true), term(2, false), term(0, false)];
+        let term = |shift, neg| Summand {
+            term: Term {
+                node: 0,
+                shift,
+                neg,
+            },
+            lo: -128,
+            hi: 127,
+            arrival: 0,
+        };
+        let summands = [
+            term(0, false),
+            term(1, true),
+            term(2, false),
+            term(0, false),
+        ];
         compress(&summands, 77, range(&summands, 77))
     }
 
@@ -412,7 +510,8 @@ mod tests {
         let tree = sample();
         for cell in 0..tree.cells.len() {
             let mut wrong = tree.clone();
-            wrong.cells[cell].a = if wrong.cells[cell].a == 3 { 4 } else { 3 };
+            let input = &mut wrong.cells[cell].0[0];
+            *input = if *input == 3 { 4 } else { 3 };
             assert!(check(&wrong).is_err(), "cell {cell}");
         }
         let mut wrong = tree.clone();
@@ -436,16 +535,12 @@ mod tests {
         assert!(matches!(check(&wrong), Err(RefutedTree::Constant { .. })));
         wrong = tree.clone();
         let one = wrong.wires.iter().position(|w| *w == Wire::One).unwrap();
-        wrong.wires[one] = Wire::Source { term: 0, bit: 0, inverted: false };
+        wrong.wires[one] = Wire::Source {
+            term: 0,
+            bit: 0,
+            inverted: false,
+        };
         assert!(check(&wrong).is_err());
-    }
-
-    #[test]
-    fn a_cell_turned_from_full_to_half_is_refuted() {
-        let mut tree = sample();
-        let full = tree.cells.iter().position(|c| c.c.is_some()).unwrap();
-        tree.cells[full].c = None;
-        assert!(check(&tree).is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod assemble;
 pub mod certificate;
+pub mod compress;
 pub mod cost;
 mod cse;
 pub mod digits;
@@ -19,6 +20,7 @@ mod search;
 mod signs;
 mod trees;
 
+pub use compress::CarrySave;
 pub use cost::Objective;
 pub use graph::{AdderGraph, Node, NodeId, Op, Term};
 pub use problem::{ArithError, InputSpec, Matrix, Problem};
@@ -34,6 +36,22 @@ pub fn optimise(problem: &Problem, effort: Effort, seed: u64) -> Result<AdderGra
     problem.validate()?;
     let found = search::search(problem, effort, seed);
     Ok(assemble::assemble(&found.plan, problem))
+}
+
+/// Like [`optimise`], but each output is summed by a carry-save tree instead of two-input adders: for cell
+/// libraries with full adders. The graph holds the shared nodes only and has no outputs of its own; the depth
+/// bound is not looked at beyond what the sharing honours. [`certificate::check_carry_save`] proves the result.
+///
+/// # Errors
+/// See [`Problem::validate`].
+pub fn optimise_carry_save(
+    problem: &Problem,
+    effort: Effort,
+    seed: u64,
+) -> Result<(AdderGraph, Vec<CarrySave>), ArithError> {
+    problem.validate()?;
+    let found = search::search(problem, effort, seed);
+    Ok(assemble::assemble_carry_save(&found.plan, problem))
 }
 
 #[cfg(test)]

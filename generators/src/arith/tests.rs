@@ -86,6 +86,25 @@ proptest! {
     }
 
     #[test]
+    fn carry_save_trees_equal_the_matrix(problem in problem(), seed in 0u64..1000) {
+        let (graph, trees) = optimise_carry_save(&problem, Effort::Fast, seed).unwrap();
+        certificate::check_carry_save(&problem, &graph, &trees).unwrap();
+        let x: Vec<i64> = problem.inputs.iter().enumerate().map(|(i, s)| if seed >> i & 1 == 1 { s.hi } else { s.lo }).collect();
+        let all = AdderGraph {
+            outputs: (0..graph.nodes.len() as u32).map(|n| Some(Term::plain(n))).collect(),
+            ..graph.clone()
+        };
+        let nodes = all.eval(&x);
+        let sum = |t: &CarrySave| t.eval(&t.summands.iter().map(|s| nodes[s.term.node as usize]).collect::<Vec<_>>());
+        prop_assert_eq!(trees.iter().map(sum).collect::<Vec<_>>(), exact(&problem, &x));
+        if !trees[0].summands.is_empty() {
+            let mut wrong = trees;
+            wrong[0].summands.pop();
+            prop_assert!(certificate::check_carry_save(&problem, &graph, &wrong).is_err());
+        }
+    }
+
+    #[test]
     fn below_the_least_depth_is_an_error_that_names_it(mut problem in problem()) {
         let (output, least) = problem.least_depth().unwrap();
         prop_assume!(least > 0);

@@ -7,10 +7,13 @@ use super::digits;
 use super::graph::{AdderGraph, Linear, Node, NodeId, Op, Term};
 use super::plan::{Plan, Shared};
 use super::problem::Problem;
+use super::signs;
 use super::trees::{self, Tree};
 
 /// Builds the graph: inputs, shared nodes, then each output's tree, its bias and its sign.
-pub fn assemble(plan: &Plan, problem: &Problem) -> AdderGraph {
+pub fn assemble(mut plan: Plan, problem: &Problem) -> AdderGraph {
+    signs::settle(&mut plan, problem);
+    let plan = &plan;
     let mut graph = AdderGraph::default();
     for (index, node) in plan.nodes.iter().enumerate() {
         graph.nodes.push(shared_node(index, node));

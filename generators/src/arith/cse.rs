@@ -34,23 +34,12 @@ pub struct Score {
     pub per_width: f32,
     /// Added to the number of adders saved.
     pub eagerness: f32,
+    /// Penalty for terms of different depth: for what they use up of the mean slack that is left.
+    pub per_slack: f32,
     /// Relative amplitude of the pseudo-random factor.
     pub noise: f32,
     /// Chooses the pseudo-random factors.
     pub seed: u64,
-}
-
-impl Default for Score {
-    fn default() -> Self {
-        Self {
-            base: 1.0,
-            per_overlap: 0.1,
-            per_width: 0.0,
-            eagerness: 0.0,
-            noise: 0.0,
-            seed: 0,
-        }
-    }
 }
 
 /// `a << sa` plus or minus `b << sb`, one of the shifts being zero; `a <= b`, and `sa = 0 < sb` if `a = b`.
@@ -135,6 +124,8 @@ pub struct Engine<'a> {
     score: Score,
     /// What each column may still add to its `Σ weight·2^depth`; empty without depth bound.
     slack: Vec<u64>,
+    /// Sum of `slack`.
+    slack_left: u64,
     shifts: usize,
     words: usize,
     /// `[node][sign][shift][word]`: columns in which the digit may be taken.
@@ -178,6 +169,7 @@ impl<'a> Engine<'a> {
         let mut engine = Self {
             inputs,
             score,
+            slack_left: slack.iter().sum(),
             slack,
             shifts,
             words,
@@ -334,6 +326,14 @@ impl<'a> Engine<'a> {
         let total = (wa + sa).max(wb + sb) as f32 + 1.0;
         let s = &self.score;
         let worth = (s.base + s.per_overlap * overlap - s.per_width * total).max(1e-3);
+        let cost = self.depth_cost(p);
+        let worth = if cost == 0 {
+            worth
+        } else {
+            // Terms of different depth use up what the depth bound leaves; the less is left, the dearer it is.
+            let mean = (self.slack_left as f32 + 1.0) / self.slack.len() as f32;
+            worth / (1.0 + s.per_slack * cost as f32 / mean)
+        };
         let noise = 1.0 + s.noise * (mix(p.key() ^ s.seed) >> 40) as f32 / (1u32 << 24) as f32;
         ((uses as f32 - 1.0 + s.eagerness) * worth * noise).to_bits()
     }
@@ -481,7 +481,9 @@ impl<'a> Engine<'a> {
                 columns.push(column);
             }
             if !self.slack.is_empty() {
-                self.slack[column as usize] -= self.depth_cost(p) * group.len() as u64;
+                let spent = self.depth_cost(p) * group.len() as u64;
+                self.slack[column as usize] -= spent;
+                self.slack_left -= spent;
             }
         }
         hits.clear();

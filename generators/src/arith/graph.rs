@@ -164,6 +164,11 @@ impl Linear {
         Self(out)
     }
 
+    /// The form with every sign turned.
+    pub fn negated(&self) -> Self {
+        Self(self.0.iter().map(|&(i, c)| (i, -c)).collect())
+    }
+
     /// The exact range over independent inputs.
     pub fn range(&self, inputs: &[InputSpec]) -> (i64, i64) {
         self.0.iter().fold((0, 0), |(lo, hi), &(i, c)| {

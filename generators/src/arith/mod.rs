@@ -35,7 +35,7 @@ pub use search::Effort;
 pub fn optimise(problem: &Problem, effort: Effort, seed: u64) -> Result<AdderGraph, ArithError> {
     problem.validate()?;
     let found = search::search(problem, effort, seed);
-    Ok(assemble::assemble(&found.plan, problem))
+    Ok(assemble::assemble(found.plan, problem))
 }
 
 /// Like [`optimise`], but each output is summed by a carry-save tree instead of two-input adders: for cell

@@ -62,7 +62,7 @@ pub fn run(
     let start = Instant::now();
     problem.validate()?;
     let found = search(problem, effort, seed);
-    let graph = assemble(&found.plan, problem);
+    let graph = assemble(found.plan, problem);
     let seconds = start.elapsed().as_secs_f64();
     certificate::check(problem, &graph)?;
     let (constants, adders): (Vec<_>, Vec<_>) = graph

@@ -28,39 +28,23 @@ pub enum Effort {
 
 /// Score weights that do well over matrices of all sizes, the best first.
 const SCORES: [Score; 4] = [
-    Score {
-        base: 1.0,
-        per_overlap: 1.0,
-        per_width: 0.3,
-        eagerness: 0.0,
-        noise: 0.0,
-        seed: 0,
-    },
-    Score {
-        base: 4.0,
-        per_overlap: 1.0,
-        per_width: 0.3,
-        eagerness: 1.0,
-        noise: 0.0,
-        seed: 0,
-    },
-    Score {
-        base: 16.0,
-        per_overlap: 1.0,
-        per_width: 0.0,
-        eagerness: 0.0,
-        noise: 0.0,
-        seed: 0,
-    },
-    Score {
-        base: 1.0,
-        per_overlap: 1.0,
-        per_width: 0.0,
-        eagerness: 0.0,
-        noise: 0.0,
-        seed: 0,
-    },
+    score(1.0, 0.3, 0.0, 4.0),
+    score(4.0, 0.3, 1.0, 1.0),
+    score(16.0, 0.0, 0.0, 0.0),
+    score(1.0, 0.0, 0.0, 4.0),
 ];
+
+const fn score(base: f32, per_width: f32, eagerness: f32, per_slack: f32) -> Score {
+    Score {
+        base,
+        per_overlap: 1.0,
+        per_width,
+        eagerness,
+        per_slack,
+        noise: 0.0,
+        seed: 0,
+    }
+}
 
 /// A search of more seconds than this ends here.
 const LONGEST: f64 = 1e6;

@@ -3,10 +3,14 @@
 //! Each adder of a tree may deliver its sum or the negated sum, as long as not both operands are subtracted.
 //! The choice decides whether an operand's low bits can be copied, may save a bit of width, and must make the
 //! output positive where its sign is not free. A dynamic programme over the tree finds the cheapest choice.
+//!
+//! Shared differences can be turned round too, which turns the sign of every use.
 
 use super::cost::Objective;
+use super::digits;
 use super::graph::{NodeId, Term};
 use super::plan::Plan;
+use super::problem::Problem;
 use super::trees::Tree;
 
 /// Cost of one sign of one adder's sum, with the signs chosen for its operands' sums.
@@ -135,5 +139,82 @@ fn apply(tree: &mut Tree, choices: &[[Choice; 2]], turn: &mut [bool], step: usiz
     if turned {
         let (lo, hi, depth) = tree.nodes[step];
         tree.nodes[step] = (-hi, -lo, depth);
+    }
+}
+
+/// Turns shared differences round wherever that leaves fewer outputs with nothing but negative terms, each of
+/// which would take an adder more to negate.
+pub fn settle(plan: &mut Plan, problem: &Problem) {
+    if problem.free_output_signs {
+        return;
+    }
+    let mut users: Vec<Vec<NodeId>> = vec![Vec::new(); plan.nodes.len()];
+    let mut columns: Vec<Vec<u32>> = vec![Vec::new(); plan.nodes.len()];
+    for (n, node) in plan.nodes.iter().enumerate() {
+        for t in node.recipe.iter().flat_map(|(a, b)| [a, b]) {
+            users[t.node as usize].push(n as NodeId);
+        }
+    }
+    for (j, column) in plan.columns.iter().enumerate() {
+        // A bias takes the negation in.
+        if problem.bias.as_ref().is_none_or(|b| b[j] == 0) {
+            column
+                .iter()
+                .for_each(|t| columns[t.0 as usize].push(j as u32));
+        }
+    }
+    // Each turn leaves fewer negative outputs, so this ends; one pass finds nearly all.
+    for node in (0..plan.nodes.len()).rev() {
+        let difference = plan.nodes[node].recipe.is_some_and(|(a, b)| a.neg != b.neg);
+        if !difference || columns[node].is_empty() {
+            continue;
+        }
+        let negative = |plan: &Plan| {
+            columns[node]
+                .iter()
+                .filter(|&&j| all_negative(plan, j as usize))
+                .count()
+        };
+        let before = negative(plan);
+        if before == 0 {
+            continue;
+        }
+        turn_node(plan, node as NodeId, &users[node]);
+        let sound = |&u: &NodeId| {
+            plan.nodes[u as usize]
+                .recipe
+                .is_none_or(|(a, b)| !(a.neg && b.neg))
+        };
+        if negative(plan) >= before || !users[node].iter().all(sound) {
+            turn_node(plan, node as NodeId, &users[node]);
+        }
+    }
+}
+
+fn all_negative(plan: &Plan, column: usize) -> bool {
+    plan.columns[column]
+        .iter()
+        .all(|&(_, c)| digits::narrowest(c).plus == 0)
+}
+
+/// Makes a difference `a - b` the difference `b - a`, everywhere.
+fn turn_node(plan: &mut Plan, node: NodeId, users: &[NodeId]) {
+    let n = &mut plan.nodes[node as usize];
+    if let Some((a, b)) = n.recipe {
+        n.recipe = Some((Term { neg: !b.neg, ..b }, Term { neg: !a.neg, ..a }));
+    }
+    (n.lo, n.hi) = (-n.hi, -n.lo);
+    n.form = n.form.negated().into();
+    for &user in users {
+        if let Some((a, b)) = &mut plan.nodes[user as usize].recipe {
+            for t in [a, b] {
+                t.neg ^= t.node == node;
+            }
+        }
+    }
+    for (n, c) in plan.columns.iter_mut().flatten() {
+        if *n == node {
+            *c = -*c;
+        }
     }
 }

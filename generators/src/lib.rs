@@ -1,2 +1,3 @@
-//! To be documented.
+//! Generators of unrolled hardware for small quantised networks.
+
 pub mod arith;

@@ -105,6 +105,12 @@ pub fn search(problem: &Problem, effort: Effort, seed: u64) -> Scored {
     if effort == Effort::Fast || problem.matrix.rows() * problem.matrix.columns() == 0 {
         return greedy(problem, SCORES[0]);
     }
+    let budget = match effort {
+        Effort::Seconds(s) => (s.clamp(0.0, LONGEST) * 1e6) as u64,
+        Effort::High => 100_000_000,
+        _ => 2_000_000,
+    };
+    let exact = exact::least_adders(problem, budget);
     let mut starts: Vec<Scored> = SCORES.par_iter().map(|&s| greedy(problem, s)).collect();
     starts.sort_by_key(|s| s.cost);
     let end = match effort {
@@ -126,12 +132,7 @@ pub fn search(problem: &Problem, effort: Effort, seed: u64) -> Scored {
         .map(chain)
         .min_by_key(|s| s.cost);
     let best = best.expect("there is at least one chain");
-    let budget = match effort {
-        Effort::Seconds(s) => (s.clamp(0.0, LONGEST) * 3e6) as u64,
-        Effort::High => 100_000_000,
-        _ => 2_000_000,
-    };
-    match exact::least_adders(problem, budget) {
+    match exact {
         Some(exact) => refine(best, exact, problem),
         None => best,
     }
@@ -167,38 +168,44 @@ fn normal_steps(problem: &Problem) -> usize {
 /// and more inputs add few patterns that occur often.
 const GROUP: usize = 64;
 
+/// Outputs that are shared among in one go: bounds the memory of the engine's bit sets.
+const OUTPUTS: usize = 1024;
+
+/// Up to this many inputs a last pass goes over all of them at once.
+const WHOLE: usize = 128;
+
 /// Greedy sharing from nothing: first within groups of inputs, in parallel, then what is left, unless it is too much.
 fn greedy(problem: &Problem, score: Score) -> Scored {
     let mut plan = Plan::unshared(problem);
     let columns = all_columns(problem);
-    let inputs = &problem.inputs;
     let groups = problem.matrix.rows().div_ceil(GROUP);
-    if groups > 1 {
-        let share: Vec<u64> = plan
-            .slack(problem.max_depth)
-            .iter()
-            .map(|s| s / groups as u64)
-            .collect();
-        let parts: Vec<Part> = (0..groups)
-            .into_par_iter()
-            .map(|g| {
-                let part = Part::cut(&plan, &columns, |n| n as usize / GROUP == g);
-                part.share(inputs, share.clone(), score)
+    let blocks: Vec<(usize, &[u32])> = (0..groups)
+        .flat_map(|g| columns.chunks(OUTPUTS).map(move |c| (g, c)))
+        .collect();
+    if blocks.len() > 1 {
+        let slack = plan.slack(problem.max_depth);
+        let parts: Vec<Part> = blocks
+            .par_iter()
+            .map(|&(group, columns)| {
+                let share = columns
+                    .iter()
+                    .filter_map(|&j| slack.get(j as usize))
+                    .map(|s| s / groups as u64)
+                    .collect();
+                let part = Part::cut(&plan, columns, |n| n as usize / GROUP == group);
+                part.share(&problem.inputs, share, score)
             })
             .collect();
-        for part in parts {
-            plan.merge(&columns, part);
+        for (part, (_, columns)) in parts.into_iter().zip(&blocks) {
+            plan.merge(columns, part);
         }
     }
-    if problem.matrix.rows() <= WHOLE {
+    if problem.matrix.rows() <= WHOLE && columns.len() <= OUTPUTS {
         let slack = plan.slack(problem.max_depth);
-        plan.share(&columns, |_| true, inputs, slack, score);
+        plan.share(&columns, |_| true, &problem.inputs, slack, score);
     }
     Scored::new(plan, problem)
 }
-
-/// Up to this many inputs the last pass goes over all columns at once.
-const WHOLE: usize = 128;
 
 /// When a chain ends.
 #[derive(Clone, Copy)]

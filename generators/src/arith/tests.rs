@@ -169,6 +169,14 @@ fn many_inputs_are_shared_in_groups_and_proved() {
 }
 
 #[test]
+fn many_outputs_are_shared_in_groups_and_proved() {
+    let mut problem = random(70, 1500, 3, 0.9, 4);
+    problem.max_depth = Some(problem.least_depth().unwrap().1 + 1);
+    let (graph, _) = report::run(&problem, Effort::Fast, 0).unwrap();
+    check_on_vectors(&problem, &graph, 6);
+}
+
+#[test]
 fn degenerate_matrices() {
     let p = |rows: &[Vec<i64>]| {
         Problem::new(

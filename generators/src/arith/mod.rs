@@ -12,6 +12,7 @@ mod cse;
 pub mod digits;
 mod exact;
 pub mod graph;
+pub mod lower;
 mod plan;
 pub mod problem;
 pub mod report;

@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod clock;
+pub mod cmvm;
 pub mod encoder;
 pub mod sim;
 pub mod weights;
@@ -24,6 +25,7 @@ pub struct Cli {
 enum Command {
     Encoder(Box<encoder::EncoderArgs>),
     Sim(sim::SimArgs),
+    Cmvm(Box<cmvm::CmvmArgs>),
     Weights(weights::WeightsArgs),
 }
 
@@ -32,6 +34,7 @@ pub fn run(cli: &Cli) -> Result<()> {
     match &cli.command {
         Command::Encoder(args) => encoder::run(args),
         Command::Sim(args) => sim::run(args),
+        Command::Cmvm(args) => cmvm::run(args),
         Command::Weights(args) => weights::run(args),
     }
 }

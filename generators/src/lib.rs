@@ -1,5 +1,6 @@
 //! Unrolled, pipelined hardware for small quantised neural networks.
 
+pub mod arith;
 pub mod cli;
 pub mod encoder;
 pub mod failure;

@@ -26,3 +26,8 @@ pub fn shared_json(path: &str) -> Option<serde_json::Value> {
     let text = std::fs::read_to_string(shared(path)?).expect("a readable file");
     Some(serde_json::from_str(&text).expect("JSON"))
 }
+
+/// The code of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

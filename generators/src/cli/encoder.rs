@@ -7,6 +7,7 @@ use clap::Args;
 use constraints::timing::Picoseconds;
 use constraints::{Target, delay};
 use hdl::dfg::Module;
+use hdl::draw::dot;
 use hdl::passes::pipeline::{self, Goal};
 
 use super::clock::{Timing, options};
@@ -18,6 +19,7 @@ use crate::encoder::model::Input;
 use crate::encoder::weights::Choice;
 use crate::failure::{Failure, Result};
 use crate::output::emit::Emission;
+use crate::output::file::write_new;
 use crate::output::folder::Staging;
 use crate::output::report::{Check, Report};
 
@@ -59,6 +61,9 @@ pub struct EncoderArgs {
     top: String,
     #[command(flatten)]
     timing: Timing,
+    /// Also write the data-flow graph for Graphviz
+    #[arg(long, value_name = "FILE")]
+    dot: Option<PathBuf>,
     /// The output folder
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -108,6 +113,9 @@ pub fn run(args: &EncoderArgs) -> Result<()> {
         preamble: preamble.as_ref(),
     };
     emission.write(&staging, report)?;
+    if let Some(path) = &args.dot {
+        write_new(path, dot(&top).as_bytes())?;
+    }
     staging.finish()?;
     super::say(summary(args, &top, &pipeline));
     Ok(())

@@ -1,9 +1,10 @@
 //! The encoder as a data path: combinational, to be cut into pipeline stages afterwards.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hdl::dfg::{Module, ModuleBuilder, Stamp, Value};
-use hdl::diag::Diagnostics;
+use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::num::Format;
 
 use super::arithmetic::Product;
@@ -12,6 +13,8 @@ use super::geometry::{CELLS, FILTERS, HIDDEN, OUTPUTS, positions, window};
 use super::model::{EncoderModel, Input, Layer};
 use super::normaliser;
 use super::registers::{WEIGHTS, index};
+use crate::arith::ArithError;
+use crate::arith::lower::{linear, multiples};
 
 /// Where the weights are.
 #[derive(
@@ -35,11 +38,15 @@ pub struct Parts {
     pub front_end: bool,
 }
 
-/// A weight on its way into a product.
-#[derive(Debug, Clone, Copy)]
-enum Weight<'m> {
-    Constant(i64),
-    Register(Value<'m>),
+/// One output of a layer: which inputs it sees through which of its weights.
+#[derive(Debug)]
+struct Neuron {
+    /// Scope of its own.
+    scope: String,
+    /// Row of the layer's weights, and entry of its biases.
+    row: usize,
+    /// (input, weight in the row).
+    terms: Vec<(usize, usize)>,
 }
 
 /// The data path of `model`.
@@ -77,12 +84,27 @@ pub fn datapath(
             normalised.cells
         }
     };
+    let registers = weights.as_deref();
+    let conv_registers = registers.map(|r| {
+        (
+            r,
+            index::conv_weight as Place,
+            index::conv_bias as fn(usize) -> usize,
+        )
+    });
+    let dense_registers = registers.map(|r| {
+        (
+            r,
+            index::dense_weight as Place,
+            index::dense_bias as fn(usize) -> usize,
+        )
+    });
     let hidden = m.scope("conv", || {
-        convolution(&m, &model.conv, &normalised, weights.as_deref())
-    });
+        layer(&m, &model.conv, &convolution(), &normalised, conv_registers)
+    })?;
     let encoded = m.scope("dense", || {
-        dense(&m, &model.dense, &hidden, weights.as_deref())
-    });
+        layer(&m, &model.dense, &dense(), &hidden, dense_registers)
+    })?;
     m.output_port(
         "encoded",
         &encoded,
@@ -111,87 +133,160 @@ fn input<'m>(m: &'m ModuleBuilder, model: &EncoderModel, parts: Parts) -> Vec<Va
     }
 }
 
-fn convolution<'m>(
-    m: &'m ModuleBuilder,
-    layer: &Layer,
-    cells: &[Value<'m>],
-    registers: Option<&[Value<'m>]>,
-) -> Vec<Value<'m>> {
-    let weight = |f: usize, tap: usize| match registers {
-        Some(registers) => Weight::Register(registers[index::conv_weight(f, tap)]),
-        None => Weight::Constant(layer.weights[f][tap]),
-    };
-    let mut hidden = Vec::with_capacity(HIDDEN);
-    for (row, column) in positions() {
-        let inputs: Vec<(usize, Value<'m>)> = window(row, column)
-            .map(|(tap, cell)| (tap, cells[cell]))
-            .collect();
-        for f in 0..FILTERS {
-            let name = format!("row{row}_column{column}_filter{f}");
-            let terms: Vec<_> = inputs.iter().map(|&(tap, x)| (x, weight(f, tap))).collect();
-            let bias = bias(layer, f, registers.map(|r| r[index::conv_bias(f)]));
-            hidden.push(m.scope(&name, || neuron(m, layer, &terms, bias)));
-        }
-    }
-    hidden
-}
-
-fn dense<'m>(
-    m: &'m ModuleBuilder,
-    layer: &Layer,
-    hidden: &[Value<'m>],
-    registers: Option<&[Value<'m>]>,
-) -> Vec<Value<'m>> {
-    let weight = |o: usize, i: usize| match registers {
-        Some(registers) => Weight::Register(registers[index::dense_weight(o, i)]),
-        None => Weight::Constant(layer.weights[o][i]),
-    };
-    (0..OUTPUTS)
-        .map(|o| {
-            let terms: Vec<_> = hidden
-                .iter()
-                .enumerate()
-                .map(|(i, &x)| (x, weight(o, i)))
-                .collect();
-            let bias = bias(layer, o, registers.map(|r| r[index::dense_bias(o)]));
-            m.scope(&format!("output{o}"), || neuron(m, layer, &terms, bias))
+/// The 4×4×8 outputs of the convolution, position by position.
+fn convolution() -> Vec<Neuron> {
+    positions()
+        .flat_map(|(row, column)| {
+            (0..FILTERS).map(move |f| Neuron {
+                scope: format!("row{row}_column{column}_filter{f}"),
+                row: f,
+                terms: window(row, column).map(|(tap, cell)| (cell, tap)).collect(),
+            })
         })
         .collect()
 }
 
-fn bias<'m>(layer: &Layer, k: usize, register: Option<Value<'m>>) -> Weight<'m> {
-    match register {
-        Some(register) => Weight::Register(register),
-        None => Weight::Constant(layer.bias_in_accumulator(k)),
-    }
+fn dense() -> Vec<Neuron> {
+    let neuron = |o| Neuron {
+        scope: format!("output{o}"),
+        row: o,
+        terms: (0..HIDDEN).map(|i| (i, i)).collect(),
+    };
+    (0..OUTPUTS).map(neuron).collect()
 }
 
-/// `saturate(round(max(bias + Σ product(x·w), 0)))`.
-fn neuron<'m>(
+/// From a neuron's row and a weight's place in it to the register.
+type Place = fn(usize, usize) -> usize;
+
+/// The registers of a layer: all weights, and where the layer's weights and biases are among them.
+type Registers<'r, 'm> = (&'r [Value<'m>], Place, fn(usize) -> usize);
+
+/// `saturate(round(max(bias + Σ product(x·w), 0)))` for every neuron.
+fn layer<'m>(
     m: &'m ModuleBuilder,
     layer: &Layer,
-    terms: &[(Value<'m>, Weight<'m>)],
-    bias: Weight<'m>,
-) -> Value<'m> {
+    neurons: &[Neuron],
+    inputs: &[Value<'m>],
+    registers: Option<Registers<'_, 'm>>,
+) -> Result<Vec<Value<'m>>, Diagnostics> {
     let arithmetic = &layer.arithmetic;
-    let frac = arithmetic.accumulator_frac();
-    let bias = match bias {
-        Weight::Constant(value) => m.constant(i128::from(value), frac),
-        Weight::Register(register) => at_most(register, frac),
+    let sums = match (registers, arithmetic.product) {
+        (Some(registers), _) => registered_sums(m, layer, neurons, inputs, registers),
+        (None, Product::Exact) => m.scope("products", || exact_sums(m, layer, neurons, inputs))?,
+        (None, Product::FloorTo(frac)) => floored_sums(m, layer, neurons, inputs, frac)?,
     };
-    let products = terms.iter().map(|&(x, weight)| {
-        let weight = match weight {
-            Weight::Constant(value) => m.constant(i128::from(value), arithmetic.weight.frac),
-            Weight::Register(register) => register,
-        };
+    let quantiser = arithmetic.quantiser();
+    let results = neurons.iter().zip(sums);
+    Ok(results
+        .map(|(neuron, sum)| m.scope(&neuron.scope, || sum.quantise(&quantiser)))
+        .collect())
+}
+
+/// Weights in registers: a multiplier for each product.
+fn registered_sums<'m>(
+    m: &'m ModuleBuilder,
+    layer: &Layer,
+    neurons: &[Neuron],
+    inputs: &[Value<'m>],
+    (registers, weight, bias): Registers<'_, 'm>,
+) -> Vec<Value<'m>> {
+    let arithmetic = &layer.arithmetic;
+    let product = |neuron: &Neuron, (input, place): (usize, usize)| {
+        let product = inputs[input] * registers[weight(neuron.row, place)];
         match arithmetic.product {
-            Product::Exact => x * weight,
-            Product::FloorTo(frac) => at_most(x * weight, frac),
+            Product::Exact => product,
+            Product::FloorTo(frac) => at_most(product, frac),
         }
-    });
-    let addends: Vec<Value<'m>> = products.chain([bias]).collect();
-    let sum = Value::sum(&addends).expect("there is a bias");
-    sum.quantise(&arithmetic.quantiser())
+    };
+    let sum = |neuron: &Neuron| {
+        m.scope(&neuron.scope, || {
+            let bias = at_most(registers[bias(neuron.row)], arithmetic.accumulator_frac());
+            let products = neuron.terms.iter().map(|term| product(neuron, *term));
+            total(products.chain([bias]))
+        })
+    };
+    neurons.iter().map(sum).collect()
+}
+
+/// Constant weights, exact sums: one matrix for the whole layer, its adders shared.
+fn exact_sums<'m>(
+    m: &'m ModuleBuilder,
+    layer: &Layer,
+    neurons: &[Neuron],
+    inputs: &[Value<'m>],
+) -> Result<Vec<Value<'m>>, Diagnostics> {
+    let row = |neuron: &Neuron| {
+        let mut row = vec![0; inputs.len()];
+        neuron
+            .terms
+            .iter()
+            .for_each(|&(input, place)| row[input] = layer.weights[neuron.row][place]);
+        row
+    };
+    let matrix: Vec<Vec<i64>> = neurons.iter().map(row).collect();
+    let bias: Vec<i64> = neurons
+        .iter()
+        .map(|neuron| layer.bias_in_accumulator(neuron.row))
+        .collect();
+    linear(m, inputs, &matrix, &bias, layer.arithmetic.weight.frac).map_err(too_wide)
+}
+
+/// Constant weights, each product floored to `frac` fraction bits: the multiples of each input share their adders.
+fn floored_sums<'m>(
+    m: &'m ModuleBuilder,
+    layer: &Layer,
+    neurons: &[Neuron],
+    inputs: &[Value<'m>],
+    frac: i32,
+) -> Result<Vec<Value<'m>>, Diagnostics> {
+    let mut wanted: Vec<BTreeSet<i64>> = vec![BTreeSet::new(); inputs.len()];
+    for neuron in neurons {
+        for &(input, place) in &neuron.terms {
+            wanted[input].insert(layer.weights[neuron.row][place]);
+        }
+    }
+    let product_frac = layer.arithmetic.input.frac + layer.arithmetic.weight.frac;
+    let products = |(i, wanted): (usize, &BTreeSet<i64>)| {
+        m.scope(&format!("multiples{i}"), || {
+            let constants: Vec<i64> = wanted.iter().copied().collect();
+            let multiples = multiples(m, inputs[i], &constants).map_err(too_wide)?;
+            let floored = multiples
+                .into_iter()
+                .map(|v| at_most(v.with_frac(product_frac), frac));
+            Ok(constants
+                .iter()
+                .copied()
+                .zip(floored)
+                .collect::<BTreeMap<i64, Value<'m>>>())
+        })
+    };
+    let products: Vec<BTreeMap<i64, Value<'m>>> = wanted
+        .iter()
+        .enumerate()
+        .map(products)
+        .collect::<Result<_, Diagnostics>>()?;
+    let sum = |neuron: &Neuron| {
+        m.scope(&neuron.scope, || {
+            let bias = m.constant(i128::from(layer.bias_in_accumulator(neuron.row)), frac);
+            let row = &layer.weights[neuron.row];
+            total(
+                neuron
+                    .terms
+                    .iter()
+                    .map(|&(input, place)| products[input][&row[place]])
+                    .chain([bias]),
+            )
+        })
+    };
+    Ok(neurons.iter().map(sum).collect())
+}
+
+fn total<'m>(addends: impl Iterator<Item = Value<'m>>) -> Value<'m> {
+    Value::sum(&addends.collect::<Vec<_>>()).expect("there is a bias")
+}
+
+fn too_wide(error: ArithError) -> Diagnostics {
+    Diagnostic::error("too-wide", error.to_string()).into()
 }
 
 /// Floored to `frac` fraction bits if it has more.

@@ -344,6 +344,7 @@ aligned_operator! {
     BitXor bitxor Xor "Bitwise, binary points aligned.";
 }
 
+#[allow(clippy::suspicious_arithmetic_impl)] // fraction bits add up
 impl Mul for Value<'_> {
     type Output = Self;
     /// The exact product.
@@ -383,6 +384,7 @@ impl Not for Value<'_> {
     }
 }
 
+#[allow(clippy::suspicious_arithmetic_impl)] // only the binary point moves
 impl Shl<u32> for Value<'_> {
     type Output = Self;
     /// The value times `2^shift`. Only the binary point moves.
@@ -394,6 +396,7 @@ impl Shl<u32> for Value<'_> {
     }
 }
 
+#[allow(clippy::suspicious_arithmetic_impl)] // only the binary point moves
 impl Shr<u32> for Value<'_> {
     type Output = Self;
     /// The value divided by `2^shift`, exactly. Only the binary point moves.

@@ -21,6 +21,8 @@ pub struct Interval {
     hi: i128,
 }
 
+// the operators can fail, so they are not those of std::ops
+#[allow(clippy::should_implement_trait)]
 impl Interval {
     /// The interval of a single bit.
     pub const BIT: Self = Self { lo: 0, hi: 1 };

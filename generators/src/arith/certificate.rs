@@ -1,0 +1,509 @@
+//! An independent check of an adder graph: the linear certificate.
+//!
+//! Every adder is an identity over the integers, so adding them up gives each output as a linear form of the
+//! inputs, which must be the matrix column and the bias. This holds for all inputs at once and takes time
+//! linear in the forms' lengths; nothing is simulated. The ranges that the widths are taken from must contain
+//! what the forms can reach, so that no adder wraps. The checker shares only the data types with the optimiser.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use super::compress::{self, CarrySave, RefutedTree};
+use super::graph::{AdderGraph, Op, Term};
+use super::problem::Problem;
+
+/// What the certificate found wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Refuted {
+    /// A node uses itself or a later one.
+    #[error("node {node} uses node {operand}, which does not come before it")]
+    Order {
+        /// The user.
+        node: usize,
+        /// The used.
+        operand: u32,
+    },
+    /// An input index beyond the matrix.
+    #[error("node {node} reads input {input}, but the matrix has only {rows} rows")]
+    Input {
+        /// The node.
+        node: usize,
+        /// What it reads.
+        input: u32,
+        /// Inputs there are.
+        rows: usize,
+    },
+    /// A shift or value that leaves 64-bit arithmetic.
+    #[error("node {node} leaves the range of exact 64-bit arithmetic")]
+    Overflow {
+        /// The node.
+        node: usize,
+    },
+    /// A range that the node's value can leave.
+    #[error("node {node} is declared within {lo}..={hi} but reaches {least}..={greatest}")]
+    Range {
+        /// The node.
+        node: usize,
+        /// Declared least value.
+        lo: i64,
+        /// Declared greatest value.
+        hi: i64,
+        /// True least value.
+        least: i128,
+        /// True greatest value.
+        greatest: i128,
+    },
+    /// A wrong adder level.
+    #[error("node {node} is declared at adder level {declared} but is there at level {real}")]
+    Depth {
+        /// The node.
+        node: usize,
+        /// Declared level.
+        declared: u32,
+        /// Real level.
+        real: u32,
+    },
+    /// An output that is not the matrix column plus bias.
+    #[error("output {output} has weight {found} for input {input}, expected {expected}")]
+    Weight {
+        /// The output.
+        output: usize,
+        /// The input.
+        input: u32,
+        /// Weight in the graph.
+        found: i128,
+        /// Weight in the matrix.
+        expected: i64,
+    },
+    /// An output with a wrong constant.
+    #[error("output {output} adds the constant {found}, expected {expected}")]
+    Bias {
+        /// The output.
+        output: usize,
+        /// Constant in the graph.
+        found: i128,
+        /// Constant asked for.
+        expected: i64,
+    },
+    /// A wrong carry-save tree.
+    #[error("the carry-save tree of output {output} is wrong: {error}")]
+    Tree {
+        /// The output.
+        output: usize,
+        /// What is wrong with it.
+        error: RefutedTree,
+    },
+    /// A carry-save tree whose sum can leave its declared range.
+    #[error("output {output} is declared within {lo}..={hi} but reaches beyond")]
+    Sum {
+        /// The output.
+        output: usize,
+        /// Declared least value.
+        lo: i64,
+        /// Declared greatest value.
+        hi: i64,
+    },
+    /// Wrong number of outputs.
+    #[error("the graph has {found} outputs, the matrix {expected} columns")]
+    Outputs {
+        /// Outputs of the graph.
+        found: usize,
+        /// Columns of the matrix.
+        expected: usize,
+    },
+    /// An output that comes too late.
+    #[error("output {output} comes at adder level {depth}, allowed are {allowed}")]
+    Late {
+        /// The output.
+        output: usize,
+        /// Its level.
+        depth: u32,
+        /// The bound.
+        allowed: u32,
+    },
+}
+
+/// The constant's key in a form; no input has it.
+const ONE: u32 = u32::MAX;
+
+type Form = BTreeMap<u32, i128>;
+
+/// Proves that `graph` computes `x·W + bias` for every input within its range, without wrap and within the depth bound.
+///
+/// # Errors
+/// The first violation found, in node order, then in output order.
+pub fn check(problem: &Problem, graph: &AdderGraph) -> Result<(), Refuted> {
+    let columns = problem.matrix.columns();
+    if graph.outputs.len() != columns {
+        return Err(Refuted::Outputs {
+            found: graph.outputs.len(),
+            expected: columns,
+        });
+    }
+    let forms = node_forms(problem, graph, graph.outputs.iter().flatten())?;
+    for (output, term) in graph.outputs.iter().enumerate() {
+        if let Some(depth) = term.map(|t| graph.nodes[t.node as usize].depth)
+            && let Some(allowed) = problem.max_depth.filter(|&d| depth > d)
+        {
+            return Err(Refuted::Late {
+                output,
+                depth,
+                allowed,
+            });
+        }
+        check_output(problem, &forms, output, term.as_slice(), 0)?;
+    }
+    Ok(())
+}
+
+/// Proves the same of shared nodes whose outputs are summed by one carry-save tree each.
+///
+/// # Errors
+/// The first violation found: in node order, then tree by tree.
+pub fn check_carry_save(
+    problem: &Problem,
+    graph: &AdderGraph,
+    trees: &[CarrySave],
+) -> Result<(), Refuted> {
+    let columns = problem.matrix.columns();
+    if trees.len() != columns {
+        return Err(Refuted::Outputs {
+            found: trees.len(),
+            expected: columns,
+        });
+    }
+    let used = trees.iter().flat_map(|t| &t.summands).map(|s| &s.term);
+    let forms = node_forms(problem, graph, used)?;
+    for (output, tree) in trees.iter().enumerate() {
+        compress::check(tree).map_err(|error| Refuted::Tree { output, error })?;
+        let terms: Vec<Term> = tree.summands.iter().map(|s| s.term).collect();
+        for s in &tree.summands {
+            let node = &graph.nodes[s.term.node as usize];
+            if node.lo < s.lo || node.hi > s.hi {
+                let (least, greatest) = (node.lo.into(), node.hi.into());
+                return Err(Refuted::Range {
+                    node: s.term.node as usize,
+                    lo: s.lo,
+                    hi: s.hi,
+                    least,
+                    greatest,
+                });
+            }
+        }
+        let form = check_output(problem, &forms, output, &terms, tree.bias)?;
+        let overflow = Refuted::Overflow {
+            node: graph.nodes.len() + output,
+        };
+        let (least, greatest) = reach(problem, &form).ok_or(overflow)?;
+        let bias = i128::from(tree.bias);
+        if least + bias < i128::from(tree.lo) || greatest + bias > i128::from(tree.hi) {
+            return Err(Refuted::Sum {
+                output,
+                lo: tree.lo,
+                hi: tree.hi,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The linear form of every node, checked; forms that neither a later node nor `used` needs are let go.
+fn node_forms<'a>(
+    problem: &Problem,
+    graph: &AdderGraph,
+    used: impl Iterator<Item = &'a Term>,
+) -> Result<Vec<Form>, Refuted> {
+    let last_use = last_uses(graph, used)?;
+    let mut forms: Vec<Form> = Vec::with_capacity(graph.nodes.len());
+    for (id, node) in graph.nodes.iter().enumerate() {
+        let (form, depth) = match node.op {
+            Op::Input { index } => {
+                let rows = problem.matrix.rows();
+                let spec = problem.inputs.get(index as usize).ok_or(Refuted::Input {
+                    node: id,
+                    input: index,
+                    rows,
+                })?;
+                (Form::from([(index, 1)]), spec.arrival)
+            }
+            Op::Constant { value } => (Form::from([(ONE, i128::from(value))]), 0),
+            Op::Add { a, b } => {
+                let mut form = Form::new();
+                for t in [a, b] {
+                    accumulate(&mut form, &forms[t.node as usize], t)
+                        .ok_or(Refuted::Overflow { node: id })?;
+                }
+                for t in [a, b] {
+                    if last_use[t.node as usize] == id {
+                        forms[t.node as usize] = Form::new();
+                    }
+                }
+                (form, level(graph, a, b))
+            }
+        };
+        if node.depth != depth {
+            return Err(Refuted::Depth {
+                node: id,
+                declared: node.depth,
+                real: depth,
+            });
+        }
+        let (least, greatest) = reach(problem, &form).ok_or(Refuted::Overflow { node: id })?;
+        if least < i128::from(node.lo) || greatest > i128::from(node.hi) {
+            return Err(Refuted::Range {
+                node: id,
+                lo: node.lo,
+                hi: node.hi,
+                least,
+                greatest,
+            });
+        }
+        forms.push(form);
+    }
+    Ok(forms)
+}
+
+/// The last adder that uses each node; what outputs use counts as later than any.
+fn last_uses<'a>(
+    graph: &AdderGraph,
+    used: impl Iterator<Item = &'a Term>,
+) -> Result<Vec<usize>, Refuted> {
+    let mut last = vec![0; graph.nodes.len()];
+    for (id, node) in graph.nodes.iter().enumerate() {
+        if let Op::Add { a, b } = node.op {
+            for t in [a, b] {
+                if t.node as usize >= id {
+                    return Err(Refuted::Order {
+                        node: id,
+                        operand: t.node,
+                    });
+                }
+                last[t.node as usize] = id;
+            }
+        }
+    }
+    for t in used {
+        let slot = last.get_mut(t.node as usize).ok_or(Refuted::Order {
+            node: graph.nodes.len(),
+            operand: t.node,
+        })?;
+        *slot = usize::MAX;
+    }
+    Ok(last)
+}
+
+/// The level of a sum; adding a constant takes no level of its own, as the problem's depth bound has it.
+fn level(graph: &AdderGraph, a: Term, b: Term) -> u32 {
+    let (na, nb) = (&graph.nodes[a.node as usize], &graph.nodes[b.node as usize]);
+    let constant = |n: &super::graph::Node| matches!(n.op, Op::Constant { .. });
+    na.depth.max(nb.depth) + u32::from(!constant(na) && !constant(nb))
+}
+
+fn accumulate(into: &mut Form, from: &Form, term: Term) -> Option<()> {
+    if term.shift > 62 {
+        return None;
+    }
+    for (&key, &c) in from {
+        let add = c.checked_mul(1 << term.shift)?;
+        let slot = into.entry(key).or_insert(0);
+        *slot = if term.neg {
+            slot.checked_sub(add)?
+        } else {
+            slot.checked_add(add)?
+        };
+    }
+    into.retain(|_, c| *c != 0);
+    Some(())
+}
+
+fn reach(problem: &Problem, form: &Form) -> Option<(i128, i128)> {
+    let (mut least, mut greatest) = (0i128, 0i128);
+    for (&key, &c) in form {
+        let (lo, hi) = match key {
+            ONE => (1, 1),
+            i => (problem.inputs[i as usize].lo, problem.inputs[i as usize].hi),
+        };
+        let (x, y) = (
+            c.checked_mul(i128::from(lo))?,
+            c.checked_mul(i128::from(hi))?,
+        );
+        least = least.checked_add(x.min(y))?;
+        greatest = greatest.checked_add(x.max(y))?;
+    }
+    Some((least, greatest))
+}
+
+/// Compares the sum of `terms` and `bias` with a column of the matrix and its bias; returns the form.
+fn check_output(
+    problem: &Problem,
+    forms: &[Form],
+    output: usize,
+    terms: &[Term],
+    bias: i64,
+) -> Result<Form, Refuted> {
+    let mut form = Form::new();
+    for t in terms {
+        accumulate(&mut form, &forms[t.node as usize], *t).ok_or(Refuted::Overflow {
+            node: t.node as usize,
+        })?;
+    }
+    let expected = problem.bias.as_ref().map_or(0, |b| b[output]);
+    let found = form.get(&ONE).copied().unwrap_or(0) + i128::from(bias);
+    if found != i128::from(expected) {
+        return Err(Refuted::Bias {
+            output,
+            found,
+            expected,
+        });
+    }
+    for input in 0..problem.matrix.rows() as u32 {
+        let found = form.get(&input).copied().unwrap_or(0);
+        let expected = problem.matrix.at(input as usize, output);
+        if found != i128::from(expected) {
+            return Err(Refuted::Weight {
+                output,
+                input,
+                found,
+                expected,
+            });
+        }
+    }
+    Ok(form)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arith::{Effort, InputSpec, Matrix, optimise};
+
+    fn sample() -> (Problem, AdderGraph) {
+        let matrix = Matrix::from_rows(&[vec![5, -3, 0], vec![7, 11, 1], vec![-6, 20, 0]]).unwrap();
+        let mut problem = Problem::new(matrix, vec![InputSpec::bits(8, true); 3]);
+        problem.bias = Some(vec![100, 0, -3]);
+        let graph = optimise(&problem, Effort::Fast, 0).unwrap();
+        assert_eq!(check(&problem, &graph), Ok(()));
+        (problem, graph)
+    }
+
+    /// Every adder of the sample, changed in one way, must be refuted.
+    fn refutes(change: impl Fn(&mut Term) -> bool) {
+        let (problem, graph) = sample();
+        let mut tried = 0;
+        for id in 0..graph.nodes.len() {
+            for side in 0..2 {
+                let mut wrong = graph.clone();
+                let Op::Add { a, b } = &mut wrong.nodes[id].op else {
+                    continue;
+                };
+                if change(if side == 0 { a } else { b }) {
+                    tried += 1;
+                    assert!(
+                        check(&problem, &wrong).is_err(),
+                        "node {id}: {:?}",
+                        wrong.nodes[id]
+                    );
+                }
+            }
+        }
+        assert!(tried > 5);
+    }
+
+    #[test]
+    fn refutes_a_changed_shift() {
+        refutes(|t| {
+            t.shift += 1;
+            true
+        });
+        refutes(|t| {
+            t.shift = 63;
+            true
+        });
+    }
+
+    #[test]
+    fn refutes_a_changed_sign() {
+        refutes(|t| {
+            t.neg = !t.neg;
+            true
+        });
+    }
+
+    #[test]
+    fn refutes_a_changed_wire() {
+        refutes(|t| {
+            t.node = if t.node == 0 { 1 } else { t.node - 1 };
+            true
+        });
+        refutes(|t| {
+            t.node = 1000;
+            true
+        });
+    }
+
+    #[test]
+    fn refutes_a_changed_constant() {
+        let (problem, mut graph) = sample();
+        let id = graph
+            .nodes
+            .iter()
+            .position(|n| n.op == Op::Constant { value: 100 })
+            .unwrap();
+        graph.nodes[id].op = Op::Constant { value: 101 };
+        (graph.nodes[id].lo, graph.nodes[id].hi) = (0, 1000);
+        assert!(check(&problem, &graph).is_err());
+    }
+
+    #[test]
+    fn refutes_a_range_that_would_wrap() {
+        let (problem, graph) = sample();
+        for id in 0..graph.nodes.len() {
+            for narrow in [
+                |n: &mut super::super::Node| n.lo += 1,
+                |n: &mut super::super::Node| n.hi -= 1,
+            ] {
+                let mut wrong = graph.clone();
+                narrow(&mut wrong.nodes[id]);
+                assert!(
+                    matches!(check(&problem, &wrong), Err(Refuted::Range { node, .. }) if node == id)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn refutes_wrong_levels_outputs_and_inputs() {
+        let (mut problem, graph) = sample();
+        let mut wrong = graph.clone();
+        wrong.nodes.last_mut().unwrap().depth += 1;
+        assert!(matches!(
+            check(&problem, &wrong),
+            Err(Refuted::Depth { .. })
+        ));
+        wrong = graph.clone();
+        wrong.outputs.swap(0, 1);
+        assert!(matches!(
+            check(&problem, &wrong),
+            Err(Refuted::Bias { output: 0, .. })
+        ));
+        wrong = graph.clone();
+        wrong.outputs[2] = None;
+        assert!(check(&problem, &wrong).is_err());
+        wrong.outputs.pop();
+        assert_eq!(
+            check(&problem, &wrong),
+            Err(Refuted::Outputs {
+                found: 2,
+                expected: 3
+            })
+        );
+        wrong = graph.clone();
+        wrong.nodes[0].op = Op::Input { index: 7 };
+        assert!(matches!(
+            check(&problem, &wrong),
+            Err(Refuted::Input { input: 7, .. })
+        ));
+        problem.max_depth = Some(graph.depth() - 1);
+        assert!(matches!(check(&problem, &graph), Err(Refuted::Late { .. })));
+    }
+}

@@ -1,0 +1,151 @@
+//! From an adder graph to the data-flow graph of a module.
+
+use hdl::dfg::{ModuleBuilder, Value};
+
+use super::graph::{AdderGraph, Op, Term};
+use super::problem::{ArithError, InputSpec, Matrix, Problem};
+use super::{Effort, cost, optimise};
+
+/// The outputs of `graph` on `inputs`, as integers.
+///
+/// A node is cut to the width that its linear form needs. Nothing is lost by that: its range says that the value fits.
+pub fn build<'m>(m: &'m ModuleBuilder, inputs: &[Value<'m>], graph: &AdderGraph) -> Vec<Value<'m>> {
+    let mut values: Vec<Value<'m>> = Vec::with_capacity(graph.nodes.len());
+    for node in &graph.nodes {
+        let value = match node.op {
+            Op::Input { index } => inputs[index as usize].with_frac(0),
+            Op::Constant { value } => m.constant(i128::from(value), 0),
+            Op::Add { a, b } => sum(&values, a, b),
+        };
+        let width = cost::width(node.lo, node.hi);
+        values.push(if value.range().width() > width {
+            value.wrap(width, node.lo < 0)
+        } else {
+            value
+        });
+    }
+    let output = |term: &Option<Term>| match term {
+        Some(term) if term.neg => -shifted(&values, *term),
+        Some(term) => shifted(&values, *term),
+        None => m.constant(0, 0),
+    };
+    graph.outputs.iter().map(output).collect()
+}
+
+/// `bias + Σ inputs·weights` for each row of `weights`, exactly; `bias` counts in units of the products' last place.
+///
+/// All inputs have the binary point of the first one. The adders are shared by the optimiser, at its fast effort.
+///
+/// # Errors
+/// Weights or inputs too wide for the optimiser's 64-bit integers.
+pub fn linear<'m>(
+    m: &'m ModuleBuilder,
+    inputs: &[Value<'m>],
+    weights: &[Vec<i64>],
+    bias: &[i64],
+    weight_frac: i32,
+) -> Result<Vec<Value<'m>>, ArithError> {
+    let rows: Vec<Vec<i64>> = (0..inputs.len())
+        .map(|i| weights.iter().map(|row| row[i]).collect())
+        .collect();
+    let mut problem = Problem::new(
+        Matrix::from_rows(&rows)?,
+        inputs.iter().map(specification).collect(),
+    );
+    problem.bias = Some(bias.to_vec());
+    let graph = optimise(&problem, Effort::Fast, 0)?;
+    let frac = inputs.first().map_or(0, Value::frac) + weight_frac;
+    Ok(build(m, inputs, &graph)
+        .into_iter()
+        .map(|value| value.with_frac(frac))
+        .collect())
+}
+
+/// `input · c` for each of `constants`, exactly, with shared adders.
+///
+/// # Errors
+/// As for [`linear`].
+pub fn multiples<'m>(
+    m: &'m ModuleBuilder,
+    input: Value<'m>,
+    constants: &[i64],
+) -> Result<Vec<Value<'m>>, ArithError> {
+    let problem = Problem::new(
+        Matrix::from_rows(&[constants.to_vec()])?,
+        vec![specification(&input)],
+    );
+    let graph = optimise(&problem, Effort::Fast, 0)?;
+    Ok(build(m, &[input], &graph))
+}
+
+fn specification(value: &Value<'_>) -> InputSpec {
+    let range = value.range();
+    let bound = |v: i128| i64::try_from(v).unwrap_or(if v < 0 { i64::MIN } else { i64::MAX });
+    InputSpec {
+        lo: bound(range.lo()),
+        hi: bound(range.hi()),
+        arrival: 0,
+    }
+}
+
+fn shifted<'m>(values: &[Value<'m>], term: Term) -> Value<'m> {
+    (values[term.node as usize] << u32::from(term.shift)).extended(0)
+}
+
+fn sum<'m>(values: &[Value<'m>], a: Term, b: Term) -> Value<'m> {
+    let (x, y) = (shifted(values, a), shifted(values, b));
+    match (a.neg, b.neg) {
+        (false, false) => x + y,
+        (false, true) => x - y,
+        (true, false) => y - x,
+        (true, true) => -(x + y),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hdl::dfg::eval;
+    use hdl::num::Format;
+
+    #[test]
+    fn the_module_is_the_matrix() {
+        let weights = vec![
+            vec![3, -7, 0],
+            vec![-5, -1, -2],
+            vec![0, 0, 0],
+            vec![31, 29, -128],
+        ];
+        let bias = [4, 0, -9, 1];
+        let m = ModuleBuilder::new("matrix");
+        let x = m.input_array("x", 3, Format::signed(6, 2).unwrap());
+        let y = linear(&m, &x, &weights, &bias, 3).unwrap();
+        assert!(y.iter().all(|v| v.frac() == 5));
+        m.output_array("y", &y);
+        let module = m.finish().unwrap();
+        for x in [[0, 0, 0], [31, -32, 5], [-32, -32, -32], [-1, 17, 30]] {
+            let expected: Vec<i128> = weights
+                .iter()
+                .zip(bias)
+                .map(|(row, b)| i128::from(row.iter().zip(x).map(|(w, x)| w * x).sum::<i64>() + b))
+                .collect();
+            assert_eq!(
+                eval::evaluate(&module, &x.map(i128::from)).unwrap(),
+                expected
+            );
+        }
+    }
+
+    #[test]
+    fn multiples_share_and_are_exact() {
+        let m = ModuleBuilder::new("multiples");
+        let x = m.input("x", Format::unsigned(8, 0).unwrap());
+        let constants = [5, -5, 0, 1, -1, 21, 32, -32];
+        m.output_array("y", &multiples(&m, x, &constants).unwrap());
+        let module = m.finish().unwrap();
+        for x in [0i64, 1, 77, 255] {
+            let expected: Vec<i128> = constants.iter().map(|c| i128::from(c * x)).collect();
+            assert_eq!(eval::evaluate(&module, &[i128::from(x)]).unwrap(), expected);
+        }
+    }
+}

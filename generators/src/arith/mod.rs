@@ -1,0 +1,59 @@
+//! Constant matrix-vector products as graphs of few and narrow adders.
+//!
+//! [`optimise`] turns a [`Problem`] into an [`AdderGraph`]: patterns of two terms that several outputs need are
+//! shared ([`cse`]), what each output still consists of is summed by a tree ([`trees`]), and a search takes
+//! parts of the result apart and shares them anew ([`search`]). [`certificate::check`] proves the result.
+
+mod assemble;
+pub mod certificate;
+pub mod compress;
+pub mod cost;
+mod cse;
+pub mod digits;
+mod exact;
+pub mod graph;
+pub mod lower;
+mod plan;
+pub mod problem;
+pub mod report;
+mod rng;
+mod search;
+mod signs;
+mod trees;
+
+pub use compress::CarrySave;
+pub use cost::Objective;
+pub use graph::{AdderGraph, Node, NodeId, Op, Term};
+pub use problem::{ArithError, InputSpec, Matrix, Problem};
+pub use search::Effort;
+
+/// Finds an adder graph of few adder bits for the problem.
+///
+/// The same problem, effort and seed give the same graph on every machine, except for [`Effort::Seconds`].
+///
+/// # Errors
+/// See [`Problem::validate`]; notably [`ArithError::TooDeep`] names the least depth that can be asked for.
+pub fn optimise(problem: &Problem, effort: Effort, seed: u64) -> Result<AdderGraph, ArithError> {
+    problem.validate()?;
+    let found = search::search(problem, effort, seed);
+    Ok(assemble::assemble(found.plan, problem))
+}
+
+/// Like [`optimise`], but each output is summed by a carry-save tree instead of two-input adders: for cell
+/// libraries with full adders. The graph holds the shared nodes only and has no outputs of its own; the depth
+/// bound is not looked at beyond what the sharing honours. [`certificate::check_carry_save`] proves the result.
+///
+/// # Errors
+/// See [`Problem::validate`].
+pub fn optimise_carry_save(
+    problem: &Problem,
+    effort: Effort,
+    seed: u64,
+) -> Result<(AdderGraph, Vec<CarrySave>), ArithError> {
+    problem.validate()?;
+    let found = search::search(problem, effort, seed);
+    Ok(assemble::assemble_carry_save(&found.plan, problem))
+}
+
+#[cfg(test)]
+mod tests;

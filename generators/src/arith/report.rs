@@ -1,0 +1,98 @@
+//! The figures of one optimised matrix, as the `cmvm` command prints them.
+
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::Effort;
+use super::assemble::assemble;
+use super::certificate::{self, Refuted};
+use super::cost;
+use super::graph::AdderGraph;
+use super::problem::{ArithError, Problem};
+use super::search::search;
+
+/// What one optimised matrix costs.
+#[derive(Clone, Debug, Serialize)]
+pub struct CmvmReport {
+    /// Inputs of the matrix.
+    pub inputs: usize,
+    /// Outputs of the matrix.
+    pub outputs: usize,
+    /// Two-operand adders and subtractors, without those that add a constant.
+    pub adders: usize,
+    /// A proved lower bound on the number of adders of any graph for this matrix; 0 if nothing is known.
+    pub adders_at_least: usize,
+    /// Result widths of the adders, summed.
+    pub adder_bits: u64,
+    /// Adders one of whose operands is a constant: biases, and sums that had to be negated.
+    pub constant_adders: usize,
+    /// Their result widths, summed.
+    pub constant_adder_bits: u64,
+    /// Adder levels from time zero to the latest output, bias adders not counted.
+    pub depth: u32,
+    /// Estimated six-input LUTs of an FPGA with carry chains.
+    pub lut_estimate: u64,
+    /// Wall-clock time of the optimisation.
+    pub seconds: f64,
+    /// Largest resident memory of the whole process so far, where the system tells.
+    pub peak_memory_mb: Option<f64>,
+}
+
+/// Why no report can be given.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The problem is not valid.
+    #[error(transparent)]
+    Problem(#[from] ArithError),
+    /// The optimiser's own result failed its certificate.
+    #[error("internal error, please report: the optimised graph is wrong: {0}")]
+    Refuted(#[from] Refuted),
+}
+
+/// Optimises, proves the result, and measures it.
+///
+/// # Errors
+/// [`ReportError::Problem`] for a mistake in the problem; [`ReportError::Refuted`] never, unless the optimiser is wrong.
+pub fn run(
+    problem: &Problem,
+    effort: Effort,
+    seed: u64,
+) -> Result<(AdderGraph, CmvmReport), ReportError> {
+    let start = Instant::now();
+    problem.validate()?;
+    let found = search(problem, effort, seed);
+    let graph = assemble(found.plan, problem);
+    let seconds = start.elapsed().as_secs_f64();
+    certificate::check(problem, &graph)?;
+    let (constants, adders): (Vec<_>, Vec<_>) = graph
+        .adders()
+        .partition(|&(_, a, b)| cost::adds_constant(&graph, a, b));
+    let bits = |list: &[(&super::Node, super::Term, super::Term)]| {
+        list.iter()
+            .map(|(n, ..)| u64::from(cost::width(n.lo, n.hi)))
+            .sum()
+    };
+    let report = CmvmReport {
+        inputs: problem.matrix.rows(),
+        outputs: problem.matrix.columns(),
+        adders: adders.len(),
+        adders_at_least: found.adders_at_least,
+        adder_bits: bits(&adders),
+        constant_adders: constants.len(),
+        constant_adder_bits: bits(&constants),
+        depth: graph.depth(),
+        lut_estimate: cost::lut_estimate(&graph),
+        seconds,
+        peak_memory_mb: peak_memory_mb(),
+    };
+    Ok((graph, report))
+}
+
+/// `VmHWM` of this process, from the Linux process file system.
+fn peak_memory_mb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;
+    let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes / 1024.0)
+}

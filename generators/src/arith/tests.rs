@@ -1,0 +1,266 @@
+//! Properties of the whole optimiser.
+
+use proptest::prelude::*;
+
+use super::rng::Rng;
+use super::*;
+
+fn exact(problem: &Problem, x: &[i64]) -> Vec<i64> {
+    let bias = |j: usize| problem.bias.as_ref().map_or(0, |b| b[j]);
+    let dot = |j: usize| {
+        x.iter()
+            .enumerate()
+            .map(|(i, v)| v * problem.matrix.at(i, j))
+            .sum::<i64>()
+    };
+    (0..problem.matrix.columns())
+        .map(|j| dot(j) + bias(j))
+        .collect()
+}
+
+/// The graph's outputs with the sign that the consumer was asked to take made good.
+fn check_on_vectors(problem: &Problem, graph: &AdderGraph, seed: u64) {
+    let n = problem.inputs.len();
+    let mut rng = Rng::new(seed);
+    for round in 0..200usize {
+        let pick = |(i, s): (usize, &InputSpec)| match round {
+            0 => s.lo,
+            1 => s.hi,
+            2..100 if i < 64 && round >> (i % 6) & 1 == 1 => s.lo,
+            2..100 => s.hi,
+            _ => s.lo + rng.below((s.hi - s.lo + 1) as usize) as i64,
+        };
+        let x: Vec<i64> = problem.inputs.iter().enumerate().map(pick).collect();
+        assert_eq!(graph.eval(&x), exact(problem, &x), "inputs {n}, {x:?}");
+    }
+}
+
+fn entry() -> impl Strategy<Value = i64> {
+    prop_oneof![3 => Just(0), 4 => -128i64..128, 1 => -5000i64..5000, 1 => (0u32..12).prop_map(|s| 1 << s)]
+}
+
+fn spec() -> impl Strategy<Value = InputSpec> {
+    (-300i64..300, 0i64..400, 0u32..4).prop_map(|(lo, span, arrival)| InputSpec {
+        lo,
+        hi: lo + span,
+        arrival,
+    })
+}
+
+prop_compose! {
+    fn problem()(rows in 1usize..9, columns in 1usize..9)(
+        entries in prop::collection::vec(prop::collection::vec(entry(), columns), rows),
+        inputs in prop::collection::vec(spec(), rows),
+        bias in prop::option::of(prop::collection::vec(-2000i64..2000, columns)),
+        spare in prop::option::of(0u32..4),
+        free_output_signs in any::<bool>(),
+        logic in any::<bool>(),
+    ) -> Problem {
+        let matrix = Matrix::from_rows(&entries).unwrap();
+        let objective = if logic { Objective::LogicBits } else { Objective::AdderBits };
+        let mut p = Problem { matrix, inputs, bias, max_depth: None, free_output_signs, objective };
+        p.max_depth = spare.map(|s| s + p.least_depth().map_or(0, |d| d.1));
+        p
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn graphs_equal_the_matrix(problem in problem(), seed in 0u64..1000) {
+        for effort in [Effort::Fast, Effort::Seconds(0.01)] {
+            let graph = optimise(&problem, effort, seed).unwrap();
+            certificate::check(&problem, &graph).unwrap();
+            check_on_vectors(&problem, &graph, seed);
+            if let Some(bound) = problem.max_depth {
+                prop_assert!(graph.depth() <= bound);
+            }
+            for (_, a, b) in graph.adders() {
+                prop_assert!(!(a.neg && b.neg) && (a.shift == 0 || b.shift == 0));
+            }
+            if !problem.free_output_signs {
+                prop_assert!(graph.outputs.iter().flatten().all(|t| !t.neg));
+            }
+        }
+    }
+
+    #[test]
+    fn carry_save_trees_equal_the_matrix(problem in problem(), seed in 0u64..1000) {
+        let (graph, trees) = optimise_carry_save(&problem, Effort::Fast, seed).unwrap();
+        certificate::check_carry_save(&problem, &graph, &trees).unwrap();
+        let x: Vec<i64> = problem.inputs.iter().enumerate().map(|(i, s)| if seed >> i & 1 == 1 { s.hi } else { s.lo }).collect();
+        let all = AdderGraph {
+            outputs: (0..graph.nodes.len() as u32).map(|n| Some(Term::plain(n))).collect(),
+            ..graph.clone()
+        };
+        let nodes = all.eval(&x);
+        let sum = |t: &CarrySave| t.eval(&t.summands.iter().map(|s| nodes[s.term.node as usize]).collect::<Vec<_>>());
+        prop_assert_eq!(trees.iter().map(sum).collect::<Vec<_>>(), exact(&problem, &x));
+        if !trees[0].summands.is_empty() {
+            let mut wrong = trees;
+            wrong[0].summands.pop();
+            prop_assert!(certificate::check_carry_save(&problem, &graph, &wrong).is_err());
+        }
+    }
+
+    #[test]
+    fn below_the_least_depth_is_an_error_that_names_it(mut problem in problem()) {
+        let (output, least) = problem.least_depth().unwrap();
+        prop_assume!(least > 0);
+        problem.max_depth = Some(least - 1);
+        prop_assert_eq!(
+            optimise(&problem, Effort::Fast, 0),
+            Err(ArithError::TooDeep { asked: least - 1, least, output })
+        );
+    }
+}
+
+fn random(n: usize, m: usize, bits: u32, sparse: f64, seed: u64) -> Problem {
+    let mut rng = Rng::new(seed);
+    let half = 1i64 << (bits - 1);
+    let mut entry = || {
+        let w = rng.below(2 * half as usize) as i64 - half;
+        if rng.unit() < sparse { 0 } else { w }
+    };
+    let rows: Vec<Vec<i64>> = (0..n).map(|_| (0..m).map(|_| entry()).collect()).collect();
+    Problem::new(
+        Matrix::from_rows(&rows).unwrap(),
+        vec![InputSpec::bits(8, true); n],
+    )
+}
+
+#[test]
+fn the_same_seed_gives_the_same_graph_on_any_number_of_threads() {
+    let problem = random(12, 10, 6, 0.2, 3);
+    let run = |threads: usize, seed: u64| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| optimise(&problem, Effort::Normal, seed).unwrap())
+    };
+    let one = run(1, 7);
+    assert_eq!(one, run(3, 7));
+    certificate::check(&problem, &one).unwrap();
+}
+
+#[test]
+fn more_effort_is_never_worse() {
+    for (sparse, seed) in [(0.0, 1), (0.85, 2)] {
+        let problem = random(16, 16, 6, sparse, seed);
+        let bits = |effort| report::run(&problem, effort, 1).unwrap().1.adder_bits;
+        assert!(bits(Effort::Normal) <= bits(Effort::Fast));
+    }
+}
+
+#[test]
+fn many_inputs_are_shared_in_groups_and_proved() {
+    let mut problem = random(200, 70, 4, 0.5, 9);
+    problem.max_depth = Some(problem.least_depth().unwrap().1);
+    let (graph, figures) = report::run(&problem, Effort::Fast, 0).unwrap();
+    assert!(figures.depth <= problem.max_depth.unwrap());
+    let digits: u32 = (0..70)
+        .flat_map(|j| problem.matrix.column(j))
+        .map(|(_, w)| digits::weight(w))
+        .sum();
+    assert!(figures.adders < digits as usize * 3 / 4);
+    check_on_vectors(&problem, &graph, 5);
+}
+
+#[test]
+fn many_outputs_are_shared_in_groups_and_proved() {
+    let mut problem = random(70, 1500, 3, 0.9, 4);
+    problem.max_depth = Some(problem.least_depth().unwrap().1 + 1);
+    let (graph, _) = report::run(&problem, Effort::Fast, 0).unwrap();
+    check_on_vectors(&problem, &graph, 6);
+}
+
+#[test]
+fn degenerate_matrices() {
+    let p = |rows: &[Vec<i64>]| {
+        Problem::new(
+            Matrix::from_rows(rows).unwrap(),
+            vec![InputSpec::bits(4, false); rows.len()],
+        )
+    };
+    for rows in [
+        vec![],
+        vec![vec![]],
+        vec![vec![0]],
+        vec![vec![1]],
+        vec![vec![-1]],
+        vec![vec![-8, 8], vec![-8, 0]],
+    ] {
+        let problem = p(&rows);
+        for effort in [Effort::Fast, Effort::Normal, Effort::Seconds(0.0)] {
+            let graph = optimise(&problem, effort, 0).unwrap();
+            certificate::check(&problem, &graph).unwrap();
+        }
+    }
+}
+
+#[test]
+fn mistakes_are_errors() {
+    let two = Matrix::from_rows(&[vec![1, 2], vec![3, 4]]).unwrap();
+    let inputs = vec![InputSpec::bits(8, true); 2];
+    let ok = Problem::new(two.clone(), inputs.clone());
+    assert!(matches!(
+        Matrix::from_rows(&[vec![1], vec![1, 2]]),
+        Err(ArithError::Ragged {
+            row: 1,
+            found: 2,
+            expected: 1
+        })
+    ));
+    let few = Problem::new(two, inputs[..1].to_vec());
+    assert!(matches!(
+        few.validate(),
+        Err(ArithError::Shape {
+            axis: "rows",
+            found: 1,
+            ..
+        })
+    ));
+    let bias = Problem {
+        bias: Some(vec![1]),
+        ..ok.clone()
+    };
+    assert!(matches!(
+        bias.validate(),
+        Err(ArithError::Shape {
+            axis: "columns",
+            ..
+        })
+    ));
+    let mut empty = ok.clone();
+    empty.inputs[1] = InputSpec {
+        lo: 1,
+        hi: 0,
+        arrival: 0,
+    };
+    assert!(matches!(
+        empty.validate(),
+        Err(ArithError::EmptyRange { input: 1, .. })
+    ));
+    let wide = Problem::new(
+        Matrix::from_rows(&[vec![i64::MAX]]).unwrap(),
+        vec![InputSpec::bits(8, true)],
+    );
+    assert!(matches!(
+        wide.validate(),
+        Err(ArithError::TooWide { output: 0 })
+    ));
+    let late = Problem::new(
+        Matrix::from_rows(&[vec![1]]).unwrap(),
+        vec![InputSpec {
+            lo: 0,
+            hi: 1,
+            arrival: 50,
+        }],
+    );
+    assert!(matches!(
+        late.validate(),
+        Err(ArithError::Arrival { input: 0, .. })
+    ));
+}

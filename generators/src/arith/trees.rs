@@ -1,0 +1,289 @@
+//! Summing what an output still consists of, by a tree of two-input adders.
+//!
+//! Like Huffman's algorithm: the pair whose sum is narrowest is joined first. With a depth bound `D` a pair is
+//! joined only if `Σ 2^depth` over what remains stays within `2^D` (Kraft), which always leaves a way to go on:
+//! joining the two earliest terms never breaks the bound.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use super::cost::width;
+use super::digits;
+use super::graph::{Linear, NodeId, Term};
+use super::plan::{DEEPEST, Plan};
+use super::problem::{InputSpec, Problem};
+use super::signs;
+
+/// A term of a sum: a shared node, or the sum made by an earlier step.
+#[derive(Clone, Debug)]
+struct Item {
+    /// The shared node, or, from the plan's node count up, the step that made it.
+    term: Term,
+    form: Arc<Linear>,
+    /// Range of the node.
+    node: (i64, i64),
+    width: u32,
+    depth: u32,
+}
+
+/// What pairing needs to know of an item.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    /// Range of the term.
+    lo: i64,
+    hi: i64,
+    width: u8,
+    shift: u8,
+    depth: u8,
+    neg: bool,
+}
+
+/// How one output is summed: adders in order, step `k` being node `first + k`.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    /// Operands of each adder.
+    pub steps: Vec<(Term, Term)>,
+    /// Range and depth of each step's result.
+    pub nodes: Vec<(i64, i64, u32)>,
+    /// The sum, or `None` if there is nothing to sum.
+    pub root: Option<Term>,
+    /// What the adders cost.
+    pub cost: u64,
+}
+
+/// Sums a column of `plan`; `max_depth` must be within reach, see [`Plan::kraft`].
+pub fn sum(plan: &Plan, column: usize, problem: &Problem) -> Tree {
+    let Problem {
+        inputs,
+        max_depth,
+        objective,
+        ..
+    } = problem;
+    let mut items: Vec<Item> = Vec::new();
+    for &(node, coefficient) in &plan.columns[column] {
+        let n = &plan.nodes[node as usize];
+        for (shift, neg) in digits::narrowest(coefficient).iter() {
+            items.push(Item::new(
+                Term { node, shift, neg },
+                n.form.clone(),
+                (n.lo, n.hi),
+                n.depth,
+            ));
+        }
+    }
+    items.sort_unstable_by_key(|i| (i.top(), i.term));
+    let first = plan.nodes.len() as NodeId;
+    let mut slack = max_depth
+        .map(|d| (1u64 << d.min(DEEPEST)) - items.iter().map(|i| 1u64 << i.depth).sum::<u64>());
+    let mut tree = Tree::default();
+    let mut pairing = Pairing::new(items, slack);
+    while let Some((a, b)) = pairing.take_best(slack) {
+        if let Some(s) = &mut slack {
+            *s -= kraft_cost(a.depth, b.depth);
+        }
+        let joined = join(
+            &a,
+            &b,
+            first + tree.steps.len() as NodeId,
+            inputs,
+            &mut tree,
+        );
+        pairing.add(joined);
+        pairing.fill(WINDOW, slack);
+    }
+    tree.root = pairing.items.iter().flatten().next().map(|i| i.term);
+    signs::orient(&mut tree, plan, *objective, problem.free_output_signs);
+    tree
+}
+
+impl Item {
+    fn new(term: Term, form: Arc<Linear>, node: (i64, i64), depth: u32) -> Self {
+        Self {
+            term,
+            form,
+            node,
+            width: width(node.0, node.1),
+            depth,
+        }
+    }
+
+    /// Highest bit position.
+    fn top(&self) -> u32 {
+        self.width + u32::from(self.term.shift)
+    }
+
+    fn shape(&self) -> Shape {
+        let (lo, hi) = self.term.range(self.node);
+        let Term { shift, neg, .. } = self.term;
+        Shape {
+            lo,
+            hi,
+            width: self.width as u8,
+            shift,
+            depth: self.depth.min(255) as u8,
+            neg,
+        }
+    }
+}
+
+/// By how much joining terms of these depths raises `Σ 2^depth`.
+fn kraft_cost(a: u32, b: u32) -> u64 {
+    (1 << a.max(b)) - (1 << a.min(b))
+}
+
+/// What a pair is chosen by, smallest first: the width of the sum, then how little width the operands have.
+///
+/// It serves every objective: the logic bits of a tree hardly depend on its shape, since every full adder takes
+/// one bit away, but wide partial sums add carries.
+fn pair_key(a: &Shape, b: &Shape, slack: Option<u64>) -> u32 {
+    if slack.is_some_and(|s| kraft_cost(a.depth.into(), b.depth.into()) > s) {
+        return NEVER;
+    }
+    let (lo, hi) = (a.lo + b.lo, a.hi + b.hi);
+    let bits = if a.neg && b.neg {
+        width(-hi, -lo)
+    } else {
+        width(lo, hi)
+    };
+    let low = u32::from(a.shift.min(b.shift));
+    ((bits - low) << 8) + 128 - u32::from(a.width) - u32::from(b.width)
+}
+
+const NEVER: u32 = u32::MAX;
+
+/// Pairs are looked for among this many items, those that reach up least; keeps the time linear in the terms.
+const WINDOW: usize = 48;
+
+/// The items still to be joined.
+///
+/// Each active item knows its best partner. The slack only shrinks, so a cached partner that is still
+/// affordable is still the best one.
+struct Pairing {
+    items: Vec<Option<Item>>,
+    active: Vec<Active>,
+    /// Items outside the window by their highest bit.
+    waiting: BinaryHeap<Reverse<(u32, u32)>>,
+}
+
+struct Active {
+    item: u32,
+    shape: Shape,
+    key: u32,
+    partner: u32,
+}
+
+impl Pairing {
+    fn new(items: Vec<Item>, slack: Option<u64>) -> Self {
+        let mut pairing = Self {
+            items: Vec::with_capacity(2 * items.len()),
+            active: Vec::with_capacity(items.len().min(WINDOW)),
+            waiting: BinaryHeap::with_capacity(items.len()),
+        };
+        for item in items {
+            pairing.add(item);
+        }
+        pairing.fill(WINDOW, slack);
+        pairing
+    }
+
+    fn add(&mut self, item: Item) {
+        self.waiting
+            .push(Reverse((item.top(), self.items.len() as u32)));
+        self.items.push(Some(item));
+    }
+
+    /// Moves waiting items into the window.
+    fn fill(&mut self, window: usize, slack: Option<u64>) {
+        while self.active.len() < window
+            && let Some(Reverse((_, item))) = self.waiting.pop()
+        {
+            let Some(shape) = self.items[item as usize].as_ref().map(Item::shape) else {
+                continue;
+            };
+            let mut new = Active {
+                item,
+                shape,
+                key: NEVER,
+                partner: item,
+            };
+            for other in &mut self.active {
+                let key = pair_key(&other.shape, &shape, slack);
+                if key < other.key {
+                    (other.key, other.partner) = (key, item);
+                }
+                if key < new.key {
+                    (new.key, new.partner) = (key, other.item);
+                }
+            }
+            self.active.push(new);
+        }
+    }
+
+    /// Takes out the best pair that the slack affords, if two items are left.
+    fn take_best(&mut self, slack: Option<u64>) -> Option<(Item, Item)> {
+        loop {
+            let at = (0..self.active.len()).min_by_key(|&k| self.active[k].key)?;
+            let Active {
+                item,
+                shape,
+                key,
+                partner,
+            } = self.active[at];
+            if key == NEVER {
+                if self.waiting.is_empty() {
+                    return None;
+                }
+                // Nothing within the window is affordable: look everywhere.
+                self.fill(usize::MAX, slack);
+                continue;
+            }
+            let other = self.active.iter().position(|x| x.item == partner);
+            if other.is_some_and(|k| pair_key(&shape, &self.active[k].shape, slack) == key) {
+                self.active.retain(|x| x.item != item && x.item != partner);
+                let (i, j) = (item.min(partner) as usize, item.max(partner) as usize);
+                return Some((self.items[i].take()?, self.items[j].take()?));
+            }
+            let (key, partner) = self.best_partner(at, slack);
+            self.active[at].key = key;
+            self.active[at].partner = partner;
+        }
+    }
+
+    fn best_partner(&self, at: usize, slack: Option<u64>) -> (u32, u32) {
+        let own = &self.active[at];
+        let others = self.active.iter().filter(|x| x.item != own.item);
+        others
+            .map(|x| (pair_key(&own.shape, &x.shape, slack), x.item))
+            .min()
+            .unwrap_or((NEVER, own.item))
+    }
+}
+
+fn join(a: &Item, b: &Item, id: NodeId, inputs: &[InputSpec], tree: &mut Tree) -> Item {
+    let shift = a.term.shift.min(b.term.shift);
+    let neg = a.term.neg && b.term.neg;
+    let lower = |t: Term| Term {
+        shift: t.shift - shift,
+        neg: t.neg != neg,
+        ..t
+    };
+    // The positive operand stands left.
+    let (a, b) = if lower(a.term).neg { (b, a) } else { (a, b) };
+    let (ta, tb) = (lower(a.term), lower(b.term));
+    let form = Arc::new(Linear::sum(&a.form, ta, &b.form, tb));
+    let (lo, hi) = form.range(inputs);
+    let depth = a.depth.max(b.depth) + 1;
+    tree.steps.push((ta, tb));
+    tree.nodes.push((lo, hi, depth));
+    Item::new(
+        Term {
+            node: id,
+            shift,
+            neg,
+        },
+        form,
+        (lo, hi),
+        depth,
+    )
+}

@@ -166,12 +166,12 @@ fn port_declared_twice() {
     assert_error(
         m.finish(),
         expect![[r#"
-        error[port-name]: there already is a port `x`
-          --> `m.output("x", x);`: declared again here
-          help: `clk` and `rst` are added to modules with registers; every port needs a name of its own
-        error[port-name]: there already is a port `clk`
-          --> `m.output("clk", x);`: declared again here
-          help: `clk` and `rst` are added to modules with registers; every port needs a name of its own"#]],
+            error[port-name]: there already is a port `x`
+              --> `m.output("x", x);`: declared again here
+              help: choose another name
+            error[port-name]: `clk` is kept for modules with registers, which get that port by themselves
+              --> `m.output("clk", x);`: declared here
+              help: choose another name"#]],
     );
 }
 
@@ -281,11 +281,11 @@ fn cycles_mixed() {
     assert_error(
         m.finish(),
         expect![[r#"
-        error[cycle-mismatch]: the operands belong to different cycles
-          --> `let (a, b) = (m.input("a", s8()), m.input("b", s8()));`: available in cycle @0
-          --> `let late = (a * b).delay(2);`: available in cycle @2
-          --> `m.output("y", late + a);`: used together here
-          help: delay the earlier one, or set Balance::Automatic"#]],
+            error[cycle-mismatch]: the operands belong to different cycles
+              --> `let (a, b) = (m.input("a", s8()), m.input("b", s8()));`: available in cycle 0
+              --> `let late = (a * b).delay(2);`: available in cycle 2
+              --> `m.output("y", late + a);`: used together here
+              help: delay the earlier one, or set Balance::Automatic"#]],
     );
 }
 
@@ -304,11 +304,11 @@ fn cycles_mixed_at_a_register_file() {
     assert_error(
         m.finish(),
         expect![[r#"
-        error[cycle-mismatch]: the operands belong to different cycles
-          --> `m.input("on", Format::BIT),`: available in cycle @0
-          --> `words.write(on, at, x.delay(1));`: available in cycle @1
-          --> `words.write(on, at, x.delay(1));`: used together here
-          help: delay the earlier one, or set Balance::Automatic"#]],
+            error[cycle-mismatch]: the operands belong to different cycles
+              --> `m.input("on", Format::BIT),`: available in cycle 0
+              --> `words.write(on, at, x.delay(1));`: available in cycle 1
+              --> `words.write(on, at, x.delay(1));`: used together here
+              help: delay the earlier one, or set Balance::Automatic"#]],
     );
 }
 
@@ -323,11 +323,11 @@ fn cycles_mixed_through_a_wire() {
     assert_error(
         m.finish(),
         expect![[r#"
-        error[cycle-mismatch]: values of different cycles meet once the forward references are resolved
-          --> `let x = m.input("x", s8());`: available in cycle @0
-          --> `m.drive(later, x.delay(1));`: available in cycle @1
-          --> `let sum = later + x;`: used together here
-          help: drive a wire with values of the cycle in which it is used, or with registers (`state`)"#]],
+            error[cycle-mismatch]: values of different cycles meet once the forward references are resolved
+              --> `let x = m.input("x", s8());`: available in cycle 0
+              --> `m.drive(later, x.delay(1));`: available in cycle 1
+              --> `let sum = later + x;`: used together here
+              help: drive a wire with values of the cycle in which it is used, or with registers (`state`)"#]],
     );
 }
 
@@ -341,10 +341,10 @@ fn cycles_mixed_at_an_output() {
     assert_error(
         m.finish(),
         expect![[r#"
-        error[cycle-mismatch]: values of different cycles meet once the forward references are resolved
-          --> `let x = m.input("x", s8());`: available in cycle @0
-          --> `m.drive(later, x.delay(1));`: available in cycle @1
-          help: drive a wire with values of the cycle in which it is used, or with registers (`state`)"#]],
+            error[cycle-mismatch]: values of different cycles meet once the forward references are resolved
+              --> `let x = m.input("x", s8());`: available in cycle 0
+              --> `m.drive(later, x.delay(1));`: available in cycle 1
+              help: drive a wire with values of the cycle in which it is used, or with registers (`state`)"#]],
     );
 }
 
@@ -358,9 +358,9 @@ fn cycles_mixed_at_an_instance() {
     assert_error(
         m.finish(),
         expect![[r#"
-        error[cycle-mismatch]: an input of instance `inner` comes in another cycle than wanted once the forward references are resolved
-          --> `m.drive(later, m.input("x", s8()).delay(1));`: available in cycle @1, wanted in cycle @any
-          help: drive a wire with values of the cycle in which it is used, or with registers (`state`)"#]],
+            error[cycle-mismatch]: an input of instance `inner` comes in another cycle than wanted once the forward references are resolved
+              --> `m.drive(later, m.input("x", s8()).delay(1));`: available in cycle 1, the instance knows of no cycle yet
+              help: drive a wire with values of the cycle in which it is used, or with registers (`state`)"#]],
     );
 }
 
@@ -411,10 +411,10 @@ fn range_overflow_of_an_initial_value() {
     assert_error(
         m.finish(),
         expect![[r#"
-        error[range-overflow]: register `held` cannot hold its value
-          --> `let held = m.state("held", s8(), style);`: this can be anything in [200, 200]
-          --> `let held = m.state("held", s8(), style);`: `held` holds [-128, 127]
-          help: saturate, wrap or quantise the value explicitly, or widen the declaration"#]],
+            error[range-overflow]: register `held` cannot hold its value
+              --> `let held = m.state("held", s8(), style);`: this is 200
+              --> `let held = m.state("held", s8(), style);`: `held` holds [-128, 127]
+              help: saturate, wrap or quantise the value explicitly, or widen the declaration"#]],
     );
 }
 
@@ -428,12 +428,10 @@ fn range_overflow_at_a_wire() {
     assert_error(
         m.finish(),
         expect![[r#"
-        error[bad-name]: wire name `few`: this is a reserved word of Verilog
-          --> `let few = m.wire("few", upto(3));`: named here
-        error[range-overflow]: wire `few` cannot hold its value
-          --> `let x = m.input("x", s8());`: this can be anything in [-128, 127]
-          --> `m.drive(few, x);`: `few` holds [0, 3]
-          help: saturate, wrap or quantise the value explicitly, or widen the declaration"#]],
+            error[range-overflow]: wire `few` cannot hold its value
+              --> `let x = m.input("x", s8());`: this can be anything in [-128, 127]
+              --> `m.drive(few, x);`: `few` holds [0, 3]
+              help: saturate, wrap or quantise the value explicitly, or widen the declaration"#]],
     );
 }
 
@@ -446,10 +444,10 @@ fn range_overflow_at_an_instance() {
     assert_error(
         m.finish(),
         expect![[r#"
-        error[range-overflow]: instance input `inner` cannot hold its value
-          --> `let wide = m.input("wide", Format::signed(9, 0).unwrap());`: this can be anything in [-256, 255]
-          --> `m.output("y", m.instance(&inner, "inner", &[wide])[0]);`: `inner` holds [-128, 127]
-          help: saturate, wrap or quantise the value explicitly, or widen the declaration"#]],
+            error[range-overflow]: input `inner.x` cannot hold its value
+              --> `let wide = m.input("wide", Format::signed(9, 0).unwrap());`: this can be anything in [-256, 255]
+              --> `m.output("y", m.instance(&inner, "inner", &[wide])[0]);`: `inner.x` holds [-128, 127]
+              help: saturate, wrap or quantise the value explicitly, or widen the declaration"#]],
     );
 }
 
@@ -462,8 +460,9 @@ fn wrong_number_of_instance_inputs() {
     assert_error(
         m.finish(),
         expect![[r#"
-        error[instance-inputs]: `inner` is given 2 inputs, `accumulator` has 1
-          --> `m.output("y", m.instance(&inner, "inner", &[x, x])[0]);`: instance made here"#]],
+            error[instance-inputs]: `inner` is given 2 inputs, `accumulator` has 1
+              --> `m.output("y", m.instance(&inner, "inner", &[x, x])[0]);`: instance made here
+              help: give one value for each input element, in the order of the ports"#]],
     );
 }
 
@@ -477,14 +476,14 @@ fn range_overflow_at_an_address() {
     assert_error(
         m.finish(),
         expect![[r#"
-        error[range-overflow]: address of `words` cannot hold its value
-          --> `let at = m.input("at", upto(4));`: this can be anything in [0, 4]
-          --> `words.write(m.constant(1, 0), at, m.constant(1, 0));`: `words` holds [0, 3]
-          help: saturate, wrap or quantise the value explicitly, or widen the declaration
-        error[range-overflow]: address of `words` cannot hold its value
-          --> `let at = m.input("at", upto(4));`: this can be anything in [0, 4]
-          --> `m.output("y", words.read(at));`: `words` holds [0, 3]
-          help: saturate, wrap or quantise the value explicitly, or widen the declaration"#]],
+            error[range-overflow]: an address of register file `words` lies past its last word
+              --> `let at = m.input("at", upto(4));`: this can be anything in [0, 4]
+              --> `words.write(m.constant(1, 0), at, m.constant(1, 0));`: `words` has the addresses [0, 3]
+              help: saturate or wrap the address, or give the register file more words
+            error[range-overflow]: an address of register file `words` lies past its last word
+              --> `let at = m.input("at", upto(4));`: this can be anything in [0, 4]
+              --> `m.output("y", words.read(at));`: `words` has the addresses [0, 3]
+              help: saturate or wrap the address, or give the register file more words"#]],
     );
 }
 
@@ -498,10 +497,10 @@ fn range_overflow_of_a_word() {
     assert_error(
         m.finish(),
         expect![[r#"
-        error[range-overflow]: register file `words` cannot hold its value
-          --> `words.write(m.constant(1, 0), at, m.constant(128, 0));`: this can be anything in [128, 128]
-          --> `words.write(m.constant(1, 0), at, m.constant(128, 0));`: `words` holds [-128, 127]
-          help: saturate, wrap or quantise the value explicitly, or widen the declaration"#]],
+            error[range-overflow]: register file `words` cannot hold its value
+              --> `words.write(m.constant(1, 0), at, m.constant(128, 0));`: this is 128
+              --> `words.write(m.constant(1, 0), at, m.constant(128, 0));`: `words` holds [-128, 127]
+              help: saturate, wrap or quantise the value explicitly, or widen the declaration"#]],
     );
 }
 
@@ -558,8 +557,9 @@ fn table_index() {
     assert_error(
         m.finish(),
         expect![[r#"
-        error[table-index]: the index range [0, 4] leaves the table of 4 entries
-          --> `m.output("y", x.lookup(&[1, 4, 9, 16], 0));`: looked up here"#]],
+            error[table-index]: the index range [0, 4] leaves the table of 4 entries
+              --> `m.output("y", x.lookup(&[1, 4, 9, 16], 0));`: looked up here
+              help: saturate or wrap the index, or give the table an entry for each"#]],
     );
 }
 
@@ -641,14 +641,15 @@ fn all_mistakes_come_at_once() {
     assert_error(
         m.finish(),
         expect![[r#"
-        error[table-index]: the index range [-128, 127] leaves the table of 2 entries
-          --> `let index: Value<'_> = x.lookup(&[1, 2], 0);`: looked up here
-        error[range-overflow]: output `y` cannot hold its value
-          --> `let x = m.input_port("x", vec![s8()], Stamp::at(0))[0];`: this can be anything in [-128, 127]
-          --> `m.output_port("y", &[x + index], &[upto(1)]);`: the port holds [0, 1]
-          help: saturate, wrap or quantise the value explicitly, or widen the port
-        error[undriven]: register `never` is never driven
-          --> `let never = m.state("never", s8(), RegisterStyle::default());`: declared here
-          help: give it a value with `set_next`"#]],
+            error[table-index]: the index range [-128, 127] leaves the table of 2 entries
+              --> `let index: Value<'_> = x.lookup(&[1, 2], 0);`: looked up here
+              help: saturate or wrap the index, or give the table an entry for each
+            error[range-overflow]: output `y` cannot hold its value
+              --> `let x = m.input_port("x", vec![s8()], Stamp::at(0))[0];`: this can be anything in [-128, 127]
+              --> `m.output_port("y", &[x + index], &[upto(1)]);`: the port holds [0, 1]
+              help: saturate, wrap or quantise the value explicitly, or widen the port
+            error[undriven]: register `never` is never driven
+              --> `let never = m.state("never", s8(), RegisterStyle::default());`: declared here
+              help: give it a value with `set_next`"#]],
     );
 }

@@ -98,3 +98,19 @@ pub fn available(tool: &str, argument: &str) -> bool {
     }
     found
 }
+
+/// A file of the reference material that is not part of the project, or `None` with a message why the test is skipped.
+///
+/// It is looked for below the environment variable `HWGEN_SHARED`, else beside the workspace in `../shared`.
+pub fn shared(path: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("HWGEN_SHARED").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
+        PathBuf::from,
+    );
+    let found = root.join(path);
+    if found.exists() {
+        return Some(found);
+    }
+    println!("skipped: {} is not there", found.display());
+    None
+}

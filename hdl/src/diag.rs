@@ -119,6 +119,14 @@ impl fmt::Display for Diagnostic {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostics(pub Vec<Diagnostic>);
 
+impl Diagnostics {
+    /// The messages alone, for a finding that has them as its reason.
+    pub fn messages(&self) -> String {
+        let messages: Vec<&str> = self.0.iter().map(|d| d.message.as_str()).collect();
+        messages.join("; ")
+    }
+}
+
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, diagnostic) in self.0.iter().enumerate() {

@@ -5,7 +5,9 @@ use constraints::Target;
 use constraints::timing::{Budget, Picoseconds};
 use hdl::passes::pipeline::{Goal, Options};
 
-use crate::failure::Result;
+use hdl::diag::Diagnostics;
+
+use crate::failure::{Failure, Result};
 
 /// The clock of the LHC, in nanoseconds.
 const DEFAULT_CLOCK_NS: f64 = 25.0;
@@ -33,6 +35,20 @@ impl Timing {
     /// Whether the user left the clock as it is.
     pub fn is_default_clock(&self) -> bool {
         self.clock_ns == DEFAULT_CLOCK_NS
+    }
+
+    /// The error of a goal that cannot be reached, with how the clock that it names follows from the user's.
+    pub fn explain(&self, diagnostics: Diagnostics) -> Failure {
+        let budget = Budget::default();
+        let share = format!(
+            "a stage has {} ns less {} % for jitter, the first one {} % less again for what stands before the inputs",
+            self.clock_ns, budget.uncertainty, budget.inputs
+        );
+        let explained = diagnostics.0.into_iter().map(|d| match d.code {
+            "impossible-clock" | "impossible-latency" => d.label(None, share.clone()),
+            _ => d,
+        });
+        Failure::User(Diagnostics(explained.collect()))
     }
 
     /// How the delays were obtained.

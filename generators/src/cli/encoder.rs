@@ -7,7 +7,6 @@ use clap::Args;
 use constraints::timing::Picoseconds;
 use constraints::{Target, delay};
 use hdl::dfg::Module;
-use hdl::diag::Diagnostic;
 use hdl::draw::dot;
 use hdl::passes::pipeline::{self, Goal};
 
@@ -79,7 +78,9 @@ pub fn run(args: &EncoderArgs) -> Result<()> {
     let design = args.design()?;
     let target = Target::load(&args.timing.target)?;
     let clock = args.timing.clock()?;
-    let (top, pipeline) = design.build(&delay::of(&target), &args.pipeline_options(clock)?)?;
+    let (top, pipeline) = design
+        .build(&delay::of(&target), &args.pipeline_options(clock)?)
+        .map_err(|d| args.timing.explain(d))?;
     let vectors = design
         .vectors(&design.shipped_events())
         .map_err(Failure::user)?;
@@ -122,15 +123,7 @@ pub fn run(args: &EncoderArgs) -> Result<()> {
 
 impl EncoderArgs {
     fn design(&self) -> Result<EncoderDesign> {
-        if let Err(reason) = hdl::names::check_identifier(&self.top) {
-            let message = format!(
-                "top module name {}: {reason}",
-                hdl::names::quoted(&self.top)
-            );
-            return Err(Failure::user(
-                Diagnostic::error("bad-name", message).help("choose another name with --top"),
-            ));
-        }
+        super::check_top(&self.top)?;
         let model = Choice {
             file: self.model.as_deref(),
             contract: self.contract,

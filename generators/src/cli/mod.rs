@@ -8,7 +8,9 @@ pub mod weights;
 
 use clap::{Parser, Subcommand, builder::RangedU64ValueParser};
 
-use crate::failure::Result;
+use hdl::diag::Diagnostic;
+
+use crate::failure::{Failure, Result};
 
 /// Unrolled, pipelined Verilog for small quantised neural networks, bit-exact and without high-level synthesis.
 #[derive(Debug, Parser)]
@@ -42,6 +44,26 @@ pub fn run(cli: &Cli) -> Result<()> {
 /// A number of bits from `least` to 16.
 fn width(least: u64) -> RangedU64ValueParser<u32> {
     RangedU64ValueParser::new().range(least..=16)
+}
+
+/// Longest name of a top module: it begins the names of files, which most file systems end at 255 characters, and
+/// simulators append to it.
+const TOP_LENGTH: usize = 128;
+
+/// An error unless `name` can name a top module and its files.
+fn check_top(name: &str) -> Result<()> {
+    let reason = match hdl::names::check_identifier(name) {
+        Ok(()) if name.len() <= TOP_LENGTH => return Ok(()),
+        Ok(()) => format!(
+            "{} characters are too many, {TOP_LENGTH} are allowed, since files are named after it",
+            name.len()
+        ),
+        Err(reason) => reason,
+    };
+    let message = format!("top module name {}: {reason}", hdl::names::quoted(name));
+    Err(Failure::user(
+        Diagnostic::error("bad-name", message).help("choose another name with --top"),
+    ))
 }
 
 /// Prints to standard output. That nobody reads on is no failure of the command.

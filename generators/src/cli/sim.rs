@@ -313,7 +313,13 @@ impl Folder {
         let damaged = |name: &str, d: Diagnostic| {
             Failure::user(d.at(dir.join(name).display().to_string(), "in this file"))
         };
-        let modules = text::parse(&read(GRAPH_FILE)?)?;
+        let modules = text::parse(&read(GRAPH_FILE)?).map_err(|d| {
+            let file = dir.join(GRAPH_FILE).display().to_string();
+            let in_file = |d: Diagnostic| d.at(file.clone(), "in this file");
+            Failure::User(hdl::diag::Diagnostics(
+                d.0.into_iter().map(in_file).collect(),
+            ))
+        })?;
         let top = modules.last().cloned();
         let top = top.ok_or_else(|| {
             damaged(
@@ -402,7 +408,7 @@ impl Folder {
         };
         vectors
             .check(&self.top)
-            .map_err(|d| not_vectors(path, &d.to_string()))?;
+            .map_err(|d| not_vectors(path, &d.messages()))?;
         Ok(vectors)
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hdf5_pure::{AttrValue, File};
+use hdf5_pure::{AttrValue, Error, File, FormatError};
 use hdl::diag::Diagnostic;
 use serde_json::Value as Json;
 
@@ -97,8 +97,13 @@ fn read_layer(file: &File, layer: &Json) -> Result<KerasLayer, Diagnostic> {
     let mut tensors = BTreeMap::new();
     for tensor in ["kernel", "bias"] {
         let path = format!("model_weights/{name}/{name}/{tensor}:0");
-        if let Ok(dataset) = file.dataset(&path) {
-            let damaged = |e: hdf5_pure::Error| error(format!("layer `{name}`, {tensor}: {e}"));
+        let damaged = |e: Error| error(format!("layer `{name}`, {tensor}: {e}"));
+        let dataset = match file.dataset(&path) {
+            Ok(dataset) => Some(dataset),
+            Err(Error::Format(FormatError::PathNotFound(_))) => None,
+            Err(e) => return Err(damaged(e)),
+        };
+        if let Some(dataset) = dataset {
             let shape = dataset.shape().map_err(damaged)?;
             let size = shape
                 .iter()

@@ -112,10 +112,15 @@ fn refuse_foreign(target: &Path) -> Result<()> {
     }
     let manifest = fs::read_to_string(target.join(MANIFEST)).unwrap_or_default();
     let ours: BTreeSet<&str> = manifest.lines().chain([MANIFEST]).collect();
-    match files_below(target)?
-        .iter()
-        .find(|file| !ours.contains(file.as_str()))
-    {
+    let mut foreign = None;
+    each_file_below(target, |file| {
+        let known = ours.contains(file.as_str());
+        if !known {
+            foreign = Some(file);
+        }
+        known
+    })?;
+    match foreign {
         Some(file) => Err(Failure::user(refused(format!(
             "the folder holds `{file}`, which hwgen did not write"
         )))),
@@ -126,11 +131,26 @@ fn refuse_foreign(target: &Path) -> Result<()> {
 /// The files below `folder` as sorted relative paths with slashes.
 fn files_below(folder: &Path) -> Result<Vec<String>> {
     let mut files = Vec::new();
+    each_file_below(folder, |file| {
+        files.push(file);
+        true
+    })?;
+    files.sort();
+    Ok(files)
+}
+
+/// Shows each file below `folder` as a relative path with slashes, as long as `see` wants more: the folder may be
+/// somebody's home.
+fn each_file_below(folder: &Path, mut see: impl FnMut(String) -> bool) -> Result<()> {
     let mut folders = vec![(folder.to_owned(), OsString::new())];
     while let Some((path, relative)) = folders.pop() {
         let failed = |e: std::io::Error| Failure::io("list the folder", &path, &e);
-        for entry in fs::read_dir(&path).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
+        let entries = fs::read_dir(&path).map_err(failed)?;
+        let mut entries = entries
+            .collect::<std::io::Result<Vec<_>>>()
+            .map_err(failed)?;
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
             let mut name = relative.clone();
             if !name.is_empty() {
                 name.push("/");
@@ -138,13 +158,12 @@ fn files_below(folder: &Path) -> Result<Vec<String>> {
             name.push(entry.file_name());
             if entry.file_type().map_err(failed)?.is_dir() {
                 folders.push((entry.path(), name));
-            } else {
-                files.push(name.to_string_lossy().into_owned());
+            } else if !see(name.to_string_lossy().into_owned()) {
+                return Ok(());
             }
         }
     }
-    files.sort();
-    Ok(files)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use rustc_hash::FxHashMap;
 use super::module::{
     Instance, Module, OutputElement, OutputPort, Port, RegisterStyle, Reset, ScopeId,
 };
-use super::rewrite::resolve_wires;
 use super::value::Value;
+use super::wires::resolve_wires;
 use super::{GraphError, N, Op, Stamp, check};
 use crate::diag::{Diagnostic, Diagnostics, Level};
 use crate::names;
@@ -52,10 +52,19 @@ pub(super) struct Inner {
     pub balance: Balance,
     pub errors: Vec<Diagnostic>,
     pub wires: Vec<WireSlot>,
+    pub state_places: Vec<SinkPlaces>,
+    pub memory_places: Vec<SinkPlaces>,
     pub scope: ScopeId,
     scope_stack: Vec<ScopeId>,
     scope_index: FxHashMap<String, ScopeId>,
     enable: Option<N>,
+}
+
+/// Where a register or register file was declared and, once driven, driven.
+#[derive(Debug)]
+pub(super) struct SinkPlaces {
+    pub declared: &'static Location<'static>,
+    pub driven: Option<&'static Location<'static>>,
 }
 
 /// A forward reference and, once driven, its driver.
@@ -77,6 +86,8 @@ impl ModuleBuilder {
                 balance: Balance::default(),
                 errors: Vec::new(),
                 wires: Vec::new(),
+                state_places: Vec::new(),
+                memory_places: Vec::new(),
                 scope: ScopeId::default(),
                 scope_stack: Vec::new(),
                 scope_index: FxHashMap::default(),
@@ -197,10 +208,7 @@ impl ModuleBuilder {
                         "range-overflow",
                         format!("output `{name}` cannot hold its value"),
                     )
-                    .label(
-                        inner.module.place_of(node),
-                        format!("this can be anything in {range}"),
-                    )
+                    .label(inner.module.place_of(node), anything_in(range))
                     .label(Some(place), format!("the port holds {}", format.range))
                     .help("saturate, wrap or quantise the value explicitly, or widen the port"),
                 );
@@ -293,7 +301,8 @@ impl ModuleBuilder {
                         formats.len()
                     ),
                 )
-                .label(Some(place), "instance made here"),
+                .label(Some(place), "instance made here")
+                .help("give one value for each input element, in the order of the ports"),
             );
         }
         let aligned: Vec<Value<'_>> = inputs
@@ -315,12 +324,15 @@ impl ModuleBuilder {
 
     /// The finished module, or everything that is wrong with it.
     pub fn finish(self) -> Result<Arc<Module>, Diagnostics> {
+        let mut inner = self.inner.into_inner();
+        let undriven = inner.undriven();
+        inner.errors.extend(undriven);
         let Inner {
             module,
             mut errors,
             wires,
             ..
-        } = self.inner.into_inner();
+        } = inner;
         let module = match resolve_wires(module, &wires) {
             Ok(module) => module,
             Err(more) => {
@@ -328,11 +340,11 @@ impl ModuleBuilder {
                 return Err(Diagnostics(errors));
             }
         };
-        errors.extend(
-            check(&module)
-                .into_iter()
-                .filter(|d| d.level != Level::Warning),
-        );
+        // what the author got wrong breaks invariants too: those are hwgen's mistakes only if there is no other
+        if errors.is_empty() {
+            let broken = check(&module).into_iter();
+            errors.extend(broken.filter(|d| d.level != Level::Warning));
+        }
         if errors.is_empty() {
             Ok(Arc::new(module))
         } else {
@@ -434,7 +446,7 @@ impl Inner {
         let module = &self.module;
         let diagnostic = match error {
             GraphError::CycleMismatch(a, b) => {
-                let side = |n: N| format!("available in cycle {}", module.graph.stamp(n));
+                let side = |n: N| available(module.graph.stamp(n));
                 Diagnostic::error("cycle-mismatch", "the operands belong to different cycles")
                     .label(module.place_of(a), side(a))
                     .label(module.place_of(b), side(b))
@@ -445,10 +457,48 @@ impl Inner {
                 .label(Some(place), "computed here")
                 .help("quantise an operand first"),
             GraphError::TableIndex { .. } => Diagnostic::error("table-index", error.to_string())
-                .label(Some(place), "looked up here"),
+                .label(Some(place), "looked up here")
+                .help("saturate or wrap the index, or give the table an entry for each"),
         };
         self.errors.push(diagnostic);
         self.module.graph.constant(0).expect("zero is in range")
+    }
+
+    /// `nodes` in one cycle, that of the latest; or an error, if that is not to happen by itself.
+    pub fn meet<const K: usize>(
+        &mut self,
+        nodes: [N; K],
+        place: &'static Location<'static>,
+    ) -> [N; K] {
+        let stamped = |n: &N| self.module.graph.stamp(*n).cycle().map(|cycle| (cycle, *n));
+        let timed = || nodes.iter().filter_map(stamped);
+        let (Some((first, early)), Some((last, late))) = (timed().min(), timed().max()) else {
+            return nodes;
+        };
+        if self.balance == Balance::Automatic {
+            return nodes.map(|n| self.wait(n, Stamp::at(last), place));
+        }
+        if first != last {
+            self.poison(GraphError::CycleMismatch(early, late), place);
+        }
+        nodes
+    }
+
+    /// An error for every register and register file that nothing drives.
+    fn undriven(&self) -> Vec<Diagnostic> {
+        let states = self.module.states.iter().map(|s| &s.name);
+        let states = states.zip(&self.state_places);
+        let memories = self.module.memories.iter().map(|m| &m.name);
+        let memories = memories.zip(&self.memory_places);
+        let states = states.map(|of| ("register", "set_next", of));
+        let memories = memories.map(|of| ("register file", "write", of));
+        states
+            .chain(memories)
+            .filter(|(.., (_, places))| places.driven.is_none())
+            .map(|(what, method, (name, places))| {
+                undriven(what, name, method).label(Some(places.declared), "declared here")
+            })
+            .collect()
     }
 
     pub fn check_name(&mut self, what: &str, name: &str, place: &'static Location<'static>) {
@@ -468,13 +518,19 @@ impl Inner {
         let module = &self.module;
         let taken = module.inputs.iter().any(|p| p.name == name)
             || module.outputs.iter().any(|p| p.name == name);
-        if taken || matches!(name, "clk" | "rst") {
-            self.errors.push(
-                Diagnostic::error("port-name", format!("there already is a port `{name}`"))
-                    .label(Some(place), "declared again here")
-                    .help("`clk` and `rst` are added to modules with registers; every port needs a name of its own"),
-            );
-        }
+        let error = |message: String| Diagnostic::error("port-name", message);
+        let error = if taken {
+            error(format!("there already is a port `{name}`"))
+                .label(Some(place), "declared again here")
+        } else if matches!(name, "clk" | "rst") {
+            error(format!(
+                "`{name}` is kept for modules with registers, which get that port by themselves"
+            ))
+            .label(Some(place), "declared here")
+        } else {
+            return;
+        };
+        self.errors.push(error.help("choose another name"));
     }
 
     /// An error unless what drives a wire stays in the wire's range.
@@ -551,9 +607,14 @@ impl Inner {
             let range = self.module.graph.range(value.n);
             if !format.range.covers(range) {
                 let made = self.module.place_of(value.n);
+                let port = module
+                    .inputs
+                    .iter()
+                    .rfind(|p| p.first as usize <= nodes.len());
+                let port = port.map_or("", |p| &p.name);
                 self.errors.push(range_overflow(
-                    "instance input",
-                    name,
+                    "input",
+                    &format!("{name}.{port}"),
                     format.range,
                     range,
                     made,
@@ -588,6 +649,28 @@ impl Inner {
     }
 }
 
+/// When a value is there, for a message.
+pub(super) fn available(stamp: Stamp) -> String {
+    match stamp.cycle() {
+        Some(cycle) => format!("available in cycle {cycle}"),
+        None => "available at any time".into(),
+    }
+}
+
+/// What a value can be, for a message.
+pub(super) fn anything_in(range: Interval) -> String {
+    match range.as_point() {
+        Some(value) => format!("this is {value}"),
+        None => format!("this can be anything in {range}"),
+    }
+}
+
+/// The error of no driver.
+pub(super) fn undriven(what: &str, name: &str, method: &str) -> Diagnostic {
+    Diagnostic::error("undriven", format!("{what} `{name}` is never driven"))
+        .help(format!("give it a value with `{method}`"))
+}
+
 /// The error of a second driver.
 pub(super) fn multiply_driven(
     what: &str,
@@ -617,7 +700,7 @@ pub(super) fn range_overflow(
         "range-overflow",
         format!("{what} `{name}` cannot hold its value"),
     )
-    .label(made, format!("this can be anything in {range}"))
+    .label(made, anything_in(range))
     .label(Some(place), format!("`{name}` holds {declared}"))
     .help("saturate, wrap or quantise the value explicitly, or widen the declaration")
 }

@@ -1,5 +1,6 @@
 //! The invariants of a finished module, numbered; each is checked by the code below its number.
 
+use super::builder::undriven;
 use super::rewrite::Live;
 use super::{Module, N, Op, Stamp};
 use crate::diag::Diagnostic;
@@ -80,10 +81,7 @@ fn driven(module: &Module, found: &mut Vec<Diagnostic>) {
         .filter(|m| m.write.is_none())
         .map(|m| ("register file", &m.name, "write"));
     for (what, name, method) in states.chain(memories) {
-        found.push(
-            Diagnostic::error("undriven", format!("{what} `{name}` is never driven"))
-                .help(format!("give it a value with `{method}`")),
-        );
+        found.push(undriven(what, name, method));
     }
 }
 
@@ -176,27 +174,30 @@ fn unused_inputs(module: &Module, found: &mut Vec<Diagnostic>) {
     }
     let live = Live::of(module).nodes;
     let mut used = vec![false; module.input_count()];
-    for n in module.graph.nodes().filter(|n| live[n.index()]) {
+    let mut places = vec![None; module.input_count()];
+    for n in module.graph.nodes() {
         if let Op::Input(k) = module.graph.op(n) {
-            used[k as usize] = true;
+            used[k as usize] |= live[n.index()];
+            places[k as usize] = module.place_of(n);
         }
     }
     for port in &module.inputs {
-        for (i, _) in port
-            .elements
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| !used[port.first as usize + i])
-        {
+        for i in 0..port.elements.len() {
+            let k = port.first as usize + i;
+            if used[k] {
+                continue;
+            }
             let element = if port.elements.len() > 1 {
                 format!("[{i}]")
             } else {
                 String::new()
             };
-            found.push(Diagnostic::warning(
-                "unused-input",
-                format!("input `{}{element}` is never read", port.name),
-            ));
+            let message = format!("input `{}{element}` is never read", port.name);
+            let warning = Diagnostic::warning("unused-input", message);
+            found.push(match places[k] {
+                Some(place) => warning.label(Some(place), "declared here"),
+                None => warning,
+            });
         }
     }
 }

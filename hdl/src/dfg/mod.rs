@@ -19,6 +19,7 @@ mod text_lex;
 mod text_parse;
 mod text_print;
 mod value;
+mod wires;
 
 pub use builder::{Balance, ModuleBuilder};
 pub use check::check;

@@ -1,13 +1,8 @@
 //! Rewriting: every pass builds a new arena from the old one, with a map from old nodes to new ones.
 
-use petgraph::algo::kosaraju_scc;
-use petgraph::graph::{DiGraph, NodeIndex};
-
-use super::builder::WireSlot;
-use super::module::{Instance, MemoryWrite, Module, RegisterStyle, Reset, ScopeId};
+use super::module::{Instance, MemoryWrite, Module, Reset, ScopeId};
 use super::side::SideTables;
 use super::{Graph, GraphError, N, Op, Stamp};
-use crate::diag::{Diagnostic, Diagnostics};
 use crate::num::Interval;
 
 /// No node stands for this one yet.
@@ -414,118 +409,4 @@ fn contains_black_box(instance: &Instance) -> bool {
         .hierarchy()
         .iter()
         .any(|m| m.black_box.is_some())
-}
-
-/// The module with every forward reference replaced by its driver, in an order in which operands come first.
-pub(super) fn resolve_wires(module: Module, wires: &[WireSlot]) -> Result<Module, Diagnostics> {
-    if wires.is_empty() {
-        return Ok(module);
-    }
-    let undriven: Vec<Diagnostic> = wires
-        .iter()
-        .filter(|w| w.driver.is_none())
-        .map(undriven_wire)
-        .collect();
-    if !undriven.is_empty() {
-        return Err(Diagnostics(undriven));
-    }
-    let driver = |k: u32| wires[k as usize].driver.expect("checked above").0;
-    let order = combinational_order(&module, driver)?;
-    let mut rewriter = Rewriter::new(&module);
-    for n in order {
-        let new = match module.graph.op(n) {
-            Op::Wire(k) => Ok(rewriter.get(driver(k))),
-            _ => rewriter.copy(n),
-        };
-        let new = new.map_err(|error| {
-            Diagnostics::from(
-                Diagnostic::error("cycle-mismatch", error.to_string())
-                    .label(module.place_of(n), "once the forward references are resolved")
-                    .help("a wire that goes with timed values must be driven in the cycle in which it is used"),
-            )
-        })?;
-        rewriter.set(n, new);
-    }
-    Ok(rewriter.finish())
-}
-
-fn undriven_wire(wire: &WireSlot) -> Diagnostic {
-    Diagnostic::error("undriven", format!("wire `{}` is never driven", wire.name))
-        .label(Some(wire.declared), "declared here")
-        .help("give it a value with `drive`")
-}
-
-/// All nodes, operands first, following wires to their drivers; or the combinational loops.
-///
-/// Strongly connected components come out of Kosaraju's algorithm in reverse topological order of the edges, so with
-/// edges from reader to operand the operands come first. (Tarjan's would too, but petgraph's recurses.)
-fn combinational_order(module: &Module, driver: impl Fn(u32) -> N) -> Result<Vec<N>, Diagnostics> {
-    let graph = &module.graph;
-    let mut view: DiGraph<(), (), u32> = DiGraph::with_capacity(graph.len(), 2 * graph.len());
-    for _ in 0..graph.len() + module.instances.len() {
-        view.add_node(());
-    }
-    // an instance stands as a node of its own behind the graph's nodes
-    let instance = |i: usize| N((graph.len() + i) as u32);
-    let at = |n: N| NodeIndex::<u32>::new(n.index());
-    let edge = |view: &mut DiGraph<(), (), u32>, from: N, to: N| {
-        view.add_edge(at(from), at(to), ());
-    };
-    for n in graph.nodes() {
-        match graph.op(n) {
-            Op::Wire(k) => edge(&mut view, n, driver(k)),
-            Op::Output(i, _) => edge(&mut view, n, instance(i as usize)),
-            op => op.operands().for_each(|a| edge(&mut view, n, a)),
-        }
-        if let Op::Delay(_, style) = graph.op(n)
-            && let RegisterStyle {
-                enable: Some(enable),
-                ..
-            } = module.styles[style as usize]
-        {
-            edge(&mut view, n, enable);
-        }
-    }
-    for (i, Instance { inputs, .. }) in module.instances.iter().enumerate() {
-        inputs.iter().for_each(|&a| edge(&mut view, instance(i), a));
-    }
-    let components = kosaraju_scc(&view);
-    let node = |i: &NodeIndex<u32>| N(i.index() as u32);
-    let loops: Vec<Diagnostic> = components
-        .iter()
-        .filter(|c| c.len() > 1 || view.contains_edge(c[0], c[0]))
-        .map(|c| {
-            loop_error(
-                module,
-                &mut c.iter().map(node).filter(|n| n.index() < graph.len()),
-            )
-        })
-        .collect();
-    if !loops.is_empty() {
-        return Err(Diagnostics(loops));
-    }
-    Ok(components
-        .iter()
-        .flatten()
-        .map(node)
-        .filter(|n| n.index() < graph.len())
-        .collect())
-}
-
-fn loop_error(module: &Module, path: &mut dyn Iterator<Item = N>) -> Diagnostic {
-    let mut error = Diagnostic::error(
-        "combinational-loop",
-        "a value depends on itself within one cycle",
-    );
-    for n in path {
-        let name = module
-            .name_of(n)
-            .map(|name| format!(" `{name}`"))
-            .unwrap_or_default();
-        error = error.label(
-            module.place_of(n),
-            format!("through this {}{name}", module.graph.op(n).mnemonic()),
-        );
-    }
-    error.help("break the loop with a register (`state`)")
 }

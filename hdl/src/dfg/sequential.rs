@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use super::builder::{Inner, multiply_driven, range_overflow};
+use super::builder::{Inner, SinkPlaces, anything_in, multiply_driven, range_overflow};
 use super::module::{Memory, MemoryWrite, RegisterStyle, State};
 use super::{ModuleBuilder, N, Op, Stamp, Value};
 use crate::diag::Diagnostic;
@@ -43,6 +43,10 @@ impl ModuleBuilder {
             next: None,
             style,
         });
+        inner.state_places.push(SinkPlaces {
+            declared: place,
+            driven: None,
+        });
         let n = inner.declare(Op::State(index), format.range, Stamp::TIMELESS, place);
         StateHandle {
             value: Value {
@@ -80,6 +84,10 @@ impl ModuleBuilder {
             range: format.range,
             write: None,
         });
+        inner.memory_places.push(SinkPlaces {
+            declared: place,
+            driven: None,
+        });
         MemoryHandle {
             builder: self,
             index,
@@ -109,12 +117,21 @@ impl<'m> StateHandle<'m> {
     fn drive(&self, next: Value<'m>, enable: Option<N>, place: &'static Location<'static>) {
         let next = next.aligned_to(self.value.frac, place);
         let mut inner = self.value.builder.inner.borrow_mut();
-        let range = inner.module.graph.range(next.n);
-        let made = inner.module.place_of(next.n);
-        let declared = inner.module.place_of(self.value.n).unwrap_or(place);
+        let (next, enable) = match enable {
+            Some(enable) => {
+                let [enable, next] = inner.meet([enable, next.n], place);
+                (next, Some(enable))
+            }
+            None => (next.n, None),
+        };
+        let range = inner.module.graph.range(next);
+        let made = inner.module.place_of(next);
+        let first = inner.state_places[self.index as usize]
+            .driven
+            .replace(place);
         let state = &mut inner.module.states[self.index as usize];
-        let error = if state.next.is_some() {
-            Some(multiply_driven("register", &state.name, declared, place))
+        let error = if let Some(first) = first {
+            Some(multiply_driven("register", &state.name, first, place))
         } else if !state.range.covers(range) {
             Some(range_overflow(
                 "register",
@@ -127,7 +144,7 @@ impl<'m> StateHandle<'m> {
         } else {
             None
         };
-        state.next = Some(next.n);
+        state.next = Some(next);
         state.style.enable = enable;
         inner.errors.extend(error);
     }
@@ -163,11 +180,15 @@ impl<'m> MemoryHandle<'m> {
         let mut inner = self.builder.inner.borrow_mut();
         let error = address_error(&inner, self.index, address.n, place);
         inner.errors.extend(error);
-        let data_range = inner.module.graph.range(data.n);
-        let made = inner.module.place_of(data.n);
+        let [enable, address, data] = inner.meet([enable.n, address.n, data.n], place);
+        let data_range = inner.module.graph.range(data);
+        let made = inner.module.place_of(data);
+        let first = inner.memory_places[self.index as usize]
+            .driven
+            .replace(place);
         let memory = &mut inner.module.memories[self.index as usize];
-        let error = if memory.write.is_some() {
-            Some(multiply_driven("register file", &memory.name, place, place))
+        let error = if let Some(first) = first {
+            Some(multiply_driven("register file", &memory.name, first, place))
         } else if !memory.range.covers(data_range) {
             Some(range_overflow(
                 "register file",
@@ -181,9 +202,9 @@ impl<'m> MemoryHandle<'m> {
             None
         };
         memory.write = Some(MemoryWrite {
-            enable: enable.n,
-            address: address.n,
-            data: data.n,
+            enable,
+            address,
+            data,
         });
         inner.errors.extend(error);
     }
@@ -200,6 +221,17 @@ fn address_error(
     let words = Interval::new(0, i128::from(memory.depth.max(1)) - 1).ok()?;
     let range = inner.module.graph.range(address);
     let made = inner.module.place_of(address);
-    (!words.covers(range))
-        .then(|| range_overflow("address of", &memory.name, words, range, made, place))
+    (!words.covers(range)).then(|| {
+        let message = format!(
+            "an address of register file `{}` lies past its last word",
+            memory.name
+        );
+        Diagnostic::error("range-overflow", message)
+            .label(made, anything_in(range))
+            .label(
+                Some(place),
+                format!("`{}` has the addresses {words}", memory.name),
+            )
+            .help("saturate or wrap the address, or give the register file more words")
+    })
 }

@@ -1,0 +1,213 @@
+//! Whole encoders in every engine: the chip's golden vectors, the shipped weights at other widths, and designs with a
+//! mistake, which the emitted test bench must catch.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value as Json;
+
+use crate::support::{Home, available, shared};
+
+/// The chip's vectors, each with its own weights.
+const GOLDEN: [&str; 3] = ["econt_11", "econt_12", "econt_small"];
+const STORAGE: [&str; 2] = ["fixed", "programmable"];
+
+fn golden(name: &str) -> Option<PathBuf> {
+    shared(&format!("golden/{name}.json"))
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn events(file: &Path) -> usize {
+    let json: Json = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    json["calq"].as_array().unwrap().len()
+}
+
+/// Simulates the folder `dir` with JSON output and returns how many vectors passed.
+fn passed(home: &Home, dir: &str, options: &[&str]) -> usize {
+    let said = home.success(&[&["sim", dir, "--json"], options].concat());
+    let outcomes: Json = serde_json::from_str(&said).unwrap();
+    let [outcome] = outcomes.as_array().unwrap().as_slice() else {
+        panic!("one engine, one outcome: {said}")
+    };
+    assert_eq!(outcome["pass"], true, "{said}");
+    outcome["vectors"].as_u64().unwrap() as usize
+}
+
+/// The chip's encoder with the weights of a golden file, in the folder `rtl`.
+fn generate(home: &Home, file: &Path, storage: &str) {
+    home.success(&[
+        "encoder",
+        "--model",
+        text(file),
+        "--weights",
+        storage,
+        "--out",
+        "rtl",
+    ]);
+}
+
+#[test]
+fn golden_events_in_batch_and_icarus() {
+    for (name, storage) in GOLDEN.iter().flat_map(|name| STORAGE.map(|s| (name, s))) {
+        let Some(file) = golden(name) else { return };
+        let home = Home::new();
+        generate(&home, &file, storage);
+        let vectors = ["--vectors", text(&file)];
+        assert_eq!(passed(&home, "rtl", &vectors), events(&file));
+        if available("iverilog", "-V") {
+            let options = [&vectors[..], &["--engine", "icarus", "--first", "100"]].concat();
+            let wanted = events(&file).min(100);
+            assert_eq!(passed(&home, "rtl", &options), wanted, "{name}, {storage}");
+        }
+    }
+}
+
+fn golden_events_in_verilator(storage: &str) {
+    for name in GOLDEN {
+        let Some(file) = golden(name) else { return };
+        if !available("verilator", "--version") {
+            return;
+        }
+        let home = Home::new();
+        generate(&home, &file, storage);
+        let options = ["--vectors", text(&file), "--engine", "verilator"];
+        assert_eq!(
+            passed(&home, "rtl", &options),
+            events(&file),
+            "{name}, {storage}"
+        );
+    }
+}
+
+#[test]
+fn golden_events_in_verilator_with_fixed_weights() {
+    golden_events_in_verilator("fixed");
+}
+
+#[test]
+fn golden_events_in_verilator_with_programmable_weights() {
+    golden_events_in_verilator("programmable");
+}
+
+#[test]
+fn the_shipped_weights_at_other_widths() {
+    for (contract, bits) in [
+        ("silicon", "3"),
+        ("silicon", "10"),
+        ("qkeras", "5"),
+        ("qkeras", "8"),
+    ] {
+        for storage in STORAGE {
+            let home = Home::new();
+            home.success(&[
+                "encoder",
+                "--contract",
+                contract,
+                "--bits",
+                bits,
+                "--weights",
+                storage,
+                "--out",
+                "rtl",
+            ]);
+            assert!(
+                passed(&home, "rtl", &[]) > 100,
+                "{contract}, {bits} bits, {storage}"
+            );
+            if available("iverilog", "-V") {
+                let options = ["--engine", "icarus", "--first", "12"];
+                assert_eq!(
+                    passed(&home, "rtl", &options),
+                    12,
+                    "{contract}, {bits} bits, {storage}"
+                );
+            }
+        }
+    }
+}
+
+/// The test bench of a sound design with fixed weights passes in Icarus; with `break_it` done to the folder `rtl` it
+/// does not, and the program says so with exit code 1.
+fn assert_caught(break_it: impl FnOnce(&Home, &Path)) {
+    let Some(file) = golden("econt_small") else {
+        return;
+    };
+    if !available("iverilog", "-V") {
+        return;
+    }
+    let home = Home::new();
+    generate(&home, &file, "fixed");
+    let args = ["sim", "rtl", "--engine", "icarus", "--vectors", text(&file)];
+    home.success(&args);
+    break_it(&home, &file);
+    let output = home.run(&args);
+    let transcript = home.transcript(&args, &output);
+    assert_eq!(output.status.code(), Some(1), "{transcript}");
+    assert!(
+        transcript.contains("MISMATCH") && transcript.contains("expected"),
+        "{transcript}"
+    );
+}
+
+/// Puts the Verilog of another design in the place of the one in `rtl`.
+fn replace_verilog(home: &Home, options: &[&str]) {
+    home.success(&[&["encoder", "--out", "other"], options].concat());
+    fs::copy(home.path("other/encoder.v"), home.path("rtl/encoder.v")).unwrap();
+}
+
+#[test]
+fn a_flipped_weight_bit_is_caught() {
+    assert_caught(|home, file| {
+        let mut json: Json = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+        let weight = &mut json["conv_weight"][1][1][0];
+        *weight = (weight.as_i64().unwrap() ^ 16).into();
+        home.write("flipped.json", json.to_string());
+        replace_verilog(home, &["--model", "flipped.json"]);
+    });
+}
+
+#[test]
+fn a_wrong_latency_is_caught() {
+    assert_caught(|home, file| replace_verilog(home, &["--model", text(file), "--latency", "3"]));
+}
+
+#[test]
+fn swapped_outputs_are_caught() {
+    assert_caught(|home, _| {
+        let path = home.path("rtl/encoder.v");
+        let sound = fs::read_to_string(&path).unwrap();
+        // outputs 1 and 2 are not always equal on these events
+        let wrapper = "
+module encoder (input wire clk, input wire [1055:0] calq, output wire [8:0] module_sum, output wire [143:0] encoded);
+  wire [143:0] e;
+  sound sound (.clk(clk), .calq(calq), .module_sum(module_sum), .encoded(e));
+  assign encoded = {e[143:27], e[17:9], e[26:18], e[8:0]};
+endmodule
+";
+        let renamed = sound.replacen("module encoder (", "module sound (", 1);
+        assert_ne!(renamed, sound);
+        fs::write(&path, renamed + wrapper).unwrap();
+    });
+}
+
+/// A weight store is loaded from `model.json`: another bit in there is another design than the vectors are of.
+#[test]
+fn a_flipped_bit_in_the_weight_store_is_caught() {
+    if !available("iverilog", "-V") {
+        return;
+    }
+    let home = Home::new();
+    home.success(&["encoder", "--weights", "programmable", "--out", "rtl"]);
+    let path = home.path("rtl/model.json");
+    let mut json: Json = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    let weight = &mut json["model"]["conv"]["weights"][0][4];
+    *weight = (weight.as_i64().unwrap() ^ 16).into();
+    fs::write(&path, json.to_string()).unwrap();
+    for engine in ["batch", "icarus"] {
+        let output = home.run(&["sim", "rtl", "--engine", engine]);
+        assert_eq!(output.status.code(), Some(1), "{engine}: {output:?}");
+    }
+}

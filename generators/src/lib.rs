@@ -1,7 +1,9 @@
 //! Unrolled, pipelined hardware for small quantised neural networks.
 
 pub mod cli;
+pub mod design;
 pub mod encoder;
 pub mod failure;
 pub mod import;
+pub mod interaction;
 pub mod output;

@@ -2,6 +2,7 @@
 
 mod clock;
 pub mod encoder;
+pub mod interaction;
 pub mod sim;
 pub mod weights;
 
@@ -23,6 +24,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Encoder(Box<encoder::EncoderArgs>),
+    Interaction(Box<interaction::InteractionArgs>),
     Sim(sim::SimArgs),
     Weights(weights::WeightsArgs),
 }
@@ -31,6 +33,7 @@ enum Command {
 pub fn run(cli: &Cli) -> Result<()> {
     match &cli.command {
         Command::Encoder(args) => encoder::run(args),
+        Command::Interaction(args) => interaction::run(args),
         Command::Sim(args) => sim::run(args),
         Command::Weights(args) => weights::run(args),
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sim::preamble::Preamble;
 use sim::vectors::Vectors;
 
+use crate::arith::design::MatrixDesign;
 use crate::encoder::design::EncoderDesign;
 use crate::interaction::design::InteractionDesign;
 
@@ -14,6 +15,8 @@ use crate::interaction::design::InteractionDesign;
 pub enum Design {
     /// `hwgen encoder`.
     Encoder(EncoderDesign),
+    /// `hwgen cmvm`.
+    Matrix(MatrixDesign),
     /// `hwgen interaction`.
     Interaction(InteractionDesign),
 }
@@ -59,6 +62,7 @@ impl Design {
     pub fn model(&self) -> &dyn Modelled {
         match self {
             Self::Encoder(design) => design,
+            Self::Matrix(design) => design,
             Self::Interaction(design) => design,
         }
     }
@@ -111,5 +115,23 @@ impl Modelled for InteractionDesign {
 
     fn outputs(&self) -> Vec<Column> {
         vec![Column::of_port(self.network.output().0)]
+    }
+}
+
+impl Modelled for MatrixDesign {
+    fn validate(&self) -> Result<(), Diagnostic> {
+        self.validate()
+    }
+
+    fn random_vectors(&self, count: usize, seed: u64) -> Result<Vectors, Diagnostic> {
+        Ok(self.vectors(count, seed))
+    }
+
+    fn inputs(&self) -> Vec<Column> {
+        vec![Column::of_port("x")]
+    }
+
+    fn outputs(&self) -> Vec<Column> {
+        vec![Column::of_port("y")]
     }
 }

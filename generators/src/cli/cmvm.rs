@@ -10,13 +10,13 @@ use hdl::dfg::{Module, ModuleBuilder};
 use hdl::diag::Diagnostic;
 use hdl::num::{Format, Interval};
 use hdl::passes::pipeline::{self, Goal, pipeline};
-use serde_json::json;
-use sim::vectors::{Rows, Vectors};
 
 use super::clock::{Timing, options};
 use super::sim::run_batch;
+use crate::arith::design::MatrixDesign;
 use crate::arith::report::{CmvmReport, run as optimise};
-use crate::arith::{Effort, InputSpec, Matrix, Problem, lower};
+use crate::arith::{Effort, InputSpec, Problem, lower};
+use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::import::matrix;
 use crate::output::emit::Emission;
@@ -184,7 +184,8 @@ fn emit(
     }
     let (top, cut) = pipeline(combinational, &delay::of(&target), &cut)?;
     let top = Arc::new(top);
-    let vectors = vectors(problem, args.seed);
+    let design = MatrixDesign::of(problem);
+    let vectors = design.vectors(SAMPLES, args.seed);
     let check = run_batch(&top, &vectors, None)?.require_pass()?;
     let mut report = Report::new("cmvm", &top, clock.ns(), &cut, &args.timing.source(&target));
     report.parameters = parameters(figures);
@@ -196,13 +197,9 @@ fn emit(
         what: "linear certificate".into(),
         result: "every adder an identity, their sum is W".into(),
     });
-    let rows: Vec<&[i64]> = (0..problem.matrix.rows())
-        .map(|i| problem.matrix.row(i))
-        .collect();
-    let model = json!({ "kind": "cmvm", "W": rows });
     Emission {
         top: &top,
-        model: model.to_string() + "\n",
+        model: Design::Matrix(design).to_json(),
         clock,
         register_port: &[],
         vectors: &vectors,
@@ -221,42 +218,6 @@ fn parameters(figures: &CmvmReport) -> BTreeMap<String, String> {
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into()
-}
-
-/// Corners of the input ranges, then random inputs, with `x·W` computed from the matrix.
-fn vectors(problem: &Problem, seed: u64) -> Vectors {
-    let mut random = fastrand::Rng::with_seed(seed);
-    let (rows, columns) = (problem.matrix.rows(), problem.matrix.columns());
-    let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
-    for sample in 0..SAMPLES {
-        let value = |spec: &InputSpec| match sample {
-            0 => spec.lo,
-            1 => spec.hi,
-            2..=31 if random.bool() => spec.lo,
-            2..=31 => spec.hi,
-            _ => random.i64(spec.lo..=spec.hi),
-        };
-        let x: Vec<i64> = problem.inputs.iter().map(value).collect();
-        outputs.extend((0..columns).map(|j| product(&problem.matrix, &x, j)));
-        inputs.extend(x.into_iter().map(i128::from));
-    }
-    let column = |name: &str, width, values| {
-        BTreeMap::from([(
-            name.to_owned(),
-            Rows::new(width, values).expect("whole rows"),
-        )])
-    };
-    Vectors {
-        inputs: column("x", rows, inputs),
-        outputs: column("y", columns, outputs),
-    }
-}
-
-fn product(matrix: &Matrix, x: &[i64], column: usize) -> i128 {
-    matrix
-        .column(column)
-        .map(|(i, w)| i128::from(w) * i128::from(x[i as usize]))
-        .sum()
 }
 
 fn table(report: &CmvmReport) -> Table {

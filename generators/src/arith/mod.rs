@@ -5,6 +5,7 @@
 //! parts of the result apart and shares them anew ([`search`]). [`certificate::check`] proves the result.
 
 mod assemble;
+pub mod cases;
 pub mod certificate;
 pub mod compress;
 pub mod cost;

@@ -66,7 +66,8 @@ pub struct CmvmArgs {
 /// Samples in the vectors of a matrix.
 const SAMPLES: usize = 256;
 
-fn effort(text: &str) -> std::result::Result<Effort, String> {
+/// Reads an effort: its name, or seconds.
+pub(super) fn effort(text: &str) -> std::result::Result<Effort, String> {
     match text {
         "fast" => Ok(Effort::Fast),
         "normal" => Ok(Effort::Normal),

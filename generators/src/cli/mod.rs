@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+pub mod bench;
 mod clock;
 pub mod cmvm;
 pub mod encoder;
@@ -30,6 +31,7 @@ enum Command {
     Interaction(Box<interaction::InteractionArgs>),
     Sim(sim::SimArgs),
     Cmvm(Box<cmvm::CmvmArgs>),
+    Bench(bench::BenchArgs),
     Weights(weights::WeightsArgs),
 }
 
@@ -40,6 +42,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Interaction(args) => interaction::run(args),
         Command::Sim(args) => sim::run(args),
         Command::Cmvm(args) => cmvm::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Weights(args) => weights::run(args),
     }
 }

@@ -2,7 +2,9 @@
 
 pub mod arith;
 pub mod cli;
+pub mod design;
 pub mod encoder;
 pub mod failure;
 pub mod import;
+pub mod interaction;
 pub mod output;

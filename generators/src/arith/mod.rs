@@ -9,6 +9,7 @@ pub mod certificate;
 pub mod compress;
 pub mod cost;
 mod cse;
+pub mod design;
 pub mod digits;
 mod exact;
 pub mod graph;

@@ -12,6 +12,7 @@ use hdl::passes::pipeline::{self, Goal};
 
 use super::clock::{Timing, options};
 use super::sim::run_batch;
+use crate::design::Design;
 use crate::encoder::arithmetic::Contract;
 use crate::encoder::design::{EncoderDesign, REGISTER_PORT};
 use crate::encoder::hardware::{Parts, Storage};
@@ -102,7 +103,7 @@ pub fn run(args: &EncoderArgs) -> Result<()> {
     });
     let emission = Emission {
         top: &top,
-        model: serde_json::to_string_pretty(&design).expect("plain data") + "\n",
+        model: Design::Encoder(design.clone()).to_json(),
         clock,
         register_port: if design.has_registers() {
             &REGISTER_PORT

@@ -1,7 +1,9 @@
 //! The command line: one file a command.
 
 mod clock;
+pub mod cmvm;
 pub mod encoder;
+pub mod interaction;
 pub mod sim;
 pub mod weights;
 
@@ -25,7 +27,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Encoder(Box<encoder::EncoderArgs>),
+    Interaction(Box<interaction::InteractionArgs>),
     Sim(sim::SimArgs),
+    Cmvm(Box<cmvm::CmvmArgs>),
     Weights(weights::WeightsArgs),
 }
 
@@ -33,7 +37,9 @@ enum Command {
 pub fn run(cli: &Cli) -> Result<()> {
     match &cli.command {
         Command::Encoder(args) => encoder::run(args),
+        Command::Interaction(args) => interaction::run(args),
         Command::Sim(args) => sim::run(args),
+        Command::Cmvm(args) => cmvm::run(args),
         Command::Weights(args) => weights::run(args),
     }
 }

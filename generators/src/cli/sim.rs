@@ -19,7 +19,7 @@ use sim::tools::{Engine, Job, Verdict};
 use sim::vectors::{Held, Rows, Vectors};
 use sim::waves::Waves;
 
-use crate::encoder::design::EncoderDesign;
+use crate::design::{Column, Design};
 use crate::failure::{Failure, Result};
 use crate::output::emit::{GRAPH_FILE, MODEL_FILE, VECTORS_FILE};
 use crate::output::folder::{MANIFEST, Staging};
@@ -36,7 +36,7 @@ pub struct SimArgs {
     /// What runs the vectors
     #[arg(long, value_enum, default_value_t = Choice::Batch)]
     engine: Choice,
-    /// Vectors instead of the folder's: JSON with `calq` (or the design's own input port), `encoded`, `module_sum_5e4m`
+    /// Vectors instead of the folder's: JSON with one row of integers an event under each port's name
     #[arg(long, value_name = "FILE", conflicts_with = "random")]
     vectors: Option<PathBuf>,
     /// Random vectors instead of the folder's, with what the integer model gives
@@ -130,7 +130,7 @@ impl Outcome {
 pub fn run(args: &SimArgs) -> Result<()> {
     let folder = Folder::open(&args.dir)?;
     let vectors = folder.vectors(args)?;
-    let preamble = folder.design.preamble().map_err(Failure::user)?;
+    let preamble = folder.design.model().preamble().map_err(Failure::user)?;
     let mut outcomes = Vec::new();
     if matches!(args.engine, Choice::Batch | Choice::All) {
         outcomes.push(run_batch(&folder.top, &vectors, preamble.as_ref())?);
@@ -295,7 +295,7 @@ fn write_waves(
 struct Folder {
     dir: PathBuf,
     top: Arc<Module>,
-    design: EncoderDesign,
+    design: Design,
 }
 
 impl Folder {
@@ -303,7 +303,7 @@ impl Folder {
         if !dir.join(MANIFEST).is_file() {
             let error = Diagnostic::error("no-design", "this is no folder that hwgen wrote")
                 .at(dir.display().to_string(), "looked here")
-                .help("make one with `hwgen encoder --out DIR`");
+                .help("make one, such as with `hwgen encoder --out DIR`");
             return Err(Failure::user(error));
         }
         let read = |name: &str| {
@@ -327,14 +327,14 @@ impl Folder {
                 Diagnostic::error("no-design", "there is no module in it"),
             )
         })?;
-        let design: EncoderDesign = serde_json::from_str(&read(MODEL_FILE)?).map_err(|e| {
+        let design: Design = serde_json::from_str(&read(MODEL_FILE)?).map_err(|e| {
             damaged(
                 MODEL_FILE,
                 Diagnostic::error("json", format!("this is no model: {e}")),
             )
         })?;
         design
-            .model
+            .model()
             .validate()
             .map_err(|d| damaged(MODEL_FILE, d))?;
         Ok(Self {
@@ -348,14 +348,17 @@ impl Folder {
         let vectors = match (&args.vectors, args.random) {
             (Some(file), _) => self.events_of(file)?,
             (None, Some(count)) => {
-                let events = self.design.random_events(count as usize, args.seed);
-                self.design.vectors(&events).map_err(Failure::user)?
+                let vectors = self
+                    .design
+                    .model()
+                    .random_vectors(count as usize, args.seed);
+                vectors.map_err(Failure::user)?
             }
             (None, None) => {
                 let path = self.dir.join(VECTORS_FILE);
                 let text = std::fs::read_to_string(&path)
                     .map_err(|e| Failure::io("read the vectors", &path, &e))?;
-                serde_json::from_str(&text).map_err(|e| not_vectors(&path, &e.to_string()))?
+                serde_json::from_str(&text).map_err(|e| self.not_vectors(&path, &e.to_string()))?
             }
         };
         vectors.check(&self.top)?;
@@ -364,12 +367,12 @@ impl Folder {
             .map_or_else(|| vectors.clone(), |count| first(&vectors, count as usize)))
     }
 
-    /// Vectors in a user's file: an event a row under the input port's name, expected values under the outputs'.
+    /// Vectors in a user's file: an event a row under each input's key, expected values under the outputs'.
     fn events_of(&self, path: &Path) -> Result<Vectors> {
         let text =
             std::fs::read_to_string(path).map_err(|e| Failure::io("read the vectors", path, &e))?;
         let json: serde_json::Value =
-            serde_json::from_str(&text).map_err(|e| not_vectors(path, &e.to_string()))?;
+            serde_json::from_str(&text).map_err(|e| self.not_vectors(path, &e.to_string()))?;
         let rows = |key: &str| -> Result<Option<Rows>> {
             let column = json.get(key).cloned().map(|column| match column {
                 // one value an event may stand without brackets
@@ -384,32 +387,43 @@ impl Folder {
                 other => other,
             });
             let parsed = column.map(serde_json::from_value).transpose();
-            parsed.map_err(|e| not_vectors(path, &format!("`{key}`: {e}")))
+            parsed.map_err(|e| self.not_vectors(path, &format!("`{key}`: {e}")))
         };
-        let port = self.design.input_port();
-        let input =
-            rows(port)?.ok_or_else(|| not_vectors(path, &format!("there is no `{port}`")))?;
+        let mut inputs = BTreeMap::new();
+        for Column { key, port } in self.design.model().inputs() {
+            let missing = || self.not_vectors(path, &format!("there is no `{key}`"));
+            inputs.insert(port.to_owned(), rows(key)?.ok_or_else(missing)?);
+        }
         let mut outputs = BTreeMap::new();
-        for (key, port) in [("encoded", "encoded"), ("module_sum_5e4m", "module_sum")] {
+        for Column { key, port } in self.design.model().outputs() {
             let known = self.top.outputs.iter().any(|p| p.name == port);
             if let Some(column) = rows(key)?.filter(|_| known) {
                 outputs.insert(port.to_owned(), column);
             }
         }
         if outputs.is_empty() {
-            return Err(not_vectors(
-                path,
-                "there is neither `encoded` nor `module_sum_5e4m` to compare with",
-            ));
+            return Err(self.not_vectors(path, "there is no output to compare with"));
         }
-        let vectors = Vectors {
-            inputs: BTreeMap::from([(port.to_owned(), input)]),
-            outputs,
-        };
+        let vectors = Vectors { inputs, outputs };
         vectors
             .check(&self.top)
-            .map_err(|d| not_vectors(path, &d.messages()))?;
+            .map_err(|d| self.not_vectors(path, &d.messages()))?;
         Ok(vectors)
+    }
+
+    fn not_vectors(&self, path: &Path, reason: &str) -> Failure {
+        let model = self.design.model();
+        let shown: Vec<String> = model
+            .inputs()
+            .iter()
+            .chain(&model.outputs())
+            .map(|column| format!("\"{}\": [[integers], …]", column.key))
+            .collect();
+        let message = format!("these are no vectors for the design: {reason}");
+        let error = Diagnostic::error("vectors", message)
+            .at(path.display().to_string(), "in this file")
+            .help(format!("expected JSON as {{{}}}", shown.join(", ")));
+        Failure::user(error)
     }
 
     /// Runs the emitted test bench, on these vectors, in a Verilog simulator.
@@ -468,11 +482,4 @@ impl Folder {
         files.sort();
         Ok(files)
     }
-}
-
-fn not_vectors(path: &Path, reason: &str) -> Failure {
-    let error = Diagnostic::error("vectors", format!("these are no vectors for the design: {reason}"))
-        .at(path.display().to_string(), "in this file")
-        .help("expected JSON as {\"calq\": [[48 integers], …], \"encoded\": [[16 integers], …], \"module_sum_5e4m\": [integer, …]}");
-    Failure::user(error)
 }

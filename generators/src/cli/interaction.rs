@@ -1,0 +1,241 @@
+//! `hwgen interaction`: interaction networks and set networks.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use constraints::{Target, delay};
+use hdl::dfg::Module;
+use hdl::diag::Diagnostic;
+use hdl::passes::pipeline::{self, Goal};
+
+use super::clock::{Timing, options};
+use super::sim::run_batch;
+use crate::design::Design;
+use crate::failure::{Failure, Result};
+use crate::interaction::aggregate::Aggregation;
+use crate::interaction::assembly::{Stages, Structure};
+use crate::interaction::design::InteractionDesign;
+use crate::interaction::format::ApFixed;
+use crate::interaction::jedinet;
+use crate::interaction::network::Network;
+use crate::interaction::random::Shape;
+use crate::output::emit::Emission;
+use crate::output::folder::Staging;
+use crate::output::report::{Check, Report};
+
+/// Generate an interaction network or a set network as Verilog.
+///
+/// Without a model its weights are random. The edge classifier takes its edge list with every event: `sender`,
+/// `receiver` and `valid`. An edge counts if it is valid and both its nodes exist; other edges add nothing, and their
+/// result is 0.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  hwgen interaction --nodes 28 --edges 56 --clock-ns 5 --out rtl/\n  hwgen interaction --model weights.json --nodes 8 --out rtl/"
+)]
+pub struct InteractionArgs {
+    /// Which network, if there is no model
+    #[arg(long, value_enum, default_value_t = Kind::Tracking, conflicts_with = "model")]
+    network: Kind,
+    /// Integers as hwgen writes them to model.json, or the weights of a trained JEDI-net (w1, b1 … w9, b9)
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// Particles of a jet or hits of an event [default: 28, or what the model says]
+    #[arg(long, value_name = "N")]
+    nodes: Option<usize>,
+    /// Candidate segments of an event [default: 56]
+    #[arg(long, value_name = "N", conflicts_with = "model")]
+    edges: Option<usize>,
+    /// Features of a particle or hit [default: 3]
+    #[arg(long, value_name = "N", conflicts_with = "model")]
+    features: Option<usize>,
+    /// How messages become one [default: sum]
+    #[arg(long, value_enum, conflicts_with = "model")]
+    aggregation: Option<Aggregation>,
+    /// Number format of all features, weights and results [default: ap_fixed<14,7>, or the trained network's own]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<ApFixed>,
+    /// Seed of random weights
+    #[arg(long, default_value_t = 1, conflicts_with = "model")]
+    seed: u64,
+    /// One module for each kind of block, or one flat module
+    #[arg(long, value_enum, default_value_t = Structure::Blocks)]
+    structure: Structure,
+    /// Random events that the test bench runs
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    events: u32,
+    /// Name of the top module
+    #[arg(long, value_name = "NAME", default_value = "interaction")]
+    top: String,
+    #[command(flatten)]
+    timing: Timing,
+    /// The output folder
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+/// A network that can be built with random weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// Edge classifier with its edge list as an input
+    Tracking,
+    /// JEDI-net on all pairs of particles
+    Jedinet,
+    /// φ on each element, masked aggregation, ρ
+    DeepSets,
+}
+
+/// Seed of the test bench's events.
+const EVENT_SEED: u64 = 1;
+
+/// Runs the command.
+pub fn run(args: &InteractionArgs) -> Result<()> {
+    let staging = Staging::begin(&args.out)?;
+    let design = args.design()?;
+    let target = Target::load(&args.timing.target)?;
+    let clock = args.timing.clock()?;
+    let goal = |clock| match args.timing.latency {
+        Some(latency) => Goal::ClockAndLatency { clock, latency },
+        None => Goal::Clock(clock),
+    };
+    let (top, pipeline) = design.build(Stages {
+        delays: &delay::of(&target),
+        options: options(clock, goal)?,
+    })?;
+    let events = design.random_events(args.events as usize, EVENT_SEED);
+    let vectors = design.vectors(&events).map_err(Failure::user)?;
+    let check = run_batch(&top, &vectors, None)?.require_pass()?;
+
+    let source = args.timing.source(&target);
+    let mut report = Report::new("interaction", &top, clock.ns(), &pipeline, &source);
+    report.parameters = args.parameters(&design);
+    report.layers = design.layer_formats().map_err(Failure::user)?;
+    report.checks.push(Check {
+        what: check.engine.clone(),
+        result: check.summary(),
+    });
+    let emission = Emission {
+        top: &top,
+        model: Design::Interaction(design).to_json(),
+        clock,
+        register_port: &[],
+        vectors: &vectors,
+        preamble: None,
+    };
+    emission.write(&staging, report)?;
+    staging.finish()?;
+    super::say(summary(args, &top, &pipeline));
+    Ok(())
+}
+
+impl InteractionArgs {
+    fn design(&self) -> Result<InteractionDesign> {
+        if let Err(reason) = hdl::names::check_identifier(&self.top) {
+            let top = hdl::names::quoted(&self.top);
+            let error = Diagnostic::error("bad-name", format!("top module name {top}: {reason}"))
+                .help("choose another name with --top");
+            return Err(Failure::user(error));
+        }
+        let network = match &self.model {
+            Some(file) => self.read(file)?,
+            None => self.random().map_err(Failure::user)?,
+        };
+        Ok(InteractionDesign {
+            top: self.top.clone(),
+            structure: self.structure,
+            network,
+        })
+    }
+
+    fn random(&self) -> std::result::Result<Network, Diagnostic> {
+        let shape = Shape {
+            nodes: self.nodes.unwrap_or(28),
+            edges: self.edges.unwrap_or(56),
+            features: self.features.unwrap_or(3),
+            aggregation: self.aggregation.unwrap_or_default(),
+            format: self
+                .format
+                .unwrap_or_else(|| "ap_fixed<14,7>".parse().expect("a constant")),
+            seed: self.seed,
+        };
+        match self.network {
+            Kind::Tracking => shape.tracking(),
+            Kind::Jedinet => shape.jedinet(),
+            Kind::DeepSets => shape.deep_sets(),
+        }
+    }
+
+    fn read(&self, file: &Path) -> Result<Network> {
+        let in_file =
+            |d: Diagnostic| Failure::user(d.at(file.display().to_string(), "in this file"));
+        let no_model = |e: serde_json::Error| {
+            in_file(Diagnostic::error("json", format!("this is no model: {e}")))
+        };
+        let text =
+            std::fs::read_to_string(file).map_err(|e| Failure::io("read the model", file, &e))?;
+        let json: serde_json::Value = serde_json::from_str(&text).map_err(no_model)?;
+        if jedinet::recognise(&json) {
+            let network = jedinet::import(&json, self.nodes, self.format).map_err(in_file)?;
+            let network = Network::Jedinet(network);
+            network.validate().map_err(in_file)?;
+            return Ok(network);
+        }
+        if self.nodes.is_some() || self.format.is_some() {
+            let error = Diagnostic::error("model", "the model says its own size and formats")
+                .help("leave --nodes and --format away");
+            return Err(in_file(error));
+        }
+        let network = match json.get("network") {
+            Some(inner) => inner.clone(),
+            None => json,
+        };
+        let network: Network = serde_json::from_value(network).map_err(no_model)?;
+        network.validate().map_err(in_file)?;
+        Ok(network)
+    }
+
+    fn parameters(&self, design: &InteractionDesign) -> BTreeMap<String, String> {
+        let name = |value: &dyn std::fmt::Debug| format!("{value:?}").to_lowercase();
+        let (what, nodes, edges) = match &design.network {
+            Network::Tracking(n) => ("tracking", n.nodes, n.edges),
+            Network::Jedinet(n) => {
+                let edges = n.senders().iter().map(Vec::len).sum();
+                ("jedinet", n.particles, edges)
+            }
+            Network::DeepSets(n) => ("deep-sets", n.particles, 0),
+        };
+        let weights = match &self.model {
+            Some(file) => file
+                .file_name()
+                .map_or_else(String::new, |f| f.to_string_lossy().into()),
+            None => format!("random, seed {}", self.seed),
+        };
+        let mut parameters = BTreeMap::from(
+            [
+                ("network", what.to_owned()),
+                ("nodes", nodes.to_string()),
+                ("edges", edges.to_string()),
+                ("model", weights),
+                ("structure", name(&self.structure)),
+                ("target", self.timing.target.clone()),
+            ]
+            .map(|(key, value)| (key.to_owned(), value)),
+        );
+        if let Network::Tracking(n) = &design.network {
+            let bound = format!("{:.6}", n.sigmoid.error_bound());
+            parameters.insert("sigmoid-error-bound".into(), bound);
+        }
+        parameters
+    }
+}
+
+fn summary(args: &InteractionArgs, top: &Arc<Module>, pipeline: &pipeline::Report) -> String {
+    format!(
+        "{}: latency {} cycles, initiation interval 1, {} register bits between stages\n{}\n",
+        top.name,
+        top.latency(),
+        pipeline.register_bits,
+        super::next_step(&args.out)
+    )
+}

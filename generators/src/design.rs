@@ -1,0 +1,137 @@
+//! What every design that is read back from an output folder can do, whatever generated it.
+
+use hdl::diag::Diagnostic;
+use serde::{Deserialize, Serialize};
+use sim::preamble::Preamble;
+use sim::vectors::Vectors;
+
+use crate::arith::design::MatrixDesign;
+use crate::encoder::design::EncoderDesign;
+use crate::interaction::design::InteractionDesign;
+
+/// The content of `model.json`: an exact integer model; `design` says whose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "design", rename_all = "snake_case")]
+pub enum Design {
+    /// `hwgen encoder`.
+    Encoder(EncoderDesign),
+    /// `hwgen cmvm`.
+    Matrix(MatrixDesign),
+    /// `hwgen interaction`.
+    Interaction(InteractionDesign),
+}
+
+/// A column of a user's file of events: its key, and the port that it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// Key in the file.
+    pub key: &'static str,
+    /// Name of the port.
+    pub port: &'static str,
+}
+
+impl Column {
+    /// A column that is called what its port is called.
+    pub fn of_port(port: &'static str) -> Self {
+        Self { key: port, port }
+    }
+}
+
+/// What checks ask of an integer model.
+pub trait Modelled {
+    /// An error unless the model is one that the generator could have written.
+    fn validate(&self) -> Result<(), Diagnostic>;
+
+    /// What is done to control ports before samples stream; `None` if there are none.
+    fn preamble(&self) -> Result<Option<Preamble>, Diagnostic> {
+        Ok(None)
+    }
+
+    /// Random vectors with what the model gives.
+    fn random_vectors(&self, count: usize, seed: u64) -> Result<Vectors, Diagnostic>;
+
+    /// The columns of a user's file that go in; all must be there.
+    fn inputs(&self) -> Vec<Column>;
+
+    /// The columns of a user's file that must come out; one of them must be there.
+    fn outputs(&self) -> Vec<Column>;
+}
+
+impl Design {
+    /// The model behind it.
+    pub fn model(&self) -> &dyn Modelled {
+        match self {
+            Self::Encoder(design) => design,
+            Self::Matrix(design) => design,
+            Self::Interaction(design) => design,
+        }
+    }
+
+    /// The content of `model.json`.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("plain data") + "\n"
+    }
+}
+
+impl Modelled for EncoderDesign {
+    fn validate(&self) -> Result<(), Diagnostic> {
+        self.model.validate()
+    }
+
+    fn preamble(&self) -> Result<Option<Preamble>, Diagnostic> {
+        self.preamble()
+    }
+
+    fn random_vectors(&self, count: usize, seed: u64) -> Result<Vectors, Diagnostic> {
+        self.vectors(&self.random_events(count, seed))
+    }
+
+    fn inputs(&self) -> Vec<Column> {
+        vec![Column::of_port(self.input_port())]
+    }
+
+    fn outputs(&self) -> Vec<Column> {
+        let module_sum = Column {
+            key: "module_sum_5e4m",
+            port: "module_sum",
+        };
+        vec![Column::of_port("encoded"), module_sum]
+    }
+}
+
+impl Modelled for InteractionDesign {
+    fn validate(&self) -> Result<(), Diagnostic> {
+        self.network.validate()
+    }
+
+    fn random_vectors(&self, count: usize, seed: u64) -> Result<Vectors, Diagnostic> {
+        self.vectors(&self.random_events(count, seed))
+    }
+
+    fn inputs(&self) -> Vec<Column> {
+        let ports = self.network.inputs();
+        ports.iter().map(|p| Column::of_port(p.name)).collect()
+    }
+
+    fn outputs(&self) -> Vec<Column> {
+        vec![Column::of_port(self.network.output().0)]
+    }
+}
+
+impl Modelled for MatrixDesign {
+    fn validate(&self) -> Result<(), Diagnostic> {
+        self.validate()
+    }
+
+    fn random_vectors(&self, count: usize, seed: u64) -> Result<Vectors, Diagnostic> {
+        Ok(self.vectors(count, seed))
+    }
+
+    fn inputs(&self) -> Vec<Column> {
+        vec![Column::of_port("x")]
+    }
+
+    fn outputs(&self) -> Vec<Column> {
+        vec![Column::of_port("y")]
+    }
+}

@@ -1,0 +1,203 @@
+//! A data path put together from blocks: each a module of its own that is pipelined once and placed many times, or all
+//! of them flat in one module.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use hdl::analysis::pipeline_register_bits;
+use hdl::dfg::{Module, ModuleBuilder, Value};
+use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::num::Format;
+use hdl::passes::delay::DelayModel;
+use hdl::passes::pipeline::{Goal, Options, Report, pipeline};
+use serde::{Deserialize, Serialize};
+
+/// How a design is cut into modules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Structure {
+    /// One module for each kind of block, pipelined once; its outputs come out of registers.
+    #[default]
+    Blocks,
+    /// One module, pipelined as a whole.
+    Flat,
+}
+
+/// The delays that stages are cut by, and what to.
+#[derive(Clone, Copy)]
+pub struct Stages<'a> {
+    /// Operator delays.
+    pub delays: &'a dyn DelayModel,
+    /// Clock and ports.
+    pub options: Options,
+}
+
+/// A module under construction out of blocks.
+pub struct Assembly<'m, 'a> {
+    m: &'m ModuleBuilder,
+    top: &'a str,
+    structure: Structure,
+    stages: Stages<'a>,
+    made: RefCell<Vec<Made>>,
+}
+
+/// A block that has been made.
+struct Made {
+    block: String,
+    inputs: Vec<Format>,
+    at_ports: bool,
+    module: Arc<Module>,
+    report: Report,
+    /// Cycle in which its first copy begins.
+    begins: u32,
+}
+
+impl<'m> Assembly<'m, '_> {
+    /// The outputs of a copy of `block` for `inputs`; `body` says what the block does.
+    ///
+    /// Blocks of one name do the same, and become one module for each row of input formats.
+    ///
+    /// # Errors
+    /// Those of building and of pipelining the block.
+    pub fn place(
+        &self,
+        block: &str,
+        instance: &str,
+        inputs: &[Value<'m>],
+        body: impl for<'b> Fn(&'b ModuleBuilder, &[Value<'b>]) -> Vec<Value<'b>>,
+    ) -> Result<Vec<Value<'m>>, Diagnostics> {
+        if self.structure == Structure::Flat {
+            return Ok(self.m.scope(instance, || body(self.m, inputs)));
+        }
+        let formats: Vec<Format> = inputs.iter().map(Value::format).collect();
+        let cycles = inputs.iter().filter_map(|v| v.stamp().cycle());
+        let begins = cycles.max().unwrap_or(0);
+        let at_ports = begins == 0;
+        let known = |made: &Made| {
+            made.block == block && made.inputs == formats && made.at_ports == at_ports
+        };
+        let found = self
+            .made
+            .borrow()
+            .iter()
+            .find(|m| known(m))
+            .map(|m| Arc::clone(&m.module));
+        let module = match found {
+            Some(module) => module,
+            None => self.make(block, formats, begins, body)?,
+        };
+        Ok(self.m.instance(&module, instance, inputs))
+    }
+
+    fn make(
+        &self,
+        block: &str,
+        inputs: Vec<Format>,
+        begins: u32,
+        body: impl for<'b> Fn(&'b ModuleBuilder, &[Value<'b>]) -> Vec<Value<'b>>,
+    ) -> Result<Arc<Module>, Diagnostics> {
+        let same = self
+            .made
+            .borrow()
+            .iter()
+            .filter(|m| m.block == block)
+            .count();
+        let name = match same {
+            0 => format!("{}_{block}", self.top),
+            n => format!("{}_{block}_variant{n}", self.top),
+        };
+        let b = ModuleBuilder::new(&name);
+        let values = b.input_port("inputs", inputs.clone(), hdl::dfg::Stamp::at(0));
+        b.output_array("outputs", &body(&b, &values));
+        let at_ports = begins == 0;
+        let mut options = self.stages.options;
+        if !at_ports {
+            options.input_delay = 0;
+        }
+        let (module, report) = pipeline(&*b.finish()?, self.stages.delays, &options)?;
+        let module = Arc::new(module);
+        self.made.borrow_mut().push(Made {
+            block: block.to_owned(),
+            inputs,
+            at_ports,
+            module: Arc::clone(&module),
+            report,
+            begins,
+        });
+        Ok(module)
+    }
+}
+
+/// The module that `body` builds out of blocks, in stages.
+///
+/// # Errors
+/// Those of the blocks; a latency asked of a design of blocks, whose latency is the sum of theirs.
+pub fn assemble(
+    top: &str,
+    structure: Structure,
+    stages: Stages<'_>,
+    body: impl for<'b> FnOnce(&Assembly<'b, '_>, &'b ModuleBuilder) -> Result<(), Diagnostics>,
+) -> Result<(Arc<Module>, Report), Diagnostics> {
+    if structure == Structure::Blocks && !matches!(stages.options.goal, Goal::Clock(_)) {
+        let message = "a latency cannot be chosen for a design of blocks";
+        return Err(Diagnostic::error("impossible-latency", message)
+            .help("leave it to the clock, or build one flat module with --structure flat")
+            .into());
+    }
+    let m = ModuleBuilder::new(top);
+    let assembly = Assembly {
+        m: &m,
+        top,
+        structure,
+        stages,
+        made: RefCell::new(Vec::new()),
+    };
+    body(&assembly, &m)?;
+    let made = assembly.made.into_inner();
+    let module = m.finish()?;
+    match structure {
+        Structure::Flat => {
+            let (module, report) = pipeline(&module, stages.delays, &stages.options)?;
+            Ok((Arc::new(module), report))
+        }
+        Structure::Blocks => {
+            let report = together(&made, &module);
+            Ok((module, report))
+        }
+    }
+}
+
+/// One report on all blocks: the slowest of those that work in the same cycle count.
+fn together(made: &[Made], top: &Arc<Module>) -> Report {
+    let mut stage_delays = vec![0; top.latency() as usize];
+    for block in made {
+        let stages = stage_delays.iter_mut().skip(block.begins as usize);
+        for (slowest, delay) in stages.zip(&block.report.stage_delays) {
+            *slowest = (*slowest).max(*delay);
+        }
+    }
+    Report {
+        latency: top.latency(),
+        clock: made.iter().map(|b| b.report.clock).max().unwrap_or(0),
+        stage_delays,
+        register_bits: register_bits(top),
+        critical_path: Vec::new(),
+    }
+}
+
+/// Bits of the pipeline registers of a module and of every instance below it.
+fn register_bits(top: &Arc<Module>) -> u64 {
+    let mut below: Vec<(*const Module, u64)> = Vec::new();
+    for module in top.hierarchy() {
+        let of = |child: &Arc<Module>| {
+            let known = below.iter().find(|(m, _)| *m == Arc::as_ptr(child));
+            known.map_or(0, |(_, bits)| *bits)
+        };
+        let children: u64 = module.instances.iter().map(|i| of(&i.module)).sum();
+        below.push((
+            Arc::as_ptr(&module),
+            pipeline_register_bits(&module) + children,
+        ));
+    }
+    below.last().map_or(0, |(_, bits)| *bits)
+}

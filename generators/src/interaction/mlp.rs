@@ -1,0 +1,277 @@
+//! A perceptron of several layers as integers, and its evaluation in plain integers.
+
+use hdl::diag::Diagnostic;
+use hdl::num::{Format, Interval};
+use serde::{Deserialize, Serialize};
+
+use super::format::ApFixed;
+
+/// Widest accumulator, in bits: sums stay within 64-bit integers.
+const MAX_ACCUMULATOR: u32 = 62;
+
+/// An exact number `value · 2^-frac`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exact {
+    /// The integer on the wires.
+    pub value: i64,
+    /// Fraction bits.
+    pub frac: i32,
+}
+
+/// One layer: `y = relu(pre(b + Σ w·x))` with `pre` and `relu` its quantisers; the sum is exact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layer {
+    /// Format of weights and biases.
+    pub weight: ApFixed,
+    /// One row for each output, one weight for each input.
+    pub weights: Vec<Vec<i64>>,
+    /// One bias for each output.
+    pub bias: Vec<i64>,
+    /// Quantiser of the accumulator.
+    pub pre_activation: ApFixed,
+    /// Quantiser of `max(pre-activation, 0)`; none for a layer without ReLU.
+    pub relu: Option<ApFixed>,
+}
+
+/// Layers in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Mlp {
+    /// First to last.
+    pub layers: Vec<Layer>,
+}
+
+impl Layer {
+    /// Inputs of each neuron.
+    pub fn inputs(&self) -> usize {
+        self.weights.first().map_or(0, Vec::len)
+    }
+
+    /// Neurons.
+    pub fn outputs(&self) -> usize {
+        self.weights.len()
+    }
+
+    /// What the layer gives for accumulators with `frac` fraction bits.
+    fn activate(&self, sum: i64, frac: i32) -> Exact {
+        let value = self.pre_activation.apply(sum, frac);
+        let before = self.pre_activation.frac();
+        match self.relu {
+            Some(relu) => Exact {
+                value: relu.apply(value.max(0), before),
+                frac: relu.frac(),
+            },
+            None => Exact {
+                value,
+                frac: before,
+            },
+        }
+    }
+
+    /// The format of its outputs.
+    pub fn output(&self) -> Format {
+        self.relu.unwrap_or(self.pre_activation).format()
+    }
+
+    fn evaluate(&self, inputs: &[Exact]) -> Vec<Exact> {
+        let (frac, values) = aligned(inputs);
+        let weight_frac = self.weight.frac();
+        let accumulator = accumulator_frac(frac, weight_frac);
+        self.weights
+            .iter()
+            .zip(&self.bias)
+            .map(|(row, bias)| {
+                let products: i64 = row.iter().zip(&values).map(|(w, x)| w * x).sum();
+                let sum = (products << (accumulator - frac - weight_frac))
+                    + (bias << (accumulator - weight_frac));
+                self.activate(sum, accumulator)
+            })
+            .collect()
+    }
+
+    /// Fraction bits of its sums for inputs of these formats.
+    pub fn accumulator_frac(&self, inputs: &[Format]) -> i32 {
+        let point = inputs.iter().map(|f| f.frac).max().unwrap_or(0);
+        accumulator_frac(point, self.weight.frac())
+    }
+
+    fn validate(&self, inputs: &[Format]) -> Result<Vec<Format>, String> {
+        let outputs = self.outputs();
+        if outputs == 0 || self.bias.len() != outputs {
+            return Err(format!(
+                "{outputs} rows of weights, {} biases",
+                self.bias.len()
+            ));
+        }
+        if let Some((k, row)) = (0..)
+            .zip(&self.weights)
+            .find(|(_, r)| r.len() != inputs.len())
+        {
+            return Err(format!(
+                "row {k} has {} weights for {} inputs",
+                row.len(),
+                inputs.len()
+            ));
+        }
+        let (lo, hi) = self.weight.limits();
+        let mut integers = self.weights.iter().flatten().chain(&self.bias);
+        if let Some(bad) = integers.find(|w| !(lo..=hi).contains(*w)) {
+            return Err(format!(
+                "weight {bad} does not fit {} ({lo}…{hi})",
+                self.weight
+            ));
+        }
+        let accumulator = self.accumulator_frac(inputs);
+        for (row, &bias) in self.weights.iter().zip(&self.bias) {
+            let terms = row.iter().zip(inputs);
+            let terms =
+                terms.map(|(&w, f)| (w, f.range, accumulator - f.frac - self.weight.frac()));
+            let bias = (
+                bias,
+                Interval::new(1, 1).expect("one"),
+                accumulator - self.weight.frac(),
+            );
+            let magnitude: u128 = terms
+                .chain([bias])
+                .map(magnitude)
+                .fold(0, u128::saturating_add);
+            if magnitude >= 1 << (MAX_ACCUMULATOR - 1) {
+                return Err(format!("a sum needs more than {MAX_ACCUMULATOR} bits"));
+            }
+        }
+        Ok(vec![self.output(); outputs])
+    }
+}
+
+/// The greatest magnitude of `weight · x · 2^shift` for `x` in an interval.
+fn magnitude((weight, range, shift): (i64, Interval, i32)) -> u128 {
+    let x = range.lo().unsigned_abs().max(range.hi().unsigned_abs());
+    let product = x.saturating_mul(u128::from(weight.unsigned_abs()));
+    match product {
+        0 => 0,
+        _ if shift.unsigned_abs() >= product.leading_zeros() => u128::MAX,
+        _ => product << shift,
+    }
+}
+
+/// Fraction bits of the sum of products and bias.
+fn accumulator_frac(input_frac: i32, weight_frac: i32) -> i32 {
+    weight_frac + input_frac.max(0)
+}
+
+/// All numbers with the fraction bits of the one that has most.
+pub fn aligned(numbers: &[Exact]) -> (i32, Vec<i64>) {
+    let frac = numbers.iter().map(|n| n.frac).max().unwrap_or(0);
+    let values = numbers.iter().map(|n| n.value << (frac - n.frac));
+    (frac, values.collect())
+}
+
+impl Mlp {
+    /// What it gives, one number for each neuron of the last layer.
+    ///
+    /// The shapes are those that [`Mlp::validate`] accepted.
+    pub fn evaluate(&self, inputs: &[Exact]) -> Vec<Exact> {
+        let mut values = inputs.to_vec();
+        for layer in &self.layers {
+            values = layer.evaluate(&values);
+        }
+        values
+    }
+
+    /// The formats of the outputs for inputs of these formats.
+    ///
+    /// # Errors
+    /// Shapes that do not fit, integers out of their format, sums beyond 62 bits; `name` says which block it is.
+    pub fn validate(&self, name: &str, inputs: &[Format]) -> Result<Vec<Format>, Diagnostic> {
+        let mut formats = inputs.to_vec();
+        if self.layers.is_empty() {
+            return Err(Diagnostic::error(
+                "model",
+                format!("`{name}` has no layers"),
+            ));
+        }
+        for (k, layer) in self.layers.iter().enumerate() {
+            formats = layer.validate(&formats).map_err(|reason| {
+                Diagnostic::error("model", format!("layer {k} of `{name}`: {reason}"))
+            })?;
+        }
+        Ok(formats)
+    }
+
+    /// Numbers that it takes.
+    pub fn inputs(&self) -> usize {
+        self.layers.first().map_or(0, Layer::inputs)
+    }
+
+    /// Numbers that it gives.
+    pub fn outputs(&self) -> usize {
+        self.layers.last().map_or(0, Layer::outputs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer() -> Layer {
+        Layer {
+            weight: "ap_fixed<4,2>".parse().unwrap(),
+            weights: vec![vec![3, -4]],
+            bias: vec![1],
+            pre_activation: "ap_fixed<5,3>".parse().unwrap(),
+            relu: Some("ap_ufixed<2,1,RND,SAT>".parse().unwrap()),
+        }
+    }
+
+    #[test]
+    fn a_neuron_by_hand() {
+        // 0.75 · 1.5 − 1 · 0.5 + 0.25 = 0.875 → floor to quarters 0.75 → nearest half, up: 1
+        let inputs = [Exact { value: 3, frac: 1 }, Exact { value: 2, frac: 2 }];
+        let expected = [Exact { value: 2, frac: 1 }];
+        assert_eq!(
+            Mlp {
+                layers: vec![layer()]
+            }
+            .evaluate(&inputs),
+            expected
+        );
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let wide = [Format::signed(4, 1).unwrap(); 2];
+        let error = |change: &dyn Fn(&mut Layer)| {
+            let mut layer = layer();
+            change(&mut layer);
+            Mlp {
+                layers: vec![layer],
+            }
+            .validate("f", &wide)
+            .unwrap_err()
+            .message
+        };
+        assert!(
+            Mlp {
+                layers: vec![layer()]
+            }
+            .validate("f", &wide)
+            .is_ok()
+        );
+        assert!(error(&|l| l.bias.clear()).contains("0 biases"));
+        assert!(error(&|l| l.weights[0].push(1)).contains("3 weights for 2 inputs"));
+        assert!(error(&|l| l.weights[0][0] = 8).contains("does not fit"));
+        assert!(Mlp { layers: vec![] }.validate("f", &wide).is_err());
+        let far = [
+            Format::signed(4, 70).unwrap(),
+            Format::signed(4, 0).unwrap(),
+        ];
+        assert!(
+            Mlp {
+                layers: vec![layer()]
+            }
+            .validate("f", &far)
+            .is_err()
+        );
+    }
+}

@@ -1,0 +1,17 @@
+//! Interaction networks and set networks: particle jets, tracks from hits, and sets without edges.
+//!
+//! [`mlp`] says how a layer computes, [`network`] holds the integers of a whole network, [`reference`] evaluates it in
+//! plain integers, [`hardware`] builds the same thing as a data path out of the blocks of [`assembly`].
+
+pub mod aggregate;
+pub mod assembly;
+pub mod design;
+pub mod format;
+pub mod hardware;
+pub mod jedinet;
+pub mod layers;
+pub mod mlp;
+pub mod network;
+pub mod random;
+pub mod reference;
+pub mod sigmoid;

@@ -1,0 +1,286 @@
+//! The networks as integers, their shapes and their ports. As JSON, `kind` says which one it is.
+
+use hdl::diag::Diagnostic;
+use hdl::num::Format;
+use serde::{Deserialize, Serialize};
+
+use super::aggregate::{Aggregate, MOST_MEMBERS};
+use super::format::ApFixed;
+use super::mlp::Mlp;
+use super::sigmoid::Sigmoid;
+
+/// A network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Network {
+    /// Pairs of particles, a graph that is known beforehand.
+    Jedinet(Jedinet),
+    /// Hits and candidate segments, the edge list is an input.
+    Tracking(Tracking),
+    /// A set without edges.
+    DeepSets(DeepSets),
+}
+
+/// JEDI-net (arXiv:1908.05318): `φ(Σ_i f_O([x_i, Σ_j f_R([x_i, x_j])]))` over the edges `j → i` of a static graph.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Jedinet {
+    /// Particles N.
+    pub particles: usize,
+    /// Features of each.
+    pub features: usize,
+    /// Format of a feature.
+    pub input: ApFixed,
+    /// `[receiver, sender]` of each edge; none stands for all N·(N−1) ordered pairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edges: Option<Vec<[usize; 2]>>,
+    /// Over the edges of a receiver.
+    pub aggregate: Aggregate,
+    /// f_R on `[x_receiver, x_sender]`.
+    pub relation: Mlp,
+    /// f_O on `[x, aggregate]`.
+    pub object: Mlp,
+    /// Over the particles.
+    pub pool: Aggregate,
+    /// φ.
+    pub classifier: Mlp,
+}
+
+/// The edge classifier (arXiv:2103.16701): R1, aggregation, O, R2 and a sigmoid.
+///
+/// An edge is live if it is valid and both its indices are below the number of nodes. An edge that is not live adds
+/// nothing to any aggregate, and its result is 0. A node that no live edge names changes no result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tracking {
+    /// Hits of an event, dummies included.
+    pub nodes: usize,
+    /// Candidate segments of an event, dummies included.
+    pub edges: usize,
+    /// Features of a node.
+    pub node_features: usize,
+    /// Features of an edge.
+    pub edge_features: usize,
+    /// Format of every feature.
+    pub input: ApFixed,
+    /// R1 on `[x_receiver, x_sender, e]`.
+    pub relation: Mlp,
+    /// Over the live edges of a receiver.
+    pub aggregate: Aggregate,
+    /// O on `[x, aggregate]`.
+    pub object: Mlp,
+    /// R2 on `[x'_receiver, x'_sender, e']`, one output.
+    pub score: Mlp,
+    /// From R2's output to the edge weight.
+    pub sigmoid: Sigmoid,
+}
+
+/// Deep Sets (arXiv:1703.06114): `ρ(aggregate_i φ(x_i))`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeepSets {
+    /// Elements of a set, dummies included.
+    pub particles: usize,
+    /// Features of each.
+    pub features: usize,
+    /// Format of a feature.
+    pub input: ApFixed,
+    /// Whether an input says which elements are there.
+    pub masked: bool,
+    /// φ on an element.
+    pub element: Mlp,
+    /// Over the elements that are there.
+    pub aggregate: Aggregate,
+    /// ρ on the aggregate.
+    pub classifier: Mlp,
+}
+
+/// An input port: elements of one format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InputPort {
+    /// Name.
+    pub name: &'static str,
+    /// Elements.
+    pub count: usize,
+    /// Format of each.
+    pub format: Format,
+}
+
+/// A perceptron of a network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block<'n> {
+    /// What it is called.
+    pub name: &'static str,
+    /// Its layers.
+    pub mlp: &'n Mlp,
+    /// The formats of what goes in.
+    pub inputs: Vec<Format>,
+}
+
+impl<'n> Block<'n> {
+    /// The block and the formats of what comes out.
+    fn checked(
+        name: &'static str,
+        mlp: &'n Mlp,
+        inputs: Vec<Format>,
+    ) -> Result<(Self, Vec<Format>), Diagnostic> {
+        let outputs = mlp.validate(name, &inputs)?;
+        Ok((Self { name, mlp, inputs }, outputs))
+    }
+}
+
+impl Jedinet {
+    /// The senders of each receiver, in the order of the edges.
+    pub fn senders(&self) -> Vec<Vec<usize>> {
+        let all = 0..self.particles;
+        match &self.edges {
+            None => all
+                .clone()
+                .map(|i| all.clone().filter(|j| *j != i).collect())
+                .collect(),
+            Some(edges) => {
+                let mut senders = vec![Vec::new(); self.particles];
+                for &[receiver, sender] in edges {
+                    senders[receiver].push(sender);
+                }
+                senders
+            }
+        }
+    }
+
+    fn blocks(&self) -> Result<Vec<Block<'_>>, Diagnostic> {
+        limited("particles", self.particles)?;
+        limited("features", self.features)?;
+        let named = self
+            .edges
+            .iter()
+            .flatten()
+            .flatten()
+            .find(|v| **v >= self.particles);
+        if let Some(bad) = named {
+            let message = format!("an edge names particle {bad} of {}", self.particles);
+            return Err(Diagnostic::error("model", message).help("particles are counted from 0"));
+        }
+        let x = vec![self.input.format(); self.features];
+        let ends = [&x[..], &x[..]].concat();
+        let (relation, messages) = Block::checked("relation", &self.relation, ends)?;
+        let most = self.senders().iter().map(Vec::len).max().unwrap_or(0);
+        let aggregate = self.aggregate.formats(&messages, most)?;
+        let inputs = [x, aggregate].concat();
+        let (object, objects) = Block::checked("object", &self.object, inputs)?;
+        let pooled = self.pool.formats(&objects, self.particles)?;
+        let (classifier, _) = Block::checked("classifier", &self.classifier, pooled)?;
+        Ok(vec![relation, object, classifier])
+    }
+}
+
+impl Tracking {
+    /// Bits of a node index.
+    pub fn index_bits(&self) -> u32 {
+        (usize::BITS - (self.nodes - 1).leading_zeros()).max(1)
+    }
+
+    fn blocks(&self) -> Result<Vec<Block<'_>>, Diagnostic> {
+        limited("nodes", self.nodes)?;
+        limited("edges", self.edges)?;
+        limited("node_features", self.node_features)?;
+        limited("edge_features", self.edge_features)?;
+        let x = vec![self.input.format(); self.node_features];
+        let e = vec![self.input.format(); self.edge_features];
+        let ends = [&x[..], &x[..], &e[..]].concat();
+        let (relation, messages) = Block::checked("relation", &self.relation, ends)?;
+        let aggregate = self.aggregate.formats(&messages, self.edges)?;
+        let inputs = [x, aggregate].concat();
+        let (object, objects) = Block::checked("object", &self.object, inputs)?;
+        let ends = [&objects[..], &objects[..], &messages[..]].concat();
+        let (score, scores) = Block::checked("score", &self.score, ends)?;
+        if scores.len() != 1 {
+            let message = format!("`score` gives {} numbers, expected one", scores.len());
+            return Err(Diagnostic::error("model", message));
+        }
+        self.sigmoid.validate()?;
+        Ok(vec![relation, object, score])
+    }
+}
+
+impl DeepSets {
+    fn blocks(&self) -> Result<Vec<Block<'_>>, Diagnostic> {
+        limited("particles", self.particles)?;
+        limited("features", self.features)?;
+        let x = vec![self.input.format(); self.features];
+        let (element, elements) = Block::checked("element", &self.element, x)?;
+        let pooled = self.aggregate.formats(&elements, self.particles)?;
+        let (classifier, _) = Block::checked("classifier", &self.classifier, pooled)?;
+        Ok(vec![element, classifier])
+    }
+}
+
+/// An error unless there is at least one, and not more than any design can hold.
+fn limited(what: &str, count: usize) -> Result<(), Diagnostic> {
+    if (1..=MOST_MEMBERS).contains(&count) {
+        return Ok(());
+    }
+    let message = format!("{count} {what}; expected 1 to {MOST_MEMBERS}");
+    Err(Diagnostic::error("model", message))
+}
+
+impl Network {
+    /// An error unless shapes, formats and integers fit each other.
+    pub fn validate(&self) -> Result<(), Diagnostic> {
+        self.blocks().map(drop)
+    }
+
+    /// Its perceptrons.
+    ///
+    /// # Errors
+    /// Shapes, formats or integers that do not fit each other.
+    pub fn blocks(&self) -> Result<Vec<Block<'_>>, Diagnostic> {
+        match self {
+            Self::Jedinet(network) => network.blocks(),
+            Self::Tracking(network) => network.blocks(),
+            Self::DeepSets(network) => network.blocks(),
+        }
+    }
+
+    /// The input ports in order.
+    pub fn inputs(&self) -> Vec<InputPort> {
+        let port = |name, count, format| InputPort {
+            name,
+            count,
+            format,
+        };
+        match self {
+            Self::Jedinet(n) => {
+                vec![port(
+                    "particles",
+                    n.particles * n.features,
+                    n.input.format(),
+                )]
+            }
+            Self::Tracking(n) => {
+                let index = Format::unsigned(n.index_bits(), 0).expect("a few bits");
+                vec![
+                    port("nodes", n.nodes * n.node_features, n.input.format()),
+                    port("edges", n.edges * n.edge_features, n.input.format()),
+                    port("sender", n.edges, index),
+                    port("receiver", n.edges, index),
+                    port("valid", n.edges, Format::BIT),
+                ]
+            }
+            Self::DeepSets(n) => {
+                let mask = n.masked.then(|| port("valid", n.particles, Format::BIT));
+                let particles = port("particles", n.particles * n.features, n.input.format());
+                std::iter::once(particles).chain(mask).collect()
+            }
+        }
+    }
+
+    /// Name and elements of the output port.
+    pub fn output(&self) -> (&'static str, usize) {
+        match self {
+            Self::Jedinet(n) => ("scores", n.classifier.outputs()),
+            Self::Tracking(n) => ("weights", n.edges),
+            Self::DeepSets(n) => ("scores", n.classifier.outputs()),
+        }
+    }
+}

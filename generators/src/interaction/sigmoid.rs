@@ -1,0 +1,174 @@
+//! The logistic function as a table of integers with a stated error.
+
+use hdl::dfg::Value;
+use hdl::diag::Diagnostic;
+use hdl::num::{Overflow, Rounding};
+use serde::{Deserialize, Serialize};
+
+use super::format::ApFixed;
+use super::mlp::Exact;
+
+/// Widest index, in bits.
+const MAX_INDEX: u32 = 12;
+
+/// `σ(x) = 1 / (1 + e^-x)`: the operand is quantised to an index, and the table gives the result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sigmoid {
+    /// Quantiser of the operand: to nearest and saturating.
+    pub index: ApFixed,
+    /// Format of the results.
+    pub output: ApFixed,
+    /// The result for every bit pattern of the index, pattern 0 first.
+    pub table: Vec<i64>,
+}
+
+fn logistic(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+impl Sigmoid {
+    /// The table of results nearest to the function.
+    ///
+    /// # Errors
+    /// Those of [`Sigmoid::validate`].
+    pub fn new(index: ApFixed, output: ApFixed) -> Result<Self, Diagnostic> {
+        let mut sigmoid = Self {
+            index,
+            output,
+            table: Vec::new(),
+        };
+        sigmoid.check_formats()?;
+        let (lo, hi) = output.limits();
+        let scale = f64::from(output.frac()).exp2();
+        let nearest = |x: f64| ((logistic(x) * scale).round_ties_even() as i64).clamp(lo, hi);
+        sigmoid.table = sigmoid.operands().map(nearest).collect();
+        Ok(sigmoid)
+    }
+
+    /// The operand of each entry.
+    fn operands(&self) -> impl Iterator<Item = f64> + use<> {
+        let (width, step) = (self.index.0.width, f64::from(-self.index.frac()).exp2());
+        let signed = self.index.0.signed;
+        (0..1i64 << width).map(move |pattern| {
+            let negative = signed && pattern >> (width - 1) == 1;
+            (pattern - if negative { 1 << width } else { 0 }) as f64 * step
+        })
+    }
+
+    /// The greatest `|table(x) − σ(x)|` over all real `x`, those beyond the index's range included.
+    ///
+    /// An entry stands for the operands within half a step of it, and the function is monotone.
+    pub fn error_bound(&self) -> f64 {
+        let (lo, hi) = self.index.limits();
+        let step = f64::from(-self.index.frac()).exp2();
+        let scale = f64::from(self.output.frac()).exp2();
+        let error = |(x, entry): (f64, &i64)| {
+            let below = if x <= lo as f64 * step {
+                0.0
+            } else {
+                logistic(x - step / 2.0)
+            };
+            let above = if x >= hi as f64 * step {
+                1.0
+            } else {
+                logistic(x + step / 2.0)
+            };
+            let result = *entry as f64 / scale;
+            (result - below).abs().max((result - above).abs())
+        };
+        self.operands()
+            .zip(&self.table)
+            .map(error)
+            .fold(0.0, f64::max)
+    }
+
+    /// The result for an exact operand.
+    pub fn evaluate(&self, x: Exact) -> i64 {
+        let pattern = self.index.apply(x.value, x.frac) & ((1 << self.index.0.width) - 1);
+        self.table[pattern as usize]
+    }
+
+    /// The result in hardware.
+    pub fn build<'m>(&self, x: Value<'m>) -> Value<'m> {
+        let entries: Vec<i128> = self.table.iter().map(|v| i128::from(*v)).collect();
+        let pattern = x.quantise(&self.index.0).wrap(self.index.0.width, false);
+        pattern.lookup(&entries, self.output.frac())
+    }
+
+    fn check_formats(&self) -> Result<(), Diagnostic> {
+        let nearest = !matches!(
+            self.index.0.rounding,
+            Rounding::Floor | Rounding::Ceil | Rounding::TowardZero | Rounding::AwayFromZero
+        );
+        let saturates = self.index.0.overflow == Overflow::Saturate;
+        if nearest && saturates && self.index.0.width <= MAX_INDEX {
+            return Ok(());
+        }
+        let message = format!("the sigmoid's index {} does not suit a table", self.index);
+        Err(Diagnostic::error("model", message).help(format!(
+            "choose a format of at most {MAX_INDEX} bits that rounds to nearest and saturates, such as ap_fixed<10,4,RND,SAT>"
+        )))
+    }
+
+    /// An error unless the table fits its formats.
+    pub fn validate(&self) -> Result<(), Diagnostic> {
+        self.check_formats()?;
+        let (lo, hi) = self.output.limits();
+        let entries = 1usize << self.index.0.width;
+        if self.table.len() != entries {
+            let found = self.table.len();
+            return Err(Diagnostic::error(
+                "model",
+                format!("the sigmoid's table has {found} entries, expected {entries}"),
+            ));
+        }
+        match self.table.iter().find(|v| !(lo..=hi).contains(*v)) {
+            Some(bad) => Err(Diagnostic::error(
+                "model",
+                format!("the sigmoid's entry {bad} does not fit {}", self.output),
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sigmoid() -> Sigmoid {
+        let format = |text: &str| text.parse().unwrap();
+        Sigmoid::new(
+            format("ap_fixed<10,4,RND,SAT>"),
+            format("ap_ufixed<8,0,RND,SAT>"),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn the_error_is_as_stated() {
+        let sigmoid = sigmoid();
+        let bound = sigmoid.error_bound();
+        assert!(bound < 0.005, "{bound}");
+        let error = |i: i64| {
+            let x = Exact { value: i, frac: 12 };
+            let result = sigmoid.evaluate(x) as f64 / 256.0;
+            (result - logistic(i as f64 / 4096.0)).abs()
+        };
+        let worst = (-40_000..40_000).map(error).fold(0.0, f64::max);
+        assert!(worst <= bound && worst > 0.9 * bound, "{worst} {bound}");
+    }
+
+    #[test]
+    fn a_damaged_table_is_refused() {
+        let mut bad = sigmoid();
+        assert!(bad.validate().is_ok());
+        bad.table[3] = 256;
+        assert!(bad.validate().is_err());
+        bad.table.pop();
+        assert!(bad.validate().is_err());
+        let floor = "ap_fixed<10,4>".parse().unwrap();
+        assert!(Sigmoid::new(floor, floor).is_err());
+    }
+}

@@ -1,0 +1,318 @@
+//! Interaction networks: the integer model's symmetries, and data paths against it.
+
+use std::sync::Arc;
+
+use constraints::{Target, delay};
+use hdl::dfg::Module;
+use hdl::passes::pipeline::{Goal, Options};
+use hwgen::interaction::aggregate::Aggregation;
+use hwgen::interaction::assembly::{Stages, Structure};
+use hwgen::interaction::design::InteractionDesign;
+use hwgen::interaction::network::Network;
+use hwgen::interaction::random::Shape;
+use hwgen::interaction::{jedinet, mlp::Mlp};
+use hwgen_tests::shared_json;
+use sim::batch::Batch;
+use sim::vectors::{Held, Vectors};
+
+fn shape() -> Shape {
+    Shape {
+        nodes: 5,
+        edges: 7,
+        features: 3,
+        aggregation: Aggregation::Sum,
+        format: "ap_fixed<8,4>".parse().unwrap(),
+        seed: 3,
+    }
+}
+
+fn design(network: Network, structure: Structure) -> InteractionDesign {
+    InteractionDesign {
+        top: "net".into(),
+        structure,
+        network,
+    }
+}
+
+/// Built for a 5 ns clock in the default technology.
+fn build(design: &InteractionDesign) -> Arc<Module> {
+    let target = Target::load(constraints::target::DEFAULT).unwrap();
+    let stages = Stages {
+        delays: &delay::of(&target),
+        options: Options::new(Goal::Clock(20_000)),
+    };
+    design.build(stages).unwrap().0
+}
+
+/// How many samples of the module differ from what `vectors` expect.
+fn differing(module: &Arc<Module>, vectors: &Vectors) -> usize {
+    let rows = vectors.input_rows(module, &Held::new()).unwrap();
+    let outputs = Batch::compile(module).unwrap().run(&rows).unwrap();
+    let expected = vectors.outputs.values().next().unwrap();
+    let pairs = expected.iter().zip(outputs.chunks(expected.width()));
+    assert_eq!(pairs.len(), vectors.len());
+    pairs.filter(|(want, got)| want != got).count()
+}
+
+fn check(network: Network, structure: Structure, events: usize) {
+    let design = design(network, structure);
+    let vectors = design.vectors(&design.random_events(events, 5)).unwrap();
+    assert_eq!(differing(&build(&design), &vectors), 0);
+}
+
+const AGGREGATIONS: [Aggregation; 3] = [Aggregation::Sum, Aggregation::Mean, Aggregation::Max];
+
+#[test]
+fn edge_classifiers_are_their_model() {
+    for aggregation in AGGREGATIONS {
+        for structure in [Structure::Flat, Structure::Blocks] {
+            let shape = Shape {
+                aggregation,
+                ..shape()
+            };
+            check(shape.tracking().unwrap(), structure, 500);
+        }
+    }
+}
+
+#[test]
+fn a_graph_of_one_node_or_a_full_index_is_no_special_case() {
+    for nodes in [1, 2, 4] {
+        let shape = Shape {
+            nodes,
+            edges: 3,
+            ..shape()
+        };
+        check(shape.tracking().unwrap(), Structure::Blocks, 300);
+    }
+}
+
+#[test]
+fn deep_sets_are_their_model() {
+    for aggregation in AGGREGATIONS {
+        for structure in [Structure::Flat, Structure::Blocks] {
+            let shape = Shape {
+                aggregation,
+                ..shape()
+            };
+            check(shape.deep_sets().unwrap(), structure, 300);
+        }
+    }
+}
+
+#[test]
+fn static_graphs_are_their_model() {
+    for aggregation in AGGREGATIONS {
+        let Network::Jedinet(complete) = (Shape {
+            aggregation,
+            ..shape()
+        })
+        .jedinet()
+        .unwrap() else {
+            unreachable!()
+        };
+        // node 4 has no sender, node 0 two, one of them twice
+        let edges = vec![[0, 1], [0, 2], [0, 2], [1, 3], [2, 0], [3, 4]];
+        let mut sparse = complete.clone();
+        sparse.edges = Some(edges);
+        for network in [complete, sparse] {
+            for structure in [Structure::Flat, Structure::Blocks] {
+                check(Network::Jedinet(network.clone()), structure, 200);
+            }
+        }
+    }
+}
+
+#[test]
+fn another_weight_is_seen() {
+    let sound = design(shape().tracking().unwrap(), Structure::Blocks);
+    let vectors = sound.vectors(&sound.random_events(200, 5)).unwrap();
+    let change = |change: &dyn Fn(&mut [&mut Mlp; 3])| {
+        let mut other = sound.clone();
+        let Network::Tracking(network) = &mut other.network else {
+            unreachable!()
+        };
+        change(&mut [
+            &mut network.relation,
+            &mut network.object,
+            &mut network.score,
+        ]);
+        differing(&build(&other), &vectors)
+    };
+    assert_eq!(change(&|_| ()), 0);
+    for block in 0..3 {
+        assert!(
+            change(&|mlps| mlps[block].layers[2].weights[0][1] ^= 1) > 0,
+            "block {block}"
+        );
+    }
+}
+
+/// The five ports of an edge classifier's event.
+struct Event {
+    nodes: Vec<Vec<i64>>,
+    edges: Vec<Vec<i64>>,
+    ends: Vec<[i64; 3]>,
+}
+
+impl Event {
+    fn random(random: &mut fastrand::Rng) -> Self {
+        let Shape {
+            nodes,
+            edges,
+            features,
+            ..
+        } = shape();
+        let mut row = |n: usize| (0..n).map(|_| random.i64(-40..40)).collect();
+        let nodes = (0..nodes).map(|_| row(features)).collect();
+        let edge_rows = (0..edges).map(|_| row(4)).collect();
+        let end = |_| [random.i64(0..8), random.i64(0..8), random.i64(0..2)];
+        Self {
+            nodes,
+            edges: edge_rows,
+            ends: (0..edges).map(end).collect(),
+        }
+    }
+
+    fn flat(&self) -> Vec<i64> {
+        let ends = (0..3).flat_map(|k| self.ends.iter().map(move |e| e[k]));
+        let features = self.nodes.iter().chain(&self.edges).flatten().copied();
+        features.chain(ends).collect()
+    }
+}
+
+#[test]
+fn permuted_edges_permute_the_results() {
+    let mut random = fastrand::Rng::with_seed(9);
+    for aggregation in AGGREGATIONS {
+        let network = Shape {
+            aggregation,
+            ..shape()
+        }
+        .tracking()
+        .unwrap();
+        for _ in 0..200 {
+            let mut event = Event::random(&mut random);
+            let before = network.evaluate(&event.flat());
+            let mut order: Vec<usize> = (0..event.edges.len()).collect();
+            random.shuffle(&mut order);
+            event.edges = order.iter().map(|k| event.edges[*k].clone()).collect();
+            event.ends = order.iter().map(|k| event.ends[*k]).collect();
+            let expected: Vec<i64> = order.iter().map(|k| before[*k]).collect();
+            assert_eq!(network.evaluate(&event.flat()), expected);
+        }
+    }
+}
+
+#[test]
+fn renamed_nodes_change_nothing() {
+    let mut random = fastrand::Rng::with_seed(10);
+    let network = shape().tracking().unwrap();
+    for _ in 0..200 {
+        let mut event = Event::random(&mut random);
+        let before = network.evaluate(&event.flat());
+        let mut place: Vec<usize> = (0..event.nodes.len()).collect();
+        random.shuffle(&mut place);
+        let old = event.nodes.clone();
+        place
+            .iter()
+            .zip(old)
+            .for_each(|(to, row)| event.nodes[*to] = row);
+        for end in event.ends.iter_mut().flat_map(|e| &mut e[..2]) {
+            *end = place.get(*end as usize).map_or(*end, |to| *to as i64);
+        }
+        assert_eq!(network.evaluate(&event.flat()), before);
+    }
+}
+
+/// Whatever stands in an edge that is not valid or out of range, and in a node that no edge names, only that edge's own
+/// result is known: 0.
+#[test]
+fn dummies_change_nothing() {
+    let mut random = fastrand::Rng::with_seed(11);
+    let mut live_edges = 0;
+    for aggregation in AGGREGATIONS {
+        let network = Shape {
+            aggregation,
+            ..shape()
+        }
+        .tracking()
+        .unwrap();
+        for _ in 0..200 {
+            let mut event = Event::random(&mut random);
+            let before = network.evaluate(&event.flat());
+            let nodes = event.nodes.len() as i64;
+            let live: Vec<bool> = event
+                .ends
+                .iter()
+                .map(|e| e[2] == 1 && e[0].max(e[1]) < nodes)
+                .collect();
+            live_edges += live.iter().filter(|l| **l).count();
+            for k in (0..live.len()).filter(|k| !live[*k]) {
+                assert_eq!(before[k], 0);
+                event.edges[k].fill_with(|| random.i64(-40..40));
+                event.ends[k] = match random.bool() {
+                    true => [random.i64(0..8), random.i64(0..8), 0],
+                    false => [random.i64(nodes..8), random.i64(0..8), 1],
+                };
+            }
+            let named =
+                |i: i64| (0..live.len()).any(|k| live[k] && event.ends[k][..2].contains(&i));
+            for i in (0..nodes).filter(|i| !named(*i)) {
+                event.nodes[i as usize].fill_with(|| random.i64(-40..40));
+            }
+            assert_eq!(network.evaluate(&event.flat()), before);
+        }
+    }
+    assert!(live_edges > 500);
+}
+
+#[test]
+fn permuted_particles_change_nothing() {
+    let mut random = fastrand::Rng::with_seed(12);
+    for network in [shape().jedinet().unwrap(), shape().deep_sets().unwrap()] {
+        for _ in 0..200 {
+            let mut particles: Vec<Vec<i64>> = (0..5)
+                .map(|_| (0..3).map(|_| random.i64(-128..128)).collect())
+                .collect();
+            let mask: Vec<i64> = vec![1; network.inputs().get(1).map_or(0, |p| p.count)];
+            let event = |p: &[Vec<i64>]| [p.concat(), mask.clone()].concat();
+            let before = network.evaluate(&event(&particles));
+            random.shuffle(&mut particles);
+            assert_eq!(network.evaluate(&event(&particles)), before);
+        }
+    }
+}
+
+/// The published eight-particle network: 10,000 events in the batch simulator.
+#[test]
+fn the_eight_particle_network_is_exact() {
+    let Some(json) = shared_json("models/jedinet-8p/weights.json") else {
+        return;
+    };
+    let network = Network::Jedinet(jedinet::import(&json, Some(8), None).unwrap());
+    for structure in [Structure::Flat, Structure::Blocks] {
+        check(network.clone(), structure, 10_000);
+    }
+}
+
+/// The published fifty-particle network finds the classes of its five jets.
+#[test]
+fn the_fifty_particle_network_finds_its_classes() {
+    let Some(json) = shared_json("models/jedinet-50p/weights.json") else {
+        return;
+    };
+    let format = "ap_fixed<24,12>".parse().unwrap();
+    let network = Network::Jedinet(jedinet::import(&json, None, Some(format)).unwrap());
+    let numbers =
+        |key: &str| -> Vec<f64> { serde_json::from_value(json["arrays"][key].clone()).unwrap() };
+    let (input, target) = (numbers("input"), numbers("target"));
+    let jets = input.chunks(800).zip(&target);
+    let found = jets.filter(|(jet, class)| {
+        let event: Vec<i64> = jet.iter().map(|v| format.nearest(*v).unwrap()).collect();
+        let scores = network.evaluate(&event);
+        let best = (0..scores.len()).max_by_key(|k| scores[*k]).unwrap();
+        best == **class as usize
+    });
+    assert_eq!(found.count(), 5);
+}

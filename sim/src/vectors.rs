@@ -125,7 +125,8 @@ impl Vectors {
 
     /// These inputs, with the outputs of `module` that `rows` are (row after row, all ports in order).
     ///
-    /// Only ports of a stated cycle are taken: what is timeless belongs to no sample.
+    /// Only ports of a stated cycle are taken, since what is timeless belongs to no sample, and those that had values
+    /// here already: an output that no input can change is the same for every sample.
     #[must_use]
     pub fn with_outputs(self, module: &Module, rows: &[i128]) -> Self {
         let count = module.output_elements().count().max(1);
@@ -134,7 +135,7 @@ impl Vectors {
         for port in &module.outputs {
             let elements = first..first + port.elements.len();
             first = elements.end;
-            if port.stamp == Stamp::TIMELESS {
+            if port.stamp == Stamp::TIMELESS && !self.outputs.contains_key(&port.name) {
                 continue;
             }
             let values = rows

@@ -147,7 +147,8 @@ fn pair_key(a: &Shape, b: &Shape, slack: Option<u64>) -> u32 {
         width(lo, hi)
     };
     let low = u32::from(a.shift.min(b.shift));
-    ((bits - low) << 8) + 128 - u32::from(a.width) - u32::from(b.width)
+    // a sum that is always 0 has no bits above its shift
+    (bits.saturating_sub(low) << 8) + 128 - u32::from(a.width) - u32::from(b.width)
 }
 
 const NEVER: u32 = u32::MAX;

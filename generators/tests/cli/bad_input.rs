@@ -58,7 +58,7 @@ fn keras_file(conv_bias: &[f32]) -> Vec<u8> {
     let mut file = FileBuilder::new();
     file.set_attr("model_config", AttrValue::VarLenString(config.to_string()));
     let mut tensors = file.create_group("model_weights");
-    let mut layer = |tensors: &mut GroupBuilder, name: &str, shape: &[u64], bias: &[f32]| {
+    let layer = |tensors: &mut GroupBuilder, name: &str, shape: &[u64], bias: &[f32]| {
         let mut outer = tensors.create_group(name);
         let mut inner = outer.create_group(name);
         let kernel = vec![0.5; shape.iter().product::<u64>() as usize];
@@ -113,7 +113,10 @@ fn model_files() {
     refused("model-key", "key.json", b"{}");
     let texts = [
         ("model-shape", weights_with("conv_weight", json!([[[1]]]))),
-        ("model-count", weights_with("dense_bias", json!([0; 17]))),
+        (
+            "model-count",
+            weights_with("dense_bias", json!(vec![0; 17])),
+        ),
         (
             "model-text",
             weights_with("conv_bias", json!([0, 0, 0, "x", 0, 0, 0, 0])),
@@ -377,7 +380,7 @@ fn vectors() {
     refused("vectors-width", br#"{"calq": [[1, 2]], "encoded": [[0]]}"#);
     refused("vectors-none", br#"{"calq": [], "encoded": []}"#);
     refused("vectors-number", br#"{"calq": 5, "encoded": []}"#);
-    let event = [0; 48];
+    let event = vec![0; 48];
     refused(
         "vectors-no-output",
         json!({"calq": [event]}).to_string().as_bytes(),

@@ -5,4 +5,6 @@ mod fft;
 mod fifo;
 mod fir;
 mod random;
+mod serial;
 mod support;
+mod valid;

@@ -206,7 +206,9 @@ impl InteractionArgs {
             Network::DeepSets(n) => ("deep-sets", n.particles, 0),
         };
         let weights = match &self.model {
-            Some(file) => file.file_name().map_or_else(String::new, |f| f.to_string_lossy().into()),
+            Some(file) => file
+                .file_name()
+                .map_or_else(String::new, |f| f.to_string_lossy().into()),
             None => format!("random, seed {}", self.seed),
         };
         let mut parameters = BTreeMap::from(

@@ -342,7 +342,10 @@ impl Folder {
         let vectors = match (&args.vectors, args.random) {
             (Some(file), _) => self.events_of(file)?,
             (None, Some(count)) => {
-                let vectors = self.design.model().random_vectors(count as usize, args.seed);
+                let vectors = self
+                    .design
+                    .model()
+                    .random_vectors(count as usize, args.seed);
                 vectors.map_err(Failure::user)?
             }
             (None, None) => {

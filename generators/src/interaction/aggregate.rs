@@ -16,9 +16,7 @@ const RECIPROCAL_FRAC: i32 = 16;
 pub const MOST_MEMBERS: usize = 4096;
 
 /// How values become one.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, Default,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, Default)]
 #[serde(rename_all = "snake_case")]
 pub enum Aggregation {
     /// The exact sum; 0 of nothing.
@@ -43,7 +41,9 @@ pub struct Aggregate {
 /// `1/count` with [`RECIPROCAL_FRAC`] fraction bits; 0 for no members.
 fn reciprocal(count: usize) -> i64 {
     let count = count as i64;
-    ((1 << RECIPROCAL_FRAC) + count / 2).checked_div(count).unwrap_or(0)
+    ((1 << RECIPROCAL_FRAC) + count / 2)
+        .checked_div(count)
+        .unwrap_or(0)
 }
 
 impl Aggregate {
@@ -104,10 +104,9 @@ impl Aggregate {
                 let most = Interval::new(0, 1 << RECIPROCAL_FRAC).expect("a small number");
                 let (range, frac) = match self.how {
                     Aggregation::Sum => (sum, format.frac),
-                    Aggregation::Mean => (
-                        sum.and_then(|s| s.mul(most)),
-                        format.frac + RECIPROCAL_FRAC,
-                    ),
+                    Aggregation::Mean => {
+                        (sum.and_then(|s| s.mul(most)), format.frac + RECIPROCAL_FRAC)
+                    }
                     Aggregation::Max => (
                         Ok(format.range.union(Interval::point(0).expect("zero"))),
                         format.frac,
@@ -135,7 +134,9 @@ impl Aggregate {
         let masks: Option<Vec<Value<'m>>> = rows.iter().map(|(mask, _)| *mask).collect();
         let zero = m.constant(0, 0);
         let scale = (self.how == Aggregation::Mean).then(|| {
-            let ones = rows.iter().map(|(mask, _)| mask.unwrap_or(m.constant(1, 0)));
+            let ones = rows
+                .iter()
+                .map(|(mask, _)| mask.unwrap_or(m.constant(1, 0)));
             let count = Value::sum(&ones.collect::<Vec<_>>()).unwrap_or(zero);
             let table: Vec<i128> = (0..=rows.len()).map(|c| reciprocal(c).into()).collect();
             count.lookup(&table, RECIPROCAL_FRAC)

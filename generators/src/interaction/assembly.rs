@@ -13,9 +13,7 @@ use hdl::passes::pipeline::{Goal, Options, Report, pipeline};
 use serde::{Deserialize, Serialize};
 
 /// How a design is cut into modules.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, Default,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Structure {
     /// One module for each kind of block, pipelined once; its outputs come out of registers.
@@ -78,7 +76,12 @@ impl<'m> Assembly<'m, '_> {
         let known = |made: &Made| {
             made.block == block && made.inputs == formats && made.at_ports == at_ports
         };
-        let found = self.made.borrow().iter().find(|m| known(m)).map(|m| Arc::clone(&m.module));
+        let found = self
+            .made
+            .borrow()
+            .iter()
+            .find(|m| known(m))
+            .map(|m| Arc::clone(&m.module));
         let module = match found {
             Some(module) => module,
             None => self.make(block, formats, begins, body)?,
@@ -93,7 +96,12 @@ impl<'m> Assembly<'m, '_> {
         begins: u32,
         body: impl for<'b> Fn(&'b ModuleBuilder, &[Value<'b>]) -> Vec<Value<'b>>,
     ) -> Result<Arc<Module>, Diagnostics> {
-        let same = self.made.borrow().iter().filter(|m| m.block == block).count();
+        let same = self
+            .made
+            .borrow()
+            .iter()
+            .filter(|m| m.block == block)
+            .count();
         let name = match same {
             0 => format!("{}_{block}", self.top),
             n => format!("{}_{block}_variant{n}", self.top),
@@ -186,7 +194,10 @@ fn register_bits(top: &Arc<Module>) -> u64 {
             known.map_or(0, |(_, bits)| *bits)
         };
         let children: u64 = module.instances.iter().map(|i| of(&i.module)).sum();
-        below.push((Arc::as_ptr(&module), pipeline_register_bits(&module) + children));
+        below.push((
+            Arc::as_ptr(&module),
+            pipeline_register_bits(&module) + children,
+        ));
     }
     below.last().map_or(0, |(_, bits)| *bits)
 }

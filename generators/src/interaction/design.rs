@@ -40,8 +40,13 @@ impl InteractionDesign {
     /// # Errors
     /// An event of another size, or an element out of its format.
     pub fn vectors(&self, events: &[Vec<i64>]) -> Result<Vectors, Diagnostic> {
-        (0..).zip(events).try_for_each(|(i, event)| self.check_event(i, event))?;
-        let results: Vec<Vec<i64>> = events.par_iter().map(|e| self.network.evaluate(e)).collect();
+        (0..)
+            .zip(events)
+            .try_for_each(|(i, event)| self.check_event(i, event))?;
+        let results: Vec<Vec<i64>> = events
+            .par_iter()
+            .map(|e| self.network.evaluate(e))
+            .collect();
         let rows = |width: usize, rows: &mut dyn Iterator<Item = &[i64]>| {
             let values = rows.flatten().map(|v| i128::from(*v)).collect();
             Rows::new(width, values).expect("whole rows")

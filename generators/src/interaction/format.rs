@@ -101,7 +101,11 @@ impl FromStr for ApFixed {
             .parse()
             .ok()
             .filter(|i: &i32| i.abs() <= MAX_POINT)
-            .ok_or_else(|| wrong(&format!("expected -{MAX_POINT} to {MAX_POINT} integer bits")))?;
+            .ok_or_else(|| {
+                wrong(&format!(
+                    "expected -{MAX_POINT} to {MAX_POINT} integer bits"
+                ))
+            })?;
         let mode = |k: usize| {
             let name = fields.get(k).copied().unwrap_or_default();
             name.strip_prefix("AP_").unwrap_or(name)
@@ -130,7 +134,9 @@ fn named<T: Copy>(table: &[(&str, T)], name: &str) -> Option<T> {
 
 fn name_of<T: PartialEq>(table: &[(&'static str, T)], value: &T) -> &'static str {
     let entry = table.iter().find(|(_, v)| v == value);
-    entry.expect("every mode of this notation is in its table").0
+    entry
+        .expect("every mode of this notation is in its table")
+        .0
 }
 
 impl fmt::Display for ApFixed {
@@ -145,7 +151,10 @@ impl fmt::Display for ApFixed {
         let name = if signed { "ap_fixed" } else { "ap_ufixed" };
         write!(f, "{name}<{width},{}", width as i32 - frac)?;
         if (rounding, overflow) != (Rounding::Floor, Overflow::Wrap) {
-            let (q, o) = (name_of(&ROUNDINGS, &rounding), name_of(&OVERFLOWS, &overflow));
+            let (q, o) = (
+                name_of(&ROUNDINGS, &rounding),
+                name_of(&OVERFLOWS, &overflow),
+            );
             write!(f, ",{q},{o}")?;
         }
         f.write_str(">")

@@ -62,13 +62,17 @@ impl Jedinet {
         let parts: Vec<Vec<Value<'m>>> = (0..)
             .zip(&x)
             .map(|(i, x): (usize, _)| {
-                assembly.place("project", &format!("project{i}"), x, |m, x| split.parts(m, x))
+                assembly.place("project", &format!("project{i}"), x, |m, x| {
+                    split.parts(m, x)
+                })
             })
             .collect::<Result<_, _>>()?;
         let mut objects = Vec::new();
         for (i, senders) in self.senders().iter().enumerate() {
             let mut inputs = [x[i], &parts[i][..hidden]].concat();
-            senders.iter().for_each(|j| inputs.extend(&parts[*j][hidden..]));
+            senders
+                .iter()
+                .for_each(|j| inputs.extend(&parts[*j][hidden..]));
             let degree = senders.len();
             let node = assembly.place(
                 &format!("node{degree}"),
@@ -84,7 +88,9 @@ impl Jedinet {
                     let rows: Vec<_> = messages.iter().map(|row| (None, &row[..])).collect();
                     let width = self.relation.outputs();
                     let aggregate = m.scope("sum", || self.aggregate.build(m, &rows, width));
-                    m.scope("object", || perceptron(m, &self.object, &[x, &aggregate].concat()))
+                    m.scope("object", || {
+                        perceptron(m, &self.object, &[x, &aggregate].concat())
+                    })
                 },
             )?;
             objects.extend(node);
@@ -160,7 +166,10 @@ impl Tracking {
     fn object<'m>(&self, m: &'m ModuleBuilder, mut inputs: &[Value<'m>]) -> Vec<Value<'m>> {
         let x = take(&mut inputs, self.node_features);
         let width = self.relation.outputs();
-        let rows: Vec<_> = inputs.chunks(width + 1).map(|row| (Some(row[0]), &row[1..])).collect();
+        let rows: Vec<_> = inputs
+            .chunks(width + 1)
+            .map(|row| (Some(row[0]), &row[1..]))
+            .collect();
         let aggregate = m.scope("scatter", || self.aggregate.build(m, &rows, width));
         perceptron(m, &self.object, &[x, &aggregate].concat())
     }
@@ -172,7 +181,11 @@ impl Tracking {
         let message = take(&mut inputs, self.relation.outputs());
         let (receiver, sender, live) = (inputs[0], inputs[1], inputs[2]);
         let ends = m.scope("gather", || {
-            [self.gather(m, x, width, receiver), self.gather(m, x, width, sender)].concat()
+            [
+                self.gather(m, x, width, receiver),
+                self.gather(m, x, width, sender),
+            ]
+            .concat()
         });
         let score = perceptron(m, &self.score, &[&ends[..], message].concat());
         let weight = m.scope("sigmoid", || self.sigmoid.build(score[0]));

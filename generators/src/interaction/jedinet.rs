@@ -63,7 +63,11 @@ impl Formats {
             weight: self.weight,
             weights,
             bias,
-            pre_activation: if relu { self.pre_activation } else { self.result },
+            pre_activation: if relu {
+                self.pre_activation
+            } else {
+                self.result
+            },
             relu: relu.then_some(self.relu),
         }
     }
@@ -147,7 +151,10 @@ impl File<'_> {
         let on_grid = |v: &f64| (v * 128.0 - (v * 128.0).round()).abs() <= PUBLISHED;
         let is_parameter = |name: &str| name.starts_with(['w', 'b']);
         let named = self.arrays.iter().filter(|(name, _)| is_parameter(name));
-        match named.flat_map(|(n, a)| a.iter().map(move |v| (n, v))).find(|(_, v)| !on_grid(v)) {
+        match named
+            .flat_map(|(n, a)| a.iter().map(move |v| (n, v)))
+            .find(|(_, v)| !on_grid(v))
+        {
             None => Ok(()),
             Some((name, value)) => {
                 let message = format!("{value} in `{name}` is no multiple of 2^-7");
@@ -205,7 +212,9 @@ impl File<'_> {
         }
         let row = |o: usize| flat.iter().skip(o).step_by(outputs).copied().collect();
         let last = (k + 1..=9).all(|later| !self.arrays.contains_key(&format!("w{later}")));
-        Ok(self.formats.layer((0..outputs).map(row).collect(), bias, !last))
+        Ok(self
+            .formats
+            .layer((0..outputs).map(row).collect(), bias, !last))
     }
 }
 
@@ -242,6 +251,11 @@ mod tests {
         assert!(error(&|j| j["w1"][0] = 2.into()).contains("does not fit"));
         assert!(error(&|j| j["b1"] = serde_json::json!([])).contains("`w1` has 2 entries"));
         assert!(error(&|j| drop(j.as_object_mut().unwrap().remove("w4"))).contains("no array"));
-        assert!(import(&json(), None, None).unwrap_err().message.contains("how many particles"));
+        assert!(
+            import(&json(), None, None)
+                .unwrap_err()
+                .message
+                .contains("how many particles")
+        );
     }
 }

@@ -33,7 +33,9 @@ pub fn linear<'m>(
 pub fn activate<'m>(layer: &Layer, sums: &[Value<'m>]) -> Vec<Value<'m>> {
     let activated = |sum: &Value<'m>| {
         let value = sum.quantise(&layer.pre_activation.0);
-        layer.relu.map_or(value, |relu| value.relu().quantise(&relu.0))
+        layer
+            .relu
+            .map_or(value, |relu| value.relu().quantise(&relu.0))
     };
     sums.iter().map(activated).collect()
 }

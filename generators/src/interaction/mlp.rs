@@ -99,9 +99,15 @@ impl Layer {
     fn validate(&self, inputs: &[Format]) -> Result<Vec<Format>, String> {
         let outputs = self.outputs();
         if outputs == 0 || self.bias.len() != outputs {
-            return Err(format!("{outputs} rows of weights, {} biases", self.bias.len()));
+            return Err(format!(
+                "{outputs} rows of weights, {} biases",
+                self.bias.len()
+            ));
         }
-        if let Some((k, row)) = (0..).zip(&self.weights).find(|(_, r)| r.len() != inputs.len()) {
+        if let Some((k, row)) = (0..)
+            .zip(&self.weights)
+            .find(|(_, r)| r.len() != inputs.len())
+        {
             return Err(format!(
                 "row {k} has {} weights for {} inputs",
                 row.len(),
@@ -111,14 +117,25 @@ impl Layer {
         let (lo, hi) = self.weight.limits();
         let mut integers = self.weights.iter().flatten().chain(&self.bias);
         if let Some(bad) = integers.find(|w| !(lo..=hi).contains(*w)) {
-            return Err(format!("weight {bad} does not fit {} ({lo}…{hi})", self.weight));
+            return Err(format!(
+                "weight {bad} does not fit {} ({lo}…{hi})",
+                self.weight
+            ));
         }
         let accumulator = self.accumulator_frac(inputs);
         for (row, &bias) in self.weights.iter().zip(&self.bias) {
             let terms = row.iter().zip(inputs);
-            let terms = terms.map(|(&w, f)| (w, f.range, accumulator - f.frac - self.weight.frac()));
-            let bias = (bias, Interval::new(1, 1).expect("one"), accumulator - self.weight.frac());
-            let magnitude: u128 = terms.chain([bias]).map(magnitude).fold(0, u128::saturating_add);
+            let terms =
+                terms.map(|(&w, f)| (w, f.range, accumulator - f.frac - self.weight.frac()));
+            let bias = (
+                bias,
+                Interval::new(1, 1).expect("one"),
+                accumulator - self.weight.frac(),
+            );
+            let magnitude: u128 = terms
+                .chain([bias])
+                .map(magnitude)
+                .fold(0, u128::saturating_add);
             if magnitude >= 1 << (MAX_ACCUMULATOR - 1) {
                 return Err(format!("a sum needs more than {MAX_ACCUMULATOR} bits"));
             }
@@ -169,7 +186,10 @@ impl Mlp {
     pub fn validate(&self, name: &str, inputs: &[Format]) -> Result<Vec<Format>, Diagnostic> {
         let mut formats = inputs.to_vec();
         if self.layers.is_empty() {
-            return Err(Diagnostic::error("model", format!("`{name}` has no layers")));
+            return Err(Diagnostic::error(
+                "model",
+                format!("`{name}` has no layers"),
+            ));
         }
         for (k, layer) in self.layers.iter().enumerate() {
             formats = layer.validate(&formats).map_err(|reason| {
@@ -209,7 +229,13 @@ mod tests {
         // 0.75 · 1.5 − 1 · 0.5 + 0.25 = 0.875 → floor to quarters 0.75 → nearest half, up: 1
         let inputs = [Exact { value: 3, frac: 1 }, Exact { value: 2, frac: 2 }];
         let expected = [Exact { value: 2, frac: 1 }];
-        assert_eq!(Mlp { layers: vec![layer()] }.evaluate(&inputs), expected);
+        assert_eq!(
+            Mlp {
+                layers: vec![layer()]
+            }
+            .evaluate(&inputs),
+            expected
+        );
     }
 
     #[test]
@@ -218,14 +244,34 @@ mod tests {
         let error = |change: &dyn Fn(&mut Layer)| {
             let mut layer = layer();
             change(&mut layer);
-            Mlp { layers: vec![layer] }.validate("f", &wide).unwrap_err().message
+            Mlp {
+                layers: vec![layer],
+            }
+            .validate("f", &wide)
+            .unwrap_err()
+            .message
         };
-        assert!(Mlp { layers: vec![layer()] }.validate("f", &wide).is_ok());
+        assert!(
+            Mlp {
+                layers: vec![layer()]
+            }
+            .validate("f", &wide)
+            .is_ok()
+        );
         assert!(error(&|l| l.bias.clear()).contains("0 biases"));
         assert!(error(&|l| l.weights[0].push(1)).contains("3 weights for 2 inputs"));
         assert!(error(&|l| l.weights[0][0] = 8).contains("does not fit"));
         assert!(Mlp { layers: vec![] }.validate("f", &wide).is_err());
-        let far = [Format::signed(4, 70).unwrap(), Format::signed(4, 0).unwrap()];
-        assert!(Mlp { layers: vec![layer()] }.validate("f", &far).is_err());
+        let far = [
+            Format::signed(4, 70).unwrap(),
+            Format::signed(4, 0).unwrap(),
+        ];
+        assert!(
+            Mlp {
+                layers: vec![layer()]
+            }
+            .validate("f", &far)
+            .is_err()
+        );
     }
 }

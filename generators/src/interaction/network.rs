@@ -151,7 +151,12 @@ impl Jedinet {
     fn blocks(&self) -> Result<Vec<Block<'_>>, Diagnostic> {
         limited("particles", self.particles)?;
         limited("features", self.features)?;
-        let named = self.edges.iter().flatten().flatten().find(|v| **v >= self.particles);
+        let named = self
+            .edges
+            .iter()
+            .flatten()
+            .flatten()
+            .find(|v| **v >= self.particles);
         if let Some(bad) = named {
             let message = format!("an edge names particle {bad} of {}", self.particles);
             return Err(Diagnostic::error("model", message).help("particles are counted from 0"));
@@ -246,7 +251,11 @@ impl Network {
         };
         match self {
             Self::Jedinet(n) => {
-                vec![port("particles", n.particles * n.features, n.input.format())]
+                vec![port(
+                    "particles",
+                    n.particles * n.features,
+                    n.input.format(),
+                )]
             }
             Self::Tracking(n) => {
                 let index = Format::unsigned(n.index_bits(), 0).expect("a few bits");

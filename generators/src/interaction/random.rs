@@ -113,7 +113,9 @@ impl Shape {
     /// Weights uniform in [−1, 1), as far as the format holds them; ReLU after every layer but the last.
     fn mlp(&self, random: &mut fastrand::Rng, sizes: &[usize]) -> Mlp {
         let (lo, hi) = self.format.limits();
-        let one = 1i64.checked_shl(self.format.frac().max(0) as u32).unwrap_or(hi);
+        let one = 1i64
+            .checked_shl(self.format.frac().max(0) as u32)
+            .unwrap_or(hi);
         let mut weight = |_| random.i64(lo.max(-one)..=hi.min(one - 1).max(0));
         let formats = Formats::uniform(self.format);
         let layers = sizes.windows(2).enumerate().map(|(k, pair)| {

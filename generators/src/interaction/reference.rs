@@ -106,7 +106,10 @@ impl DeepSets {
             .map(|x| self.element.evaluate(x))
             .collect();
         let live = |i: usize| !self.masked || valid[i] == 1;
-        let members: Vec<_> = (0..).zip(&elements).map(|(i, e)| (live(i), &e[..])).collect();
+        let members: Vec<_> = (0..)
+            .zip(&elements)
+            .map(|(i, e)| (live(i), &e[..]))
+            .collect();
         let pooled = self.aggregate.evaluate(&members, self.element.outputs());
         integers(self.classifier.evaluate(&pooled))
     }

@@ -3,3 +3,4 @@
 pub mod encoder;
 pub mod failure;
 pub mod import;
+pub mod model;

@@ -61,6 +61,8 @@ pub struct Imported {
     pub graph: Graph,
     /// Where the framework itself is not exact.
     pub doubts: Vec<Doubt>,
+    /// For each output how far the framework's floats may lie from the decoded integers, typically; 0 if they are equal.
+    pub noise: Vec<f64>,
 }
 
 /// The format that the user gives to an input: integers in `range` times `2^-frac`.
@@ -109,6 +111,7 @@ impl InputFormat {
 pub struct Lift {
     graph: Graph,
     doubts: Vec<Doubt>,
+    noise: Vec<f64>,
     /// For each input how it was first quantised.
     encodings: Vec<Option<(Encode, Real)>>,
 }
@@ -164,6 +167,7 @@ impl Lift {
             Self {
                 graph,
                 doubts: Vec::new(),
+                noise: Vec::new(),
                 encodings,
             },
             reals,
@@ -219,6 +223,7 @@ impl Lift {
             unit: real.unit.clone(),
             steps: real.steps.clone(),
         };
+        self.noise.push(real.noise);
         let plain = decode.steps.is_empty() && decode.unit == Array::scalar(1.0);
         self.graph.output(Output {
             name: name.to_owned(),
@@ -236,6 +241,7 @@ impl Lift {
         Ok(Imported {
             graph: self.graph.pruned(),
             doubts: self.doubts,
+            noise: self.noise,
         })
     }
 

@@ -4,3 +4,4 @@ pub mod encoder;
 pub mod failure;
 pub mod import;
 pub mod model;
+pub mod network;

@@ -45,8 +45,9 @@ pub fn npz(path: &Path, name: &str) -> NumpyArray {
 fn parse(bytes: &[u8]) -> NumpyArray {
     let read = || npyz::NpyFile::new(Cursor::new(bytes)).expect("numpy's format");
     let file = read();
-    let shape = file.shape().iter().map(|e| *e as usize).collect();
-    let values = match file.try_data::<f32>() {
+    let shape: Vec<usize> = file.shape().iter().map(|e| *e as usize).collect();
+    let columns_first = file.order() == npyz::Order::Fortran;
+    let values: Vec<f32> = match file.try_data::<f32>() {
         Ok(data) => data.map(|v| v.expect("numbers")).collect(),
         Err(file) => match file.try_data::<f64>() {
             Ok(data) => data.map(|v| v.expect("numbers") as f32).collect(),
@@ -57,5 +58,38 @@ fn parse(bytes: &[u8]) -> NumpyArray {
             }
         },
     };
+    let values = if columns_first {
+        row_major(&shape, &values)
+    } else {
+        values
+    };
     NumpyArray { shape, values }
+}
+
+/// Values that were stored with the first axis running fastest.
+fn row_major(shape: &[usize], values: &[f32]) -> Vec<f32> {
+    let mut places = vec![0];
+    let mut stride = 1;
+    let strides = shape.iter().map(|extent| {
+        stride *= extent;
+        stride / extent
+    });
+    for (extent, stride) in shape.iter().zip(strides) {
+        places = places
+            .iter()
+            .flat_map(|place| (0..*extent).map(move |i| place + i * stride))
+            .collect();
+    }
+    places.into_iter().map(|place| values[place]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn columns_become_rows() {
+        assert_eq!(
+            super::row_major(&[2, 3], &[1., 4., 2., 5., 3., 6.]),
+            [1., 2., 3., 4., 5., 6.]
+        );
+    }
 }

@@ -257,7 +257,7 @@ impl Lift {
     }
 
     /// The greatest magnitude of `unit · n`.
-    fn magnitude(&self, real: &Real) -> f64 {
+    pub fn magnitude(&self, real: &Real) -> f64 {
         let range = self.range(real.tensor);
         let unit = real.unit.values.iter().copied().fold(0.0, f64::max);
         unit * range.hi().unsigned_abs().max(range.lo().unsigned_abs()) as f64

@@ -7,4 +7,6 @@ pub mod encoder;
 pub mod failure;
 pub mod import;
 pub mod interaction;
+pub mod model;
+pub mod network;
 pub mod output;

@@ -1,5 +1,7 @@
 //! What the integration tests have in common.
 
+pub mod numpy;
+
 use std::path::PathBuf;
 
 /// A folder of reference material that is not part of the project, or `None` with a message why the test is skipped.

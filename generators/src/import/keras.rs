@@ -1,10 +1,27 @@
-//! Keras 2 model files (`.h5`): the layers' configurations and tensors, and QKeras quantisers.
+//! Keras 2 model files (`.h5`): the layers' configurations and tensors, QKeras quantisers, and whole networks.
+
+mod layers;
+mod network;
+mod quantiser;
 
 use std::collections::BTreeMap;
 
 use hdf5_pure::{AttrValue, Error, File, FormatError};
 use hdl::diag::Diagnostic;
 use serde_json::Value as Json;
+
+pub use network::network;
+
+/// The tensors of a layer that inference uses.
+const TENSORS: [&str; 7] = [
+    "kernel",
+    "depthwise_kernel",
+    "bias",
+    "gamma",
+    "beta",
+    "moving_mean",
+    "moving_variance",
+];
 
 /// Most numbers that one tensor of a model file may hold.
 const MAX_TENSOR: u64 = 1 << 24;
@@ -29,6 +46,8 @@ pub struct KerasLayer {
     pub config: Json,
     /// Its tensors by name, such as `kernel` and `bias`.
     pub tensors: BTreeMap<String, Tensor>,
+    /// Names of the layers whose results it takes; empty in a sequential model.
+    pub inbound: Vec<String>,
 }
 
 /// A quantiser of QKeras whose scale is fixed (`alpha` 1 or absent).
@@ -95,14 +114,21 @@ fn read_layer(file: &File, layer: &Json) -> Result<KerasLayer, Diagnostic> {
     let name = text("name").or_else(|| layer["config"]["name"].as_str().map(str::to_owned));
     let name = name.ok_or_else(|| error(format!("a layer of class `{class}` has no name")))?;
     let mut tensors = BTreeMap::new();
-    for tensor in ["kernel", "bias"] {
-        let path = format!("model_weights/{name}/{name}/{tensor}:0");
+    let folder = format!("model_weights/{name}/{name}");
+    // a folded batch normalisation keeps its tensors in a group of its own
+    let inner = file.group(&folder).and_then(|g| g.groups());
+    let inner = inner.ok().and_then(|groups| groups.first().cloned());
+    let find = |path: &str| match file.dataset(path) {
+        Ok(dataset) => Ok(Some(dataset)),
+        Err(Error::Format(FormatError::PathNotFound(_))) => Ok(None),
+        Err(e) => Err(e),
+    };
+    for tensor in TENSORS {
         let damaged = |e: Error| error(format!("layer `{name}`, {tensor}: {e}"));
-        let dataset = match file.dataset(&path) {
-            Ok(dataset) => Some(dataset),
-            Err(Error::Format(FormatError::PathNotFound(_))) => None,
-            Err(e) => return Err(damaged(e)),
-        };
+        let mut dataset = find(&format!("{folder}/{tensor}:0")).map_err(damaged)?;
+        if let (None, Some(inner)) = (&dataset, &inner) {
+            dataset = find(&format!("{folder}/{inner}/{tensor}:0")).map_err(damaged)?;
+        }
         if let Some(dataset) = dataset {
             let shape = dataset.shape().map_err(damaged)?;
             let size = shape
@@ -122,7 +148,17 @@ fn read_layer(file: &File, layer: &Json) -> Result<KerasLayer, Diagnostic> {
         name,
         config: layer["config"].clone(),
         tensors,
+        inbound: inbound(&layer["inbound_nodes"]),
     })
+}
+
+/// The names in `[[["name", 0, 0, {}], …]]`.
+fn inbound(nodes: &Json) -> Vec<String> {
+    let first = nodes.as_array().and_then(|nodes| nodes.first());
+    let operands = first.and_then(Json::as_array).into_iter().flatten();
+    operands
+        .filter_map(|operand| operand[0].as_str().map(str::to_owned))
+        .collect()
 }
 
 impl KerasLayer {

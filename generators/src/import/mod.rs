@@ -1,4 +1,8 @@
-//! Reading networks from the files of the tools that trained them.
+//! Readers of the file formats that trained networks come in.
+//!
+//! [`keras`] and [`onnx`] read files; [`lift`] turns the frameworks' floating-point operations into integer layers.
 
 pub mod keras;
+pub mod lift;
 pub mod matrix;
+pub mod onnx;

@@ -1,0 +1,305 @@
+//! From floating-point operations to integer layers.
+//!
+//! A framework computes in 32-bit floats; hardware computes in integers. Every float tensor is therefore kept as an
+//! integer tensor, the value of one step, and the chain of element-wise float operations that has been applied since
+//! ([`Real`]). Linear layers work on the integers. A chain is not computed in hardware: where a quantiser ends it, the
+//! whole chain is one step function of the integer ([`quantise`]), and at an output it stays as the decoding.
+//!
+//! Where the framework's float sums are not exact, the position of a step can depend on their order. Such places are
+//! counted and reported as [`Doubt`]s.
+
+mod array;
+mod constant;
+mod linear;
+mod movement;
+mod quantise;
+mod settle;
+
+use hdl::diag::Diagnostic;
+use hdl::names::quoted;
+use hdl::num::Interval;
+
+pub use constant::{Constant, Grid};
+pub use linear::Shaped;
+pub use quantise::Meaning;
+
+use crate::model::{Array, Decode, Encode, Graph, Input, Layer, Op, Output, Step, T};
+
+/// Relative distance of neighbouring 32-bit floats, halved: the error of one rounding.
+const HALF_ULP: f64 = 1.0 / 16_777_216.0;
+
+/// A float tensor: `steps(unit · n)` for the integers `n` of `tensor`.
+#[derive(Debug, Clone)]
+pub struct Real {
+    /// The integers.
+    pub tensor: T,
+    /// Value of one step, positive; stretches to the tensor's shape.
+    pub unit: Array<f64>,
+    /// Applied in order in 32-bit floats.
+    pub steps: Vec<Step>,
+    /// How far the framework's float may lie from `unit · n`, typically; 0 if it is exact.
+    pub noise: f64,
+    /// The input whose format is not known yet, if these are its elements.
+    pub raw: Option<usize>,
+}
+
+/// A tensor whose steps may lie one integer off, because the framework's own float sums are not exact there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// The layer.
+    pub layer: String,
+    /// Steps whose position depends on the order of float additions.
+    pub steps: usize,
+    /// Steps altogether.
+    pub of: usize,
+}
+
+/// A network that was read.
+#[derive(Debug, Clone)]
+pub struct Imported {
+    /// The integers.
+    pub graph: Graph,
+    /// Where the framework itself is not exact.
+    pub doubts: Vec<Doubt>,
+    /// For each output how far the framework's floats may lie from the decoded integers, typically; 0 if they are equal.
+    pub noise: Vec<f64>,
+}
+
+/// The format that the user gives to an input: integers in `range` times `2^-frac`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputFormat {
+    /// Name of the input; `None` is every input.
+    pub name: Option<String>,
+    /// Which integers.
+    pub range: Interval,
+    /// Fraction bits.
+    pub frac: i32,
+}
+
+impl InputFormat {
+    /// Reads `[name=]u8.4` or `[name=]s8.4`: sign, bits, fraction bits.
+    ///
+    /// # Errors
+    /// Any other text, no bits or more than 32, more than 64 fraction bits.
+    pub fn parse(text: &str) -> Result<Self, Diagnostic> {
+        let wrong = || {
+            Diagnostic::error(
+                "input-format",
+                format!("{} is no number format", quoted(text)),
+            )
+            .help(
+                "write the sign, the bits and the fraction bits, such as u8.0, s12.4 or name=s12.4",
+            )
+        };
+        let (name, format) = match text.rsplit_once('=') {
+            Some((name, format)) => (Some(name.to_owned()), format),
+            None => (None, text),
+        };
+        let signed = match format.as_bytes().first() {
+            Some(b's') => true,
+            Some(b'u') => false,
+            _ => return Err(wrong()),
+        };
+        let (width, frac) = format[1..].split_once('.').unwrap_or((&format[1..], "0"));
+        let width: u32 = width.parse().map_err(|_| wrong())?;
+        let frac: i32 = frac.parse().map_err(|_| wrong())?;
+        if !(1..=32).contains(&width) || frac.abs() > 64 {
+            return Err(wrong());
+        }
+        let range = Interval::of_width(width, signed).map_err(|_| wrong())?;
+        Ok(Self { name, range, frac })
+    }
+}
+
+/// A network under construction.
+#[derive(Debug)]
+pub struct Lift {
+    graph: Graph,
+    doubts: Vec<Doubt>,
+    noise: Vec<f64>,
+    /// For each input how it was first quantised.
+    encodings: Vec<Option<(Encode, Real)>>,
+}
+
+impl Lift {
+    /// Starts with named inputs of given shapes. Inputs without a format get one from their first quantiser.
+    ///
+    /// # Errors
+    /// A shape with too many elements, a format for an input that is not there.
+    pub fn new(
+        name: &str,
+        inputs: Vec<(String, Vec<usize>)>,
+        formats: &[InputFormat],
+    ) -> Result<(Self, Vec<Real>), Diagnostic> {
+        if let Some(unknown) = formats
+            .iter()
+            .filter_map(|f| f.name.as_ref())
+            .find(|name| inputs.iter().all(|(input, _)| input != *name))
+        {
+            let names: Vec<&str> = inputs.iter().map(|(name, _)| &**name).collect();
+            return Err(Diagnostic::error(
+                "input-format",
+                format!("there is no input {}", quoted(unknown)),
+            )
+            .help(format!("the inputs are {}", names.join(", "))));
+        }
+        let mut reals = Vec::new();
+        let mut declared = Vec::new();
+        for (k, (name, shape)) in inputs.into_iter().enumerate() {
+            let given = |f: &&InputFormat| f.name.as_ref() == Some(&name);
+            let format = formats
+                .iter()
+                .find(given)
+                .or(formats.iter().find(|f| f.name.is_none()));
+            let (range, encode) = match format {
+                Some(f) => (f.range, Some(fixed_point(f))),
+                None => (Interval::BIT, None),
+            };
+            reals.push(Real {
+                tensor: T(k as u32),
+                unit: Array::scalar(format.map_or(1.0, |f| 2f64.powi(-f.frac))),
+                steps: Vec::new(),
+                noise: 0.0,
+                raw: format.is_none().then_some(k),
+            });
+            declared.push(Input {
+                name,
+                shape,
+                range: (range.lo() as i64, range.hi() as i64),
+                encode,
+            });
+        }
+        let encodings = vec![None; declared.len()];
+        let graph = Graph::new(name, declared)?;
+        Ok((
+            Self {
+                graph,
+                doubts: Vec::new(),
+                noise: Vec::new(),
+                encodings,
+            },
+            reals,
+        ))
+    }
+
+    /// Shape of a tensor.
+    pub fn shape(&self, real: &Real) -> &[usize] {
+        &self.graph.info(real.tensor).shape
+    }
+
+    fn range(&self, tensor: T) -> Interval {
+        self.graph.info(tensor).range
+    }
+
+    fn push(
+        &mut self,
+        name: &str,
+        op: Op,
+        inputs: Vec<T>,
+        unit: &Array<f64>,
+    ) -> Result<T, Diagnostic> {
+        self.graph.push(Layer {
+            name: name.to_owned(),
+            op,
+            inputs,
+            scale: unit.as_scalar().copied(),
+        })
+    }
+
+    /// Appends an element-wise step. Its parameter must stretch to the tensor's shape.
+    ///
+    /// # Errors
+    /// A parameter that does not stretch or is not finite, or a division by zero.
+    pub fn step(&self, name: &str, mut real: Real, step: Step) -> Result<Real, Diagnostic> {
+        if let Some(p) = step.parameter() {
+            let shape = self.shape(&real);
+            if array::rank_aligned(p, shape).is_none() {
+                return Err(at(
+                    name,
+                    format!(
+                        "its constant of shape {:?} does not stretch to {shape:?}",
+                        p.shape
+                    ),
+                ));
+            }
+            if p.values.iter().any(|v| !v.is_finite()) {
+                return Err(at(name, "its constant is not finite"));
+            }
+            if matches!(step, Step::Div(_)) && p.values.contains(&0.0) {
+                return Err(at(name, "it divides by zero"));
+            }
+        }
+        real.steps.push(step);
+        Ok(real)
+    }
+
+    /// Names an output.
+    ///
+    /// # Errors
+    /// An input that no quantiser gave a format.
+    pub fn output(&mut self, name: &str, real: &Real) -> Result<(), Diagnostic> {
+        self.known(name, real)?;
+        let decode = Decode {
+            unit: real.unit.clone(),
+            steps: real.steps.clone(),
+        };
+        self.noise.push(real.noise);
+        let plain = decode.steps.is_empty() && decode.unit == Array::scalar(1.0);
+        self.graph.output(Output {
+            name: name.to_owned(),
+            tensor: real.tensor,
+            decode: (!plain).then_some(decode),
+        })
+    }
+
+    /// The finished network, without layers that no output needs.
+    ///
+    /// # Errors
+    /// No outputs, or two ports of one name.
+    pub fn finish(self) -> Result<Imported, Diagnostic> {
+        self.graph.check()?;
+        Ok(Imported {
+            graph: self.graph.pruned(),
+            doubts: self.doubts,
+            noise: self.noise,
+        })
+    }
+
+    fn known(&self, name: &str, real: &Real) -> Result<(), Diagnostic> {
+        match real.raw {
+            Some(k) => {
+                let input = &self.graph.inputs()[k].name;
+                Err(at(name, format!("it computes with input {}, which is not quantised", quoted(input)))
+                    .help(format!("give the input's format, such as --input-format {input}=s8.4, or quantise it first in the model")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The greatest magnitude of `unit · n`.
+    pub fn magnitude(&self, real: &Real) -> f64 {
+        let range = self.range(real.tensor);
+        let unit = real.unit.values.iter().copied().fold(0.0, f64::max);
+        unit * range.hi().unsigned_abs().max(range.lo().unsigned_abs()) as f64
+    }
+}
+
+/// How a real number becomes an integer of a format that the user gave.
+fn fixed_point(format: &InputFormat) -> Encode {
+    let number = |v: f64| Array::scalar(v as f32);
+    Encode {
+        steps: Vec::new(),
+        quantiser: crate::model::Quantiser::Integer {
+            scale: number(2f64.powi(-format.frac)),
+            zero: number(0.0),
+            low: number(format.range.lo() as f64),
+            high: number(format.range.hi() as f64),
+            rounding: crate::model::FloatRounding::HalfEven,
+        },
+    }
+}
+
+/// An error at a layer of the imported network.
+pub(crate) fn at(name: &str, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::error("import", format!("{}: {}", quoted(name), message.into()))
+}

@@ -1,0 +1,29 @@
+//! The quantised network: a graph of integer tensors, whatever tool trained it.
+//!
+//! A [`Graph`] holds integers only. What an integer means is said at the ends: an input's [`Encode`] turns the source
+//! framework's numbers into integers, an output's [`Decode`] turns integers back, both in 32-bit floating point
+//! exactly as the framework computes. In between nothing is rounded unless a layer says so.
+//!
+//! [`Graph::evaluate`] is the meaning of a graph; generators are compared with it.
+
+mod array;
+mod evaluate;
+mod graph;
+mod inspect;
+mod movement;
+mod op;
+mod range;
+mod real;
+mod shape;
+mod step;
+mod window;
+
+pub use array::{Array, broadcast};
+pub use evaluate::Evaluation;
+pub use graph::{Decode, Encode, Graph, Input, Layer, MAX_ELEMENTS, Output, T, TensorInfo};
+pub use inspect::{Inspection, LayerRow};
+pub use movement::{Moved, moved};
+pub use op::{Limit, Op, PoolKind, Requantise};
+pub use real::{FloatRounding, Growth, Quantiser, Step};
+pub use step::StepFunction;
+pub use window::{Tap, Window};

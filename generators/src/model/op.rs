@@ -1,0 +1,251 @@
+//! What a layer computes.
+
+use hdl::num::{Overflow, Rounding};
+use serde::{Deserialize, Serialize};
+
+use super::array::Array;
+use super::step::StepFunction;
+use super::window::Window;
+
+/// How the elements of a window or axis are combined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PoolKind {
+    /// The greatest; padding never wins.
+    Max,
+    /// The sum; padding counts as 0. An average is a sum with another scale.
+    Sum,
+}
+
+/// What happens to an integer that its new format cannot hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Limit {
+    /// The nearer end of `lo…hi`.
+    Saturate {
+        /// Least value.
+        lo: i64,
+        /// Greatest value.
+        hi: i64,
+    },
+    /// The low `width` bits.
+    Wrap {
+        /// Bits, 1 to 62.
+        width: u32,
+        /// Whether they are two's complement.
+        signed: bool,
+    },
+}
+
+/// A change of number format: the last `drop` bits are rounded away, then the range is forced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Requantise {
+    /// Bits to drop, at most 62; as many zeros are appended if it is negative.
+    pub drop: i32,
+    /// Rule for dropped bits.
+    #[serde(with = "RoundingForm")]
+    pub rounding: Rounding,
+    /// Rule for values out of range.
+    pub limit: Limit,
+}
+
+/// The names of the rounding modes in JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Rounding", rename_all = "snake_case")]
+enum RoundingForm {
+    Floor,
+    Ceil,
+    TowardZero,
+    AwayFromZero,
+    HalfUp,
+    HalfDown,
+    HalfTowardZero,
+    HalfAwayFromZero,
+    HalfEven,
+}
+
+impl Requantise {
+    /// The result for `value`.
+    pub fn apply(&self, value: i128) -> i128 {
+        let moved = match u32::try_from(self.drop) {
+            Ok(drop) => self.rounding.apply(value, drop),
+            Err(_) => value << self.drop.unsigned_abs(),
+        };
+        match self.limit {
+            Limit::Saturate { lo, hi } => moved.clamp(lo.into(), hi.into()),
+            Limit::Wrap { width, signed } => Overflow::Wrap.apply(moved, width, signed),
+        }
+    }
+}
+
+/// A layer's function on integer tensors. `x` is the first operand, `y` the second.
+///
+/// Element-wise operators of two operands stretch axes of extent 1, as numpy does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Op {
+    /// These integers, no operand.
+    Constant(Array<i64>),
+    /// `out[…, o] = bias[o] + Σ_i weights[o, i] · x[…, i]`.
+    Dense {
+        /// Shape `[outputs, inputs]`.
+        weights: Array<i64>,
+        /// One an output.
+        bias: Vec<i64>,
+    },
+    /// Correlation of `x[n, channel, spatial…]` with zero padding.
+    Convolution {
+        /// Shape `[filters, channels / groups, kernel…]`.
+        weights: Array<i64>,
+        /// One a filter.
+        bias: Vec<i64>,
+        /// How the kernel slides.
+        window: Window,
+        /// Filters and channels are split into as many groups that do not see each other.
+        groups: usize,
+    },
+    /// Matrix product of `x[…, m, k]` and `y[…, k, n]`, both computed at run time.
+    MatMul,
+    /// A window over `x[n, channel, spatial…]`, each channel by itself.
+    Pool {
+        /// How the elements are combined.
+        kind: PoolKind,
+        /// How the window slides.
+        window: Window,
+    },
+    /// All elements along `axes` combined; those axes keep extent 1.
+    Reduce {
+        /// How.
+        kind: PoolKind,
+        /// Which axes.
+        axes: Vec<usize>,
+    },
+    /// `x + y`.
+    Add,
+    /// `x - y`.
+    Sub,
+    /// `x · y`.
+    Mul,
+    /// The lesser.
+    Min,
+    /// The greater.
+    Max,
+    /// `max(x, 0)`.
+    Relu,
+    /// `positive · x` where `x ≥ 0`, else `negative · x`.
+    LeakyRelu {
+        /// Multiplier above zero.
+        positive: i64,
+        /// Multiplier below zero.
+        negative: i64,
+    },
+    /// `x` forced into `lo…hi`.
+    Clamp {
+        /// Least value.
+        lo: i64,
+        /// Greatest value.
+        hi: i64,
+    },
+    /// Rounding and overflow.
+    Requantise(Requantise),
+    /// A step function for each element; the array stretches.
+    Threshold {
+        /// The functions.
+        functions: Array<StepFunction>,
+    },
+    /// `values[x - first]`.
+    Table {
+        /// Least operand.
+        first: i64,
+        /// One value an operand.
+        values: Vec<i64>,
+    },
+    /// The same elements in another shape.
+    Reshape {
+        /// The new shape.
+        shape: Vec<usize>,
+    },
+    /// Axis `k` of the result is axis `axes[k]` of the operand.
+    Transpose {
+        /// A permutation.
+        axes: Vec<usize>,
+    },
+    /// Elements `begin`, `begin + step`, … (`count` of them) along each axis.
+    Slice {
+        /// First element, one an axis.
+        begin: Vec<usize>,
+        /// Elements taken, one an axis.
+        count: Vec<usize>,
+        /// Distance, one an axis; may be negative.
+        step: Vec<isize>,
+    },
+    /// `value` around the operand.
+    Pad {
+        /// Elements in front, one an axis.
+        begin: Vec<usize>,
+        /// Elements behind, one an axis.
+        end: Vec<usize>,
+        /// What they are.
+        value: i64,
+    },
+    /// Elements `indices` along `axis`.
+    Gather {
+        /// The axis.
+        axis: usize,
+        /// Which of its elements, in order.
+        indices: Vec<usize>,
+    },
+    /// All operands one after the other along `axis`.
+    Concat {
+        /// The axis.
+        axis: usize,
+    },
+    /// Position of the greatest element along `axis`, the first of equals; the axis keeps extent 1.
+    ArgMax {
+        /// The axis.
+        axis: usize,
+    },
+}
+
+impl Op {
+    /// The operator's name in JSON and in reports.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Op::Constant(_) => "constant",
+            Op::Dense { .. } => "dense",
+            Op::Convolution { .. } => "convolution",
+            Op::MatMul => "mat_mul",
+            Op::Pool { .. } => "pool",
+            Op::Reduce { .. } => "reduce",
+            Op::Add => "add",
+            Op::Sub => "sub",
+            Op::Mul => "mul",
+            Op::Min => "min",
+            Op::Max => "max",
+            Op::Relu => "relu",
+            Op::LeakyRelu { .. } => "leaky_relu",
+            Op::Clamp { .. } => "clamp",
+            Op::Requantise(_) => "requantise",
+            Op::Threshold { .. } => "threshold",
+            Op::Table { .. } => "table",
+            Op::Reshape { .. } => "reshape",
+            Op::Transpose { .. } => "transpose",
+            Op::Slice { .. } => "slice",
+            Op::Pad { .. } => "pad",
+            Op::Gather { .. } => "gather",
+            Op::Concat { .. } => "concat",
+            Op::ArgMax { .. } => "arg_max",
+        }
+    }
+
+    /// How many operands there are; `None` for any number from 1.
+    pub fn arity(&self) -> Option<usize> {
+        match self {
+            Op::Constant(_) => Some(0),
+            Op::MatMul | Op::Add | Op::Sub | Op::Mul | Op::Min | Op::Max => Some(2),
+            Op::Concat { .. } => None,
+            _ => Some(1),
+        }
+    }
+}

@@ -1,0 +1,458 @@
+//! The source framework's arithmetic on real numbers, in 32-bit floating point and in its order of operations.
+//!
+//! It stands at both ends of a graph and decides where the steps of thresholds lie, so it has to agree with the
+//! framework in the last bit.
+
+use serde::{Deserialize, Serialize};
+
+use super::array::Array;
+
+/// One element-wise operation; `P` is an [`Array`] of parameters, or a number once an element is chosen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Step<P = Array<f32>> {
+    /// `x + p`.
+    Add(P),
+    /// `p - x`.
+    SubtractFrom(P),
+    /// `x · p`.
+    Mul(P),
+    /// `x / p`.
+    Div(P),
+    /// `max(x, 0)`.
+    Relu,
+    /// `x` where `x ≥ 0`, else `p · x`.
+    LeakyRelu(P),
+    /// `min(max(x, low), high)`.
+    Clip {
+        /// Least value.
+        low: f32,
+        /// Greatest value.
+        high: f32,
+    },
+    /// `|x|`.
+    Abs,
+    /// `1 / (1 + e^-x)`, correct to the last bit; frameworks approximate it.
+    Sigmoid,
+    /// `tanh x`, correct to the last bit; frameworks approximate it.
+    Tanh,
+    /// `e^x`, correct to the last bit; frameworks approximate it.
+    Exp,
+}
+
+/// How a computed function grows with its argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Growth {
+    /// Never falls.
+    Rising,
+    /// Never rises.
+    Falling,
+    /// Neither.
+    Mixed,
+}
+
+impl Growth {
+    /// Growth of one function after another.
+    #[must_use]
+    pub fn then(self, next: Self) -> Self {
+        match (self, next) {
+            (Self::Mixed, _) | (_, Self::Mixed) => Self::Mixed,
+            (a, b) if a == b => Self::Rising,
+            _ => Self::Falling,
+        }
+    }
+
+    fn of_factor(factor: f32) -> Self {
+        if factor >= 0.0 {
+            Self::Rising
+        } else {
+            Self::Falling
+        }
+    }
+}
+
+impl<P> Step<P> {
+    /// The parameter, if there is one.
+    pub fn parameter(&self) -> Option<&P> {
+        match self {
+            Self::Add(p)
+            | Self::SubtractFrom(p)
+            | Self::Mul(p)
+            | Self::Div(p)
+            | Self::LeakyRelu(p) => Some(p),
+            _ => None,
+        }
+    }
+
+    /// The same step with another parameter.
+    pub fn with<Q>(&self, f: impl FnOnce(&P) -> Q) -> Step<Q> {
+        match self {
+            Self::Add(p) => Step::Add(f(p)),
+            Self::SubtractFrom(p) => Step::SubtractFrom(f(p)),
+            Self::Mul(p) => Step::Mul(f(p)),
+            Self::Div(p) => Step::Div(f(p)),
+            Self::LeakyRelu(p) => Step::LeakyRelu(f(p)),
+            Self::Relu => Step::Relu,
+            Self::Clip { low, high } => Step::Clip {
+                low: *low,
+                high: *high,
+            },
+            Self::Abs => Step::Abs,
+            Self::Sigmoid => Step::Sigmoid,
+            Self::Tanh => Step::Tanh,
+            Self::Exp => Step::Exp,
+        }
+    }
+
+    /// Whether frameworks compute it only approximately.
+    pub fn is_approximate(&self) -> bool {
+        matches!(self, Self::Sigmoid | Self::Tanh | Self::Exp)
+    }
+}
+
+impl Step<f32> {
+    /// The result for `x`.
+    pub fn apply(&self, x: f32) -> f32 {
+        match *self {
+            Self::Add(p) => x + p,
+            Self::SubtractFrom(p) => p - x,
+            Self::Mul(p) => x * p,
+            Self::Div(p) => x / p,
+            Self::Relu => x.max(0.0),
+            Self::LeakyRelu(p) if x < 0.0 => x * p,
+            Self::LeakyRelu(_) => x,
+            Self::Clip { low, high } => x.max(low).min(high),
+            Self::Abs => x.abs(),
+            Self::Sigmoid => (1.0 / (1.0 + (-f64::from(x)).exp())) as f32,
+            Self::Tanh => f64::from(x).tanh() as f32,
+            Self::Exp => f64::from(x).exp() as f32,
+        }
+    }
+
+    /// How the result grows with `x`. Rounding keeps the order, so this holds for the floating-point function too.
+    pub fn growth(&self) -> Growth {
+        match *self {
+            Self::SubtractFrom(_) => Growth::Falling,
+            Self::Mul(p) | Self::Div(p) => Growth::of_factor(p),
+            Self::LeakyRelu(p) if p < 0.0 => Growth::Mixed,
+            Self::Abs => Growth::Mixed,
+            _ => Growth::Rising,
+        }
+    }
+}
+
+/// Rounding of a 32-bit float to an integer, by QONNX' names and formulas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FloatRounding {
+    /// Nearest, ties to even: `ROUND`.
+    HalfEven,
+    /// Toward plus infinity.
+    Ceil,
+    /// Toward minus infinity.
+    Floor,
+    /// Away from zero.
+    Up,
+    /// Toward zero.
+    Down,
+    /// `sign(x) · floor(|x| + 1/2)`.
+    HalfUp,
+    /// `sign(x) · ceil(|x| - 1/2)`.
+    HalfDown,
+}
+
+impl FloatRounding {
+    /// The mode of that QONNX name, in any case.
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name.to_ascii_uppercase().as_str() {
+            "ROUND" | "HALF_EVEN" => Self::HalfEven,
+            "CEIL" => Self::Ceil,
+            "FLOOR" => Self::Floor,
+            "UP" => Self::Up,
+            "DOWN" => Self::Down,
+            "HALF_UP" => Self::HalfUp,
+            "HALF_DOWN" => Self::HalfDown,
+            _ => return None,
+        })
+    }
+
+    /// `x` rounded.
+    pub fn apply(self, x: f32) -> f32 {
+        let away = |magnitude: f32| if x < 0.0 { -magnitude } else { magnitude };
+        match self {
+            Self::HalfEven => x.round_ties_even(),
+            Self::Ceil => x.ceil(),
+            Self::Floor => x.floor(),
+            Self::Up => away(x.abs().ceil()),
+            Self::Down => x.trunc(),
+            Self::HalfUp => away((x.abs() + 0.5).floor()),
+            Self::HalfDown => away((x.abs() - 0.5).ceil()),
+        }
+    }
+}
+
+/// From a real number to an integer code.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Quantiser<P = Array<f32>> {
+    /// `round(clamp(x / scale + zero, low, high)) - zero`.
+    Integer {
+        /// Value of one step.
+        scale: P,
+        /// Zero point, an integer.
+        zero: P,
+        /// Least code before the zero point is taken off.
+        low: P,
+        /// Greatest code before the zero point is taken off.
+        high: P,
+        /// How the code is rounded.
+        rounding: FloatRounding,
+    },
+    /// `clamp(round_half_even(x / scale) + zero, low, high) - zero`.
+    Linear {
+        /// Value of one step.
+        scale: P,
+        /// Zero point, an integer.
+        zero: P,
+        /// Least code before the zero point is taken off.
+        low: P,
+        /// Greatest code before the zero point is taken off.
+        high: P,
+    },
+    /// 1 if `x / scale + zero ≥ 0`, else -1.
+    Sign {
+        /// Value of one step.
+        scale: P,
+        /// Zero point.
+        zero: P,
+    },
+    /// `round(clamp(round_half_even(x / scale + zero) / divisor, low, high)) - zero / divisor`.
+    Truncate {
+        /// Value of one step of the operand.
+        scale: P,
+        /// Zero point of the operand.
+        zero: P,
+        /// A power of two.
+        divisor: P,
+        /// Least code.
+        low: P,
+        /// Greatest code.
+        high: P,
+        /// How the code is rounded.
+        rounding: FloatRounding,
+    },
+    /// `first + step · #{k : x ≥ thresholds[k]}`.
+    Count {
+        /// One array for each threshold.
+        thresholds: Vec<P>,
+        /// The code below all thresholds.
+        first: i64,
+        /// What each threshold adds.
+        step: i64,
+    },
+}
+
+impl<P> Quantiser<P> {
+    /// All parameters.
+    pub fn parameters(&self) -> Vec<&P> {
+        match self {
+            Self::Integer {
+                scale,
+                zero,
+                low,
+                high,
+                ..
+            }
+            | Self::Linear {
+                scale,
+                zero,
+                low,
+                high,
+            } => {
+                vec![scale, zero, low, high]
+            }
+            Self::Sign { scale, zero } => vec![scale, zero],
+            Self::Truncate {
+                scale,
+                zero,
+                divisor,
+                low,
+                high,
+                ..
+            } => {
+                vec![scale, zero, divisor, low, high]
+            }
+            Self::Count { thresholds, .. } => thresholds.iter().collect(),
+        }
+    }
+
+    /// The same quantiser with other parameters.
+    pub fn with<Q>(&self, mut f: impl FnMut(&P) -> Q) -> Quantiser<Q> {
+        match self {
+            Self::Integer {
+                scale,
+                zero,
+                low,
+                high,
+                rounding,
+            } => Quantiser::Integer {
+                scale: f(scale),
+                zero: f(zero),
+                low: f(low),
+                high: f(high),
+                rounding: *rounding,
+            },
+            Self::Linear {
+                scale,
+                zero,
+                low,
+                high,
+            } => Quantiser::Linear {
+                scale: f(scale),
+                zero: f(zero),
+                low: f(low),
+                high: f(high),
+            },
+            Self::Sign { scale, zero } => Quantiser::Sign {
+                scale: f(scale),
+                zero: f(zero),
+            },
+            Self::Truncate {
+                scale,
+                zero,
+                divisor,
+                low,
+                high,
+                rounding,
+            } => Quantiser::Truncate {
+                scale: f(scale),
+                zero: f(zero),
+                divisor: f(divisor),
+                low: f(low),
+                high: f(high),
+                rounding: *rounding,
+            },
+            Self::Count {
+                thresholds,
+                first,
+                step,
+            } => Quantiser::Count {
+                thresholds: thresholds.iter().map(f).collect(),
+                first: *first,
+                step: *step,
+            },
+        }
+    }
+}
+
+impl Quantiser<f32> {
+    /// The code of `x`; a value beyond 64 bits is the nearest one that is not.
+    pub fn code(&self, x: f32) -> i64 {
+        let limited = |y: f32, low: f32, high: f32| {
+            let y = if y > high { high } else { y };
+            if y < low { low } else { y }
+        };
+        match self {
+            Self::Integer {
+                scale,
+                zero,
+                low,
+                high,
+                rounding,
+            } => {
+                let y = limited(x / scale + zero, *low, *high);
+                (rounding.apply(y) - zero) as i64
+            }
+            Self::Linear {
+                scale,
+                zero,
+                low,
+                high,
+            } => {
+                let y = limited((x / scale).round_ties_even() + zero, *low, *high);
+                (y - zero) as i64
+            }
+            Self::Sign { scale, zero } => {
+                if x / scale + zero >= 0.0 {
+                    1
+                } else {
+                    -1
+                }
+            }
+            Self::Truncate {
+                scale,
+                zero,
+                divisor,
+                low,
+                high,
+                rounding,
+            } => {
+                let y = (x / scale + zero).round_ties_even() / divisor;
+                (rounding.apply(limited(y, *low, *high)) - zero / divisor) as i64
+            }
+            Self::Count {
+                thresholds,
+                first,
+                step,
+            } => {
+                let count = thresholds.iter().filter(|t| x >= **t).count() as i64;
+                first + step * count
+            }
+        }
+    }
+
+    /// Least and greatest code.
+    pub fn codes(&self) -> (i64, i64) {
+        let (a, b) = (self.code(f32::NEG_INFINITY), self.code(f32::INFINITY));
+        (a.min(b), a.max(b))
+    }
+}
+
+/// The steps for one element, applied in order to the real number that `n` stands for.
+pub(crate) fn chain(steps: &[Step<f32>], unit: f64, n: i64) -> f32 {
+    steps
+        .iter()
+        .fold((n as f64 * unit) as f32, |x, step| step.apply(x))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_modes_are_numpys() {
+        let table = [
+            (FloatRounding::HalfEven, [-2.0, -2.0, 0.0, 0.0, 2.0]),
+            (FloatRounding::Ceil, [-2.0, -1.0, 0.0, 1.0, 2.0]),
+            (FloatRounding::Floor, [-3.0, -2.0, -1.0, 0.0, 1.0]),
+            (FloatRounding::Up, [-3.0, -2.0, -1.0, 1.0, 2.0]),
+            (FloatRounding::Down, [-2.0, -1.0, 0.0, 0.0, 1.0]),
+            (FloatRounding::HalfUp, [-3.0, -2.0, -1.0, 1.0, 2.0]),
+            (FloatRounding::HalfDown, [-2.0, -1.0, 0.0, 0.0, 1.0]),
+        ];
+        for (mode, expected) in table {
+            let got = [-2.5, -1.5, -0.5, 0.5, 1.5].map(|x| mode.apply(x));
+            assert_eq!(got, expected, "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn quantisers_follow_their_formulas() {
+        let quantiser = Quantiser::Integer {
+            scale: 0.5f32,
+            zero: 1.0,
+            low: -4.0,
+            high: 3.0,
+            rounding: FloatRounding::HalfEven,
+        };
+        let codes = [-100.0, -0.25, 0.0, 0.25, 0.75, 100.0].map(|x| quantiser.code(x));
+        assert_eq!(codes, [-5, -1, 0, 1, 1, 2]);
+        assert_eq!(quantiser.codes(), (-5, 2));
+        let count = Quantiser::Count {
+            thresholds: vec![0.0f32, 1.0],
+            first: -1,
+            step: 2,
+        };
+        assert_eq!([-0.1, 0.0, 1.0].map(|x| count.code(x)), [-1, 1, 3]);
+    }
+}

@@ -1,0 +1,334 @@
+//! From a quantised network to a data path: one node an operation, everything unrolled, no registers yet.
+//!
+//! [`build`] is [`Graph::evaluate`] in hardware; elements that only move cost nothing.
+
+mod linear;
+mod threshold;
+
+use std::sync::Arc;
+
+use hdl::dfg::{Module, ModuleBuilder, Value};
+use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::names::{check_identifier, quoted};
+use hdl::num::{Format, Interval, Overflow};
+
+pub use linear::matrix_vector;
+
+use crate::model::{
+    Array, Decode, Graph, Layer, Limit, Op, PoolKind, Requantise, TensorInfo, moved,
+};
+
+/// Most products that are unrolled.
+const MAX_PRODUCTS: u64 = 1 << 23;
+
+/// The network as a combinational module: one input port an input, one output port an output, elements row-major with
+/// the first at the least significant end.
+///
+/// Ports have the fraction bits of their scale where that is a power of two.
+///
+/// # Errors
+/// A name that is no Verilog identifier, a network too large to unroll, numbers beyond what a value can hold.
+pub fn build(graph: &Graph, name: &str) -> Result<Arc<Module>, Diagnostics> {
+    graph.check()?;
+    check_size(graph)?;
+    let m = ModuleBuilder::new(name);
+    let mut tensors: Vec<Vec<Value<'_>>> =
+        Vec::with_capacity(graph.inputs().len() + graph.layers().len());
+    for input in graph.inputs() {
+        let count = input.shape.iter().product();
+        let (lo, hi) = input.range;
+        let range = Interval::new(lo.into(), hi.into()).expect("checked when the graph was built");
+        tensors.push(m.input_array(&identifier(&input.name), count, Format::integer(range)));
+    }
+    for (k, layer) in graph.layers().iter().enumerate() {
+        let operands: Vec<Operand<'_, '_>> = layer
+            .inputs
+            .iter()
+            .map(|t| Operand {
+                values: &tensors[t.index()],
+                info: graph.info(*t),
+            })
+            .collect();
+        let result = graph.info(graph.result(k));
+        let values = m.scope(&identifier(&layer.name), || {
+            values(&m, layer, &operands, result)
+        })?;
+        tensors.push(values);
+    }
+    for output in graph.outputs() {
+        let frac = output.decode.as_ref().map_or(0, fraction_bits);
+        let values: Vec<Value<'_>> = tensors[output.tensor.index()]
+            .iter()
+            .map(|v| v.with_frac(frac))
+            .collect();
+        m.output_array(&identifier(&output.name), &values);
+    }
+    m.finish()
+}
+
+/// A tensor of a layer's operands.
+struct Operand<'a, 'm> {
+    values: &'a [Value<'m>],
+    info: &'a TensorInfo,
+}
+
+fn check_size(graph: &Graph) -> Result<(), Diagnostic> {
+    let inspection = graph.inspect();
+    for row in &inspection.layers {
+        if row.additions + row.multiplies > MAX_PRODUCTS {
+            return Err(Diagnostic::error(
+                "network-size",
+                format!(
+                    "layer {} needs {} additions, more than can be unrolled",
+                    quoted(&row.name),
+                    row.additions
+                ),
+            )
+            .help("fold the network with a reuse factor, or make the layer smaller"));
+        }
+    }
+    Ok(())
+}
+
+/// Fraction bits of a scale that is a power of two; 0 for any other.
+fn fraction_bits(decode: &Decode) -> i32 {
+    match decode.unit.as_scalar() {
+        Some(unit) if decode.steps.is_empty() && *unit > 0.0 && unit.log2().fract() == 0.0 => {
+            -unit.log2() as i32
+        }
+        _ => 0,
+    }
+}
+
+/// A name from the model as a Verilog identifier.
+pub fn identifier(name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let mut text: String = name.chars().take(64).map(plain).collect();
+    if !text.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        text.insert_str(0, "t_");
+    }
+    if check_identifier(&text).is_err() {
+        text.push('_');
+    }
+    text
+}
+
+fn values<'m>(
+    m: &'m ModuleBuilder,
+    layer: &Layer,
+    operands: &[Operand<'_, 'm>],
+    result: &TensorInfo,
+) -> Result<Vec<Value<'m>>, Diagnostic> {
+    let constant = |value: i64| m.constant(value.into(), 0);
+    if let Op::Constant(array) = &layer.op {
+        return Ok(array.values.iter().map(|v| constant(*v)).collect());
+    }
+    let Operand { values: x, info } = &operands[0];
+    let misfit =
+        |why: String| Diagnostic::bug("network", format!("layer {}: {why}", quoted(&layer.name)));
+    if let Some(moved) = moved(&layer.op, &info.shape) {
+        let fill = if let Op::Pad { value, .. } = layer.op {
+            constant(value)
+        } else {
+            constant(0)
+        };
+        let sources = moved.map_err(misfit)?.sources;
+        return Ok(sources
+            .iter()
+            .map(|s| s.map_or(fill, |i| x[i as usize]))
+            .collect());
+    }
+    let each = |f: &dyn Fn(Value<'m>) -> Value<'m>| x.iter().map(|v| f(*v)).collect::<Vec<_>>();
+    let both = |f: &dyn Fn(Value<'m>, Value<'m>) -> Value<'m>| {
+        let y = &operands[1];
+        let a = stretched(x, &info.shape, &result.shape);
+        let b = stretched(y.values, &y.info.shape, &result.shape);
+        a.into_iter()
+            .zip(b)
+            .map(|(a, b)| f(a, b))
+            .collect::<Vec<_>>()
+    };
+    Ok(match &layer.op {
+        Op::Dense { weights, bias } => linear::dense(m, x, weights, bias),
+        Op::Convolution {
+            weights,
+            bias,
+            window,
+            groups,
+        } => linear::convolution(m, x, &info.shape, weights, bias, window, *groups)
+            .map_err(misfit)?,
+        Op::MatMul => linear::matrix_product(
+            m,
+            x,
+            &info.shape,
+            operands[1].values,
+            &operands[1].info.shape,
+            &result.shape,
+        ),
+        Op::Pool { kind, window } => {
+            let positions = window.positions(&info.shape[2..]).map_err(misfit)?;
+            let pixels = info.shape[2..].iter().product();
+            let one = |plane: &[Value<'m>], taps: &[(u32, u32)]| {
+                let seen: Vec<_> = taps.iter().map(|&(_, p)| plane[p as usize]).collect();
+                combined(m, *kind, &seen)
+            };
+            x.chunks(pixels)
+                .flat_map(|plane| {
+                    positions
+                        .iter()
+                        .map(|taps| one(plane, taps))
+                        .collect::<Vec<_>>()
+                })
+                .collect()
+        }
+        Op::Reduce { kind, axes } => groups(&info.shape, axes)
+            .iter()
+            .map(|group| combined(m, *kind, &picked(x, group)))
+            .collect(),
+        Op::ArgMax { axis } => groups(&info.shape, &[*axis])
+            .iter()
+            .map(|group| first_greatest(m, &picked(x, group)))
+            .collect(),
+        Op::Add => both(&|a, b| a + b),
+        Op::Sub => both(&|a, b| a - b),
+        Op::Mul => both(&|a, b| a * b),
+        Op::Min => both(&|a, b| a.min(b)),
+        Op::Max => both(&|a, b| a.max(b)),
+        Op::Relu => each(&|v| v.relu()),
+        Op::LeakyRelu { positive, negative } => each(&|v| {
+            let negative_part = v * constant(*negative);
+            v.lt(constant(0))
+                .mux(negative_part, v * constant(*positive))
+        }),
+        Op::Clamp { lo, hi } => each(&|v| v.max(constant(*lo)).min(constant(*hi))),
+        Op::Requantise(r) => each(&|v| requantised(m, v, r)),
+        Op::Threshold { functions } => {
+            let rows = stretched_indices(functions, &info.shape);
+            x.iter()
+                .zip(rows)
+                .map(|(v, k)| threshold::step_function(m, *v, &functions.values[k as usize]))
+                .collect()
+        }
+        Op::Table { first, values } => {
+            let entries: Vec<i128> = values.iter().map(|v| i128::from(*v)).collect();
+            each(&|v| (v - constant(*first)).lookup(&entries, 0))
+        }
+        Op::Concat { axis } => concatenated(operands, *axis),
+        Op::Constant(_)
+        | Op::Reshape { .. }
+        | Op::Transpose { .. }
+        | Op::Slice { .. }
+        | Op::Pad { .. }
+        | Op::Gather { .. } => unreachable!("handled above"),
+    })
+}
+
+fn stretched_indices<V: Clone>(array: &Array<V>, shape: &[usize]) -> Vec<u32> {
+    array
+        .indices(shape)
+        .expect("checked when the graph was built")
+}
+
+fn stretched<'m>(values: &[Value<'m>], from: &[usize], to: &[usize]) -> Vec<Value<'m>> {
+    let array = Array {
+        shape: from.to_vec(),
+        values: values.to_vec(),
+    };
+    array
+        .stretched(to)
+        .expect("checked when the graph was built")
+}
+
+fn picked<'m>(x: &[Value<'m>], group: &[usize]) -> Vec<Value<'m>> {
+    group.iter().map(|&i| x[i]).collect()
+}
+
+/// For each element of the shape without `axes` the elements that belong to it.
+fn groups(shape: &[usize], axes: &[usize]) -> Vec<Vec<usize>> {
+    let mut reduced = shape.to_vec();
+    axes.iter().for_each(|&a| reduced[a] = 1);
+    let count = reduced.iter().product::<usize>();
+    let numbers = Array {
+        shape: reduced,
+        values: (0..count).collect(),
+    };
+    let mut groups = vec![Vec::new(); count];
+    let owners = numbers.stretched(shape).expect("extent 1 stretches");
+    owners
+        .into_iter()
+        .enumerate()
+        .for_each(|(i, group)| groups[group].push(i));
+    groups
+}
+
+fn combined<'m>(m: &'m ModuleBuilder, kind: PoolKind, values: &[Value<'m>]) -> Value<'m> {
+    let result = match kind {
+        PoolKind::Sum => Value::sum(values),
+        PoolKind::Max => Value::tree(values, |a, b| a.max(b)),
+    };
+    result.unwrap_or_else(|| m.constant(0, 0))
+}
+
+/// Position of the greatest value, the first of equals: a tree of comparisons that carries positions along.
+fn first_greatest<'m>(m: &'m ModuleBuilder, values: &[Value<'m>]) -> Value<'m> {
+    let mut level: Vec<(Value<'m>, Value<'m>)> = values
+        .iter()
+        .enumerate()
+        .map(|(i, v)| (*v, m.constant(i as i128, 0)))
+        .collect();
+    while level.len() > 1 {
+        level = level
+            .chunks(2)
+            .map(|pair| match *pair {
+                [(a, i), (b, j)] => (a.max(b), a.lt(b).mux(j, i)),
+                _ => pair[0],
+            })
+            .collect();
+    }
+    level[0].1
+}
+
+fn requantised<'m>(m: &'m ModuleBuilder, x: Value<'m>, r: &Requantise) -> Value<'m> {
+    // counted in units of the new last place, the operand has `drop` fraction bits
+    let rounded = match u32::try_from(r.drop) {
+        Ok(_) => x.with_frac(r.drop).round(0, r.rounding),
+        Err(_) => x * m.constant(1 << r.drop.unsigned_abs(), 0),
+    };
+    match r.limit {
+        Limit::Saturate { lo, hi } => {
+            let range =
+                Interval::new(lo.into(), hi.into()).expect("checked when the graph was built");
+            rounded.saturate(range)
+        }
+        Limit::Wrap { width, signed }
+            if Overflow::Wrap.limits(width, signed).covers(rounded.range()) =>
+        {
+            rounded
+        }
+        Limit::Wrap { width, signed } => rounded.wrap(width, signed),
+    }
+}
+
+fn concatenated<'m>(operands: &[Operand<'_, 'm>], axis: usize) -> Vec<Value<'m>> {
+    let outer: usize = operands[0].info.shape[..axis].iter().product();
+    let mut values = Vec::new();
+    for o in 0..outer {
+        for operand in operands {
+            let block: usize = operand.info.shape[axis..].iter().product();
+            values.extend_from_slice(&operand.values[o * block..(o + 1) * block]);
+        }
+    }
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_name_becomes_an_identifier() {
+        for name in ["", "0", "a.b:0", "module", "/conv/Conv\"; x", "é"] {
+            assert_eq!(check_identifier(&identifier(name)), Ok(()), "{name}");
+        }
+    }
+}

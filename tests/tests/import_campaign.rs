@@ -1,0 +1,138 @@
+//! Random QONNX graphs against the `qonnx` package.
+//!
+//! `HWGEN_PYTHON` names a Python with the package (default `python3`; the test is skipped if it has none),
+//! `HWGEN_CAMPAIGN_GRAPHS` how many graphs, `HWGEN_CAMPAIGN_SEED` their seed, `HWGEN_CAMPAIGN` a folder of graphs that
+//! exist already.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use hwgen::import::lift::InputFormat;
+use hwgen::import::onnx;
+use serde_json::Value as Json;
+
+#[derive(Debug, Default)]
+struct Tally {
+    /// Graphs whose every output is exact.
+    equal: usize,
+    /// Graphs whose outputs carry the noise of the reference's float sums and agree within it.
+    within_noise: usize,
+    /// Graphs with a step that depends on the order of float additions, and how many of them differ.
+    doubtful: (usize, usize),
+    /// Graphs that the importer refuses, by message.
+    refused: BTreeMap<String, usize>,
+    /// Graphs that differ.
+    wrong: Vec<String>,
+}
+
+fn setting(name: &str, default: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| default.into())
+}
+
+/// The folder with the graphs, made now if need be.
+fn graphs(made: &Path) -> Option<PathBuf> {
+    if let Some(folder) = std::env::var_os("HWGEN_CAMPAIGN") {
+        return Some(folder.into());
+    }
+    let python = setting("HWGEN_PYTHON", "python3");
+    let available = Command::new(&python)
+        .args(["-c", "import qonnx, onnxruntime"])
+        .output();
+    if !available.is_ok_and(|o| o.status.success()) {
+        println!("skipped: {python} has no qonnx and onnxruntime");
+        return None;
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/qonnx_campaign.py");
+    let done = Command::new(python)
+        .arg(script)
+        .arg(made)
+        .args(["--graphs", &setting("HWGEN_CAMPAIGN_GRAPHS", "40")])
+        .args(["--seed", &setting("HWGEN_CAMPAIGN_SEED", "1")])
+        .output()
+        .expect("a process");
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    Some(made.to_owned())
+}
+
+fn floats(rows: &Json) -> Vec<Vec<f32>> {
+    let number = |v: &Json| v.as_f64().expect("a number") as f32;
+    let row = |row: &Json| row.as_array().expect("a row").iter().map(number).collect();
+    rows.as_array().expect("rows").iter().map(row).collect()
+}
+
+fn compare(file: &Path, tally: &mut Tally) {
+    let case: Json =
+        serde_json::from_str(&std::fs::read_to_string(file.with_extension("json")).unwrap())
+            .unwrap();
+    let formats: Vec<InputFormat> = case["format"]
+        .as_str()
+        .map(|f| InputFormat::parse(f).unwrap())
+        .into_iter()
+        .collect();
+    let imported = match onnx::read(&std::fs::read(file).unwrap(), &formats) {
+        Ok(imported) => imported,
+        Err(error) => {
+            let message = error
+                .message
+                .split_once(": ")
+                .map_or("", |(_, m)| m)
+                .to_owned();
+            *tally.refused.entry(message).or_default() += 1;
+            return;
+        }
+    };
+    let noise = imported.noise[0];
+    let agree = floats(&case["x"])
+        .into_iter()
+        .zip(floats(&case["y"]))
+        .all(|(x, y)| {
+            let got = imported.graph.predict(&[x]).unwrap().remove(0);
+            if noise == 0.0 {
+                got == y
+            } else {
+                let scale = y.iter().fold(1.0f64, |m, v| m.max(f64::from(v.abs())));
+                let near =
+                    |(a, b): (&f32, &f32)| f64::from((a - b).abs()) <= 16.0 * noise + 1e-5 * scale;
+                got.iter().zip(&y).all(near)
+            }
+        });
+    match (agree, imported.doubts.is_empty()) {
+        (true, true) if noise == 0.0 => tally.equal += 1,
+        (true, true) => tally.within_noise += 1,
+        (false, true) => tally.wrong.push(file.display().to_string()),
+        (agree, false) => {
+            tally.doubtful.0 += 1;
+            tally.doubtful.1 += usize::from(!agree);
+        }
+    }
+}
+
+#[test]
+fn random_graphs_agree_with_the_reference_execution() {
+    let made = tempfile::tempdir().expect("a folder");
+    let Some(folder) = graphs(made.path()) else {
+        return;
+    };
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|e| e == "onnx"))
+        .collect();
+    files.sort();
+    let mut tally = Tally::default();
+    files.iter().for_each(|file| compare(file, &mut tally));
+    println!("{} graphs: {tally:#?}", files.len());
+    assert!(tally.wrong.is_empty(), "{:?}", tally.wrong);
+    let refused: usize = tally.refused.values().sum();
+    assert!(
+        refused * 5 <= files.len(),
+        "{refused} of {} graphs are refused",
+        files.len()
+    );
+    assert!(tally.equal * 3 >= files.len(), "too few graphs are exact");
+}

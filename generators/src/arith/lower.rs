@@ -34,17 +34,45 @@ pub fn build<'m>(m: &'m ModuleBuilder, inputs: &[Value<'m>], graph: &AdderGraph)
 
 /// `bias + Σ inputs·weights` for each row of `weights`, exactly; `bias` counts in units of the products' last place.
 ///
-/// All inputs have the binary point of the first one. The adders are shared by the optimiser, at its fast effort.
+/// The adders are shared by the optimiser, at its fast effort. Sums that leave its 60 bits are made of multipliers.
 ///
-/// # Errors
-/// Weights or inputs too wide for the optimiser's 64-bit integers.
+/// # Panics
+/// If a row is not as long as `inputs`, or there are not as many biases as rows.
 pub fn linear<'m>(
     m: &'m ModuleBuilder,
     inputs: &[Value<'m>],
     weights: &[Vec<i64>],
     bias: &[i64],
     weight_frac: i32,
-) -> Result<Vec<Value<'m>>, ArithError> {
+) -> Vec<Value<'m>> {
+    assert_eq!(weights.len(), bias.len(), "one bias a row");
+    assert!(
+        weights.iter().all(|row| row.len() == inputs.len()),
+        "one weight an input"
+    );
+    let input_frac = inputs.iter().map(Value::frac).max().unwrap_or(0);
+    let inputs: Vec<Value<'m>> = inputs
+        .iter()
+        .map(|x| x.extended(input_frac).with_frac(0))
+        .collect();
+    let sums = match shared(&inputs, weights, bias) {
+        Ok(graph) => build(m, &inputs, &graph),
+        Err(_) => weights
+            .iter()
+            .zip(bias)
+            .map(|(row, bias)| multiplied(m, &inputs, row, *bias))
+            .collect(),
+    };
+    sums.into_iter()
+        .map(|sum| sum.with_frac(input_frac + weight_frac))
+        .collect()
+}
+
+fn shared(
+    inputs: &[Value<'_>],
+    weights: &[Vec<i64>],
+    bias: &[i64],
+) -> Result<AdderGraph, ArithError> {
     let rows: Vec<Vec<i64>> = (0..inputs.len())
         .map(|i| weights.iter().map(|row| row[i]).collect())
         .collect();
@@ -53,12 +81,17 @@ pub fn linear<'m>(
         inputs.iter().map(specification).collect(),
     );
     problem.bias = Some(bias.to_vec());
-    let graph = optimise(&problem, Effort::Fast, 0)?;
-    let frac = inputs.first().map_or(0, Value::frac) + weight_frac;
-    Ok(build(m, inputs, &graph)
-        .into_iter()
-        .map(|value| value.with_frac(frac))
-        .collect())
+    optimise(&problem, Effort::Fast, 0)
+}
+
+fn multiplied<'m>(m: &'m ModuleBuilder, inputs: &[Value<'m>], row: &[i64], bias: i64) -> Value<'m> {
+    let products = row
+        .iter()
+        .zip(inputs)
+        .filter(|(w, _)| **w != 0)
+        .map(|(w, x)| *x * m.constant((*w).into(), 0));
+    let addends: Vec<Value<'m>> = products.chain([m.constant(bias.into(), 0)]).collect();
+    Value::sum(&addends).expect("there is a bias")
 }
 
 /// `input · c` for each of `constants`, exactly, with shared adders.
@@ -119,7 +152,7 @@ mod tests {
         let bias = [4, 0, -9, 1];
         let m = ModuleBuilder::new("matrix");
         let x = m.input_array("x", 3, Format::signed(6, 2).unwrap());
-        let y = linear(&m, &x, &weights, &bias, 3).unwrap();
+        let y = linear(&m, &x, &weights, &bias, 3);
         assert!(y.iter().all(|v| v.frac() == 5));
         m.output_array("y", &y);
         let module = m.finish().unwrap();
@@ -134,6 +167,19 @@ mod tests {
                 expected
             );
         }
+    }
+
+    #[test]
+    fn no_inputs_and_wide_inputs_are_summed_too() {
+        let m = ModuleBuilder::new("wide");
+        let x = m.input("x", Format::signed(64, 0).unwrap());
+        let y = linear(&m, &[x, x << 1], &[vec![3, -1]], &[5], 0);
+        m.output_array("y", &[y[0], linear(&m, &[], &[vec![]], &[7], 0)[0]]);
+        let module = m.finish().unwrap();
+        assert_eq!(
+            eval::evaluate(&module, &[1 << 62]).unwrap(),
+            [(1i128 << 62) + 5, 7]
+        );
     }
 
     #[test]

@@ -172,7 +172,7 @@ fn layer<'m>(
     let arithmetic = &layer.arithmetic;
     let sums = match (registers, arithmetic.product) {
         (Some(registers), _) => registered_sums(m, layer, neurons, inputs, registers),
-        (None, Product::Exact) => m.scope("products", || exact_sums(m, layer, neurons, inputs))?,
+        (None, Product::Exact) => m.scope("products", || exact_sums(m, layer, neurons, inputs)),
         (None, Product::FloorTo(frac)) => floored_sums(m, layer, neurons, inputs, frac)?,
     };
     let quantiser = arithmetic.quantiser();
@@ -214,7 +214,7 @@ fn exact_sums<'m>(
     layer: &Layer,
     neurons: &[Neuron],
     inputs: &[Value<'m>],
-) -> Result<Vec<Value<'m>>, Diagnostics> {
+) -> Vec<Value<'m>> {
     let row = |neuron: &Neuron| {
         let mut row = vec![0; inputs.len()];
         neuron
@@ -228,7 +228,7 @@ fn exact_sums<'m>(
         .iter()
         .map(|neuron| layer.bias_in_accumulator(neuron.row))
         .collect();
-    linear(m, inputs, &matrix, &bias, layer.arithmetic.weight.frac).map_err(too_wide)
+    linear(m, inputs, &matrix, &bias, layer.arithmetic.weight.frac)
 }
 
 /// Constant weights, each product floored to `frac` fraction bits: the multiples of each input share their adders.

@@ -4,6 +4,7 @@ use hdl::dfg::{ModuleBuilder, Value};
 
 use super::format::ApFixed;
 use super::mlp::{Layer, Mlp};
+use crate::arith::lower;
 
 /// `bias + Σ weight·input`, exactly, one sum for each row of `weights`.
 ///
@@ -15,18 +16,9 @@ pub fn linear<'m>(
     bias: &[i64],
     format: ApFixed,
 ) -> Vec<Value<'m>> {
-    let constant = |value: i64| m.constant(i128::from(value), format.frac());
-    weights
-        .iter()
-        .zip(bias)
-        .map(|(row, &bias)| {
-            let products = row.iter().zip(inputs).filter(|(w, _)| **w != 0);
-            let products = products.map(|(w, x)| *x * constant(*w));
-            let bias = (bias != 0).then(|| constant(bias));
-            let addends: Vec<Value<'m>> = products.chain(bias).collect();
-            Value::sum(&addends).unwrap_or(constant(0))
-        })
-        .collect()
+    let frac = inputs.iter().map(Value::frac).max().unwrap_or(0);
+    let bias: Vec<i64> = bias.iter().map(|bias| bias << frac).collect();
+    lower::linear(m, inputs, weights, &bias, format.frac())
 }
 
 /// A layer's outputs for its exact sums.

@@ -2,6 +2,7 @@
 
 use hdl::dfg::{ModuleBuilder, Value};
 
+use crate::arith::lower::linear;
 use crate::model::{Array, Window};
 
 /// `bias + matrix · inputs`, one value for each row of the matrix.
@@ -14,19 +15,7 @@ pub fn matrix_vector<'m>(
     matrix: &[Vec<i64>],
     bias: &[i64],
 ) -> Vec<Value<'m>> {
-    assert_eq!(matrix.len(), bias.len(), "one bias a row");
-    let row = |(row, bias): (&Vec<i64>, &i64)| {
-        assert_eq!(row.len(), inputs.len(), "one weight an input");
-        let products = row
-            .iter()
-            .zip(inputs)
-            .filter(|(w, _)| **w != 0)
-            .map(|(w, x)| *x * m.constant((*w).into(), 0));
-        let bias = Some(m.constant((*bias).into(), 0)).filter(|_| *bias != 0);
-        let addends: Vec<Value<'m>> = products.chain(bias).collect();
-        Value::sum(&addends).unwrap_or_else(|| m.constant(0, 0))
-    };
-    matrix.iter().zip(bias).map(row).collect()
+    linear(m, inputs, matrix, bias, 0)
 }
 
 fn rows(weights: &[i64], len: usize) -> Vec<Vec<i64>> {

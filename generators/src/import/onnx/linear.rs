@@ -70,7 +70,9 @@ impl Node<'_> {
                 }
             }
             other => {
-                return Err(self.error(format!("there is no padding {}", hdl::names::quoted(other))));
+                return Err(
+                    self.error(format!("there is no padding {}", hdl::names::quoted(other)))
+                );
             }
         }
         Ok(Window {

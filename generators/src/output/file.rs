@@ -17,7 +17,8 @@ pub fn write_new(path: &Path, content: &[u8]) -> Result<()> {
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     let failed = |e: std::io::Error| Failure::io("write the file", path, &e);
-    let mut file = tempfile::NamedTempFile::new_in(parent).map_err(failed)?;
+    // the error itself would name the temporary file, which tells nobody anything
+    let mut file = tempfile::NamedTempFile::new_in(parent).map_err(|e| failed(e.kind().into()))?;
     file.write_all(content).map_err(failed)?;
     file.persist_noclobber(path)
         .map_err(|e| match e.error.kind() {

@@ -34,7 +34,7 @@ impl Staging {
         let aside = tempfile::Builder::new()
             .prefix(".hwgen-")
             .tempdir_in(parent)
-            .map_err(|e| Failure::io("write into the folder", parent, &e))?;
+            .map_err(|e| Failure::io("write into the folder", parent, &e.kind().into()))?;
         Ok(Self { target, aside })
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use constraints::{Target, delay};
 use hdl::dfg::Module;
 use hdl::passes::pipeline::{Goal, Options};
+use hwgen::design::Design;
 use hwgen::interaction::aggregate::Aggregation;
 use hwgen::interaction::assembly::{Stages, Structure};
 use hwgen::interaction::design::InteractionDesign;
@@ -225,6 +226,85 @@ fn another_weight_is_seen() {
             change(&|mlps| mlps[block].layers[2].weights[0][1] ^= 1) > 0,
             "block {block}"
         );
+    }
+}
+
+#[test]
+fn networks_that_do_not_fit_are_refused() {
+    let refused = |shape: Shape| shape.tracking().unwrap_err().message;
+    assert!(
+        refused(Shape {
+            nodes: 0,
+            ..shape()
+        })
+        .contains("0 nodes")
+    );
+    assert!(
+        refused(Shape {
+            edges: 5000,
+            ..shape()
+        })
+        .contains("5000 edges")
+    );
+    assert!(
+        refused(Shape {
+            features: usize::MAX,
+            ..shape()
+        })
+        .contains("features")
+    );
+    assert!(
+        refused(Shape {
+            nodes: 4096,
+            edges: 4096,
+            ..shape()
+        })
+        .contains("pairs")
+    );
+    assert!(
+        refused(Shape {
+            layers: 2,
+            ..shape()
+        })
+        .contains("2 layers")
+    );
+    let Network::Tracking(sound) = (Shape {
+        nodes: 6,
+        layers: 2,
+        ..shape()
+    })
+    .tracking()
+    .unwrap() else {
+        unreachable!()
+    };
+    let broken = |change: &dyn Fn(&mut hwgen::interaction::network::Windows)| {
+        let mut network = sound.clone();
+        change(network.windows.as_mut().unwrap());
+        Network::Tracking(network).validate().unwrap_err().message
+    };
+    assert!(broken(&|w| w.senders[0] = 4).contains("a window of 3 nodes from 4"));
+    assert!(broken(&|w| w.size = 0).contains("a window of 0"));
+    assert!(broken(&|w| w.receivers.clear()).contains("[0, 7] windows"));
+}
+
+#[test]
+fn a_design_is_read_back_as_it_was_written() {
+    let layered = Shape {
+        nodes: 6,
+        layers: 2,
+        ..shape()
+    };
+    let networks = [
+        layered.tracking(),
+        shape().jedi_linear(),
+        shape().deep_sets(),
+    ];
+    for network in networks {
+        let design = Design::Interaction(design(network.unwrap(), Structure::Flat));
+        let text = design.to_json();
+        assert_eq!(serde_json::from_str::<Design>(&text).unwrap(), design);
+        let other = text.replace("\"top\"", "\"tip\"");
+        assert!(serde_json::from_str::<Design>(&other).is_err());
     }
 }
 

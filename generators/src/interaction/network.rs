@@ -180,6 +180,8 @@ impl Jedinet {
     fn blocks(&self) -> Result<Vec<Block<'_>>, Diagnostic> {
         limited("particles", self.particles)?;
         limited("features", self.features)?;
+        let pairs = self.particles * (self.particles - 1);
+        limited_pairs(self.edges.as_ref().map_or(pairs, Vec::len))?;
         let named = self
             .edges
             .iter()
@@ -254,6 +256,8 @@ impl Tracking {
         limited("node_features", self.node_features)?;
         limited("edge_features", self.edge_features)?;
         self.check_windows()?;
+        let window = self.windows.as_ref().map_or(self.nodes, |w| w.size);
+        limited_pairs(self.edges * window)?;
         let x = vec![self.input.format(); self.node_features];
         let e = vec![self.input.format(); self.edge_features];
         let ends = [&x[..], &x[..], &e[..]].concat();
@@ -284,8 +288,20 @@ impl DeepSets {
     }
 }
 
+/// Most pairs of a graph, or of an edge and a node that it may reach: more fit no chip, and not into memory.
+const MOST_PAIRS: usize = 1 << 20;
+
+/// An error if a graph has more pairs than any design can hold.
+fn limited_pairs(count: usize) -> Result<(), Diagnostic> {
+    if count <= MOST_PAIRS {
+        return Ok(());
+    }
+    let message = format!("{count} pairs to be connected; at most {MOST_PAIRS} are supported");
+    Err(Diagnostic::error("model", message))
+}
+
 /// An error unless there is at least one, and not more than any design can hold.
-fn limited(what: &str, count: usize) -> Result<(), Diagnostic> {
+pub(super) fn limited(what: &str, count: usize) -> Result<(), Diagnostic> {
     if (1..=MOST_MEMBERS).contains(&count) {
         return Ok(());
     }

@@ -6,7 +6,7 @@ use super::aggregate::{Aggregate, Aggregation};
 use super::format::ApFixed;
 use super::jedinet::Formats;
 use super::mlp::Mlp;
-use super::network::{DeepSets, InputPort, Jedinet, Network, Tracking, Windows};
+use super::network::{DeepSets, InputPort, Jedinet, Network, Tracking, Windows, limited};
 use super::sigmoid::Sigmoid;
 
 /// Which network, of which size.
@@ -41,7 +41,7 @@ impl Shape {
     /// # Errors
     /// Sizes and formats that no network can have.
     pub fn tracking(&self) -> Result<Network, Diagnostic> {
-        let mut random = fastrand::Rng::with_seed(self.seed);
+        let mut random = self.weights()?;
         let (features, message, object) = (self.features, 4, 3);
         let ends = 2 * features + EDGE_FEATURES;
         let network = Network::Tracking(Tracking {
@@ -69,7 +69,7 @@ impl Shape {
     /// # Errors
     /// Sizes and formats that no network can have.
     pub fn jedinet(&self) -> Result<Network, Diagnostic> {
-        let mut random = fastrand::Rng::with_seed(self.seed);
+        let mut random = self.weights()?;
         let network = Network::Jedinet(Jedinet {
             particles: self.nodes,
             features: self.features,
@@ -94,7 +94,7 @@ impl Shape {
     /// # Errors
     /// Sizes and formats that no network can have; sums of f_R too wide for a number format.
     pub fn jedi_linear(&self) -> Result<Network, Diagnostic> {
-        let mut random = fastrand::Rng::with_seed(self.seed);
+        let mut random = self.weights()?;
         let mut relation = self.mlp(&mut random, &[2 * self.features, 8]);
         let ends = vec![self.format.format(); 2 * self.features];
         relation.validate("relation", &ends)?;
@@ -131,7 +131,7 @@ impl Shape {
     /// # Errors
     /// Sizes and formats that no network can have.
     pub fn deep_sets(&self) -> Result<Network, Diagnostic> {
-        let mut random = fastrand::Rng::with_seed(self.seed);
+        let mut random = self.weights()?;
         let network = Network::DeepSets(DeepSets {
             particles: self.nodes,
             features: self.features,
@@ -143,6 +143,19 @@ impl Shape {
         });
         network.validate()?;
         Ok(network)
+    }
+
+    /// Where weights come from; an error if the network is larger than any design.
+    fn weights(&self) -> Result<fastrand::Rng, Diagnostic> {
+        let sizes = [
+            ("nodes", self.nodes),
+            ("edges", self.edges),
+            ("features", self.features),
+        ];
+        sizes
+            .into_iter()
+            .try_for_each(|(what, count)| limited(what, count))?;
+        Ok(fastrand::Rng::with_seed(self.seed))
     }
 
     /// Layers of equally many hits, edges shared out evenly over the pairs of neighbours, from the inner one outwards.

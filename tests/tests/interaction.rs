@@ -5,6 +5,7 @@ use std::sync::Arc;
 use constraints::{Target, delay};
 use hdl::dfg::Module;
 use hdl::passes::pipeline::{Goal, Options};
+use hwgen::design::Design;
 use hwgen::interaction::aggregate::Aggregation;
 use hwgen::interaction::assembly::{Stages, Structure};
 use hwgen::interaction::design::InteractionDesign;
@@ -20,6 +21,7 @@ fn shape() -> Shape {
         nodes: 5,
         edges: 7,
         features: 3,
+        layers: 1,
         aggregation: Aggregation::Sum,
         format: "ap_fixed<8,4>".parse().unwrap(),
         seed: 3,
@@ -88,6 +90,59 @@ fn a_graph_of_one_node_or_a_full_index_is_no_special_case() {
 }
 
 #[test]
+fn layered_hits_are_their_model() {
+    for (nodes, layers) in [(12, 4), (8, 2), (3, 3)] {
+        for structure in [Structure::Flat, Structure::Blocks] {
+            let shape = Shape {
+                nodes,
+                layers,
+                edges: 9,
+                ..shape()
+            };
+            check(shape.tracking().unwrap(), structure, 500);
+        }
+    }
+}
+
+/// A geometry that every live edge keeps to changes no result.
+#[test]
+fn windows_that_are_kept_to_change_nothing() {
+    let mut random = fastrand::Rng::with_seed(13);
+    let Network::Tracking(windowed) = (Shape {
+        nodes: 12,
+        layers: 4,
+        ..shape()
+    })
+    .tracking()
+    .unwrap() else {
+        unreachable!()
+    };
+    let free = Network::Tracking(hwgen::interaction::network::Tracking {
+        windows: None,
+        ..windowed.clone()
+    });
+    let features = 12 * 3 + 7 * 4;
+    for _ in 0..200 {
+        let mut event: Vec<i64> = (0..features).map(|_| random.i64(-40..40)).collect();
+        let ends: Vec<[usize; 2]> = (0..7)
+            .map(|k| windowed.windows_of(k).map(|window| random.usize(window)))
+            .collect();
+        event.extend(
+            [1, 0]
+                .iter()
+                .flat_map(|end| ends.iter().map(|e| e[*end] as i64)),
+        );
+        event.extend([1; 7]);
+        let network = Network::Tracking(windowed.clone());
+        assert_eq!(network.evaluate(&event), free.evaluate(&event));
+        // the same edge the other way round leaves its windows
+        event[features] = ends[0][0] as i64;
+        event[features + 7] = ends[0][1] as i64;
+        assert_eq!(network.evaluate(&event)[0], 0);
+    }
+}
+
+#[test]
 fn deep_sets_are_their_model() {
     for aggregation in AGGREGATIONS {
         for structure in [Structure::Flat, Structure::Blocks] {
@@ -124,6 +179,32 @@ fn static_graphs_are_their_model() {
 }
 
 #[test]
+fn a_linear_relation_takes_linear_time() {
+    let linear = shape().jedi_linear().unwrap();
+    let Network::Jedinet(network) = &linear else {
+        unreachable!()
+    };
+    assert!(network.is_linear());
+    let mut sparse = network.clone();
+    sparse.edges = Some(vec![[0, 1]]);
+    assert!(!sparse.is_linear());
+    for structure in [Structure::Flat, Structure::Blocks] {
+        check(linear.clone(), structure, 1000);
+    }
+    // a product whose weight happens to be 0 or a power of two is none, so the counts are only nearly in proportion
+    let products = |nodes| {
+        let network = Shape { nodes, ..shape() }.jedi_linear().unwrap();
+        let module = build(&design(network, Structure::Flat));
+        hdl::analysis::Statistics::of(&module).operators["mul"]
+    };
+    let (few, twice, thrice) = (products(4), products(8), products(12));
+    assert!(
+        2 * (thrice - few) < 5 * (twice - few),
+        "{few} {twice} {thrice}"
+    );
+}
+
+#[test]
 fn another_weight_is_seen() {
     let sound = design(shape().tracking().unwrap(), Structure::Blocks);
     let vectors = sound.vectors(&sound.random_events(200, 5)).unwrap();
@@ -145,6 +226,85 @@ fn another_weight_is_seen() {
             change(&|mlps| mlps[block].layers[2].weights[0][1] ^= 1) > 0,
             "block {block}"
         );
+    }
+}
+
+#[test]
+fn networks_that_do_not_fit_are_refused() {
+    let refused = |shape: Shape| shape.tracking().unwrap_err().message;
+    assert!(
+        refused(Shape {
+            nodes: 0,
+            ..shape()
+        })
+        .contains("0 nodes")
+    );
+    assert!(
+        refused(Shape {
+            edges: 5000,
+            ..shape()
+        })
+        .contains("5000 edges")
+    );
+    assert!(
+        refused(Shape {
+            features: usize::MAX,
+            ..shape()
+        })
+        .contains("features")
+    );
+    assert!(
+        refused(Shape {
+            nodes: 4096,
+            edges: 4096,
+            ..shape()
+        })
+        .contains("pairs")
+    );
+    assert!(
+        refused(Shape {
+            layers: 2,
+            ..shape()
+        })
+        .contains("2 layers")
+    );
+    let Network::Tracking(sound) = (Shape {
+        nodes: 6,
+        layers: 2,
+        ..shape()
+    })
+    .tracking()
+    .unwrap() else {
+        unreachable!()
+    };
+    let broken = |change: &dyn Fn(&mut hwgen::interaction::network::Windows)| {
+        let mut network = sound.clone();
+        change(network.windows.as_mut().unwrap());
+        Network::Tracking(network).validate().unwrap_err().message
+    };
+    assert!(broken(&|w| w.senders[0] = 4).contains("a window of 3 nodes from 4"));
+    assert!(broken(&|w| w.size = 0).contains("a window of 0"));
+    assert!(broken(&|w| w.receivers.clear()).contains("[0, 7] windows"));
+}
+
+#[test]
+fn a_design_is_read_back_as_it_was_written() {
+    let layered = Shape {
+        nodes: 6,
+        layers: 2,
+        ..shape()
+    };
+    let networks = [
+        layered.tracking(),
+        shape().jedi_linear(),
+        shape().deep_sets(),
+    ];
+    for network in networks {
+        let design = Design::Interaction(design(network.unwrap(), Structure::Flat));
+        let text = design.to_json();
+        assert_eq!(serde_json::from_str::<Design>(&text).unwrap(), design);
+        let other = text.replace("\"top\"", "\"tip\"");
+        assert!(serde_json::from_str::<Design>(&other).is_err());
     }
 }
 

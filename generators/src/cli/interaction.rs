@@ -50,6 +50,9 @@ pub struct InteractionArgs {
     /// Features of a particle or hit [default: 3]
     #[arg(long, value_name = "N", conflicts_with = "model")]
     features: Option<usize>,
+    /// Layers of hits, neighbours of which alone are connected: shrinks gather and scatter [default: 1, any two]
+    #[arg(long, value_name = "N", conflicts_with = "model")]
+    layers: Option<usize>,
     /// How messages become one [default: sum]
     #[arg(long, value_enum, conflicts_with = "model")]
     aggregation: Option<Aggregation>,
@@ -82,6 +85,8 @@ enum Kind {
     Tracking,
     /// JEDI-net on all pairs of particles
     Jedinet,
+    /// JEDI-net with a linear f_R, in linear time
+    JediLinear,
     /// φ on each element, masked aggregation, ρ
     DeepSets,
 }
@@ -153,6 +158,7 @@ impl InteractionArgs {
             nodes: self.nodes.unwrap_or(28),
             edges: self.edges.unwrap_or(56),
             features: self.features.unwrap_or(3),
+            layers: self.layers.unwrap_or(1),
             aggregation: self.aggregation.unwrap_or_default(),
             format: self
                 .format
@@ -162,6 +168,7 @@ impl InteractionArgs {
         match self.network {
             Kind::Tracking => shape.tracking(),
             Kind::Jedinet => shape.jedinet(),
+            Kind::JediLinear => shape.jedi_linear(),
             Kind::DeepSets => shape.deep_sets(),
         }
     }
@@ -224,6 +231,8 @@ impl InteractionArgs {
         );
         if let Network::Tracking(n) = &design.network {
             let bound = format!("{:.6}", n.sigmoid.error_bound());
+            let size = n.windows.as_ref().map_or(n.nodes, |w| w.size);
+            parameters.insert("window".into(), size.to_string());
             parameters.insert("sigmoid-error-bound".into(), bound);
         }
         parameters

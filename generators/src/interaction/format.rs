@@ -46,6 +46,20 @@ impl ApFixed {
         self.0.format()
     }
 
+    /// The narrowest signed format that holds every value of `format`; `None` if it were too wide.
+    pub fn holding(format: Format) -> Option<Self> {
+        let width = format.range.width() + u32::from(!format.range.signed());
+        (width <= MAX_WIDTH && (width as i32 - format.frac).abs() <= MAX_POINT).then_some(Self(
+            Quantiser {
+                width,
+                signed: true,
+                frac: format.frac,
+                rounding: Rounding::Floor,
+                overflow: Overflow::Wrap,
+            },
+        ))
+    }
+
     /// Least and greatest integer of its results.
     pub fn limits(self) -> (i64, i64) {
         let range = self.format().range;

@@ -3,6 +3,7 @@
 //! Aggregation over a static graph is wiring and adders. A run-time edge list is multiplexers that gather the ends of
 //! each edge, and masked sums that scatter its message to its receiver.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use hdl::dfg::{Module, ModuleBuilder, Value};
@@ -10,7 +11,7 @@ use hdl::diag::Diagnostics;
 use hdl::passes::pipeline::Report;
 
 use super::assembly::{Assembly, Stages, Structure, assemble};
-use super::layers::{Split, continued, perceptron};
+use super::layers::{Split, continued, linear, perceptron};
 use super::network::{DeepSets, Jedinet, Network, Tracking};
 
 /// The top module of a network that was validated, in stages.
@@ -51,16 +52,85 @@ impl Jedinet {
     /// | `project` | one a particle | both parts of f_R's first layer |
     /// | `nodeD` | one a particle with D senders | the rest of f_R for each sender, the sum, f_O |
     /// | `classify` | one | the sum over particles, φ |
+    ///
+    /// With a linear f_R, `total` takes the place of `project` and `node` that of `nodeD`:
+    ///
+    /// | block | copies | does |
+    /// |---|---|---|
+    /// | `total` | one | what all particles together add to each sum over senders |
+    /// | `node` | one a particle | what the particle itself adds, f_O |
     fn build<'m>(
         &self,
         assembly: &Assembly<'m, '_>,
         ports: &[Vec<Value<'m>>],
     ) -> Result<Vec<Value<'m>>, Diagnostics> {
         let x: Vec<&[Value<'m>]> = ports[0].chunks(self.features).collect();
+        let objects = match self.is_linear() {
+            true => self.linear_objects(assembly, &x)?,
+            false => self.objects(assembly, &x)?,
+        };
+        assembly.place("classify", "classify", &objects, |m, objects| {
+            let width = self.object.outputs();
+            let rows: Vec<_> = objects.chunks(width).map(|row| (None, row)).collect();
+            let pooled = m.scope("sum", || self.pool.build(m, &rows, width));
+            perceptron(m, &self.classifier, &pooled)
+        })
+    }
+
+    /// f_O of every particle, in linear time.
+    fn linear_objects<'m>(
+        &self,
+        assembly: &Assembly<'m, '_>,
+        x: &[&[Value<'m>]],
+    ) -> Result<Vec<Value<'m>>, Diagnostics> {
+        let layer = &self.relation.layers[0];
+        let senders = self.particles as i64 - 1;
+        let bias: Vec<i64> = layer.bias.iter().map(|b| b * senders).collect();
+        let none = vec![0; layer.outputs()];
+        let (own, of_all): (Vec<Vec<i64>>, Vec<Vec<i64>>) = layer
+            .weights
+            .iter()
+            .map(|row| {
+                let (receiver, sender) = row.split_at(self.features);
+                let own = receiver.iter().zip(sender).map(|(r, s)| r * senders - s);
+                (own.collect(), sender.to_vec())
+            })
+            .unzip();
+        let total = assembly.place("total", "total", &x.concat(), |m, x| {
+            let sum = |f: usize| {
+                let feature = x.iter().skip(f).step_by(self.features).copied();
+                Value::sum(&feature.collect::<Vec<_>>())
+            };
+            let sums: Vec<Value<'_>> = (0..self.features).filter_map(sum).collect();
+            linear(m, &sums, &of_all, &bias, layer.weight)
+        })?;
+        let mut objects = Vec::new();
+        for (i, x) in x.iter().enumerate() {
+            let inputs = [x, &total[..]].concat();
+            let node = assembly.place("node", &format!("node{i}"), &inputs, |m, inputs| {
+                let (x, total) = inputs.split_at(self.features);
+                let own = linear(m, x, &own, &none, layer.weight);
+                let sums = own.iter().zip(total).map(|(a, b)| *a + *b);
+                let quantiser = self.aggregate.quantiser;
+                let aggregate = sums.map(|sum| quantiser.map_or(sum, |q| sum.quantise(&q.0)));
+                let inputs = x.iter().copied().chain(aggregate).collect::<Vec<_>>();
+                m.scope("object", || perceptron(m, &self.object, &inputs))
+            })?;
+            objects.extend(node);
+        }
+        Ok(objects)
+    }
+
+    /// f_O of every particle.
+    fn objects<'m>(
+        &self,
+        assembly: &Assembly<'m, '_>,
+        x: &[&[Value<'m>]],
+    ) -> Result<Vec<Value<'m>>, Diagnostics> {
         let (first, others) = self.relation.layers.split_first().expect("validated");
         let (split, hidden) = (Split::of(first, self.features), first.outputs());
         let parts: Vec<Vec<Value<'m>>> = (0..)
-            .zip(&x)
+            .zip(x)
             .map(|(i, x): (usize, _)| {
                 assembly.place("project", &format!("project{i}"), x, |m, x| {
                     split.parts(m, x)
@@ -95,12 +165,7 @@ impl Jedinet {
             )?;
             objects.extend(node);
         }
-        assembly.place("classify", "classify", &objects, |m, objects| {
-            let width = self.object.outputs();
-            let rows: Vec<_> = objects.chunks(width).map(|row| (None, row)).collect();
-            let pooled = m.scope("sum", || self.pool.build(m, &rows, width));
-            perceptron(m, &self.classifier, &pooled)
-        })
+        Ok(objects)
     }
 }
 
@@ -108,8 +173,10 @@ impl Tracking {
     /// | block | copies | does |
     /// |---|---|---|
     /// | `relation` | one an edge | gather, R1, whether the edge is live, its receiver one-hot |
-    /// | `node` | one a node | scatter, aggregation, O |
+    /// | `nodeD` | one a node that D edges may reach | scatter, aggregation, O |
     /// | `score` | one an edge | gather, R2, sigmoid, 0 if not live |
+    ///
+    /// With windows the edges of each pair of windows have their own `relation` and `score`.
     fn build<'m>(
         &self,
         assembly: &Assembly<'m, '_>,
@@ -118,48 +185,64 @@ impl Tracking {
         let [x, e, sender, receiver, valid] = ports else {
             unreachable!("the ports of this network")
         };
+        let width = self.relation.outputs();
         let mut relations = Vec::new();
         for (k, e) in e.chunks(self.edge_features).enumerate() {
-            let inputs = [&x[..], e, &[receiver[k], sender[k], valid[k]]].concat();
-            let name = format!("relation{k}");
-            relations.push(assembly.place("relation", &name, &inputs, |m, i| self.relate(m, i))?);
+            let windows = self.windows_of(k);
+            let nodes = self.nodes_of(&windows, x, self.node_features);
+            let inputs = [&nodes[..], e, &[receiver[k], sender[k], valid[k]]].concat();
+            let body = relate(self, &windows);
+            let (block, name) = (self.block("relation", &windows), format!("relation{k}"));
+            relations.push(assembly.place(&block, &name, &inputs, body)?);
         }
-        let width = self.relation.outputs();
         let mut objects = Vec::new();
         for (i, x) in x.chunks(self.node_features).enumerate() {
             let mut inputs = x.to_vec();
-            for relation in &relations {
-                inputs.push(relation[width + 1 + i]);
-                inputs.extend(&relation[..width]);
+            let mut degree = 0;
+            for (k, relation) in relations.iter().enumerate() {
+                let [receivers, _] = self.windows_of(k);
+                if receivers.contains(&i) {
+                    inputs.push(relation[width + 1 + i - receivers.start]);
+                    inputs.extend(&relation[..width]);
+                    degree += 1;
+                }
             }
-            let name = format!("node{i}");
-            objects.extend(assembly.place("node", &name, &inputs, |m, i| self.object(m, i))?);
+            let (block, name) = (format!("node{degree}"), format!("node{i}"));
+            objects.extend(assembly.place(&block, &name, &inputs, |m, i| self.object(m, i))?);
         }
         let mut weights = Vec::new();
         for (k, relation) in relations.iter().enumerate() {
-            let live = relation[width];
-            let ends = [receiver[k], sender[k], live];
-            let inputs = [&objects[..], &relation[..width], &ends].concat();
-            let name = format!("score{k}");
-            weights.extend(assembly.place("score", &name, &inputs, |m, i| self.score(m, i))?);
+            let windows = self.windows_of(k);
+            let nodes = self.nodes_of(&windows, &objects, self.object.outputs());
+            let ends = [receiver[k], sender[k], relation[width]];
+            let inputs = [&nodes[..], &relation[..width], &ends].concat();
+            let body = score(self, &windows);
+            let (block, name) = (self.block("score", &windows), format!("score{k}"));
+            weights.extend(assembly.place(&block, &name, &inputs, body)?);
         }
         Ok(weights)
     }
 
-    /// Nodes, edge features, receiver, sender, valid → message, live, receiver one-hot (all 0 if not live).
-    fn relate<'m>(&self, m: &'m ModuleBuilder, mut inputs: &[Value<'m>]) -> Vec<Value<'m>> {
-        let x = take(&mut inputs, self.nodes * self.node_features);
-        let e = take(&mut inputs, self.edge_features);
-        let (receiver, sender, valid) = (inputs[0], inputs[1], inputs[2]);
-        let ends = m.scope("gather", || {
-            let receiver = self.gather(m, x, self.node_features, receiver);
-            [receiver, self.gather(m, x, self.node_features, sender)].concat()
-        });
-        let message = perceptron(m, &self.relation, &[&ends[..], e].concat());
-        let nodes = m.constant(self.nodes as i128, 0);
-        let live = valid & receiver.lt(nodes) & sender.lt(nodes);
-        let hot = (0..self.nodes).map(|i| live & receiver.equals(m.constant(i as i128, 0)));
-        message.into_iter().chain([live]).chain(hot).collect()
+    /// The name of an edge's block: edges of the same windows share it.
+    fn block(&self, name: &str, [receivers, senders]: &[Range<usize>; 2]) -> String {
+        match self.windows {
+            None => name.to_owned(),
+            Some(_) => format!("{name}_{}_{}", receivers.start, senders.start),
+        }
+    }
+
+    /// The features of the nodes of both windows; only once if an edge may connect any two.
+    fn nodes_of<'m>(
+        &self,
+        [receivers, senders]: &[Range<usize>; 2],
+        x: &[Value<'m>],
+        features: usize,
+    ) -> Vec<Value<'m>> {
+        let of = |nodes: &Range<usize>| &x[nodes.start * features..nodes.end * features];
+        match receivers == senders {
+            true => of(receivers).to_vec(),
+            false => [of(receivers), of(senders)].concat(),
+        }
     }
 
     /// Node features, then (whether it goes here, message) of each edge → new node features.
@@ -173,42 +256,96 @@ impl Tracking {
         let aggregate = m.scope("scatter", || self.aggregate.build(m, &rows, width));
         perceptron(m, &self.object, &[x, &aggregate].concat())
     }
+}
 
-    /// New nodes, message, receiver, sender, live → edge weight.
-    fn score<'m>(&self, m: &'m ModuleBuilder, mut inputs: &[Value<'m>]) -> Vec<Value<'m>> {
-        let width = self.object.outputs();
-        let x = take(&mut inputs, self.nodes * width);
-        let message = take(&mut inputs, self.relation.outputs());
-        let (receiver, sender, live) = (inputs[0], inputs[1], inputs[2]);
-        let ends = m.scope("gather", || {
-            [
-                self.gather(m, x, width, receiver),
-                self.gather(m, x, width, sender),
-            ]
-            .concat()
-        });
-        let score = perceptron(m, &self.score, &[&ends[..], message].concat());
-        let weight = m.scope("sigmoid", || self.sigmoid.build(score[0]));
+/// Nodes of the windows, edge features, receiver, sender, valid → message, live, and for each node of the window
+/// whether it is the receiver (none if the edge is not live).
+fn relate(
+    network: &Tracking,
+    windows: &[Range<usize>; 2],
+) -> impl for<'m> Fn(&'m ModuleBuilder, &[Value<'m>]) -> Vec<Value<'m>> {
+    move |m, inputs| {
+        let features = network.node_features;
+        let (ends, mut rest) = gathered(m, windows, inputs, features, network.edge_features);
+        let e = take(&mut rest, network.edge_features);
+        let (receiver, sender, valid) = (rest[0], rest[1], rest[2]);
+        let message = perceptron(m, &network.relation, &[&ends[..], e].concat());
+        let [to, from] = windows;
+        let live = valid & inside(m, receiver, to) & inside(m, sender, from);
+        let hot = to
+            .clone()
+            .map(|i| live & receiver.equals(m.constant(i as i128, 0)));
+        message.into_iter().chain([live]).chain(hot).collect()
+    }
+}
+
+/// New nodes of the windows, message, receiver, sender, live → edge weight.
+fn score(
+    network: &Tracking,
+    windows: &[Range<usize>; 2],
+) -> impl for<'m> Fn(&'m ModuleBuilder, &[Value<'m>]) -> Vec<Value<'m>> {
+    move |m, inputs| {
+        let (features, width) = (network.object.outputs(), network.relation.outputs());
+        let (ends, mut rest) = gathered(m, windows, inputs, features, width);
+        let message = take(&mut rest, width);
+        let live = rest[2];
+        let score = perceptron(m, &network.score, &[&ends[..], message].concat());
+        let weight = m.scope("sigmoid", || network.sigmoid.build(score[0]));
         vec![live.mux(weight, m.constant(0, 0))]
     }
+}
 
-    /// The features of node number `index`; zeros past the last node.
-    fn gather<'m>(
-        &self,
-        m: &'m ModuleBuilder,
-        x: &[Value<'m>],
-        features: usize,
-        index: Value<'m>,
-    ) -> Vec<Value<'m>> {
-        let entries = 1usize << self.index_bits();
-        (0..features)
-            .map(|f| {
-                let column = (0..self.nodes).map(|i| x[i * features + f]);
-                let padding = std::iter::repeat_n(m.constant(0, 0), entries - self.nodes);
-                index.select(&column.chain(padding).collect::<Vec<_>>())
-            })
-            .collect()
-    }
+/// The features of an edge's receiver and sender, and the inputs behind the nodes; `skipped` of those come before the
+/// two indices.
+fn gathered<'v, 'm>(
+    m: &'m ModuleBuilder,
+    [to, from]: &[Range<usize>; 2],
+    inputs: &'v [Value<'m>],
+    features: usize,
+    skipped: usize,
+) -> (Vec<Value<'m>>, &'v [Value<'m>]) {
+    let mut rest = inputs;
+    let receivers = take(&mut rest, to.len() * features);
+    let senders = match to == from {
+        true => receivers,
+        false => take(&mut rest, from.len() * features),
+    };
+    let (receiver, sender) = (rest[skipped], rest[skipped + 1]);
+    let ends = m.scope("gather", || {
+        let receiver = gather(m, receivers, features, receiver, to.start);
+        [receiver, gather(m, senders, features, sender, from.start)].concat()
+    });
+    (ends, rest)
+}
+
+/// Whether `index` names a node of the window.
+fn inside<'m>(m: &'m ModuleBuilder, index: Value<'m>, window: &Range<usize>) -> Value<'m> {
+    let (first, end) = (
+        m.constant(window.start as i128, 0),
+        m.constant(window.end as i128, 0),
+    );
+    index.ge(first) & index.lt(end)
+}
+
+/// The features of the node number `index` out of `x`, which begins with node `first`. Some features of some node, or
+/// zeros, if that node is not there: the edge is not live then.
+fn gather<'m>(
+    m: &'m ModuleBuilder,
+    x: &[Value<'m>],
+    features: usize,
+    index: Value<'m>,
+    first: usize,
+) -> Vec<Value<'m>> {
+    let nodes = x.len() / features;
+    let bits = usize::BITS - (nodes - 1).leading_zeros();
+    let place = (index - m.constant(first as i128, 0)).wrap(bits, false);
+    (0..features)
+        .map(|f| {
+            let column = (0..nodes).map(|i| x[i * features + f]);
+            let padding = std::iter::repeat_n(m.constant(0, 0), (1 << bits) - nodes);
+            place.select(&column.chain(padding).collect::<Vec<_>>())
+        })
+        .collect()
 }
 
 impl DeepSets {

@@ -96,6 +96,37 @@ impl Layer {
         accumulator_frac(point, self.weight.frac())
     }
 
+    /// The format of the sums for inputs of these formats, whose shape and size were validated.
+    pub fn sum_format(&self, inputs: &[Format]) -> Option<Format> {
+        let frac = self.accumulator_frac(inputs);
+        let mut all = Interval::point(0).ok()?;
+        for (row, &bias) in self.weights.iter().zip(&self.bias) {
+            let scaled = |range: Interval, by: i64, point: i32| {
+                let product = range.mul(Interval::point(i128::from(by)).ok()?).ok()?;
+                product.shl(u32::try_from(frac - point).ok()?).ok()
+            };
+            let one = Interval::point(1).ok()?;
+            let mut sum = scaled(one, bias, self.weight.frac())?;
+            for (&w, format) in row.iter().zip(inputs) {
+                let product = scaled(format.range, w, format.frac + self.weight.frac())?;
+                sum = sum.add(product).ok()?;
+            }
+            all = all.union(sum);
+        }
+        Some(Format { range: all, frac })
+    }
+
+    /// Whether the layer is `b + Σ w·x` for inputs of these formats: no ReLU, and a quantiser that changes nothing.
+    pub fn is_linear(&self, inputs: &[Format]) -> bool {
+        let Some(sum) = self.sum_format(inputs) else {
+            return false;
+        };
+        let format = self.pre_activation.format();
+        let up = u32::try_from(format.frac - sum.frac).ok();
+        let moved = up.and_then(|up| sum.range.shl(up).ok());
+        self.relu.is_none() && moved.is_some_and(|range| format.range.covers(range))
+    }
+
     fn validate(&self, inputs: &[Format]) -> Result<Vec<Format>, String> {
         let outputs = self.outputs();
         if outputs == 0 || self.bias.len() != outputs {
@@ -236,6 +267,30 @@ mod tests {
             .evaluate(&inputs),
             expected
         );
+    }
+
+    #[test]
+    fn a_linear_layer_is_known() {
+        let inputs = [Format::signed(4, 1).unwrap(); 2];
+        let mut layer = Layer {
+            relu: None,
+            ..layer()
+        };
+        // 3·x − 4·y + 2 in eighths: from −24 − 28 + 2 to 21 + 32 + 2, 7 bits
+        let sum = layer.sum_format(&inputs).unwrap();
+        assert_eq!((sum.range.lo(), sum.range.hi(), sum.frac), (-50, 55, 3));
+        for (format, linear) in [
+            ("ap_fixed<7,4>", true),
+            ("ap_fixed<6,3>", false),
+            ("ap_fixed<7,5>", false),
+        ] {
+            layer.pre_activation = format.parse().unwrap();
+            assert_eq!(layer.is_linear(&inputs), linear, "{format}");
+        }
+        layer.pre_activation = "ap_fixed<9,5>".parse().unwrap();
+        assert!(layer.is_linear(&inputs));
+        layer.relu = Some(layer.pre_activation);
+        assert!(!layer.is_linear(&inputs));
     }
 
     #[test]

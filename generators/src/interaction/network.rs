@@ -1,10 +1,12 @@
 //! The networks as integers, their shapes and their ports. As JSON, `kind` says which one it is.
 
+use std::ops::Range;
+
 use hdl::diag::Diagnostic;
 use hdl::num::Format;
 use serde::{Deserialize, Serialize};
 
-use super::aggregate::{Aggregate, MOST_MEMBERS};
+use super::aggregate::{Aggregate, Aggregation, MOST_MEMBERS};
 use super::format::ApFixed;
 use super::mlp::Mlp;
 use super::sigmoid::Sigmoid;
@@ -48,7 +50,8 @@ pub struct Jedinet {
 
 /// The edge classifier (arXiv:2103.16701): R1, aggregation, O, R2 and a sigmoid.
 ///
-/// An edge is live if it is valid and both its indices are below the number of nodes. An edge that is not live adds
+/// An edge is live if it is valid and both its indices name nodes of its windows, or any nodes without
+/// [`Tracking::windows`]. An edge that is not live adds
 /// nothing to any aggregate, and its result is 0. A node that no live edge names changes no result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,6 +66,9 @@ pub struct Tracking {
     pub edge_features: usize,
     /// Format of every feature.
     pub input: ApFixed,
+    /// Nodes that an edge may connect; none lets every edge connect any two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows: Option<Windows>,
     /// R1 on `[x_receiver, x_sender, e]`.
     pub relation: Mlp,
     /// Over the live edges of a receiver.
@@ -73,6 +79,19 @@ pub struct Tracking {
     pub score: Mlp,
     /// From R2's output to the edge weight.
     pub sigmoid: Sigmoid,
+}
+
+/// A geometry that is promised beforehand, such as layers whose neighbours are connected: `size` successive nodes at
+/// either end of each edge. It shrinks gather and scatter. An edge that breaks the promise is not live.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Windows {
+    /// Nodes of a window.
+    pub size: usize,
+    /// First node of each edge's window of receivers.
+    pub receivers: Vec<usize>,
+    /// First node of each edge's window of senders.
+    pub senders: Vec<usize>,
 }
 
 /// Deep Sets (arXiv:1703.06114): `ρ(aggregate_i φ(x_i))`.
@@ -148,9 +167,21 @@ impl Jedinet {
         }
     }
 
+    /// Whether the sum over all senders needs no pair: f_R is linear, and every particle sends to every other.
+    ///
+    /// Then `Σ_{j≠i} f_R([x_i, x_j]) = ((N−1)·W_r − W_s)·x_i + W_s·Σ_j x_j + (N−1)·b`, which takes N matrix products
+    /// (JEDI-linear, arXiv:2508.15468).
+    pub fn is_linear(&self) -> bool {
+        let ends = vec![self.input.format(); 2 * self.features];
+        let linear = matches!(&self.relation.layers[..], [only] if only.is_linear(&ends));
+        linear && self.edges.is_none() && self.aggregate.how == Aggregation::Sum
+    }
+
     fn blocks(&self) -> Result<Vec<Block<'_>>, Diagnostic> {
         limited("particles", self.particles)?;
         limited("features", self.features)?;
+        let pairs = self.particles * (self.particles - 1);
+        limited_pairs(self.edges.as_ref().map_or(pairs, Vec::len))?;
         let named = self
             .edges
             .iter()
@@ -175,6 +206,45 @@ impl Jedinet {
 }
 
 impl Tracking {
+    /// The nodes that edge `k` may have as its receiver and as its sender.
+    pub fn windows_of(&self, k: usize) -> [Range<usize>; 2] {
+        match &self.windows {
+            None => [0..self.nodes, 0..self.nodes],
+            Some(w) => [w.receivers[k], w.senders[k]].map(|first| first..first + w.size),
+        }
+    }
+
+    fn check_windows(&self) -> Result<(), Diagnostic> {
+        let Some(windows) = &self.windows else {
+            return Ok(());
+        };
+        let Windows {
+            size,
+            receivers,
+            senders,
+        } = windows;
+        let counts = [receivers.len(), senders.len()];
+        if counts != [self.edges; 2] {
+            let message = format!(
+                "{counts:?} windows of receivers and senders for {} edges",
+                self.edges
+            );
+            return Err(Diagnostic::error("model", message));
+        }
+        let last = self.nodes.checked_sub(*size).filter(|_| *size > 0);
+        let fits = |first: &usize| last.is_some_and(|last| *first <= last);
+        match receivers.iter().chain(senders).find(|first| !fits(first)) {
+            None => Ok(()),
+            Some(first) => {
+                let message = format!(
+                    "a window of {size} nodes from {first} on, of {} nodes",
+                    self.nodes
+                );
+                Err(Diagnostic::error("model", message))
+            }
+        }
+    }
+
     /// Bits of a node index.
     pub fn index_bits(&self) -> u32 {
         (usize::BITS - (self.nodes - 1).leading_zeros()).max(1)
@@ -185,6 +255,9 @@ impl Tracking {
         limited("edges", self.edges)?;
         limited("node_features", self.node_features)?;
         limited("edge_features", self.edge_features)?;
+        self.check_windows()?;
+        let window = self.windows.as_ref().map_or(self.nodes, |w| w.size);
+        limited_pairs(self.edges * window)?;
         let x = vec![self.input.format(); self.node_features];
         let e = vec![self.input.format(); self.edge_features];
         let ends = [&x[..], &x[..], &e[..]].concat();
@@ -215,8 +288,20 @@ impl DeepSets {
     }
 }
 
+/// Most pairs of a graph, or of an edge and a node that it may reach: more fit no chip, and not into memory.
+const MOST_PAIRS: usize = 1 << 20;
+
+/// An error if a graph has more pairs than any design can hold.
+fn limited_pairs(count: usize) -> Result<(), Diagnostic> {
+    if count <= MOST_PAIRS {
+        return Ok(());
+    }
+    let message = format!("{count} pairs to be connected; at most {MOST_PAIRS} are supported");
+    Err(Diagnostic::error("model", message))
+}
+
 /// An error unless there is at least one, and not more than any design can hold.
-fn limited(what: &str, count: usize) -> Result<(), Diagnostic> {
+pub(super) fn limited(what: &str, count: usize) -> Result<(), Diagnostic> {
     if (1..=MOST_MEMBERS).contains(&count) {
         return Ok(());
     }

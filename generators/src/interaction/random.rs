@@ -6,7 +6,7 @@ use super::aggregate::{Aggregate, Aggregation};
 use super::format::ApFixed;
 use super::jedinet::Formats;
 use super::mlp::Mlp;
-use super::network::{DeepSets, InputPort, Jedinet, Network, Tracking};
+use super::network::{DeepSets, InputPort, Jedinet, Network, Tracking, Windows, limited};
 use super::sigmoid::Sigmoid;
 
 /// Which network, of which size.
@@ -18,6 +18,9 @@ pub struct Shape {
     pub edges: usize,
     /// Features of a particle or hit.
     pub features: usize,
+    /// Layers of hits, whose neighbours alone are connected; 1 lets every edge connect any two. Only for the edge
+    /// classifier.
+    pub layers: usize,
     /// Over edges; over elements for a set.
     pub aggregation: Aggregation,
     /// Everywhere.
@@ -38,7 +41,7 @@ impl Shape {
     /// # Errors
     /// Sizes and formats that no network can have.
     pub fn tracking(&self) -> Result<Network, Diagnostic> {
-        let mut random = fastrand::Rng::with_seed(self.seed);
+        let mut random = self.weights()?;
         let (features, message, object) = (self.features, 4, 3);
         let ends = 2 * features + EDGE_FEATURES;
         let network = Network::Tracking(Tracking {
@@ -47,6 +50,7 @@ impl Shape {
             node_features: features,
             edge_features: EDGE_FEATURES,
             input: self.format,
+            windows: self.windows()?,
             relation: self.mlp(&mut random, &[ends, 8, 8, message]),
             aggregate: self.aggregate(),
             object: self.mlp(&mut random, &[features + message, 8, 8, object]),
@@ -65,7 +69,7 @@ impl Shape {
     /// # Errors
     /// Sizes and formats that no network can have.
     pub fn jedinet(&self) -> Result<Network, Diagnostic> {
-        let mut random = fastrand::Rng::with_seed(self.seed);
+        let mut random = self.weights()?;
         let network = Network::Jedinet(Jedinet {
             particles: self.nodes,
             features: self.features,
@@ -84,12 +88,50 @@ impl Shape {
         Ok(network)
     }
 
+    /// A JEDI-net whose f_R is linear, so that it takes linear time (JEDI-linear, arXiv:2508.15468): f_R 2P→8,
+    /// f_O (P+8)→32→16, φ 16→32→5.
+    ///
+    /// # Errors
+    /// Sizes and formats that no network can have; sums of f_R too wide for a number format.
+    pub fn jedi_linear(&self) -> Result<Network, Diagnostic> {
+        let mut random = self.weights()?;
+        let mut relation = self.mlp(&mut random, &[2 * self.features, 8]);
+        let ends = vec![self.format.format(); 2 * self.features];
+        relation.validate("relation", &ends)?;
+        let exact = relation.layers[0]
+            .sum_format(&ends)
+            .and_then(ApFixed::holding);
+        relation.layers[0].pre_activation = exact.ok_or_else(|| {
+            Diagnostic::error("model", "the sums of f_R are too wide for a number format")
+                .help("choose a narrower one with --format")
+        })?;
+        let network = Network::Jedinet(Jedinet {
+            particles: self.nodes,
+            features: self.features,
+            input: self.format,
+            edges: None,
+            aggregate: Aggregate {
+                how: Aggregation::Sum,
+                quantiser: Some(self.format),
+            },
+            relation,
+            object: self.mlp(&mut random, &[self.features + 8, 32, 16]),
+            pool: Aggregate {
+                how: Aggregation::Sum,
+                quantiser: None,
+            },
+            classifier: self.mlp(&mut random, &[16, 32, CLASSES]),
+        });
+        network.validate()?;
+        Ok(network)
+    }
+
     /// A Deep Set P→32→32→16, ρ 16→32→5, with a mask.
     ///
     /// # Errors
     /// Sizes and formats that no network can have.
     pub fn deep_sets(&self) -> Result<Network, Diagnostic> {
-        let mut random = fastrand::Rng::with_seed(self.seed);
+        let mut random = self.weights()?;
         let network = Network::DeepSets(DeepSets {
             particles: self.nodes,
             features: self.features,
@@ -101,6 +143,40 @@ impl Shape {
         });
         network.validate()?;
         Ok(network)
+    }
+
+    /// Where weights come from; an error if the network is larger than any design.
+    fn weights(&self) -> Result<fastrand::Rng, Diagnostic> {
+        let sizes = [
+            ("nodes", self.nodes),
+            ("edges", self.edges),
+            ("features", self.features),
+        ];
+        sizes
+            .into_iter()
+            .try_for_each(|(what, count)| limited(what, count))?;
+        Ok(fastrand::Rng::with_seed(self.seed))
+    }
+
+    /// Layers of equally many hits, edges shared out evenly over the pairs of neighbours, from the inner one outwards.
+    fn windows(&self) -> Result<Option<Windows>, Diagnostic> {
+        if self.layers == 1 {
+            return Ok(None);
+        }
+        if self.layers == 0 || !self.nodes.is_multiple_of(self.layers) {
+            let message = format!(
+                "{} nodes cannot be shared out over {} layers",
+                self.nodes, self.layers
+            );
+            return Err(Diagnostic::error("model", message).help("choose a divisor of --nodes"));
+        }
+        let size = self.nodes / self.layers;
+        let pair = |k: usize| k * (self.layers - 1) / self.edges;
+        Ok(Some(Windows {
+            size,
+            receivers: (0..self.edges).map(|k| (pair(k) + 1) * size).collect(),
+            senders: (0..self.edges).map(|k| pair(k) * size).collect(),
+        }))
     }
 
     fn aggregate(&self) -> Aggregate {

@@ -60,10 +60,14 @@ impl Tracking {
         let (receivers, valid) = rest.split_at(self.edges);
         let x = rows(nodes, self.node_features, self.input);
         let e = rows(edges, self.edge_features, self.input);
-        let index = |v: i64| usize::try_from(v).ok().filter(|i| *i < self.nodes);
         // receiver and sender of the live edges
         let ends: Vec<Option<(usize, usize)>> = (0..self.edges)
-            .map(|k| Some((index(receivers[k])?, index(senders[k])?)).filter(|_| valid[k] == 1))
+            .map(|k| {
+                let [receiver, sender] = [receivers[k] as usize, senders[k] as usize];
+                let [to, from] = self.windows_of(k);
+                let live = valid[k] == 1 && to.contains(&receiver) && from.contains(&sender);
+                live.then_some((receiver, sender))
+            })
             .collect();
         let messages: Vec<Vec<Exact>> = ends
             .iter()

@@ -66,27 +66,41 @@ fn floats(rows: &Json) -> Vec<Vec<f32>> {
 }
 
 fn compare(file: &Path, tally: &mut Tally) {
-    let case: Json = serde_json::from_str(&std::fs::read_to_string(file.with_extension("json")).unwrap()).unwrap();
-    let formats: Vec<InputFormat> = case["format"].as_str().map(|f| InputFormat::parse(f).unwrap()).into_iter().collect();
+    let case: Json =
+        serde_json::from_str(&std::fs::read_to_string(file.with_extension("json")).unwrap())
+            .unwrap();
+    let formats: Vec<InputFormat> = case["format"]
+        .as_str()
+        .map(|f| InputFormat::parse(f).unwrap())
+        .into_iter()
+        .collect();
     let imported = match onnx::read(&std::fs::read(file).unwrap(), &formats) {
         Ok(imported) => imported,
         Err(error) => {
-            let message = error.message.split_once(": ").map_or("", |(_, m)| m).to_owned();
+            let message = error
+                .message
+                .split_once(": ")
+                .map_or("", |(_, m)| m)
+                .to_owned();
             *tally.refused.entry(message).or_default() += 1;
             return;
         }
     };
     let noise = imported.noise[0];
-    let agree = floats(&case["x"]).into_iter().zip(floats(&case["y"])).all(|(x, y)| {
-        let got = imported.graph.predict(&[x]).unwrap().remove(0);
-        if noise == 0.0 {
-            got == y
-        } else {
-            let scale = y.iter().fold(1.0f64, |m, v| m.max(f64::from(v.abs())));
-            let near = |(a, b): (&f32, &f32)| f64::from((a - b).abs()) <= 16.0 * noise + 1e-5 * scale;
-            got.iter().zip(&y).all(near)
-        }
-    });
+    let agree = floats(&case["x"])
+        .into_iter()
+        .zip(floats(&case["y"]))
+        .all(|(x, y)| {
+            let got = imported.graph.predict(&[x]).unwrap().remove(0);
+            if noise == 0.0 {
+                got == y
+            } else {
+                let scale = y.iter().fold(1.0f64, |m, v| m.max(f64::from(v.abs())));
+                let near =
+                    |(a, b): (&f32, &f32)| f64::from((a - b).abs()) <= 16.0 * noise + 1e-5 * scale;
+                got.iter().zip(&y).all(near)
+            }
+        });
     match (agree, imported.doubts.is_empty()) {
         (true, true) if noise == 0.0 => tally.equal += 1,
         (true, true) => tally.within_noise += 1,
@@ -115,6 +129,10 @@ fn random_graphs_agree_with_the_reference_execution() {
     println!("{} graphs: {tally:#?}", files.len());
     assert!(tally.wrong.is_empty(), "{:?}", tally.wrong);
     let refused: usize = tally.refused.values().sum();
-    assert!(refused * 5 <= files.len(), "{refused} of {} graphs are refused", files.len());
+    assert!(
+        refused * 5 <= files.len(),
+        "{refused} of {} graphs are refused",
+        files.len()
+    );
     assert!(tally.equal * 3 >= files.len(), "too few graphs are exact");
 }

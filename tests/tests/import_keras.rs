@@ -77,7 +77,10 @@ fn random_convolutional_networks() {
         let expected = imported.graph.evaluate(&inputs).unwrap().outputs().concat();
         let flat: Vec<i128> = inputs.concat().iter().map(|v| i128::from(*v)).collect();
         let got = hdl::dfg::eval::evaluate(&module, &flat).unwrap();
-        assert_eq!(got, expected.iter().map(|v| i128::from(*v)).collect::<Vec<_>>());
+        assert_eq!(
+            got,
+            expected.iter().map(|v| i128::from(*v)).collect::<Vec<_>>()
+        );
     }
 }
 

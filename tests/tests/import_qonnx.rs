@@ -64,7 +64,9 @@ fn an_input_format_moves_the_first_quantiser_into_hardware() {
 #[test]
 fn keyword_spotting() {
     let folder = "models/mlperf-tiny";
-    let Some(Imported { graph, doubts, .. }) = import(&format!("{folder}/kws_w3a3_qonnx.onnx"), &[]) else {
+    let Some(Imported { graph, doubts, .. }) =
+        import(&format!("{folder}/kws_w3a3_qonnx.onnx"), &[])
+    else {
         return;
     };
     for doubt in &doubts {
@@ -72,25 +74,34 @@ fn keyword_spotting() {
     }
     let output = graph.outputs()[0].decode.as_ref().expect("a scale");
     let unit = *output.unit.as_scalar().expect("one scale for all outputs");
-    let golden = shared(&format!("{folder}/kws_w3a3.golden.npz")).expect("goldens beside the model");
+    let golden =
+        shared(&format!("{folder}/kws_w3a3.golden.npz")).expect("goldens beside the model");
     let (x, y) = (npz(&golden, "x"), npz(&golden, "y"));
     for (x, y) in x.rows().zip(y.rows()) {
         let inputs = graph.encode(&[x.to_vec()]).unwrap();
         let integers = graph.evaluate(&inputs).unwrap().outputs()[0].to_vec();
-        let expected: Vec<i64> = y.iter().map(|y| (f64::from(*y) / unit).round() as i64).collect();
+        let expected: Vec<i64> = y
+            .iter()
+            .map(|y| (f64::from(*y) / unit).round() as i64)
+            .collect();
         assert_eq!(integers, expected);
     }
     let sample = npy(&shared(&format!("{folder}/kws_input.npy")).unwrap());
     let class = npy(&shared(&format!("{folder}/kws_expected_output.npy")).unwrap());
     let scores = &graph.predict(&[sample.values]).unwrap()[0];
-    let best = (0..12).max_by(|a, b| scores[*a].total_cmp(&scores[*b])).unwrap();
+    let best = (0..12)
+        .max_by(|a, b| scores[*a].total_cmp(&scores[*b]))
+        .unwrap();
     assert_eq!(best as f32, class.values[0]);
 }
 
 #[test]
 fn multi_threshold_with_top_1() {
     let folder = "models/finn";
-    let Some(Imported { graph, .. }) = import(&format!("{folder}/tfc_w1a1_build_dataflow_model.onnx"), &["u8.0"]) else {
+    let Some(Imported { graph, .. }) = import(
+        &format!("{folder}/tfc_w1a1_build_dataflow_model.onnx"),
+        &["u8.0"],
+    ) else {
         return;
     };
     let x = npy(&shared(&format!("{folder}/input.npy")).unwrap());
@@ -103,11 +114,16 @@ fn multi_threshold_with_top_1() {
 /// Convolutions with per-channel scales, batch normalisation and a sub-pixel shuffle.
 #[test]
 fn a_super_resolution_network_is_read() {
-    let Some(Imported { graph, doubts, .. }) = import("models/qonnx-tests/espcn_subpixel_quant.onnx", &["u8.8"]) else {
+    let Some(Imported { graph, doubts, .. }) =
+        import("models/qonnx-tests/espcn_subpixel_quant.onnx", &["u8.8"])
+    else {
         return;
     };
     println!("{}{doubts:?}", graph.inspect());
-    assert_eq!(graph.info(graph.outputs()[0].tensor).shape, [1, 3, 256, 256]);
+    assert_eq!(
+        graph.info(graph.outputs()[0].tensor).shape,
+        [1, 3, 256, 256]
+    );
 }
 
 #[test]

@@ -41,7 +41,11 @@ impl Graph {
     /// A wrong number of inputs or elements, or an integer outside its input's range.
     pub fn evaluate(&self, inputs: &[Vec<i64>]) -> Result<Evaluation, Diagnostic> {
         if inputs.len() != self.inputs.len() {
-            return Err(error(format!("{} inputs are given, {} wanted", inputs.len(), self.inputs.len())));
+            return Err(error(format!(
+                "{} inputs are given, {} wanted",
+                inputs.len(),
+                self.inputs.len()
+            )));
         }
         for (input, values) in self.inputs.iter().zip(inputs) {
             let count: usize = input.shape.iter().product();
@@ -53,7 +57,11 @@ impl Graph {
                 )));
             }
             let (lo, hi) = input.range;
-            if let Some((i, value)) = values.iter().enumerate().find(|(_, v)| !(lo..=hi).contains(*v)) {
+            if let Some((i, value)) = values
+                .iter()
+                .enumerate()
+                .find(|(_, v)| !(lo..=hi).contains(*v))
+            {
                 return Err(error(format!(
                     "element {i} of input {} is {value}, its range is {lo}…{hi}",
                     quoted(&input.name)
@@ -88,22 +96,37 @@ impl Graph {
     /// A wrong number of inputs or elements; a fraction where an input takes plain integers.
     pub fn encode(&self, inputs: &[Vec<f32>]) -> Result<Vec<Vec<i64>>, Diagnostic> {
         if inputs.len() != self.inputs.len() {
-            return Err(error(format!("{} inputs are given, {} wanted", inputs.len(), self.inputs.len())));
+            return Err(error(format!(
+                "{} inputs are given, {} wanted",
+                inputs.len(),
+                self.inputs.len()
+            )));
         }
         let encoded = self.inputs.iter().zip(inputs).map(|(input, values)| {
             let count: usize = input.shape.iter().product();
             let name = quoted(&input.name);
             if values.len() != count {
-                return Err(error(format!("input {name} has {count} elements, {} are given", values.len())));
+                return Err(error(format!(
+                    "input {name} has {count} elements, {} are given",
+                    values.len()
+                )));
             }
             let Some(encode) = &input.encode else {
                 return values
                     .iter()
-                    .map(|x| if x.fract() == 0.0 { Ok(*x as i64) } else { Err(error(format!("input {name} takes integers, not {x}"))) })
+                    .map(|x| {
+                        if x.fract() == 0.0 {
+                            Ok(*x as i64)
+                        } else {
+                            Err(error(format!("input {name} takes integers, not {x}")))
+                        }
+                    })
                     .collect();
             };
             let steps = stretched_steps(&encode.steps, &input.shape);
-            let parameters = encode.quantiser.with(|p| p.stretched(&input.shape).expect("checked when built"));
+            let parameters = encode
+                .quantiser
+                .with(|p| p.stretched(&input.shape).expect("checked when built"));
             Ok(values
                 .iter()
                 .enumerate()
@@ -144,20 +167,32 @@ impl Graph {
         }
         let x = operand(0);
         if let Some(moved) = moved(&layer.op, shape_of(0)) {
-            let fill = if let Op::Pad { value, .. } = layer.op { value } else { 0 };
+            let fill = if let Op::Pad { value, .. } = layer.op {
+                value
+            } else {
+                0
+            };
             let sources = moved.expect("checked when built").sources;
-            return sources.iter().map(|s| s.map_or(fill, |i| x[i as usize])).collect();
+            return sources
+                .iter()
+                .map(|s| s.map_or(fill, |i| x[i as usize]))
+                .collect();
         }
         let each = |f: &dyn Fn(i64) -> i64| x.iter().map(|&v| f(v)).collect();
         let both = |f: fn(i64, i64) -> i64| {
             let (a, b) = (array_of(x, shape_of(0)), array_of(operand(1), shape_of(1)));
-            a.zip(&b, |x, y| f(*x, *y)).expect("checked when built").values
+            a.zip(&b, |x, y| f(*x, *y))
+                .expect("checked when built")
+                .values
         };
         match &layer.op {
             Op::Dense { weights, bias } => dense(x, weights, bias),
-            Op::Convolution { weights, bias, window, groups } => {
-                convolution(x, shape_of(0), weights, bias, window, *groups)
-            }
+            Op::Convolution {
+                weights,
+                bias,
+                window,
+                groups,
+            } => convolution(x, shape_of(0), weights, bias, window, *groups),
             Op::MatMul => matrix_product(x, shape_of(0), operand(1), shape_of(1), &result.shape),
             Op::Pool { kind, window } => pool(x, shape_of(0), *kind, window),
             Op::Reduce { kind, axes } => reduce(x, shape_of(0), *kind, axes),
@@ -175,10 +210,15 @@ impl Graph {
             Op::Table { first, values } => each(&|v| values[(v - first) as usize]),
             Op::Threshold { functions } => {
                 let rows = functions.indices(shape_of(0)).expect("checked when built");
-                x.iter().zip(rows).map(|(v, k)| functions.values[k as usize].at(*v)).collect()
+                x.iter()
+                    .zip(rows)
+                    .map(|(v, k)| functions.values[k as usize].at(*v))
+                    .collect()
             }
             Op::Concat { axis } => {
-                let parts: Vec<_> = (0..layer.inputs.len()).map(|k| (operand(k), shape_of(k))).collect();
+                let parts: Vec<_> = (0..layer.inputs.len())
+                    .map(|k| (operand(k), shape_of(k)))
+                    .collect();
                 concatenated(&parts, *axis)
             }
             Op::ArgMax { axis } => arg_max(x, shape_of(0), *axis),
@@ -242,7 +282,9 @@ fn convolution(
                 for channel in 0..channels {
                     let row = &weights.values[(filter * channels + channel) * taps..][..taps];
                     let plane = &image[(first + channel) * pixels..][..pixels];
-                    let pairs = position.iter().map(|&(tap, pixel)| (row[tap as usize], plane[pixel as usize]));
+                    let pairs = position
+                        .iter()
+                        .map(|&(tap, pixel)| (row[tap as usize], plane[pixel as usize]));
                     sum = sum_of_products(sum, pairs);
                 }
                 result.push(sum);
@@ -258,7 +300,10 @@ fn matrix_product(x: &[i64], a: &[usize], y: &[i64], b: &[usize], out: &[usize])
     let blocks = |shape: &[usize]| {
         let outer_shape = shape[..shape.len() - 2].to_vec();
         let count = outer_shape.iter().product::<usize>() as u32;
-        let numbers = Array { shape: outer_shape, values: (0..count).collect() };
+        let numbers = Array {
+            shape: outer_shape,
+            values: (0..count).collect(),
+        };
         numbers.stretched(outer).expect("checked when built")
     };
     let mut result = Vec::with_capacity(out.iter().product());
@@ -286,9 +331,9 @@ fn pool(x: &[i64], shape: &[usize], kind: PoolKind, window: &Window) -> Vec<i64>
     let positions = window.positions(extents).expect("checked when built");
     x.chunks(extents.iter().product())
         .flat_map(|plane| {
-            positions
-                .iter()
-                .map(move |taps| combine(kind, taps.iter().map(|&(_, pixel)| plane[pixel as usize])))
+            positions.iter().map(move |taps| {
+                combine(kind, taps.iter().map(|&(_, pixel)| plane[pixel as usize]))
+            })
         })
         .collect()
 }
@@ -298,9 +343,17 @@ fn groups(shape: &[usize], axes: &[usize]) -> Vec<Vec<usize>> {
     let mut reduced = shape.to_vec();
     axes.iter().for_each(|&a| reduced[a] = 1);
     let count = reduced.iter().product::<usize>();
-    let numbers = Array { shape: reduced, values: (0..count as u32).collect() };
+    let numbers = Array {
+        shape: reduced,
+        values: (0..count as u32).collect(),
+    };
     let mut groups = vec![Vec::new(); count];
-    for (element, group) in numbers.stretched(shape).expect("extent 1 stretches").into_iter().enumerate() {
+    for (element, group) in numbers
+        .stretched(shape)
+        .expect("extent 1 stretches")
+        .into_iter()
+        .enumerate()
+    {
         groups[group as usize].push(element);
     }
     groups
@@ -314,7 +367,10 @@ fn reduce(x: &[i64], shape: &[usize], kind: PoolKind, axes: &[usize]) -> Vec<i64
 fn arg_max(x: &[i64], shape: &[usize], axis: usize) -> Vec<i64> {
     let first_greatest = |group: &Vec<usize>| {
         let greatest = group.iter().map(|&i| x[i]).max();
-        group.iter().position(|&i| Some(x[i]) == greatest).unwrap_or(0) as i64
+        group
+            .iter()
+            .position(|&i| Some(x[i]) == greatest)
+            .unwrap_or(0) as i64
     };
     groups(shape, &[axis]).iter().map(first_greatest).collect()
 }

@@ -178,10 +178,12 @@ impl Graph {
     /// A tensor that is not there, or a decoding that does not fit its shape.
     pub fn output(&mut self, output: Output) -> Result<(), Diagnostic> {
         let name = quoted(&output.name);
-        let info = self
-            .info
-            .get(output.tensor.index())
-            .ok_or_else(|| error(format!("output {name}: there is no tensor {}", output.tensor.0)))?;
+        let info = self.info.get(output.tensor.index()).ok_or_else(|| {
+            error(format!(
+                "output {name}: there is no tensor {}",
+                output.tensor.0
+            ))
+        })?;
         if let Some(decode) = &output.decode {
             let fits = decode.unit.well_formed()
                 && stretches(&decode.unit, &info.shape)
@@ -242,18 +244,31 @@ impl Graph {
 
     fn infer(&self, layer: &Layer) -> Result<TensorInfo, Diagnostic> {
         let of = |message: String| {
-            error(format!("layer {} ({}): {message}", quoted(&layer.name), layer.op.name()))
+            error(format!(
+                "layer {} ({}): {message}",
+                quoted(&layer.name),
+                layer.op.name()
+            ))
         };
-        let operands: Option<Vec<&TensorInfo>> =
-            layer.inputs.iter().map(|t| self.info.get(t.index())).collect();
+        let operands: Option<Vec<&TensorInfo>> = layer
+            .inputs
+            .iter()
+            .map(|t| self.info.get(t.index()))
+            .collect();
         let operands = operands.ok_or_else(|| of("an operand does not stand before it".into()))?;
-        if layer.op.arity().map_or(operands.is_empty(), |n| n != operands.len()) {
+        if layer
+            .op
+            .arity()
+            .map_or(operands.is_empty(), |n| n != operands.len())
+        {
             return Err(of(format!("{} operands are given", operands.len())));
         }
         let shape = shape_of(&layer.op, &operands).map_err(of)?;
         let range = range_of(&layer.op, &operands).map_err(of)?;
         if range.width() > MAX_BITS - u32::from(!range.signed()) {
-            return Err(of(format!("its results need more than {MAX_BITS} bits: {range}")));
+            return Err(of(format!(
+                "its results need more than {MAX_BITS} bits: {range}"
+            )));
         }
         Ok(TensorInfo { shape, range })
     }
@@ -288,7 +303,9 @@ impl Graph {
     pub fn pruned(&self) -> Self {
         let inputs = self.inputs.len();
         let mut needed = vec![false; self.info.len()];
-        self.outputs.iter().for_each(|o| needed[o.tensor.index()] = true);
+        self.outputs
+            .iter()
+            .for_each(|o| needed[o.tensor.index()] = true);
         for (k, layer) in self.layers.iter().enumerate().rev() {
             if needed[inputs + k] {
                 layer.inputs.iter().for_each(|t| needed[t.index()] = true);
@@ -304,7 +321,10 @@ impl Graph {
             new.push(T(kept.info.len() as u32));
             if needed[inputs + k] {
                 let operands = layer.inputs.iter().map(|t| new[t.index()]).collect();
-                kept.layers.push(Layer { inputs: operands, ..layer.clone() });
+                kept.layers.push(Layer {
+                    inputs: operands,
+                    ..layer.clone()
+                });
                 kept.info.push(self.info[inputs + k].clone());
             }
         }
@@ -322,14 +342,21 @@ fn input_info(input: &Input) -> Result<TensorInfo, Diagnostic> {
     let range = Interval::new(lo.into(), hi.into())
         .ok()
         .filter(|r| r.width() < MAX_BITS)
-        .ok_or_else(|| of(format!("[{lo}, {hi}] is no range of at most {MAX_BITS} bits")))?;
+        .ok_or_else(|| {
+            of(format!(
+                "[{lo}, {hi}] is no range of at most {MAX_BITS} bits"
+            ))
+        })?;
     if let Some(encode) = &input.encode {
         let steps = encode.steps.iter().filter_map(Step::parameter);
         let fits = steps
             .chain(encode.quantiser.parameters())
             .all(|p| p.well_formed() && stretches(p, &input.shape));
         if !fits {
-            return Err(of(format!("its encoding does not fit shape {:?}", input.shape)));
+            return Err(of(format!(
+                "its encoding does not fit shape {:?}",
+                input.shape
+            )));
         }
     }
     Ok(TensorInfo {

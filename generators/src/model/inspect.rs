@@ -67,13 +67,27 @@ impl Graph {
     /// Layers, shapes, formats, ranges and the work of one evaluation.
     pub fn inspect(&self) -> Inspection {
         let inputs = self.inputs().iter().enumerate().map(|(k, input)| {
-            row(&input.name, "input", None, &self.info[k], Work::default(), None)
+            row(
+                &input.name,
+                "input",
+                None,
+                &self.info[k],
+                Work::default(),
+                None,
+            )
         });
         let layers = self.layers().iter().enumerate().map(|(k, layer)| {
             let operands: Vec<&TensorInfo> = layer.inputs.iter().map(|t| self.info(*t)).collect();
             let info = self.info(self.result(k));
             let work = work(layer, &operands, info);
-            row(&layer.name, layer.op.name(), layer.scale, info, work, loss(&layer.op, &operands))
+            row(
+                &layer.name,
+                layer.op.name(),
+                layer.scale,
+                info,
+                work,
+                loss(&layer.op, &operands),
+            )
         });
         Inspection {
             name: self.name.clone(),
@@ -129,14 +143,22 @@ fn work(layer: &Layer, operands: &[&TensorInfo], result: &TensorInfo) -> Work {
             let outer = elements / bias.len().max(1) as u64;
             constant_products(weights, bias, |_| outer, x.expect("one operand").range)
         }
-        Op::Convolution { weights, bias, window, .. } => {
+        Op::Convolution {
+            weights,
+            bias,
+            window,
+            ..
+        } => {
             let x = x.expect("one operand");
             let uses = tap_uses(window, &x.shape);
             constant_products(weights, bias, |i| uses[i % uses.len().max(1)], x.range)
         }
         Op::MatMul => {
             let depth = x.and_then(|x| x.shape.last()).map_or(0, |k| *k as u64);
-            let bits = operands.iter().map(|o| u64::from(o.range.width())).product::<u64>();
+            let bits = operands
+                .iter()
+                .map(|o| u64::from(o.range.width()))
+                .product::<u64>();
             Work {
                 multiplies: elements * depth,
                 additions: elements * depth.saturating_sub(1),
@@ -146,16 +168,31 @@ fn work(layer: &Layer, operands: &[&TensorInfo], result: &TensorInfo) -> Work {
         }
         Op::Mul => Work {
             multiplies: elements,
-            bit_operations: elements * operands.iter().map(|o| u64::from(o.range.width())).product::<u64>(),
+            bit_operations: elements
+                * operands
+                    .iter()
+                    .map(|o| u64::from(o.range.width()))
+                    .product::<u64>(),
             ..Work::default()
         },
-        Op::Add | Op::Sub => Work { additions: elements, ..Work::default() },
-        Op::Pool { kind: PoolKind::Sum, window } => Work {
+        Op::Add | Op::Sub => Work {
+            additions: elements,
+            ..Work::default()
+        },
+        Op::Pool {
+            kind: PoolKind::Sum,
+            window,
+        } => Work {
             additions: elements * (window.kernel.iter().product::<usize>() as u64 - 1),
             ..Work::default()
         },
-        Op::Reduce { kind: PoolKind::Sum, .. } => Work {
-            additions: x.map_or(0, |x| x.shape.iter().product::<usize>() as u64).saturating_sub(elements),
+        Op::Reduce {
+            kind: PoolKind::Sum,
+            ..
+        } => Work {
+            additions: x
+                .map_or(0, |x| x.shape.iter().product::<usize>() as u64)
+                .saturating_sub(elements),
             ..Work::default()
         },
         Op::Threshold { functions } => {
@@ -173,14 +210,27 @@ fn work(layer: &Layer, operands: &[&TensorInfo], result: &TensorInfo) -> Work {
 fn tap_uses(window: &Window, shape: &[usize]) -> Vec<u64> {
     let mut uses = vec![0; window.kernel.iter().product()];
     let (outer, extents) = spatial(shape).expect("checked when built");
-    for (tap, _) in window.positions(extents).expect("checked when built").iter().flatten() {
+    for (tap, _) in window
+        .positions(extents)
+        .expect("checked when built")
+        .iter()
+        .flatten()
+    {
         uses[*tap as usize] += outer[0] as u64;
     }
     uses
 }
 
-fn constant_products(weights: &Array<i64>, bias: &[i64], uses: impl Fn(usize) -> u64, x: Interval) -> Work {
-    let mut work = Work { weights: weights.values.len() as u64, ..Work::default() };
+fn constant_products(
+    weights: &Array<i64>,
+    bias: &[i64],
+    uses: impl Fn(usize) -> u64,
+    x: Interval,
+) -> Work {
+    let mut work = Work {
+        weights: weights.values.len() as u64,
+        ..Work::default()
+    };
     let rows = bias.len().max(1);
     for (i, &weight) in weights.values.iter().enumerate() {
         if weight == 0 {
@@ -205,8 +255,17 @@ fn loss(op: &Op, operands: &[&TensorInfo]) -> Option<String> {
             if r.drop > 0 {
                 losses.push(format!("{} bits rounded away", r.drop));
             }
-            let wide = super::op::Requantise { limit: super::op::Limit::Saturate { lo: i64::MIN, hi: i64::MAX }, ..*r };
-            if [x.lo(), x.hi()].iter().any(|v| r.apply(*v) != wide.apply(*v)) {
+            let wide = super::op::Requantise {
+                limit: super::op::Limit::Saturate {
+                    lo: i64::MIN,
+                    hi: i64::MAX,
+                },
+                ..*r
+            };
+            if [x.lo(), x.hi()]
+                .iter()
+                .any(|v| r.apply(*v) != wide.apply(*v))
+            {
                 losses.push("range cut".into());
             }
             (!losses.is_empty()).then(|| losses.join(", "))
@@ -215,7 +274,9 @@ fn loss(op: &Op, operands: &[&TensorInfo]) -> Option<String> {
             let levels = functions.values.iter().map(|f| f.steps.len() + 1).max()?;
             Some(format!("{levels} levels"))
         }
-        Op::Clamp { lo, hi } if x.lo() < (*lo).into() || x.hi() > (*hi).into() => Some("range cut".into()),
+        Op::Clamp { lo, hi } if x.lo() < (*lo).into() || x.hi() > (*hi).into() => {
+            Some("range cut".into())
+        }
         _ => None,
     }
 }
@@ -223,7 +284,20 @@ fn loss(op: &Op, operands: &[&TensorInfo]) -> Option<String> {
 impl fmt::Display for Inspection {
     /// An aligned table with a line of totals.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let head = ["layer", "operator", "shape", "format", "range", "weights", "zeros", "multiplies", "additions", "comparisons", "bit operations", "lost"];
+        let head = [
+            "layer",
+            "operator",
+            "shape",
+            "format",
+            "range",
+            "weights",
+            "zeros",
+            "multiplies",
+            "additions",
+            "comparisons",
+            "bit operations",
+            "lost",
+        ];
         let mut table: Vec<[String; 12]> = vec![head.map(String::from)];
         for row in &self.layers {
             table.push([
@@ -244,19 +318,38 @@ impl fmt::Display for Inspection {
         let total = |of: fn(&LayerRow) -> u64| self.layers.iter().map(of).sum::<u64>().to_string();
         let empty = String::new;
         table.push([
-            "total".into(), empty(), empty(), empty(), empty(),
-            total(|r| r.weights), total(|r| r.zero_weights), total(|r| r.multiplies), total(|r| r.additions),
-            total(|r| r.comparisons), total(|r| r.bit_operations), empty(),
+            "total".into(),
+            empty(),
+            empty(),
+            empty(),
+            empty(),
+            total(|r| r.weights),
+            total(|r| r.zero_weights),
+            total(|r| r.multiplies),
+            total(|r| r.additions),
+            total(|r| r.comparisons),
+            total(|r| r.bit_operations),
+            empty(),
         ]);
         let widths: Vec<usize> = (0..12)
-            .map(|c| table.iter().map(|row| row[c].chars().count()).max().unwrap_or(0))
+            .map(|c| {
+                table
+                    .iter()
+                    .map(|row| row[c].chars().count())
+                    .max()
+                    .unwrap_or(0)
+            })
             .collect();
         for row in &table {
             let mut line = String::new();
             for (c, cell) in row.iter().enumerate() {
                 let gap = " ".repeat(widths[c] - cell.chars().count());
                 let numeric = (5..11).contains(&c);
-                line += &if numeric { format!("{gap}{cell}  ") } else { format!("{cell}{gap}  ") };
+                line += &if numeric {
+                    format!("{gap}{cell}  ")
+                } else {
+                    format!("{cell}{gap}  ")
+                };
             }
             writeln!(f, "{}", line.trim_end())?;
         }

@@ -19,15 +19,24 @@ fn interval(op: &Op, operands: &[&TensorInfo]) -> Result<Interval, OutOfRange> {
     match op {
         Op::Constant(array) => hull(array.values.iter().copied()),
         Op::Dense { weights, bias } => rows(weights, bias, x),
-        Op::Convolution { weights, bias, window, .. } => {
-            rows(weights, bias, if window.pads() { x.union(zero) } else { x })
-        }
+        Op::Convolution {
+            weights,
+            bias,
+            window,
+            ..
+        } => rows(weights, bias, if window.pads() { x.union(zero) } else { x }),
         Op::MatMul => times(x.mul(y)?, operands[0].shape.last().copied().unwrap_or(1)),
-        Op::Pool { kind: PoolKind::Sum, window } => {
+        Op::Pool {
+            kind: PoolKind::Sum,
+            window,
+        } => {
             let padded = if window.pads() { x.union(zero) } else { x };
             times(padded, window.kernel.iter().product())
         }
-        Op::Reduce { kind: PoolKind::Sum, axes } => {
+        Op::Reduce {
+            kind: PoolKind::Sum,
+            axes,
+        } => {
             let mut axes = axes.clone();
             axes.sort_unstable();
             axes.dedup();
@@ -42,7 +51,9 @@ fn interval(op: &Op, operands: &[&TensorInfo]) -> Result<Interval, OutOfRange> {
         Op::LeakyRelu { positive, negative } => {
             let scaled = |part: Interval, factor: i64| part.mul(Interval::point(factor.into())?);
             Ok(match (x.hi() >= 0, x.lo() < 0) {
-                (true, true) => scaled(x.max(zero), *positive)?.union(scaled(x.min(zero), *negative)?),
+                (true, true) => {
+                    scaled(x.max(zero), *positive)?.union(scaled(x.min(zero), *negative)?)
+                }
                 (true, false) => scaled(x, *positive)?,
                 _ => scaled(x, *negative)?,
             })
@@ -55,7 +66,8 @@ fn interval(op: &Op, operands: &[&TensorInfo]) -> Result<Interval, OutOfRange> {
             if x.lo() < (*first).into() || x.hi() > end {
                 return Err(OutOfRange);
             }
-            let part = (x.lo() - i128::from(*first)) as usize..=(x.hi() - i128::from(*first)) as usize;
+            let part =
+                (x.lo() - i128::from(*first)) as usize..=(x.hi() - i128::from(*first)) as usize;
             hull(values[part].iter().copied())
         }
         Op::Pad { value, .. } => Ok(x.union(bounds(*value, *value)?)),
@@ -98,7 +110,10 @@ fn rows(weights: &Array<i64>, bias: &[i64], x: Interval) -> Result<Interval, Out
 
 fn requantised(r: &Requantise, x: Interval) -> Result<Interval, OutOfRange> {
     let moved = match u32::try_from(r.drop) {
-        Ok(drop) => Interval::new(r.rounding.apply(x.lo(), drop), r.rounding.apply(x.hi(), drop))?,
+        Ok(drop) => Interval::new(
+            r.rounding.apply(x.lo(), drop),
+            r.rounding.apply(x.hi(), drop),
+        )?,
         Err(_) => x.shl(r.drop.unsigned_abs())?,
     };
     match r.limit {

@@ -63,7 +63,11 @@ impl Growth {
     }
 
     fn of_factor(factor: f32) -> Self {
-        if factor >= 0.0 { Self::Rising } else { Self::Falling }
+        if factor >= 0.0 {
+            Self::Rising
+        } else {
+            Self::Falling
+        }
     }
 }
 
@@ -71,9 +75,11 @@ impl<P> Step<P> {
     /// The parameter, if there is one.
     pub fn parameter(&self) -> Option<&P> {
         match self {
-            Self::Add(p) | Self::SubtractFrom(p) | Self::Mul(p) | Self::Div(p) | Self::LeakyRelu(p) => {
-                Some(p)
-            }
+            Self::Add(p)
+            | Self::SubtractFrom(p)
+            | Self::Mul(p)
+            | Self::Div(p)
+            | Self::LeakyRelu(p) => Some(p),
             _ => None,
         }
     }
@@ -87,7 +93,10 @@ impl<P> Step<P> {
             Self::Div(p) => Step::Div(f(p)),
             Self::LeakyRelu(p) => Step::LeakyRelu(f(p)),
             Self::Relu => Step::Relu,
-            Self::Clip { low, high } => Step::Clip { low: *low, high: *high },
+            Self::Clip { low, high } => Step::Clip {
+                low: *low,
+                high: *high,
+            },
             Self::Abs => Step::Abs,
             Self::Sigmoid => Step::Sigmoid,
             Self::Tanh => Step::Tanh,
@@ -247,11 +256,30 @@ impl<P> Quantiser<P> {
     /// All parameters.
     pub fn parameters(&self) -> Vec<&P> {
         match self {
-            Self::Integer { scale, zero, low, high, .. } | Self::Linear { scale, zero, low, high } => {
+            Self::Integer {
+                scale,
+                zero,
+                low,
+                high,
+                ..
+            }
+            | Self::Linear {
+                scale,
+                zero,
+                low,
+                high,
+            } => {
                 vec![scale, zero, low, high]
             }
             Self::Sign { scale, zero } => vec![scale, zero],
-            Self::Truncate { scale, zero, divisor, low, high, .. } => {
+            Self::Truncate {
+                scale,
+                zero,
+                divisor,
+                low,
+                high,
+                ..
+            } => {
                 vec![scale, zero, divisor, low, high]
             }
             Self::Count { thresholds, .. } => thresholds.iter().collect(),
@@ -261,14 +289,25 @@ impl<P> Quantiser<P> {
     /// The same quantiser with other parameters.
     pub fn with<Q>(&self, mut f: impl FnMut(&P) -> Q) -> Quantiser<Q> {
         match self {
-            Self::Integer { scale, zero, low, high, rounding } => Quantiser::Integer {
+            Self::Integer {
+                scale,
+                zero,
+                low,
+                high,
+                rounding,
+            } => Quantiser::Integer {
                 scale: f(scale),
                 zero: f(zero),
                 low: f(low),
                 high: f(high),
                 rounding: *rounding,
             },
-            Self::Linear { scale, zero, low, high } => Quantiser::Linear {
+            Self::Linear {
+                scale,
+                zero,
+                low,
+                high,
+            } => Quantiser::Linear {
                 scale: f(scale),
                 zero: f(zero),
                 low: f(low),
@@ -278,7 +317,14 @@ impl<P> Quantiser<P> {
                 scale: f(scale),
                 zero: f(zero),
             },
-            Self::Truncate { scale, zero, divisor, low, high, rounding } => Quantiser::Truncate {
+            Self::Truncate {
+                scale,
+                zero,
+                divisor,
+                low,
+                high,
+                rounding,
+            } => Quantiser::Truncate {
                 scale: f(scale),
                 zero: f(zero),
                 divisor: f(divisor),
@@ -286,7 +332,11 @@ impl<P> Quantiser<P> {
                 high: f(high),
                 rounding: *rounding,
             },
-            Self::Count { thresholds, first, step } => Quantiser::Count {
+            Self::Count {
+                thresholds,
+                first,
+                step,
+            } => Quantiser::Count {
                 thresholds: thresholds.iter().map(f).collect(),
                 first: *first,
                 step: *step,
@@ -303,11 +353,22 @@ impl Quantiser<f32> {
             if y < low { low } else { y }
         };
         match self {
-            Self::Integer { scale, zero, low, high, rounding } => {
+            Self::Integer {
+                scale,
+                zero,
+                low,
+                high,
+                rounding,
+            } => {
                 let y = limited(x / scale + zero, *low, *high);
                 (rounding.apply(y) - zero) as i64
             }
-            Self::Linear { scale, zero, low, high } => {
+            Self::Linear {
+                scale,
+                zero,
+                low,
+                high,
+            } => {
                 let y = limited((x / scale).round_ties_even() + zero, *low, *high);
                 (y - zero) as i64
             }
@@ -318,11 +379,22 @@ impl Quantiser<f32> {
                     -1
                 }
             }
-            Self::Truncate { scale, zero, divisor, low, high, rounding } => {
+            Self::Truncate {
+                scale,
+                zero,
+                divisor,
+                low,
+                high,
+                rounding,
+            } => {
                 let y = (x / scale + zero).round_ties_even() / divisor;
                 (rounding.apply(limited(y, *low, *high)) - zero / divisor) as i64
             }
-            Self::Count { thresholds, first, step } => {
+            Self::Count {
+                thresholds,
+                first,
+                step,
+            } => {
                 let count = thresholds.iter().filter(|t| x >= **t).count() as i64;
                 first + step * count
             }
@@ -376,7 +448,11 @@ mod tests {
         let codes = [-100.0, -0.25, 0.0, 0.25, 0.75, 100.0].map(|x| quantiser.code(x));
         assert_eq!(codes, [-5, -1, 0, 1, 1, 2]);
         assert_eq!(quantiser.codes(), (-5, 2));
-        let count = Quantiser::Count { thresholds: vec![0.0f32, 1.0], first: -1, step: 2 };
+        let count = Quantiser::Count {
+            thresholds: vec![0.0f32, 1.0],
+            first: -1,
+            step: 2,
+        };
         assert_eq!([-0.1, 0.0, 1.0].map(|x| count.code(x)), [-1, 1, 3]);
     }
 }

@@ -15,9 +15,12 @@ pub(super) fn shape_of(op: &Op, operands: &[&TensorInfo]) -> Result<Vec<usize>, 
     let shape = match op {
         Op::Constant(array) => well_formed(array)?.shape.clone(),
         Op::Dense { weights, bias } => dense(x, weights, bias)?,
-        Op::Convolution { weights, bias, window, groups } => {
-            convolution(x, weights, bias, window, *groups)?
-        }
+        Op::Convolution {
+            weights,
+            bias,
+            window,
+            groups,
+        } => convolution(x, weights, bias, window, *groups)?,
         Op::MatMul => matrix_product(x, &operands[1].shape)?,
         Op::Pool { kind, window } => {
             let (outer, spatial) = spatial(x)?;
@@ -48,11 +51,19 @@ pub(super) fn shape_of(op: &Op, operands: &[&TensorInfo]) -> Result<Vec<usize>, 
             shape
         }
         Op::Add | Op::Sub | Op::Mul | Op::Min | Op::Max => broadcast(x, &operands[1].shape)
-            .ok_or_else(|| format!("{x:?} and {:?} do not stretch to one shape", operands[1].shape))?,
+            .ok_or_else(|| {
+                format!(
+                    "{x:?} and {:?} do not stretch to one shape",
+                    operands[1].shape
+                )
+            })?,
         Op::Concat { axis } => concatenated(*axis, operands)?,
         Op::Threshold { functions } => {
             if !stretches(well_formed(functions)?, x) {
-                return Err(format!("functions of shape {:?} do not stretch to {x:?}", functions.shape));
+                return Err(format!(
+                    "functions of shape {:?} do not stretch to {x:?}",
+                    functions.shape
+                ));
             }
             if !functions.values.iter().all(|f| f.is_ordered()) {
                 return Err("the places of a step function rise".into());
@@ -67,7 +78,9 @@ pub(super) fn shape_of(op: &Op, operands: &[&TensorInfo]) -> Result<Vec<usize>, 
                 Limit::Wrap { width, .. } if !(1..=62).contains(&width) => {
                     return Err(format!("a result of {width} bits is not supported"));
                 }
-                Limit::Saturate { lo, hi } if lo > hi => return Err(format!("[{lo}, {hi}] is empty")),
+                Limit::Saturate { lo, hi } if lo > hi => {
+                    return Err(format!("[{lo}, {hi}] is empty"));
+                }
                 _ => x.to_vec(),
             }
         }
@@ -86,7 +99,11 @@ fn well_formed<V>(array: &Array<V>) -> Result<&Array<V>, String> {
     if array.well_formed() {
         Ok(array)
     } else {
-        Err(format!("{} values cannot have shape {:?}", array.values.len(), array.shape))
+        Err(format!(
+            "{} values cannot have shape {:?}",
+            array.values.len(),
+            array.shape
+        ))
     }
 }
 
@@ -95,10 +112,15 @@ fn dense(x: &[usize], weights: &Array<i64>, bias: &[i64]) -> Result<Vec<usize>, 
         return Err("weights have two axes, outputs and inputs".into());
     };
     let Some((&last, outer)) = x.split_last().filter(|(last, _)| **last == inputs) else {
-        return Err(format!("{inputs} weights an output do not fit operands of shape {x:?}"));
+        return Err(format!(
+            "{inputs} weights an output do not fit operands of shape {x:?}"
+        ));
     };
     if bias.len() != outputs || last == 0 {
-        return Err(format!("{outputs} outputs need as many biases, found {}", bias.len()));
+        return Err(format!(
+            "{outputs} outputs need as many biases, found {}",
+            bias.len()
+        ));
     }
     Ok([outer, &[outputs]].concat())
 }
@@ -106,7 +128,9 @@ fn dense(x: &[usize], weights: &Array<i64>, bias: &[i64]) -> Result<Vec<usize>, 
 /// Batch and channel axes, and the spatial ones.
 pub(super) fn spatial(x: &[usize]) -> Result<(&[usize], &[usize]), String> {
     if x.len() < 3 || x.len() > 5 {
-        return Err(format!("expected batch, channel and 1 to 3 spatial axes, found {x:?}"));
+        return Err(format!(
+            "expected batch, channel and 1 to 3 spatial axes, found {x:?}"
+        ));
     }
     Ok(x.split_at(2))
 }
@@ -129,10 +153,16 @@ fn convolution(
         ));
     }
     if kernel != window.kernel {
-        return Err(format!("weights of a {kernel:?} kernel do not fit {:?}", window.kernel));
+        return Err(format!(
+            "weights of a {kernel:?} kernel do not fit {:?}",
+            window.kernel
+        ));
     }
     if bias.len() != *filters {
-        return Err(format!("{filters} filters need as many biases, found {}", bias.len()));
+        return Err(format!(
+            "{filters} filters need as many biases, found {}",
+            bias.len()
+        ));
     }
     window.positions(spatial)?;
     Ok([&[outer[0], *filters], &*window.output(spatial)?].concat())
@@ -160,7 +190,9 @@ fn concatenated(axis: usize, operands: &[&TensorInfo]) -> Result<Vec<usize>, Str
         let alike = other.len() == shape.len()
             && (0..shape.len()).all(|a| a == axis || other[a] == shape[a]);
         if !alike {
-            return Err(format!("{other:?} cannot follow {shape:?} along axis {axis}"));
+            return Err(format!(
+                "{other:?} cannot follow {shape:?} along axis {axis}"
+            ));
         }
         shape[axis] = shape[axis].saturating_add(other[axis]);
     }

@@ -30,7 +30,8 @@ impl StepFunction {
     /// The values for arguments in `range`.
     pub fn values(&self, range: Interval) -> impl Iterator<Item = i64> + '_ {
         let low = self.at(range.lo() as i64);
-        let inside = move |place: i64| range.contains(place.into()) && i128::from(place) > range.lo();
+        let inside =
+            move |place: i64| range.contains(place.into()) && i128::from(place) > range.lo();
         let steps = self.steps.iter().filter(move |(place, _)| inside(*place));
         std::iter::once(low).chain(steps.map(|&(_, value)| value))
     }

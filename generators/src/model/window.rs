@@ -36,7 +36,9 @@ impl Window {
             &self.pads_end,
         ];
         if lists.iter().any(|list| list.len() != rank) {
-            return Err(format!("the window needs one entry for each of {rank} spatial axes"));
+            return Err(format!(
+                "the window needs one entry for each of {rank} spatial axes"
+            ));
         }
         let small = |v: &usize| *v <= 1 << 20;
         if lists.iter().any(|list| !list.iter().all(small)) {
@@ -79,7 +81,9 @@ impl Window {
                 .flat_map(|outer| {
                     taps.iter().map(move |inner| {
                         let joined = |&(t, p): &Tap| {
-                            inner.iter().map(move |&(k, i)| (t * kernel + k, p * extent + i))
+                            inner
+                                .iter()
+                                .map(move |&(k, i)| (t * kernel + k, p * extent + i))
                         };
                         outer.iter().flat_map(joined).collect()
                     })

@@ -17,7 +17,11 @@ pub fn matrix_vector<'m>(
     assert_eq!(matrix.len(), bias.len(), "one bias a row");
     let row = |(row, bias): (&Vec<i64>, &i64)| {
         assert_eq!(row.len(), inputs.len(), "one weight an input");
-        let products = row.iter().zip(inputs).filter(|(w, _)| **w != 0).map(|(w, x)| *x * m.constant((*w).into(), 0));
+        let products = row
+            .iter()
+            .zip(inputs)
+            .filter(|(w, _)| **w != 0)
+            .map(|(w, x)| *x * m.constant((*w).into(), 0));
         let bias = Some(m.constant((*bias).into(), 0)).filter(|_| *bias != 0);
         let addends: Vec<Value<'m>> = products.chain(bias).collect();
         Value::sum(&addends).unwrap_or_else(|| m.constant(0, 0))
@@ -30,10 +34,17 @@ fn rows(weights: &[i64], len: usize) -> Vec<Vec<i64>> {
 }
 
 /// The same matrix for every vector along the last axis.
-pub(super) fn dense<'m>(m: &'m ModuleBuilder, x: &[Value<'m>], weights: &Array<i64>, bias: &[i64]) -> Vec<Value<'m>> {
+pub(super) fn dense<'m>(
+    m: &'m ModuleBuilder,
+    x: &[Value<'m>],
+    weights: &Array<i64>,
+    bias: &[i64],
+) -> Vec<Value<'m>> {
     let inputs = weights.shape[1];
     let matrix = rows(&weights.values, inputs);
-    x.chunks(inputs).flat_map(|x| matrix_vector(m, x, &matrix, bias)).collect()
+    x.chunks(inputs)
+        .flat_map(|x| matrix_vector(m, x, &matrix, bias))
+        .collect()
 }
 
 /// One matrix for each position and group: columns that see padding are left out.
@@ -57,15 +68,31 @@ pub(super) fn convolution<'m>(
         let mut planes = vec![Vec::with_capacity(positions.len()); filters];
         for (p, position) in positions.iter().enumerate() {
             for group in 0..groups {
-                let seen = |c: usize| position.iter().map(move |&(tap, pixel)| (c, tap as usize, pixel as usize));
+                let seen = |c: usize| {
+                    position
+                        .iter()
+                        .map(move |&(tap, pixel)| (c, tap as usize, pixel as usize))
+                };
                 let columns: Vec<_> = (0..channels).flat_map(seen).collect();
-                let inputs: Vec<_> = columns.iter().map(|&(c, _, pixel)| image[(group * channels + c) * pixels + pixel]).collect();
+                let inputs: Vec<_> = columns
+                    .iter()
+                    .map(|&(c, _, pixel)| image[(group * channels + c) * pixels + pixel])
+                    .collect();
                 let first = group * per_group;
-                let row = |f: usize| columns.iter().map(|&(c, tap, _)| weights.values[(f * channels + c) * taps + tap]).collect();
+                let row = |f: usize| {
+                    columns
+                        .iter()
+                        .map(|&(c, tap, _)| weights.values[(f * channels + c) * taps + tap])
+                        .collect()
+                };
                 let matrix: Vec<Vec<i64>> = (first..first + per_group).map(row).collect();
                 let name = format!("position{p}_group{group}");
-                let sums = m.scope(&name, || matrix_vector(m, &inputs, &matrix, &bias[first..first + per_group]));
-                sums.into_iter().enumerate().for_each(|(f, sum)| planes[first + f].push(sum));
+                let sums = m.scope(&name, || {
+                    matrix_vector(m, &inputs, &matrix, &bias[first..first + per_group])
+                });
+                sums.into_iter()
+                    .enumerate()
+                    .for_each(|(f, sum)| planes[first + f].push(sum));
             }
         }
         results.extend(planes.into_iter().flatten());
@@ -87,8 +114,13 @@ pub(super) fn matrix_product<'m>(
     let blocks = |shape: &[usize]| {
         let shape = shape[..shape.len() - 2].to_vec();
         let count = shape.iter().product::<usize>();
-        let numbers = Array { shape, values: (0..count).collect() };
-        numbers.stretched(outer).expect("checked when the graph was built")
+        let numbers = Array {
+            shape,
+            values: (0..count).collect(),
+        };
+        numbers
+            .stretched(outer)
+            .expect("checked when the graph was built")
     };
     let mut results = Vec::with_capacity(out.iter().product());
     for (i, j) in blocks(a).into_iter().zip(blocks(b)) {

@@ -7,19 +7,32 @@ use super::quantiser::{Activation, activation};
 use crate::import::lift::{Constant, Grid, Lift, Real, Shaped};
 use crate::model::{Array, Op, Step, Window};
 
+/// Largest kernel, stride and dilation.
+const MAX_EXTENT: usize = 1 << 12;
+
 /// Roundings of a batch normalisation whose order Keras leaves to its back end.
 const NORMALISATION_NOISE: f64 = 4.0 / 16_777_216.0;
 
 impl Lift {
     /// The result of one layer.
-    pub(super) fn keras_layer(&mut self, layer: &KerasLayer, mut operands: Vec<Real>) -> Result<Real, Diagnostic> {
+    pub(super) fn keras_layer(
+        &mut self,
+        layer: &KerasLayer,
+        mut operands: Vec<Real>,
+    ) -> Result<Real, Diagnostic> {
         let class = layer.class.as_str();
         match class {
-            "Add" | "Subtract" | "Multiply" | "Maximum" | "Minimum" => return self.keras_merge(layer, operands),
+            "Add" | "Subtract" | "Multiply" | "Maximum" | "Minimum" => {
+                return self.keras_merge(layer, operands);
+            }
             "Concatenate" => {
                 let rank = operands.first().map_or(0, |x| self.shape(x).len()) as i64;
                 let axis = layer.config["axis"].as_i64().unwrap_or(-1);
-                let axis = if axis < 0 { axis.saturating_add(rank) } else { axis };
+                let axis = if axis < 0 {
+                    axis.saturating_add(rank)
+                } else {
+                    axis
+                };
                 let axis = usize::try_from(axis).ok().filter(|a| (*a as i64) < rank);
                 let axis = axis.ok_or_else(|| layer.error("there is no such axis"))?;
                 return self.concat(&layer.name, operands, axis);
@@ -64,13 +77,17 @@ impl Lift {
         match activation(&layer.config[key]).map_err(|why| layer.error(why))? {
             Activation::Linear => Ok(x),
             Activation::Step(step) => self.step(&layer.name, x, step),
-            Activation::Quantiser(quantiser, meaning) => self.quantise(&layer.name, x, quantiser, meaning),
+            Activation::Quantiser(quantiser, meaning) => {
+                self.quantise(&layer.name, x, quantiser, meaning)
+            }
         }
     }
 
     fn keras_merge(&mut self, layer: &KerasLayer, operands: Vec<Real>) -> Result<Real, Diagnostic> {
         let mut operands = operands.into_iter();
-        let mut sum = operands.next().ok_or_else(|| layer.error("it has no operands"))?;
+        let mut sum = operands
+            .next()
+            .ok_or_else(|| layer.error("it has no operands"))?;
         for next in operands {
             sum = match layer.class.as_str() {
                 "Add" => self.combine(&layer.name, Op::Add, sum, next)?,
@@ -92,7 +109,12 @@ impl Lift {
         self.activated(layer, y, "activation")
     }
 
-    fn biased(&mut self, layer: &KerasLayer, y: Real, bias: Option<Array<f32>>) -> Result<Real, Diagnostic> {
+    fn biased(
+        &mut self,
+        layer: &KerasLayer,
+        y: Real,
+        bias: Option<Array<f32>>,
+    ) -> Result<Real, Diagnostic> {
         let Some(bias) = bias else {
             return Ok(y);
         };
@@ -100,21 +122,49 @@ impl Lift {
         self.step(&layer.name, y, Step::Add(bias))
     }
 
-    fn keras_convolution(&mut self, layer: &KerasLayer, x: Real, rank: usize, depthwise: bool) -> Result<Real, Diagnostic> {
-        let kernel = layer.floats(if depthwise { "depthwise_kernel" } else { "kernel" })?;
+    fn keras_convolution(
+        &mut self,
+        layer: &KerasLayer,
+        x: Real,
+        rank: usize,
+        depthwise: bool,
+    ) -> Result<Real, Diagnostic> {
+        let kernel = layer.floats(if depthwise {
+            "depthwise_kernel"
+        } else {
+            "kernel"
+        })?;
         let shape = self.shape(&x).to_vec();
         if kernel.shape.len() != rank + 2 || shape.len() != rank + 2 {
-            return Err(layer.error(format!("a kernel of shape {:?} does not fit operands {shape:?}", kernel.shape)));
+            return Err(layer.error(format!(
+                "a kernel of shape {:?} does not fit operands {shape:?}",
+                kernel.shape
+            )));
         }
-        if layer.config["data_format"].as_str().is_some_and(|f| f != "channels_last") {
-            return Err(layer.error("channels first are not supported").help("train with data_format=\"channels_last\""));
+        if layer.config["data_format"]
+            .as_str()
+            .is_some_and(|f| f != "channels_last")
+        {
+            return Err(layer
+                .error("channels first are not supported")
+                .help("train with data_format=\"channels_last\""));
         }
         let (kernel, bias) = layer.folded(kernel)?;
-        let weights = quantised(layer, &kernel, if depthwise { &["depthwise_quantizer", "kernel_quantizer"] } else { &["kernel_quantizer"] })?;
+        let weights = quantised(
+            layer,
+            &kernel,
+            if depthwise {
+                &["depthwise_quantizer", "kernel_quantizer"]
+            } else {
+                &["kernel_quantizer"]
+            },
+        )?;
         // Keras: kernel axes, channels, filters (or multiplier); here: filters, channels of a group, kernel axes
         let mut axes = vec![rank + 1, rank];
         axes.extend(0..rank);
-        let mut weights = weights.moved(&Op::Transpose { axes }).map_err(|why| layer.error(why))?;
+        let mut weights = weights
+            .moved(&Op::Transpose { axes })
+            .map_err(|why| layer.error(why))?;
         let spatial = &kernel.shape[..rank];
         let groups = if depthwise { shape[rank + 1] } else { 1 };
         if depthwise {
@@ -123,7 +173,9 @@ impl Lift {
             swap.swap(0, 1);
             let filters = kernel.shape[rank] * kernel.shape[rank + 1];
             let new = [&[filters, 1], spatial].concat();
-            let moved = weights.moved(&Op::Transpose { axes: swap }).and_then(|w| w.moved(&Op::Reshape { shape: new }));
+            let moved = weights
+                .moved(&Op::Transpose { axes: swap })
+                .and_then(|w| w.moved(&Op::Reshape { shape: new }));
             weights = moved.map_err(|why| layer.error(why))?;
         }
         let window = keras_window(layer, spatial, &shape[1..=rank], "strides", 1)?;
@@ -151,9 +203,17 @@ impl Lift {
 
     fn keras_normalisation(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
         let (scale, shift) = layer.normalisation()?;
-        for key in ["gamma_quantizer", "beta_quantizer", "mean_quantizer", "variance_quantizer", "inverse_quantizer"] {
+        for key in [
+            "gamma_quantizer",
+            "beta_quantizer",
+            "mean_quantizer",
+            "variance_quantizer",
+            "inverse_quantizer",
+        ] {
             if !layer.config[key].is_null() {
-                return Err(layer.error(format!("`{key}` is not supported")).help("use BatchNormalization, or fold it with QDenseBatchnorm"));
+                return Err(layer
+                    .error(format!("`{key}` is not supported"))
+                    .help("use BatchNormalization, or fold it with QDenseBatchnorm"));
             }
         }
         let mut y = self.step(&layer.name, x, Step::Mul(scale))?;
@@ -163,11 +223,25 @@ impl Lift {
 
     fn keras_reshape(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
         let total: usize = self.shape(&x).iter().product();
-        let wanted = layer.config["target_shape"].as_array().ok_or_else(|| layer.error("its shape is missing"))?;
+        let wanted = layer.config["target_shape"]
+            .as_array()
+            .ok_or_else(|| layer.error("its shape is missing"))?;
         let extents: Vec<i64> = wanted.iter().filter_map(|e| e.as_i64()).collect();
-        let known: Option<i64> = extents.iter().filter(|e| **e > 0).try_fold(1i64, |n, e| n.checked_mul(*e));
-        let known = known.filter(|n| *n > 0).ok_or_else(|| layer.error("its shape is too large"))? as usize;
-        let shape = [1].into_iter().chain(extents.iter().map(|e| if *e > 0 { *e as usize } else { total / known })).collect();
+        let known: Option<i64> = extents
+            .iter()
+            .filter(|e| **e > 0)
+            .try_fold(1i64, |n, e| n.checked_mul(*e));
+        let known = known
+            .filter(|n| *n > 0)
+            .ok_or_else(|| layer.error("its shape is too large"))? as usize;
+        let shape = [1]
+            .into_iter()
+            .chain(
+                extents
+                    .iter()
+                    .map(|e| if *e > 0 { *e as usize } else { total / known }),
+            )
+            .collect();
         self.moved(&layer.name, x, Op::Reshape { shape })
     }
 
@@ -179,9 +253,14 @@ impl Lift {
         let kernel = layer.sizes("pool_size", rank, 2)?;
         let window = keras_window(layer, &kernel, &shape[1..=rank], "strides", 0)?;
         if layer.class.starts_with("Average") && window.pads() {
-            return Err(layer.error("averages over padding are not supported").help("use padding=\"valid\""));
+            return Err(layer
+                .error("averages over padding are not supported")
+                .help("use padding=\"valid\""));
         }
-        let average = layer.class.starts_with("Average").then(|| Array::scalar(1.0 / kernel.iter().product::<usize>() as f64));
+        let average = layer
+            .class
+            .starts_with("Average")
+            .then(|| Array::scalar(1.0 / kernel.iter().product::<usize>() as f64));
         let x = self.channels_second(layer, x)?;
         let y = self.pool(&layer.name, x, window, average)?;
         self.channels_last(layer, y)
@@ -194,7 +273,10 @@ impl Lift {
         }
         let axes: Vec<usize> = (1..shape.len() - 1).collect();
         let count: usize = axes.iter().map(|&a| shape[a]).product();
-        let factor = layer.class.starts_with("GlobalAverage").then(|| 1.0 / count as f64);
+        let factor = layer
+            .class
+            .starts_with("GlobalAverage")
+            .then(|| 1.0 / count as f64);
         let y = self.reduce(&layer.name, x, axes, factor)?;
         if layer.config["keepdims"].as_bool() == Some(true) {
             return Ok(y);
@@ -204,8 +286,13 @@ impl Lift {
     }
 
     fn keras_padding(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
-        let rank = self.shape(&x).len() - 2;
-        let small = |v: &serde_json::Value| v.as_u64().filter(|v| *v <= 1 << 16).map(|v| v as usize);
+        let rank = self
+            .shape(&x)
+            .len()
+            .checked_sub(2)
+            .ok_or_else(|| layer.error("its operand has no spatial axes"))?;
+        let small =
+            |v: &serde_json::Value| v.as_u64().filter(|v| *v <= 1 << 16).map(|v| v as usize);
         let pair = |v: &serde_json::Value| Some((small(&v[0])?, small(&v[1])?));
         let padding = &layer.config["padding"];
         let pads: Option<Vec<(usize, usize)>> = match rank {
@@ -213,13 +300,21 @@ impl Lift {
             _ => (0..rank).map(|a| pair(&padding[a])).collect(),
         };
         let pads = pads.ok_or_else(|| layer.error("its padding is no pair of numbers an axis"))?;
-        let around = |of: fn(&(usize, usize)) -> usize| [vec![0], pads.iter().map(of).collect(), vec![0]].concat();
+        let around = |of: fn(&(usize, usize)) -> usize| {
+            [vec![0], pads.iter().map(of).collect(), vec![0]].concat()
+        };
         self.pad(&layer.name, x, around(|p| p.0), around(|p| p.1), 0.0)
     }
 }
 
 /// A window with Keras' padding; `step` is the stride if none is given, 0 for the kernel's extent.
-fn keras_window(layer: &KerasLayer, kernel: &[usize], spatial: &[usize], key: &str, step: usize) -> Result<Window, Diagnostic> {
+fn keras_window(
+    layer: &KerasLayer,
+    kernel: &[usize],
+    spatial: &[usize],
+    key: &str,
+    step: usize,
+) -> Result<Window, Diagnostic> {
     let rank = kernel.len();
     let mut strides = layer.sizes(key, rank, step)?;
     for (stride, kernel) in strides.iter_mut().zip(kernel) {
@@ -228,29 +323,64 @@ fn keras_window(layer: &KerasLayer, kernel: &[usize], spatial: &[usize], key: &s
         }
     }
     let dilations = layer.sizes("dilation_rate", rank, 1)?;
-    if strides.iter().chain(&dilations).chain(kernel).any(|v| *v == 0) {
-        return Err(layer.error("kernel, strides and dilations are at least 1"));
+    if strides
+        .iter()
+        .chain(&dilations)
+        .chain(kernel)
+        .any(|v| *v == 0 || *v > MAX_EXTENT)
+    {
+        return Err(layer.error(format!(
+            "kernel, strides and dilations are from 1 to {MAX_EXTENT}"
+        )));
     }
     let same = match layer.config["padding"].as_str() {
         Some("same") => true,
         Some("valid") | None => false,
-        Some(other) => return Err(layer.error(format!("padding {} is not supported", hdl::names::quoted(other)))),
+        Some(other) => {
+            return Err(layer.error(format!(
+                "padding {} is not supported",
+                hdl::names::quoted(other)
+            )));
+        }
     };
     let total = |a: usize| {
-        let reach = spatial[a].div_ceil(strides[a]).saturating_sub(1) * strides[a] + (kernel[a] - 1) * dilations[a] + 1;
-        if same { reach.saturating_sub(spatial[a]) } else { 0 }
+        let reach = spatial[a].div_ceil(strides[a]).saturating_sub(1) * strides[a]
+            + (kernel[a] - 1) * dilations[a]
+            + 1;
+        if same {
+            reach.saturating_sub(spatial[a])
+        } else {
+            0
+        }
     };
     let pads_begin: Vec<usize> = (0..rank).map(|a| total(a) / 2).collect();
     let pads_end = (0..rank).map(|a| total(a) - total(a) / 2).collect();
-    Ok(Window { kernel: kernel.to_vec(), strides, dilations, pads_begin, pads_end })
+    Ok(Window {
+        kernel: kernel.to_vec(),
+        strides,
+        dilations,
+        pads_begin,
+        pads_end,
+    })
 }
 
 /// The numbers through the first quantiser that the layer has under one of `keys`; as they are if there is none.
-fn quantised(layer: &KerasLayer, numbers: &Array<f32>, keys: &[&str]) -> Result<Constant, Diagnostic> {
-    let config = keys.iter().map(|k| &layer.config[*k]).find(|c| !c.is_null());
-    let quantiser = activation(config.unwrap_or(&serde_json::Value::Null)).map_err(|why| layer.error(why))?;
+fn quantised(
+    layer: &KerasLayer,
+    numbers: &Array<f32>,
+    keys: &[&str],
+) -> Result<Constant, Diagnostic> {
+    let config = keys
+        .iter()
+        .map(|k| &layer.config[*k])
+        .find(|c| !c.is_null());
+    let quantiser =
+        activation(config.unwrap_or(&serde_json::Value::Null)).map_err(|why| layer.error(why))?;
     let Activation::Quantiser(quantiser, meaning) = quantiser else {
-        return Ok(Constant::float(numbers.shape.clone(), numbers.values.clone()));
+        return Ok(Constant::float(
+            numbers.shape.clone(),
+            numbers.values.clone(),
+        ));
     };
     let quantiser = quantiser.with(|p| p.values[0]);
     let integers: Vec<i64> = numbers.values.iter().map(|v| quantiser.code(*v)).collect();
@@ -260,14 +390,20 @@ fn quantised(layer: &KerasLayer, numbers: &Array<f32>, keys: &[&str]) -> Result<
             shape: numbers.shape.clone(),
             values: integers.iter().map(|n| (*n as f64 * unit) as f32).collect(),
         },
-        grid: Some(Grid { integers, unit: meaning.unit }),
+        grid: Some(Grid {
+            integers,
+            unit: meaning.unit,
+        }),
     })
 }
 
 impl KerasLayer {
     /// A tensor with finite numbers.
     fn floats(&self, name: &str) -> Result<Array<f32>, Diagnostic> {
-        let tensor = self.tensors.get(name).ok_or_else(|| self.error(format!("its {name} is missing")))?;
+        let tensor = self
+            .tensors
+            .get(name)
+            .ok_or_else(|| self.error(format!("its {name} is missing")))?;
         if tensor.data.iter().any(|v| !v.is_finite()) {
             return Err(self.error(format!("its {name} is not finite")));
         }
@@ -275,14 +411,22 @@ impl KerasLayer {
         if shape.iter().product::<usize>() != tensor.data.len() {
             return Err(self.error(format!("its {name} is damaged")));
         }
-        Ok(Array { shape, values: tensor.data.clone() })
+        Ok(Array {
+            shape,
+            values: tensor.data.clone(),
+        })
     }
 
     /// `gamma / sqrt(variance + epsilon)` and `beta - mean` times that.
     fn normalisation(&self) -> Result<(Array<f32>, Array<f32>), Diagnostic> {
         let (scale, mean, beta) = self.normalisation_parts()?;
-        let shift = mean.zip(&scale, |m, s| m * s).and_then(|ms| beta.zip(&ms, |b, ms| b - ms));
-        Ok((scale, shift.ok_or_else(|| self.error("its parameters differ in shape"))?))
+        let shift = mean
+            .zip(&scale, |m, s| m * s)
+            .and_then(|ms| beta.zip(&ms, |b, ms| b - ms));
+        Ok((
+            scale,
+            shift.ok_or_else(|| self.error("its parameters differ in shape"))?,
+        ))
     }
 
     fn normalisation_parts(&self) -> Result<(Array<f32>, Array<f32>, Array<f32>), Diagnostic> {
@@ -291,23 +435,37 @@ impl KerasLayer {
         if variance.values.iter().any(|v| v + epsilon <= 0.0) {
             return Err(self.error("a variance is negative"));
         }
-        let optional = |name: &str, default: f32| if self.tensors.contains_key(name) { self.floats(name) } else { Ok(mean.map(|_| default)) };
-        let (gamma, beta) = (optional("gamma", 1.0)?, optional("beta", 0.0)?);
+        let optional = |key: &str, name: &str, default: f32| match self.config[key].as_bool() {
+            Some(false) => Ok(mean.map(|_| default)),
+            _ => self.floats(name),
+        };
+        let (gamma, beta) = (
+            optional("scale", "gamma", 1.0)?,
+            optional("center", "beta", 0.0)?,
+        );
         let inverse = variance.map(|v| 1.0 / (v + epsilon).sqrt());
-        let scale = inverse.zip(&gamma, |i, g| i * g).ok_or_else(|| self.error("its parameters differ in shape"))?;
+        let scale = inverse
+            .zip(&gamma, |i, g| i * g)
+            .ok_or_else(|| self.error("its parameters differ in shape"))?;
         Ok((scale, mean, beta))
     }
 
     /// Kernel and bias, with a batch normalisation folded in if the layer has one.
     fn folded(&self, kernel: Array<f32>) -> Result<(Array<f32>, Option<Array<f32>>), Diagnostic> {
-        let bias = if self.tensors.contains_key("bias") { Some(self.floats("bias")?) } else { None };
+        let bias = match self.config["use_bias"].as_bool() {
+            Some(false) => None,
+            _ => Some(self.floats("bias")?),
+        };
         if !self.class.ends_with("Batchnorm") {
             return Ok((kernel, bias));
         }
         let misfit = || self.error("its parameters differ in shape");
         let (scale, mean, beta) = self.normalisation_parts()?;
         let bias = bias.unwrap_or_else(|| mean.map(|_| 0.0));
-        let bias = bias.zip(&mean, |b, m| b - m).and_then(|d| d.zip(&scale, |d, s| s * d)).and_then(|d| d.zip(&beta, |d, b| d + b));
+        let bias = bias
+            .zip(&mean, |b, m| b - m)
+            .and_then(|d| d.zip(&scale, |d, s| s * d))
+            .and_then(|d| d.zip(&beta, |d, b| d + b));
         let kernel = kernel.zip(&scale, |k, s| s * k).ok_or_else(misfit)?;
         Ok((kernel, Some(bias.ok_or_else(misfit)?)))
     }

@@ -27,8 +27,14 @@ struct Call {
 
 /// The order of QKeras' positional arguments.
 const POSITIONAL: [(&str, &[&str]); 3] = [
-    ("quantized_bits", &["bits", "integer", "symmetric", "keep_negative", "alpha"]),
-    ("quantized_relu", &["bits", "integer", "use_sigmoid", "negative_slope"]),
+    (
+        "quantized_bits",
+        &["bits", "integer", "symmetric", "keep_negative", "alpha"],
+    ),
+    (
+        "quantized_relu",
+        &["bits", "integer", "use_sigmoid", "negative_slope"],
+    ),
     ("binary", &["use_01", "alpha"]),
 ];
 
@@ -38,9 +44,14 @@ pub(super) fn activation(config: &Json) -> Result<Activation, String> {
         Json::Null => return Ok(Activation::Linear),
         Json::String(text) => parse(text)?,
         object => {
-            let name = object["class_name"].as_str().ok_or("an activation has no class")?;
+            let name = object["class_name"]
+                .as_str()
+                .ok_or("an activation has no class")?;
             let arguments = object["config"].as_object().cloned().unwrap_or_default();
-            Call { name: name.to_owned(), arguments: arguments.into_iter().collect() }
+            Call {
+                name: name.to_owned(),
+                arguments: arguments.into_iter().collect(),
+            }
         }
     };
     match call.name.as_str() {
@@ -61,13 +72,24 @@ pub(super) fn activation(config: &Json) -> Result<Activation, String> {
 
 fn parse(text: &str) -> Result<Call, String> {
     let Some((name, rest)) = text.split_once('(') else {
-        return Ok(Call { name: text.trim().to_owned(), arguments: BTreeMap::new() });
+        return Ok(Call {
+            name: text.trim().to_owned(),
+            arguments: BTreeMap::new(),
+        });
     };
     let wrong = || format!("{} is no call of a quantiser", quoted(text));
     let list = rest.trim_end().strip_suffix(')').ok_or_else(wrong)?;
-    let names = POSITIONAL.iter().find(|(n, _)| *n == name).map_or(&[][..], |(_, names)| names);
+    let names = POSITIONAL
+        .iter()
+        .find(|(n, _)| *n == name)
+        .map_or(&[][..], |(_, names)| names);
     let mut arguments = BTreeMap::new();
-    for (k, argument) in list.split(',').map(str::trim).filter(|a| !a.is_empty()).enumerate() {
+    for (k, argument) in list
+        .split(',')
+        .map(str::trim)
+        .filter(|a| !a.is_empty())
+        .enumerate()
+    {
         let (name, value) = match argument.split_once('=') {
             Some((name, value)) => (name.trim(), value.trim()),
             None => (*names.get(k).ok_or_else(wrong)?, argument),
@@ -80,7 +102,10 @@ fn parse(text: &str) -> Result<Call, String> {
         };
         arguments.insert(name.to_owned(), value);
     }
-    Ok(Call { name: name.trim().to_owned(), arguments })
+    Ok(Call {
+        name: name.trim().to_owned(),
+        arguments,
+    })
 }
 
 impl Call {
@@ -88,15 +113,24 @@ impl Call {
         match self.arguments.get(key) {
             None | Some(Json::Null) => Ok(default),
             Some(Json::Bool(truth)) => Ok(f64::from(u8::from(*truth))),
-            Some(value) => value.as_f64().ok_or_else(|| format!("`{key}` of {} is no number", self.name)),
+            Some(value) => value
+                .as_f64()
+                .ok_or_else(|| format!("`{key}` of {} is no number", self.name)),
         }
     }
 
     /// Bits and integer bits.
     fn widths(&self) -> Result<(i32, i32), String> {
         let (bits, integer) = (self.number("bits", 8.0)?, self.number("integer", 0.0)?);
-        if !(1.0..=32.0).contains(&bits) || bits.fract() != 0.0 || integer.fract() != 0.0 || integer.abs() > 32.0 {
-            return Err(format!("{} bits, {integer} of them in front of the point, are not supported", bits));
+        if !(1.0..=32.0).contains(&bits)
+            || bits.fract() != 0.0
+            || integer.fract() != 0.0
+            || integer.abs() > 32.0
+        {
+            return Err(format!(
+                "{} bits, {integer} of them in front of the point, are not supported",
+                bits
+            ));
         }
         Ok((bits as i32, integer as i32))
     }
@@ -119,7 +153,13 @@ fn steps_of(scale: f64, low: f64, high: f64) -> Activation {
         high: number(high),
         rounding: FloatRounding::HalfEven,
     };
-    Activation::Quantiser(quantiser, Meaning { unit: Array::scalar(scale), steps: Vec::new() })
+    Activation::Quantiser(
+        quantiser,
+        Meaning {
+            unit: Array::scalar(scale),
+            steps: Vec::new(),
+        },
+    )
 }
 
 /// `2^(i-n) · clip(round_half_even(x · 2^(n-i)), -k · (2^n - symmetric), 2^n - 1)` with `n = bits - k`.
@@ -139,13 +179,21 @@ fn quantized_bits(call: &Call) -> Result<Activation, String> {
 
 /// `2^i · clip(round_half_even(x · 2^(b-i)) / 2^b, 0, 1 - 2^-b)`.
 fn quantized_relu(call: &Call) -> Result<Activation, String> {
-    for (key, meaning) in [("negative_slope", "a negative slope"), ("use_sigmoid", "a sigmoid"), ("relu_upper_bound", "an upper bound")] {
+    for (key, meaning) in [
+        ("negative_slope", "a negative slope"),
+        ("use_sigmoid", "a sigmoid"),
+        ("relu_upper_bound", "an upper bound"),
+    ] {
         if call.number(key, 0.0)? != 0.0 {
             return Err(format!("quantized_relu with {meaning} is not supported"));
         }
     }
     let (bits, integer) = call.widths()?;
-    Ok(steps_of(2f64.powi(integer - bits), 0.0, 2f64.powi(bits) - 1.0))
+    Ok(steps_of(
+        2f64.powi(integer - bits),
+        0.0,
+        2f64.powi(bits) - 1.0,
+    ))
 }
 
 fn binary(call: &Call) -> Result<Activation, String> {
@@ -156,11 +204,24 @@ fn binary(call: &Call) -> Result<Activation, String> {
 /// ±1, or 0 and 1; zero counts as positive.
 fn sign(zero_one: bool) -> Activation {
     let quantiser = if zero_one {
-        Quantiser::Count { thresholds: vec![Array::scalar(0.0)], first: 0, step: 1 }
+        Quantiser::Count {
+            thresholds: vec![Array::scalar(0.0)],
+            first: 0,
+            step: 1,
+        }
     } else {
-        Quantiser::Sign { scale: Array::scalar(1.0), zero: Array::scalar(0.0) }
+        Quantiser::Sign {
+            scale: Array::scalar(1.0),
+            zero: Array::scalar(0.0),
+        }
     };
-    Activation::Quantiser(quantiser, Meaning { unit: Array::scalar(1.0), steps: Vec::new() })
+    Activation::Quantiser(
+        quantiser,
+        Meaning {
+            unit: Array::scalar(1.0),
+            steps: Vec::new(),
+        },
+    )
 }
 
 #[cfg(test)]
@@ -171,7 +232,10 @@ mod tests {
         match activation(&Json::from(text)).unwrap() {
             Activation::Quantiser(quantiser, meaning) => {
                 let quantiser = quantiser.with(|p| p.values[0]);
-                values.iter().map(|x| quantiser.code(*x) as f64 * meaning.unit.values[0]).collect()
+                values
+                    .iter()
+                    .map(|x| quantiser.code(*x) as f64 * meaning.unit.values[0])
+                    .collect()
             }
             other => panic!("{other:?}"),
         }
@@ -180,15 +244,31 @@ mod tests {
     #[test]
     fn short_forms_are_read() {
         let x = [-9.0, -0.3, 0.3, 0.625, 9.0];
-        assert_eq!(codes("quantized_bits(4,1)", &x), [-2.0, -0.25, 0.25, 0.5, 1.75]);
-        assert_eq!(codes("quantized_bits(4, 1, symmetric=1, alpha=1.0)", &x)[0], -1.75);
-        assert_eq!(codes("quantized_relu(2,0)", &x), [0.0, 0.0, 0.25, 0.5, 0.75]);
+        assert_eq!(
+            codes("quantized_bits(4,1)", &x),
+            [-2.0, -0.25, 0.25, 0.5, 1.75]
+        );
+        assert_eq!(
+            codes("quantized_bits(4, 1, symmetric=1, alpha=1.0)", &x)[0],
+            -1.75
+        );
+        assert_eq!(
+            codes("quantized_relu(2,0)", &x),
+            [0.0, 0.0, 0.25, 0.5, 0.75]
+        );
         assert_eq!(codes("binary(alpha=1)", &x), [-1.0, -1.0, 1.0, 1.0, 1.0]);
     }
 
     #[test]
     fn what_is_not_exact_is_refused() {
-        for text in ["quantized_bits(4,1,alpha='auto')", "quantized_bits(0)", "quantized_bits(4", "softmax", "quantized_relu(4,1,1)", "swish"] {
+        for text in [
+            "quantized_bits(4,1,alpha='auto')",
+            "quantized_bits(0)",
+            "quantized_bits(4",
+            "softmax",
+            "quantized_relu(4,1,1)",
+            "swish",
+        ] {
             assert!(activation(&Json::from(text)).is_err(), "{text}");
         }
     }

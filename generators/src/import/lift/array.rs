@@ -6,7 +6,11 @@ use crate::model::{Array, Moved, Op, moved};
 pub(super) fn odd_part(value: f64) -> u64 {
     let bits = value.to_bits();
     let fraction = bits & ((1 << 52) - 1);
-    let mantissa = if bits >> 52 & 0x7ff == 0 { fraction } else { fraction | 1 << 52 };
+    let mantissa = if bits >> 52 & 0x7ff == 0 {
+        fraction
+    } else {
+        fraction | 1 << 52
+    };
     mantissa >> mantissa.trailing_zeros().min(63)
 }
 
@@ -18,7 +22,11 @@ pub(super) fn is_power_of_two(value: f64) -> bool {
 /// The array with as many axes as `shape`; `None` if it does not stretch to it.
 pub(super) fn rank_aligned<V: Clone>(array: &Array<V>, shape: &[usize]) -> Option<Array<V>> {
     let missing = shape.len().checked_sub(array.shape.len())?;
-    let fits = array.shape.iter().zip(&shape[missing..]).all(|(a, b)| *a == 1 || a == b);
+    let fits = array
+        .shape
+        .iter()
+        .zip(&shape[missing..])
+        .all(|(a, b)| *a == 1 || a == b);
     fits.then(|| Array {
         shape: [vec![1; missing], array.shape.clone()].concat(),
         values: array.values.clone(),
@@ -38,7 +46,9 @@ pub(super) fn moved_array<V: Clone + PartialEq>(
             values: array.values.clone(),
         };
     }
-    let full = array.stretched(shape).expect("parameters stretch to their tensor");
+    let full = array
+        .stretched(shape)
+        .expect("parameters stretch to their tensor");
     let pick = |source: &Option<u32>| source.map_or(fill, |i| &full[i as usize]).clone();
     Array {
         shape: movement.shape.clone(),
@@ -58,7 +68,12 @@ mod tests {
 
     #[test]
     fn the_odd_part_ignores_powers_of_two() {
-        for (value, odd) in [(1.0, 1), (0.375, 3), (40.0, 5), (f64::MIN_POSITIVE / 4.0, 1)] {
+        for (value, odd) in [
+            (1.0, 1),
+            (0.375, 3),
+            (40.0, 5),
+            (f64::MIN_POSITIVE / 4.0, 1),
+        ] {
             assert_eq!(odd_part(value), odd, "{value}");
         }
         assert!(is_power_of_two(0.25) && !is_power_of_two(0.3));

@@ -22,7 +22,10 @@ fn sums(weights: &[i64], rows: usize, x: f64) -> (f64, f64) {
     let len = weights.len().checked_div(rows).unwrap_or(0).max(1);
     let magnitude = |row: &[i64]| row.iter().map(|w| w.unsigned_abs() as f64).sum::<f64>() * x;
     let greatest = weights.iter().map(|w| w.unsigned_abs()).max().unwrap_or(0) as f64 * x;
-    (weights.chunks(len).map(magnitude).fold(0.0, f64::max), greatest)
+    (
+        weights.chunks(len).map(magnitude).fold(0.0, f64::max),
+        greatest,
+    )
 }
 
 fn max(array: &Array<f64>) -> f64 {
@@ -40,15 +43,30 @@ impl Lift {
     /// Weights that are not quantised, shapes or scales that do not fit.
     pub fn dense(&mut self, name: &str, x: Real, weights: &Constant) -> Result<Real, Diagnostic> {
         let &[inputs, outputs] = weights.shape() else {
-            return Err(at(name, format!("a matrix of weights is wanted, found shape {:?}", weights.shape())));
+            return Err(at(
+                name,
+                format!(
+                    "a matrix of weights is wanted, found shape {:?}",
+                    weights.shape()
+                ),
+            ));
         };
         let grid = weights.on_grid(1).map_err(|why| at(name, why))?;
         let x = self.common_scale(name, x, |axis, rank| axis + 1 == rank)?;
         let rows: Vec<i64> = (0..outputs)
-            .flat_map(|o| grid.integers.iter().skip(o).step_by(outputs.max(1)).copied())
+            .flat_map(|o| {
+                grid.integers
+                    .iter()
+                    .skip(o)
+                    .step_by(outputs.max(1))
+                    .copied()
+            })
             .collect();
         let op = Op::Dense {
-            weights: Array { shape: vec![outputs, inputs], values: rows.clone() },
+            weights: Array {
+                shape: vec![outputs, inputs],
+                values: rows.clone(),
+            },
             bias: vec![0; outputs],
         };
         self.products(name, x, op, &rows, outputs, grid.unit)
@@ -58,37 +76,75 @@ impl Lift {
     ///
     /// # Errors
     /// As [`Lift::dense`].
-    pub fn convolution(&mut self, name: &str, x: Real, weights: &Constant, shaped: Shaped) -> Result<Real, Diagnostic> {
+    pub fn convolution(
+        &mut self,
+        name: &str,
+        x: Real,
+        weights: &Constant,
+        shaped: Shaped,
+    ) -> Result<Real, Diagnostic> {
         let rank = weights.shape().len();
         if rank < 3 {
-            return Err(at(name, format!("filters of shape {:?} make no convolution", weights.shape())));
+            return Err(at(
+                name,
+                format!("filters of shape {:?} make no convolution", weights.shape()),
+            ));
         }
         let grid = weights.on_grid(0).map_err(|why| at(name, why))?;
         let x = self.common_scale(name, x, |axis, _| axis > 0)?;
         let filters = weights.shape()[0];
         let op = Op::Convolution {
-            weights: Array { shape: weights.shape().to_vec(), values: grid.integers.clone() },
+            weights: Array {
+                shape: weights.shape().to_vec(),
+                values: grid.integers.clone(),
+            },
             bias: vec![0; filters],
             window: shaped.window,
             groups: shaped.groups,
         };
         let unit = match grid.unit.as_scalar() {
             Some(unit) => Array::scalar(*unit),
-            None => Array { shape: [vec![1, filters], vec![1; rank - 2]].concat(), values: grid.unit.values },
+            None => Array {
+                shape: [vec![1, filters], vec![1; rank - 2]].concat(),
+                values: grid.unit.values,
+            },
         };
         self.products(name, x, op, &grid.integers, filters, unit)
     }
 
-    fn products(&mut self, name: &str, x: Real, op: Op, weights: &[i64], rows: usize, unit: Array<f64>) -> Result<Real, Diagnostic> {
-        let out = x.unit.zip(&unit, |a, b| a * b).ok_or_else(|| at(name, "scales do not fit"))?.compact();
+    fn products(
+        &mut self,
+        name: &str,
+        x: Real,
+        op: Op,
+        weights: &[i64],
+        rows: usize,
+        unit: Array<f64>,
+    ) -> Result<Real, Diagnostic> {
+        let out = x
+            .unit
+            .zip(&unit, |a, b| a * b)
+            .ok_or_else(|| at(name, "scales do not fit"))?
+            .compact();
         let x_steps = self.magnitude(&x) / max(&x.unit);
         let (sum, product) = sums(weights, rows, x_steps);
         let weight = weights.iter().map(|w| w.unsigned_abs()).max().unwrap_or(0) as f64;
-        let inherited = x.noise * max(&unit) * weight * (weights.len() as f64 / rows.max(1) as f64).sqrt();
+        let inherited =
+            x.noise * max(&unit) * weight * (weights.len() as f64 / rows.max(1) as f64).sqrt();
         let exact = sum * odd(&x.unit) * odd(&unit) <= 1.0 / HALF_ULP;
-        let noise = if exact { 0.0 } else { sum_noise(weights.len() / rows.max(1), product, sum) * max(&out) };
+        let noise = if exact {
+            0.0
+        } else {
+            sum_noise(weights.len() / rows.max(1), product, sum) * max(&out)
+        };
         let tensor = self.push(name, op, vec![x.tensor], &out)?;
-        Ok(Real { tensor, unit: out, steps: Vec::new(), noise: noise + inherited, raw: None })
+        Ok(Real {
+            tensor,
+            unit: out,
+            steps: Vec::new(),
+            noise: noise + inherited,
+            raw: None,
+        })
     }
 
     /// Typical error of a sum that is rounded after each of `blocks` parts.
@@ -102,28 +158,55 @@ impl Lift {
     /// Constants that are no integers times a common step.
     pub fn constant(&mut self, name: &str, constant: &Constant) -> Result<Real, Diagnostic> {
         let grid = constant.on_grid(0).map_err(|why| at(name, why))?;
-        let array = Array { shape: constant.shape().to_vec(), values: grid.integers };
+        let array = Array {
+            shape: constant.shape().to_vec(),
+            values: grid.integers,
+        };
         let tensor = self.push(name, Op::Constant(array), Vec::new(), &grid.unit)?;
-        Ok(Real { tensor, unit: grid.unit, steps: Vec::new(), noise: 0.0, raw: None })
+        Ok(Real {
+            tensor,
+            unit: grid.unit,
+            steps: Vec::new(),
+            noise: 0.0,
+            raw: None,
+        })
     }
 
     /// Settled, with one scale along every axis that `summed` names; scales that differ by powers of two are merged.
-    fn common_scale(&mut self, name: &str, x: Real, summed: impl Fn(usize, usize) -> bool) -> Result<Real, Diagnostic> {
+    fn common_scale(
+        &mut self,
+        name: &str,
+        x: Real,
+        summed: impl Fn(usize, usize) -> bool,
+    ) -> Result<Real, Diagnostic> {
         let x = self.settle(name, x)?;
         let shape = self.shape(&x).to_vec();
         let unit = rank_aligned(&x.unit, &shape).expect("units stretch to their tensor");
-        let differs = (0..shape.len()).any(|axis| summed(axis, shape.len()) && unit.shape[axis] != 1);
+        let differs =
+            (0..shape.len()).any(|axis| summed(axis, shape.len()) && unit.shape[axis] != 1);
         if !differs {
             return Ok(x);
         }
         let least = unit.values.iter().copied().fold(f64::INFINITY, f64::min);
         let factors = unit.map(|u| u / least);
-        if !factors.values.iter().all(|f| is_power_of_two(*f) && *f <= 65_536.0) {
-            return Err(at(name, "it sums over elements whose scales differ by factors that are no powers of two")
-                .help("put a quantiser with one scale in front of this layer"));
+        if !factors
+            .values
+            .iter()
+            .all(|f| is_power_of_two(*f) && *f <= 65_536.0)
+        {
+            return Err(at(
+                name,
+                "it sums over elements whose scales differ by factors that are no powers of two",
+            )
+            .help("put a quantiser with one scale in front of this layer"));
         }
         let unit = Array::scalar(least);
-        let tensor = self.perform(name, x.tensor, &[Move::Mul(factors.map(|f| *f as i64))], &unit)?;
+        let tensor = self.perform(
+            name,
+            x.tensor,
+            &[Move::Mul(factors.map(|f| *f as i64))],
+            &unit,
+        )?;
         Ok(Real { tensor, unit, ..x })
     }
 
@@ -133,16 +216,29 @@ impl Lift {
     /// As [`Lift::dense`].
     pub fn mat_mul(&mut self, name: &str, x: Real, y: Real) -> Result<Real, Diagnostic> {
         let single = |_: usize, _: usize| true;
-        let (x, y) = (self.common_scale(name, x, single)?, self.common_scale(name, y, single)?);
+        let (x, y) = (
+            self.common_scale(name, x, single)?,
+            self.common_scale(name, y, single)?,
+        );
         let depth = self.shape(&x).last().copied().unwrap_or(1);
         let terms = depth as f64;
         let (a, b) = (self.magnitude(&x), self.magnitude(&y));
         let unit = x.unit.zip(&y.unit, |u, v| u * v).expect("both are numbers");
         let exact = a * b * terms / max(&unit) * odd(&x.unit) * odd(&y.unit) <= 1.0 / HALF_ULP;
-        let noise = if exact { 0.0 } else { sum_noise(depth, a * b, a * b * terms) };
+        let noise = if exact {
+            0.0
+        } else {
+            sum_noise(depth, a * b, a * b * terms)
+        };
         let inherited = (x.noise * b + y.noise * a) * terms.sqrt();
         let tensor = self.push(name, Op::MatMul, vec![x.tensor, y.tensor], &unit)?;
-        Ok(Real { tensor, unit, steps: Vec::new(), noise: noise + inherited, raw: None })
+        Ok(Real {
+            tensor,
+            unit,
+            steps: Vec::new(),
+            noise: noise + inherited,
+            raw: None,
+        })
     }
 
     /// The element-wise product of two computed tensors.
@@ -151,11 +247,20 @@ impl Lift {
     /// Operands that cannot be computed in integers or do not stretch to one shape.
     pub fn mul(&mut self, name: &str, x: Real, y: Real) -> Result<Real, Diagnostic> {
         let (x, y) = (self.settle(name, x)?, self.settle(name, y)?);
-        let unit = x.unit.zip(&y.unit, |u, v| u * v).ok_or_else(|| at(name, "scales do not fit"))?;
+        let unit = x
+            .unit
+            .zip(&y.unit, |u, v| u * v)
+            .ok_or_else(|| at(name, "scales do not fit"))?;
         let (a, b) = (self.magnitude(&x), self.magnitude(&y));
         let noise = x.noise * b + y.noise * a + self.rounding_of(&unit, a * b);
         let tensor = self.push(name, Op::Mul, vec![x.tensor, y.tensor], &unit)?;
-        Ok(Real { tensor, unit, steps: Vec::new(), noise, raw: None })
+        Ok(Real {
+            tensor,
+            unit,
+            steps: Vec::new(),
+            noise,
+            raw: None,
+        })
     }
 
     /// `x + y`, `x - y`, the greater or the lesser of two computed tensors.
@@ -169,17 +274,32 @@ impl Lift {
         let bound = self.magnitude(&x) + self.magnitude(&y);
         let noise = x.noise + y.noise + self.rounding_of(&unit, bound);
         let tensor = self.push(name, op, vec![x.tensor, y.tensor], &unit)?;
-        Ok(Real { tensor, unit, steps: Vec::new(), noise, raw: None })
+        Ok(Real {
+            tensor,
+            unit,
+            steps: Vec::new(),
+            noise,
+            raw: None,
+        })
     }
 
     /// The error of one float rounding of numbers up to `bound` in steps of `unit`; 0 if floats hold them exactly.
     fn rounding_of(&self, unit: &Array<f64>, bound: f64) -> f64 {
         let finest = unit.values.iter().copied().fold(f64::INFINITY, f64::min);
-        if bound / finest * odd(unit) <= 1.0 / HALF_ULP { 0.0 } else { 2.0 * bound * HALF_ULP }
+        if bound / finest * odd(unit) <= 1.0 / HALF_ULP {
+            0.0
+        } else {
+            2.0 * bound * HALF_ULP
+        }
     }
 
     /// Both in steps of the finer unit, which is the other one divided by a power of two.
-    fn same_step(&mut self, name: &str, x: Real, y: Real) -> Result<(Real, Real, Array<f64>), Diagnostic> {
+    fn same_step(
+        &mut self,
+        name: &str,
+        x: Real,
+        y: Real,
+    ) -> Result<(Real, Real, Array<f64>), Diagnostic> {
         let misfit = || {
             at(name, "its operands have no common step: their scales differ by a factor that is no power of two")
                 .help("quantise both operands with the same scale")
@@ -190,15 +310,31 @@ impl Lift {
             return Err(misfit());
         }
         let mut finer = |real: Real, other: &Array<f64>| -> Result<Real, Diagnostic> {
-            let factors = real.unit.zip(other, |u, v| (u / v).max(1.0) as i64).ok_or_else(misfit)?.compact();
+            let factors = real
+                .unit
+                .zip(other, |u, v| (u / v).max(1.0) as i64)
+                .ok_or_else(misfit)?
+                .compact();
             if factors.values.iter().all(|f| *f == 1) {
                 return Ok(real);
             }
-            let unit = real.unit.zip(other, |u, v| u.min(*v)).ok_or_else(misfit)?.compact();
+            let unit = real
+                .unit
+                .zip(other, |u, v| u.min(*v))
+                .ok_or_else(misfit)?
+                .compact();
             let tensor = self.perform(name, real.tensor, &[Move::Mul(factors)], &unit)?;
-            Ok(Real { tensor, unit, ..real })
+            Ok(Real {
+                tensor,
+                unit,
+                ..real
+            })
         };
-        let unit = x.unit.zip(&y.unit, |u, v| u.min(*v)).ok_or_else(misfit)?.compact();
+        let unit = x
+            .unit
+            .zip(&y.unit, |u, v| u.min(*v))
+            .ok_or_else(misfit)?
+            .compact();
         let (u, v) = (x.unit.clone(), y.unit.clone());
         Ok((finer(x, &v)?, finer(y, &u)?, unit))
     }
@@ -208,11 +344,35 @@ impl Lift {
     ///
     /// # Errors
     /// A chain that does not keep the order of its operands, or differs between elements of a window.
-    pub fn pool(&mut self, name: &str, x: Real, window: Window, average: Option<Array<f64>>) -> Result<Real, Diagnostic> {
+    pub fn pool(
+        &mut self,
+        name: &str,
+        x: Real,
+        window: Window,
+        average: Option<Array<f64>>,
+    ) -> Result<Real, Diagnostic> {
         let taps = window.kernel.iter().product();
         match average {
-            None => self.greatest(name, x, &|axis| axis > 1, Op::Pool { kind: PoolKind::Max, window }),
-            Some(factors) => self.average(name, x, &|axis| axis > 1, taps, Op::Pool { kind: PoolKind::Sum, window }, factors),
+            None => self.greatest(
+                name,
+                x,
+                &|axis| axis > 1,
+                Op::Pool {
+                    kind: PoolKind::Max,
+                    window,
+                },
+            ),
+            Some(factors) => self.average(
+                name,
+                x,
+                &|axis| axis > 1,
+                taps,
+                Op::Pool {
+                    kind: PoolKind::Sum,
+                    window,
+                },
+                factors,
+            ),
         }
     }
 
@@ -220,14 +380,38 @@ impl Lift {
     ///
     /// # Errors
     /// As [`Lift::pool`].
-    pub fn reduce(&mut self, name: &str, x: Real, axes: Vec<usize>, factor: Option<f64>) -> Result<Real, Diagnostic> {
+    pub fn reduce(
+        &mut self,
+        name: &str,
+        x: Real,
+        axes: Vec<usize>,
+        factor: Option<f64>,
+    ) -> Result<Real, Diagnostic> {
         let along = axes.clone();
         let varies = |axis: usize| along.contains(&axis);
         let shape = self.shape(&x);
         let terms = axes.iter().filter_map(|&a| shape.get(a)).product();
         match factor {
-            None => self.greatest(name, x, &varies, Op::Reduce { kind: PoolKind::Max, axes }),
-            Some(f) => self.average(name, x, &varies, terms, Op::Reduce { kind: PoolKind::Sum, axes }, Array::scalar(f)),
+            None => self.greatest(
+                name,
+                x,
+                &varies,
+                Op::Reduce {
+                    kind: PoolKind::Max,
+                    axes,
+                },
+            ),
+            Some(f) => self.average(
+                name,
+                x,
+                &varies,
+                terms,
+                Op::Reduce {
+                    kind: PoolKind::Sum,
+                    axes,
+                },
+                Array::scalar(f),
+            ),
         }
     }
 
@@ -249,12 +433,28 @@ impl Lift {
             noise += sum_noise(terms, bound, sum) + sum * HALF_ULP;
         }
         let tensor = self.push(name, op, vec![x.tensor], &x.unit)?;
-        let unit = x.unit.zip(&factors, |u, f| u * f).ok_or_else(|| at(name, "scales do not fit"))?.compact();
+        let unit = x
+            .unit
+            .zip(&factors, |u, f| u * f)
+            .ok_or_else(|| at(name, "scales do not fit"))?
+            .compact();
         let noise = noise * max(&factors);
-        Ok(Real { tensor, unit, steps: Vec::new(), noise, raw: None })
+        Ok(Real {
+            tensor,
+            unit,
+            steps: Vec::new(),
+            noise,
+            raw: None,
+        })
     }
 
-    fn greatest(&mut self, name: &str, x: Real, along: &dyn Fn(usize) -> bool, op: Op) -> Result<Real, Diagnostic> {
+    fn greatest(
+        &mut self,
+        name: &str,
+        x: Real,
+        along: &dyn Fn(usize) -> bool,
+        op: Op,
+    ) -> Result<Real, Diagnostic> {
         self.known(name, &x)?;
         let x = self.rising(name, x, along)?;
         let tensor = self.push(name, op, vec![x.tensor], &x.unit)?;
@@ -273,7 +473,13 @@ impl Lift {
         }
         let unit = Array::scalar(1.0);
         let tensor = self.push(name, Op::ArgMax { axis }, vec![x.tensor], &unit)?;
-        Ok(Real { tensor, unit, steps: Vec::new(), noise: 0.0, raw: None })
+        Ok(Real {
+            tensor,
+            unit,
+            steps: Vec::new(),
+            noise: 0.0,
+            raw: None,
+        })
     }
 
     /// Whether the chain, which rises, gives neighbouring integers different floats.
@@ -283,12 +489,20 @@ impl Lift {
         if range.hi() - range.lo() > MOST || x.noise > 0.0 {
             return x.steps.is_empty();
         }
-        let single = x.steps.iter().filter_map(Step::parameter).all(|p| p.values.len() == 1);
+        let single = x
+            .steps
+            .iter()
+            .filter_map(Step::parameter)
+            .all(|p| p.values.len() == 1);
         let (Some(&unit), true) = (x.unit.as_scalar(), single) else {
             return x.steps.is_empty();
         };
         let steps: Vec<Step<f32>> = x.steps.iter().map(|s| s.with(|p| p.values[0])).collect();
-        let value = |n: i128| steps.iter().fold((n as f64 * unit) as f32, |v, s| s.apply(v));
+        let value = |n: i128| {
+            steps
+                .iter()
+                .fold((n as f64 * unit) as f32, |v, s| s.apply(v))
+        };
         (range.lo()..range.hi()).all(|n| value(n) < value(n + 1))
     }
 
@@ -296,10 +510,20 @@ impl Lift {
     ///
     /// # Errors
     /// A chain that neither rises nor falls, or whose parameters differ along axes that `along` names.
-    fn rising(&mut self, name: &str, x: Real, along: &dyn Fn(usize) -> bool) -> Result<Real, Diagnostic> {
+    fn rising(
+        &mut self,
+        name: &str,
+        x: Real,
+        along: &dyn Fn(usize) -> bool,
+    ) -> Result<Real, Diagnostic> {
         let shape = self.shape(&x).to_vec();
         let unit = rank_aligned(&x.unit, &shape).expect("units stretch to their tensor");
-        let varies = |shape: &[usize]| shape.iter().enumerate().any(|(axis, e)| *e != 1 && along(axis));
+        let varies = |shape: &[usize]| {
+            shape
+                .iter()
+                .enumerate()
+                .any(|(axis, e)| *e != 1 && along(axis))
+        };
         let mut growth = unit.map(|_| Growth::Rising);
         let mut differs = varies(&unit.shape);
         for step in &x.steps {
@@ -311,7 +535,9 @@ impl Lift {
                 }
                 None => Array::scalar(step.with(|_| 0.0).growth()),
             };
-            growth = growth.zip(&each, |a, b| a.then(*b)).expect("both stretch to the tensor");
+            growth = growth
+                .zip(&each, |a, b| a.then(*b))
+                .expect("both stretch to the tensor");
         }
         if growth.values.contains(&Growth::Mixed) || differs {
             return self.settle(name, x);

@@ -83,8 +83,13 @@ impl InputFormat {
     /// Any other text, no bits or more than 32, more than 64 fraction bits.
     pub fn parse(text: &str) -> Result<Self, Diagnostic> {
         let wrong = || {
-            Diagnostic::error("input-format", format!("{} is no number format", quoted(text)))
-                .help("write the sign, the bits and the fraction bits, such as u8.0, s12.4 or name=s12.4")
+            Diagnostic::error(
+                "input-format",
+                format!("{} is no number format", quoted(text)),
+            )
+            .help(
+                "write the sign, the bits and the fraction bits, such as u8.0, s12.4 or name=s12.4",
+            )
         };
         let (name, format) = match text.rsplit_once('=') {
             Some((name, format)) => (Some(name.to_owned()), format),
@@ -142,7 +147,10 @@ impl Lift {
         let mut declared = Vec::new();
         for (k, (name, shape)) in inputs.into_iter().enumerate() {
             let given = |f: &&InputFormat| f.name.as_ref() == Some(&name);
-            let format = formats.iter().find(given).or(formats.iter().find(|f| f.name.is_none()));
+            let format = formats
+                .iter()
+                .find(given)
+                .or(formats.iter().find(|f| f.name.is_none()));
             let (range, encode) = match format {
                 Some(f) => (f.range, Some(fixed_point(f))),
                 None => (Interval::BIT, None),
@@ -183,7 +191,13 @@ impl Lift {
         self.graph.info(tensor).range
     }
 
-    fn push(&mut self, name: &str, op: Op, inputs: Vec<T>, unit: &Array<f64>) -> Result<T, Diagnostic> {
+    fn push(
+        &mut self,
+        name: &str,
+        op: Op,
+        inputs: Vec<T>,
+        unit: &Array<f64>,
+    ) -> Result<T, Diagnostic> {
         self.graph.push(Layer {
             name: name.to_owned(),
             op,
@@ -200,7 +214,13 @@ impl Lift {
         if let Some(p) = step.parameter() {
             let shape = self.shape(&real);
             if array::rank_aligned(p, shape).is_none() {
-                return Err(at(name, format!("its constant of shape {:?} does not stretch to {shape:?}", p.shape)));
+                return Err(at(
+                    name,
+                    format!(
+                        "its constant of shape {:?} does not stretch to {shape:?}",
+                        p.shape
+                    ),
+                ));
             }
             if p.values.iter().any(|v| !v.is_finite()) {
                 return Err(at(name, "its constant is not finite"));

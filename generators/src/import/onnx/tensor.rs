@@ -25,7 +25,9 @@ pub(super) fn shape(dims: &[i64]) -> Result<Vec<usize>, String> {
     let size = extents.iter().try_fold(1usize, |n, e| n.checked_mul(*e));
     match size {
         Some(n) if n <= MAX_ELEMENTS => Ok(extents),
-        _ => Err(format!("shape {dims:?} has more than {MAX_ELEMENTS} elements")),
+        _ => Err(format!(
+            "shape {dims:?} has more than {MAX_ELEMENTS} elements"
+        )),
     }
 }
 
@@ -37,16 +39,27 @@ pub(super) fn constant(tensor: &TensorProto) -> Result<Constant, String> {
     if tensor.data_location != 0 {
         return Err("its data are in another file; save the model in one file".into());
     }
-    let integers = |values: Vec<i64>| Constant::Integer(Array { shape: shape.clone(), values });
+    let integers = |values: Vec<i64>| {
+        Constant::Integer(Array {
+            shape: shape.clone(),
+            values,
+        })
+    };
     let floats = |values: Vec<f32>| Constant::float(shape.clone(), values);
     let raw = &tensor.raw_data;
     macro_rules! numbers {
         ($type:ty, $field:ident, $to:ty) => {
             if raw.is_empty() {
-                tensor.$field.iter().map(|v| *v as $to).collect::<Vec<$to>>()
+                tensor
+                    .$field
+                    .iter()
+                    .map(|v| *v as $to)
+                    .collect::<Vec<$to>>()
             } else {
                 let bytes = raw.chunks_exact(size_of::<$type>());
-                bytes.map(|b| <$type>::from_le_bytes(b.try_into().expect("exact chunks")) as $to).collect()
+                bytes
+                    .map(|b| <$type>::from_le_bytes(b.try_into().expect("exact chunks")) as $to)
+                    .collect()
             }
         };
     }
@@ -55,7 +68,9 @@ pub(super) fn constant(tensor: &TensorProto) -> Result<Constant, String> {
         t::DOUBLE => {
             let wide = numbers!(f64, double_data, f64);
             if let Some(v) = wide.iter().find(|v| f64::from(**v as f32) != **v) {
-                return Err(format!("{v} is no 32-bit float; save the model in single precision"));
+                return Err(format!(
+                    "{v} is no 32-bit float; save the model in single precision"
+                ));
             }
             floats(wide.iter().map(|v| *v as f32).collect())
         }
@@ -67,14 +82,21 @@ pub(super) fn constant(tensor: &TensorProto) -> Result<Constant, String> {
         t::INT64 => integers(numbers!(i64, int64_data, i64)),
         t::UINT32 => integers(numbers!(u32, int64_data, i64)),
         t::BOOL => integers(numbers!(u8, int32_data, i64)),
-        other => return Err(format!("data type {other} is not supported; use float, int8 to int64, uint8 to uint32")),
+        other => {
+            return Err(format!(
+                "data type {other} is not supported; use float, int8 to int64, uint8 to uint32"
+            ));
+        }
     };
     let found = match &read {
         Constant::Float { array, .. } => array.values.len(),
         Constant::Integer(array) => array.values.len(),
     };
     if found != count {
-        return Err(format!("shape {:?} needs {count} numbers, found {found}", tensor.dims));
+        return Err(format!(
+            "shape {:?} needs {count} numbers, found {found}",
+            tensor.dims
+        ));
     }
     Ok(read)
 }

@@ -49,11 +49,16 @@ class QDenseBatchnorm(QDense):
 
 
 def load(path):
+    """A chain of layers; rebuilt layer by layer, because files of older versions do not load as a whole."""
     objects = {"QDenseBatchnorm": QDenseBatchnorm}
     _add_supported_quantized_objects(objects)
     with h5py.File(path) as file:
         config = json.loads(file.attrs["model_config"])
-        model = tf.keras.Model.from_config(config["config"], custom_objects=objects)
+        first, *rest = config["config"]["layers"]
+        x = entry = layers.Input(first["config"]["batch_input_shape"][1:])
+        for layer in rest:
+            x = tf.keras.layers.deserialize(layer, custom_objects=objects)(x)
+        model = tf.keras.Model(entry, x)
         for layer in model.layers:
             tensors = {}
             group = file["model_weights"].get(layer.name)

@@ -75,7 +75,9 @@ impl Node<'_> {
                 }
             }
             other => {
-                return Err(self.error(format!("there is no padding {}", hdl::names::quoted(other))));
+                return Err(
+                    self.error(format!("there is no padding {}", hdl::names::quoted(other)))
+                );
             }
         }
         Ok(Window {

@@ -7,6 +7,7 @@ Writes {"format": ..., "x": [[...]], "y": [[...]]}. Needs qkeras 0.9 with tensor
 """
 
 import argparse
+import inspect
 import json
 import os
 import pathlib
@@ -16,9 +17,9 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import h5py
 import numpy as np
+import qkeras
 import tensorflow as tf
 from qkeras import QActivation, QConv2D, QDense, QDepthwiseConv2D, quantized_bits
-from qkeras.utils import _add_supported_quantized_objects
 from tensorflow.keras import layers
 
 SAMPLES = 32
@@ -30,10 +31,8 @@ class QDenseBatchnorm(QDense):
     QKeras 0.9 has it for convolutions only; networks with the dense form exist. Inference only.
     """
 
-    def __init__(self, units, epsilon=1e-3, **keywords):
-        ours = ("axis", "momentum", "center", "scale", "ema_freeze_delay", "folding_mode")
-        super().__init__(units, **{k: v for k, v in keywords.items() if k not in ours and "_initializer" not in k
-                                   and "moving" not in k and not k.startswith(("beta_", "gamma_"))})
+    def __init__(self, units, epsilon, **keywords):
+        super().__init__(units, **keywords)
         self.epsilon = epsilon
 
     def build(self, shape):
@@ -48,12 +47,29 @@ class QDenseBatchnorm(QDense):
         return tf.nn.bias_add(tf.matmul(inputs, kernel), bias)
 
 
+def quantiser(config):
+    known = inspect.signature(getattr(qkeras, config["class_name"]).__init__).parameters
+    return getattr(qkeras, config["class_name"])(**{k: v for k, v in config["config"].items() if k in known})
+
+
+def rebuilt(layer):
+    config = layer["config"]
+    if layer["class_name"] == "QActivation":
+        return QActivation(quantiser(config["activation"]), name=config["name"])
+    keywords = {key: quantiser(config[key]) for key in ("kernel_quantizer", "bias_quantizer")}
+    if layer["class_name"] == "QDenseBatchnorm":
+        return QDenseBatchnorm(config["units"], config["epsilon"], name=config["name"], **keywords)
+    return QDense(config["units"], name=config["name"], **keywords)
+
+
 def load(path):
-    objects = {"QDenseBatchnorm": QDenseBatchnorm}
-    _add_supported_quantized_objects(objects)
+    """A chain of dense layers; rebuilt one by one, because files of older versions do not load as a whole."""
     with h5py.File(path) as file:
-        config = json.loads(file.attrs["model_config"])
-        model = tf.keras.Model.from_config(config["config"], custom_objects=objects)
+        first, *rest = json.loads(file.attrs["model_config"])["config"]["layers"]
+        x = entry = layers.Input(first["config"]["batch_input_shape"][1:])
+        for layer in rest:
+            x = rebuilt(layer)(x)
+        model = tf.keras.Model(entry, x)
         for layer in model.layers:
             tensors = {}
             group = file["model_weights"].get(layer.name)
@@ -68,7 +84,7 @@ def random_network(seed):
     tf.keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
     bits = lambda: quantized_bits(int(rng.integers(3, 7)), 1, 1, alpha=1.0)
-    x = entry = layers.Input((8, 7, 2))
+    x = entry = layers.Input((12, 11, 2))
     x = QConv2D(4, 3, strides=int(rng.integers(1, 3)), padding="same", kernel_quantizer=bits(), bias_quantizer=bits())(x)
     x = layers.BatchNormalization()(x)
     x = QActivation("quantized_relu(4,1)")(x)

@@ -16,6 +16,8 @@ use serde_json::Value as Json;
 struct Tally {
     /// Graphs whose every output is exact.
     equal: usize,
+    /// As many of these are wrong once an expected output is changed.
+    noticed: usize,
     /// Graphs whose outputs carry the noise of the reference's float sums and agree within it.
     within_noise: usize,
     /// Graphs with a step that depends on the order of float additions, and how many of them differ.
@@ -65,50 +67,80 @@ fn floats(rows: &Json) -> Vec<Vec<f32>> {
     rows.as_array().expect("rows").iter().map(row).collect()
 }
 
-fn compare(file: &Path, tally: &mut Tally) {
-    let case: Json =
-        serde_json::from_str(&std::fs::read_to_string(file.with_extension("json")).unwrap())
-            .unwrap();
-    let formats: Vec<InputFormat> = case["format"]
-        .as_str()
+/// What became of one graph.
+enum Verdict {
+    /// Every output is exact, or equal within this noise.
+    Agrees {
+        noise: f64,
+        doubtful: bool,
+    },
+    Differs {
+        doubtful: bool,
+    },
+    Refused(String),
+}
+
+fn verdict(file: &Path, case: &Json) -> Verdict {
+    let format = case["format"].as_str();
+    let formats: Vec<InputFormat> = format
         .map(|f| InputFormat::parse(f).unwrap())
         .into_iter()
         .collect();
     let imported = match onnx::read(&std::fs::read(file).unwrap(), &formats) {
         Ok(imported) => imported,
         Err(error) => {
-            let message = error
-                .message
-                .split_once(": ")
-                .map_or("", |(_, m)| m)
-                .to_owned();
-            *tally.refused.entry(message).or_default() += 1;
-            return;
+            let message = error.message.split_once(": ").map_or("", |(_, m)| m);
+            return Verdict::Refused(message.to_owned());
         }
     };
     let noise = imported.noise[0];
-    let agree = floats(&case["x"])
-        .into_iter()
-        .zip(floats(&case["y"]))
-        .all(|(x, y)| {
-            let got = imported.graph.predict(&[x]).unwrap().remove(0);
-            if noise == 0.0 {
-                got == y
-            } else {
-                let scale = y.iter().fold(1.0f64, |m, v| m.max(f64::from(v.abs())));
-                let near =
-                    |(a, b): (&f32, &f32)| f64::from((a - b).abs()) <= 16.0 * noise + 1e-5 * scale;
-                got.iter().zip(&y).all(near)
-            }
-        });
-    match (agree, imported.doubts.is_empty()) {
-        (true, true) if noise == 0.0 => tally.equal += 1,
-        (true, true) => tally.within_noise += 1,
-        (false, true) => tally.wrong.push(file.display().to_string()),
-        (agree, false) => {
-            tally.doubtful.0 += 1;
-            tally.doubtful.1 += usize::from(!agree);
+    let doubtful = !imported.doubts.is_empty();
+    let mut samples = floats(&case["x"]).into_iter().zip(floats(&case["y"]));
+    let agrees = samples.all(|(x, y)| {
+        let got = imported.graph.predict(&[x]).unwrap().remove(0);
+        if noise == 0.0 {
+            return got == y;
         }
+        let scale = y.iter().fold(1.0f64, |m, v| m.max(f64::from(v.abs())));
+        let near = |(a, b): (&f32, &f32)| f64::from((a - b).abs()) <= 16.0 * noise + 1e-5 * scale;
+        got.iter().zip(&y).all(near)
+    });
+    if agrees {
+        Verdict::Agrees { noise, doubtful }
+    } else {
+        Verdict::Differs { doubtful }
+    }
+}
+
+fn json(file: &Path) -> Json {
+    serde_json::from_str(&std::fs::read_to_string(file.with_extension("json")).unwrap()).unwrap()
+}
+
+impl Tally {
+    fn count(&mut self, file: &Path) {
+        let case = json(file);
+        match verdict(file, &case) {
+            Verdict::Refused(message) => *self.refused.entry(message).or_default() += 1,
+            Verdict::Agrees { doubtful: true, .. } => self.doubtful.0 += 1,
+            Verdict::Differs { doubtful: true } => {
+                self.doubtful.0 += 1;
+                self.doubtful.1 += 1;
+            }
+            Verdict::Differs { doubtful: false } => self.wrong.push(file.display().to_string()),
+            Verdict::Agrees { noise, .. } if noise > 0.0 => self.within_noise += 1,
+            Verdict::Agrees { .. } => {
+                self.equal += 1;
+                self.check_the_check(file, case);
+            }
+        }
+    }
+
+    /// The comparison notices an output that is off by one float.
+    fn check_the_check(&mut self, file: &Path, mut case: Json) {
+        let value = &mut case["y"][0][0];
+        let off = (value.as_f64().expect("a number") as f32).next_up();
+        *value = Json::from(f64::from(off));
+        self.noticed += usize::from(matches!(verdict(file, &case), Verdict::Differs { .. }));
     }
 }
 
@@ -125,9 +157,13 @@ fn random_graphs_agree_with_the_reference_execution() {
         .collect();
     files.sort();
     let mut tally = Tally::default();
-    files.iter().for_each(|file| compare(file, &mut tally));
+    files.iter().for_each(|file| tally.count(file));
     println!("{} graphs: {tally:#?}", files.len());
     assert!(tally.wrong.is_empty(), "{:?}", tally.wrong);
+    assert_eq!(
+        tally.noticed, tally.equal,
+        "a changed output goes unnoticed"
+    );
     let refused: usize = tally.refused.values().sum();
     assert!(
         refused * 5 <= files.len(),

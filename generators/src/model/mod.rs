@@ -8,6 +8,7 @@
 
 mod array;
 mod evaluate;
+mod fuse;
 mod graph;
 mod inspect;
 mod movement;

@@ -7,6 +7,9 @@ use super::quantiser::{Activation, activation};
 use crate::import::lift::{Constant, Grid, Lift, Real, Shaped};
 use crate::model::{Array, Op, Step, Window};
 
+/// Largest kernel, stride and dilation.
+const MAX_EXTENT: usize = 1 << 12;
+
 /// Roundings of a batch normalisation whose order Keras leaves to its back end.
 const NORMALISATION_NOISE: f64 = 4.0 / 16_777_216.0;
 
@@ -283,7 +286,11 @@ impl Lift {
     }
 
     fn keras_padding(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
-        let rank = self.shape(&x).len() - 2;
+        let rank = self
+            .shape(&x)
+            .len()
+            .checked_sub(2)
+            .ok_or_else(|| layer.error("its operand has no spatial axes"))?;
         let small =
             |v: &serde_json::Value| v.as_u64().filter(|v| *v <= 1 << 16).map(|v| v as usize);
         let pair = |v: &serde_json::Value| Some((small(&v[0])?, small(&v[1])?));
@@ -320,9 +327,11 @@ fn keras_window(
         .iter()
         .chain(&dilations)
         .chain(kernel)
-        .any(|v| *v == 0)
+        .any(|v| *v == 0 || *v > MAX_EXTENT)
     {
-        return Err(layer.error("kernel, strides and dilations are at least 1"));
+        return Err(layer.error(format!(
+            "kernel, strides and dilations are from 1 to {MAX_EXTENT}"
+        )));
     }
     let same = match layer.config["padding"].as_str() {
         Some("same") => true,
@@ -426,14 +435,14 @@ impl KerasLayer {
         if variance.values.iter().any(|v| v + epsilon <= 0.0) {
             return Err(self.error("a variance is negative"));
         }
-        let optional = |name: &str, default: f32| {
-            if self.tensors.contains_key(name) {
-                self.floats(name)
-            } else {
-                Ok(mean.map(|_| default))
-            }
+        let optional = |key: &str, name: &str, default: f32| match self.config[key].as_bool() {
+            Some(false) => Ok(mean.map(|_| default)),
+            _ => self.floats(name),
         };
-        let (gamma, beta) = (optional("gamma", 1.0)?, optional("beta", 0.0)?);
+        let (gamma, beta) = (
+            optional("scale", "gamma", 1.0)?,
+            optional("center", "beta", 0.0)?,
+        );
         let inverse = variance.map(|v| 1.0 / (v + epsilon).sqrt());
         let scale = inverse
             .zip(&gamma, |i, g| i * g)
@@ -443,10 +452,9 @@ impl KerasLayer {
 
     /// Kernel and bias, with a batch normalisation folded in if the layer has one.
     fn folded(&self, kernel: Array<f32>) -> Result<(Array<f32>, Option<Array<f32>>), Diagnostic> {
-        let bias = if self.tensors.contains_key("bias") {
-            Some(self.floats("bias")?)
-        } else {
-            None
+        let bias = match self.config["use_bias"].as_bool() {
+            Some(false) => None,
+            _ => Some(self.floats("bias")?),
         };
         if !self.class.ends_with("Batchnorm") {
             return Ok((kernel, bias));

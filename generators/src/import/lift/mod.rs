@@ -259,7 +259,7 @@ impl Lift {
     pub fn finish(self) -> Result<Imported, Diagnostic> {
         self.graph.check()?;
         Ok(Imported {
-            graph: self.graph.pruned(),
+            graph: self.graph.fused()?,
             doubts: self.doubts,
             noise: self.noise,
         })

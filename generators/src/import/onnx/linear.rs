@@ -9,6 +9,9 @@ use crate::model::{Array, Op, Step, Window};
 /// Depth of a block of onnxruntime's matrix product; a bias is added in the first block.
 const BLOCK: usize = 128;
 
+/// Most elements of a window.
+const MAX_TAPS: usize = 1 << 20;
+
 fn swapped_axes(rank: usize) -> Option<Op> {
     let mut axes: Vec<usize> = (0..rank).collect();
     axes.swap(rank.checked_sub(1)?, rank.checked_sub(2)?);
@@ -39,7 +42,9 @@ impl Node<'_> {
                     ))
                 })
         };
-        if kernel.len() != rank || kernel.contains(&0) {
+        let taps = kernel.iter().try_fold(1usize, |n, k| n.checked_mul(*k));
+        let fits = taps.is_some_and(|taps| (1..=MAX_TAPS).contains(&taps));
+        if kernel.len() != rank || !fits {
             return Err(self.error(format!(
                 "a kernel of shape {kernel:?} does not fit {rank} spatial axes"
             )));

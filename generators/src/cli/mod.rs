@@ -3,6 +3,8 @@
 mod clock;
 pub mod encoder;
 pub mod sim;
+pub mod synth;
+pub mod target;
 pub mod weights;
 
 use clap::{Parser, Subcommand, builder::RangedU64ValueParser};
@@ -13,7 +15,7 @@ use crate::failure::Result;
 #[derive(Debug, Parser)]
 #[command(name = "hwgen", version, max_term_width = 100)]
 #[command(
-    after_help = "Example:\n  hwgen encoder --bits 8 --out rtl/\n  hwgen sim rtl/ --engine all"
+    after_help = "Example:\n  hwgen encoder --bits 8 --out rtl/\n  hwgen sim rtl/ --engine all\n  hwgen synth rtl/ --target osu018"
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -24,6 +26,8 @@ pub struct Cli {
 enum Command {
     Encoder(Box<encoder::EncoderArgs>),
     Sim(sim::SimArgs),
+    Synth(synth::SynthArgs),
+    Target(target::TargetArgs),
     Weights(weights::WeightsArgs),
 }
 
@@ -32,6 +36,8 @@ pub fn run(cli: &Cli) -> Result<()> {
     match &cli.command {
         Command::Encoder(args) => encoder::run(args),
         Command::Sim(args) => sim::run(args),
+        Command::Synth(args) => synth::run(args),
+        Command::Target(args) => target::run(args),
         Command::Weights(args) => weights::run(args),
     }
 }

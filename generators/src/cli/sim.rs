@@ -452,6 +452,11 @@ impl Folder {
         })
     }
 
+    /// Where it is.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// The Verilog files of the folder, the test bench among them.
     pub(super) fn sources(&self) -> Result<Vec<PathBuf>> {
         let failed = |e: std::io::Error| Failure::io("list the folder", &self.dir, &e);

@@ -6,69 +6,48 @@ use hdl::names::check_identifier;
 use super::{CellMatch, Library, Role};
 
 /// A techmap file that turns `hwgen_full_adder` (sum `Y` and carry `X` of `A`, `B`, `C`) into the library's full adder,
-/// into its half adder if one operand is the constant zero, or into gates if an operand is known otherwise or the
-/// library has no such cell.
+/// or into gates if an operand is constant or the library has no such cell.
+///
+/// An adder with a constant operand is left to ABC, which knows half adders as gates: with the half adder cells of
+/// osu018 in their places a reduced encoder took 844,000 µm² instead of 796,000.
 ///
 /// # Errors
 /// `liberty-cells` if a name in the library is no plain identifier.
 pub fn adder_cells(library: &Library) -> Result<String, Diagnostics> {
-    let full = adder(library, Role::FullAdder, "full", &["A", "B", "C"])?;
-    let half = |operands| adder(library, Role::HalfAdder, "half", operands);
-    let [bc, ac, ab] = [half(&["B", "C"])?, half(&["A", "C"])?, half(&["A", "B"])?];
+    let full = full_adder(library)?;
     Ok(format!(
         "(* techmap_celltype = \"hwgen_full_adder\" *)
 module hwgen_full_adder_cells (A, B, C, X, Y);
   parameter _TECHMAP_CONSTMSK_A_ = 0;
   parameter _TECHMAP_CONSTMSK_B_ = 0;
   parameter _TECHMAP_CONSTMSK_C_ = 0;
-  parameter _TECHMAP_CONSTVAL_A_ = 0;
-  parameter _TECHMAP_CONSTVAL_B_ = 0;
-  parameter _TECHMAP_CONSTVAL_C_ = 0;
   input A, B, C;
   output X, Y;
-  localparam [2:0] KNOWN = {{_TECHMAP_CONSTMSK_C_[0], _TECHMAP_CONSTMSK_B_[0], _TECHMAP_CONSTMSK_A_[0]}};
-  localparam [2:0] ONE = KNOWN & {{_TECHMAP_CONSTVAL_C_[0], _TECHMAP_CONSTVAL_B_[0], _TECHMAP_CONSTVAL_A_[0]}};
   generate
-    if (KNOWN == 3'b000) begin
-{full}    end else if (KNOWN == 3'b001 && ONE == 3'b000) begin
-{bc}    end else if (KNOWN == 3'b010 && ONE == 3'b000) begin
-{ac}    end else if (KNOWN == 3'b100 && ONE == 3'b000) begin
-{ab}    end else begin
-      assign X = (A & B) | (C & (A | B));
-      assign Y = A ^ B ^ C;
-    end
+    if (_TECHMAP_CONSTMSK_A_ || _TECHMAP_CONSTMSK_B_ || _TECHMAP_CONSTMSK_C_) begin
+{GATES}    end else begin
+{full}    end
   endgenerate
 endmodule
 "
     ))
 }
 
-/// The statements that add `operands` to sum `Y` and carry `X`.
-fn adder(
-    library: &Library,
-    role: Role,
-    instance: &str,
-    operands: &[&str],
-) -> Result<String, Diagnostics> {
-    let Some(cell) = library.find(role) else {
-        let carry = match operands {
-            [a, b] => format!("{a} & {b}"),
-            _ => "(A & B) | (C & (A | B))".to_owned(),
-        };
-        let sum = operands.join(" ^ ");
-        return Ok(format!("      assign X = {carry};\n      assign Y = {sum};\n"));
+/// A full adder as gates.
+const GATES: &str = "      assign X = (A & B) | (C & (A | B));\n      assign Y = A ^ B ^ C;\n";
+
+/// The statements of a full adder.
+fn full_adder(library: &Library) -> Result<String, Diagnostics> {
+    let Some(cell) = library.find(Role::FullAdder) else {
+        return Ok(GATES.to_owned());
     };
     check_names(library, &cell)?;
-    let inputs = cell.inputs.iter().zip(operands.iter().copied());
+    let inputs = cell.inputs.iter().zip(["A", "B", "C"]);
     let pins: Vec<String> = inputs
         .chain(cell.outputs.iter().zip(["Y", "X"]))
         .map(|(pin, net)| format!(".{pin}({net})"))
         .collect();
-    Ok(format!(
-        "      {} {instance} ({});\n",
-        cell.cell,
-        pins.join(", ")
-    ))
+    Ok(format!("      {} full ({});\n", cell.cell, pins.join(", ")))
 }
 
 /// Names of a library go into scripts, so they must be plain.
@@ -80,7 +59,10 @@ fn check_names(library: &Library, cell: &CellMatch) -> Result<(), Diagnostics> {
     for name in names {
         check_identifier(name).map_err(|why| {
             let name = hdl::names::quoted(name);
-            let message = format!("library {}: name {name} cannot be used: {why}", library.name);
+            let message = format!(
+                "library {}: name {name} cannot be used: {why}",
+                library.name
+            );
             Diagnostics::from(Diagnostic::error("liberty-cells", message))
         })?;
     }
@@ -98,8 +80,10 @@ mod tests {
                      pin(T) { direction : output; function : \"(P Q)+(Q R)+(R P)\"; } }";
         let library = Library::parse(&format!("library(l) {{ {adder} }}")).unwrap();
         let map = adder_cells(&library).unwrap();
-        assert!(map.contains("ADD full (.P(A), .Q(B), .R(C), .S(Y), .T(X));"), "{map}");
-        assert!(map.contains("assign X = B & C;"), "no half adder: gates\n{map}");
+        assert!(
+            map.contains("ADD full (.P(A), .Q(B), .R(C), .S(Y), .T(X));"),
+            "{map}"
+        );
         let hostile = adder.replace("(ADD)", "(\"A); $finish; //\")");
         let library = Library::parse(&format!("library(l) {{ {hostile} }}")).unwrap();
         assert!(adder_cells(&library).is_err());

@@ -129,12 +129,12 @@ pub fn truth_table(function: &str, inputs: &[&str]) -> Option<u64> {
     Some(evaluate(function, |name| operand(name, inputs))? & mask(inputs.len()))
 }
 
-/// A Liberty `function` as a Verilog expression of those of `names` that it uses; `None` if it uses others, or is no
-/// function.
-pub(super) fn verilog(function: &str, names: &[&str]) -> Option<String> {
+/// A Liberty `function` as a Verilog expression, its operands replaced by what `operand` gives for them; `None` if it
+/// knows one not, or the text is no function.
+pub(super) fn verilog(function: &str, operand: impl Fn(&str) -> Option<String>) -> Option<String> {
     evaluate(function, |name| match name {
         "0" | "1" => Some(format!("1'b{name}")),
-        _ => names.contains(&name).then(|| name.to_owned()),
+        _ => operand(name),
     })
 }
 

@@ -29,7 +29,10 @@ pub fn models(library: &Library) -> Models {
         missing: Vec::new(),
     };
     for cell in &library.cells {
-        match (module(cell, simulated_flip_flop), module(cell, mapped_flip_flop)) {
+        match (
+            module(cell, Style::Simulation),
+            module(cell, Style::Techmap),
+        ) {
             (Some(simulation), Some(techmap)) => {
                 models.simulation += &simulation;
                 models.techmap += &techmap;
@@ -40,8 +43,15 @@ pub fn models(library: &Library) -> Models {
     models
 }
 
-/// The module of one cell; `flip_flop` writes its state.
-fn module(cell: &Cell, flip_flop: fn(&FlipFlop, &[&str]) -> Option<String>) -> Option<String> {
+/// How the state of a cell is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Style {
+    Simulation,
+    Techmap,
+}
+
+/// The module of one cell.
+fn module(cell: &Cell, style: Style) -> Option<String> {
     if cell.other_state || cell.outputs().any(|p| p.three_state) {
         return None;
     }
@@ -58,24 +68,44 @@ fn module(cell: &Cell, flip_flop: fn(&FlipFlop, &[&str]) -> Option<String>) -> O
             let _ = writeln!(text, "  {direction} {port};");
         }
     }
-    let mut operands = inputs.clone();
-    if let Some(state) = &cell.flip_flop {
-        text += &flip_flop(state, &inputs)?;
-        operands.extend(state.state.iter().map(String::as_str));
+    // in a techmap the state is the output itself: a wire beside it would hide the name of the register's net
+    let state = cell.flip_flop.as_ref().map(|ff| &ff.state);
+    let direct = cell.outputs().find(|pin| {
+        let is_state = |state: &[String; 2]| pin.function.as_deref() == Some(state[0].as_str());
+        style == Style::Techmap && state.is_some_and(is_state)
+    });
+    let direct = direct.map(|pin| pin.name.as_str());
+    let operand = |name: &str| match state {
+        Some([state, _]) if name == state => Some(direct.unwrap_or(state).to_owned()),
+        Some([_, inverted]) if name == inverted => Some(inverted.clone()),
+        _ => inputs.contains(&name).then(|| name.to_owned()),
+    };
+    if let Some(flip_flop) = &cell.flip_flop {
+        text += &match style {
+            Style::Simulation => simulated_flip_flop(flip_flop, operand)?,
+            Style::Techmap => mapped_flip_flop(flip_flop, direct, operand)?,
+        };
     }
-    for pin in cell.outputs() {
-        let value = verilog(pin.function.as_deref()?, &operands)?;
+    for pin in cell
+        .outputs()
+        .filter(|pin| Some(pin.name.as_str()) != direct)
+    {
+        let value = verilog(pin.function.as_deref()?, operand)?;
         let _ = writeln!(text, "  assign {} = {value};", pin.name);
     }
     Some(text + "endmodule\n")
 }
 
 /// A flip-flop as Verilog describes it; clear wins over preset.
-fn simulated_flip_flop(flip_flop: &FlipFlop, inputs: &[&str]) -> Option<String> {
+fn simulated_flip_flop(
+    flip_flop: &FlipFlop,
+    operand: impl Fn(&str) -> Option<String> + Copy,
+) -> Option<String> {
     let [state, inverted] = names(flip_flop)?;
-    let clock = verilog(&flip_flop.clocked_on, inputs)?;
-    let next = verilog(&flip_flop.next_state, inputs)?;
-    let mut text = format!("  reg {state};\n  wire {inverted} = ~{state};\n  wire hwgen_clock = {clock};\n");
+    let clock = verilog(&flip_flop.clocked_on, operand)?;
+    let next = verilog(&flip_flop.next_state, operand)?;
+    let mut text =
+        format!("  reg {state};\n  wire {inverted} = ~{state};\n  wire hwgen_clock = {clock};\n");
     let mut events = String::from("posedge hwgen_clock");
     let mut body = String::from("    ");
     for (name, function, value) in [
@@ -83,29 +113,38 @@ fn simulated_flip_flop(flip_flop: &FlipFlop, inputs: &[&str]) -> Option<String> 
         ("hwgen_preset", &flip_flop.preset, 1),
     ] {
         if let Some(function) = function {
-            let _ = writeln!(text, "  wire {name} = {};", verilog(function, inputs)?);
+            let _ = writeln!(text, "  wire {name} = {};", verilog(function, operand)?);
             let _ = write!(events, " or posedge {name}");
             let _ = write!(body, "if ({name}) {state} <= 1'b{value};\n    else ");
         }
     }
-    let _ = write!(
-        text,
-        "  always @({events})\n{body}{state} <= {next};\n"
-    );
+    let _ = write!(text, "  always @({events})\n{body}{state} <= {next};\n");
     Some(text)
 }
 
 /// A flip-flop as a cell of Yosys; one with clear or preset has none here, as no generated design uses it.
-fn mapped_flip_flop(flip_flop: &FlipFlop, inputs: &[&str]) -> Option<String> {
+fn mapped_flip_flop(
+    flip_flop: &FlipFlop,
+    direct: Option<&str>,
+    operand: impl Fn(&str) -> Option<String> + Copy,
+) -> Option<String> {
     let [state, inverted] = names(flip_flop)?;
+    let mut text = match direct {
+        Some(_) => String::new(),
+        None => format!("  wire {state};\n"),
+    };
+    let output = direct.unwrap_or(state);
+    let _ = writeln!(text, "  wire {inverted} = ~{output};");
     if flip_flop.clear.is_some() || flip_flop.preset.is_some() {
-        return Some(format!("  wire _TECHMAP_FAIL_ = 1;\n  wire {state}, {inverted};\n"));
+        return Some(text + "  wire _TECHMAP_FAIL_ = 1;\n");
     }
-    let clock = verilog(&flip_flop.clocked_on, inputs)?;
-    let next = verilog(&flip_flop.next_state, inputs)?;
-    Some(format!(
-        "  wire {state};\n  wire {inverted} = ~{state};\n  \\$_DFF_P_ hwgen_state (.C({clock}), .D({next}), .Q({state}));\n"
-    ))
+    let clock = verilog(&flip_flop.clocked_on, operand)?;
+    let next = verilog(&flip_flop.next_state, operand)?;
+    let _ = writeln!(
+        text,
+        "  \\$_DFF_P_ hwgen_state (.C({clock}), .D({next}), .Q({output}));"
+    );
+    Some(text)
 }
 
 /// The names of state and inverted state.
@@ -134,8 +173,14 @@ mod tests {
         let models = models(&Library::parse(LIBRARY).unwrap());
         let text = &models.simulation;
         assert!(text.contains("assign Y = (~((A & B) | C));"), "{text}");
-        assert!(text.contains("always @(posedge hwgen_clock or posedge hwgen_clear)"), "{text}");
+        assert!(
+            text.contains("always @(posedge hwgen_clock or posedge hwgen_clear)"),
+            "{text}"
+        );
         assert!(text.contains("wire hwgen_clock = (~C);"), "{text}");
         assert_eq!(models.missing, ["TRI"]);
+        let plain = LIBRARY.replace("clear : \"!R\";", "");
+        let techmap = super::models(&Library::parse(&plain).unwrap()).techmap;
+        assert!(techmap.contains("(.C((~C)), .D(D), .Q(Q));"), "{techmap}");
     }
 }

@@ -74,7 +74,13 @@ enum Choice {
 }
 
 impl Choice {
-    const ALL: [Self; 5] = [Self::Map, Self::Sta, Self::Gates, Self::Equivalence, Self::Power];
+    const ALL: [Self; 5] = [
+        Self::Map,
+        Self::Sta,
+        Self::Gates,
+        Self::Equivalence,
+        Self::Power,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -118,7 +124,13 @@ pub fn run(args: &SynthArgs) -> Result<()> {
     let target = Target::load(&args.target)?;
     let clock = Picoseconds::from_ns(args.clock_ns)?;
     let staging = Staging::begin(&args.out())?;
-    let report = Synthesis::new(&folder.top.name, &target.name, clock.ns(), folder.top.latency(), true);
+    let report = Synthesis::new(
+        &folder.top.name,
+        &target.name,
+        clock.ns(),
+        folder.top.latency(),
+        true,
+    );
     let cells = match &target.technology {
         Technology::Asic { .. } => Some(Cells::obtain(&target, args.liberty.as_deref())?),
         Technology::Fpga { .. } => None,
@@ -133,7 +145,11 @@ pub fn run(args: &SynthArgs) -> Result<()> {
         report,
     };
     flow.write_inputs()?;
-    let steps: &[Choice] = if flow.cells.is_some() { &Choice::ALL } else { &[Choice::Map] };
+    let steps: &[Choice] = if flow.cells.is_some() {
+        &Choice::ALL
+    } else {
+        &[Choice::Map]
+    };
     for step in steps.iter().filter(|step| step.is_wanted(&args.steps)) {
         flow.step(*step, args.json);
     }
@@ -151,7 +167,10 @@ pub fn run(args: &SynthArgs) -> Result<()> {
 impl SynthArgs {
     fn out(&self) -> PathBuf {
         self.out.clone().unwrap_or_else(|| {
-            let name = self.dir.file_name().map_or_else(|| "rtl".into(), |n| n.to_string_lossy());
+            let name = self
+                .dir
+                .file_name()
+                .map_or_else(|| "rtl".into(), |n| n.to_string_lossy());
             self.dir.with_file_name(format!("{name}-{}", self.target))
         })
     }
@@ -162,10 +181,14 @@ fn verdict(report: &Synthesis) -> Result<()> {
     if report.passed() {
         return Ok(());
     }
-    let bad = report.steps.iter().filter(|step| step.state != State::Passed);
-    let error = bad.fold(Diagnostic::error("synthesis", "not every step succeeded"), |d, step| {
-        d.label(None, format!("{}: {}", step.name, step.result))
-    });
+    let bad = report
+        .steps
+        .iter()
+        .filter(|step| step.state != State::Passed);
+    let error = bad.fold(
+        Diagnostic::error("synthesis", "not every step succeeded"),
+        |d, step| d.label(None, format!("{}: {}", step.name, step.result)),
+    );
     Err(Failure::check(error))
 }
 
@@ -181,8 +204,17 @@ struct Cells {
 
 impl Cells {
     fn obtain(target: &Target, given: Option<&Path>) -> Result<Self> {
-        let Technology::Asic { corner, scaling, model, .. } = &target.technology else {
-            return Err(Failure::user(Diagnostic::error("target-kind", "an FPGA has no cell library")));
+        let Technology::Asic {
+            corner,
+            scaling,
+            model,
+            ..
+        } = &target.technology
+        else {
+            return Err(Failure::user(Diagnostic::error(
+                "target-kind",
+                "an FPGA has no cell library",
+            )));
         };
         let path = match given {
             Some(path) => path.to_owned(),
@@ -241,7 +273,10 @@ impl Cells {
 }
 
 fn corner_text(corner: &Corner) -> String {
-    format!("{} {} V {} °C", corner.process, corner.voltage, corner.temperature)
+    format!(
+        "{} {} V {} °C",
+        corner.process, corner.voltage, corner.temperature
+    )
 }
 
 /// What a step found: whether all is well, and in words.
@@ -264,39 +299,69 @@ impl Flow<'_> {
         let bench = format!("{top}_tb.v");
         let mut sources = Vec::new();
         for path in self.folder.sources()? {
-            let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-            let content = fs::read(&path).map_err(|e| Failure::io("read the Verilog", &path, &e))?;
+            let name = path
+                .file_name()
+                .map(|n| n.to_string_lossy().into_owned())
+                .unwrap_or_default();
+            let content =
+                fs::read(&path).map_err(|e| Failure::io("read the Verilog", &path, &e))?;
             self.staging.write(&format!("{RTL}/{name}"), content)?;
             if name != bench {
                 sources.push(format!("{RTL}/{name}"));
             }
         }
         let Some(cells) = &self.cells else {
-            let Technology::Fpga { family, .. } = &self.target.technology else { return Ok(()) };
-            self.staging.write(mapping::SCRIPT, mapping::family_script(top, &sources, &family.synthesis))?;
-            return self.staging.write("Makefile", format!("netlist.v: {0}\n\tyosys -q -l map.log -s {0}\n", mapping::SCRIPT));
+            let Technology::Fpga { family, .. } = &self.target.technology else {
+                return Ok(());
+            };
+            self.staging.write(
+                mapping::SCRIPT,
+                mapping::family_script(top, &sources, &family.synthesis),
+            )?;
+            return self.staging.write(
+                "Makefile",
+                format!(
+                    "netlist.v: {0}\n\tyosys -q -l map.log -s {0}\n",
+                    mapping::SCRIPT
+                ),
+            );
         };
         let models = models(&cells.library);
         self.staging.write(synth::LIBERTY, &cells.liberty)?;
         self.staging.write(synth::CELL_MODELS, models.simulation)?;
         self.staging.write(synth::CELL_TECHMAP, models.techmap)?;
-        self.staging.write(synth::ADDER_CELLS, adder_cells(&cells.library)?)?;
+        self.staging
+            .write(synth::ADDER_CELLS, adder_cells(&cells.library)?)?;
         self.staging.write(mapping::ADDERS_FILE, mapping::ADDERS)?;
-        self.staging.write(equivalence::ADDER_GATES_FILE, equivalence::ADDER_GATES)?;
+        self.staging
+            .write(equivalence::ADDER_GATES_FILE, equivalence::ADDER_GATES)?;
         let clock = cells.own_clock(self.clock);
         let ties = cells.ties();
-        let ties = ties.as_ref().map(|ties| ties.each_ref().map(|(cell, pin)| (cell.as_str(), pin.as_str())));
-        self.staging.write(mapping::SCRIPT, mapping::cell_script(top, &sources, clock.0, ties))?;
+        let ties = ties.as_ref().map(|ties| {
+            ties.each_ref()
+                .map(|(cell, pin)| (cell.as_str(), pin.as_str()))
+        });
+        self.staging.write(
+            mapping::SCRIPT,
+            mapping::cell_script(top, &sources, clock.0, ties),
+        )?;
         self.staging.write(timing::SCRIPT, timing::script(top))?;
-        self.staging.write(timing::POWER_SCRIPT, timing::power_script(top))?;
-        self.staging.write(equivalence::SCRIPT, equivalence::script(top))?;
-        let registers: &[&str] = if self.folder.design.has_registers() { &REGISTER_PORT } else { &[] };
+        self.staging
+            .write(timing::POWER_SCRIPT, timing::power_script(top))?;
+        self.staging
+            .write(equivalence::SCRIPT, equivalence::script(top))?;
+        let registers: &[&str] = if self.folder.design.has_registers() {
+            &REGISTER_PORT
+        } else {
+            &[]
+        };
         let constraints = Constraints::of(&self.folder.top, clock, &Budget::default(), registers)?;
         let units = Units {
             time_ps: cells.library.time_unit_ps,
             capacitance_ff: cells.library.capacitance_unit_ff,
         };
-        self.staging.write(synth::SDC, constraints.to_sdc(Dialect::Cells(units))?)?;
+        self.staging
+            .write(synth::SDC, constraints.to_sdc(Dialect::Cells(units))?)?;
         self.staging.write("Makefile", makefile(top))
     }
 
@@ -326,9 +391,18 @@ impl Flow<'_> {
         };
         let seconds = start.elapsed().as_secs_f64();
         if !quiet {
-            eprintln!("{}: {} ({seconds:.1} s)", step.name(), result.lines().next().unwrap_or_default());
+            eprintln!(
+                "{}: {} ({seconds:.1} s)",
+                step.name(),
+                result.lines().next().unwrap_or_default()
+            );
         }
-        self.report.steps.push(synthesis::Step { name: step.name(), state, seconds, result });
+        self.report.steps.push(synthesis::Step {
+            name: step.name(),
+            state,
+            seconds,
+            result,
+        });
     }
 
     fn map(&mut self) -> Found {
@@ -344,23 +418,67 @@ impl Flow<'_> {
         let Some(area) = mapped.area_um2 else {
             return Err(Diagnostic::error("tool-output", "Yosys reports no area").into());
         };
-        let (gate, scaling, utilisation) = (cells.gate_um2(), cells.scaling.clone(), cells.utilisation);
-        self.figure("area", area * SQUARE_MM, "mm²", Basis::Measured, &tool, None, "sum of the cells");
+        let (gate, scaling, utilisation) =
+            (cells.gate_um2(), cells.scaling.clone(), cells.utilisation);
+        self.figure(
+            "area",
+            area * SQUARE_MM,
+            "mm²",
+            Basis::Measured,
+            &tool,
+            None,
+            "sum of the cells",
+        );
         let mut area_mm2 = area * SQUARE_MM;
         if let Some(gate) = gate {
             let gates = area / gate;
-            self.figure("gate equivalents", gates, "", Basis::Measured, &tool, None, "area over that of a NAND2");
+            self.figure(
+                "gate equivalents",
+                gates,
+                "",
+                Basis::Measured,
+                &tool,
+                None,
+                "area over that of a NAND2",
+            );
             if let Some(s) = &scaling {
-                let method = format!("× {} µm² a gate: {}", s.gate_equivalent_um2.value, s.gate_equivalent_um2.source);
-                self.figure("area, upper figure", gates * s.gate_equivalent_um2.value * SQUARE_MM, "mm²", Basis::Scaled, &tool, None, &method);
+                let method = format!(
+                    "× {} µm² a gate: {}",
+                    s.gate_equivalent_um2.value, s.gate_equivalent_um2.source
+                );
+                self.figure(
+                    "area, upper figure",
+                    gates * s.gate_equivalent_um2.value * SQUARE_MM,
+                    "mm²",
+                    Basis::Scaled,
+                    &tool,
+                    None,
+                    &method,
+                );
             }
         }
         if let Some(s) = &scaling {
             area_mm2 *= s.area.value;
-            self.figure("area", area_mm2, "mm²", Basis::Scaled, &tool, None, &format!("× {}: {}", s.area.value, s.area.source));
+            self.figure(
+                "area",
+                area_mm2,
+                "mm²",
+                Basis::Scaled,
+                &tool,
+                None,
+                &format!("× {}: {}", s.area.value, s.area.source),
+            );
         }
         let method = format!("area at an assumed utilisation of {utilisation}");
-        self.figure("core area", area_mm2 / utilisation, "mm²", Basis::Estimated, &tool, None, &method);
+        self.figure(
+            "core area",
+            area_mm2 / utilisation,
+            "mm²",
+            Basis::Estimated,
+            &tool,
+            None,
+            &method,
+        );
         Ok((true, format!("{count} cells")))
     }
 
@@ -368,7 +486,8 @@ impl Flow<'_> {
     fn count_primitives(&mut self, tool: &str) {
         let count = |starts: &[&str]| -> f64 {
             let cells = self.report.cells.iter();
-            let of_kind = cells.filter(|(cell, _)| starts.iter().any(|start| cell.starts_with(start)));
+            let of_kind =
+                cells.filter(|(cell, _)| starts.iter().any(|start| cell.starts_with(start)));
             of_kind.map(|(_, count)| *count as f64).sum()
         };
         let kinds: [(&'static str, &[&str]); 4] = [
@@ -385,7 +504,9 @@ impl Flow<'_> {
             };
             self.figure(name, value, "", Basis::Measured, tool, None, method);
         }
-        self.report.notes.push("Counts before placement; no timing without the vendor's tool.".into());
+        self.report
+            .notes
+            .push("Counts before placement; no timing without the vendor's tool.".into());
     }
 
     fn sta(&mut self) -> Found {
@@ -393,20 +514,42 @@ impl Flow<'_> {
         let found = timing::analyse(self.staging.path(), self.limit)?;
         let scaling = self.cells.as_ref().and_then(|cells| cells.scaling.clone());
         let (factor, basis, method) = match &scaling {
-            Some(s) => (s.delay.value, Basis::Scaled, format!("delays × {}: {}", s.delay.value, s.delay.source)),
+            Some(s) => (
+                s.delay.value,
+                Basis::Scaled,
+                format!("delays × {}: {}", s.delay.value, s.delay.source),
+            ),
             None => (1.0, Basis::Measured, String::new()),
         };
         let write = |name: &str, text: &str| {
-            self.staging.write(name, text).map_err(|failure| match failure {
-                Failure::User(d) | Failure::Check(d) => d,
-            })
+            self.staging
+                .write(name, text)
+                .map_err(|failure| match failure {
+                    Failure::User(d) | Failure::Check(d) => d,
+                })
         };
         write("timing.txt", &found.report)?;
         let slack = found.setup_slack_ns * factor;
         let least = self.clock.ns() - slack;
         self.figure("set-up slack", slack, "ns", basis, &tool, None, &method);
-        self.figure("hold slack", found.hold_slack_ns * factor, "ns", basis, &tool, None, "ideal clock");
-        self.figure("greatest clock frequency", 1000.0 / least, "MHz", basis, &tool, None, "input and output budgets kept in ns");
+        self.figure(
+            "hold slack",
+            found.hold_slack_ns * factor,
+            "ns",
+            basis,
+            &tool,
+            None,
+            "ideal clock",
+        );
+        self.figure(
+            "greatest clock frequency",
+            1000.0 / least,
+            "MHz",
+            basis,
+            &tool,
+            None,
+            "input and output budgets kept in ns",
+        );
         self.report.paths = found
             .paths
             .into_iter()
@@ -419,9 +562,17 @@ impl Flow<'_> {
             .collect();
         self.report.notes.push("Timing without wires and with an ideal clock: 2 % uncertainty, 10 % of the period before inputs and after outputs.".into());
         let worst = self.report.paths.first();
-        let path = worst.map_or(String::new(), |path| format!(", worst path {} → {}", path.from, path.to));
+        let path = worst.map_or(String::new(), |path| {
+            format!(", worst path {} → {}", path.from, path.to)
+        });
         let verdict = if slack < 0.0 { "VIOLATED" } else { "met" };
-        Ok((slack >= 0.0, format!("clock of {} ns {verdict}: slack {slack:.3} ns{path}", self.clock.ns())))
+        Ok((
+            slack >= 0.0,
+            format!(
+                "clock of {} ns {verdict}: slack {slack:.3} ns{path}",
+                self.clock.ns()
+            ),
+        ))
     }
 
     fn gates(&mut self) -> Found {
@@ -429,7 +580,9 @@ impl Flow<'_> {
         let words = bench(&self.folder.top, &vectors, &Held::new(), preamble.as_ref())?;
         let folder = self.staging.path();
         let place = folder.join(testbench::FOLDER);
-        let failed = |e: std::io::Error| -> Diagnostics { Diagnostic::error("file", format!("gate-level simulation: {e}")).into() };
+        let failed = |e: std::io::Error| -> Diagnostics {
+            Diagnostic::error("file", format!("gate-level simulation: {e}")).into()
+        };
         fs::create_dir_all(&place).map_err(failed)?;
         fs::write(place.join(testbench::INPUTS), words.inputs).map_err(failed)?;
         fs::write(place.join(testbench::EXPECTED), words.expected).map_err(failed)?;
@@ -437,7 +590,8 @@ impl Flow<'_> {
             fs::write(place.join(testbench::PREAMBLE), words).map_err(failed)?;
         }
         let bench_file = format!("{RTL}/{}_tb.v", self.folder.top.name);
-        let sources = [&bench_file, synth::NETLIST, synth::CELL_MODELS].map(|name| folder.join(name));
+        let sources =
+            [&bench_file, synth::NETLIST, synth::CELL_MODELS].map(|name| folder.join(name));
         let outcome = Engine::Icarus.run(&Job {
             top: &self.folder.top.name,
             sources: &sources,
@@ -447,14 +601,28 @@ impl Flow<'_> {
             limit: self.limit,
         })?;
         Ok(match outcome.verdict {
-            Verdict::Pass { vectors, latency } => (true, format!("{vectors} vectors bit-exact at latency {latency} in {}", outcome.tool.version)),
-            Verdict::Fail(why) => (false, format!("{why}; {}", outcome.mismatches.first().map_or("", String::as_str))),
+            Verdict::Pass { vectors, latency } => (
+                true,
+                format!(
+                    "{vectors} vectors bit-exact at latency {latency} in {}",
+                    outcome.tool.version
+                ),
+            ),
+            Verdict::Fail(why) => (
+                false,
+                format!(
+                    "{why}; {}",
+                    outcome.mismatches.first().map_or("", String::as_str)
+                ),
+            ),
         })
     }
 
     fn vectors(&self) -> std::result::Result<(Vectors, Option<Preamble>), Diagnostics> {
         let path = self.folder.dir().join(VECTORS_FILE);
-        let bad = |why: String| Diagnostic::error("vectors", why).at(path.display().to_string(), "in this file");
+        let bad = |why: String| {
+            Diagnostic::error("vectors", why).at(path.display().to_string(), "in this file")
+        };
         let text = fs::read_to_string(&path).map_err(|e| bad(e.to_string()))?;
         let vectors: Vectors = serde_json::from_str(&text).map_err(|e| bad(e.to_string()))?;
         vectors.check(&self.folder.top)?;
@@ -467,19 +635,34 @@ impl Flow<'_> {
         Ok(match equivalence::prove(self.staging.path(), self.limit)? {
             equivalence::Verdict::Equivalent => (true, format!("proved by {tool}")),
             equivalence::Verdict::Different => (false, "the netlist is NOT the design".into()),
-            equivalence::Verdict::Undecided => return Err(Diagnostic::error("undecided", format!("{tool} came to no verdict in {} s", self.limit.as_secs())).into()),
+            equivalence::Verdict::Undecided => {
+                return Err(Diagnostic::error(
+                    "undecided",
+                    format!("{tool} came to no verdict in {} s", self.limit.as_secs()),
+                )
+                .into());
+            }
         })
     }
 
     fn power(&mut self) -> Found {
         let tool = Program::OpenSta.find()?.version;
-        let Some(cells) = &self.cells else { return Ok((true, String::new())) };
-        let failed = |e: std::io::Error| -> Diagnostics { Diagnostic::error("file", format!("activity: {e}")).into() };
+        let Some(cells) = &self.cells else {
+            return Ok((true, String::new()));
+        };
+        let failed = |e: std::io::Error| -> Diagnostics {
+            Diagnostic::error("file", format!("activity: {e}")).into()
+        };
         let (vectors, preamble) = self.vectors()?;
         let folder = self.staging.path();
-        let open = |name: &str| fs::File::open(folder.join(name)).map(BufReader::new).map_err(failed);
+        let open = |name: &str| {
+            fs::File::open(folder.join(name))
+                .map(BufReader::new)
+                .map_err(failed)
+        };
         let top = &self.folder.top;
-        let before = u64::from(top.has_reset()) * RESET_CYCLES + preamble.map_or(0, |p| p.cycles.len() as u64);
+        let before = u64::from(top.has_reset()) * RESET_CYCLES
+            + preamble.map_or(0, |p| p.cycles.len() as u64);
         let from = before * BENCH_PERIOD_PS;
         let bench = format!("{}_tb", top.name);
         let activity = activity::count(open(WAVES)?, &[&bench, "dut"], from).map_err(failed)?;
@@ -488,26 +671,64 @@ impl Flow<'_> {
         let cycles = activity.span as f64 / BENCH_PERIOD_PS as f64;
         let mut sum = Sum::default();
         for instance in &instances {
-            let Some(power) = power.get(&instance.name) else { continue };
-            let outputs = cells.library.cell(&instance.cell).map(|cell| cell.outputs().map(|p| p.name.as_str()).collect::<Vec<_>>());
-            let nets = instance.pins.iter().filter(|(pin, _)| outputs.as_ref().is_some_and(|o| o.contains(&pin.as_str())));
-            let counts: Vec<f64> = nets.filter_map(|(_, net)| activity.transitions.get(net)).map(|n| *n as f64).collect();
+            let Some(power) = power.get(&instance.name) else {
+                continue;
+            };
+            let outputs = cells
+                .library
+                .cell(&instance.cell)
+                .map(|cell| cell.outputs().map(|p| p.name.as_str()).collect::<Vec<_>>());
+            let nets = instance
+                .pins
+                .iter()
+                .filter(|(pin, _)| outputs.as_ref().is_some_and(|o| o.contains(&pin.as_str())));
+            let counts: Vec<f64> = nets
+                .filter_map(|(_, net)| activity.transitions.get(net))
+                .map(|n| *n as f64)
+                .collect();
             let transitions = counts.iter().sum::<f64>() / counts.len().max(1) as f64 / cycles;
-            sum.add(power.clock, power.per_transition * transitions, power.leakage, transitions);
+            sum.add(
+                power.clock,
+                power.per_transition * transitions,
+                power.leakage,
+                transitions,
+            );
         }
         let clock_s = cells.own_clock(self.clock).0 as f64 * 1e-12;
-        let activity = format!("{} vectors of the folder, gate-level simulation without delays", vectors.len());
+        let activity = format!(
+            "{} vectors of the folder, gate-level simulation without delays",
+            vectors.len()
+        );
         let (scaling, count) = (cells.scaling.clone(), instances.len());
         self.power_figures(&sum, clock_s, count, &tool, &activity, scaling.as_ref());
-        Ok((sum.matched == count, format!("{} of {count} cells with their activity, {:.3} transitions a cell and cycle", sum.matched, sum.transitions / count.max(1) as f64)))
+        Ok((
+            sum.matched == count,
+            format!(
+                "{} of {count} cells with their activity, {:.3} transitions a cell and cycle",
+                sum.matched,
+                sum.transitions / count.max(1) as f64
+            ),
+        ))
     }
 
-    fn power_figures(&mut self, sum: &Sum, own_clock_s: f64, count: usize, tool: &str, activity: &str, scaling: Option<&Scaling>) {
+    fn power_figures(
+        &mut self,
+        sum: &Sum,
+        own_clock_s: f64,
+        count: usize,
+        tool: &str,
+        activity: &str,
+        scaling: Option<&Scaling>,
+    ) {
         const METHOD: &str = "each instance's power at one transition a pin and cycle × the simulated transitions of its outputs";
         let period_s = self.clock.ns() * 1e-9;
         let activity = Some(activity);
         let (factor, basis, method) = match scaling {
-            Some(s) => (s.energy.value, Basis::Scaled, format!("{METHOD}; energy × {}: {}", s.energy.value, s.energy.source)),
+            Some(s) => (
+                s.energy.value,
+                Basis::Scaled,
+                format!("{METHOD}; energy × {}: {}", s.energy.value, s.energy.source),
+            ),
             None => (1.0, Basis::Measured, METHOD.to_owned()),
         };
         // OpenSTA's watts are at its clock; joules a cycle do not depend on it
@@ -516,16 +737,73 @@ impl Flow<'_> {
         let leakage = sum.leakage * period_s;
         let total = logic + clock + leakage;
         let pj = 1e12;
-        self.figure("energy per inference, logic", logic * pj, "pJ", basis, tool, activity, &method);
-        self.figure("energy per inference, clock pins", clock * pj, "pJ", basis, tool, activity, "inside the flip-flops; there is no clock tree");
-        self.figure("leakage", sum.leakage * 1e3, "mW", Basis::Measured, tool, None, "that of the library, never scaled");
-        self.figure("energy per inference", total * 1e9, "nJ", basis, tool, activity, "logic, clock pins and leakage of one cycle");
-        self.figure("power", total / period_s * 1e3, "mW", basis, tool, activity, &method);
-        self.figure("transitions a cell and cycle", sum.transitions / count.max(1) as f64, "", Basis::Measured, "Icarus Verilog", activity, "");
+        self.figure(
+            "energy per inference, logic",
+            logic * pj,
+            "pJ",
+            basis,
+            tool,
+            activity,
+            &method,
+        );
+        self.figure(
+            "energy per inference, clock pins",
+            clock * pj,
+            "pJ",
+            basis,
+            tool,
+            activity,
+            "inside the flip-flops; there is no clock tree",
+        );
+        self.figure(
+            "leakage",
+            sum.leakage * 1e3,
+            "mW",
+            Basis::Measured,
+            tool,
+            None,
+            "that of the library, never scaled",
+        );
+        self.figure(
+            "energy per inference",
+            total * 1e9,
+            "nJ",
+            basis,
+            tool,
+            activity,
+            "logic, clock pins and leakage of one cycle",
+        );
+        self.figure(
+            "power",
+            total / period_s * 1e3,
+            "mW",
+            basis,
+            tool,
+            activity,
+            &method,
+        );
+        self.figure(
+            "transitions a cell and cycle",
+            sum.transitions / count.max(1) as f64,
+            "",
+            Basis::Measured,
+            "Icarus Verilog",
+            activity,
+            "",
+        );
     }
 
     #[allow(clippy::too_many_arguments, reason = "one line of a table")]
-    fn figure(&mut self, name: &'static str, value: f64, unit: &'static str, basis: Basis, tool: &str, activity: Option<&str>, method: &str) {
+    fn figure(
+        &mut self,
+        name: &'static str,
+        value: f64,
+        unit: &'static str,
+        basis: Basis,
+        tool: &str,
+        activity: Option<&str>,
+        method: &str,
+    ) {
         let (library, corner) = match (&self.cells, &self.target.technology) {
             (Some(cells), _) => (cells.library.name.clone(), cells.corner.clone()),
             (None, Technology::Fpga { family, .. }) => (family.name.clone(), String::new()),
@@ -548,7 +826,10 @@ impl Flow<'_> {
     fn finish(mut self) -> Result<Synthesis> {
         let _ = fs::remove_file(self.staging.path().join(WAVES));
         if let Some(scaling) = self.cells.as_ref().and_then(|cells| cells.scaling.as_ref()) {
-            let note = format!("Scaled figures are no foundry's: delays × {}, energy × {}, area × {}; leakage stays.", scaling.delay.value, scaling.energy.value, scaling.area.value);
+            let note = format!(
+                "Scaled figures are no foundry's: delays × {}, energy × {}, area × {}; leakage stays.",
+                scaling.delay.value, scaling.energy.value, scaling.area.value
+            );
             self.report.notes.push(note);
         }
         self.staging.write("report.json", self.report.to_json())?;
@@ -579,7 +860,12 @@ impl Sum {
 
 /// The steps by hand.
 fn makefile(top: &str) -> String {
-    let [map, sta, power, equivalence] = [mapping::SCRIPT, timing::SCRIPT, timing::POWER_SCRIPT, equivalence::SCRIPT];
+    let [map, sta, power, equivalence] = [
+        mapping::SCRIPT,
+        timing::SCRIPT,
+        timing::POWER_SCRIPT,
+        equivalence::SCRIPT,
+    ];
     format!(
         "# The steps of `hwgen synth`, one by one.\nall: sta gates\n\n{netlist}: {map}\n\tyosys -q -l map.log -s {map}\n\n\
          sta: {netlist}\n\tsta -no_splash -exit {sta}\n\npower: {netlist}\n\trm -f power_*.txt\n\tsta -no_splash -exit {power}\n\n\

@@ -48,7 +48,12 @@ pub fn run(args: &TargetArgs) -> Result<()> {
         }
         Action::Show { name } => {
             print!("{}", Target::text(name)?);
-            if let Technology::Asic { model, scaling: Some(_), .. } = Target::load(name)?.technology {
+            if let Technology::Asic {
+                model,
+                scaling: Some(_),
+                ..
+            } = Target::load(name)?.technology
+            {
                 print!("\n# As scaled:\n{}", model_text(&model));
             }
         }

@@ -156,7 +156,12 @@ impl Synthesis {
         section("Beside the published chip", self.chip_text());
         section("Worst paths", self.paths_text());
         section("Cells", self.cells_text());
-        section("Notes", self.notes.iter().fold(String::new(), |text, note| text + "- " + note + "\n"));
+        section(
+            "Notes",
+            self.notes
+                .iter()
+                .fold(String::new(), |text, note| text + "- " + note + "\n"),
+        );
         text
     }
 
@@ -166,7 +171,12 @@ impl Synthesis {
         for step in &self.steps {
             let state = format!("{:?}", step.state).to_lowercase();
             let result = step.result.replace('\n', " ").replace('|', "\\|");
-            table.row([step.name.to_owned(), state, format!("{:.1}", step.seconds), result]);
+            table.row([
+                step.name.to_owned(),
+                state,
+                format!("{:.1}", step.seconds),
+                result,
+            ]);
         }
         table.to_string()
     }
@@ -231,7 +241,12 @@ impl Synthesis {
         let mut table = Table::new(["from", "to", "cells", "slack in ns"]);
         for path in &self.paths {
             let name = |net: &str| format!("`{net}`");
-            table.row([name(&path.from), name(&path.to), path.cells.to_string(), format!("{:.3}", path.slack_ns)]);
+            table.row([
+                name(&path.from),
+                name(&path.to),
+                path.cells.to_string(),
+                format!("{:.3}", path.slack_ns),
+            ]);
         }
         table.to_string()
     }
@@ -263,7 +278,13 @@ mod tests {
 
     #[test]
     fn four_digits_are_shown() {
-        for (value, text) in [(0.0, "0"), (12345.6, "12346"), (0.012345, "0.01235"), (95.0, "95"), (1.23456, "1.235")] {
+        for (value, text) in [
+            (0.0, "0"),
+            (12345.6, "12346"),
+            (0.012345, "0.01235"),
+            (95.0, "95"),
+            (1.23456, "1.235"),
+        ] {
             assert_eq!(rounded(value), text);
         }
     }

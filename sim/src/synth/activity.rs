@@ -32,7 +32,10 @@ pub fn count(dump: impl BufRead, path: &[&str], from: u64) -> io::Result<Activit
     let mut parser = Parser::new(dump);
     let header = parser.parse_header()?;
     let scope = header.find_scope(path).ok_or_else(|| {
-        io::Error::new(io::ErrorKind::InvalidData, format!("no scope {}", path.join(".")))
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("no scope {}", path.join(".")),
+        )
     })?;
     let mut names = Vec::new();
     let mut variables: HashMap<vcd::IdCode, Bits> = HashMap::new();
@@ -67,7 +70,9 @@ fn transitions<R: BufRead>(
     let mut pending: HashMap<vcd::IdCode, Vec<Option<bool>>> = HashMap::new();
     let mut settle = |pending: &mut HashMap<vcd::IdCode, Vec<Option<bool>>>, counted: bool| {
         for (code, values) in pending.drain() {
-            let Some(variable) = variables.get_mut(&code) else { continue };
+            let Some(variable) = variables.get_mut(&code) else {
+                continue;
+            };
             for (i, value) in values.iter().enumerate().take(variable.last.len()) {
                 let last = std::mem::replace(&mut variable.last[i], *value);
                 let moved = matches!((last, *value), (Some(a), Some(b)) if a != b);
@@ -115,7 +120,10 @@ mod tests {
         let activity = count(DUMP.as_bytes(), &["tb", "dut"], 0).unwrap();
         // at time 10 `a` ends as zero, which is no transition from unknown
         assert_eq!(activity.transitions["a"], 2);
-        assert_eq!((activity.transitions["b[1]"], activity.transitions["b[0]"]), (2, 1));
+        assert_eq!(
+            (activity.transitions["b[1]"], activity.transitions["b[0]"]),
+            (2, 1)
+        );
         assert_eq!(activity.span, 40);
         let late = count(DUMP.as_bytes(), &["tb", "dut"], 30).unwrap();
         assert_eq!((late.transitions["a"], late.span), (1, 10));

@@ -53,13 +53,20 @@ pub fn script(top: &str) -> String {
 /// # Errors
 /// Those of running Yosys and ABC; `tool-output` if ABC gives no verdict.
 pub fn prove(folder: &Path, limit: Duration) -> Result<Verdict, Diagnostics> {
-    Program::Yosys.run(folder, &["-q", "-l", "equivalence.log", "-s", SCRIPT], limit)?;
+    Program::Yosys.run(
+        folder,
+        &["-q", "-l", "equivalence.log", "-s", SCRIPT],
+        limit,
+    )?;
     let file = |name: &str| {
         std::fs::read_to_string(folder.join(name)).map_err(|error| {
             Diagnostics::from(Diagnostic::error("tool-output", format!("{name}: {error}")))
         })
     };
-    let sides = [Blif::read(&file("golden.blif")?), Blif::read(&file("gate.blif")?)];
+    let sides = [
+        Blif::read(&file("golden.blif")?),
+        Blif::read(&file("gate.blif")?),
+    ];
     let Some(texts) = cut(&sides) else {
         return Ok(Verdict::Different);
     };
@@ -68,7 +75,10 @@ pub fn prove(folder: &Path, limit: Duration) -> Result<Verdict, Diagnostics> {
             Diagnostics::from(Diagnostic::error("tool-output", format!("{name}: {error}")))
         })?;
     }
-    let command = format!("cec -T {} golden_cut.blif gate_cut.blif", limit.as_secs().max(1));
+    let command = format!(
+        "cec -T {} golden_cut.blif gate_cut.blif",
+        limit.as_secs().max(1)
+    );
     let done = Program::Abc.run(folder, &["-c", &command], limit)?;
     let said = done.said();
     let says = |text: &str| said.contains(text);
@@ -129,7 +139,10 @@ impl Blif {
 fn cut(sides: &[Blif; 2]) -> Option<[String; 2]> {
     let [golden, gate] = sides;
     let (golden_state, gate_state) = (golden.state(), gate.state());
-    if golden.inputs != gate.inputs || golden.outputs != gate.outputs || !gate_state.is_subset(&golden_state) {
+    if golden.inputs != gate.inputs
+        || golden.outputs != gate.outputs
+        || !gate_state.is_subset(&golden_state)
+    {
         return None;
     }
     Some([golden, gate].map(|side| {
@@ -142,7 +155,10 @@ fn cut(sides: &[Blif; 2]) -> Option<[String; 2]> {
         });
         text.push_str("\n.outputs");
         // an output that is a register's is the same on both sides by its name
-        let free = golden.outputs.iter().filter(|name| !golden_state.contains(name.as_str()));
+        let free = golden
+            .outputs
+            .iter()
+            .filter(|name| !golden_state.contains(name.as_str()));
         free.for_each(|name| {
             let _ = write!(text, " {name}");
         });
@@ -151,7 +167,11 @@ fn cut(sides: &[Blif; 2]) -> Option<[String; 2]> {
         });
         text.push('\n');
         text += &side.body;
-        for (q, d) in side.registers.iter().filter(|(q, _)| gate_state.contains(q.as_str())) {
+        for (q, d) in side
+            .registers
+            .iter()
+            .filter(|(q, _)| gate_state.contains(q.as_str()))
+        {
             let _ = writeln!(text, ".names {d} hwgen_next_{q}\n1 1");
         }
         text + ".end\n"
@@ -167,9 +187,14 @@ mod tests {
     #[test]
     fn registers_become_ports() {
         let [golden, _] = cut(&[Blif::read(SIDE), Blif::read(SIDE)]).unwrap();
-        assert!(golden.contains(".inputs a clk q\n.outputs y z hwgen_next_q\n"), "{golden}");
+        assert!(
+            golden.contains(".inputs a clk q\n.outputs y z hwgen_next_q\n"),
+            "{golden}"
+        );
         assert!(golden.contains(".names y hwgen_next_q\n1 1\n"), "{golden}");
-        let other = SIDE.replace(" q re", " r re").replace(".names q z", ".names r z");
+        let other = SIDE
+            .replace(" q re", " r re")
+            .replace(".names q z", ".names r z");
         assert_eq!(cut(&[Blif::read(SIDE), Blif::read(&other)]), None);
     }
 }

@@ -39,7 +39,7 @@ pub fn cell_script(
     ties: Option<[(&str, &str); 2]>,
 ) -> String {
     let mut text = front(top, sources);
-    // the adders: constants come to light when rows have been split, so that half adders are found after `opt`
+    // constants come to light when rows have been split, so that adders become cells only after `opt`
     let _ = writeln!(
         text,
         "techmap -map {ADDERS_FILE}\nopt -fast\ntechmap\nopt -fast\nsplitnets -format __\nopt_clean -purge\nwrite_rtlil {FRONT}\n\
@@ -50,7 +50,10 @@ pub fn cell_script(
         "abc -liberty {LIBERTY} -script +strash;dch;map,-B,0.9;topo;buffer,-c,-N,{FAN_OUT};upsize,-D,{clock_ps};dnsize,-D,{clock_ps}"
     );
     if let Some([(zero, zero_pin), (one, one_pin)]) = ties {
-        let _ = writeln!(text, "hilomap -singleton -locell {zero} {zero_pin} -hicell {one} {one_pin}");
+        let _ = writeln!(
+            text,
+            "hilomap -singleton -locell {zero} {zero_pin} -hicell {one} {one_pin}"
+        );
     }
     let _ = writeln!(
         text,

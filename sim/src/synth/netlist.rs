@@ -70,7 +70,10 @@ mod tests {
                     INV \\u.v  (\n    .Y(\\a.b [2])\n  );\nendmodule\n";
         let found = instances(text.as_bytes()).unwrap();
         assert_eq!(found.len(), 2);
-        assert_eq!((found[0].cell.as_str(), found[0].name.as_str()), ("FAX1", "_1_"));
+        assert_eq!(
+            (found[0].cell.as_str(), found[0].name.as_str()),
+            ("FAX1", "_1_")
+        );
         assert_eq!(found[0].pins[1], ("YS".into(), "y[3]".into()));
         assert_eq!(found[1].name, "u.v");
         assert_eq!(found[1].pins[0].1, "a.b[2]");

@@ -35,7 +35,10 @@ impl Program {
     /// `tool-missing`.
     pub fn find(self) -> Result<Tool, Diagnostics> {
         let (command, arguments, package) = self.facts();
-        let asked = run(Command::new(command).args(arguments), Duration::from_secs(30));
+        let asked = run(
+            Command::new(command).args(arguments),
+            Duration::from_secs(30),
+        );
         let said = asked.map_err(|error| installable(error, package))?.stdout;
         let line = said.lines().rfind(|line| !line.trim().is_empty());
         let version = line.unwrap_or_default().trim();

@@ -109,7 +109,11 @@ fn parse(text: &str) -> Option<Timing> {
     Some(Timing {
         setup_slack_ns: slack("setup")?,
         hold_slack_ns: slack("hold")?,
-        paths: report.split("Startpoint:").skip(1).filter_map(path).collect(),
+        paths: report
+            .split("Startpoint:")
+            .skip(1)
+            .filter_map(path)
+            .collect(),
         report: report.to_owned(),
     })
 }
@@ -165,12 +169,17 @@ pub fn instance_power(
 ) -> Result<HashMap<String, InstancePower>, Diagnostics> {
     let reports = ACTIVITIES.map(|activity| folder.join(format!("power_{activity}.txt")));
     // a report of an earlier run would be appended to
-    reports.iter().for_each(|path| drop(std::fs::remove_file(path)));
+    reports
+        .iter()
+        .for_each(|path| drop(std::fs::remove_file(path)));
     let said = sta(folder, POWER_SCRIPT, limit)?;
     let reports = reports.map(|path| std::fs::read_to_string(path).unwrap_or_default());
     let [idle, busy] = reports.each_ref().map(|text| instances(text));
     if idle.is_empty() || idle.len() != busy.len() {
-        return Err(unexpected("OpenSTA reported no power for some instances", &said));
+        return Err(unexpected(
+            "OpenSTA reported no power for some instances",
+            &said,
+        ));
     }
     let power = idle.iter().filter_map(|(name, [clock, leakage])| {
         let [dynamic, _] = busy.get(name)?;
@@ -209,7 +218,10 @@ mod tests {
         let timing = parse(text).unwrap();
         assert_eq!((timing.setup_slack_ns, timing.hold_slack_ns), (-1.5, 0.25));
         let path = &timing.paths[0];
-        assert_eq!((path.from.as_str(), path.to.as_str()), ("conv_reg_0_", "dense_0_"));
+        assert_eq!(
+            (path.from.as_str(), path.to.as_str()),
+            ("conv_reg_0_", "dense_0_")
+        );
         assert_eq!((path.slack_ns, path.cells), (-1.5, 2));
         assert_eq!(parse("Error: no such file"), None);
     }

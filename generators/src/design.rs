@@ -6,7 +6,7 @@ use sim::preamble::Preamble;
 use sim::vectors::Vectors;
 
 use crate::arith::design::MatrixDesign;
-use crate::encoder::design::EncoderDesign;
+use crate::encoder::design::{EncoderDesign, REGISTER_PORT};
 use crate::interaction::design::InteractionDesign;
 
 /// The content of `model.json`: an exact integer model; `design` says whose.
@@ -47,6 +47,11 @@ pub trait Modelled {
         Ok(None)
     }
 
+    /// Ports of slow control, through which registers are written and read.
+    fn register_port(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Random vectors with what the model gives.
     fn random_vectors(&self, count: usize, seed: u64) -> Result<Vectors, Diagnostic>;
 
@@ -80,6 +85,14 @@ impl Modelled for EncoderDesign {
 
     fn preamble(&self) -> Result<Option<Preamble>, Diagnostic> {
         self.preamble()
+    }
+
+    fn register_port(&self) -> &'static [&'static str] {
+        if self.has_registers() {
+            &REGISTER_PORT
+        } else {
+            &[]
+        }
     }
 
     fn random_vectors(&self, count: usize, seed: u64) -> Result<Vectors, Diagnostic> {

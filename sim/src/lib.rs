@@ -1,4 +1,4 @@
-//! Simulation: the batch simulator, the cycle-accurate stream, test benches, and the simulators of others.
+//! Simulation: the batch simulator, the cycle-accurate stream, test benches, the simulators of others, and synthesis.
 //!
 //! Every engine here is held against [`hdl::dfg::eval`], which is the meaning of a module.
 
@@ -6,6 +6,7 @@ pub mod batch;
 pub mod hex;
 pub mod preamble;
 pub mod stream;
+pub mod synth;
 pub mod testbench;
 pub mod tools;
 pub mod vectors;

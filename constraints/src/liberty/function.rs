@@ -26,23 +26,68 @@ enum Operator {
     Not,
 }
 
+/// What an expression can be evaluated to.
+trait Logic: Sized {
+    fn not(self) -> Self;
+    fn and(self, other: Self) -> Self;
+    fn or(self, other: Self) -> Self;
+    fn xor(self, other: Self) -> Self;
+}
+
+/// A truth table.
+impl Logic for u64 {
+    fn not(self) -> Self {
+        !self
+    }
+
+    fn and(self, other: Self) -> Self {
+        self & other
+    }
+
+    fn or(self, other: Self) -> Self {
+        self | other
+    }
+
+    fn xor(self, other: Self) -> Self {
+        self ^ other
+    }
+}
+
+/// A Verilog expression.
+impl Logic for String {
+    fn not(self) -> Self {
+        format!("(~{self})")
+    }
+
+    fn and(self, other: Self) -> Self {
+        format!("({self} & {other})")
+    }
+
+    fn or(self, other: Self) -> Self {
+        format!("({self} | {other})")
+    }
+
+    fn xor(self, other: Self) -> Self {
+        format!("({self} ^ {other})")
+    }
+}
+
 /// Evaluates expressions by the shunting-yard algorithm, so that nesting costs heap and not stack.
-#[derive(Default)]
-struct Evaluator {
-    values: Vec<u64>,
+struct Evaluator<V> {
+    values: Vec<V>,
     operators: Vec<Operator>,
 }
 
-impl Evaluator {
+impl<V: Logic> Evaluator<V> {
     fn reduce(&mut self) -> Option<()> {
         let operator = self.operators.pop()?;
         let b = self.values.pop()?;
         let value = match operator {
             Operator::Parenthesis => return None,
-            Operator::Not => !b,
-            Operator::Or => self.values.pop()? | b,
-            Operator::And => self.values.pop()? & b,
-            Operator::Xor => self.values.pop()? ^ b,
+            Operator::Not => b.not(),
+            Operator::Or => self.values.pop()?.or(b),
+            Operator::And => self.values.pop()?.and(b),
+            Operator::Xor => self.values.pop()?.xor(b),
         };
         self.values.push(value);
         Some(())
@@ -64,11 +109,12 @@ impl Evaluator {
         Some(())
     }
 
-    fn finish(mut self) -> Option<u64> {
+    fn finish(mut self) -> Option<V> {
         while !self.operators.is_empty() {
             self.reduce()?;
         }
-        (self.values.len() == 1).then(|| self.values[0])
+        let value = self.values.pop()?;
+        self.values.is_empty().then_some(value)
     }
 }
 
@@ -77,10 +123,30 @@ impl Evaluator {
 ///
 /// `!` and postfix `'` negate, `^` comes next, then `&`, `*` and mere juxtaposition, then `|` and `+`.
 pub fn truth_table(function: &str, inputs: &[&str]) -> Option<u64> {
-    if inputs.len() > MAX_INPUTS || function.len() > MAX_LENGTH {
+    if inputs.len() > MAX_INPUTS {
         return None;
     }
-    let mut evaluator = Evaluator::default();
+    Some(evaluate(function, |name| operand(name, inputs))? & mask(inputs.len()))
+}
+
+/// A Liberty `function` as a Verilog expression, its operands replaced by what `operand` gives for them; `None` if it
+/// knows one not, or the text is no function.
+pub(super) fn verilog(function: &str, operand: impl Fn(&str) -> Option<String>) -> Option<String> {
+    evaluate(function, |name| match name {
+        "0" | "1" => Some(format!("1'b{name}")),
+        _ => operand(name),
+    })
+}
+
+/// The value of `function`, given those of its operands.
+fn evaluate<V: Logic>(function: &str, operand: impl Fn(&str) -> Option<V>) -> Option<V> {
+    if function.len() > MAX_LENGTH {
+        return None;
+    }
+    let mut evaluator = Evaluator {
+        values: Vec::new(),
+        operators: Vec::new(),
+    };
     let mut operand_before = false;
     let mut rest = function.trim_start();
     while let Some(c) = rest.chars().next() {
@@ -94,8 +160,8 @@ pub fn truth_table(function: &str, inputs: &[&str]) -> Option<u64> {
             '(' => evaluator.operators.push(Operator::Parenthesis),
             ')' if operand_before => evaluator.close()?,
             '\'' if operand_before => {
-                let value = evaluator.values.pop()?;
-                evaluator.values.push(!value);
+                let value: V = evaluator.values.pop()?;
+                evaluator.values.push(value.not());
             }
             '^' | '&' | '*' | '|' | '+' if operand_before => {
                 evaluator.binary(match c {
@@ -109,13 +175,13 @@ pub fn truth_table(function: &str, inputs: &[&str]) -> Option<u64> {
                 taken = rest
                     .find(|c: char| !(c.is_alphanumeric() || "_[].".contains(c)))
                     .unwrap_or(rest.len());
-                evaluator.values.push(operand(&rest[..taken], inputs)?);
+                evaluator.values.push(operand(&rest[..taken])?);
                 operand_before = true;
             }
         }
         rest = rest[taken..].trim_start();
     }
-    Some(evaluator.finish()? & mask(inputs.len()))
+    evaluator.finish()
 }
 
 fn operand(name: &str, inputs: &[&str]) -> Option<u64> {

@@ -4,7 +4,9 @@
 //! brings the whole data model and a minute of compile time for the dozen attributes used here, the others are
 //! unmaintained or under the AGPL.
 
+mod adders;
 mod function;
+mod models;
 mod recognise;
 mod syntax;
 
@@ -13,7 +15,9 @@ use std::path::Path;
 
 use hdl::diag::{Diagnostic, Diagnostics};
 
+pub use adders::adder_cells;
 pub use function::{MAX_INPUTS, truth_table};
+pub use models::{Models, models};
 pub use recognise::{CellMatch, Role};
 use syntax::{Event, Reader};
 

@@ -6,6 +6,8 @@ pub mod cmvm;
 pub mod encoder;
 pub mod interaction;
 pub mod sim;
+pub mod synth;
+pub mod target;
 pub mod weights;
 
 use clap::{Parser, Subcommand, builder::RangedU64ValueParser};
@@ -18,7 +20,7 @@ use crate::failure::{Failure, Result};
 #[derive(Debug, Parser)]
 #[command(name = "hwgen", version, max_term_width = 100)]
 #[command(
-    after_help = "Example:\n  hwgen encoder --bits 8 --out rtl/\n  hwgen sim rtl/ --engine all"
+    after_help = "Example:\n  hwgen encoder --bits 8 --out rtl/\n  hwgen sim rtl/ --engine all\n  hwgen synth rtl/ --target osu018"
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -32,6 +34,8 @@ enum Command {
     Sim(sim::SimArgs),
     Cmvm(Box<cmvm::CmvmArgs>),
     Bench(bench::BenchArgs),
+    Synth(synth::SynthArgs),
+    Target(target::TargetArgs),
     Weights(weights::WeightsArgs),
 }
 
@@ -43,6 +47,8 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Sim(args) => sim::run(args),
         Command::Cmvm(args) => cmvm::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Synth(args) => synth::run(args),
+        Command::Target(args) => target::run(args),
         Command::Weights(args) => weights::run(args),
     }
 }

@@ -292,14 +292,16 @@ fn write_waves(
 }
 
 /// An output folder of ours, read back.
-struct Folder {
+pub(super) struct Folder {
     dir: PathBuf,
-    top: Arc<Module>,
-    design: Design,
+    /// The top module.
+    pub(super) top: Arc<Module>,
+    /// The model.
+    pub(super) design: Design,
 }
 
 impl Folder {
-    fn open(dir: &Path) -> Result<Self> {
+    pub(super) fn open(dir: &Path) -> Result<Self> {
         if !dir.join(MANIFEST).is_file() {
             let error = Diagnostic::error("no-design", "this is no folder that hwgen wrote")
                 .at(dir.display().to_string(), "looked here")
@@ -469,8 +471,13 @@ impl Folder {
         })
     }
 
+    /// Where it is.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// The Verilog files of the folder, the test bench among them.
-    fn sources(&self) -> Result<Vec<PathBuf>> {
+    pub(super) fn sources(&self) -> Result<Vec<PathBuf>> {
         let failed = |e: std::io::Error| Failure::io("list the folder", &self.dir, &e);
         let mut files = Vec::new();
         for entry in std::fs::read_dir(&self.dir).map_err(failed)? {

@@ -4,4 +4,5 @@ pub mod emit;
 pub mod file;
 pub mod folder;
 pub mod report;
+pub mod synthesis;
 pub mod table;

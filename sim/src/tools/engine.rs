@@ -196,7 +196,7 @@ fn plus(name: &str, path: &Path) -> std::ffi::OsString {
 }
 
 /// The error with the package to install, if the program is missing.
-fn installable(error: Diagnostics, package: &str) -> Diagnostics {
+pub(crate) fn installable(error: Diagnostics, package: &str) -> Diagnostics {
     let advise = |d: Diagnostic| match d.code {
         "tool-missing" => d.help(format!(
             "install it, on Debian and Ubuntu with `sudo apt install {package}`"

@@ -3,5 +3,6 @@
 mod engine;
 mod process;
 
+pub(crate) use engine::installable;
 pub use engine::{Engine, Job, Outcome, Tool, Verdict};
 pub use process::{Finished, run};

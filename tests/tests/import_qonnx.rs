@@ -55,7 +55,7 @@ fn an_input_format_moves_the_first_quantiser_into_hardware() {
     assert!(inside.graph.layers().len() > outside.graph.layers().len());
     let x: Vec<f32> = (0..784).map(|i| (i * 37 % 256) as f32 / 256.0).collect();
     assert_eq!(
-        inside.graph.predict(&[x.clone()]).unwrap(),
+        inside.graph.predict(std::slice::from_ref(&x)).unwrap(),
         outside.graph.predict(&[x]).unwrap()
     );
 }

@@ -47,7 +47,7 @@ impl<'t> Reader<'t> {
 
     /// The next statement, or `None` at the end of a complete file.
     pub fn next(&mut self) -> Result<Option<Event<'t>>, Diagnostics> {
-        self.skip(&[b';', b','])?;
+        self.skip(b";,")?;
         match self.peek() {
             None if self.depth == 0 => Ok(None),
             None => Err(self.error("the file ends inside a group")),
@@ -91,7 +91,7 @@ impl<'t> Reader<'t> {
     fn arguments(&mut self) -> Result<Vec<&'t str>, Diagnostics> {
         let mut arguments = Vec::new();
         loop {
-            self.skip(&[b','])?;
+            self.skip(b",")?;
             match self.peek() {
                 None => return Err(self.error("the file ends inside parentheses")),
                 Some(b')') => {

@@ -154,6 +154,7 @@ pub struct Part {
 
 /// What a target is made of.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant)] // a program holds a handful of targets
 pub enum Technology {
     /// Standard cells.
     Asic {

@@ -90,7 +90,8 @@ mod tests {
 
     #[test]
     fn every_violation_is_named() {
-        let cases: [(fn(&mut Constraints), &str); 9] = [
+        type Case = (fn(&mut Constraints), &'static str);
+        let cases: [Case; 9] = [
             (|c| c.top = "a; exec rm".into(), "`a; exec rm`"),
             (
                 |c| c.inputs[0].name = "x}]".into(),

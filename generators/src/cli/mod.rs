@@ -18,7 +18,7 @@ use crate::failure::{Failure, Result};
 
 /// Unrolled, pipelined Verilog for small quantised neural networks, bit-exact and without high-level synthesis.
 #[derive(Debug, Parser)]
-#[command(name = "hwgen", version, max_term_width = 100)]
+#[command(name = "hwgen", version)]
 #[command(
     after_help = "Example:\n  hwgen encoder --bits 8 --out rtl/\n  hwgen sim rtl/ --engine all\n  hwgen synth rtl/ --target osu018"
 )]

@@ -108,7 +108,7 @@ fn words_written_over_the_wire_read_back() {
     stepper.step(&[0, 0], false);
     for address in (0..8).rev() {
         let got = send(&mut stepper, &frame(false, address, 0xff));
-        assert_eq!(got, i128::from(37 * address + 5 & 0xff), "word {address}");
+        assert_eq!(got, i128::from((37 * address + 5) & 0xff), "word {address}");
     }
 }
 

@@ -419,7 +419,7 @@ impl KerasLayer {
 
     /// `gamma / sqrt(variance + epsilon)` and `beta - mean` times that.
     fn normalisation(&self) -> Result<(Array<f32>, Array<f32>), Diagnostic> {
-        let (scale, mean, beta) = self.normalisation_parts()?;
+        let [scale, mean, beta] = self.normalisation_parts()?;
         let shift = mean
             .zip(&scale, |m, s| m * s)
             .and_then(|ms| beta.zip(&ms, |b, ms| b - ms));
@@ -429,7 +429,8 @@ impl KerasLayer {
         ))
     }
 
-    fn normalisation_parts(&self) -> Result<(Array<f32>, Array<f32>, Array<f32>), Diagnostic> {
+    /// Scale, mean and offset of each channel.
+    fn normalisation_parts(&self) -> Result<[Array<f32>; 3], Diagnostic> {
         let epsilon = self.config["epsilon"].as_f64().unwrap_or(1e-3) as f32;
         let (mean, variance) = (self.floats("moving_mean")?, self.floats("moving_variance")?);
         if variance.values.iter().any(|v| v + epsilon <= 0.0) {
@@ -447,7 +448,7 @@ impl KerasLayer {
         let scale = inverse
             .zip(&gamma, |i, g| i * g)
             .ok_or_else(|| self.error("its parameters differ in shape"))?;
-        Ok((scale, mean, beta))
+        Ok([scale, mean, beta])
     }
 
     /// Kernel and bias, with a batch normalisation folded in if the layer has one.
@@ -460,7 +461,7 @@ impl KerasLayer {
             return Ok((kernel, bias));
         }
         let misfit = || self.error("its parameters differ in shape");
-        let (scale, mean, beta) = self.normalisation_parts()?;
+        let [scale, mean, beta] = self.normalisation_parts()?;
         let bias = bias.unwrap_or_else(|| mean.map(|_| 0.0));
         let bias = bias
             .zip(&mean, |b, m| b - m)

@@ -10,6 +10,7 @@ use crate::model::{Array, FloatRounding, Quantiser, Step};
 
 /// What follows a layer's sums, or quantises its weights.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant)] // one a layer
 pub(super) enum Activation {
     /// Nothing.
     Linear,

@@ -10,6 +10,8 @@ use std::process::Command;
 
 use hwgen::import::lift::InputFormat;
 use hwgen::import::onnx;
+use hwgen::model::Graph;
+use hwgen::network;
 use serde_json::Value as Json;
 
 #[derive(Debug, Default)]
@@ -93,6 +95,7 @@ fn verdict(file: &Path, case: &Json) -> Verdict {
             return Verdict::Refused(message.to_owned());
         }
     };
+    hardware_agrees(&imported.graph, &floats(&case["x"])[0]);
     let noise = imported.noise[0];
     let doubtful = !imported.doubts.is_empty();
     let mut samples = floats(&case["x"]).into_iter().zip(floats(&case["y"]));
@@ -110,6 +113,16 @@ fn verdict(file: &Path, case: &Json) -> Verdict {
     } else {
         Verdict::Differs { doubtful }
     }
+}
+
+/// The data path gives the model's integers.
+fn hardware_agrees(graph: &Graph, x: &[f32]) {
+    let inputs = graph.encode(&[x.to_vec()]).unwrap();
+    let expected = graph.evaluate(&inputs).unwrap().outputs().concat();
+    let module = network::build(graph, "campaign").unwrap();
+    let wide = |values: &[i64]| values.iter().map(|v| i128::from(*v)).collect::<Vec<_>>();
+    let got = hdl::dfg::eval::evaluate(&module, &wide(&inputs.concat())).unwrap();
+    assert_eq!(got, wide(&expected));
 }
 
 fn json(file: &Path) -> Json {

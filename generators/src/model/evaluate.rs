@@ -275,10 +275,10 @@ fn convolution(
     let (filters, channels) = (weights.shape[0], weights.shape[1]);
     let mut result = Vec::with_capacity(outer[0] * filters * positions.len());
     for image in x.chunks(outer[1] * pixels) {
-        for filter in 0..filters {
+        for (filter, bias) in bias.iter().enumerate() {
             let first = filter / (filters / groups) * channels;
             for position in &positions {
-                let mut sum = bias[filter];
+                let mut sum = *bias;
                 for channel in 0..channels {
                     let row = &weights.values[(filter * channels + channel) * taps..][..taps];
                     let plane = &image[(first + channel) * pixels..][..pixels];

@@ -110,7 +110,7 @@ impl Node<'_> {
                 .try_fold(1usize, |n, e| n.checked_mul(*e))
                 .filter(|n| *n > 0);
             new[free] = others
-                .filter(|n| total % n == 0)
+                .filter(|n| total.is_multiple_of(*n))
                 .map(|n| total / n)
                 .ok_or_else(misfit)?;
         }

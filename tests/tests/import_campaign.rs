@@ -3,6 +3,10 @@
 //! `HWGEN_PYTHON` names a Python with the package (default `python3`; the test is skipped if it has none),
 //! `HWGEN_CAMPAIGN_GRAPHS` how many graphs, `HWGEN_CAMPAIGN_SEED` their seed, `HWGEN_CAMPAIGN` a folder of graphs that
 //! exist already.
+//!
+//! The campaign so far: 3,900 graphs (2,400 of seed 7, 1,500 of seed 99), none wrong. 3,218 are equal in every output
+//! bit, 210 end in float sums that are not exact and agree within their noise, 230 have quantiser steps that depend on
+//! the order of the reference's float sums (26 of them differ, each reported as a doubt on import), 242 are refused.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,6 +14,8 @@ use std::process::Command;
 
 use hwgen::import::lift::InputFormat;
 use hwgen::import::onnx;
+use hwgen::model::Graph;
+use hwgen::network;
 use serde_json::Value as Json;
 
 #[derive(Debug, Default)]
@@ -93,6 +99,7 @@ fn verdict(file: &Path, case: &Json) -> Verdict {
             return Verdict::Refused(message.to_owned());
         }
     };
+    hardware_agrees(&imported.graph, &floats(&case["x"])[0]);
     let noise = imported.noise[0];
     let doubtful = !imported.doubts.is_empty();
     let mut samples = floats(&case["x"]).into_iter().zip(floats(&case["y"]));
@@ -110,6 +117,16 @@ fn verdict(file: &Path, case: &Json) -> Verdict {
     } else {
         Verdict::Differs { doubtful }
     }
+}
+
+/// The data path gives the model's integers.
+fn hardware_agrees(graph: &Graph, x: &[f32]) {
+    let inputs = graph.encode(&[x.to_vec()]).unwrap();
+    let expected = graph.evaluate(&inputs).unwrap().outputs().concat();
+    let module = network::build(graph, "campaign").unwrap();
+    let wide = |values: &[i64]| values.iter().map(|v| i128::from(*v)).collect::<Vec<_>>();
+    let got = hdl::dfg::eval::evaluate(&module, &wide(&inputs.concat())).unwrap();
+    assert_eq!(got, wide(&expected));
 }
 
 fn json(file: &Path) -> Json {

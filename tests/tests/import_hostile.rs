@@ -287,6 +287,17 @@ fn odd_nodes_are_errors() {
             ),
         ),
         (
+            "constants that stretch far",
+            read(
+                &[1, 2],
+                vec![
+                    floats("a", &[1 << 18, 1], &vec![1.0; 1 << 18]),
+                    floats("b", &[1, 1 << 18], &vec![1.0; 1 << 18]),
+                ],
+                vec![node("Add", &["a", "b"], vec![])],
+            ),
+        ),
+        (
             "short tensor",
             read(
                 &[1, 2],

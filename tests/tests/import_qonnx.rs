@@ -17,10 +17,15 @@ fn import(path: &str, formats: &[&str]) -> Option<Imported> {
 /// Every float of every output, to the last bit.
 fn tfc_is_exact(name: &str) {
     let folder = "models/qonnx-zoo-tfc";
-    let Some(Imported { graph, doubts, .. }) = import(&format!("{folder}/{name}.onnx"), &[]) else {
+    let Some(imported) = import(&format!("{folder}/{name}.onnx"), &[]) else {
         return;
     };
-    assert_eq!(doubts, [], "all scales are powers of two");
+    assert_eq!(
+        imported.require_exact(),
+        Ok(()),
+        "all scales are powers of two"
+    );
+    let graph = imported.graph;
     let golden = shared(&format!("{folder}/{name}.golden.npz")).expect("goldens beside the model");
     let (x, y) = (npz(&golden, "x"), npz(&golden, "y"));
     assert_eq!(x.shape[0], 16);
@@ -64,14 +69,11 @@ fn an_input_format_moves_the_first_quantiser_into_hardware() {
 #[test]
 fn keyword_spotting() {
     let folder = "models/mlperf-tiny";
-    let Some(Imported { graph, doubts, .. }) =
-        import(&format!("{folder}/kws_w3a3_qonnx.onnx"), &[])
-    else {
+    let Some(imported) = import(&format!("{folder}/kws_w3a3_qonnx.onnx"), &[]) else {
         return;
     };
-    for doubt in &doubts {
-        println!("{doubt:?}");
-    }
+    let graph = &imported.graph;
+    assert!(imported.require_exact().is_err());
     let output = graph.outputs()[0].decode.as_ref().expect("a scale");
     let unit = *output.unit.as_scalar().expect("one scale for all outputs");
     let golden =

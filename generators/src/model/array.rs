@@ -53,9 +53,11 @@ impl<V: Clone> Array<V> {
         Some(Array { shape, values })
     }
 
-    /// For each element of `shape`, the position of its value; `None` if the array does not stretch to it.
+    /// For each element of `shape`, the position of its value; `None` if the array does not stretch to it, or it has
+    /// more than [`MAX_ELEMENTS`](super::MAX_ELEMENTS).
     pub fn indices(&self, shape: &[usize]) -> Option<Vec<u32>> {
         let missing = shape.len().checked_sub(self.shape.len())?;
+        super::movement::elements(shape).ok()?;
         let mut strides = vec![0u32; shape.len()];
         let mut stride = 1u32;
         for (axis, &extent) in self.shape.iter().enumerate().rev() {

@@ -78,7 +78,7 @@ impl Lift {
             Activation::Linear => Ok(x),
             Activation::Step(step) => self.step(&layer.name, x, step),
             Activation::Quantiser(quantiser, meaning) => {
-                self.quantise(&layer.name, x, quantiser, meaning)
+                self.quantise(&layer.name, x, *quantiser, meaning)
             }
         }
     }
@@ -397,6 +397,13 @@ fn quantised(
     })
 }
 
+/// `(x - mean) · scale + beta`, one number a channel.
+struct Normalisation {
+    scale: Array<f32>,
+    mean: Array<f32>,
+    beta: Array<f32>,
+}
+
 impl KerasLayer {
     /// A tensor with finite numbers.
     fn floats(&self, name: &str) -> Result<Array<f32>, Diagnostic> {
@@ -419,7 +426,7 @@ impl KerasLayer {
 
     /// `gamma / sqrt(variance + epsilon)` and `beta - mean` times that.
     fn normalisation(&self) -> Result<(Array<f32>, Array<f32>), Diagnostic> {
-        let [scale, mean, beta] = self.normalisation_parts()?;
+        let Normalisation { scale, mean, beta } = self.normalisation_parts()?;
         let shift = mean
             .zip(&scale, |m, s| m * s)
             .and_then(|ms| beta.zip(&ms, |b, ms| b - ms));
@@ -429,8 +436,7 @@ impl KerasLayer {
         ))
     }
 
-    /// Scale, mean and offset of each channel.
-    fn normalisation_parts(&self) -> Result<[Array<f32>; 3], Diagnostic> {
+    fn normalisation_parts(&self) -> Result<Normalisation, Diagnostic> {
         let epsilon = self.config["epsilon"].as_f64().unwrap_or(1e-3) as f32;
         let (mean, variance) = (self.floats("moving_mean")?, self.floats("moving_variance")?);
         if variance.values.iter().any(|v| v + epsilon <= 0.0) {
@@ -448,7 +454,7 @@ impl KerasLayer {
         let scale = inverse
             .zip(&gamma, |i, g| i * g)
             .ok_or_else(|| self.error("its parameters differ in shape"))?;
-        Ok([scale, mean, beta])
+        Ok(Normalisation { scale, mean, beta })
     }
 
     /// Kernel and bias, with a batch normalisation folded in if the layer has one.
@@ -461,7 +467,7 @@ impl KerasLayer {
             return Ok((kernel, bias));
         }
         let misfit = || self.error("its parameters differ in shape");
-        let [scale, mean, beta] = self.normalisation_parts()?;
+        let Normalisation { scale, mean, beta } = self.normalisation_parts()?;
         let bias = bias.unwrap_or_else(|| mean.map(|_| 0.0));
         let bias = bias
             .zip(&mean, |b, m| b - m)

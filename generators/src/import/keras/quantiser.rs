@@ -17,7 +17,7 @@ pub(super) enum Activation {
     /// An element-wise function.
     Step(Step),
     /// A quantiser.
-    Quantiser(Quantiser, Meaning),
+    Quantiser(Box<Quantiser>, Meaning),
 }
 
 /// A class name with its arguments by name.
@@ -155,7 +155,7 @@ fn steps_of(scale: f64, low: f64, high: f64) -> Activation {
         rounding: FloatRounding::HalfEven,
     };
     Activation::Quantiser(
-        quantiser,
+        Box::new(quantiser),
         Meaning {
             unit: Array::scalar(scale),
             steps: Vec::new(),
@@ -217,7 +217,7 @@ fn sign(zero_one: bool) -> Activation {
         }
     };
     Activation::Quantiser(
-        quantiser,
+        Box::new(quantiser),
         Meaning {
             unit: Array::scalar(1.0),
             steps: Vec::new(),

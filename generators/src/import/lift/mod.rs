@@ -65,6 +65,23 @@ pub struct Imported {
     pub noise: Vec<f64>,
 }
 
+impl Imported {
+    /// An error unless every quantised tensor is the framework's on every input, whatever the order of its float sums.
+    pub fn require_exact(&self) -> Result<(), Diagnostic> {
+        let Some(first) = self.doubts.first() else {
+            return Ok(());
+        };
+        let steps: usize = self.doubts.iter().map(|d| d.steps).sum();
+        let message = format!(
+            "the framework's own float sums are not exact: {steps} quantiser steps may lie one integer off"
+        );
+        let part = format!("{} of {} steps", first.steps, first.of);
+        Err(Diagnostic::error("float-order", message)
+            .at(format!("layer {}", quoted(&first.layer)), part)
+            .help("train with scales that are powers of two, or accept steps at the exact sums"))
+    }
+}
+
 /// The format that the user gives to an input: integers in `range` times `2^-frac`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputFormat {

@@ -5,7 +5,7 @@
 //! golden side is the design after Yosys has split its operators into gates and full adders, before a cell is chosen:
 //! that first part is shared and not proved, gate-level simulation covers it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
@@ -68,7 +68,10 @@ pub fn prove(folder: &Path, limit: Duration) -> Result<Verdict, Diagnostics> {
         Blif::read(&file("gate.blif")?),
     ];
     let Some(texts) = cut(&sides) else {
-        return Ok(Verdict::Different);
+        let message = "ports or registers of the netlist have other names than those of the design";
+        return Err(Diagnostic::error("register-match", message)
+            .help("nothing is proved and nothing is refuted")
+            .into());
     };
     for (name, text) in ["golden_cut.blif", "gate_cut.blif"].iter().zip(texts) {
         std::fs::write(folder.join(name), text).map_err(|error| {
@@ -102,6 +105,8 @@ struct Blif {
     outputs: BTreeSet<String>,
     /// Output and input of each register.
     registers: Vec<(String, String)>,
+    /// The first output port that is nothing but this net.
+    ports: BTreeMap<String, String>,
     body: String,
 }
 
@@ -109,7 +114,20 @@ impl Blif {
     fn read(text: &str) -> Self {
         let mut blif = Self::default();
         let joined = text.replace("\\\n", " ");
-        for line in joined.lines() {
+        let lines: Vec<&str> = joined.lines().collect();
+        for pair in lines.windows(2).filter(|pair| pair[1] == "1 1") {
+            let words: Vec<&str> = pair[0].split_whitespace().collect();
+            if let [".names", net, alias] = words.as_slice() {
+                let known = blif
+                    .ports
+                    .entry((*net).to_owned())
+                    .or_insert_with(|| (*alias).to_owned());
+                if *alias < known.as_str() {
+                    *known = (*alias).to_owned();
+                }
+            }
+        }
+        for line in lines {
             let mut words = line.split_whitespace();
             match words.next() {
                 Some(".inputs") => blif.inputs.extend(words.map(str::to_owned)),
@@ -129,8 +147,16 @@ impl Blif {
         blif
     }
 
-    fn state(&self) -> BTreeSet<&str> {
-        self.registers.iter().map(|(q, _)| q.as_str()).collect()
+    /// The name of each register's state: the output port that shows it, or its own net.
+    fn state(&self) -> BTreeMap<String, &(String, String)> {
+        let named = self.registers.iter().map(|register| {
+            let port = self
+                .ports
+                .get(&register.0)
+                .filter(|port| self.outputs.contains(*port));
+            (port.unwrap_or(&register.0).clone(), register)
+        });
+        named.collect()
     }
 }
 
@@ -139,43 +165,39 @@ impl Blif {
 fn cut(sides: &[Blif; 2]) -> Option<[String; 2]> {
     let [golden, gate] = sides;
     let (golden_state, gate_state) = (golden.state(), gate.state());
-    if golden.inputs != gate.inputs
-        || golden.outputs != gate.outputs
-        || !gate_state.is_subset(&golden_state)
-    {
+    let known = gate_state
+        .keys()
+        .all(|name| golden_state.contains_key(name));
+    if golden.inputs != gate.inputs || golden.outputs != gate.outputs || !known {
         return None;
     }
-    Some([golden, gate].map(|side| {
+    let states = [&golden_state, &gate_state];
+    let mut texts = sides.iter().zip(states).map(|(side, state)| {
         let mut text = String::from(".model cut\n.inputs");
         golden.inputs.iter().for_each(|name| {
             let _ = write!(text, " {name}");
         });
-        golden_state.iter().for_each(|name| {
-            let _ = write!(text, " {name}");
+        golden_state.keys().for_each(|name| {
+            let _ = write!(text, " hwgen_state_{name}");
         });
         text.push_str("\n.outputs");
-        // an output that is a register's is the same on both sides by its name
-        let free = golden
-            .outputs
-            .iter()
-            .filter(|name| !golden_state.contains(name.as_str()));
-        free.for_each(|name| {
+        golden.outputs.iter().for_each(|name| {
             let _ = write!(text, " {name}");
         });
-        gate_state.iter().for_each(|name| {
+        gate_state.keys().for_each(|name| {
             let _ = write!(text, " hwgen_next_{name}");
         });
         text.push('\n');
         text += &side.body;
-        for (q, d) in side
-            .registers
-            .iter()
-            .filter(|(q, _)| gate_state.contains(q.as_str()))
-        {
-            let _ = writeln!(text, ".names {d} hwgen_next_{q}\n1 1");
+        for (name, (q, d)) in state {
+            let _ = writeln!(text, ".names hwgen_state_{name} {q}\n1 1");
+            if gate_state.contains_key(name) {
+                let _ = writeln!(text, ".names {d} hwgen_next_{name}\n1 1");
+            }
         }
         text + ".end\n"
-    }))
+    });
+    Some([texts.next()?, texts.next()?])
 }
 
 #[cfg(test)]
@@ -188,10 +210,10 @@ mod tests {
     fn registers_become_ports() {
         let [golden, _] = cut(&[Blif::read(SIDE), Blif::read(SIDE)]).unwrap();
         assert!(
-            golden.contains(".inputs a clk q\n.outputs y z hwgen_next_q\n"),
+            golden.contains(".inputs a clk hwgen_state_z\n.outputs y z hwgen_next_z\n"),
             "{golden}"
         );
-        assert!(golden.contains(".names y hwgen_next_q\n1 1\n"), "{golden}");
+        assert!(golden.contains(".names y hwgen_next_z\n1 1\n"), "{golden}");
         let other = SIDE
             .replace(" q re", " r re")
             .replace(".names q z", ".names r z");

@@ -15,8 +15,6 @@ use super::{Cell, FlipFlop, Library};
 pub struct Models {
     /// For simulation: one module a cell.
     pub simulation: String,
-    /// For equivalence: the same as a Yosys techmap, with flip-flops as `$_DFF_P_` where they are plain.
-    pub techmap: String,
     /// Cells without a model: latches, three-state drivers, or functions that are not understood.
     pub missing: Vec<String>,
 }
@@ -25,33 +23,19 @@ pub struct Models {
 pub fn models(library: &Library) -> Models {
     let mut models = Models {
         simulation: String::from("`timescale 1ns / 1ps\n"),
-        techmap: String::new(),
         missing: Vec::new(),
     };
     for cell in &library.cells {
-        match (
-            module(cell, Style::Simulation),
-            module(cell, Style::Techmap),
-        ) {
-            (Some(simulation), Some(techmap)) => {
-                models.simulation += &simulation;
-                models.techmap += &techmap;
-            }
-            _ => models.missing.push(cell.name.clone()),
+        match module(cell) {
+            Some(module) => models.simulation += &module,
+            None => models.missing.push(cell.name.clone()),
         }
     }
     models
 }
 
-/// How the state of a cell is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Style {
-    Simulation,
-    Techmap,
-}
-
 /// The module of one cell.
-fn module(cell: &Cell, style: Style) -> Option<String> {
+fn module(cell: &Cell) -> Option<String> {
     if cell.other_state || cell.outputs().any(|p| p.three_state) {
         return None;
     }
@@ -68,28 +52,15 @@ fn module(cell: &Cell, style: Style) -> Option<String> {
             let _ = writeln!(text, "  {direction} {port};");
         }
     }
-    // in a techmap the state is the output itself: a wire beside it would hide the name of the register's net
     let state = cell.flip_flop.as_ref().map(|ff| &ff.state);
-    let direct = cell.outputs().find(|pin| {
-        let is_state = |state: &[String; 2]| pin.function.as_deref() == Some(state[0].as_str());
-        style == Style::Techmap && state.is_some_and(is_state)
-    });
-    let direct = direct.map(|pin| pin.name.as_str());
-    let operand = |name: &str| match state {
-        Some([state, _]) if name == state => Some(direct.unwrap_or(state).to_owned()),
-        Some([_, inverted]) if name == inverted => Some(inverted.clone()),
-        _ => inputs.contains(&name).then(|| name.to_owned()),
+    let operand = |name: &str| {
+        let known = inputs.contains(&name) || state.is_some_and(|s| s.iter().any(|s| s == name));
+        known.then(|| name.to_owned())
     };
     if let Some(flip_flop) = &cell.flip_flop {
-        text += &match style {
-            Style::Simulation => simulated_flip_flop(flip_flop, operand)?,
-            Style::Techmap => mapped_flip_flop(flip_flop, direct, operand)?,
-        };
+        text += &simulated_flip_flop(flip_flop, operand)?;
     }
-    for pin in cell
-        .outputs()
-        .filter(|pin| Some(pin.name.as_str()) != direct)
-    {
+    for pin in cell.outputs() {
         let value = verilog(pin.function.as_deref()?, operand)?;
         let _ = writeln!(text, "  assign {} = {value};", pin.name);
     }
@@ -119,31 +90,6 @@ fn simulated_flip_flop(
         }
     }
     let _ = write!(text, "  always @({events})\n{body}{state} <= {next};\n");
-    Some(text)
-}
-
-/// A flip-flop as a cell of Yosys; one with clear or preset has none here, as no generated design uses it.
-fn mapped_flip_flop(
-    flip_flop: &FlipFlop,
-    direct: Option<&str>,
-    operand: impl Fn(&str) -> Option<String> + Copy,
-) -> Option<String> {
-    let [state, inverted] = names(flip_flop)?;
-    let mut text = match direct {
-        Some(_) => String::new(),
-        None => format!("  wire {state};\n"),
-    };
-    let output = direct.unwrap_or(state);
-    let _ = writeln!(text, "  wire {inverted} = ~{output};");
-    if flip_flop.clear.is_some() || flip_flop.preset.is_some() {
-        return Some(text + "  wire _TECHMAP_FAIL_ = 1;\n");
-    }
-    let clock = verilog(&flip_flop.clocked_on, operand)?;
-    let next = verilog(&flip_flop.next_state, operand)?;
-    let _ = writeln!(
-        text,
-        "  \\$_DFF_P_ hwgen_state (.C({clock}), .D({next}), .Q({output}));"
-    );
     Some(text)
 }
 
@@ -179,8 +125,5 @@ mod tests {
         );
         assert!(text.contains("wire hwgen_clock = (~C);"), "{text}");
         assert_eq!(models.missing, ["TRI"]);
-        let plain = LIBRARY.replace("clear : \"!R\";", "");
-        let techmap = super::models(&Library::parse(&plain).unwrap()).techmap;
-        assert!(techmap.contains("(.C((~C)), .D(D), .Q(Q));"), "{techmap}");
     }
 }

@@ -1,4 +1,4 @@
-//! `hwgen synth`: maps a folder's Verilog and reports size, timing, gate-level simulation, equivalence and power.
+//! `hwgen synth`: maps a folder's Verilog and reports size, timing, gate-level simulation and power.
 
 use std::fs;
 use std::io::BufReader;
@@ -13,12 +13,13 @@ use constraints::timing::{Budget, Dialect, Picoseconds, Units};
 use constraints::{Constraints, Target};
 use hdl::diag::{Diagnostic, Diagnostics};
 use sim::preamble::Preamble;
-use sim::synth::{self, Program, activity, equivalence, mapping, netlist, timing};
+use sim::synth::{self, Program, activity, mapping, netlist, timing};
 use sim::testbench::{self, bench};
 use sim::tools::{Engine, Job, Verdict};
 use sim::vectors::{Held, Vectors};
 
 use super::sim::Folder;
+use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::output::emit::VECTORS_FILE;
 use crate::output::folder::Staging;
@@ -66,27 +67,18 @@ enum Choice {
     Sta,
     /// Icarus: the netlist against the folder's vectors
     Gates,
-    /// ABC: the netlist is the design
-    Equivalence,
     /// OpenSTA and Icarus: power from the vectors' switching activity
     Power,
 }
 
 impl Choice {
-    const ALL: [Self; 5] = [
-        Self::Map,
-        Self::Sta,
-        Self::Gates,
-        Self::Equivalence,
-        Self::Power,
-    ];
+    const ALL: [Self; 4] = [Self::Map, Self::Sta, Self::Gates, Self::Power];
 
     fn name(self) -> &'static str {
         match self {
             Self::Map => "map",
             Self::Sta => "sta",
             Self::Gates => "gates",
-            Self::Equivalence => "equivalence",
             Self::Power => "power",
         }
     }
@@ -95,7 +87,7 @@ impl Choice {
     fn needs(self) -> &'static [Self] {
         match self {
             Self::Map => &[],
-            Self::Sta | Self::Gates | Self::Equivalence => &[Self::Map],
+            Self::Sta | Self::Gates => &[Self::Map],
             Self::Power => &[Self::Map, Self::Gates],
         }
     }
@@ -128,7 +120,7 @@ pub fn run(args: &SynthArgs) -> Result<()> {
         &target.name,
         clock.ns(),
         folder.top.latency(),
-        true,
+        matches!(folder.design, Design::Encoder(_)),
     );
     let cells = match &target.technology {
         Technology::Asic { .. } => Some(Cells::obtain(&target, args.liberty.as_deref())?),
@@ -328,12 +320,9 @@ impl Flow<'_> {
         let models = models(&cells.library);
         self.staging.write(synth::LIBERTY, &cells.liberty)?;
         self.staging.write(synth::CELL_MODELS, models.simulation)?;
-        self.staging.write(synth::CELL_TECHMAP, models.techmap)?;
         self.staging
             .write(synth::ADDER_CELLS, adder_cells(&cells.library)?)?;
         self.staging.write(mapping::ADDERS_FILE, mapping::ADDERS)?;
-        self.staging
-            .write(equivalence::ADDER_GATES_FILE, equivalence::ADDER_GATES)?;
         let clock = cells.own_clock(self.clock);
         let ties = cells.ties();
         let ties = ties.as_ref().map(|ties| {
@@ -347,8 +336,6 @@ impl Flow<'_> {
         self.staging.write(timing::SCRIPT, timing::script(top))?;
         self.staging
             .write(timing::POWER_SCRIPT, timing::power_script(top))?;
-        self.staging
-            .write(equivalence::SCRIPT, equivalence::script(top))?;
         let registers = self.folder.design.model().register_port();
         let constraints = Constraints::of(&self.folder.top, clock, &Budget::default(), registers)?;
         let units = Units {
@@ -374,7 +361,6 @@ impl Flow<'_> {
                     Choice::Map => self.map(),
                     Choice::Sta => self.sta(),
                     Choice::Gates => self.gates(),
-                    Choice::Equivalence => self.equivalence(),
                     Choice::Power => self.power(),
                 };
                 match found {
@@ -624,22 +610,6 @@ impl Flow<'_> {
         Ok((vectors, self.folder.design.model().preamble()?))
     }
 
-    fn equivalence(&mut self) -> Found {
-        let tool = Program::Abc.find()?.version;
-        self.report.notes.push("Equivalence: register by register, against the design after Yosys has split operators into gates and full adders; that first part is covered by the gate-level simulation only.".into());
-        Ok(match equivalence::prove(self.staging.path(), self.limit)? {
-            equivalence::Verdict::Equivalent => (true, format!("proved by {tool}")),
-            equivalence::Verdict::Different => (false, "the netlist is NOT the design".into()),
-            equivalence::Verdict::Undecided => {
-                return Err(Diagnostic::error(
-                    "undecided",
-                    format!("{tool} came to no verdict in {} s", self.limit.as_secs()),
-                )
-                .into());
-            }
-        })
-    }
-
     fn power(&mut self) -> Found {
         let tool = Program::OpenSta.find()?.version;
         let Some(cells) = &self.cells else {
@@ -724,7 +694,7 @@ impl Flow<'_> {
                 Basis::Scaled,
                 format!("{METHOD}; energy × {}: {}", s.energy.value, s.energy.source),
             ),
-            None => (1.0, Basis::Measured, METHOD.to_owned()),
+            None => (1.0, Basis::Estimated, METHOD.to_owned()),
         };
         // OpenSTA's watts are at its clock; joules a cycle do not depend on it
         let energy = |watts: f64| watts * own_clock_s * factor;
@@ -855,17 +825,12 @@ impl Sum {
 
 /// The steps by hand.
 fn makefile(top: &str) -> String {
-    let [map, sta, power, equivalence] = [
-        mapping::SCRIPT,
-        timing::SCRIPT,
-        timing::POWER_SCRIPT,
-        equivalence::SCRIPT,
-    ];
+    let [map, sta, power] = [mapping::SCRIPT, timing::SCRIPT, timing::POWER_SCRIPT];
     format!(
         "# The steps of `hwgen synth`, one by one.\nall: sta gates\n\n{netlist}: {map}\n\tyosys -q -l map.log -s {map}\n\n\
          sta: {netlist}\n\tsta -no_splash -exit {sta}\n\npower: {netlist}\n\trm -f power_*.txt\n\tsta -no_splash -exit {power}\n\n\
          gates: {netlist}\n\tiverilog -g2001 -s {top}_tb -o bench.vvp {RTL}/{top}_tb.v {netlist} {models}\n\tvvp -n bench.vvp +vectors={vectors}\n\n\
-         golden.blif: {netlist} {equivalence}\n\tyosys -q -s {equivalence}\n\n.PHONY: all sta power gates\n",
+         .PHONY: all sta power gates\n",
         netlist = synth::NETLIST,
         models = synth::CELL_MODELS,
         vectors = testbench::FOLDER,

@@ -225,7 +225,7 @@ impl Synthesis {
         table.row([
             "latency".to_owned(),
             format!("{} ns", rounded(ours)),
-            "measured".to_owned(),
+            "cycles × clock".to_owned(),
             "50 ns".to_owned(),
         ]);
         format!(

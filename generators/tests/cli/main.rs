@@ -5,3 +5,4 @@ mod engines;
 mod help;
 mod readme;
 mod support;
+mod synth;

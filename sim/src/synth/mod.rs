@@ -1,12 +1,11 @@
-//! From Verilog to a netlist of library cells, and what other programs say about it: Yosys maps, OpenSTA times, ABC
-//! proves, Icarus simulates.
+//! From Verilog to a netlist of library cells, and what other programs say about it: Yosys maps, OpenSTA times,
+//! Icarus simulates.
 //!
 //! Every step works in one folder, on files with fixed names, by scripts that stay there, so that a person can repeat
 //! each of them by hand. Nothing here knows a library: scripts name [`LIBERTY`], and the adder cells come as the
 //! techmap file [`ADDER_CELLS`].
 
 pub mod activity;
-pub mod equivalence;
 pub mod mapping;
 pub mod netlist;
 mod program;
@@ -18,8 +17,6 @@ pub use program::Program;
 pub const LIBERTY: &str = "cells.lib";
 /// Verilog models of its cells.
 pub const CELL_MODELS: &str = "cells.v";
-/// The same as a Yosys techmap.
-pub const CELL_TECHMAP: &str = "cells_techmap.v";
 /// Techmap of `hwgen_full_adder` to the library's adders.
 pub const ADDER_CELLS: &str = "adder_cells.v";
 /// The design before it is mapped, its adders split into `hwgen_full_adder`.

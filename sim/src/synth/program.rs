@@ -15,8 +15,6 @@ pub enum Program {
     Yosys,
     /// OpenSTA.
     OpenSta,
-    /// ABC, as it comes with Yosys.
-    Abc,
 }
 
 impl Program {
@@ -25,7 +23,6 @@ impl Program {
         match self {
             Self::Yosys => ("yosys", &["-V"], "yosys"),
             Self::OpenSta => ("sta", &["-version"], "opensta"),
-            Self::Abc => ("yosys-abc", &["-c", "version"], "yosys-abc"),
         }
     }
 
@@ -45,7 +42,6 @@ impl Program {
         let name = match self {
             Self::Yosys => "",
             Self::OpenSta => "OpenSTA ",
-            Self::Abc => "ABC ",
         };
         Ok(Tool {
             command,

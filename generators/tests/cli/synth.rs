@@ -1,0 +1,162 @@
+//! `hwgen synth` on a reduced encoder: every step, and what happens when something is wrong.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value as Json;
+use sim::tools::{Engine, Job, Verdict};
+
+use crate::support::{Home, available};
+
+/// Whether the tools and the library of osu018 are there.
+fn has_tools() -> bool {
+    let library = Path::new("/usr/share/qflow/tech/osu018/osu018_stdcells.lib").is_file();
+    if !library {
+        println!("skipped: the library of qflow-tech-osu018 is not installed");
+    }
+    let tools = [("yosys", "-V"), ("sta", "-version"), ("iverilog", "-V")];
+    library
+        && tools
+            .iter()
+            .all(|(tool, argument)| available(tool, argument))
+}
+
+/// A home with a reduced encoder in the folder `rtl`: three bits everywhere.
+fn reduced_encoder() -> Home {
+    let home = Home::new();
+    home.success(&[
+        "encoder",
+        "--bits",
+        "3",
+        "--weight-bits",
+        "3",
+        "--out",
+        "rtl",
+    ]);
+    home
+}
+
+fn report(home: &Home, folder: &str) -> Json {
+    let text = fs::read_to_string(home.path(folder).join("report.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+fn state<'r>(report: &'r Json, step: &str) -> &'r str {
+    let steps = report["steps"].as_array().unwrap();
+    let step = steps.iter().find(|s| s["name"] == step).unwrap();
+    step["state"].as_str().unwrap()
+}
+
+/// The emitted test bench on the netlist in the folder `mapped`.
+fn gate_level(home: &Home) -> Verdict {
+    let mapped = home.path("mapped");
+    let job = Job {
+        top: "encoder",
+        sources: &["rtl/encoder_tb.v", "netlist.v", "cells.v"].map(|file| mapped.join(file)),
+        vectors: &home.path("rtl/vectors"),
+        samples: 256,
+        waves: None,
+        limit: Duration::from_secs(300),
+    };
+    Engine::Icarus.run(&job).unwrap().verdict
+}
+
+#[test]
+fn every_step_passes_and_a_changed_gate_is_found() {
+    if !has_tools() {
+        return;
+    }
+    let home = reduced_encoder();
+    home.success(&["synth", "rtl", "--target", "osu018", "--out", "mapped"]);
+    let report = report(&home, "mapped");
+    for step in ["map", "sta", "gates", "power"] {
+        assert_eq!(state(&report, step), "passed", "{step}");
+    }
+    assert!(
+        report["cells"]["FAX1"].as_u64().unwrap() > 100,
+        "full adders became cells"
+    );
+    for figure in report["figures"].as_array().unwrap() {
+        assert!(!figure["tool"].as_str().unwrap().is_empty(), "{figure}");
+        assert!(figure["value"].as_f64().unwrap().is_finite(), "{figure}");
+    }
+    assert!(matches!(
+        gate_level(&home),
+        Verdict::Pass {
+            vectors: 256,
+            latency: 2
+        }
+    ));
+    let path = home.path("mapped/netlist.v");
+    let netlist = fs::read_to_string(&path).unwrap();
+    let adder = netlist.find("  FAX1 ").expect("checked above");
+    let changed = netlist[adder..]
+        .replacen(".YS(", ".YC_(", 1)
+        .replacen(".YC(", ".YS(", 1)
+        .replacen(".YC_(", ".YC(", 1);
+    fs::write(&path, netlist[..adder].to_owned() + &changed).unwrap();
+    assert!(
+        matches!(gate_level(&home), Verdict::Fail(_)),
+        "sum and carry of one adder are swapped"
+    );
+}
+
+#[test]
+fn a_clock_that_is_too_fast_is_reported_with_its_path() {
+    if !has_tools() {
+        return;
+    }
+    let home = reduced_encoder();
+    let done = home.run(&[
+        "synth",
+        "rtl",
+        "--target",
+        "osu018",
+        "--steps",
+        "sta",
+        "--clock-ns",
+        "1",
+        "--out",
+        "mapped",
+    ]);
+    assert_eq!(done.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(said.contains("VIOLATED") && said.contains('→'), "{said}");
+    let report = report(&home, "mapped");
+    assert_eq!(
+        (state(&report, "map"), state(&report, "sta")),
+        ("passed", "failed")
+    );
+}
+
+#[test]
+fn a_step_that_runs_out_of_time_leaves_a_report() {
+    if !has_tools() {
+        return;
+    }
+    let home = reduced_encoder();
+    let done = home.run(&[
+        "synth", "rtl", "--target", "osu018", "--limit", "1", "--steps", "sta", "--out", "mapped",
+    ]);
+    assert_eq!(done.status.code(), Some(1));
+    let report = report(&home, "mapped");
+    assert_eq!(
+        (state(&report, "map"), state(&report, "sta")),
+        ("broken", "skipped")
+    );
+    assert!(
+        home.path("mapped/map.ys").is_file(),
+        "the scripts stay for a try by hand"
+    );
+}
+
+#[test]
+fn a_truncated_library_is_a_clear_error() {
+    let home = reduced_encoder();
+    home.write("cut.lib", "library (cut) { cell (A) { area : 1;");
+    let done = home.run(&["synth", "rtl", "--target", "custom", "--liberty", "cut.lib"]);
+    assert_eq!(done.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&done.stderr).contains("cut.lib"));
+    assert!(!home.path("rtl-custom").exists(), "no half report");
+}

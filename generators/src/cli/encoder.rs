@@ -8,6 +8,7 @@ use constraints::timing::Picoseconds;
 use constraints::{Target, delay};
 use hdl::dfg::Module;
 use hdl::draw::dot;
+use hdl::passes::delay::DelayModel;
 use hdl::passes::pipeline::{self, Goal};
 
 use super::clock::{Timing, options};
@@ -79,9 +80,7 @@ pub fn run(args: &EncoderArgs) -> Result<()> {
     let design = args.design()?;
     let target = Target::load(&args.timing.target)?;
     let clock = args.timing.clock()?;
-    let (top, pipeline) = design
-        .build(&delay::of(&target), &args.pipeline_options(clock)?)
-        .map_err(|d| args.timing.explain(d))?;
+    let (top, pipeline) = args.build(&design, &delay::of(&target), clock)?;
     let vectors = design
         .vectors(&design.shipped_events())
         .map_err(Failure::user)?;
@@ -145,17 +144,27 @@ impl EncoderArgs {
         })
     }
 
-    /// The chip's two cycles at its 25 ns; at another clock the fewest cycles that meet it.
-    fn pipeline_options(&self, clock: Picoseconds) -> Result<pipeline::Options> {
-        let latency = self
-            .timing
-            .latency
-            .or(self.timing.is_default_clock().then_some(CHIP_LATENCY));
-        let goal = |clock| match latency {
-            Some(latency) => Goal::ClockAndLatency { clock, latency },
-            None => Goal::Clock(clock),
+    /// The asked latency; else the chip's two cycles at its 25 ns where they suffice, and the fewest cycles elsewhere.
+    fn build(
+        &self,
+        design: &EncoderDesign,
+        delays: &dyn DelayModel,
+        clock: Picoseconds,
+    ) -> Result<(Arc<Module>, pipeline::Report)> {
+        let build = |options: &pipeline::Options| {
+            let built = design.build(delays, options);
+            built.map_err(|d| self.timing.explain(d))
         };
-        options(clock, goal)
+        let within = |latency| options(clock, |clock| Goal::ClockAndLatency { clock, latency });
+        if let Some(latency) = self.timing.latency {
+            return build(&within(latency)?);
+        }
+        if self.timing.is_default_clock()
+            && let Ok(built) = build(&within(CHIP_LATENCY)?)
+        {
+            return Ok(built);
+        }
+        build(&options(clock, Goal::Clock)?)
     }
 
     fn parameters(&self, design: &EncoderDesign) -> std::collections::BTreeMap<String, String> {

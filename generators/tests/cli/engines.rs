@@ -129,6 +129,27 @@ fn the_shipped_weights_at_other_widths() {
     }
 }
 
+/// The front end makes the first stage longer than the chip's two cycles allow: a third one is taken.
+#[test]
+fn the_front_end_takes_the_cycles_that_it_needs() {
+    let home = Home::new();
+    home.success(&[
+        "encoder",
+        "--front-end",
+        "--weights",
+        "programmable",
+        "--out",
+        "rtl",
+    ]);
+    assert!(passed(&home, "rtl", &[]) > 100);
+    if available("iverilog", "-V") {
+        assert_eq!(
+            passed(&home, "rtl", &["--engine", "icarus", "--first", "8"]),
+            8
+        );
+    }
+}
+
 /// The test bench of a sound design with fixed weights passes in Icarus; with `break_it` done to the folder `rtl` it
 /// does not, and the program says so with exit code 1.
 fn assert_caught(break_it: impl FnOnce(&Home, &Path)) {

@@ -17,7 +17,7 @@ use super::hardware::{Parts, Storage, datapath};
 use super::model::{EncoderModel, Input};
 use super::registers::{block_bytes, pack};
 use super::store::{self, with_registers};
-use super::weights::{Tensors, registers_of};
+use super::weights::registers_of;
 use crate::output::report::LayerFormats;
 
 /// Events that ship with the program: showers, noise, single cells, empty and full-scale ones.
@@ -277,11 +277,6 @@ impl EncoderDesign {
             layer("conv", "8×8 → 4×4×8", &self.model.conv),
             layer("dense", "128 → 16", &self.model.dense),
         ]
-    }
-
-    /// The weights of the design, for its parameters' table.
-    pub fn weights(&self) -> Tensors {
-        registers_of(&self.model)
     }
 }
 

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use hdl::diag::Diagnostic;
-use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::arithmetic::{Contract, LayerArithmetic, Widths, layers};
@@ -264,17 +263,4 @@ impl Choice<'_> {
         };
         layers(self.contract, widths)
     }
-}
-
-/// A set of events: what enters, and what is expected.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Events {
-    /// 48 charges an event.
-    pub calq: Option<Vec<Vec<i64>>>,
-    /// 48 normalised values an event.
-    pub normalised: Option<Vec<Vec<i64>>>,
-    /// 16 latent values an event.
-    pub encoded: Option<Vec<Vec<i64>>>,
-    /// The module sum's code, one an event.
-    pub module_sum_5e4m: Option<Vec<i64>>,
 }

@@ -4,6 +4,7 @@ pub mod bench;
 mod clock;
 pub mod cmvm;
 pub mod encoder;
+pub mod events;
 pub mod interaction;
 pub mod sim;
 pub mod synth;
@@ -31,6 +32,7 @@ pub struct Cli {
 enum Command {
     Encoder(Box<encoder::EncoderArgs>),
     Interaction(Box<interaction::InteractionArgs>),
+    Events(events::EventsArgs),
     Sim(sim::SimArgs),
     Cmvm(Box<cmvm::CmvmArgs>),
     Bench(bench::BenchArgs),
@@ -44,6 +46,7 @@ pub fn run(cli: &Cli) -> Result<()> {
     match &cli.command {
         Command::Encoder(args) => encoder::run(args),
         Command::Interaction(args) => interaction::run(args),
+        Command::Events(args) => events::run(args),
         Command::Sim(args) => sim::run(args),
         Command::Cmvm(args) => cmvm::run(args),
         Command::Bench(args) => bench::run(args),

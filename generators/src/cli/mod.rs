@@ -5,6 +5,7 @@ mod clock;
 pub mod cmvm;
 pub mod dense;
 pub mod encoder;
+pub mod events;
 pub mod interaction;
 mod network;
 pub mod sim;
@@ -34,6 +35,7 @@ enum Command {
     Encoder(Box<encoder::EncoderArgs>),
     Interaction(Box<interaction::InteractionArgs>),
     Dense(Box<dense::DenseArgs>),
+    Events(events::EventsArgs),
     Sim(sim::SimArgs),
     Cmvm(Box<cmvm::CmvmArgs>),
     Bench(bench::BenchArgs),
@@ -48,6 +50,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Encoder(args) => encoder::run(args),
         Command::Interaction(args) => interaction::run(args),
         Command::Dense(args) => dense::run(args),
+        Command::Events(args) => events::run(args),
         Command::Sim(args) => sim::run(args),
         Command::Cmvm(args) => cmvm::run(args),
         Command::Bench(args) => bench::run(args),

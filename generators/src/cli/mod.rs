@@ -3,8 +3,11 @@
 pub mod bench;
 mod clock;
 pub mod cmvm;
+pub mod dense;
 pub mod encoder;
+pub mod events;
 pub mod interaction;
+mod network;
 pub mod sim;
 pub mod synth;
 pub mod target;
@@ -31,6 +34,8 @@ pub struct Cli {
 enum Command {
     Encoder(Box<encoder::EncoderArgs>),
     Interaction(Box<interaction::InteractionArgs>),
+    Dense(Box<dense::DenseArgs>),
+    Events(events::EventsArgs),
     Sim(sim::SimArgs),
     Cmvm(Box<cmvm::CmvmArgs>),
     Bench(bench::BenchArgs),
@@ -44,6 +49,8 @@ pub fn run(cli: &Cli) -> Result<()> {
     match &cli.command {
         Command::Encoder(args) => encoder::run(args),
         Command::Interaction(args) => interaction::run(args),
+        Command::Dense(args) => dense::run(args),
+        Command::Events(args) => events::run(args),
         Command::Sim(args) => sim::run(args),
         Command::Cmvm(args) => cmvm::run(args),
         Command::Bench(args) => bench::run(args),

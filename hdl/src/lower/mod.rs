@@ -8,6 +8,7 @@
 mod arithmetic;
 mod bits;
 mod demand;
+mod full_adder;
 mod instance;
 mod module;
 mod naming;
@@ -17,6 +18,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub(crate) use self::demand::net_widths;
+pub use self::full_adder::FULL_ADDER;
 use crate::dfg;
 use crate::diag::Diagnostics;
 use crate::names::Allocator;
@@ -30,6 +32,10 @@ pub fn lower(top: &Arc<dfg::Module>) -> Result<Design, Diagnostics> {
     let mut units = Units::default();
     let hierarchy = top.hierarchy();
     units.reserve(top, &hierarchy);
+    if hierarchy.iter().any(|m| full_adder::is_used(m)) {
+        units.design.modules.push(full_adder::module());
+        units.names.reserve(FULL_ADDER);
+    }
     for module in &hierarchy {
         let lowered = module::lower(module, |child| units.known[&Arc::as_ptr(child)]);
         units.add(module, lowered?, Arc::ptr_eq(module, top));

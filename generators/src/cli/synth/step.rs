@@ -20,6 +20,8 @@ pub enum Choice {
     Gates,
     /// OpenSTA and Icarus: power from the vectors' switching activity
     Power,
+    /// nextpnr: place and route, the clock that is reached
+    Place,
 }
 
 impl Choice {
@@ -30,6 +32,7 @@ impl Choice {
             Self::Sta => "sta",
             Self::Gates => "gates",
             Self::Power => "power",
+            Self::Place => "place",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 pub mod bench;
+pub mod build;
 mod clock;
 pub mod cmvm;
 pub mod dense;
@@ -34,6 +35,7 @@ pub struct Cli {
 enum Command {
     Encoder(Box<encoder::EncoderArgs>),
     Interaction(Box<interaction::InteractionArgs>),
+    Build(Box<build::BuildArgs>),
     Dense(Box<dense::DenseArgs>),
     Events(events::EventsArgs),
     Sim(sim::SimArgs),
@@ -49,6 +51,7 @@ pub fn run(cli: &Cli) -> Result<()> {
     match &cli.command {
         Command::Encoder(args) => encoder::run(args),
         Command::Interaction(args) => interaction::run(args),
+        Command::Build(args) => build::run(args),
         Command::Dense(args) => dense::run(args),
         Command::Events(args) => events::run(args),
         Command::Sim(args) => sim::run(args),

@@ -50,6 +50,12 @@ pub struct CmvmArgs {
     /// Greatest number of adder levels
     #[arg(long, value_name = "LEVELS")]
     max_depth: Option<u32>,
+    /// Cell libraries: the smallest structure that takes at most this long, by the target's figures without wires
+    #[arg(long, value_name = "NS", value_parser = delay_ns)]
+    max_delay: Option<f64>,
+    /// Cell libraries: two-input adders as operators, for the synthesis tool to build
+    #[arg(long, conflicts_with = "max_delay")]
+    operators: bool,
     /// Seed of the search
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -86,6 +92,10 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
     let inputs = args.inputs(matrix.rows())?;
     let mut problem = Problem::new(matrix, inputs);
     problem.max_depth = args.max_depth;
+    let target = Target::load(&args.timing.target)?;
+    if let (true, Some(costs)) = (args.cells(), CellCosts::on(&target)) {
+        return run_cells(args, &problem, &target, &costs, staging);
+    }
     let (graph, report) = optimise(&problem, args.effort, args.seed).map_err(|e| {
         Failure::user(
             Diagnostic::error("cmvm", e.to_string())

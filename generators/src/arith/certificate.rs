@@ -501,10 +501,7 @@ mod tests {
     fn refutes_a_range_that_would_wrap() {
         let (problem, graph) = sample();
         for id in 0..graph.nodes.len() {
-            for narrow in [
-                |n: &mut Node| n.lo += 1,
-                |n: &mut Node| n.hi -= 1,
-            ] {
+            for narrow in [|n: &mut Node| n.lo += 1, |n: &mut Node| n.hi -= 1] {
                 let mut wrong = graph.clone();
                 narrow(&mut wrong.nodes[id]);
                 assert!(

@@ -1,7 +1,7 @@
 //! The cell of a library that stands behind the full adders of emitted Verilog.
 
-use constraints::target::{AdderCell, Technology};
 use constraints::Target;
+use constraints::target::{AdderCell, Technology};
 use hdl::lower::FULL_ADDER;
 
 use super::folder::Staging;

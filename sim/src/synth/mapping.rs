@@ -67,7 +67,11 @@ pub fn family_script(top: &str, sources: &[String], synthesis: &str) -> String {
     let mut text = String::new();
     for source in sources {
         // without `SYNTHESIS` the full adder is logic, not a cell of a library
-        let logic = if is_full_adder(source) { "-formal " } else { "" };
+        let logic = if is_full_adder(source) {
+            "-formal "
+        } else {
+            ""
+        };
         let _ = writeln!(text, "read_verilog {logic}{source}");
     }
     let _ = writeln!(

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use constraints::target::Technology;
 use constraints::{Target, delay};
 use hdl::dfg::{Module, ModuleBuilder};
 use hdl::diag::Diagnostic;
@@ -15,7 +16,7 @@ use super::clock::{Timing, options};
 use super::sim::run_batch;
 use crate::arith::design::MatrixDesign;
 use crate::arith::report::{CmvmReport, run as optimise};
-use crate::arith::{Effort, InputSpec, Problem, lower};
+use crate::arith::{Effort, InputSpec, Objective, Problem, cost, lower};
 use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::import::matrix;
@@ -86,6 +87,8 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
     let inputs = args.inputs(matrix.rows())?;
     let mut problem = Problem::new(matrix, inputs);
     problem.max_depth = args.max_depth;
+    let target = Target::load(&args.timing.target)?;
+    problem.objective = objective(&target);
     let (graph, report) = optimise(&problem, args.effort, args.seed).map_err(|e| {
         Failure::user(
             Diagnostic::error("cmvm", e.to_string())
@@ -95,8 +98,9 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
     if let Some(staging) = staging {
         let m = ModuleBuilder::new("cmvm");
         let x = m.input_port("x", formats(&problem.inputs)?, hdl::dfg::Stamp::at(0));
-        m.output_array("y", &lower::build(&m, &x, &graph));
-        emit(args, &m.finish()?, &problem, &report, &staging)?;
+        let cover = target.carry_cell().map(|_| cost::cover(&graph));
+        m.output_array("y", &lower::build(&m, &x, &graph, cover.as_ref()));
+        emit(args, &target, &m.finish()?, &problem, &report, &staging)?;
         staging.finish()?;
     }
     if args.json {
@@ -162,14 +166,24 @@ fn formats(inputs: &[InputSpec]) -> Result<Vec<Format>> {
         .map_err(wide)
 }
 
+/// What is worth making small on a target: cells are paid for by the adder bit, look-up tables only where bits are
+/// computed, and some look-up tables add three.
+pub(super) fn objective(target: &Target) -> Objective {
+    match &target.technology {
+        Technology::Asic { .. } => Objective::AdderBits,
+        Technology::Fpga { model, .. } if model.carry_cell.is_some() => Objective::Luts,
+        Technology::Fpga { .. } => Objective::LogicBits,
+    }
+}
+
 fn emit(
     args: &CmvmArgs,
+    target: &Target,
     combinational: &Arc<Module>,
     problem: &Problem,
     figures: &CmvmReport,
     staging: &Staging,
 ) -> Result<()> {
-    let target = Target::load(&args.timing.target)?;
     let clock = args.timing.clock()?;
     let goal = |clock| match args.timing.latency {
         Some(latency) => Goal::ClockAndLatency { clock, latency },
@@ -183,12 +197,12 @@ fn emit(
             ..cut
         };
     }
-    let (top, cut) = pipeline(combinational, &delay::of(&target), &cut)?;
+    let (top, cut) = pipeline(combinational, &delay::of(target), &cut)?;
     let top = Arc::new(top);
     let design = MatrixDesign::of(problem);
     let vectors = design.vectors(SAMPLES, args.seed);
     let check = run_batch(&top, &vectors, None)?.require_pass()?;
-    let mut report = Report::new("cmvm", &top, clock.ns(), &cut, &args.timing.source(&target));
+    let mut report = Report::new("cmvm", &top, clock.ns(), &cut, &args.timing.source(target));
     report.parameters = parameters(figures);
     report.checks.push(Check {
         what: check.engine.clone(),
@@ -205,6 +219,7 @@ fn emit(
         register_port: &[],
         vectors: &vectors,
         preamble: None,
+        carry_cell: target.carry_cell(),
     }
     .write(staging, report)
 }

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::names::quoted;
+use hdl::verilog::CarryCell;
 use serde::{Deserialize, Serialize};
 
 use crate::calibrate;
@@ -274,6 +275,14 @@ impl Target {
         Ok(self)
     }
 
+    /// The carry cell with which three-operand adders are made, if the target has them.
+    pub fn carry_cell(&self) -> Option<CarryCell> {
+        match &self.technology {
+            Technology::Asic { .. } => None,
+            Technology::Fpga { model, .. } => model.carry_cell,
+        }
+    }
+
     /// The parts of an FPGA family; none for cell libraries.
     pub fn parts(&self) -> &[Part] {
         match &self.technology {
@@ -300,6 +309,14 @@ mod tests {
         files.sort();
         let listed: Vec<_> = names.iter().map(|n| format!("{n}.toml")).collect();
         assert_eq!(files, listed);
+    }
+
+    #[test]
+    fn an_unknown_carry_cell_is_an_error() {
+        let text = Target::text("xcup").unwrap();
+        assert_eq!(Target::parse(text).unwrap().carry_cell(), Some(CarryCell::Carry8));
+        let error = Target::parse(&text.replace("CARRY8\"", "CARRY9\"")).unwrap_err();
+        assert!(error.to_string().contains("CARRY9"), "{error}");
     }
 
     #[test]

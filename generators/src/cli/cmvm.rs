@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use constraints::target::Technology;
 use constraints::{Target, delay};
 use hdl::dfg::{Module, ModuleBuilder};
 use hdl::diag::Diagnostic;
@@ -16,7 +17,7 @@ use super::clock::{Timing, options};
 use super::sim::run_batch;
 use crate::arith::design::MatrixDesign;
 use crate::arith::report::{self, CellReport, CmvmReport, run as optimise};
-use crate::arith::{CellCosts, Effort, InputSpec, Problem, cell_lower, lower};
+use crate::arith::{CellCosts, Effort, InputSpec, Objective, Problem, cell_lower, cost, lower};
 use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::import::matrix;
@@ -109,7 +110,7 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
     let target = Target::load(&args.timing.target)?;
     let costs = CellCosts::on(&target).filter(|_| !args.operators);
     if let Some(costs) = costs {
-        return run_cells(args, &problem, &costs, staging);
+        return run_cells(args, &target, &problem, &costs, staging);
     }
     if args.max_delay.is_some() {
         return Err(Failure::user(
@@ -118,13 +119,22 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
             ),
         ));
     }
+    problem.objective = objective(&target);
     let (graph, report) =
         optimise(&problem, args.effort, args.seed).map_err(|e| args.wrong(e.to_string()))?;
     if let Some(staging) = staging {
         let m = ModuleBuilder::new("cmvm");
         let x = m.input_port("x", formats(&problem.inputs)?, hdl::dfg::Stamp::at(0));
-        m.output_array("y", &lower::build(&m, &x, &graph));
-        emit(args, &m.finish()?, &problem, parameters(&report), &staging)?;
+        let cover = target.carry_cell().map(|_| cost::cover(&graph));
+        m.output_array("y", &lower::build(&m, &x, &graph, cover.as_ref()));
+        emit(
+            args,
+            &target,
+            &m.finish()?,
+            &problem,
+            parameters(&report),
+            &staging,
+        )?;
         staging.finish()?;
     }
     print(args, &report, table);
@@ -134,6 +144,7 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
 /// The matrix out of the cells of a library.
 fn run_cells(
     args: &CmvmArgs,
+    target: &Target,
     problem: &Problem,
     costs: &CellCosts,
     staging: Option<Staging>,
@@ -147,6 +158,7 @@ fn run_cells(
         m.output_array("y", &cell_lower::build(&m, &x, &cells));
         emit(
             args,
+            target,
             &m.finish()?,
             problem,
             cell_parameters(&report),
@@ -227,14 +239,24 @@ fn formats(inputs: &[InputSpec]) -> Result<Vec<Format>> {
         .map_err(wide)
 }
 
+/// What is worth making small on a target: cells are paid for by the adder bit, look-up tables only where bits are
+/// computed, and some look-up tables add three.
+pub(super) fn objective(target: &Target) -> Objective {
+    match &target.technology {
+        Technology::Asic { .. } => Objective::AdderBits,
+        Technology::Fpga { model, .. } if model.carry_cell.is_some() => Objective::Luts,
+        Technology::Fpga { .. } => Objective::LogicBits,
+    }
+}
+
 fn emit(
     args: &CmvmArgs,
+    target: &Target,
     combinational: &Arc<Module>,
     problem: &Problem,
     parameters: BTreeMap<String, String>,
     staging: &Staging,
 ) -> Result<()> {
-    let target = Target::load(&args.timing.target)?;
     let clock = args.timing.clock()?;
     let goal = |clock| match args.timing.latency {
         Some(latency) => Goal::ClockAndLatency { clock, latency },
@@ -248,12 +270,12 @@ fn emit(
             ..cut
         };
     }
-    let (top, cut) = pipeline(combinational, &delay::of(&target), &cut)?;
+    let (top, cut) = pipeline(combinational, &delay::of(target), &cut)?;
     let top = Arc::new(top);
     let design = MatrixDesign::of(problem);
     let vectors = design.vectors(SAMPLES, args.seed);
     let check = run_batch(&top, &vectors, None)?.require_pass()?;
-    let mut report = Report::new("cmvm", &top, clock.ns(), &cut, &args.timing.source(&target));
+    let mut report = Report::new("cmvm", &top, clock.ns(), &cut, &args.timing.source(target));
     report.parameters = parameters;
     report.checks.push(Check {
         what: check.engine.clone(),
@@ -270,9 +292,10 @@ fn emit(
         register_port: &[],
         vectors: &vectors,
         preamble: None,
+        carry_cell: target.carry_cell(),
     }
     .write(staging, report)?;
-    write_full_adder(staging, &target)
+    write_full_adder(staging, target)
 }
 
 fn parameters(figures: &CmvmReport) -> BTreeMap<String, String> {

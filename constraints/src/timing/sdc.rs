@@ -94,7 +94,7 @@ impl Writer {
     }
 
     fn clock(&mut self, c: &Constraints, dialect: Dialect) {
-        let unit = match self.units.time_ps {
+        let unit = match self.units.time_ps.round() {
             1000.0 => String::from("nanoseconds"),
             ps => format!("units of {ps} ps"),
         };

@@ -11,6 +11,11 @@ use super::table::Table;
 /// Version of the report's layout; it changes when a field changes its meaning.
 const SCHEMA: &str = "hwgen-synthesis-1";
 
+/// Cells by type.
+pub type Counts = BTreeMap<String, usize>;
+/// Cells by layer and type.
+pub type Layers = BTreeMap<String, Counts>;
+
 /// Everything that was found out about a netlist.
 #[derive(Debug, Clone, Serialize)]
 pub struct Synthesis {
@@ -31,7 +36,9 @@ pub struct Synthesis {
     /// The figures.
     pub figures: Vec<Figure>,
     /// Cells of the netlist by type.
-    pub cells: BTreeMap<String, usize>,
+    pub cells: Counts,
+    /// Cells of each layer by type; those of which no layer is known under an empty name.
+    pub layers: Layers,
     /// The worst set-up paths.
     pub paths: Vec<Path>,
     /// What must be known to read the figures.
@@ -202,7 +209,8 @@ impl Synthesis {
             latency,
             steps: Vec::new(),
             figures: Vec::new(),
-            cells: BTreeMap::new(),
+            cells: Counts::new(),
+            layers: Layers::new(),
             paths: Vec::new(),
             notes: Vec::new(),
             is_encoder,
@@ -235,6 +243,7 @@ impl Synthesis {
         section("Beside the published chip", self.chip_text());
         section("Worst paths", self.paths_text());
         section("Cells", self.cells_text());
+        section("Cells by layer", self.layers_text());
         section(
             "Notes",
             self.notes
@@ -330,6 +339,22 @@ impl Synthesis {
         table.to_string()
     }
 
+    fn layers_text(&self) -> String {
+        if self.layers.is_empty() {
+            return String::new();
+        }
+        let mut table = Table::new(["layer", "cells", "of which"]);
+        for (layer, counts) in &self.layers {
+            let name = match layer.as_str() {
+                "" => "not known".to_owned(),
+                layer => format!("`{layer}`"),
+            };
+            let total: usize = counts.values().sum();
+            table.row([name, total.to_string(), counts_text(counts)]);
+        }
+        table.to_string()
+    }
+
     fn cells_text(&self) -> String {
         if self.cells.is_empty() {
             return String::new();
@@ -340,6 +365,17 @@ impl Synthesis {
         }
         table.to_string()
     }
+}
+
+/// `3 A, 1 B`, the most frequent first.
+fn counts_text(counts: &Counts) -> String {
+    let mut sorted: Vec<_> = counts.iter().collect();
+    sorted.sort_by_key(|(cell, count)| (std::cmp::Reverse(**count), *cell));
+    let texts: Vec<String> = sorted
+        .iter()
+        .map(|(cell, n)| format!("{n} `{cell}`"))
+        .collect();
+    texts.join(", ")
 }
 
 /// Four significant digits.

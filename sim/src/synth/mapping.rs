@@ -8,7 +8,7 @@ use hdl::diag::{Diagnostic, Diagnostics};
 
 use crate::tools::Meter;
 
-use super::{ADDER_CELLS, FRONT, LIBERTY, NETLIST, Program};
+use super::{ADDER_CELLS, FRONT, LIBERTY, NETLIST, Program, owners};
 
 /// Adders as rows of `hwgen_full_adder`.
 pub const ADDERS: &str = include_str!("adders.v");
@@ -102,7 +102,8 @@ pub fn family_script(top: &str, sources: &[String], synthesis: &str) -> String {
     }
     let _ = writeln!(
         text,
-        "{synthesis} -top {top}\ntee -o stat.txt stat\nwrite_verilog -noattr {NETLIST}"
+        "{synthesis} -top {top}\ntee -o stat.txt stat\nwrite_verilog -noattr {NETLIST}\nwrite_json {}",
+        owners::FILE
     );
     text
 }

@@ -5,14 +5,14 @@ use std::fs;
 use constraints::Constraints;
 use constraints::liberty::{adder_cells, models};
 use constraints::timing::{Budget, Dialect, Units};
-use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::diag::Diagnostic;
 use sim::synth::mapping::{self, Effort, Mapping};
 use sim::synth::{self, Program, equivalence, timing};
-use sim::testbench::{self, bench};
-use sim::tools::{Engine, Job, Meter, Verdict};
-use sim::vectors::Held;
+use sim::testbench;
+use sim::tools::Meter;
 
 use super::cells::Cells;
+use super::gates;
 use super::step::{Choice, Finding, Flow, Found, Task};
 use super::work::{RTL, Work};
 use crate::failure::Result;
@@ -180,45 +180,7 @@ impl Asic<'_> {
     }
 
     fn gates(&mut self, meter: &Meter) -> Found {
-        let (vectors, preamble) = self.work.vectors()?;
-        let top = &self.work.folder.top;
-        let words = bench(top, &vectors, &Held::new(), preamble.as_ref())?;
-        let folder = self.work.staging.path();
-        let place = folder.join(testbench::FOLDER);
-        let failed = |e: std::io::Error| -> Diagnostics {
-            Diagnostic::error("file", format!("gate-level simulation: {e}")).into()
-        };
-        fs::create_dir_all(&place).map_err(failed)?;
-        fs::write(place.join(testbench::INPUTS), words.inputs).map_err(failed)?;
-        fs::write(place.join(testbench::EXPECTED), words.expected).map_err(failed)?;
-        if let Some(words) = words.preamble {
-            fs::write(place.join(testbench::PREAMBLE), words).map_err(failed)?;
-        }
-        let bench_file = format!("{RTL}/{}_tb.v", top.name);
-        let sources =
-            [&bench_file, synth::NETLIST, synth::CELL_MODELS].map(|name| folder.join(name));
-        let outcome = Engine::Icarus.run(&Job {
-            top: &top.name,
-            sources: &sources,
-            vectors: &place,
-            samples: vectors.len(),
-            waves: Some(&folder.join(WAVES)),
-            limit: meter.limit(),
-        })?;
-        meter.note(outcome.peak_bytes);
-        Ok(match outcome.verdict {
-            Verdict::Pass { vectors, latency } => Finding::good(format!(
-                "{vectors} vectors bit-exact at latency {latency} in {}",
-                outcome.tool.version
-            )),
-            Verdict::Fail(why) => Finding {
-                holds: false,
-                words: format!(
-                    "{why}; {}",
-                    outcome.mismatches.first().map_or("", String::as_str)
-                ),
-            },
-        })
+        gates::simulate(&self.work, Some(WAVES), meter)
     }
 
     /// Writes the report and takes away what is large and can be made again.

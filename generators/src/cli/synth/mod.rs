@@ -4,6 +4,8 @@ mod asic;
 mod cells;
 mod equiv;
 mod fpga;
+mod gates;
+mod layers;
 mod power;
 mod step;
 mod work;
@@ -140,7 +142,11 @@ impl SynthArgs {
                 flow.finish()
             }
             Technology::Fpga { family, .. } => {
-                let mut flow = Fpga { work, family };
+                let mut flow = Fpga {
+                    work,
+                    target,
+                    family,
+                };
                 flow.write_inputs()?;
                 run_steps(&mut flow, &self.steps, limit, self.json)?;
                 flow.work.finish()

@@ -22,6 +22,8 @@ pub enum Choice {
     Equiv,
     /// OpenSTA and Icarus: power from the vectors' switching activity
     Power,
+    /// nextpnr: place and route, the clock that is reached
+    Place,
 }
 
 impl Choice {
@@ -33,6 +35,7 @@ impl Choice {
             Self::Gates => "gates",
             Self::Equiv => "equiv",
             Self::Power => "power",
+            Self::Place => "place",
         }
     }
 }

@@ -6,8 +6,10 @@ mod clock;
 pub mod cmvm;
 pub mod dense;
 pub mod encoder;
+pub mod inspect;
 pub mod interaction;
 mod network;
+pub mod schema;
 pub mod sim;
 pub mod synth;
 pub mod target;
@@ -36,6 +38,8 @@ enum Command {
     Interaction(Box<interaction::InteractionArgs>),
     Build(Box<build::BuildArgs>),
     Dense(Box<dense::DenseArgs>),
+    Inspect(inspect::InspectArgs),
+    Schema(schema::SchemaArgs),
     Sim(sim::SimArgs),
     Cmvm(Box<cmvm::CmvmArgs>),
     Bench(bench::BenchArgs),
@@ -51,6 +55,8 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Interaction(args) => interaction::run(args),
         Command::Build(args) => build::run(args),
         Command::Dense(args) => dense::run(args),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Schema(_) => schema::run(),
         Command::Sim(args) => sim::run(args),
         Command::Cmvm(args) => cmvm::run(args),
         Command::Bench(args) => bench::run(args),

@@ -314,7 +314,10 @@ mod tests {
     #[test]
     fn an_unknown_carry_cell_is_an_error() {
         let text = Target::text("xcup").unwrap();
-        assert_eq!(Target::parse(text).unwrap().carry_cell(), Some(CarryCell::Carry8));
+        assert_eq!(
+            Target::parse(text).unwrap().carry_cell(),
+            Some(CarryCell::Carry8)
+        );
         let error = Target::parse(&text.replace("CARRY8\"", "CARRY9\"")).unwrap_err();
         assert!(error.to_string().contains("CARRY9"), "{error}");
     }

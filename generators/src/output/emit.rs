@@ -78,7 +78,10 @@ impl Emission<'_> {
         {
             let name = format!("{ADD3}.v");
             staging.write(&name, cell.add3())?;
-            files(name, "three-operand adder out of the target's cells, with their models for simulators");
+            files(
+                name,
+                "three-operand adder out of the target's cells, with their models for simulators",
+            );
         }
         files(
             "map.json".into(),

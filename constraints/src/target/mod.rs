@@ -133,8 +133,10 @@ pub struct Family {
     pub synthesis: String,
     /// The nextpnr program for it, with the switches that choose the part; `None` if only the vendor can place it.
     pub place_and_route: Option<Vec<String>>,
-    /// Package from which the program comes, for messages.
-    pub tool_package: Option<String>,
+    /// Where that program comes from.
+    pub tool: Option<Source>,
+    /// The Python wheel that holds it, named as the index names it.
+    pub wheel: Option<LibraryFile>,
 }
 
 /// A part of a family.
@@ -298,7 +300,10 @@ mod tests {
     #[test]
     fn an_unknown_carry_cell_is_an_error() {
         let text = Target::text("xcup").unwrap();
-        assert_eq!(Target::parse(text).unwrap().carry_cell(), Some(CarryCell::Carry8));
+        assert_eq!(
+            Target::parse(text).unwrap().carry_cell(),
+            Some(CarryCell::Carry8)
+        );
         let error = Target::parse(&text.replace("CARRY8\"", "CARRY9\"")).unwrap_err();
         assert!(error.to_string().contains("CARRY9"), "{error}");
     }

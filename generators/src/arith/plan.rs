@@ -101,7 +101,12 @@ impl Plan {
     /// The look-up tables of the shared nodes where they may be three-operand adders.
     fn covered_cost(&self) -> u64 {
         let mut readers = vec![0u32; self.nodes.len()];
-        for t in self.nodes.iter().filter_map(|n| n.recipe).flat_map(|(a, b)| [a, b]) {
+        for t in self
+            .nodes
+            .iter()
+            .filter_map(|n| n.recipe)
+            .flat_map(|(a, b)| [a, b])
+        {
             readers[t.node as usize] += 1;
         }
         // what a column reads is summed elsewhere

@@ -93,7 +93,11 @@ pub fn sum(plan: &Plan, column: usize, problem: &Problem) -> Tree {
         let joined = join(&a, &b, id, inputs, &mut tree);
         pairing.add(joined);
         pairing.fill(WINDOW, slack);
-        let third = if go_on { pairing.take_last(slack) } else { None };
+        let third = if go_on {
+            pairing.take_last(slack)
+        } else {
+            None
+        };
         go_on = by_three && third.is_none();
         next = third.or_else(|| pairing.take_best(slack));
     }

@@ -5,18 +5,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use constraints::target::Technology;
 use constraints::{Target, delay};
 use hdl::dfg::{Module, ModuleBuilder};
 use hdl::diag::Diagnostic;
 use hdl::num::{Format, Interval};
 use hdl::passes::pipeline::{self, Goal, pipeline};
+use serde::Serialize;
 
 use super::clock::{Timing, options};
 use super::sim::run_batch;
 use crate::arith::design::MatrixDesign;
+use crate::arith::estimate::{Estimate, estimate};
 use crate::arith::report::{CmvmReport, run as optimise};
-use crate::arith::{Effort, InputSpec, Objective, Problem, cost, lower};
+use crate::arith::{AdderGraph, Effort, InputSpec, Objective, Problem, cost, lower};
 use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::import::matrix;
@@ -88,7 +89,7 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
     let mut problem = Problem::new(matrix, inputs);
     problem.max_depth = args.max_depth;
     let target = Target::load(&args.timing.target)?;
-    problem.objective = objective(&target);
+    problem.objective = Objective::of(&target);
     let (graph, report) = optimise(&problem, args.effort, args.seed).map_err(|e| {
         Failure::user(
             Diagnostic::error("cmvm", e.to_string())
@@ -96,20 +97,22 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
         )
     })?;
     if let Some(staging) = staging {
-        let m = ModuleBuilder::new("cmvm");
-        let x = m.input_port("x", formats(&problem.inputs)?, hdl::dfg::Stamp::at(0));
-        let cover = target.carry_cell().map(|_| cost::cover(&graph));
-        m.output_array("y", &lower::build(&m, &x, &graph, cover.as_ref()));
-        emit(args, &target, &m.finish()?, &problem, &report, &staging)?;
+        let module = matrix_module(&problem, &graph, &target)?;
+        emit(args, &target, &module, &problem, &report, &staging)?;
         staging.finish()?;
     }
+    let figures = Figures {
+        estimate: estimate(&graph, &target),
+        target: target.name,
+        report,
+    };
     if args.json {
         super::say(format_args!(
             "{}\n",
-            serde_json::to_string_pretty(&report).expect("plain data")
+            serde_json::to_string_pretty(&figures).expect("plain data")
         ));
     } else {
-        super::say(table(&report));
+        super::say(table(&figures));
     }
     Ok(())
 }
@@ -166,14 +169,17 @@ fn formats(inputs: &[InputSpec]) -> Result<Vec<Format>> {
         .map_err(wide)
 }
 
-/// What is worth making small on a target: cells are paid for by the adder bit, look-up tables only where bits are
-/// computed, and some look-up tables add three.
-pub(super) fn objective(target: &Target) -> Objective {
-    match &target.technology {
-        Technology::Asic { .. } => Objective::AdderBits,
-        Technology::Fpga { model, .. } if model.carry_cell.is_some() => Objective::Luts,
-        Technology::Fpga { .. } => Objective::LogicBits,
-    }
+/// The graph as a module `cmvm` from `x` to `y`, combinational.
+pub(super) fn matrix_module(
+    problem: &Problem,
+    graph: &AdderGraph,
+    target: &Target,
+) -> Result<Arc<Module>> {
+    let m = ModuleBuilder::new("cmvm");
+    let x = m.input_port("x", formats(&problem.inputs)?, hdl::dfg::Stamp::at(0));
+    let cover = target.carry_cell().map(|_| cost::cover(graph));
+    m.output_array("y", &lower::build(&m, &x, graph, cover.as_ref()));
+    Ok(m.finish()?)
 }
 
 fn emit(
@@ -236,7 +242,23 @@ fn parameters(figures: &CmvmReport) -> BTreeMap<String, String> {
     .into()
 }
 
-fn table(report: &CmvmReport) -> Table {
+/// What the command prints.
+#[derive(Debug, Serialize)]
+struct Figures {
+    #[serde(flatten)]
+    report: CmvmReport,
+    target: String,
+    /// On that target.
+    estimate: Estimate,
+}
+
+fn table(
+    Figures {
+        report,
+        target,
+        estimate,
+    }: &Figures,
+) -> Table {
     let mut table = Table::new(["figure", "value"]);
     let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
     row(
@@ -250,7 +272,18 @@ fn table(report: &CmvmReport) -> Table {
         report.constant_adders.to_string(),
     );
     row("depth", report.depth.to_string());
-    row("LUTs, estimated", report.lut_estimate.to_string());
+    row("target of the estimates", target.clone());
+    match estimate.luts {
+        0.0 => {
+            row("cell area, µm²", format!("{:.0}", estimate.area_um2));
+            row("energy, pJ", format!("{:.2}", estimate.energy_fj / 1e3));
+        }
+        luts => row("look-up tables", format!("{luts:.0}")),
+    }
+    row(
+        "delay, ns",
+        format!("{:.2}", estimate.delay_ps as f64 / 1e3),
+    );
     row("seconds", format!("{:.3}", report.seconds));
     row(
         "peak memory, MB",

@@ -91,7 +91,9 @@ mod tests {
             let mut state = seed;
             let mut below = |limit: u64| {
                 // a linear congruential generator, Knuth's MMIX
-                state = 6364136223846793005u64.wrapping_mul(state).wrapping_add(1442695040888963407);
+                state = 6364136223846793005u64
+                    .wrapping_mul(state)
+                    .wrapping_add(1442695040888963407);
                 (state >> 33) % limit
             };
             let count = 1 + below(8);

@@ -9,6 +9,7 @@ mod arithmetic;
 mod bits;
 mod cover;
 mod demand;
+mod full_adder;
 mod instance;
 mod module;
 mod naming;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 pub use self::cover::{Adder, Cover};
 pub(crate) use self::demand::net_widths;
+pub use self::full_adder::FULL_ADDER;
 pub use self::three::{ADD3, Adders};
 use crate::dfg;
 use crate::diag::Diagnostics;
@@ -45,6 +47,10 @@ pub fn lower_to(top: &Arc<dfg::Module>, adders: Adders) -> Result<Design, Diagno
     }
     let hierarchy = top.hierarchy();
     units.reserve(top, &hierarchy);
+    if hierarchy.iter().any(|m| full_adder::is_used(m)) {
+        units.design.modules.push(full_adder::module());
+        units.names.reserve(FULL_ADDER);
+    }
     for module in &hierarchy {
         units.shapes.next = units.design.modules.len() as u32;
         let known = &units.known;

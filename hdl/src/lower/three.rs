@@ -79,10 +79,7 @@ pub(super) fn choose(source: &Module, widths: &[u32]) -> Vec<Option<Three>> {
     let mut readers = vec![0u32; graph.len()];
     source.roots().for_each(|n| readers[n.index()] += 2);
     for n in graph.nodes().filter(|n| widths[n.index()] > 0) {
-        graph
-            .op(n)
-            .operands()
-            .for_each(|a| readers[a.index()] += 1);
+        graph.op(n).operands().for_each(|a| readers[a.index()] += 1);
     }
     let own = |t: Term| readers[t.n.index()] == 1 && widths[t.n.index()] > 0;
     let inner = |n: N, t: Term| {
@@ -260,7 +257,11 @@ mod tests {
     /// Every number of subtracted operands, against the integers, for both cells.
     #[test]
     fn the_cells_add() {
-        if std::process::Command::new("iverilog").arg("-V").output().is_err() {
+        if std::process::Command::new("iverilog")
+            .arg("-V")
+            .output()
+            .is_err()
+        {
             eprintln!("skipped: iverilog is not installed");
             return;
         }
@@ -284,15 +285,28 @@ mod tests {
             std::fs::write(&source, cell.add3() + bench).unwrap();
             let program = folder.path().join("bench");
             let run = |name: &str, arguments: &[&std::ffi::OsStr]| {
-                let output = std::process::Command::new(name).args(arguments).output().unwrap();
-                String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+                let output = std::process::Command::new(name)
+                    .args(arguments)
+                    .output()
+                    .unwrap();
+                String::from_utf8_lossy(&output.stdout).into_owned()
+                    + &String::from_utf8_lossy(&output.stderr)
             };
             let compiled = run(
                 "iverilog",
-                &["-g2001".as_ref(), "-o".as_ref(), program.as_ref(), source.as_ref()],
+                &[
+                    "-g2001".as_ref(),
+                    "-o".as_ref(),
+                    program.as_ref(),
+                    source.as_ref(),
+                ],
             );
             assert_eq!(compiled, "", "{cell}");
-            assert_eq!(run("vvp", &["-n".as_ref(), program.as_ref()]), "wrong 0\n", "{cell}");
+            assert_eq!(
+                run("vvp", &["-n".as_ref(), program.as_ref()]),
+                "wrong 0\n",
+                "{cell}"
+            );
         }
     }
 }

@@ -5,7 +5,7 @@ use hdl::lower::Cover;
 
 use super::graph::{AdderGraph, Op, Term};
 use super::problem::{ArithError, InputSpec, Matrix, Problem};
-use super::{Effort, cost, optimise};
+use super::{Effort, Objective, cost, optimise};
 
 /// The outputs of `graph` on `inputs`, as integers. Adders that `cover` takes into others are written as sums of three.
 ///
@@ -84,7 +84,7 @@ pub fn linear<'m>(
         .iter()
         .map(|x| x.extended(input_frac).with_frac(0))
         .collect();
-    let sums = match shared(&inputs, weights, bias, Effort::Fast) {
+    let sums = match shared(&inputs, weights, bias, Effort::Fast, Objective::AdderBits) {
         Ok(graph) => build(m, &inputs, &graph, None),
         Err(_) => multiplied(m, &inputs, weights, bias),
     };
@@ -102,6 +102,7 @@ pub fn shared(
     weights: &[Vec<i64>],
     bias: &[i64],
     effort: Effort,
+    objective: Objective,
 ) -> Result<AdderGraph, ArithError> {
     let rows: Vec<Vec<i64>> = (0..inputs.len())
         .map(|i| weights.iter().map(|row| row[i]).collect())
@@ -111,6 +112,7 @@ pub fn shared(
         inputs.iter().map(specification).collect(),
     );
     problem.bias = Some(bias.to_vec());
+    problem.objective = objective;
     optimise(&problem, effort, 0)
 }
 
@@ -226,7 +228,7 @@ mod tests {
                 .collect();
             let inputs = vec![InputSpec::bits(5, true); 6];
             let mut problem = Problem::new(Matrix::from_rows(&rows).unwrap(), inputs);
-            problem.objective = cost::Objective::Luts;
+            problem.objective = Objective::Luts;
             let graph = optimise(&problem, Effort::Fast, 0).unwrap();
             let cover = cost::cover(&graph);
             assert!(cover.takes.iter().any(Option::is_some));

@@ -16,6 +16,7 @@ pub mod cost;
 mod cse;
 pub mod design;
 pub mod digits;
+pub mod estimate;
 mod exact;
 pub mod graph;
 pub mod lower;

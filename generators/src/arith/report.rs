@@ -34,7 +34,7 @@ pub struct CmvmReport {
     pub constant_adder_bits: u64,
     /// Adder levels from time zero to the latest output, bias adders not counted.
     pub depth: u32,
-    /// Estimated six-input LUTs of an FPGA with carry chains.
+    /// Estimated six-input LUTs of an FPGA with carry chains, which add three operands if that is the objective.
     pub lut_estimate: u64,
     /// Wall-clock time of the optimisation.
     pub seconds: f64,

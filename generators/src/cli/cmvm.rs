@@ -1,11 +1,12 @@
 //! `hwgen cmvm`: one constant matrix-vector product.
 
+mod figures;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use constraints::target::Technology;
 use constraints::{Target, delay};
 use hdl::dfg::{Module, ModuleBuilder};
 use hdl::diag::Diagnostic;
@@ -13,11 +14,15 @@ use hdl::num::{Format, Interval};
 use hdl::passes::pipeline::{self, Goal, pipeline};
 use serde::Serialize;
 
+use self::figures::{Figures, cell_parameters, cell_table, parameters, table};
 use super::clock::{Timing, options};
 use super::sim::run_batch;
 use crate::arith::design::MatrixDesign;
-use crate::arith::report::{self, CellReport, CmvmReport, run as optimise};
-use crate::arith::{CellCosts, Effort, InputSpec, Objective, Problem, cell_lower, cost, lower};
+use crate::arith::estimate::estimate;
+use crate::arith::report::{self, run as optimise};
+use crate::arith::{
+    AdderGraph, CellCosts, Effort, InputSpec, Objective, Problem, cell_lower, cost, lower,
+};
 use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::import::matrix;
@@ -108,8 +113,7 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
     let mut problem = Problem::new(matrix, inputs);
     problem.max_depth = args.max_depth;
     let target = Target::load(&args.timing.target)?;
-    let costs = CellCosts::on(&target).filter(|_| !args.operators);
-    if let Some(costs) = costs {
+    if let Some(costs) = CellCosts::on(&target).filter(|_| !args.operators) {
         return run_cells(args, &target, &problem, &costs, staging);
     }
     if args.max_delay.is_some() {
@@ -119,25 +123,27 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
             ),
         ));
     }
-    problem.objective = objective(&target);
+    problem.objective = Objective::of(&target);
     let (graph, report) =
         optimise(&problem, args.effort, args.seed).map_err(|e| args.wrong(e.to_string()))?;
     if let Some(staging) = staging {
-        let m = ModuleBuilder::new("cmvm");
-        let x = m.input_port("x", formats(&problem.inputs)?, hdl::dfg::Stamp::at(0));
-        let cover = target.carry_cell().map(|_| cost::cover(&graph));
-        m.output_array("y", &lower::build(&m, &x, &graph, cover.as_ref()));
+        let module = matrix_module(&problem, &graph, &target)?;
         emit(
             args,
             &target,
-            &m.finish()?,
+            &module,
             &problem,
             parameters(&report),
             &staging,
         )?;
         staging.finish()?;
     }
-    print(args, &report, table);
+    let figures = Figures {
+        estimate: estimate(&graph, &target),
+        target: target.name,
+        report,
+    };
+    print(args, &figures, table);
     Ok(())
 }
 
@@ -239,14 +245,17 @@ fn formats(inputs: &[InputSpec]) -> Result<Vec<Format>> {
         .map_err(wide)
 }
 
-/// What is worth making small on a target: cells are paid for by the adder bit, look-up tables only where bits are
-/// computed, and some look-up tables add three.
-pub(super) fn objective(target: &Target) -> Objective {
-    match &target.technology {
-        Technology::Asic { .. } => Objective::AdderBits,
-        Technology::Fpga { model, .. } if model.carry_cell.is_some() => Objective::Luts,
-        Technology::Fpga { .. } => Objective::LogicBits,
-    }
+/// The graph as a module `cmvm` from `x` to `y`, combinational.
+pub(super) fn matrix_module(
+    problem: &Problem,
+    graph: &AdderGraph,
+    target: &Target,
+) -> Result<Arc<Module>> {
+    let m = ModuleBuilder::new("cmvm");
+    let x = m.input_port("x", formats(&problem.inputs)?, hdl::dfg::Stamp::at(0));
+    let cover = target.carry_cell().map(|_| cost::cover(graph));
+    m.output_array("y", &lower::build(&m, &x, graph, cover.as_ref()));
+    Ok(m.finish()?)
 }
 
 fn emit(
@@ -296,72 +305,4 @@ fn emit(
     }
     .write(staging, report)?;
     write_full_adder(staging, target)
-}
-
-fn parameters(figures: &CmvmReport) -> BTreeMap<String, String> {
-    [
-        ("inputs", figures.inputs.to_string()),
-        ("outputs", figures.outputs.to_string()),
-        ("adders", figures.adders.to_string()),
-        ("adder bits", figures.adder_bits.to_string()),
-        ("depth", figures.depth.to_string()),
-    ]
-    .map(|(key, value)| (key.to_owned(), value))
-    .into()
-}
-
-fn cell_parameters(figures: &CellReport) -> BTreeMap<String, String> {
-    [
-        ("inputs", figures.inputs.to_string()),
-        ("outputs", figures.outputs.to_string()),
-        ("full adders", figures.full_adders.to_string()),
-        ("half adders", figures.half_adders.to_string()),
-        ("area, estimated, µm²", format!("{:.0}", figures.area_um2)),
-        ("delay, estimated, ns", format!("{:.2}", figures.delay_ns)),
-    ]
-    .map(|(key, value)| (key.to_owned(), value))
-    .into()
-}
-
-fn cell_table(report: &CellReport) -> Table {
-    let mut table = Table::new(["figure", "value"]);
-    let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
-    row(
-        "inputs × outputs",
-        format!("{} × {}", report.inputs, report.outputs),
-    );
-    row("shared sums and outputs", report.adders.to_string());
-    row("full adders", report.full_adders.to_string());
-    row("half adders", report.half_adders.to_string());
-    row("bits of prefix adders", report.prefix_bits.to_string());
-    row("depth of sharing", report.depth.to_string());
-    row("area, estimated, µm²", format!("{:.0}", report.area_um2));
-    row("delay, estimated, ns", format!("{:.2}", report.delay_ns));
-    row("seconds", format!("{:.3}", report.seconds));
-    row("peak memory, MB", memory(report.peak_memory_mb));
-    table
-}
-
-fn memory(megabytes: Option<f64>) -> String {
-    megabytes.map_or("unknown".into(), |mb| format!("{mb:.0}"))
-}
-
-fn table(report: &CmvmReport) -> Table {
-    let mut table = Table::new(["figure", "value"]);
-    let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
-    row(
-        "inputs × outputs",
-        format!("{} × {}", report.inputs, report.outputs),
-    );
-    row("adders", report.adders.to_string());
-    row("adder bits", report.adder_bits.to_string());
-    row(
-        "negations, as constant adders",
-        report.constant_adders.to_string(),
-    );
-    row("depth", report.depth.to_string());
-    row("LUTs, estimated", report.lut_estimate.to_string());
-    row("seconds", format!("{:.3}", report.seconds));
-    row("peak memory, MB", memory(report.peak_memory_mb));
-    table
 }

@@ -10,7 +10,7 @@ use hdl::passes::pipeline::Goal;
 use super::clock::{Timing, options};
 use super::cmvm::effort;
 use super::sim::run_batch;
-use crate::arith::Effort;
+use crate::arith::{Effort, Objective};
 use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::model::{Graph, Input};
@@ -89,7 +89,13 @@ impl Hardware {
         };
         let schedule = design.schedule().map_err(Failure::user)?;
         let count = self.events(&design.network, schedule.as_ref());
-        let built = design.build(self.effort, &delay::of(&target), &options(clock, goal)?);
+        let objective = Objective::of(&target);
+        let built = design.build(
+            self.effort,
+            objective,
+            &delay::of(&target),
+            &options(clock, goal)?,
+        );
         let (top, pipeline) = built.map_err(|d| self.timing.explain(d))?;
         let mut events = source.events;
         let random = count.saturating_sub(events.len());

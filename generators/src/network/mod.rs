@@ -19,7 +19,7 @@ use hdl::num::{Format, Interval, Overflow};
 use linear::Products;
 use ports::{Ports, identifier};
 
-use crate::arith::Effort;
+use crate::arith::{Effort, Objective};
 use crate::model::{
     Array, Decode, Graph, Input, Layer, Limit, Op, PoolKind, Requantise, TensorInfo, moved,
 };
@@ -36,11 +36,11 @@ const MAX_PRODUCTS: u64 = 1 << 23;
 /// # Errors
 /// A name that is no Verilog identifier, a network too large to unroll, numbers beyond what a value can hold.
 pub fn build(graph: &Graph, name: &str) -> Result<Arc<Module>, Diagnostics> {
-    build_with(graph, name, Some(Effort::Fast))
+    build_with(graph, name, Some(Effort::Fast), Objective::AdderBits)
 }
 
-/// As [`build`], with an effort of the search for shared adders that holds for each matrix; without one, it is
-/// normal for matrices of at most 4096 weights.
+/// As [`build`], with what the search for shared adders makes small, and with an effort of it that holds for each
+/// matrix; without one, it is normal for matrices of at most 4096 weights.
 ///
 /// # Errors
 /// As [`build`].
@@ -48,11 +48,12 @@ pub fn build_with(
     graph: &Graph,
     name: &str,
     effort: Option<Effort>,
+    objective: Objective,
 ) -> Result<Arc<Module>, Diagnostics> {
     graph.check()?;
     check_size(graph)?;
     let m = ModuleBuilder::new(name);
-    let products = Products::new(&m, effort);
+    let products = Products::new(&m, effort, objective);
     let ports = Ports::of(graph, name);
     let mut tensors: Vec<Vec<Value<'_>>> =
         Vec::with_capacity(graph.inputs().len() + graph.layers().len());

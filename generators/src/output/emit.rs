@@ -65,11 +65,7 @@ impl Emission<'_> {
         let mut files = |name: String, what: &str| {
             report.files.insert(name, what.to_owned());
         };
-        let adders = match self.carry_cell {
-            Some(_) => Adders::ThreeOperand,
-            None => Adders::TwoOperand,
-        };
-        let design = lower::lower_to(self.top, adders)?;
+        let design = lower::lower_to(self.top, adders(self.carry_cell))?;
         for name in write_verilog(staging, &design)? {
             files(name, "Verilog-2001");
         }
@@ -144,6 +140,23 @@ impl Emission<'_> {
         staging.write("report.json", report.to_json())?;
         staging.write("report.md", report.to_markdown())
     }
+}
+
+/// The sums of a design for a target with that cell.
+fn adders(carry_cell: Option<CarryCell>) -> Adders {
+    match carry_cell {
+        Some(_) => Adders::ThreeOperand,
+        None => Adders::TwoOperand,
+    }
+}
+
+/// The Verilog of `top` and all below it in one piece, with the three-operand adder if the target has one.
+pub fn flat_verilog(top: &Arc<Module>, carry_cell: Option<CarryCell>) -> Result<Vec<u8>> {
+    let design = lower::lower_to(top, adders(carry_cell))?;
+    let mut text = Vec::new();
+    verilog::write_design(&design, &mut text).expect("memory takes everything");
+    text.extend(carry_cell.map(CarryCell::add3).unwrap_or_default().bytes());
+    Ok(text)
 }
 
 /// The module with the data path: the top, or the one instance that has pipeline registers of its own.

@@ -89,7 +89,9 @@ pub fn cell_script(top: &str, sources: &[String], mapping: &Mapping<'_>) -> Stri
     }
     let _ = writeln!(
         text,
-        "opt_clean -purge\ntee -o stat.txt stat -liberty {LIBERTY}\nwrite_verilog -noattr -noexpr -simple-lhs {NETLIST}"
+        "opt_clean -purge\ntee -o stat.txt stat -liberty {LIBERTY}\nwrite_verilog -noattr -noexpr -simple-lhs {NETLIST}\n\
+         read_liberty -lib -ignore_miss_func -ignore_miss_dir {LIBERTY}\nwrite_json {}",
+        owners::FILE
     );
     text
 }

@@ -12,14 +12,16 @@ use sim::testbench;
 use sim::tools::Meter;
 
 use super::cells::Cells;
-use super::gates;
 use super::step::{Choice, Finding, Flow, Found, Task};
 use super::work::{RTL, Work};
+use super::{gates, layers};
 use crate::failure::Result;
 use crate::output::synthesis::{self, Synthesis};
 
 /// The dump of the gate-level simulation; it is large and not kept.
 pub const WAVES: &str = "gates.vcd";
+/// How cells are told to belong to a layer.
+const LAYERS_NOTE: &str = "Layers are told by the names of nets; a cell without a name counts for the layer that it feeds.";
 /// µm² to mm².
 const SQUARE_MM: f64 = 1e-6;
 
@@ -94,6 +96,8 @@ impl Asic<'_> {
         };
         let count: usize = mapped.cells.values().sum();
         work.report.cells = mapped.cells;
+        work.report.layers = layers::count(work, bus_of)?;
+        work.report.notes.push(LAYERS_NOTE.into());
         let area_mm2 = area * SQUARE_MM;
         let figures = &mut work.report.figures;
         figures.push(origin.figure("cells", count as f64, ""));
@@ -194,6 +198,15 @@ impl Asic<'_> {
             self.work.report.notes.push(note);
         }
         self.work.finish()
+    }
+}
+
+/// The bus of `bus_3_`, as buses are split into bits.
+fn bus_of(net: &str) -> &str {
+    let bit = net.strip_suffix('_').and_then(|net| net.rsplit_once('_'));
+    match bit {
+        Some((bus, bit)) if bit.bytes().all(|c| c.is_ascii_digit()) => bus,
+        _ => net,
     }
 }
 

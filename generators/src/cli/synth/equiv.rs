@@ -50,7 +50,7 @@ impl Asic<'_> {
 }
 
 /// What the cells of a library do; those whose functions are not understood are missing.
-fn functions(library: &Library) -> Cells {
+pub fn functions(library: &Library) -> Cells {
     let cells = library.cells.iter().filter(|cell| !cell.other_state);
     cells
         .filter_map(|cell| Some((cell.name.clone(), of_cell(cell)?)))

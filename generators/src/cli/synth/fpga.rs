@@ -4,14 +4,14 @@
 use constraints::Target;
 use constraints::fetch::default_cache;
 use constraints::target::{Family, Part};
-use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::diag::Diagnostics;
 use sim::synth::place::{self, Nextpnr, Placed};
-use sim::synth::{self, Program, mapping, models, owners, shell};
+use sim::synth::{self, Program, mapping, models, shell};
 use sim::testbench;
 use sim::tools::Meter;
 
 use super::gates;
-use super::layers::Layers;
+use super::layers;
 use super::step::{Choice, Finding, Flow, Found, Task};
 use super::work::{RTL, Work};
 use crate::failure::Result;
@@ -179,7 +179,7 @@ impl Fpga<'_> {
             ..Origin::default()
         };
         let cells = mapping::map(self.work.staging.path(), meter)?.cells;
-        let layers = self.count_layers()?;
+        let layers = layers::count(&self.work, |net| net)?;
         let report = &mut self.work.report;
         for kind in &KINDS {
             let count = kind.count(&cells);
@@ -213,17 +213,6 @@ impl Fpga<'_> {
             self.work.report.notes.push(note.into());
         }
         Ok(Finding::good(words.join(", ")))
-    }
-
-    fn count_layers(&self) -> std::result::Result<synthesis::Layers, Diagnostics> {
-        let path = self.work.staging.path().join(owners::FILE);
-        let text = std::fs::read_to_string(&path).map_err(|e| {
-            let error = Diagnostic::error("file", format!("cannot read the netlist: {e}"));
-            error.at(owners::FILE, "this file")
-        })?;
-        let layers = Layers::of(&self.work.folder.top)?;
-        let netlist = owners::Netlist::parse(&text)?;
-        Ok(netlist.counts(&self.work.folder.top.name, |net| layers.of_net(net)))
     }
 
     fn gates(&mut self, meter: &Meter) -> Found {

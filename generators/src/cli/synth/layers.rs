@@ -4,9 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use hdl::dfg::Module;
-use hdl::diag::Diagnostics;
+use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::lower;
 use hdl::rtl::{self, Cell, Names};
+use sim::synth::owners;
+
+use super::work::Work;
+use crate::output::synthesis;
 
 /// The layer of every net that has a name in the Verilog.
 #[derive(Debug)]
@@ -46,6 +50,27 @@ impl Layers {
         }
         module.layers.get(rest).cloned()
     }
+}
+
+/// Cells of each layer by type, from the netlist that Yosys wrote for it.
+///
+/// `bus` gives the name in the Verilog of a net, where mapping changed it.
+///
+/// # Errors
+/// A netlist that cannot be read.
+pub fn count(
+    work: &Work<'_>,
+    bus: impl Fn(&str) -> &str,
+) -> Result<synthesis::Layers, Diagnostics> {
+    let path = work.staging.path().join(owners::FILE);
+    let text = std::fs::read_to_string(&path).map_err(|e| {
+        let error = Diagnostic::error("file", format!("cannot read the netlist: {e}"));
+        error.at(owners::FILE, "this file")
+    })?;
+    let layers = Layers::of(&work.folder.top)?;
+    let netlist = owners::Netlist::parse(&text)?;
+    let layer = |net: &str| layers.of_net(net).or_else(|| layers.of_net(bus(net)));
+    Ok(netlist.counts(&work.folder.top.name, layer))
 }
 
 impl Nets {

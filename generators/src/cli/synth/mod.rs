@@ -2,7 +2,7 @@
 
 mod asic;
 mod cells;
-mod equiv;
+pub mod equiv;
 mod fpga;
 mod gates;
 mod layers;

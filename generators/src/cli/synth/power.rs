@@ -23,6 +23,10 @@ const RESET_CYCLES: u64 = 3;
 
 const METHOD: &str = "each instance's power at one transition a pin and cycle × the simulated transitions of its outputs";
 
+/// The netlist has no clock tree; what one would take on top.
+const TREE_METHOD: &str =
+    "assumed to take as much as the clock pins that it drives; not part of any sum here";
+
 /// Sums over instances, in W at the library's own clock.
 #[derive(Debug, Default)]
 struct Sum {
@@ -92,6 +96,8 @@ impl Asic<'_> {
         let period_s = self.work.clock.ns() * 1e-9;
         let (logic, clock) = (energy(sum.data), energy(sum.clock));
         let total = logic + clock + sum.leakage * period_s;
+        let tree = origin.figure("energy per inference, clock tree", clock * 1e12, "pJ");
+        self.work.report.figures.push(tree.estimated(TREE_METHOD));
         let figures = [
             (
                 "energy per inference, logic",

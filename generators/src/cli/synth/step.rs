@@ -111,6 +111,7 @@ pub fn run_steps<F: Flow>(
             name: task.step.name(),
             state,
             seconds: start.elapsed().as_secs_f64(),
+            cpu_seconds: meter.cpu().as_secs_f64(),
             memory_mb: meter.peak_bytes() as f64 / 1e6,
             result,
         };
@@ -166,8 +167,8 @@ fn progress(step: &Step) -> String {
         other => format!("{other}: "),
     };
     format!(
-        "{}: {state}{first} ({:.1} s, {:.0} MB)",
-        step.name, step.seconds, step.memory_mb
+        "{}: {state}{first} ({:.1} s, {:.1} s of processors, {:.0} MB)",
+        step.name, step.seconds, step.cpu_seconds, step.memory_mb
     )
 }
 

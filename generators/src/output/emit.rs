@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use constraints::Constraints;
 use constraints::timing::{Budget, Dialect, Picoseconds, Units};
+use constraints::{Constraints, openlane};
 use hdl::dfg::{Module, text};
 use hdl::draw::pipeline_svg;
 use hdl::rtl::{Design, ModuleId};
@@ -15,6 +15,7 @@ use sim::testbench::{self, bench};
 use sim::vectors::{Held, Vectors};
 
 use super::folder::Staging;
+use super::hardening;
 use super::report::Report;
 use crate::failure::{Failure, Result};
 
@@ -62,8 +63,9 @@ impl Emission<'_> {
             report.files.insert(name, what.to_owned());
         };
         let design = lower::lower(self.top)?;
-        for name in write_verilog(staging, &design)? {
-            files(name, "Verilog-2001");
+        let verilog = write_verilog(staging, &design)?;
+        for name in &verilog {
+            files(name.clone(), "Verilog-2001");
         }
         files(
             "map.json".into(),
@@ -113,6 +115,12 @@ impl Emission<'_> {
             constraints.to_sdc(Dialect::Vivado)?,
         )?;
         files(format!("constraints/{top}.xdc"), "the same for Vivado");
+        hardening::write(staging, &constraints, &verilog, None)?;
+        files(
+            format!("{}/", openlane::FOLDER),
+            "LibreLane, Vivado and Quartus",
+        );
+        files(openlane::CORE.into(), "FuseSoC core");
 
         staging.write(MODEL_FILE, &self.model)?;
         files(MODEL_FILE.into(), "the exact integer model");

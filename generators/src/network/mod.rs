@@ -4,8 +4,9 @@
 
 pub mod dense;
 pub mod design;
+pub mod folded;
 mod linear;
-mod ports;
+pub mod ports;
 mod threshold;
 
 use std::sync::Arc;
@@ -16,11 +17,11 @@ use hdl::names::quoted;
 use hdl::num::{Format, Interval, Overflow};
 
 use linear::Products;
-pub use ports::{Ports, identifier};
+use ports::{Ports, identifier};
 
 use crate::arith::Effort;
 use crate::model::{
-    Array, Decode, Graph, Layer, Limit, Op, PoolKind, Requantise, TensorInfo, moved,
+    Array, Decode, Graph, Input, Layer, Limit, Op, PoolKind, Requantise, TensorInfo, moved,
 };
 
 /// Most products that are unrolled.
@@ -57,23 +58,10 @@ pub fn build_with(
         Vec::with_capacity(graph.inputs().len() + graph.layers().len());
     for (input, port) in graph.inputs().iter().zip(&ports.inputs) {
         let count = input.shape.iter().product();
-        let (lo, hi) = input.range;
-        let range = Interval::new(lo.into(), hi.into()).expect("checked when the graph was built");
-        tensors.push(m.input_array(port, count, Format::integer(range)));
+        tensors.push(m.input_array(port, count, input_format(input)));
     }
-    for (k, layer) in graph.layers().iter().enumerate() {
-        let operands: Vec<Operand<'_, '_>> = layer
-            .inputs
-            .iter()
-            .map(|t| Operand {
-                values: &tensors[t.index()],
-                info: graph.info(*t),
-            })
-            .collect();
-        let result = graph.info(graph.result(k));
-        let values = m.scope(&identifier(&layer.name), || {
-            values(&m, &products, layer, &operands, result)
-        })?;
+    for k in 0..graph.layers().len() {
+        let values = layer_values(&m, &products, graph, k, &tensors)?;
         tensors.push(values);
     }
     for (output, port) in graph.outputs().iter().zip(&ports.outputs) {
@@ -85,6 +73,35 @@ pub fn build_with(
         m.output_array(port, &values);
     }
     m.finish()
+}
+
+fn input_format(input: &Input) -> Format {
+    let (lo, hi) = input.range;
+    let range = Interval::new(lo.into(), hi.into()).expect("checked when the graph was built");
+    Format::integer(range)
+}
+
+/// The result of layer `k`, whose operands are among `tensors`.
+fn layer_values<'m>(
+    m: &'m ModuleBuilder,
+    products: &Products<'m>,
+    graph: &Graph,
+    k: usize,
+    tensors: &[Vec<Value<'m>>],
+) -> Result<Vec<Value<'m>>, Diagnostic> {
+    let layer = &graph.layers()[k];
+    let operands: Vec<Operand<'_, 'm>> = layer
+        .inputs
+        .iter()
+        .map(|t| Operand {
+            values: &tensors[t.index()],
+            info: graph.info(*t),
+        })
+        .collect();
+    let result = graph.info(graph.result(k));
+    m.scope(&identifier(&layer.name), || {
+        values(m, products, layer, &operands, result)
+    })
 }
 
 /// A tensor of a layer's operands.
@@ -220,7 +237,12 @@ fn values<'m>(
         }
         Op::Table { first, values } => {
             let entries: Vec<i128> = values.iter().map(|v| i128::from(*v)).collect();
-            each(&|v| (v - constant(*first)).lookup(&entries, 0))
+            // a folded matrix gives sums of whole widths, of which the table has only those that can be
+            let known = |v: Value<'m>| match info.range.covers(v.range()) {
+                true => v,
+                false => v.saturate(info.range),
+            };
+            each(&|v| (known(v) - constant(*first)).lookup(&entries, 0))
         }
         Op::Concat { axis } => concatenated(operands, *axis),
         Op::Constant(_)

@@ -1,4 +1,4 @@
-//! The flow of a cell library: netlist, static timing, gate-level simulation and power.
+//! The flow of a cell library: netlist, static timing, gate-level simulation, proof and power.
 
 use std::fs;
 
@@ -6,7 +6,8 @@ use constraints::Constraints;
 use constraints::liberty::{adder_cells, models};
 use constraints::timing::{Budget, Dialect, Units};
 use hdl::diag::Diagnostic;
-use sim::synth::{self, Program, mapping, timing};
+use sim::synth::mapping::{self, Effort, Mapping};
+use sim::synth::{self, Program, equivalence, timing};
 use sim::testbench;
 use sim::tools::Meter;
 
@@ -28,15 +29,18 @@ pub struct Asic<'a> {
     pub work: Work<'a>,
     /// What it maps to.
     pub cells: Cells,
+    /// How long ABC may think.
+    pub effort: Effort,
 }
 
 impl Flow for Asic<'_> {
     fn tasks(&self) -> Vec<Task<Self>> {
-        use Choice::{Gates, Map, Power, Sta};
+        use Choice::{Equiv, Gates, Map, Power, Sta};
         vec![
             Task::new(Map, &[], Self::map),
             Task::new(Sta, &[Map], Self::sta),
             Task::new(Gates, &[Map], Self::gates),
+            Task::new(Equiv, &[Map], Self::equiv),
             Task::new(Power, &[Map, Gates], Self::power),
         ]
     }
@@ -49,7 +53,7 @@ impl Flow for Asic<'_> {
 impl Asic<'_> {
     /// Everything that the scripts read, the scripts, and a Makefile that runs them.
     pub fn write_inputs(&self) -> Result<()> {
-        let Self { work, cells } = self;
+        let Self { work, cells, .. } = self;
         let (top, staging) = (&work.folder.top.name, work.staging);
         let sources = work.copy_sources()?;
         staging.write(synth::LIBERTY, &cells.liberty)?;
@@ -62,7 +66,12 @@ impl Asic<'_> {
             ties.each_ref()
                 .map(|(cell, pin)| (cell.as_str(), pin.as_str()))
         });
-        let script = mapping::cell_script(top, &sources, clock.0, ties);
+        let mapping = Mapping {
+            clock_ps: clock.0,
+            effort: self.effort,
+            ties,
+        };
+        let script = mapping::cell_script(top, &sources, &mapping);
         staging.write(mapping::SCRIPT, script)?;
         staging.write(timing::SCRIPT, timing::script(top))?;
         staging.write(timing::POWER_SCRIPT, timing::power_script(top))?;
@@ -77,7 +86,7 @@ impl Asic<'_> {
     }
 
     fn map(&mut self, meter: &Meter) -> Found {
-        let Self { work, cells } = self;
+        let Self { work, cells, .. } = self;
         let origin = cells.origin(Program::Yosys.find()?.version);
         let mapped = mapping::map(work.staging.path(), meter)?;
         let Some(area) = mapped.area_um2 else {
@@ -118,7 +127,7 @@ impl Asic<'_> {
     }
 
     fn sta(&mut self, meter: &Meter) -> Found {
-        let Self { work, cells } = self;
+        let Self { work, cells, .. } = self;
         let origin = cells.origin(Program::OpenSta.find()?.version);
         let found = timing::analyse(work.staging.path(), meter)?;
         work.write("timing.txt", &found.report)?;
@@ -200,8 +209,9 @@ fn makefile(top: &str) -> String {
         "# The steps of `hwgen synth`, one by one.\nall: sta gates\n\n{netlist}: {map}\n\tyosys -q -l map.log -s {map}\n\n\
          sta: {netlist}\n\tsta -no_splash -exit {sta}\n\npower: {netlist}\n\trm -f power_*.txt\n\tsta -no_splash -exit {power}\n\n\
          gates: {netlist}\n\tiverilog -g2001 -s {top}_tb -o bench.vvp {RTL}/{top}_tb.v {netlist} {models}\n\tvvp -n bench.vvp +vectors={vectors}\n\n\
-         .PHONY: all sta power gates\n",
+         equiv: {netlist}\n\tyosys-abc -q \"source {equiv}\"\n\n.PHONY: all sta power gates equiv\n",
         netlist = synth::NETLIST,
+        equiv = equivalence::SCRIPT,
         models = synth::CELL_MODELS,
         vectors = testbench::FOLDER,
     )

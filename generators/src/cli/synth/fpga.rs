@@ -5,6 +5,7 @@ use constraints::Target;
 use constraints::fetch::default_cache;
 use constraints::target::{Family, Part};
 use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::lower::{ADD3, Adders};
 use sim::synth::place::{self, Nextpnr, Placed, WorstPath};
 use sim::synth::{self, Program, mapping, models, owners, shell};
 use sim::testbench;
@@ -53,7 +54,7 @@ const KINDS: [Kind; 4] = [
     Kind {
         name: "carry cells",
         cells: &[("CARRY", 1), ("SB_CARRY", 1), ("CCU2C", 1)],
-        method: "CARRY4 has four bits, CCU2C two, SB_CARRY one",
+        method: "CARRY8 has eight bits, CARRY4 four, CCU2C two, SB_CARRY one",
         available: |_| 0,
     },
     Kind {
@@ -215,13 +216,23 @@ impl Fpga<'_> {
         Ok(Finding::good(words.join(", ")))
     }
 
+    /// The layers of the folder's Verilog, which has a file for three-operand adders if it uses them.
+    fn layers(&self) -> std::result::Result<Layers, Diagnostics> {
+        let three = self.work.folder.dir().join(format!("{ADD3}.v"));
+        let adders = match three.is_file() {
+            true => Adders::ThreeOperand,
+            false => Adders::TwoOperand,
+        };
+        Layers::of(&self.work.folder.top, adders)
+    }
+
     fn count_layers(&self) -> std::result::Result<synthesis::Layers, Diagnostics> {
         let path = self.work.staging.path().join(owners::FILE);
         let text = std::fs::read_to_string(&path).map_err(|e| {
             let error = Diagnostic::error("file", format!("cannot read the netlist: {e}"));
             error.at(owners::FILE, "this file")
         })?;
-        let layers = Layers::of(&self.work.folder.top)?;
+        let layers = self.layers()?;
         let netlist = owners::Netlist::parse(&text)?;
         Ok(netlist.counts(&self.work.folder.top.name, |net| layers.of_net(net)))
     }
@@ -267,7 +278,7 @@ impl Fpga<'_> {
         };
         let folder = self.work.staging.path();
         let placed = nextpnr.place(folder, self.frequency_mhz(), meter)?;
-        let layers = Layers::of(&self.work.folder.top)?;
+        let layers = self.layers()?;
         Ok(self.report_placed(&placed, &layers, &origin))
     }
 

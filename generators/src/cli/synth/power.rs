@@ -7,7 +7,7 @@ use std::io::BufReader;
 use constraints::liberty::Library;
 use hdl::diag::{Diagnostic, Diagnostics};
 use sim::synth::activity::{self, Activity};
-use sim::synth::netlist::{self, Instance};
+use sim::synth::netlist::{Instance, Netlist};
 use sim::synth::timing::{self, InstancePower};
 use sim::synth::{self, Program};
 use sim::tools::Meter;
@@ -56,7 +56,8 @@ impl Asic<'_> {
         let from = before * BENCH_PERIOD_PS;
         let activity = activity::count(open(WAVES)?, &[&bench, "dut"], from).map_err(failed)?;
         let power = timing::instance_power(folder, meter)?;
-        let instances = netlist::instances(open(synth::NETLIST)?).map_err(failed)?;
+        let netlist = Netlist::read(open(synth::NETLIST)?).map_err(failed)?;
+        let instances = netlist.instances;
         let sum = Sum::of(&instances, &power, &activity, &self.cells.library);
         let origin = Origin {
             activity: Some(format!(

@@ -18,6 +18,8 @@ pub enum Choice {
     Sta,
     /// Icarus: the netlist against the folder's vectors
     Gates,
+    /// ABC: the netlist computes what the Verilog does
+    Equiv,
     /// OpenSTA and Icarus: power from the vectors' switching activity
     Power,
     /// nextpnr: place and route, the clock that is reached
@@ -31,6 +33,7 @@ impl Choice {
             Self::Map => "map",
             Self::Sta => "sta",
             Self::Gates => "gates",
+            Self::Equiv => "equiv",
             Self::Power => "power",
             Self::Place => "place",
         }

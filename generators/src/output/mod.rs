@@ -4,6 +4,7 @@ pub mod cells;
 pub mod emit;
 pub mod file;
 pub mod folder;
+pub mod hardening;
 pub mod report;
 pub mod synthesis;
 pub mod table;

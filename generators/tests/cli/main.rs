@@ -1,7 +1,9 @@
 //! The program as its users meet it.
 
 mod bad_input;
+mod broken_tools;
 mod engines;
+mod fpga;
 mod help;
 mod networks;
 mod readme;

@@ -199,6 +199,32 @@ fn a_flipped_weight_bit_is_caught() {
     }
 }
 
+/// A sigmoid at the end stays outside the hardware unless a format is asked for; then its error is said.
+#[test]
+fn an_output_becomes_a_table_when_asked() {
+    let home = Home::new();
+    let model = json!({
+        "name": "score",
+        "inputs": [{"name": "x", "shape": [2], "range": [-16, 15]}],
+        "layers": [{"name": "sum", "op": {"dense": {
+            "weights": {"shape": [1, 2], "values": [3, -5]}, "bias": [1]}}, "inputs": [0]}],
+        "outputs": [{"name": "y", "tensor": 1, "decode": {
+            "unit": {"shape": [], "values": [0.0625]}, "steps": ["sigmoid"]}}],
+    });
+    home.write("score.json", model.to_string());
+    let args = [
+        "build",
+        "score.json",
+        "--output-format",
+        "u6.6",
+        "--out",
+        "rtl",
+    ];
+    let output = home.run(&args);
+    expect_file!["networks/output-format.txt"].assert_eq(&home.transcript(&args, &output));
+    simulated(&home, &["--random", "500"]);
+}
+
 #[test]
 fn mistakes_are_explained() {
     let home = Home::new();
@@ -215,7 +241,11 @@ fn mistakes_are_explained() {
         "broken.json",
         "{\"name\": \"n\", \"inputs\": [], \"layers\": [{\"name\": \"l\", \"op\": \"relu\", \"inputs\": [7]}], \"outputs\": []}",
     );
-    let cases: [(&str, &[&str]); 11] = [
+    home.write(
+        "relu.json",
+        "{\"name\": \"n\", \"inputs\": [{\"name\": \"x\", \"shape\": [1], \"range\": [-1, 1]}], \"layers\": [{\"name\": \"l\", \"op\": \"relu\", \"inputs\": [0]}], \"outputs\": [{\"name\": \"y\", \"tensor\": 1}]}",
+    );
+    let cases: [(&str, &[&str]); 12] = [
         ("dense-nothing", &["dense", "--out", "rtl"]),
         ("dense-size", &["dense", "--layers", "16,0", "--out", "rtl"]),
         (
@@ -251,6 +281,10 @@ fn mistakes_are_explained() {
                 "--out",
                 "rtl",
             ],
+        ),
+        (
+            "build-output",
+            &["build", "relu.json", "--output-format", "8", "--out", "rtl"],
         ),
         ("build-missing", &["build", "no.onnx", "--out", "rtl"]),
         ("build-cut", &["build", "cut.onnx", "--out", "rtl"]),

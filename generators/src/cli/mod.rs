@@ -6,6 +6,7 @@ mod clock;
 pub mod cmvm;
 pub mod dense;
 pub mod encoder;
+pub mod events;
 pub mod inspect;
 pub mod interaction;
 mod network;
@@ -38,6 +39,7 @@ enum Command {
     Interaction(Box<interaction::InteractionArgs>),
     Build(Box<build::BuildArgs>),
     Dense(Box<dense::DenseArgs>),
+    Events(events::EventsArgs),
     Inspect(inspect::InspectArgs),
     Schema(schema::SchemaArgs),
     Sim(sim::SimArgs),
@@ -55,6 +57,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Interaction(args) => interaction::run(args),
         Command::Build(args) => build::run(args),
         Command::Dense(args) => dense::run(args),
+        Command::Events(args) => events::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Schema(_) => schema::run(),
         Command::Sim(args) => sim::run(args),

@@ -127,6 +127,7 @@ impl Hardware {
             register_port: &[],
             vectors: &vectors,
             preamble: None,
+            carry_cell: target.carry_cell(),
         };
         emission.write(&staging, report)?;
         staging.finish()?;

@@ -57,7 +57,7 @@ impl<'m> Products<'m> {
             graph
         });
         match graph {
-            Some(graph) => build(self.m, inputs, &graph),
+            Some(graph) => build(self.m, inputs, &graph, None),
             None => multiplied(self.m, inputs, &problem.0, bias),
         }
     }

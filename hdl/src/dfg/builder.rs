@@ -115,6 +115,15 @@ impl ModuleBuilder {
         self.inner.borrow_mut().enable = enable.map(|v| v.n);
     }
 
+    /// `a + b + c` of three bits by one full-adder cell: bit 0 is the sum, bit 1 the carry.
+    ///
+    /// Lowered to an instance of the module [`lower::FULL_ADDER`](crate::lower::FULL_ADDER), which synthesis can map
+    /// to a cell of its library. An operand that is no bit is an error.
+    #[track_caller]
+    pub fn full_adder<'m>(&'m self, a: Value<'m>, b: Value<'m>, c: Value<'m>) -> Value<'m> {
+        a.make(Op::FullAdder(a.n, b.n, c.n), 0, Location::caller())
+    }
+
     /// The constant `value · 2^-frac`.
     #[track_caller]
     pub fn constant(&self, value: i128, frac: i32) -> Value<'_> {

@@ -1,7 +1,8 @@
 //! Readers of the file formats that trained networks come in.
 //!
-//! [`keras`] and [`onnx`] read files; [`lift`] turns the frameworks' floating-point operations into integer layers.
+//! [`keras`], [`onnx`] and [`comb_logic`] read files; [`lift`] turns the frameworks' floating-point operations into integer layers.
 
+pub mod comb_logic;
 pub mod keras;
 pub mod lift;
 pub mod matrix;

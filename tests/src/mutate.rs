@@ -229,7 +229,7 @@ pub fn archive(archive: &[u8], rng: &mut Rng) -> Vec<u8> {
     let victim = ["config.json", "model.weights.h5"][rng.usize(..2)];
     for k in 0..old.len() {
         let mut entry = old.by_index(k).expect("counted");
-        let name = entry.name().to_owned();
+        let name = entry.name().expect("a valid archive").into_owned();
         let mut content = Vec::new();
         entry.read_to_end(&mut content).expect("a valid archive");
         if name == victim {

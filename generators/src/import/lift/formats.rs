@@ -66,7 +66,7 @@ impl Lift {
         let keeps_integers = plan.moves.iter().all(|m| *m == Move::Relu);
         let range = self.range(real.tensor);
         let greatest = range.hi().unsigned_abs().max(range.lo().unsigned_abs()) as f64;
-        let mut format = |k: usize| {
+        let format = |k: usize| {
             let (unit, scale) = (units[k], f64::from(scale[k]));
             let (low, high) = (low[k] as i64, high[k] as i64);
             if low == high {

@@ -14,6 +14,7 @@ mod graph;
 mod inspect;
 mod movement;
 mod op;
+mod output;
 mod range;
 mod real;
 mod schema;

@@ -151,6 +151,11 @@ pub enum Op {
     },
     /// Rounding and overflow.
     Requantise(Requantise),
+    /// Rounding and overflow by a format of its own for each element; the array stretches.
+    RequantiseEach {
+        /// The formats.
+        formats: Array<Requantise>,
+    },
     /// A step function for each element; the array stretches.
     Threshold {
         /// The functions.
@@ -229,6 +234,7 @@ impl Op {
             Op::LeakyRelu { .. } => "leaky_relu",
             Op::Clamp { .. } => "clamp",
             Op::Requantise(_) => "requantise",
+            Op::RequantiseEach { .. } => "requantise_each",
             Op::Threshold { .. } => "threshold",
             Op::Table { .. } => "table",
             Op::Reshape { .. } => "reshape",

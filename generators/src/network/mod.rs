@@ -229,6 +229,13 @@ fn values<'m>(
         }),
         Op::Clamp { lo, hi } => each(&|v| v.max(constant(*lo)).min(constant(*hi))),
         Op::Requantise(r) => each(&|v| requantised(m, v, r)),
+        Op::RequantiseEach { formats } => {
+            let rows = stretched_indices(formats, &info.shape);
+            x.iter()
+                .zip(rows)
+                .map(|(v, k)| requantised(m, *v, &formats.values[k as usize]))
+                .collect()
+        }
         Op::Threshold { functions } => {
             let rows = stretched_indices(functions, &info.shape);
             x.iter()

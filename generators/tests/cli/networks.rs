@@ -57,6 +57,108 @@ fn a_random_dense_network_in_every_engine() {
     assert!(home.tree() == before);
 }
 
+/// The same weights folded: shared multipliers give the unrolled network's bits in every engine.
+#[test]
+fn a_folded_network_in_every_engine() {
+    let home = Home::new();
+    home.write("weights.json", weights(5));
+    home.write("flipped.json", weights(4));
+    let dense = |weights: &str, out: &str| {
+        home.success(&[
+            "dense",
+            "--weights",
+            weights,
+            "--reuse",
+            "2",
+            "--events",
+            "40",
+            "--out",
+            out,
+        ])
+    };
+    let said = dense("weights.json", "rtl");
+    // two matrices of two beats, three cycles behind each, and a register
+    assert!(
+        said.contains("latency 11 cycles, initiation interval 2, 7 multipliers"),
+        "{said}"
+    );
+    simulated(&home, &["--random", "500"]);
+    let mut engines = vec!["batch"];
+    for (engine, tool, version) in [
+        ("icarus", "iverilog", "-V"),
+        ("verilator", "verilator", "--version"),
+    ] {
+        if available(tool, version) {
+            simulated(&home, &["--engine", engine]);
+            engines.push(engine);
+        }
+    }
+    dense("flipped.json", "other");
+    for file in ["network.v", "design.dfg"] {
+        let from = home.path(&format!("other/{file}"));
+        fs::copy(from, home.path(&format!("rtl/{file}"))).unwrap();
+    }
+    for engine in engines {
+        let output = home.run(&["sim", "rtl", "--engine", engine]);
+        assert_eq!(output.status.code(), Some(1), "{engine}: {output:?}");
+    }
+}
+
+/// A trained network in Verilog simulators.
+#[test]
+fn a_trained_network_in_icarus() {
+    let Some(file) = shared("models/qonnx-zoo-tfc/TFC_2W2A.onnx") else {
+        return;
+    };
+    let home = Home::new();
+    let file = file.to_str().unwrap();
+    home.success(&[
+        "build",
+        file,
+        "--effort",
+        "fast",
+        "--clock-ns",
+        "5",
+        "--out",
+        "rtl",
+    ]);
+    simulated(&home, &[]);
+    if available("iverilog", "-V") {
+        simulated(&home, &["--engine", "icarus", "--first", "16"]);
+    }
+}
+
+/// The networks of MLPerf Tiny that are too large to unroll.
+#[test]
+fn tiny_benchmarks_folded() {
+    let Some(folder) = shared("models/mlperf-tiny") else {
+        return;
+    };
+    let home = Home::new();
+    for (file, options, reuse) in [
+        ("kws_w3a3_qonnx.onnx", "--accept-rounding", "70"),
+        ("ad08_model.h5", "--input-format=s8.4", "8"),
+    ] {
+        let file = folder.join(file);
+        let said = home.success(&[
+            "build",
+            file.to_str().unwrap(),
+            options,
+            "--reuse",
+            reuse,
+            "--events",
+            "4",
+            "--out",
+            "rtl",
+        ]);
+        assert!(
+            said.contains(&format!("initiation interval {reuse}, ")),
+            "{said}"
+        );
+        simulated(&home, &["--random", "6"]);
+    }
+}
+
 /// The folder's own model is a network that can be built again, and inspected.
 #[test]
 fn an_emitted_model_is_read_again() {
@@ -97,6 +199,32 @@ fn a_flipped_weight_bit_is_caught() {
     }
 }
 
+/// A sigmoid at the end stays outside the hardware unless a format is asked for; then its error is said.
+#[test]
+fn an_output_becomes_a_table_when_asked() {
+    let home = Home::new();
+    let model = json!({
+        "name": "score",
+        "inputs": [{"name": "x", "shape": [2], "range": [-16, 15]}],
+        "layers": [{"name": "sum", "op": {"dense": {
+            "weights": {"shape": [1, 2], "values": [3, -5]}, "bias": [1]}}, "inputs": [0]}],
+        "outputs": [{"name": "y", "tensor": 1, "decode": {
+            "unit": {"shape": [], "values": [0.0625]}, "steps": ["sigmoid"]}}],
+    });
+    home.write("score.json", model.to_string());
+    let args = [
+        "build",
+        "score.json",
+        "--output-format",
+        "u6.6",
+        "--out",
+        "rtl",
+    ];
+    let output = home.run(&args);
+    expect_file!["networks/output-format.txt"].assert_eq(&home.transcript(&args, &output));
+    simulated(&home, &["--random", "500"]);
+}
+
 #[test]
 fn mistakes_are_explained() {
     let home = Home::new();
@@ -113,7 +241,11 @@ fn mistakes_are_explained() {
         "broken.json",
         "{\"name\": \"n\", \"inputs\": [], \"layers\": [{\"name\": \"l\", \"op\": \"relu\", \"inputs\": [7]}], \"outputs\": []}",
     );
-    let cases: [(&str, &[&str]); 10] = [
+    home.write(
+        "relu.json",
+        "{\"name\": \"n\", \"inputs\": [{\"name\": \"x\", \"shape\": [1], \"range\": [-1, 1]}], \"layers\": [{\"name\": \"l\", \"op\": \"relu\", \"inputs\": [0]}], \"outputs\": [{\"name\": \"y\", \"tensor\": 1}]}",
+    );
+    let cases: [(&str, &[&str]); 12] = [
         ("dense-nothing", &["dense", "--out", "rtl"]),
         ("dense-size", &["dense", "--layers", "16,0", "--out", "rtl"]),
         (
@@ -135,6 +267,24 @@ fn mistakes_are_explained() {
                 "--out",
                 "rtl",
             ],
+        ),
+        (
+            "dense-clock",
+            &[
+                "dense",
+                "--weights",
+                "weights.json",
+                "--reuse",
+                "2",
+                "--clock-ns",
+                "1",
+                "--out",
+                "rtl",
+            ],
+        ),
+        (
+            "build-output",
+            &["build", "relu.json", "--output-format", "8", "--out", "rtl"],
         ),
         ("build-missing", &["build", "no.onnx", "--out", "rtl"]),
         ("build-cut", &["build", "cut.onnx", "--out", "rtl"]),

@@ -11,7 +11,7 @@ use sim::testbench;
 use sim::tools::Meter;
 
 use super::gates;
-use super::layers;
+use super::layers::{self, Layers};
 use super::step::{Choice, Finding, Flow, Found, Task};
 use super::work::{RTL, Work};
 use crate::failure::Result;

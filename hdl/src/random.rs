@@ -174,7 +174,7 @@ impl<'m> Maker<'m, '_> {
     fn bit(&mut self) -> Value<'m> {
         let value = self.any();
         match value.range().width() {
-            1 => value,
+            1 if !value.range().signed() => value,
             _ => value.bit(0),
         }
     }
@@ -217,7 +217,7 @@ impl<'m> Maker<'m, '_> {
     fn operator(&mut self, kind: u32) -> Value<'m> {
         let a = self.any();
         match kind {
-            0 => a,
+            0 => self.m.full_adder(self.bit(), self.bit(), self.bit()),
             1 => a + self.any(),
             2 => a - self.any(),
             3 => self.narrow() * self.narrow(),
@@ -346,7 +346,7 @@ mod tests {
             let ops = module.graph.nodes().map(|n| module.graph.op(n));
             seen.extend(ops.map(Op::mnemonic));
         }
-        let all = "add and concat const delay eq input lt max min mul mux or output read shl shr state sub table wrap xor";
+        let all = "add adder and concat const delay eq input lt max min mul mux or output read shl shr state sub table wrap xor";
         assert_eq!(seen.into_iter().collect::<Vec<_>>().join(" "), all);
     }
 }

@@ -1,7 +1,7 @@
 //! Reading and checking target files.
 
 use hdl::diag::{Diagnostic, Diagnostics};
-use hdl::names::quoted;
+use hdl::names::{check_identifier, quoted};
 use serde::Deserialize;
 
 use super::model::{AsicModel, Figure, Scaling};
@@ -159,7 +159,14 @@ fn check(technology: &Technology) -> Result<(), String> {
             }
             check_asic(model)
         }
-        Technology::Fpga { parts, model, .. } => {
+        Technology::Fpga {
+            family,
+            parts,
+            model,
+        } => {
+            if let Some(wheel) = &family.wheel {
+                check_library_file("wheel", wheel)?;
+            }
             if let Some(part) = parts.iter().find(|p| p.luts == 0 || p.flip_flops == 0) {
                 return Err(format!("part {} holds nothing", quoted(&part.name)));
             }
@@ -187,6 +194,13 @@ fn check_library(library: &CellLibrary) -> Result<(), String> {
     let by_package = matches!(library.source, Source::Pip { .. } | Source::Apt { .. });
     if by_package && library.liberty.is_none() {
         return Err("a library that comes from a package needs `liberty`".into());
+    }
+    let names = library.full_adder.iter().flat_map(|adder| {
+        let pins = adder.inputs.iter().chain(&adder.outputs);
+        pins.chain([&adder.cell])
+    });
+    for name in names {
+        check_identifier(name).map_err(|why| format!("full_adder: {}: {why}", quoted(name)))?;
     }
     library
         .files()
@@ -301,6 +315,12 @@ mod tests {
                 "area_um2 = 16.000",
                 "area_um2 = nan",
                 "`model.inverter.area_um2` is NaN",
+            ),
+            (
+                "osu018",
+                "cell = \"FAX1\"",
+                "cell = \"FA(\"",
+                "full_adder: `FA(`",
             ),
             ("osu018", "[corner]", "[family]", "target file"),
             (

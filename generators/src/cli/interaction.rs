@@ -151,6 +151,7 @@ pub fn run(args: &InteractionArgs) -> Result<()> {
         register_port: &[],
         vectors: &vectors,
         preamble: None,
+        carry_cell: target.carry_cell(),
     };
     emission.write(&staging, report)?;
     staging.finish()?;

@@ -183,24 +183,6 @@ fn table(outcomes: &[Outcome]) -> Table {
     table
 }
 
-/// Runs all `vectors` cycle by cycle in the evaluator: what a design that takes an event in several beats needs, since
-/// one sample depends on those before.
-fn run_stream(flat: &Arc<Module>, vectors: &Vectors) -> Result<Outcome> {
-    let started = Instant::now();
-    let mut stepper = Stepper::new(flat)?;
-    let build = started.elapsed();
-    let started = Instant::now();
-    let found = stream(flat, &mut stepper, vectors, &Held::new(), |_| {})?;
-    Ok(Outcome {
-        engine: format!("cycle by cycle (hwgen {})", env!("CARGO_PKG_VERSION")),
-        vectors: vectors.len(),
-        latency: flat.latency(),
-        pass: found.is_empty(),
-        mismatches: found.iter().take(SHOWN).map(|m| m.to_string()).collect(),
-        seconds: [build.as_secs_f64(), started.elapsed().as_secs_f64()],
-    })
-}
-
 /// Runs `vectors` in the batch simulator, and the first few cycle by cycle in the evaluator, which proves the latency.
 pub fn run_batch(
     top: &Arc<Module>,
@@ -210,7 +192,7 @@ pub fn run_batch(
     let started = Instant::now();
     let flat = Arc::new(flatten(top)?);
     if preamble.is_none() && !flat.states.is_empty() {
-        return run_stream(&flat, vectors);
+        return run_stepped(&flat, vectors, started);
     }
     let batch = Batch::compile(&flat)?;
     let mut stepper = Stepper::new(&flat)?;
@@ -246,6 +228,23 @@ pub fn run_batch(
         latency: flat.latency(),
         pass,
         mismatches,
+        seconds: [build, started.elapsed()].map(|d| d.as_secs_f64()),
+    })
+}
+
+/// Runs all `vectors` cycle by cycle: the batch simulator has no clock, and what registers with feedback hold is part
+/// of the result here.
+fn run_stepped(flat: &Arc<Module>, vectors: &Vectors, started: Instant) -> Result<Outcome> {
+    let mut stepper = Stepper::new(flat)?;
+    let build = started.elapsed();
+    let started = Instant::now();
+    let found = stream(flat, &mut stepper, vectors, &Held::new(), |_| {})?;
+    Ok(Outcome {
+        engine: format!("cycle by cycle (hwgen {})", env!("CARGO_PKG_VERSION")),
+        vectors: vectors.len(),
+        latency: flat.latency(),
+        pass: found.is_empty(),
+        mismatches: found.iter().take(SHOWN).map(Mismatch::to_string).collect(),
         seconds: [build, started.elapsed()].map(|d| d.as_secs_f64()),
     })
 }
@@ -415,13 +414,13 @@ impl Folder {
         let mut inputs = BTreeMap::new();
         for Column { key, port } in self.design.model().inputs() {
             let missing = || self.not_vectors(path, &format!("there is no `{key}`"));
-            inputs.insert(port.to_owned(), rows(key)?.ok_or_else(missing)?);
+            inputs.insert(port, rows(&key)?.ok_or_else(missing)?);
         }
         let mut outputs = BTreeMap::new();
         for Column { key, port } in self.design.model().outputs() {
             let known = self.top.outputs.iter().any(|p| p.name == port);
-            if let Some(column) = rows(key)?.filter(|_| known) {
-                outputs.insert(port.to_owned(), column);
+            if let Some(column) = rows(&key)?.filter(|_| known) {
+                outputs.insert(port, column);
             }
         }
         if outputs.is_empty() {

@@ -7,6 +7,7 @@
 //! [`Graph::evaluate`] is the meaning of a graph; generators are compared with it.
 
 mod array;
+mod drawing;
 mod evaluate;
 mod fuse;
 mod graph;
@@ -15,6 +16,7 @@ mod movement;
 mod op;
 mod range;
 mod real;
+mod schema;
 mod shape;
 mod step;
 mod window;
@@ -26,5 +28,6 @@ pub use inspect::{Inspection, LayerRow};
 pub use movement::{Moved, moved};
 pub use op::{Limit, Op, PoolKind, Requantise};
 pub use real::{FloatRounding, Growth, Quantiser, Step};
+pub use schema::schema;
 pub use step::StepFunction;
 pub use window::{Tap, Window};

@@ -3,12 +3,13 @@
 //! It stands at both ends of a graph and decides where the steps of thresholds lie, so it has to agree with the
 //! framework in the last bit.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::array::Array;
 
 /// One element-wise operation; `P` is an [`Array`] of parameters, or a number once an element is chosen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Step<P = Array<f32>> {
     /// `x + p`.
@@ -142,7 +143,7 @@ impl Step<f32> {
 }
 
 /// Rounding of a 32-bit float to an integer, by QONNX' names and formulas.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FloatRounding {
     /// Nearest, ties to even: `ROUND`.
@@ -192,7 +193,7 @@ impl FloatRounding {
 }
 
 /// From a real number to an integer code.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Quantiser<P = Array<f32>> {
     /// `round(clamp(x / scale + zero, low, high)) - zero`.

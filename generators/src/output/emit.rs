@@ -7,7 +7,9 @@ use constraints::Constraints;
 use constraints::timing::{Budget, Dialect, Picoseconds, Units};
 use hdl::dfg::{Module, text};
 use hdl::draw::pipeline_svg;
+use hdl::lower::{ADD3, Adders};
 use hdl::rtl::{Design, ModuleId};
+use hdl::verilog::CarryCell;
 use hdl::{lower, verilog};
 use serde::Serialize;
 use sim::preamble::Preamble;
@@ -43,6 +45,8 @@ pub struct Emission<'a> {
     pub vectors: &'a Vectors,
     /// What it does before.
     pub preamble: Option<&'a Preamble>,
+    /// The cell that three-operand adders are made with, if the target has them.
+    pub carry_cell: Option<CarryCell>,
 }
 
 /// One run of emitted lines and the part of the network that it is.
@@ -61,9 +65,23 @@ impl Emission<'_> {
         let mut files = |name: String, what: &str| {
             report.files.insert(name, what.to_owned());
         };
-        let design = lower::lower(self.top)?;
+        let adders = match self.carry_cell {
+            Some(_) => Adders::ThreeOperand,
+            None => Adders::TwoOperand,
+        };
+        let design = lower::lower_to(self.top, adders)?;
         for name in write_verilog(staging, &design)? {
             files(name, "Verilog-2001");
+        }
+        if let Some(cell) = self.carry_cell
+            && design.modules.iter().any(|m| m.name == ADD3)
+        {
+            let name = format!("{ADD3}.v");
+            staging.write(&name, cell.add3())?;
+            files(
+                name,
+                "three-operand adder out of the target's cells, with their models for simulators",
+            );
         }
         files(
             "map.json".into(),

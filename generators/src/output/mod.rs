@@ -1,5 +1,6 @@
 //! What a command leaves behind.
 
+pub mod cells;
 pub mod emit;
 pub mod file;
 pub mod folder;

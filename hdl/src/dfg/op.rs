@@ -24,6 +24,7 @@ impl N {
 /// | `Input(k)` | element `k` of the module's inputs |
 /// | `Add(a, b)`, `Sub(a, b)`, `Mul(a, b)` | `a + b`, `a - b`, `a · b` |
 /// | `Shl(a, s)`, `Shr(a, s)` | `a · 2^s`, `floor(a / 2^s)` |
+/// | `FullAdder(a, b, c)` | `a + b + c` of three single bits, as one cell: sum in bit 0, carry in bit 1 |
 /// | `And(a, b)`, `Or(a, b)`, `Xor(a, b)` | bitwise |
 /// | `Lt(a, b)`, `Eq(a, b)` | 1 if `a < b`, `a = b`, else 0 |
 /// | `Mux(s, a, b)` | `a` if `s` is not 0, else `b` |
@@ -44,6 +45,7 @@ pub enum Op {
     Add(N, N),
     Sub(N, N),
     Mul(N, N),
+    FullAdder(N, N, N),
     Shl(N, u32),
     Shr(N, u32),
     And(N, N),
@@ -88,7 +90,7 @@ impl Op {
             | Op::Min(a, b)
             | Op::Max(a, b)
             | Op::Concat(a, b, _) => ([a, b, N(0)], 2),
-            Op::Mux(s, a, b) => ([s, a, b], 3),
+            Op::FullAdder(s, a, b) | Op::Mux(s, a, b) => ([s, a, b], 3),
         };
         list.into_iter().take(len)
     }
@@ -103,6 +105,7 @@ impl Op {
             Op::Mul(a, b) => Op::Mul(f(a), f(b)),
             Op::Shl(a, s) => Op::Shl(f(a), s),
             Op::Shr(a, s) => Op::Shr(f(a), s),
+            Op::FullAdder(a, b, c) => Op::FullAdder(f(a), f(b), f(c)),
             Op::And(a, b) => Op::And(f(a), f(b)),
             Op::Or(a, b) => Op::Or(f(a), f(b)),
             Op::Xor(a, b) => Op::Xor(f(a), f(b)),
@@ -129,6 +132,7 @@ impl Op {
             Op::Mul(..) => "mul",
             Op::Shl(..) => "shl",
             Op::Shr(..) => "shr",
+            Op::FullAdder(..) => "adder",
             Op::And(..) => "and",
             Op::Or(..) => "or",
             Op::Xor(..) => "xor",
@@ -156,6 +160,7 @@ impl Op {
             Op::Add(a, b) => value(a) + value(b),
             Op::Sub(a, b) => value(a) - value(b),
             Op::Mul(a, b) => value(a) * value(b),
+            Op::FullAdder(a, b, c) => value(a) + value(b) + value(c),
             Op::Shl(a, s) => value(a) << s,
             Op::Shr(a, s) => value(a) >> s.min(127),
             Op::And(a, b) => value(a) & value(b),
@@ -185,6 +190,7 @@ impl Op {
             Op::Sub(a, b) => range(a).sub(range(b)),
             Op::Mul(a, b) if a == b => square(range(a)),
             Op::Mul(a, b) => range(a).mul(range(b)),
+            Op::FullAdder(a, b, c) => bits_added([range(a), range(b), range(c)]),
             Op::Shl(a, s) => range(a).shl(s),
             Op::Shr(a, s) => Ok(range(a).shr(s)),
             Op::And(a, b) => bitwise_and(range(a), range(b)),
@@ -201,6 +207,14 @@ impl Op {
             _ => return None,
         })
     }
+}
+
+/// The range of a full adder; its operands must be bits.
+fn bits_added(operands: [Interval; 3]) -> Result<Interval, OutOfRange> {
+    if !operands.iter().all(|r| Interval::BIT.covers(*r)) {
+        return Err(OutOfRange);
+    }
+    operands[0].add(operands[1])?.add(operands[2])
 }
 
 fn square(a: Interval) -> Result<Interval, OutOfRange> {
@@ -292,5 +306,13 @@ mod tests {
         let op = Op::Mux(N(3), N(1), N(2));
         assert_eq!(op.operands().collect::<Vec<_>>(), [N(3), N(1), N(2)]);
         assert_eq!(op.map(|n| N(n.0 + 1)), Op::Mux(N(4), N(2), N(3)));
+    }
+
+    #[test]
+    fn a_full_adder_takes_bits_only() {
+        let op = Op::FullAdder(N(0), N(1), N(2));
+        let range = |hi: i128| op.range(|_| Interval::new(0, hi).unwrap()).unwrap();
+        assert_eq!(range(1), Interval::new(0, 3));
+        assert!(range(2).is_err());
     }
 }

@@ -400,6 +400,10 @@ impl Parser<'_> {
             "eq" => binary(self, Op::Eq),
             "min" => binary(self, Op::Min),
             "max" => binary(self, Op::Max),
+            "adder" => {
+                let (a, b) = (operand(self)?, operand(self)?);
+                Ok(Op::FullAdder(a, b, operand(self)?))
+            }
             "mux" => Ok(Op::Mux(operand(self)?, operand(self)?, operand(self)?)),
             "shl" => Ok(Op::Shl(operand(self)?, self.lexer.index()?.0)),
             "shr" => Ok(Op::Shr(operand(self)?, self.lexer.index()?.0)),

@@ -24,6 +24,7 @@ impl Lowering<'_> {
                 let (x, y) = (self.bits(x), self.bits(y));
                 arith::product(&mut self.b, x, y, width)
             }
+            Op::FullAdder(x, y, z) => self.full_adder([x, y, z], width),
             Op::Shl(x, s) => self.above(x, None, s, width),
             Op::Concat(x, y, w) => self.above(x, Some(y), u32::from(w), width),
             Op::Shr(x, s) => self.bits(x).shr(&mut self.b, s).low(&mut self.b, width),

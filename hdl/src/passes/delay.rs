@@ -193,6 +193,7 @@ impl DelayModel for GenericDelay {
                 EdgeDelay::uniform(rows * self.level + self.carry * (long + short))
             }
             Op::And(..) | Op::Or(..) | Op::Xor(..) => EdgeDelay::bitwise(self.level),
+            Op::FullAdder(..) => EdgeDelay::uniform(self.level),
             Op::Lt(a, b) | Op::Eq(a, b) => compare(a, b),
             Op::Mux(..) if operand == 0 => EdgeDelay::uniform(self.level),
             Op::Mux(..) => EdgeDelay::bitwise(self.level),

@@ -49,6 +49,7 @@ pub(super) fn execute<T: Lane, S: Lane>(
             Code::Constant => slots[i.d as usize] = [[k; CHUNK]; CHUNKS],
             Code::State => slots[i.d as usize] = [[held.states[i.x as usize]; CHUNK]; CHUNKS],
             Code::Add => binary(slots, i, |x, y| x + y),
+            Code::AddThree => ternary(slots, i, |x, y, z| x + y + z),
             Code::AddShifted => binary(slots, i, |x, y| x + (y << s)),
             Code::AddImmediate => unary(slots, i, |x| x + k),
             Code::Subtract => binary(slots, i, |x, y| x - y),
@@ -71,7 +72,7 @@ pub(super) fn execute<T: Lane, S: Lane>(
             Code::GreaterImmediate => unary(slots, i, |x| bit(x > k)),
             Code::Equal => binary(slots, i, |x, y| bit(x == y)),
             Code::EqualImmediate => unary(slots, i, |x| bit(x == k)),
-            Code::Select => select(slots, i),
+            Code::Select => ternary(slots, i, |x, y, z| if x != zero { y } else { z }),
             Code::SelectImmediate => unary(slots, i, |x| if x != zero { k } else { l }),
             Code::Min => binary(slots, i, |x, y| if x < y { x } else { y }),
             Code::MinImmediate => unary(slots, i, |x| if x < k { x } else { k }),
@@ -119,17 +120,13 @@ fn binary<T: Lane>(slots: &mut [Slot<T>], i: &Instruction<T>, f: impl Fn(T, T) -
 }
 
 #[inline(always)]
-fn select<T: Lane>(slots: &mut [Slot<T>], i: &Instruction<T>) {
+fn ternary<T: Lane>(slots: &mut [Slot<T>], i: &Instruction<T>, f: impl Fn(T, T, T) -> T) {
     let (d, x, y, z) = (i.d as usize, i.x as usize, i.y as usize, i.z as usize);
     for c in 0..CHUNKS {
         let (x, y, z) = (slots[x][c], slots[y][c], slots[z][c]);
         let mut made = [T::default(); CHUNK];
         for lane in 0..CHUNK {
-            made[lane] = if x[lane] != T::default() {
-                y[lane]
-            } else {
-                z[lane]
-            };
+            made[lane] = f(x[lane], y[lane], z[lane]);
         }
         slots[d][c] = made;
     }

@@ -14,6 +14,8 @@ pub(super) enum Code {
     /// Output element `y` is `x`.
     Store,
     Add,
+    /// `x + y + z`.
+    AddThree,
     /// `x + (y << s)`.
     AddShifted,
     AddImmediate,
@@ -93,7 +95,7 @@ impl<K> Instruction<K> {
             | Code::Min
             | Code::Max
             | Code::Concat => 2,
-            Code::Select => 3,
+            Code::AddThree | Code::Select => 3,
             _ => 1,
         };
         [&mut self.x, &mut self.y, &mut self.z]
@@ -222,6 +224,7 @@ impl<'a> Lowering<'a> {
                     set(Subtract, &[a, b]);
                 }
             }
+            Op::FullAdder(a, b, c) => set(AddThree, &[a, b, c]),
             Op::Mul(a, b) => made = self.symmetric(made, Multiply, MultiplyImmediate, a, b),
             Op::And(a, b) => made = self.symmetric(made, And, AndImmediate, a, b),
             Op::Or(a, b) => made = self.symmetric(made, Or, OrImmediate, a, b),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hdl::diag::Diagnostics;
 
-use crate::tools::{Finished, Tool, installable, run};
+use crate::tools::{Finished, Meter, Tool, installable, run};
 
 /// A program of the flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum Program {
     Yosys,
     /// OpenSTA.
     OpenSta,
+    /// ABC, as it comes with Yosys.
+    Abc,
 }
 
 impl Program {
@@ -23,6 +25,7 @@ impl Program {
         match self {
             Self::Yosys => ("yosys", &["-V"], "yosys"),
             Self::OpenSta => ("sta", &["-version"], "opensta"),
+            Self::Abc => ("yosys-abc", &["-q", "version"], "yosys"),
         }
     }
 
@@ -40,7 +43,7 @@ impl Program {
         let line = said.lines().rfind(|line| !line.trim().is_empty());
         let version = line.unwrap_or_default().trim();
         let name = match self {
-            Self::Yosys => "",
+            Self::Yosys | Self::Abc => "",
             Self::OpenSta => "OpenSTA ",
         };
         Ok(Tool {
@@ -57,12 +60,13 @@ impl Program {
         self,
         folder: &Path,
         arguments: &[&str],
-        limit: Duration,
+        meter: &Meter,
     ) -> Result<Finished, Diagnostics> {
         let (command, _, package) = self.facts();
         let mut process = Command::new(command);
         process.args(arguments).current_dir(folder);
-        run(&mut process, limit)
+        meter
+            .run(&mut process)
             .map_err(|error| installable(error, package))?
             .success(command)
     }

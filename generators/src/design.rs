@@ -122,7 +122,7 @@ impl Modelled for EncoderDesign {
 
 impl Modelled for InteractionDesign {
     fn validate(&self) -> Result<(), Diagnostic> {
-        self.network.validate()
+        self.validate()
     }
 
     fn random_vectors(&self, count: usize, seed: u64) -> Result<Vectors, Diagnostic> {

@@ -22,7 +22,7 @@ use hdl::num::{Format, Interval};
 use super::linear::Products;
 use super::ports::{Ports, START, VALID};
 use super::{check_size, fraction_bits, identifier, input_format, layer_values};
-use crate::arith::Effort;
+use crate::arith::{Effort, Objective};
 use crate::model::{Array, Graph, Layer, Op};
 
 /// Largest reuse factor.
@@ -128,7 +128,7 @@ pub fn build(graph: &Graph, name: &str, schedule: &Schedule) -> Result<Arc<Modul
     graph.check()?;
     check_size(graph)?;
     let m = ModuleBuilder::new(name);
-    let products = Products::new(&m, Some(Effort::Fast));
+    let products = Products::new(&m, Some(Effort::Fast), Objective::default());
     let ports = Ports::of(graph, name);
     let mut start = m.input(START, Format::BIT);
     let mut tensors: Vec<Vec<Value<'_>>> = Vec::new();

@@ -3,6 +3,7 @@
 mod bad_input;
 mod engines;
 mod help;
+mod interaction;
 mod networks;
 mod readme;
 mod support;

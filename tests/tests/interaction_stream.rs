@@ -1,18 +1,26 @@
 //! Edge classifiers that take an event in several beats, cycle by cycle against the integer model.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use constraints::timing::Picoseconds;
 use constraints::{Target, delay};
 use hdl::dfg::Module;
 use hdl::dfg::eval::Stepper;
 use hdl::passes::flatten;
-use hdl::passes::pipeline::{Goal, Options};
+use hdl::passes::pipeline::{self, Goal, Options};
+use hwgen::design::Design;
 use hwgen::interaction::aggregate::Aggregation;
 use hwgen::interaction::assembly::{Stages, Structure};
 use hwgen::interaction::design::InteractionDesign;
 use hwgen::interaction::network::{Network, Tracking};
 use hwgen::interaction::random::Shape;
 use hwgen::interaction::stream::{Lanes, Timing};
+use hwgen::output::emit::Emission;
+use hwgen::output::folder::Staging;
+use hwgen::output::report::Report;
+use sim::tools::{Engine, Job, Verdict};
 use sim::vectors::{Held, Vectors};
 
 fn shape(nodes: usize, edges: usize) -> Shape {
@@ -36,6 +44,12 @@ fn tracking(shape: Shape) -> Tracking {
 
 /// The design in beats and its module, for a 5 ns clock in the default technology.
 fn streamed(network: Tracking, beats: usize) -> (InteractionDesign, Arc<Module>) {
+    let (design, module, _) = reported(network, beats);
+    (design, module)
+}
+
+/// The same with the report of its stages.
+fn reported(network: Tracking, beats: usize) -> (InteractionDesign, Arc<Module>, pipeline::Report) {
     let mut design = InteractionDesign {
         top: "net".into(),
         structure: Structure::Blocks,
@@ -47,8 +61,44 @@ fn streamed(network: Tracking, beats: usize) -> (InteractionDesign, Arc<Module>)
         delays: &delay::of(&target),
         options: Options::new(Goal::Clock(20_000)),
     };
-    let (module, _) = design.build(stages).unwrap();
-    (design, module)
+    let (module, report) = design.build(stages).unwrap();
+    (design, module, report)
+}
+
+/// What the emitted test bench finds in a design's Verilog.
+fn simulated(engine: Engine, network: Tracking, beats: usize, events: usize) -> Verdict {
+    let (design, module, pipeline) = reported(network, beats);
+    let vectors = design.vectors(&design.random_events(events, 7)).unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("rtl");
+    let staging = Staging::begin(&folder).unwrap();
+    let emission = Emission {
+        top: &module,
+        model: Design::Interaction(design).to_json(),
+        clock: Picoseconds::from_ns(5.0).unwrap(),
+        register_port: &[],
+        vectors: &vectors,
+        preamble: None,
+        carry_cell: None,
+    };
+    let report = Report::new("interaction", &module, 5.0, &pipeline, "");
+    emission.write(&staging, report).unwrap();
+    staging.finish().unwrap();
+    let files = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|f| f.unwrap().path());
+    let sources: Vec<PathBuf> = files
+        .filter(|file| file.extension().is_some_and(|e| e == "v"))
+        .collect();
+    let job = Job {
+        top: "net",
+        sources: &sources,
+        vectors: &folder.join("vectors"),
+        samples: vectors.len(),
+        waves: None,
+        limit: Duration::from_secs(3600),
+    };
+    engine.run(&job).unwrap().verdict
 }
 
 /// Cycles and ports that are not as `vectors` has them.
@@ -67,6 +117,29 @@ fn streams_are_their_model() {
         let vectors = design.vectors(&design.random_events(24, 5)).unwrap();
         assert_eq!(differing(&module, &vectors), 0, "{nodes} {edges} {beats}");
     }
+}
+
+#[test]
+fn the_verilog_of_a_stream_is_its_model() {
+    for (nodes, edges, beats) in [(8, 16, 4), (12, 9, 3)] {
+        let verdict = simulated(Engine::Icarus, tracking(shape(nodes, edges)), beats, 20);
+        assert!(matches!(verdict, Verdict::Pass { .. }), "{verdict:?}");
+    }
+}
+
+/// The size of the published streams. It takes minutes, so it is run when `HWGEN_STREAM_CAMPAIGN` is set.
+#[test]
+fn a_large_graph_is_streamed() {
+    if std::env::var_os("HWGEN_STREAM_CAMPAIGN").is_none() {
+        println!("skipped: HWGEN_STREAM_CAMPAIGN is not set");
+        return;
+    }
+    let (design, module) = streamed(tracking(shape(448, 896)), 56);
+    let vectors = design.vectors(&design.random_events(8, 5)).unwrap();
+    assert_eq!(differing(&module, &vectors), 0);
+    let verdict = simulated(Engine::Verilator, tracking(shape(448, 896)), 56, 40);
+    println!("{verdict:?}");
+    assert!(matches!(verdict, Verdict::Pass { .. }));
 }
 
 /// Sums that saturate instead of wrapping are kept whole.

@@ -5,6 +5,7 @@ mod broken_tools;
 mod engines;
 mod fpga;
 mod help;
+mod interaction;
 mod networks;
 mod readme;
 mod support;

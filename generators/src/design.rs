@@ -8,9 +8,10 @@ use sim::vectors::Vectors;
 use crate::arith::design::MatrixDesign;
 use crate::encoder::design::{EncoderDesign, REGISTER_PORT};
 use crate::interaction::design::InteractionDesign;
+use crate::network::design::NetworkDesign;
 
 /// The content of `model.json`: an exact integer model; `design` says whose.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "design", rename_all = "snake_case")]
 pub enum Design {
     /// `hwgen encoder`.
@@ -19,21 +20,26 @@ pub enum Design {
     Matrix(MatrixDesign),
     /// `hwgen interaction`.
     Interaction(InteractionDesign),
+    /// `hwgen dense` and `hwgen build`.
+    Network(NetworkDesign),
 }
 
 /// A column of a user's file of events: its key, and the port that it belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
     /// Key in the file.
-    pub key: &'static str,
+    pub key: String,
     /// Name of the port.
-    pub port: &'static str,
+    pub port: String,
 }
 
 impl Column {
     /// A column that is called what its port is called.
-    pub fn of_port(port: &'static str) -> Self {
-        Self { key: port, port }
+    pub fn of_port(port: &str) -> Self {
+        Self {
+            key: port.to_owned(),
+            port: port.to_owned(),
+        }
     }
 }
 
@@ -69,6 +75,7 @@ impl Design {
             Self::Encoder(design) => design,
             Self::Matrix(design) => design,
             Self::Interaction(design) => design,
+            Self::Network(design) => design,
         }
     }
 
@@ -105,8 +112,8 @@ impl Modelled for EncoderDesign {
 
     fn outputs(&self) -> Vec<Column> {
         let module_sum = Column {
-            key: "module_sum_5e4m",
-            port: "module_sum",
+            key: "module_sum_5e4m".into(),
+            port: "module_sum".into(),
         };
         vec![Column::of_port("encoded"), module_sum]
     }
@@ -128,6 +135,26 @@ impl Modelled for InteractionDesign {
 
     fn outputs(&self) -> Vec<Column> {
         vec![Column::of_port(self.network.output().0)]
+    }
+}
+
+impl Modelled for NetworkDesign {
+    fn validate(&self) -> Result<(), Diagnostic> {
+        self.validate()
+    }
+
+    fn random_vectors(&self, count: usize, seed: u64) -> Result<Vectors, Diagnostic> {
+        self.vectors(&self.random_events(count, seed))
+    }
+
+    fn inputs(&self) -> Vec<Column> {
+        let ports = self.ports();
+        ports.inputs.iter().map(|p| Column::of_port(p)).collect()
+    }
+
+    fn outputs(&self) -> Vec<Column> {
+        let ports = self.ports();
+        ports.outputs.iter().map(|p| Column::of_port(p)).collect()
     }
 }
 

@@ -159,7 +159,14 @@ fn check(technology: &Technology) -> Result<(), String> {
             }
             check_asic(model)
         }
-        Technology::Fpga { parts, model, .. } => {
+        Technology::Fpga {
+            family,
+            parts,
+            model,
+        } => {
+            if let Some(wheel) = &family.wheel {
+                check_library_file("wheel", wheel)?;
+            }
             if let Some(part) = parts.iter().find(|p| p.luts == 0 || p.flip_flops == 0) {
                 return Err(format!("part {} holds nothing", quoted(&part.name)));
             }

@@ -146,8 +146,10 @@ pub struct Family {
     pub synthesis: String,
     /// The nextpnr program for it, with the switches that choose the part; `None` if only the vendor can place it.
     pub place_and_route: Option<Vec<String>>,
-    /// Package from which the program comes, for messages.
-    pub tool_package: Option<String>,
+    /// Where that program comes from.
+    pub tool: Option<Source>,
+    /// The Python wheel that holds it, named as the index names it.
+    pub wheel: Option<LibraryFile>,
 }
 
 /// A part of a family.

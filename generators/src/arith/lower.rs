@@ -55,23 +55,24 @@ pub fn linear<'m>(
         .iter()
         .map(|x| x.extended(input_frac).with_frac(0))
         .collect();
-    let sums = match shared(&inputs, weights, bias) {
+    let sums = match shared(&inputs, weights, bias, Effort::Fast) {
         Ok(graph) => build(m, &inputs, &graph),
-        Err(_) => weights
-            .iter()
-            .zip(bias)
-            .map(|(row, bias)| multiplied(m, &inputs, row, *bias))
-            .collect(),
+        Err(_) => multiplied(m, &inputs, weights, bias),
     };
     sums.into_iter()
         .map(|sum| sum.with_frac(input_frac + weight_frac))
         .collect()
 }
 
-fn shared(
+/// The adders of `bias + Σ inputs·weights` for each row of `weights`, for integers in the inputs' ranges.
+///
+/// # Errors
+/// Rows of different lengths; sums beyond the optimiser's 60 bits, for which there is [`multiplied`].
+pub fn shared(
     inputs: &[Value<'_>],
     weights: &[Vec<i64>],
     bias: &[i64],
+    effort: Effort,
 ) -> Result<AdderGraph, ArithError> {
     let rows: Vec<Vec<i64>> = (0..inputs.len())
         .map(|i| weights.iter().map(|row| row[i]).collect())
@@ -81,17 +82,26 @@ fn shared(
         inputs.iter().map(specification).collect(),
     );
     problem.bias = Some(bias.to_vec());
-    optimise(&problem, Effort::Fast, 0)
+    optimise(&problem, effort, 0)
 }
 
-fn multiplied<'m>(m: &'m ModuleBuilder, inputs: &[Value<'m>], row: &[i64], bias: i64) -> Value<'m> {
-    let products = row
-        .iter()
-        .zip(inputs)
-        .filter(|(w, _)| **w != 0)
-        .map(|(w, x)| *x * m.constant((*w).into(), 0));
-    let addends: Vec<Value<'m>> = products.chain([m.constant(bias.into(), 0)]).collect();
-    Value::sum(&addends).expect("there is a bias")
+/// The same out of multipliers, for numbers of any width.
+pub fn multiplied<'m>(
+    m: &'m ModuleBuilder,
+    inputs: &[Value<'m>],
+    weights: &[Vec<i64>],
+    bias: &[i64],
+) -> Vec<Value<'m>> {
+    let sum = |(row, bias): (&Vec<i64>, &i64)| {
+        let products = row
+            .iter()
+            .zip(inputs)
+            .filter(|(w, _)| **w != 0)
+            .map(|(w, x)| *x * m.constant((*w).into(), 0));
+        let addends: Vec<Value<'m>> = products.chain([m.constant((*bias).into(), 0)]).collect();
+        Value::sum(&addends).expect("there is a bias")
+    };
+    weights.iter().zip(bias).map(sum).collect()
 }
 
 /// `input · c` for each of `constants`, exactly, with shared adders.
@@ -111,6 +121,7 @@ pub fn multiples<'m>(
     Ok(build(m, &[input], &graph))
 }
 
+/// The range of a value as the optimiser takes it.
 fn specification(value: &Value<'_>) -> InputSpec {
     let range = value.range();
     let bound = |v: i128| i64::try_from(v).unwrap_or(if v < 0 { i64::MIN } else { i64::MAX });

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use super::cost::Objective;
+use hdl::lower::{Adder, Cover};
+
+use super::cost::{self, Objective};
 use super::cse::{Engine, Score};
 use super::digits;
 use super::graph::{Linear, NodeId, Term};
@@ -85,12 +87,44 @@ impl Plan {
     /// What the shared nodes cost.
     pub fn shared_cost(&self, objective: Objective) -> u64 {
         let operand = |t: Term| (t, self.nodes[t.node as usize].range());
+        if objective == Objective::Luts {
+            return self.covered_cost();
+        }
         let cost = |n: &Shared| {
             n.recipe.map_or(0, |(a, b)| {
                 objective.adder(operand(a), operand(b), n.range())
             })
         };
         self.nodes.iter().map(|n| u64::from(cost(n))).sum()
+    }
+
+    /// The look-up tables of the shared nodes where they may be three-operand adders.
+    fn covered_cost(&self) -> u64 {
+        let mut readers = vec![0u32; self.nodes.len()];
+        for t in self
+            .nodes
+            .iter()
+            .filter_map(|n| n.recipe)
+            .flat_map(|(a, b)| [a, b])
+        {
+            readers[t.node as usize] += 1;
+        }
+        // what a column reads is summed elsewhere
+        for (n, _) in self.columns.iter().flatten() {
+            readers[*n as usize] += 2;
+        }
+        let operand = |t: Term| (t, self.nodes[t.node as usize].range());
+        let made = |t: Term| {
+            let (a, b) = self.nodes[t.node as usize].recipe?;
+            (readers[t.node as usize] == 1).then_some((t.node, [a, b]))
+        };
+        let adder = |n: &Shared| {
+            n.recipe.map_or_else(Adder::default, |(a, b)| {
+                cost::choice([operand(a), operand(b)], n.range(), [made(a), made(b)])
+            })
+        };
+        let adders: Vec<Adder> = self.nodes.iter().map(adder).collect();
+        Cover::cheapest(&adders).cost
     }
 
     /// `Σ weight·2^depth` over a column's terms: at most `2^d` if the column can be summed in depth `d` (Kraft).

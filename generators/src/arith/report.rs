@@ -10,7 +10,7 @@ use super::cell_sums::{CellSums, optimise_cells};
 use super::cells::CellCosts;
 use super::certificate::{self, Refuted};
 use super::compress::{CarrySave, CellCount};
-use super::cost;
+use super::cost::{self, Objective};
 use super::graph::AdderGraph;
 use super::problem::{ArithError, Problem};
 use super::search::search;
@@ -150,7 +150,10 @@ pub fn run(
         constant_adders: constants.len(),
         constant_adder_bits: bits(&constants),
         depth: graph.depth(),
-        lut_estimate: cost::lut_estimate(&graph),
+        lut_estimate: match problem.objective {
+            Objective::Luts => cost::cover(&graph).cost,
+            _ => cost::lut_estimate(&graph),
+        },
         seconds,
         peak_memory_mb: peak_memory_mb(),
     };

@@ -105,7 +105,7 @@ fn best(
             }
             let other = match objective {
                 Objective::AdderBits => Objective::LogicBits,
-                Objective::LogicBits => Objective::AdderBits,
+                Objective::LogicBits | Objective::Luts => Objective::AdderBits,
             };
             let own = |o: Objective| u64::from(o.adder((ta, ra), (tb, rb), result));
             let cost = ca + cb + own(objective) * MAJOR + own(other);

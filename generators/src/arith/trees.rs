@@ -8,7 +8,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use super::cost::width;
+use hdl::lower::{Adder, Cover};
+
+use super::cost::{self, Objective, width};
 use super::digits;
 use super::graph::{Linear, NodeId, Term};
 use super::plan::{DEEPEST, Plan};
@@ -77,24 +79,60 @@ pub fn sum(plan: &Plan, column: usize, problem: &Problem) -> Tree {
     let mut slack = max_depth
         .map(|d| (1u64 << d.min(DEEPEST)) - items.iter().map(|i| 1u64 << i.depth).sum::<u64>());
     let mut tree = Tree::default();
+    // With three-operand adders every second adder goes on from the one before; an odd one stands alone, at the
+    // beginning where sums are narrow.
+    let by_three = *objective == Objective::Luts;
+    let mut go_on = by_three && items.len() % 2 == 1;
     let mut pairing = Pairing::new(items, slack);
-    while let Some((a, b)) = pairing.take_best(slack) {
+    let mut next = pairing.take_best(slack);
+    while let Some((a, b)) = next {
         if let Some(s) = &mut slack {
             *s -= kraft_cost(a.depth, b.depth);
         }
-        let joined = join(
-            &a,
-            &b,
-            first + tree.steps.len() as NodeId,
-            inputs,
-            &mut tree,
-        );
+        let id = first + tree.steps.len() as NodeId;
+        let joined = join(&a, &b, id, inputs, &mut tree);
         pairing.add(joined);
         pairing.fill(WINDOW, slack);
+        let third = if go_on {
+            pairing.take_last(slack)
+        } else {
+            None
+        };
+        go_on = by_three && third.is_none();
+        next = third.or_else(|| pairing.take_best(slack));
     }
     tree.root = pairing.items.iter().flatten().next().map(|i| i.term);
     signs::orient(&mut tree, plan, *objective, problem.free_output_signs);
+    if by_three {
+        tree.cost = covered_cost(&tree, plan);
+    }
     tree
+}
+
+/// The tree's look-up tables where its adders may have three operands.
+fn covered_cost(tree: &Tree, plan: &Plan) -> u64 {
+    let first = plan.nodes.len() as NodeId;
+    let operand = |t: Term| match t.node.checked_sub(first) {
+        None => (t, plan.nodes[t.node as usize].range()),
+        Some(k) => {
+            let (lo, hi, _) = tree.nodes[k as usize];
+            (t, (lo, hi))
+        }
+    };
+    let made = |t: Term| {
+        let k = t.node.checked_sub(first)?;
+        let (a, b) = tree.steps[k as usize];
+        Some((k, [a, b]))
+    };
+    let adders: Vec<Adder> = tree
+        .steps
+        .iter()
+        .zip(&tree.nodes)
+        .map(|(&(a, b), &(lo, hi, _))| {
+            cost::choice([operand(a), operand(b)], (lo, hi), [made(a), made(b)])
+        })
+        .collect();
+    Cover::cheapest(&adders).cost
 }
 
 impl Item {
@@ -249,6 +287,19 @@ impl Pairing {
             self.active[at].key = key;
             self.active[at].partner = partner;
         }
+    }
+
+    /// Takes out the item that was added last with its best partner, if the slack affords one.
+    fn take_last(&mut self, slack: Option<u64>) -> Option<(Item, Item)> {
+        let item = self.items.len() as u32 - 1;
+        let at = self.active.iter().position(|x| x.item == item)?;
+        let (key, partner) = self.best_partner(at, slack);
+        if key == NEVER {
+            return None;
+        }
+        self.active.retain(|x| x.item != item && x.item != partner);
+        let other = self.items[partner as usize].take()?;
+        Some((other, self.items[item as usize].take()?))
     }
 
     fn best_partner(&self, at: usize, slack: Option<u64>) -> (u32, u32) {

@@ -14,13 +14,15 @@ use super::clock::{Timing, options};
 use super::sim::run_batch;
 use crate::design::Design;
 use crate::failure::{Failure, Result};
+use crate::interaction::accuracy::Accuracy;
 use crate::interaction::aggregate::Aggregation;
 use crate::interaction::assembly::{Stages, Structure};
 use crate::interaction::design::InteractionDesign;
+use crate::interaction::events::{self, Event, Labelled};
 use crate::interaction::format::ApFixed;
-use crate::interaction::jedinet;
 use crate::interaction::network::Network;
 use crate::interaction::random::Shape;
+use crate::interaction::{jedinet, roc};
 use crate::output::emit::Emission;
 use crate::output::folder::Staging;
 use crate::output::report::{Check, Report};
@@ -68,6 +70,17 @@ pub struct InteractionArgs {
     /// Random events that the test bench runs
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     events: u32,
+    /// Events with known truth, as `hwgen events` writes them: reports how well the network does, and runs them too
+    #[arg(long, value_name = "FILE")]
+    labelled: Option<PathBuf>,
+    /// Least weight of an edge that counts as found
+    #[arg(
+        long,
+        value_name = "WEIGHT",
+        default_value_t = 0.5,
+        requires = "labelled"
+    )]
+    threshold: f64,
     /// Name of the top module
     #[arg(long, value_name = "NAME", default_value = "interaction")]
     top: String,
@@ -108,7 +121,9 @@ pub fn run(args: &InteractionArgs) -> Result<()> {
         delays: &delay::of(&target),
         options: options(clock, goal)?,
     })?;
-    let events = design.random_events(args.events as usize, EVENT_SEED);
+    let mut events = design.random_events(args.events as usize, EVENT_SEED);
+    let labelled = args.labelled(&design.network)?;
+    events.extend(labelled.iter().map(|event| event.inputs.clone()));
     let vectors = design.vectors(&events).map_err(Failure::user)?;
     let check = run_batch(&top, &vectors, None)?.require_pass()?;
 
@@ -120,6 +135,10 @@ pub fn run(args: &InteractionArgs) -> Result<()> {
         what: check.engine.clone(),
         result: check.summary(),
     });
+    if args.labelled.is_some() {
+        let accuracy = Accuracy::of(&design.network, &labelled, args.threshold);
+        write_accuracy(&staging, &mut report, &accuracy.map_err(Failure::user)?)?;
+    }
     let emission = Emission {
         top: &top,
         model: Design::Interaction(design).to_json(),
@@ -202,6 +221,32 @@ impl InteractionArgs {
         Ok(network)
     }
 
+    fn labelled(&self, network: &Network) -> Result<Vec<Labelled>> {
+        let Some(file) = &self.labelled else {
+            return Ok(Vec::new());
+        };
+        let in_file =
+            |d: Diagnostic| Failure::user(d.at(file.display().to_string(), "in this file"));
+        let unread = |e: std::io::Error| Failure::io("read the events", file, &e);
+        let size = std::fs::metadata(file).map_err(unread)?.len();
+        if size > events::MOST_BYTES {
+            let message = format!("a file of {size} bytes; at most {}", events::MOST_BYTES);
+            return Err(in_file(Diagnostic::error("events", message)));
+        }
+        let text = std::fs::read_to_string(file).map_err(unread)?;
+        let events = events::parse(&text).map_err(in_file)?;
+        if events.is_empty() {
+            return Err(in_file(Diagnostic::error("events", "no events")));
+        }
+        let numbered = |(k, event): (usize, &Event)| {
+            event.quantised(network).map_err(|mut d| {
+                d.message = format!("event {k}: {}", d.message);
+                in_file(d)
+            })
+        };
+        (1..).zip(&events).map(numbered).collect()
+    }
+
     fn parameters(&self, design: &InteractionDesign) -> BTreeMap<String, String> {
         let name = |value: &dyn std::fmt::Debug| format!("{value:?}").to_lowercase();
         let (what, nodes, edges) = match &design.network {
@@ -237,6 +282,26 @@ impl InteractionArgs {
         }
         parameters
     }
+}
+
+fn write_accuracy(staging: &Staging, report: &mut Report, accuracy: &Accuracy) -> Result<()> {
+    let json = serde_json::to_string_pretty(accuracy).expect("plain data") + "\n";
+    for (name, what, content) in [
+        ("accuracy.json", "figures on events with known truth", json),
+        (
+            "roc.svg",
+            "receiver operating characteristics",
+            roc::svg(accuracy),
+        ),
+    ] {
+        staging.write(name, content)?;
+        report.files.insert(name.into(), what.into());
+    }
+    report.checks.push(Check {
+        what: "accuracy (floating point in brackets)".into(),
+        result: accuracy.summary(),
+    });
+    Ok(())
 }
 
 fn summary(args: &InteractionArgs, top: &Arc<Module>, pipeline: &pipeline::Report) -> String {

@@ -1,10 +1,14 @@
 //! The command line: one file a command.
 
 pub mod bench;
+pub mod build;
 mod clock;
 pub mod cmvm;
+pub mod dense;
 pub mod encoder;
+pub mod events;
 pub mod interaction;
+mod network;
 pub mod sim;
 pub mod synth;
 pub mod target;
@@ -31,6 +35,9 @@ pub struct Cli {
 enum Command {
     Encoder(Box<encoder::EncoderArgs>),
     Interaction(Box<interaction::InteractionArgs>),
+    Build(Box<build::BuildArgs>),
+    Dense(Box<dense::DenseArgs>),
+    Events(events::EventsArgs),
     Sim(sim::SimArgs),
     Cmvm(Box<cmvm::CmvmArgs>),
     Bench(bench::BenchArgs),
@@ -44,6 +51,9 @@ pub fn run(cli: &Cli) -> Result<()> {
     match &cli.command {
         Command::Encoder(args) => encoder::run(args),
         Command::Interaction(args) => interaction::run(args),
+        Command::Build(args) => build::run(args),
+        Command::Dense(args) => dense::run(args),
+        Command::Events(args) => events::run(args),
         Command::Sim(args) => sim::run(args),
         Command::Cmvm(args) => cmvm::run(args),
         Command::Bench(args) => bench::run(args),

@@ -394,13 +394,13 @@ impl Folder {
         let mut inputs = BTreeMap::new();
         for Column { key, port } in self.design.model().inputs() {
             let missing = || self.not_vectors(path, &format!("there is no `{key}`"));
-            inputs.insert(port.to_owned(), rows(key)?.ok_or_else(missing)?);
+            inputs.insert(port, rows(&key)?.ok_or_else(missing)?);
         }
         let mut outputs = BTreeMap::new();
         for Column { key, port } in self.design.model().outputs() {
             let known = self.top.outputs.iter().any(|p| p.name == port);
-            if let Some(column) = rows(key)?.filter(|_| known) {
-                outputs.insert(port.to_owned(), column);
+            if let Some(column) = rows(&key)?.filter(|_| known) {
+                outputs.insert(port, column);
             }
         }
         if outputs.is_empty() {

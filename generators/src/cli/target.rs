@@ -1,14 +1,19 @@
 //! `hwgen target`: the technologies that designs are made for.
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 use constraints::Target;
 use constraints::fetch::{Programs, default_cache};
 use constraints::target::{Technology, model_text};
+use hdl::diag::Diagnostics;
+use sim::synth::place::Nextpnr;
+use sim::tools::Meter;
 
 use crate::failure::{Failure, Result};
 use crate::output::table::Table;
 
-/// List the targets, show what one is made of, or obtain its cell library.
+/// List the targets, show what one is made of, or obtain its cell library or program.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  hwgen target list\n  hwgen target fetch nangate45")]
 pub struct TargetArgs {
@@ -25,12 +30,15 @@ enum Action {
         /// Name of the target
         name: String,
     },
-    /// Obtain a target's library through pip or apt, check it and keep it for work offline
+    /// Obtain a target's cell library or place-and-route program, check it and keep it for work offline
     Fetch {
         /// Name of the target
         name: String,
     },
 }
+
+/// The longest that a program may take to compile itself when it is first started.
+const FIRST_START: Duration = Duration::from_secs(600);
 
 /// Runs the command.
 pub fn run(args: &TargetArgs) -> Result<()> {
@@ -58,12 +66,39 @@ pub fn run(args: &TargetArgs) -> Result<()> {
             }
         }
         Action::Fetch { name } => {
-            let target = Target::load(name)?;
-            let fetched = target
-                .fetch(&default_cache()?, &Programs::default())
-                .map_err(Failure::Check)?;
-            println!("{}", fetched.liberty.display());
+            fetch(&Target::load(name)?)?;
         }
     }
     Ok(())
+}
+
+/// Obtains a cell library, or the program that places for an FPGA and its first start.
+fn fetch(target: &Target) -> Result<()> {
+    let (cache, programs) = (default_cache()?, Programs::default());
+    match &target.technology {
+        Technology::Asic { .. } => {
+            let fetched = target.fetch(&cache, &programs).map_err(unfetched)?;
+            println!("{}", fetched.liberty.display());
+        }
+        Technology::Fpga { .. } => {
+            let tool = target.fetch_tool(&cache, &programs).map_err(unfetched)?;
+            let nextpnr = Nextpnr {
+                program: tool.program,
+                packages: tool.packages,
+                part: tool.part,
+            };
+            let version = nextpnr.version(&Meter::new(FIRST_START));
+            let version = version.map_err(Failure::Check)?;
+            println!("{} ({version})", nextpnr.program.display());
+        }
+    }
+    Ok(())
+}
+
+/// What cannot be fetched for any target of its kind is asked for by mistake.
+fn unfetched(error: Diagnostics) -> Failure {
+    match error.0.first().map(|d| d.code) {
+        Some("target-kind") => Failure::User(error),
+        _ => Failure::Check(error),
+    }
 }

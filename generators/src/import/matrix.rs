@@ -1,4 +1,4 @@
-//! An integer matrix from JSON, CSV or NumPy's `.npy`.
+//! An integer matrix from JSON, CSV or NumPy's `.npy`, and floats from the latter.
 
 use std::path::Path;
 
@@ -36,6 +36,43 @@ pub fn read(path: &Path) -> Result<Matrix> {
         return Err(wrong("the matrix is empty".into()));
     }
     Matrix::from_rows(&rows).map_err(|e| wrong(e.to_string()))
+}
+
+/// The numbers of a `.npy` file in row-major order, as 32-bit floats.
+///
+/// # Errors
+/// Another file, entries that are no numbers, more than 2^24 of them.
+pub fn read_floats(path: &Path) -> Result<Vec<f32>> {
+    let bytes = std::fs::read(path).map_err(|e| Failure::io("read the numbers", path, &e))?;
+    floats(&bytes).map_err(|message| {
+        Failure::user(
+            Diagnostic::error("numbers", message).at(path.display().to_string(), "in this file"),
+        )
+    })
+}
+
+fn floats(bytes: &[u8]) -> std::result::Result<Vec<f32>, String> {
+    let open = || npyz::NpyFile::new(bytes).map_err(|e| format!("this is no .npy file: {e}"));
+    let file = open()?;
+    let count = file.shape().iter().try_fold(1u64, |n, e| n.checked_mul(*e));
+    if count.is_none_or(|n| n > MAX_ENTRIES) || file.order() != npyz::Order::C {
+        return Err(format!(
+            "an array of shape {:?} in this order is not supported",
+            file.shape()
+        ));
+    }
+    let descr = file.dtype().descr();
+    macro_rules! entries {
+        ($($type:ty),*) => {
+            $(if let Ok(data) = open()?.data::<$type>() {
+                return data
+                    .map(|v| v.map(|v| v as f32).map_err(|e| format!("the file is damaged: {e}")))
+                    .collect();
+            })*
+        };
+    }
+    entries!(f32, f64, i64, i32, i16, i8, u8);
+    Err(format!("entries of type {descr} are not supported"))
 }
 
 type Rows = std::result::Result<Vec<Vec<i64>>, String>;

@@ -2,6 +2,8 @@
 //!
 //! [`keras`] and [`onnx`] read files; [`lift`] turns the frameworks' floating-point operations into integer layers.
 
+pub mod dense;
+pub mod file;
 pub mod keras;
 pub mod lift;
 pub mod matrix;

@@ -205,7 +205,36 @@ impl Jedinet {
     }
 }
 
+impl Windows {
+    /// Layers of equally many hits, edges shared out evenly over the pairs of neighbours, from the inner one outwards.
+    ///
+    /// # Errors
+    /// Sizes that no design can have, nodes that cannot be shared out over so many layers.
+    pub fn between_layers(nodes: usize, edges: usize, layers: usize) -> Result<Self, Diagnostic> {
+        limited("nodes", nodes)?;
+        limited("edges", edges)?;
+        if layers < 2 || !nodes.is_multiple_of(layers) {
+            let message = format!("{nodes} nodes cannot be shared out over {layers} layers");
+            return Err(Diagnostic::error("model", message)
+                .help("choose layers, two at least, whose number divides that of the nodes"));
+        }
+        let size = nodes / layers;
+        let pair = |k: usize| k * (layers - 1) / edges;
+        Ok(Self {
+            size,
+            receivers: (0..edges).map(|k| (pair(k) + 1) * size).collect(),
+            senders: (0..edges).map(|k| pair(k) * size).collect(),
+        })
+    }
+}
+
 impl Tracking {
+    /// Whether edge `k` may connect these nodes.
+    pub fn connects(&self, k: usize, receiver: usize, sender: usize) -> bool {
+        let [to, from] = self.windows_of(k);
+        to.contains(&receiver) && from.contains(&sender)
+    }
+
     /// The nodes that edge `k` may have as its receiver and as its sender.
     pub fn windows_of(&self, k: usize) -> [Range<usize>; 2] {
         match &self.windows {
@@ -301,7 +330,7 @@ fn limited_pairs(count: usize) -> Result<(), Diagnostic> {
 }
 
 /// An error unless there is at least one, and not more than any design can hold.
-pub(super) fn limited(what: &str, count: usize) -> Result<(), Diagnostic> {
+pub fn limited(what: &str, count: usize) -> Result<(), Diagnostic> {
     if (1..=MOST_MEMBERS).contains(&count) {
         return Ok(());
     }
@@ -357,6 +386,16 @@ impl Network {
                 let particles = port("particles", n.particles * n.features, n.input.format());
                 std::iter::once(particles).chain(mask).collect()
             }
+        }
+    }
+
+    /// Fraction bits of every output.
+    pub fn output_frac(&self) -> i32 {
+        let last = |mlp: &Mlp| mlp.layers.last().map_or(0, |layer| layer.output().frac);
+        match self {
+            Self::Jedinet(n) => last(&n.classifier),
+            Self::Tracking(n) => n.sigmoid.output.frac(),
+            Self::DeepSets(n) => last(&n.classifier),
         }
     }
 

@@ -158,25 +158,11 @@ impl Shape {
         Ok(fastrand::Rng::with_seed(self.seed))
     }
 
-    /// Layers of equally many hits, edges shared out evenly over the pairs of neighbours, from the inner one outwards.
     fn windows(&self) -> Result<Option<Windows>, Diagnostic> {
-        if self.layers == 1 {
-            return Ok(None);
+        match self.layers {
+            1 => Ok(None),
+            layers => Windows::between_layers(self.nodes, self.edges, layers).map(Some),
         }
-        if self.layers == 0 || !self.nodes.is_multiple_of(self.layers) {
-            let message = format!(
-                "{} nodes cannot be shared out over {} layers",
-                self.nodes, self.layers
-            );
-            return Err(Diagnostic::error("model", message).help("choose a divisor of --nodes"));
-        }
-        let size = self.nodes / self.layers;
-        let pair = |k: usize| k * (self.layers - 1) / self.edges;
-        Ok(Some(Windows {
-            size,
-            receivers: (0..self.edges).map(|k| (pair(k) + 1) * size).collect(),
-            senders: (0..self.edges).map(|k| pair(k) * size).collect(),
-        }))
     }
 
     fn aggregate(&self) -> Aggregate {

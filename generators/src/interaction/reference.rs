@@ -64,8 +64,7 @@ impl Tracking {
         let ends: Vec<Option<(usize, usize)>> = (0..self.edges)
             .map(|k| {
                 let [receiver, sender] = [receivers[k] as usize, senders[k] as usize];
-                let [to, from] = self.windows_of(k);
-                let live = valid[k] == 1 && to.contains(&receiver) && from.contains(&sender);
+                let live = valid[k] == 1 && self.connects(k, receiver, sender);
                 live.then_some((receiver, sender))
             })
             .collect();

@@ -23,7 +23,8 @@ pub struct Sigmoid {
     pub table: Vec<i64>,
 }
 
-fn logistic(x: f64) -> f64 {
+/// `1 / (1 + e^-x)`.
+pub fn logistic(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 

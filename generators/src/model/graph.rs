@@ -107,7 +107,7 @@ pub struct TensorInfo {
 ///
 /// Layers stand in an order in which operands come first; every operator is exact on integers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Written")]
 pub struct Graph {
     /// Name of the network.
     pub name: String,
@@ -116,6 +116,32 @@ pub struct Graph {
     pub(super) outputs: Vec<Output>,
     #[serde(skip)]
     pub(super) info: Vec<TensorInfo>,
+}
+
+/// A quantised network as it stands in JSON, before it is known whether its layers fit together.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    name: String,
+    inputs: Vec<Input>,
+    layers: Vec<Layer>,
+    outputs: Vec<Output>,
+}
+
+impl TryFrom<Written> for Graph {
+    type Error = Diagnostic;
+
+    fn try_from(written: Written) -> Result<Self, Diagnostic> {
+        let mut graph = Self::new(&written.name, written.inputs)?;
+        for layer in written.layers {
+            graph.push(layer)?;
+        }
+        for output in written.outputs {
+            graph.output(output)?;
+        }
+        graph.check()?;
+        Ok(graph)
+    }
 }
 
 fn error(message: impl Into<String>) -> Diagnostic {
@@ -143,17 +169,9 @@ impl Graph {
     /// # Errors
     /// No JSON, or a layer that does not fit its operands.
     pub fn from_json(text: &str) -> Result<Self, Diagnostic> {
-        let read: Self = serde_json::from_str(text)
+        let written: Written = serde_json::from_str(text)
             .map_err(|e| error(format!("this is not a model in JSON: {e}")))?;
-        let mut graph = Self::new(&read.name, read.inputs)?;
-        for layer in read.layers {
-            graph.push(layer)?;
-        }
-        for output in read.outputs {
-            graph.output(output)?;
-        }
-        graph.check()?;
-        Ok(graph)
+        written.try_into()
     }
 
     /// The JSON form.

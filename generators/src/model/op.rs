@@ -239,6 +239,20 @@ impl Op {
         }
     }
 
+    /// Whether elements only change their places.
+    pub fn is_movement(&self) -> bool {
+        use Op::{Concat, Gather, Pad, Reshape, Slice, Transpose};
+        matches!(
+            self,
+            Reshape { .. }
+                | Transpose { .. }
+                | Slice { .. }
+                | Pad { .. }
+                | Gather { .. }
+                | Concat { .. }
+        )
+    }
+
     /// How many operands there are; `None` for any number from 1.
     pub fn arity(&self) -> Option<usize> {
         match self {

@@ -1,21 +1,66 @@
 //! Products of constant matrices with computed vectors, and what is made of them.
 
-use hdl::dfg::{ModuleBuilder, Value};
+use std::cell::RefCell;
+use std::rc::Rc;
 
-use crate::arith::lower::linear;
+use hdl::dfg::{ModuleBuilder, Value};
+use hdl::num::Interval;
+use rustc_hash::FxHashMap;
+
+use crate::arith::lower::{build, multiplied, shared};
+use crate::arith::{AdderGraph, Effort};
 use crate::model::{Array, Window};
 
-/// `bias + matrix · inputs`, one value for each row of the matrix.
-///
-/// # Panics
-/// If a row is not as long as `inputs`, or there are not as many biases as rows.
-pub fn matrix_vector<'m>(
+/// Most weights of a matrix that is searched without being asked to; a larger one gets the greedy pass alone.
+const SEARCHED: usize = 1 << 12;
+
+/// A matrix with its bias and the ranges of its operands.
+type Problem = (Vec<Vec<i64>>, Vec<i64>, Vec<Interval>);
+
+/// Builder of constant products. A convolution has the same one at many positions, so each is solved once.
+pub(super) struct Products<'m> {
     m: &'m ModuleBuilder,
-    inputs: &[Value<'m>],
-    matrix: &[Vec<i64>],
-    bias: &[i64],
-) -> Vec<Value<'m>> {
-    linear(m, inputs, matrix, bias, 0)
+    effort: Option<Effort>,
+    solved: RefCell<FxHashMap<Problem, Option<Rc<AdderGraph>>>>,
+}
+
+impl<'m> Products<'m> {
+    /// Without an effort it depends on the matrix.
+    pub(super) fn new(m: &'m ModuleBuilder, effort: Option<Effort>) -> Self {
+        Self {
+            m,
+            effort,
+            solved: RefCell::default(),
+        }
+    }
+
+    /// `bias + matrix · inputs`, one value for each row of the matrix.
+    fn matrix_vector(
+        &self,
+        inputs: &[Value<'m>],
+        matrix: Vec<Vec<i64>>,
+        bias: &[i64],
+    ) -> Vec<Value<'m>> {
+        let ranges = inputs.iter().map(Value::range).collect();
+        let problem = (matrix, bias.to_vec(), ranges);
+        let known = self.solved.borrow().get(&problem).cloned();
+        let graph = known.unwrap_or_else(|| {
+            let size = problem.0.len() * inputs.len();
+            let effort = self.effort.unwrap_or(match size <= SEARCHED {
+                true => Effort::Normal,
+                false => Effort::Fast,
+            });
+            let graph = shared(inputs, &problem.0, bias, effort).ok().map(Rc::new);
+            self.solved
+                .borrow_mut()
+                .insert(problem.clone(), graph.clone());
+            graph
+        });
+        match graph {
+            Some(graph) => build(self.m, inputs, &graph),
+            None => multiplied(self.m, inputs, &problem.0, bias),
+        }
+    }
 }
 
 fn rows(weights: &[i64], len: usize) -> Vec<Vec<i64>> {
@@ -24,7 +69,7 @@ fn rows(weights: &[i64], len: usize) -> Vec<Vec<i64>> {
 
 /// The same matrix for every vector along the last axis.
 pub(super) fn dense<'m>(
-    m: &'m ModuleBuilder,
+    products: &Products<'m>,
     x: &[Value<'m>],
     weights: &Array<i64>,
     bias: &[i64],
@@ -32,13 +77,13 @@ pub(super) fn dense<'m>(
     let inputs = weights.shape[1];
     let matrix = rows(&weights.values, inputs);
     x.chunks(inputs)
-        .flat_map(|x| matrix_vector(m, x, &matrix, bias))
+        .flat_map(|x| products.matrix_vector(x, matrix.clone(), bias))
         .collect()
 }
 
 /// One matrix for each position and group: columns that see padding are left out.
 pub(super) fn convolution<'m>(
-    m: &'m ModuleBuilder,
+    products: &Products<'m>,
     x: &[Value<'m>],
     shape: &[usize],
     weights: &Array<i64>,
@@ -76,8 +121,8 @@ pub(super) fn convolution<'m>(
                 };
                 let matrix: Vec<Vec<i64>> = (first..first + per_group).map(row).collect();
                 let name = format!("position{p}_group{group}");
-                let sums = m.scope(&name, || {
-                    matrix_vector(m, &inputs, &matrix, &bias[first..first + per_group])
+                let sums = products.m.scope(&name, || {
+                    products.matrix_vector(&inputs, matrix, &bias[first..first + per_group])
                 });
                 sums.into_iter()
                     .enumerate()

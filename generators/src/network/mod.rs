@@ -2,18 +2,23 @@
 //!
 //! [`build`] is [`Graph::evaluate`] in hardware; elements that only move cost nothing.
 
+pub mod dense;
+pub mod design;
 mod linear;
+mod ports;
 mod threshold;
 
 use std::sync::Arc;
 
 use hdl::dfg::{Module, ModuleBuilder, Value};
 use hdl::diag::{Diagnostic, Diagnostics};
-use hdl::names::{check_identifier, quoted};
+use hdl::names::quoted;
 use hdl::num::{Format, Interval, Overflow};
 
-pub use linear::matrix_vector;
+use linear::Products;
+pub use ports::{Ports, identifier};
 
+use crate::arith::Effort;
 use crate::model::{
     Array, Decode, Graph, Layer, Limit, Op, PoolKind, Requantise, TensorInfo, moved,
 };
@@ -24,21 +29,37 @@ const MAX_PRODUCTS: u64 = 1 << 23;
 /// The network as a combinational module: one input port an input, one output port an output, elements row-major with
 /// the first at the least significant end.
 ///
-/// Ports have the fraction bits of their scale where that is a power of two.
+/// Ports have the fraction bits of their scale where that is a power of two. Adders of constant products are shared as
+/// far as one greedy pass finds.
 ///
 /// # Errors
 /// A name that is no Verilog identifier, a network too large to unroll, numbers beyond what a value can hold.
 pub fn build(graph: &Graph, name: &str) -> Result<Arc<Module>, Diagnostics> {
+    build_with(graph, name, Some(Effort::Fast))
+}
+
+/// As [`build`], with an effort of the search for shared adders that holds for each matrix; without one, it is
+/// normal for matrices of at most 4096 weights.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_with(
+    graph: &Graph,
+    name: &str,
+    effort: Option<Effort>,
+) -> Result<Arc<Module>, Diagnostics> {
     graph.check()?;
     check_size(graph)?;
     let m = ModuleBuilder::new(name);
+    let products = Products::new(&m, effort);
+    let ports = Ports::of(graph, name);
     let mut tensors: Vec<Vec<Value<'_>>> =
         Vec::with_capacity(graph.inputs().len() + graph.layers().len());
-    for input in graph.inputs() {
+    for (input, port) in graph.inputs().iter().zip(&ports.inputs) {
         let count = input.shape.iter().product();
         let (lo, hi) = input.range;
         let range = Interval::new(lo.into(), hi.into()).expect("checked when the graph was built");
-        tensors.push(m.input_array(&identifier(&input.name), count, Format::integer(range)));
+        tensors.push(m.input_array(port, count, Format::integer(range)));
     }
     for (k, layer) in graph.layers().iter().enumerate() {
         let operands: Vec<Operand<'_, '_>> = layer
@@ -51,17 +72,17 @@ pub fn build(graph: &Graph, name: &str) -> Result<Arc<Module>, Diagnostics> {
             .collect();
         let result = graph.info(graph.result(k));
         let values = m.scope(&identifier(&layer.name), || {
-            values(&m, layer, &operands, result)
+            values(&m, &products, layer, &operands, result)
         })?;
         tensors.push(values);
     }
-    for output in graph.outputs() {
+    for (output, port) in graph.outputs().iter().zip(&ports.outputs) {
         let frac = output.decode.as_ref().map_or(0, fraction_bits);
         let values: Vec<Value<'_>> = tensors[output.tensor.index()]
             .iter()
             .map(|v| v.with_frac(frac))
             .collect();
-        m.output_array(&identifier(&output.name), &values);
+        m.output_array(port, &values);
     }
     m.finish()
 }
@@ -100,21 +121,9 @@ fn fraction_bits(decode: &Decode) -> i32 {
     }
 }
 
-/// A name from the model as a Verilog identifier.
-pub fn identifier(name: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    let mut text: String = name.chars().take(64).map(plain).collect();
-    if !text.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        text.insert_str(0, "t_");
-    }
-    if check_identifier(&text).is_err() {
-        text.push('_');
-    }
-    text
-}
-
 fn values<'m>(
     m: &'m ModuleBuilder,
+    products: &Products<'m>,
     layer: &Layer,
     operands: &[Operand<'_, 'm>],
     result: &TensorInfo,
@@ -149,13 +158,13 @@ fn values<'m>(
             .collect::<Vec<_>>()
     };
     Ok(match &layer.op {
-        Op::Dense { weights, bias } => linear::dense(m, x, weights, bias),
+        Op::Dense { weights, bias } => linear::dense(products, x, weights, bias),
         Op::Convolution {
             weights,
             bias,
             window,
             groups,
-        } => linear::convolution(m, x, &info.shape, weights, bias, window, *groups)
+        } => linear::convolution(products, x, &info.shape, weights, bias, window, *groups)
             .map_err(misfit)?,
         Op::MatMul => linear::matrix_product(
             m,
@@ -319,16 +328,4 @@ fn concatenated<'m>(operands: &[Operand<'_, 'm>], axis: usize) -> Vec<Value<'m>>
         }
     }
     values
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn any_name_becomes_an_identifier() {
-        for name in ["", "0", "a.b:0", "module", "/conv/Conv\"; x", "é"] {
-            assert_eq!(check_identifier(&identifier(name)), Ok(()), "{name}");
-        }
-    }
 }

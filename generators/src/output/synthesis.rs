@@ -1,7 +1,7 @@
 //! The report of `hwgen synth`: every figure with the tool, library, corner and activity that it stems from.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt::{self, Write as _};
 
 use constraints::target::Basis;
 use serde::Serialize;
@@ -10,6 +10,11 @@ use super::table::Table;
 
 /// Version of the report's layout; it changes when a field changes its meaning.
 const SCHEMA: &str = "hwgen-synthesis-1";
+
+/// Cells by type.
+pub type Counts = BTreeMap<String, usize>;
+/// Cells by layer and type.
+pub type Layers = BTreeMap<String, Counts>;
 
 /// Everything that was found out about a netlist.
 #[derive(Debug, Clone, Serialize)]
@@ -31,7 +36,9 @@ pub struct Synthesis {
     /// The figures.
     pub figures: Vec<Figure>,
     /// Cells of the netlist by type.
-    pub cells: BTreeMap<String, usize>,
+    pub cells: Counts,
+    /// Cells of each layer by type; those of which no layer is known under an empty name.
+    pub layers: Layers,
     /// The worst set-up paths.
     pub paths: Vec<Path>,
     /// What must be known to read the figures.
@@ -43,16 +50,37 @@ pub struct Synthesis {
 
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum State {
     /// It ran and found nothing wrong.
-    Passed,
+    Done,
     /// It ran and found something wrong.
     Failed,
     /// It could not run, or not to its end.
     Broken,
-    /// A step that it needs did not succeed.
+    /// A program did not end within its time.
+    TimedOut,
+    /// A step that it needs did not run to its end.
     Skipped,
+}
+
+impl State {
+    /// Whether it ran to its end, whatever it found.
+    pub fn is_complete(self) -> bool {
+        matches!(self, Self::Done | Self::Failed)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Broken => "broken",
+            Self::TimedOut => "timed out",
+            Self::Skipped => "skipped",
+        })
+    }
 }
 
 /// One step.
@@ -64,6 +92,8 @@ pub struct Step {
     pub state: State,
     /// How long it took.
     pub seconds: f64,
+    /// Largest resident memory of a program that it ran, in megabytes.
+    pub memory_mb: f64,
     /// What it found, or why it failed.
     pub result: String,
 }
@@ -89,6 +119,62 @@ pub struct Figure {
     pub activity: Option<String>,
     /// Factor and its source, for scaled figures, or the method.
     pub method: String,
+}
+
+impl Figure {
+    /// The same, scaled by a factor whose value and source `method` tells.
+    pub fn scaled(self, method: impl Into<String>) -> Self {
+        Self {
+            basis: Basis::Scaled,
+            ..self.by(method)
+        }
+    }
+
+    /// The same, estimated as `method` tells.
+    pub fn estimated(self, method: impl Into<String>) -> Self {
+        Self {
+            basis: Basis::Estimated,
+            ..self.by(method)
+        }
+    }
+
+    /// The same, found as `method` tells.
+    pub fn by(self, method: impl Into<String>) -> Self {
+        Self {
+            method: method.into(),
+            ..self
+        }
+    }
+}
+
+/// Where figures come from: what they have in common.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// Tool with version.
+    pub tool: String,
+    /// Cell library or family.
+    pub library: String,
+    /// Corner of the library.
+    pub corner: String,
+    /// From where the switching activity comes.
+    pub activity: Option<String>,
+}
+
+impl Origin {
+    /// A figure as the tool measured it.
+    pub fn figure(&self, name: &'static str, value: f64, unit: &'static str) -> Figure {
+        Figure {
+            name,
+            value,
+            unit,
+            basis: Basis::Measured,
+            tool: self.tool.clone(),
+            library: self.library.clone(),
+            corner: self.corner.clone(),
+            activity: self.activity.clone(),
+            method: String::new(),
+        }
+    }
 }
 
 /// A path.
@@ -123,7 +209,8 @@ impl Synthesis {
             latency,
             steps: Vec::new(),
             figures: Vec::new(),
-            cells: BTreeMap::new(),
+            cells: Counts::new(),
+            layers: Layers::new(),
             paths: Vec::new(),
             notes: Vec::new(),
             is_encoder,
@@ -132,7 +219,7 @@ impl Synthesis {
 
     /// Whether every step that was asked for ended well.
     pub fn passed(&self) -> bool {
-        self.steps.iter().all(|step| step.state == State::Passed)
+        self.steps.iter().all(|step| step.state == State::Done)
     }
 
     /// For scripts.
@@ -156,6 +243,7 @@ impl Synthesis {
         section("Beside the published chip", self.chip_text());
         section("Worst paths", self.paths_text());
         section("Cells", self.cells_text());
+        section("Cells by layer", self.layers_text());
         section(
             "Notes",
             self.notes
@@ -167,14 +255,14 @@ impl Synthesis {
 
     /// A table of the steps.
     pub fn steps_text(&self) -> String {
-        let mut table = Table::new(["step", "state", "seconds", "result"]);
+        let mut table = Table::new(["step", "state", "seconds", "MB", "result"]);
         for step in &self.steps {
-            let state = format!("{:?}", step.state).to_lowercase();
             let result = step.result.replace('\n', " ").replace('|', "\\|");
             table.row([
                 step.name.to_owned(),
-                state,
+                step.state.to_string(),
                 format!("{:.1}", step.seconds),
+                format!("{:.0}", step.memory_mb),
                 result,
             ]);
         }
@@ -251,6 +339,22 @@ impl Synthesis {
         table.to_string()
     }
 
+    fn layers_text(&self) -> String {
+        if self.layers.is_empty() {
+            return String::new();
+        }
+        let mut table = Table::new(["layer", "cells", "of which"]);
+        for (layer, counts) in &self.layers {
+            let name = match layer.as_str() {
+                "" => "not known".to_owned(),
+                layer => format!("`{layer}`"),
+            };
+            let total: usize = counts.values().sum();
+            table.row([name, total.to_string(), counts_text(counts)]);
+        }
+        table.to_string()
+    }
+
     fn cells_text(&self) -> String {
         if self.cells.is_empty() {
             return String::new();
@@ -261,6 +365,17 @@ impl Synthesis {
         }
         table.to_string()
     }
+}
+
+/// `3 A, 1 B`, the most frequent first.
+fn counts_text(counts: &Counts) -> String {
+    let mut sorted: Vec<_> = counts.iter().collect();
+    sorted.sort_by_key(|(cell, count)| (std::cmp::Reverse(**count), *cell));
+    let texts: Vec<String> = sorted
+        .iter()
+        .map(|(cell, n)| format!("{n} `{cell}`"))
+        .collect();
+    texts.join(", ")
 }
 
 /// Four significant digits.

@@ -71,7 +71,7 @@ fn every_step_passes_and_a_changed_gate_is_found() {
     home.success(&["synth", "rtl", "--target", "osu018", "--out", "mapped"]);
     let report = report(&home, "mapped");
     for step in ["map", "sta", "gates", "power"] {
-        assert_eq!(state(&report, step), "passed", "{step}");
+        assert_eq!(state(&report, step), "done", "{step}");
     }
     assert!(
         report["cells"]["FAX1"].as_u64().unwrap() > 100,
@@ -126,7 +126,7 @@ fn a_clock_that_is_too_fast_is_reported_with_its_path() {
     let report = report(&home, "mapped");
     assert_eq!(
         (state(&report, "map"), state(&report, "sta")),
-        ("passed", "failed")
+        ("done", "failed")
     );
 }
 
@@ -143,7 +143,7 @@ fn a_step_that_runs_out_of_time_leaves_a_report() {
     let report = report(&home, "mapped");
     assert_eq!(
         (state(&report, "map"), state(&report, "sta")),
-        ("broken", "skipped")
+        ("timed-out", "skipped")
     );
     assert!(
         home.path("mapped/map.ys").is_file(),

@@ -1,4 +1,8 @@
-//! Building a module: ports, scopes, names, instances, and the checks that need the author's source lines.
+//! Building a module: nodes, scopes, forward references, and the checks that need the author's source lines.
+
+mod instances;
+mod messages;
+mod ports;
 
 use std::cell::RefCell;
 use std::panic::Location;
@@ -6,15 +10,15 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::module::{
-    Instance, Module, OutputElement, OutputPort, Port, RegisterStyle, Reset, ScopeId,
-};
+use super::module::{Module, RegisterStyle, Reset, ScopeId};
 use super::value::Value;
 use super::wires::resolve_wires;
 use super::{GraphError, N, Op, Stamp, check};
 use crate::diag::{Diagnostic, Diagnostics, Level};
 use crate::names;
 use crate::num::{Format, Interval};
+
+pub(super) use messages::{anything_in, available, multiply_driven, range_overflow, undriven};
 
 /// What happens when an operator meets values of different cycles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -111,42 +115,6 @@ impl ModuleBuilder {
         self.inner.borrow_mut().enable = enable.map(|v| v.n);
     }
 
-    /// An input of one element that is there in cycle 0.
-    #[track_caller]
-    pub fn input(&self, name: &str, format: Format) -> Value<'_> {
-        self.input_port(name, vec![format], Stamp::at(0))[0]
-    }
-
-    /// An input of `count` elements of one format, packed on one bus with element 0 at the least significant end.
-    #[track_caller]
-    pub fn input_array(&self, name: &str, count: usize, format: Format) -> Vec<Value<'_>> {
-        self.input_port(name, vec![format; count], Stamp::at(0))
-    }
-
-    /// An input of elements of several formats that are there in the cycle of `stamp`.
-    #[track_caller]
-    pub fn input_port(&self, name: &str, elements: Vec<Format>, stamp: Stamp) -> Vec<Value<'_>> {
-        let place = Location::caller();
-        let mut inner = self.inner.borrow_mut();
-        inner.check_port_name(name, place);
-        let first = inner.module.input_count() as u32;
-        let values = (first..)
-            .zip(&elements)
-            .map(|(k, format)| Value {
-                builder: self,
-                n: inner.declare(Op::Input(k), format.range, stamp, place),
-                frac: format.frac,
-            })
-            .collect();
-        inner.module.inputs.push(Port {
-            name: name.to_owned(),
-            elements,
-            first,
-            stamp,
-        });
-        values
-    }
-
     /// `a + b + c` of three bits by one full-adder cell: bit 0 is the sum, bit 1 the carry.
     ///
     /// Lowered to an instance of the module [`lower::FULL_ADDER`](crate::lower::FULL_ADDER), which synthesis can map
@@ -171,64 +139,6 @@ impl ModuleBuilder {
             n,
             frac,
         }
-    }
-
-    /// An output of one element, in the value's own format.
-    #[track_caller]
-    pub fn output(&self, name: &str, value: Value<'_>) {
-        self.output_array(name, &[value]);
-    }
-
-    /// An output of several elements, each in its value's own format, balanced to one cycle.
-    #[track_caller]
-    pub fn output_array(&self, name: &str, values: &[Value<'_>]) {
-        let formats: Vec<Format> = values.iter().map(Value::format).collect();
-        self.output_port(name, values, &formats);
-    }
-
-    /// An output whose elements promise `formats`: an error if a value can leave its format.
-    ///
-    /// A value with other fraction bits than its format is aligned exactly; that it has too many is an error.
-    #[track_caller]
-    pub fn output_port(&self, name: &str, values: &[Value<'_>], formats: &[Format]) {
-        let place = Location::caller();
-        assert_eq!(values.len(), formats.len(), "one format an element");
-        self.inner.borrow_mut().check_port_name(name, place);
-        let aligned: Vec<Value<'_>> = values
-            .iter()
-            .zip(formats)
-            .map(|(v, f)| v.aligned_to(f.frac, place))
-            .collect();
-        let mut guard = self.inner.borrow_mut();
-        let inner = &mut *guard;
-        let stamp = aligned
-            .iter()
-            .map(|v| inner.module.graph.stamp(v.n))
-            .filter(|s| *s != Stamp::TIMELESS)
-            .max();
-        let stamp = stamp.unwrap_or(Stamp::TIMELESS);
-        let mut elements = Vec::with_capacity(values.len());
-        for (value, &format) in aligned.iter().zip(formats) {
-            let node = inner.wait(value.n, stamp, place);
-            let range = inner.module.graph.range(node);
-            if !format.range.covers(range) {
-                inner.errors.push(
-                    Diagnostic::error(
-                        "range-overflow",
-                        format!("output `{name}` cannot hold its value"),
-                    )
-                    .label(inner.module.place_of(node), anything_in(range))
-                    .label(Some(place), format!("the port holds {}", format.range))
-                    .help("saturate, wrap or quantise the value explicitly, or widen the port"),
-                );
-            }
-            elements.push(OutputElement { node, format });
-        }
-        inner.module.outputs.push(OutputPort {
-            name: name.to_owned(),
-            elements,
-            stamp,
-        });
     }
 
     /// Everything made inside `body` belongs to the scope `name` below the present one.
@@ -284,51 +194,6 @@ impl ModuleBuilder {
             return;
         }
         slot.driver = Some((value.n, place));
-    }
-
-    /// A copy of `module` inside this one; returns its output elements in order.
-    ///
-    /// `inputs` are its input elements in order. They are balanced to the cycles in which the module wants them.
-    #[track_caller]
-    pub fn instance(
-        &self,
-        module: &Arc<Module>,
-        name: &str,
-        inputs: &[Value<'_>],
-    ) -> Vec<Value<'_>> {
-        let place = Location::caller();
-        self.inner.borrow_mut().check_name("instance", name, place);
-        let formats: Vec<Format> = module.input_formats().collect();
-        if formats.len() != inputs.len() {
-            self.inner.borrow_mut().errors.push(
-                Diagnostic::error(
-                    "instance-inputs",
-                    format!(
-                        "`{name}` is given {} inputs, `{}` has {}",
-                        inputs.len(),
-                        module.name,
-                        formats.len()
-                    ),
-                )
-                .label(Some(place), "instance made here")
-                .help("give one value for each input element, in the order of the ports"),
-            );
-        }
-        let aligned: Vec<Value<'_>> = inputs
-            .iter()
-            .zip(&formats)
-            .map(|(v, f)| v.aligned_to(f.frac, place))
-            .collect();
-        let mut inner = self.inner.borrow_mut();
-        let outputs = inner.add_instance(module, name, &aligned, &formats, place);
-        outputs
-            .into_iter()
-            .map(|(n, frac)| Value {
-                builder: self,
-                n,
-                frac,
-            })
-            .collect()
     }
 
     /// The finished module, or everything that is wrong with it.
@@ -522,26 +387,6 @@ impl Inner {
         }
     }
 
-    fn check_port_name(&mut self, name: &str, place: &'static Location<'static>) {
-        self.check_name("port", name, place);
-        let module = &self.module;
-        let taken = module.inputs.iter().any(|p| p.name == name)
-            || module.outputs.iter().any(|p| p.name == name);
-        let error = |message: String| Diagnostic::error("port-name", message);
-        let error = if taken {
-            error(format!("there already is a port `{name}`"))
-                .label(Some(place), "declared again here")
-        } else if matches!(name, "clk" | "rst") {
-            error(format!(
-                "`{name}` is kept for modules with registers, which get that port by themselves"
-            ))
-            .label(Some(place), "declared here")
-        } else {
-            return;
-        };
-        self.errors.push(error.help("choose another name"));
-    }
-
     /// An error unless what drives a wire stays in the wire's range.
     fn check_driven_range(
         &mut self,
@@ -583,133 +428,4 @@ impl Inner {
     fn leave_scope(&mut self) {
         self.scope = self.scope_stack.pop().unwrap_or_default();
     }
-
-    fn add_instance(
-        &mut self,
-        module: &Arc<Module>,
-        name: &str,
-        inputs: &[Value<'_>],
-        formats: &[Format],
-        place: &'static Location<'static>,
-    ) -> Vec<(N, i32)> {
-        let wanted: Vec<Stamp> = module
-            .inputs
-            .iter()
-            .flat_map(|p| vec![p.stamp; p.elements.len()])
-            .collect();
-        let start = inputs
-            .iter()
-            .zip(&wanted)
-            .filter_map(|(v, w)| {
-                Some(
-                    self.module
-                        .graph
-                        .stamp(v.n)
-                        .cycle()?
-                        .saturating_sub(w.cycle()?),
-                )
-            })
-            .max()
-            .map_or(Stamp::TIMELESS, Stamp::at);
-        let mut nodes = Vec::with_capacity(inputs.len());
-        for ((value, format), wanted) in inputs.iter().zip(formats).zip(&wanted) {
-            let range = self.module.graph.range(value.n);
-            if !format.range.covers(range) {
-                let made = self.module.place_of(value.n);
-                let port = module
-                    .inputs
-                    .iter()
-                    .rfind(|p| p.first as usize <= nodes.len());
-                let port = port.map_or("", |p| &p.name);
-                self.errors.push(range_overflow(
-                    "input",
-                    &format!("{name}.{port}"),
-                    format.range,
-                    range,
-                    made,
-                    place,
-                ));
-            }
-            let due = wanted
-                .cycle()
-                .map_or(Stamp::TIMELESS, |cycle| start.later(cycle));
-            nodes.push(self.wait(value.n, due, place));
-        }
-        let i = self.module.instances.len() as u32;
-        self.module.instances.push(Instance {
-            name: name.to_owned(),
-            module: Arc::clone(module),
-            inputs: nodes,
-            start,
-        });
-        (0..)
-            .zip(module.output_formats())
-            .map(|(k, (format, stamp))| {
-                let stamp = match (start.cycle(), stamp.cycle()) {
-                    (Some(start), Some(cycle)) => Stamp::at(start + cycle),
-                    _ => Stamp::TIMELESS,
-                };
-                (
-                    self.declare(Op::Output(i, k), format.range, stamp, place),
-                    format.frac,
-                )
-            })
-            .collect()
-    }
-}
-
-/// When a value is there, for a message.
-pub(super) fn available(stamp: Stamp) -> String {
-    match stamp.cycle() {
-        Some(cycle) => format!("available in cycle {cycle}"),
-        None => "available at any time".into(),
-    }
-}
-
-/// What a value can be, for a message.
-pub(super) fn anything_in(range: Interval) -> String {
-    match range.as_point() {
-        Some(value) => format!("this is {value}"),
-        None => format!("this can be anything in {range}"),
-    }
-}
-
-/// The error of no driver.
-pub(super) fn undriven(what: &str, name: &str, method: &str) -> Diagnostic {
-    Diagnostic::error("undriven", format!("{what} `{name}` is never driven"))
-        .help(format!("give it a value with `{method}`"))
-}
-
-/// The error of a second driver.
-pub(super) fn multiply_driven(
-    what: &str,
-    name: &str,
-    first: &'static Location<'static>,
-    second: &'static Location<'static>,
-) -> Diagnostic {
-    Diagnostic::error(
-        "multiply-driven",
-        format!("{what} `{name}` is driven twice"),
-    )
-    .label(Some(first), "driven here first")
-    .label(Some(second), "driven again here")
-    .help("select between the two values with `mux`")
-}
-
-/// The error of a driver that can leave the declared range.
-pub(super) fn range_overflow(
-    what: &str,
-    name: &str,
-    declared: Interval,
-    range: Interval,
-    made: Option<&'static Location<'static>>,
-    place: &'static Location<'static>,
-) -> Diagnostic {
-    Diagnostic::error(
-        "range-overflow",
-        format!("{what} `{name}` cannot hold its value"),
-    )
-    .label(made, anything_in(range))
-    .label(Some(place), format!("`{name}` holds {declared}"))
-    .help("saturate, wrap or quantise the value explicitly, or widen the declaration")
 }

@@ -7,18 +7,22 @@
 
 mod arithmetic;
 mod bits;
+mod cover;
 mod demand;
 mod full_adder;
 mod instance;
 mod module;
 mod naming;
 mod operator;
+mod three;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use self::cover::{Adder, Cover};
 pub(crate) use self::demand::net_widths;
 pub use self::full_adder::FULL_ADDER;
+pub use self::three::{ADD3, Adders};
 use crate::dfg;
 use crate::diag::Diagnostics;
 use crate::names::Allocator;
@@ -29,7 +33,18 @@ use crate::rtl::{Design, Module, ModuleId, validate};
 /// # Errors
 /// A bug in a pass before, or in here: what is lowered is validated.
 pub fn lower(top: &Arc<dfg::Module>) -> Result<Design, Diagnostics> {
+    lower_to(top, Adders::TwoOperand)
+}
+
+/// The design with `top` and all below it, its sums made of `adders`.
+///
+/// # Errors
+/// As [`lower`].
+pub fn lower_to(top: &Arc<dfg::Module>, adders: Adders) -> Result<Design, Diagnostics> {
     let mut units = Units::default();
+    if adders == Adders::ThreeOperand {
+        units.names.reserve(ADD3);
+    }
     let hierarchy = top.hierarchy();
     units.reserve(top, &hierarchy);
     if hierarchy.iter().any(|m| full_adder::is_used(m)) {
@@ -37,8 +52,12 @@ pub fn lower(top: &Arc<dfg::Module>) -> Result<Design, Diagnostics> {
         units.names.reserve(FULL_ADDER);
     }
     for module in &hierarchy {
-        let lowered = module::lower(module, |child| units.known[&Arc::as_ptr(child)]);
-        units.add(module, lowered?, Arc::ptr_eq(module, top));
+        units.shapes.next = units.design.modules.len() as u32;
+        let known = &units.known;
+        let id = |child: &Arc<dfg::Module>| known[&Arc::as_ptr(child)];
+        let lowered = module::lower(module, id, adders, &mut units.shapes)?;
+        units.design.modules.append(&mut units.shapes.new);
+        units.add(module, lowered, Arc::ptr_eq(module, top));
     }
     validate(&units.design)?;
     Ok(units.design)
@@ -51,6 +70,7 @@ struct Units {
     known: HashMap<*const dfg::Module, ModuleId>,
     contents: HashMap<Module, ModuleId>,
     names: Allocator,
+    shapes: three::Shapes,
 }
 
 impl Units {

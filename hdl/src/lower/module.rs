@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::bits::Bits;
 use super::demand::net_widths;
 use super::instance::{Child, black_box};
+use super::three::{Adders, Shapes, Three, choose};
 use crate::dfg::{self, N, Op, RegisterStyle};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::pack;
@@ -14,11 +15,13 @@ use crate::rtl::{self, Builder, Cell, Memory, MemoryWrite, Net, Register, patter
 pub(super) fn lower(
     source: &dfg::Module,
     id: impl Fn(&Arc<dfg::Module>) -> rtl::ModuleId,
+    adders: Adders,
+    shapes: &mut Shapes,
 ) -> Result<rtl::Module, Diagnostics> {
     if let Some(known) = &source.black_box {
         return Ok(black_box(source, known));
     }
-    let mut lowering = Lowering::new(source);
+    let mut lowering = Lowering::new(source, adders, shapes);
     lowering.children = source
         .instances
         .iter()
@@ -45,6 +48,9 @@ pub(super) struct Lowering<'a> {
     pub b: Builder,
     /// Bits of each node's net.
     widths: Vec<u32>,
+    /// What each node is in a three-operand adder; empty if there are none.
+    three: Vec<Option<Three>>,
+    pub shapes: &'a mut Shapes,
     /// The net of each node.
     pub nets: Vec<Option<Net>>,
     /// Port net and least bit of each input element.
@@ -76,14 +82,21 @@ enum Stored {
 }
 
 impl<'a> Lowering<'a> {
-    fn new(source: &'a dfg::Module) -> Self {
+    fn new(source: &'a dfg::Module, adders: Adders, shapes: &'a mut Shapes) -> Self {
         let mut b = Builder::new(&source.name, source.scope_paths().to_vec());
         b.module.clock = source.is_sequential().then(|| "clk".to_owned());
         b.module.reset = source.has_reset().then(|| "rst".to_owned());
+        let widths = net_widths(source);
+        let three = match adders {
+            Adders::TwoOperand => Vec::new(),
+            Adders::ThreeOperand => choose(source, &widths),
+        };
         Self {
             source,
             b,
-            widths: net_widths(source),
+            widths,
+            three,
+            shapes,
             nets: vec![None; source.graph.len()],
             input_places: Vec::new(),
             children: Vec::new(),
@@ -150,7 +163,9 @@ impl<'a> Lowering<'a> {
         }
         self.b.scope = self.source.scope_of(n);
         let graph = &self.source.graph;
+        let three = self.three.get(n.index()).copied().flatten();
         let net = match graph.op(n) {
+            _ if matches!(three, Some(Three::Inside)) => return Ok(()),
             Op::Const(k) => self.b.integer(graph.constant_value(k), width),
             Op::Input(k) => {
                 let (port, low) = self.input_places[k as usize];
@@ -168,7 +183,10 @@ impl<'a> Lowering<'a> {
                 let message = format!("node {} is a forward reference", n.0);
                 return Err(Diagnostic::bug("node-order", message).into());
             }
-            op => self.operator(op, width),
+            op => match three {
+                Some(Three::Sum(terms)) => self.sum_of_three(terms, width),
+                _ => self.operator(op, width),
+            },
         };
         self.nets[n.index()] = Some(net);
         Ok(())

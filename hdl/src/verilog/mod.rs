@@ -3,12 +3,15 @@
 //! Wiring is written where it is read: slices, extensions, constants, and inversions and concatenations with one reader.
 //! Bits that nothing reads are gathered in one net `_unused`, as Verilator's manual advises. Equal designs give equal bytes.
 
+mod add3;
 mod expression;
 mod layout;
 mod module;
 mod usage;
 
 use std::io::{self, Write};
+
+pub use add3::CarryCell;
 
 use crate::dfg::{Reset, ScopeId};
 use crate::rtl::{Design, ModuleId};

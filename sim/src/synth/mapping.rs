@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::Duration;
 
 use hdl::diag::{Diagnostic, Diagnostics};
 
-use super::{ADDER_CELLS, FRONT, LIBERTY, NETLIST, Program};
+use crate::tools::Meter;
+
+use super::{ADDER_CELLS, FRONT, LIBERTY, NETLIST, Program, owners};
 
 /// Adders as rows of `hwgen_full_adder`.
 pub const ADDERS: &str = include_str!("adders.v");
@@ -76,7 +77,8 @@ pub fn family_script(top: &str, sources: &[String], synthesis: &str) -> String {
     }
     let _ = writeln!(
         text,
-        "{synthesis} -top {top}\ntee -o stat.txt stat\nwrite_verilog -noattr {NETLIST}"
+        "{synthesis} -top {top}\ntee -o stat.txt stat\nwrite_verilog -noattr {NETLIST}\nwrite_json {}",
+        owners::FILE
     );
     text
 }
@@ -107,8 +109,8 @@ fn front(top: &str, sources: &[String]) -> String {
 ///
 /// # Errors
 /// Those of running Yosys; `tool-output` if its statistics are not understood.
-pub fn map(folder: &Path, limit: Duration) -> Result<Mapped, Diagnostics> {
-    Program::Yosys.run(folder, &["-q", "-l", "map.log", "-s", SCRIPT], limit)?;
+pub fn map(folder: &Path, meter: &Meter) -> Result<Mapped, Diagnostics> {
+    Program::Yosys.run(folder, &["-q", "-l", "map.log", "-s", SCRIPT], meter)?;
     let stat = std::fs::read_to_string(folder.join("stat.txt")).unwrap_or_default();
     read_statistics(&stat).ok_or_else(|| {
         Diagnostic::error("tool-output", "the statistics of Yosys are not understood")

@@ -7,8 +7,12 @@
 
 pub mod activity;
 pub mod mapping;
+pub mod models;
 pub mod netlist;
+pub mod owners;
+pub mod place;
 mod program;
+pub mod shell;
 pub mod timing;
 
 pub use program::Program;

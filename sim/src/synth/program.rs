@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hdl::diag::Diagnostics;
 
-use crate::tools::{Finished, Tool, installable, run};
+use crate::tools::{Finished, Meter, Tool, installable, run};
 
 /// A program of the flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,12 +57,13 @@ impl Program {
         self,
         folder: &Path,
         arguments: &[&str],
-        limit: Duration,
+        meter: &Meter,
     ) -> Result<Finished, Diagnostics> {
         let (command, _, package) = self.facts();
         let mut process = Command::new(command);
         process.args(arguments).current_dir(folder);
-        run(&mut process, limit)
+        meter
+            .run(&mut process)
             .map_err(|error| installable(error, package))?
             .success(command)
     }

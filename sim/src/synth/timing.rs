@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::Duration;
 
 use hdl::diag::{Diagnostic, Diagnostics};
+
+use crate::tools::Meter;
 
 use super::{LIBERTY, NETLIST, Program, SDC};
 
@@ -76,13 +77,13 @@ pub fn script(top: &str) -> String {
 ///
 /// # Errors
 /// Those of running OpenSTA; `tool-output` if it reports an error or no slack.
-pub fn analyse(folder: &Path, limit: Duration) -> Result<Timing, Diagnostics> {
-    let said = sta(folder, SCRIPT, limit)?;
+pub fn analyse(folder: &Path, meter: &Meter) -> Result<Timing, Diagnostics> {
+    let said = sta(folder, SCRIPT, meter)?;
     parse(&said).ok_or_else(|| unexpected("OpenSTA reported no slack", &said))
 }
 
-fn sta(folder: &Path, script: &str, limit: Duration) -> Result<String, Diagnostics> {
-    let done = Program::OpenSta.run(folder, &["-no_splash", "-exit", script], limit)?;
+fn sta(folder: &Path, script: &str, meter: &Meter) -> Result<String, Diagnostics> {
+    let done = Program::OpenSta.run(folder, &["-no_splash", "-exit", script], meter)?;
     let failed = |line: &str| line.starts_with("Error:") || line.starts_with("Error ");
     let all = done.said();
     match all.lines().find(|line| failed(line)) {
@@ -165,14 +166,14 @@ pub fn power_script(top: &str) -> String {
 /// Those of running OpenSTA; `tool-output` if the two reports are not of the same instances.
 pub fn instance_power(
     folder: &Path,
-    limit: Duration,
+    meter: &Meter,
 ) -> Result<HashMap<String, InstancePower>, Diagnostics> {
     let reports = ACTIVITIES.map(|activity| folder.join(format!("power_{activity}.txt")));
     // a report of an earlier run would be appended to
     reports
         .iter()
         .for_each(|path| drop(std::fs::remove_file(path)));
-    let said = sta(folder, POWER_SCRIPT, limit)?;
+    let said = sta(folder, POWER_SCRIPT, meter)?;
     let reports = reports.map(|path| std::fs::read_to_string(path).unwrap_or_default());
     let [idle, busy] = reports.each_ref().map(|text| instances(text));
     if idle.is_empty() || idle.len() != busy.len() {

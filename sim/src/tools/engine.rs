@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hdl::diag::{Diagnostic, Diagnostics};
 
-use super::process::run;
+use super::process::{Meter, run};
 
 /// Optimisation of Verilator's C++: none, since a bench runs once and compiling it is nearly all of the time. A network
 /// of 5,000 adders builds in 40 % of the time that Verilator's own choice takes, and still runs 20,000 samples a second.
@@ -76,6 +76,8 @@ pub struct Outcome {
     pub build: Duration,
     /// Time of running it.
     pub run: Duration,
+    /// Largest resident memory of either.
+    pub peak_bytes: u64,
 }
 
 impl Engine {
@@ -113,12 +115,22 @@ impl Engine {
             )
         })?;
         let start = Instant::now();
-        run(&mut self.build_command(job, folder.path()), job.limit)?.success(tool.command)?;
+        let meter = Meter::new(job.limit);
+        meter
+            .run(&mut self.build_command(job, folder.path()))?
+            .success(tool.command)?;
         let build = start.elapsed();
-        let done = run(&mut self.run_command(job, folder.path()), job.limit)
+        let done = meter
+            .run(&mut self.run_command(job, folder.path()))
             .map_err(|error| installable(error, self.command().2))?
             .success("the simulation")?;
-        read(tool, &done.stdout, build, done.elapsed).ok_or_else(|| {
+        read(
+            tool,
+            &done.stdout,
+            [build, done.elapsed],
+            meter.peak_bytes(),
+        )
+        .ok_or_else(|| {
             let error = Diagnostic::error("no-verdict", "the test bench ended without a verdict");
             error.label(None, done.said()).into()
         })
@@ -207,7 +219,7 @@ pub(crate) fn installable(error: Diagnostics, package: &str) -> Diagnostics {
 }
 
 /// What the bench printed; `None` without a verdict.
-fn read(tool: Tool, stdout: &str, build: Duration, run: Duration) -> Option<Outcome> {
+fn read(tool: Tool, stdout: &str, [build, run]: [Duration; 2], peak_bytes: u64) -> Option<Outcome> {
     let lines = |start: &str| -> Vec<String> {
         let matching = stdout.lines().filter_map(|line| line.strip_prefix(start));
         matching.map(|line| line.trim().to_owned()).collect()
@@ -230,6 +242,7 @@ fn read(tool: Tool, stdout: &str, build: Duration, run: Duration) -> Option<Outc
         notes: lines("NOTE "),
         build,
         run,
+        peak_bytes,
     })
 }
 
@@ -242,7 +255,7 @@ mod tests {
             command: "vvp",
             version: String::new(),
         };
-        read(tool, stdout, Duration::ZERO, Duration::ZERO)
+        read(tool, stdout, [Duration::ZERO; 2], 0)
     }
 
     #[test]

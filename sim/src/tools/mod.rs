@@ -5,4 +5,4 @@ mod process;
 
 pub(crate) use engine::installable;
 pub use engine::{Engine, Job, Outcome, Tool, Verdict};
-pub use process::{Finished, run};
+pub use process::{Finished, Meter, run};

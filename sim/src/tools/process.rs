@@ -1,13 +1,15 @@
 //! Running a program with a time limit: its output is kept, and with it die all programs that it started.
 
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use hdl::diag::{Diagnostic, Diagnostics};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use wait4::Wait4;
 
 /// Most bytes of each output stream that are kept.
 const KEPT: u64 = 4 << 20;
@@ -25,6 +27,50 @@ pub struct Finished {
     pub stderr: String,
     /// How long it took.
     pub elapsed: Duration,
+    /// Largest resident memory of it or of any program that it started and waited for.
+    pub peak_bytes: u64,
+}
+
+/// Runs the programs of one piece of work: each has the same time limit, and their memory is noted.
+#[derive(Debug)]
+pub struct Meter {
+    limit: Duration,
+    peak_bytes: AtomicU64,
+}
+
+impl Meter {
+    /// A meter for programs that run for at most `limit` each.
+    pub fn new(limit: Duration) -> Self {
+        Self {
+            limit,
+            peak_bytes: AtomicU64::new(0),
+        }
+    }
+
+    /// Time that a program may take.
+    pub fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// Largest resident memory of a program until now; of those that ran at the same time, that of the larger.
+    pub fn peak_bytes(&self) -> u64 {
+        self.peak_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Notes a program that ran elsewhere.
+    pub fn note(&self, peak_bytes: u64) {
+        self.peak_bytes.fetch_max(peak_bytes, Ordering::Relaxed);
+    }
+
+    /// Runs `command`.
+    ///
+    /// # Errors
+    /// Those of [`run`].
+    pub fn run(&self, command: &mut Command) -> Result<Finished, Diagnostics> {
+        let done = run(command, self.limit)?;
+        self.note(done.peak_bytes);
+        Ok(done)
+    }
 }
 
 impl Finished {
@@ -64,18 +110,19 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<Finished, Diagnosti
         .map_err(|error| not_started(&name, &error))?;
     let stdout = child.stdout.take().map(collect);
     let stderr = child.stderr.take().map(collect);
-    let status = wait(&mut child, start + limit).map_err(|error| not_started(&name, &error))?;
+    let ended = wait(&mut child, start + limit).map_err(|error| not_started(&name, &error))?;
     // what it started and left behind would keep the pipes open
     end_group(&child);
     let stdout = stdout.map_or_else(String::new, text);
     let stderr = stderr.map_or_else(String::new, text);
     let elapsed = start.elapsed();
-    match status {
-        Some(status) => Ok(Finished {
+    match ended {
+        Some((status, peak_bytes)) => Ok(Finished {
             status,
             stdout,
             stderr,
             elapsed,
+            peak_bytes,
         }),
         None => {
             let message = format!("`{name}` did not end within {} s", limit.as_secs_f64());
@@ -87,21 +134,26 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<Finished, Diagnosti
     }
 }
 
-/// Its status, or `None` if the deadline passed and it was ended.
-fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+/// Its status and the peak of its memory in bytes, or `None` if the deadline passed and it was ended.
+fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<(ExitStatus, u64)>> {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let pid = pid.ok_or(ErrorKind::InvalidInput)?;
+    // it is looked at without being reaped, since only what reaps it learns of its memory
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     let mut pause = Duration::from_millis(1);
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
+    let in_time = loop {
+        if waitid(WaitId::Pid(pid), look)?.is_some() {
+            break true;
         }
         if Instant::now() >= deadline {
             end_group(child);
-            child.wait()?;
-            return Ok(None);
+            break false;
         }
         thread::sleep(pause);
         pause = (2 * pause).min(PAUSE);
-    }
+    };
+    let ended = child.wait4()?;
+    Ok(in_time.then_some((ended.status, ended.rusage.maxrss)))
 }
 
 /// Ends whatever of the child's process group is left; that nothing is left is fine.
@@ -127,7 +179,7 @@ fn text(reader: JoinHandle<Vec<u8>>) -> String {
 
 fn not_started(name: &str, error: &io::Error) -> Diagnostics {
     let code = match error.kind() {
-        io::ErrorKind::NotFound => "tool-missing",
+        ErrorKind::NotFound => "tool-missing",
         _ => "tool-failed",
     };
     Diagnostic::error(code, format!("`{name}` cannot be run: {error}")).into()
@@ -176,6 +228,20 @@ mod tests {
         let done = run(&mut shell("sleep 60 & echo done"), LIMIT).unwrap();
         assert_eq!(done.stdout, "done\n");
         assert!(start.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn memory_of_what_it_started_is_noted() {
+        let meter = Meter::new(LIMIT);
+        // the shell's child holds 64 MB in one line
+        let script = "head -c 64000000 /dev/zero | tail -n 1 | wc -c; true";
+        let done = meter.run(&mut shell(script)).unwrap();
+        assert_eq!(done.stdout.trim(), "64000000");
+        assert!(
+            meter.peak_bytes() > 32_000_000,
+            "{} bytes",
+            meter.peak_bytes()
+        );
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! A library is complete and checked before it appears in the cache: it is put together in a folder of its own beside
 //! its place, every file is compared with the target's SHA-256, and the folder is renamed.
 
+mod tool;
+
 use std::env;
 use std::fs;
 use std::io::{self, ErrorKind, Read};
@@ -15,6 +17,8 @@ use tempfile::TempDir;
 
 use crate::process;
 use crate::target::{CellLibrary, LibraryFile, Source, Target, Technology};
+
+pub use tool::PlaceTool;
 
 /// The programs that download and unpack, and how long each may take.
 #[derive(Debug, Clone)]
@@ -245,14 +249,8 @@ fn cache_error(path: &Path, error: &io::Error) -> Diagnostics {
     .into()
 }
 
-/// Downloads one wheel and unpacks it.
-fn from_pip(
-    package: &str,
-    version: &str,
-    work: &TempDir,
-    programs: &Programs,
-) -> Result<PathBuf, Diagnostics> {
-    let requirement = format!("{package}=={version}");
+/// Downloads one wheel into the folder `archive`.
+fn pip_download(requirement: &str, work: &TempDir, programs: &Programs) -> Result<(), Diagnostics> {
     let arguments = [
         "-m",
         "pip",
@@ -265,7 +263,7 @@ fn from_pip(
         "--dest",
         "archive",
         "--",
-        &requirement,
+        requirement,
     ];
     run(
         &programs.python,
@@ -273,7 +271,17 @@ fn from_pip(
         work,
         programs,
         "install Python 3 with pip (Debian: python3-pip)",
-    )?;
+    )
+}
+
+/// Downloads one wheel and unpacks it.
+fn from_pip(
+    package: &str,
+    version: &str,
+    work: &TempDir,
+    programs: &Programs,
+) -> Result<PathBuf, Diagnostics> {
+    pip_download(&format!("{package}=={version}"), work, programs)?;
     let archive = only_file(work, "archive", "whl")?;
     let arguments = ["-m", "zipfile", "-e", &archive, "unpacked"];
     run(

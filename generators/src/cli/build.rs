@@ -1,0 +1,183 @@
+//! `hwgen build`: a trained network from a file.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use hdl::diag::Diagnostic;
+use hdl::names::quoted;
+
+use super::network::{Hardware, Source};
+use crate::failure::{Failure, Result};
+use crate::import::file::read;
+use crate::import::lift::{Imported, InputFormat};
+use crate::import::matrix::read_floats;
+use crate::model::Graph;
+use crate::network::design::Event;
+use crate::output::report::Check;
+
+/// Turn a trained, quantised network into Verilog with the same result for every input, bit for bit.
+///
+/// FILE is ONNX (QONNX's Quant, BipolarQuant, Trunc and MultiThreshold, or QuantizeLinear/DequantizeLinear), a QKeras
+/// model (.h5), or hwgen's own form (.json, see `hwgen schema`). Quantisers, biases, batch normalisations and scales
+/// between two matrix products become integer thresholds, decided with the framework's own 32-bit arithmetic.
+///
+/// The framework's float sums are not always exact: where the order of its additions could move a quantiser's step, the
+/// network is refused. With --accept-rounding the step is taken at the exact sum, and what may differ is listed.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  hwgen build model.onnx --clock-ns 5 --out rtl/\n  hwgen build model.h5 --input-format s8.4 --inputs x.npy --expected y.npy --out rtl/"
+)]
+pub struct BuildArgs {
+    /// The network
+    file: PathBuf,
+    /// Format of an input that the network does not quantise itself: [NAME=]u8.4 or [NAME=]s8.4, with sign, bits and
+    /// fraction bits
+    #[arg(long, value_name = "FORMAT")]
+    input_format: Vec<String>,
+    /// Take a quantiser's step at the exact sum where the framework's own depends on the order of its additions
+    #[arg(long)]
+    accept_rounding: bool,
+    /// Events for the test bench, in the framework's numbers: .npy, the first axis counts events, for a network with
+    /// one input
+    #[arg(long, value_name = "FILE")]
+    inputs: Option<PathBuf>,
+    /// The framework's results for them, which the first output must equal exactly: .npy
+    #[arg(long, value_name = "FILE", requires = "inputs")]
+    expected: Option<PathBuf>,
+    #[command(flatten)]
+    hardware: Hardware,
+}
+
+/// Runs the command.
+pub fn run(args: &BuildArgs) -> Result<()> {
+    let staging = args.hardware.begin()?;
+    let network = load(&args.file, &args.input_format)?;
+    let mut checks = Vec::new();
+    if let Err(inexact) = network.require_exact() {
+        if !args.accept_rounding {
+            let file = args.file.display().to_string();
+            return Err(Failure::user(
+                inexact
+                    .at(file, "in this file")
+                    .help("train with scales that are powers of two, or take steps at the exact sums with --accept-rounding"),
+            ));
+        }
+        super::say(doubts(&network));
+        checks.push(Check {
+            what: "exactness of the framework's own sums".into(),
+            result: doubts(&network).trim_end().replace('\n', "; "),
+        });
+    }
+    let events = args.events(&network.graph)?;
+    checks.extend(args.compare(&network.graph, &events)?);
+    let name = args.file.file_name();
+    let name = name.map_or_else(String::new, |f| f.to_string_lossy().into_owned());
+    let mut parameters = vec![("model", name)];
+    if !args.input_format.is_empty() {
+        parameters.push(("input format", args.input_format.join(", ")));
+    }
+    let source = Source {
+        command: "build",
+        network: network.graph,
+        parameters,
+        checks,
+        events,
+    };
+    args.hardware.generate(staging, source)
+}
+
+/// The network in a file, with the input formats as the user wrote them.
+pub fn load(file: &std::path::Path, formats: &[String]) -> Result<Imported> {
+    let formats: std::result::Result<Vec<InputFormat>, Diagnostic> =
+        formats.iter().map(|f| InputFormat::parse(f)).collect();
+    read(file, &formats.map_err(Failure::user)?)
+}
+
+/// Where the framework's own result depends on the order of its additions, one line a layer.
+pub fn doubts(network: &Imported) -> String {
+    let mut text = String::new();
+    for doubt in &network.doubts {
+        text += &format!(
+            "layer {}: {} of {} steps may lie one integer off in the framework; a sum exactly there gives the neighbouring level\n",
+            quoted(&doubt.layer),
+            doubt.steps,
+            doubt.of
+        );
+    }
+    text
+}
+
+impl BuildArgs {
+    fn events(&self, graph: &Graph) -> Result<Vec<Event>> {
+        let Some(file) = &self.inputs else {
+            return Ok(Vec::new());
+        };
+        let wrong = |message: String| {
+            let error = Diagnostic::error("inputs", message);
+            Failure::user(error.at(file.display().to_string(), "in this file"))
+        };
+        let [input] = graph.inputs() else {
+            return Err(wrong(format!(
+                "the network has {} inputs",
+                graph.inputs().len()
+            )));
+        };
+        let size: usize = input.shape.iter().product();
+        let values = read_floats(file)?;
+        if size == 0 || !values.len().is_multiple_of(size) {
+            return Err(wrong(format!(
+                "{} numbers are no whole events of {size}",
+                values.len()
+            )));
+        }
+        let encode = |event: &[f32]| graph.encode(&[event.to_vec()]);
+        let events: std::result::Result<Vec<Event>, Diagnostic> =
+            values.chunks(size).map(encode).collect();
+        events.map_err(|d| wrong(d.message.clone()))
+    }
+
+    /// Compares what the model gives for `events` with the framework's results.
+    fn compare(&self, graph: &Graph, events: &[Event]) -> Result<Option<Check>> {
+        let Some(file) = &self.expected else {
+            return Ok(None);
+        };
+        let output = &graph.outputs()[0];
+        let size: usize = graph.info(output.tensor).shape.iter().product();
+        let expected = read_floats(file)?;
+        let in_file = |d: Diagnostic| {
+            d.at(
+                file.display().to_string(),
+                "these are the framework's results",
+            )
+        };
+        if expected.len() != size * events.len() {
+            let message = format!(
+                "{} events with {size} results each are wanted, found {} numbers",
+                events.len(),
+                expected.len()
+            );
+            return Err(Failure::user(in_file(Diagnostic::error(
+                "expected", message,
+            ))));
+        }
+        for (k, (event, wanted)) in events.iter().zip(expected.chunks(size)).enumerate() {
+            let evaluation = graph.evaluate(event).map_err(Failure::user)?;
+            let got = graph.decode(0, evaluation.tensor(output.tensor));
+            if let Some(i) = (0..size).find(|&i| got[i] != wanted[i]) {
+                let message = format!(
+                    "event {k}, output {} [{i}]: the model gives {}, the framework {}",
+                    quoted(&output.name),
+                    got[i],
+                    wanted[i]
+                );
+                return Err(Failure::check(in_file(Diagnostic::error(
+                    "mismatch", message,
+                ))));
+            }
+        }
+        Ok(Some(Check {
+            what: "the framework's results".into(),
+            result: format!("{} events exactly equal", events.len()),
+        }))
+    }
+}

@@ -1,0 +1,203 @@
+//! The flow of a cell library: netlist, static timing, gate-level simulation and power.
+
+use std::fs;
+
+use constraints::Constraints;
+use constraints::liberty::{adder_cells, models};
+use constraints::timing::{Budget, Dialect, Units};
+use hdl::diag::Diagnostic;
+use sim::synth::{self, Program, mapping, timing};
+use sim::testbench;
+use sim::tools::Meter;
+
+use super::cells::Cells;
+use super::gates;
+use super::step::{Choice, Finding, Flow, Found, Task};
+use super::work::{RTL, Work};
+use crate::failure::Result;
+use crate::output::synthesis::{self, Synthesis};
+
+/// The dump of the gate-level simulation; it is large and not kept.
+pub const WAVES: &str = "gates.vcd";
+/// µm² to mm².
+const SQUARE_MM: f64 = 1e-6;
+
+/// A run for a cell library.
+pub struct Asic<'a> {
+    /// What it reads and writes.
+    pub work: Work<'a>,
+    /// What it maps to.
+    pub cells: Cells,
+}
+
+impl Flow for Asic<'_> {
+    fn tasks(&self) -> Vec<Task<Self>> {
+        use Choice::{Gates, Map, Power, Sta};
+        vec![
+            Task::new(Map, &[], Self::map),
+            Task::new(Sta, &[Map], Self::sta),
+            Task::new(Gates, &[Map], Self::gates),
+            Task::new(Power, &[Map, Gates], Self::power),
+        ]
+    }
+
+    fn report(&mut self) -> &mut Synthesis {
+        &mut self.work.report
+    }
+}
+
+impl Asic<'_> {
+    /// Everything that the scripts read, the scripts, and a Makefile that runs them.
+    pub fn write_inputs(&self) -> Result<()> {
+        let Self { work, cells } = self;
+        let (top, staging) = (&work.folder.top.name, work.staging);
+        let sources = work.copy_sources()?;
+        staging.write(synth::LIBERTY, &cells.liberty)?;
+        staging.write(synth::CELL_MODELS, models(&cells.library).simulation)?;
+        staging.write(synth::ADDER_CELLS, adder_cells(&cells.library)?)?;
+        staging.write(mapping::ADDERS_FILE, mapping::ADDERS)?;
+        let clock = cells.own_clock(work.clock);
+        let ties = cells.ties();
+        let ties = ties.as_ref().map(|ties| {
+            ties.each_ref()
+                .map(|(cell, pin)| (cell.as_str(), pin.as_str()))
+        });
+        let script = mapping::cell_script(top, &sources, clock.0, ties);
+        staging.write(mapping::SCRIPT, script)?;
+        staging.write(timing::SCRIPT, timing::script(top))?;
+        staging.write(timing::POWER_SCRIPT, timing::power_script(top))?;
+        let registers = work.folder.design.model().register_port();
+        let constraints = Constraints::of(&work.folder.top, clock, &Budget::default(), registers)?;
+        let units = Units {
+            time_ps: cells.library.time_unit_ps,
+            capacitance_ff: cells.library.capacitance_unit_ff,
+        };
+        staging.write(synth::SDC, constraints.to_sdc(Dialect::Cells(units))?)?;
+        staging.write("Makefile", makefile(top))
+    }
+
+    fn map(&mut self, meter: &Meter) -> Found {
+        let Self { work, cells } = self;
+        let origin = cells.origin(Program::Yosys.find()?.version);
+        let mapped = mapping::map(work.staging.path(), meter)?;
+        let Some(area) = mapped.area_um2 else {
+            return Err(Diagnostic::error("tool-output", "Yosys reports no area").into());
+        };
+        let count: usize = mapped.cells.values().sum();
+        work.report.cells = mapped.cells;
+        let area_mm2 = area * SQUARE_MM;
+        let figures = &mut work.report.figures;
+        figures.push(origin.figure("cells", count as f64, ""));
+        figures.push(
+            origin
+                .figure("area", area_mm2, "mm²")
+                .by("sum of the cells"),
+        );
+        if let Some(gate) = cells.gate_um2() {
+            let gates = area / gate;
+            let figure = origin.figure("gate equivalents", gates, "");
+            figures.push(figure.by("area over that of a NAND2"));
+            if let Some(gate) = cells.scaling.as_ref().map(|s| &s.gate_equivalent_um2) {
+                let area = gates * gate.value * SQUARE_MM;
+                let figure = origin.figure("area, upper figure", area, "mm²");
+                figures
+                    .push(figure.scaled(format!("× {} µm² a gate: {}", gate.value, gate.source)));
+            }
+        }
+        let factor = cells.scaling.as_ref().map(|s| &s.area);
+        if let Some(factor) = factor {
+            let figure = origin.figure("area", area_mm2 * factor.value, "mm²");
+            figures.push(figure.scaled(format!("× {}: {}", factor.value, factor.source)));
+        }
+        let core = area_mm2 * factor.map_or(1.0, |f| f.value) / cells.utilisation;
+        figures.push(origin.figure("core area", core, "mm²").estimated(format!(
+            "area at an assumed utilisation of {}",
+            cells.utilisation
+        )));
+        Ok(Finding::good(format!("{count} cells")))
+    }
+
+    fn sta(&mut self, meter: &Meter) -> Found {
+        let Self { work, cells } = self;
+        let origin = cells.origin(Program::OpenSta.find()?.version);
+        let found = timing::analyse(work.staging.path(), meter)?;
+        work.write("timing.txt", &found.report)?;
+        let delay = cells.scaling.as_ref().map(|s| &s.delay);
+        let factor = delay.map_or(1.0, |d| d.value);
+        let clock_ns = work.clock.ns();
+        let slack = found.setup_slack_ns * factor;
+        let figures = [
+            ("set-up slack", slack, "ns", ""),
+            (
+                "hold slack",
+                found.hold_slack_ns * factor,
+                "ns",
+                "ideal clock",
+            ),
+            (
+                "greatest clock frequency",
+                1000.0 / (clock_ns - slack),
+                "MHz",
+                "input and output budgets kept in ns",
+            ),
+        ];
+        for (name, value, unit, method) in figures {
+            let figure = origin.figure(name, value, unit);
+            work.report.figures.push(match delay {
+                Some(d) => figure.scaled(format!("{method}; delays × {}: {}", d.value, d.source)),
+                None => figure.by(method),
+            });
+        }
+        work.report.paths = found
+            .paths
+            .into_iter()
+            .map(|path| synthesis::Path {
+                from: path.from,
+                to: path.to,
+                cells: path.cells,
+                slack_ns: path.slack_ns * factor,
+            })
+            .collect();
+        work.report.notes.push("Timing without wires and with an ideal clock: 2 % uncertainty, 10 % of the period before inputs and after outputs.".into());
+        let worst = work.report.paths.first();
+        let path = worst.map_or(String::new(), |path| {
+            format!(", worst path {} → {}", path.from, path.to)
+        });
+        let verdict = if slack < 0.0 { "VIOLATED" } else { "met" };
+        Ok(Finding {
+            holds: slack >= 0.0,
+            words: format!("clock of {clock_ns} ns {verdict}: slack {slack:.3} ns{path}"),
+        })
+    }
+
+    fn gates(&mut self, meter: &Meter) -> Found {
+        gates::simulate(&self.work, Some(WAVES), meter)
+    }
+
+    /// Writes the report and takes away what is large and can be made again.
+    pub fn finish(mut self) -> Result<Synthesis> {
+        let _ = fs::remove_file(self.work.staging.path().join(WAVES));
+        if let Some(scaling) = &self.cells.scaling {
+            let note = format!(
+                "Scaled figures are no foundry's: delays × {}, energy × {}, area × {}; leakage stays.",
+                scaling.delay.value, scaling.energy.value, scaling.area.value
+            );
+            self.work.report.notes.push(note);
+        }
+        self.work.finish()
+    }
+}
+
+/// The steps by hand.
+fn makefile(top: &str) -> String {
+    let [map, sta, power] = [mapping::SCRIPT, timing::SCRIPT, timing::POWER_SCRIPT];
+    format!(
+        "# The steps of `hwgen synth`, one by one.\nall: sta gates\n\n{netlist}: {map}\n\tyosys -q -l map.log -s {map}\n\n\
+         sta: {netlist}\n\tsta -no_splash -exit {sta}\n\npower: {netlist}\n\trm -f power_*.txt\n\tsta -no_splash -exit {power}\n\n\
+         gates: {netlist}\n\tiverilog -g2001 -s {top}_tb -o bench.vvp {RTL}/{top}_tb.v {netlist} {models}\n\tvvp -n bench.vvp +vectors={vectors}\n\n\
+         .PHONY: all sta power gates\n",
+        netlist = synth::NETLIST,
+        models = synth::CELL_MODELS,
+        vectors = testbench::FOLDER,
+    )
+}

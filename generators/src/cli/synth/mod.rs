@@ -1,0 +1,141 @@
+//! `hwgen synth`: maps a folder's Verilog and reports size, timing, gate-level simulation and power.
+
+mod asic;
+mod cells;
+mod fpga;
+mod gates;
+mod layers;
+mod power;
+mod step;
+mod work;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use constraints::Target;
+use constraints::target::Technology;
+use constraints::timing::Picoseconds;
+use hdl::diag::Diagnostic;
+
+use self::asic::Asic;
+use self::cells::Cells;
+use self::fpga::Fpga;
+use self::step::{Choice, run_steps};
+use self::work::Work;
+use super::sim::Folder;
+use crate::design::Design;
+use crate::failure::{Failure, Result};
+use crate::output::folder::Staging;
+use crate::output::synthesis::{State, Synthesis};
+
+/// Map a folder's Verilog to cells or look-up tables and report size, timing, power and proofs.
+///
+/// The output folder holds the netlist, the scripts (repeat a step with `make`), report.md and report.json.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  hwgen synth rtl/ --target osu018\n  hwgen synth rtl/ --target xcup\n  hwgen synth rtl/ --steps map,sta --clock-ns 20"
+)]
+pub struct SynthArgs {
+    /// A folder that hwgen wrote
+    dir: PathBuf,
+    /// What it is mapped to; see `hwgen target list`
+    #[arg(long, value_name = "NAME", default_value = constraints::target::DEFAULT)]
+    target: String,
+    /// The cell library of a target that has none of its own
+    #[arg(long, value_name = "FILE")]
+    liberty: Option<PathBuf>,
+    /// Clock period in nanoseconds
+    #[arg(long, value_name = "NS", default_value_t = 25.0)]
+    clock_ns: f64,
+    /// Steps to run; what a step needs is run too [default: all that the target has]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    steps: Vec<Choice>,
+    /// The longest that a program may run, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 1200, value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    limit: u64,
+    /// The output folder [default: DIR-TARGET]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &SynthArgs) -> Result<()> {
+    let folder = Folder::open(&args.dir)?;
+    let target = Target::load(&args.target)?;
+    let clock = Picoseconds::from_ns(args.clock_ns)?;
+    let staging = Staging::begin(&args.out())?;
+    let work = Work {
+        folder: &folder,
+        clock,
+        staging: &staging,
+        report: Synthesis::new(
+            &folder.top.name,
+            &target.name,
+            clock.ns(),
+            folder.top.latency(),
+            matches!(folder.design, Design::Encoder(_)),
+        ),
+    };
+    let report = args.flow(work, &target)?;
+    staging.finish()?;
+    if args.json {
+        print!("{}", report.to_json());
+    } else {
+        println!("{}\n{}", report.steps_text(), report.figures_text());
+        println!("report: {}", args.out().join("report.md").display());
+    }
+    verdict(&report)
+}
+
+impl SynthArgs {
+    fn out(&self) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| {
+            let name = self
+                .dir
+                .file_name()
+                .map_or_else(|| "rtl".into(), |n| n.to_string_lossy());
+            self.dir.with_file_name(format!("{name}-{}", self.target))
+        })
+    }
+
+    /// The flow of the target's kind.
+    fn flow(&self, work: Work<'_>, target: &Target) -> Result<Synthesis> {
+        let limit = Duration::from_secs(self.limit);
+        match &target.technology {
+            Technology::Asic { .. } => {
+                let cells = Cells::obtain(target, self.liberty.as_deref())?;
+                let mut flow = Asic { work, cells };
+                flow.write_inputs()?;
+                run_steps(&mut flow, &self.steps, limit, self.json)?;
+                flow.finish()
+            }
+            Technology::Fpga { family, .. } => {
+                let mut flow = Fpga {
+                    work,
+                    target,
+                    family,
+                };
+                flow.write_inputs()?;
+                run_steps(&mut flow, &self.steps, limit, self.json)?;
+                flow.work.finish()
+            }
+        }
+    }
+}
+
+/// A failed check unless every step ended well.
+fn verdict(report: &Synthesis) -> Result<()> {
+    if report.passed() {
+        return Ok(());
+    }
+    let bad = report.steps.iter().filter(|step| step.state != State::Done);
+    let error = bad.fold(
+        Diagnostic::error("synthesis", "not every step succeeded"),
+        |d, step| d.label(None, format!("{}: {}", step.name, step.result)),
+    );
+    Err(Failure::check(error))
+}

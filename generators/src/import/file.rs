@@ -1,0 +1,58 @@
+//! A network from a file of any known format, told apart by the file's ending.
+
+use std::path::Path;
+
+use hdl::diag::Diagnostic;
+use serde_json::Value as Json;
+
+use super::lift::{Imported, InputFormat};
+use super::{keras, onnx};
+use crate::failure::{Failure, Result};
+use crate::model::Graph;
+
+/// Reads `.onnx`, `.h5` (Keras 2 with QKeras) or `.json` (hwgen's own form, alone or in an output folder's `model.json`).
+///
+/// `formats` are for inputs that the network does not quantise itself.
+///
+/// # Errors
+/// A file that cannot be read, of another kind or of a network that is not supported; every message names the file.
+pub fn read(path: &Path, formats: &[InputFormat]) -> Result<Imported> {
+    let in_file = |d: Diagnostic| d.at(path.display().to_string(), "in this file");
+    let bytes = std::fs::read(path).map_err(|e| Failure::io("read the network", path, &e))?;
+    let extension = path.extension().and_then(|e| e.to_str());
+    let network = match extension.map(str::to_ascii_lowercase).as_deref() {
+        Some("onnx") => onnx::read(&bytes, formats),
+        Some("h5" | "hdf5") => keras::network(bytes, formats),
+        Some("json") => own(&bytes, formats),
+        _ => Err(Diagnostic::error("network", "this is no kind of file that is known")
+            .help("known are .onnx (QONNX, QDQ), .h5 (Keras 2 with QKeras) and .json (see `hwgen schema`)")),
+    };
+    network.map_err(|d| Failure::user(in_file(d)))
+}
+
+/// A graph in JSON, or the `model.json` of an output folder around it.
+fn own(bytes: &[u8], formats: &[InputFormat]) -> std::result::Result<Imported, Diagnostic> {
+    let error = |message: String| Diagnostic::error("model", message);
+    let text = std::str::from_utf8(bytes).map_err(|_| error("this is not text".into()))?;
+    if !formats.is_empty() {
+        return Err(
+            error("a model in JSON has the formats of its inputs".into())
+                .help("leave --input-format away"),
+        );
+    }
+    let json: Json =
+        serde_json::from_str(text).map_err(|e| error(format!("this is not JSON: {e}")))?;
+    let graph = match json.get("design") {
+        Some(design) if design == "network" => Graph::from_json(&json["network"].to_string())?,
+        Some(design) => {
+            return Err(error(format!("this is the model of the design {design}"))
+                .help("build it with the command that wrote it"));
+        }
+        None => Graph::from_json(text)?,
+    };
+    Ok(Imported {
+        noise: vec![0.0; graph.outputs().len()],
+        doubts: Vec::new(),
+        graph,
+    })
+}

@@ -1,0 +1,168 @@
+//! A network as a design: the content of `model.json`, the module, and its vectors.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hdl::dfg::Module;
+use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::passes::delay::DelayModel;
+use hdl::passes::pipeline::{Options, Report, pipeline};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use sim::vectors::{Rows, Vectors};
+
+use super::{Ports, build_with};
+use crate::arith::Effort;
+use crate::model::{Graph, Input, Op};
+use crate::output::report::LayerFormats;
+
+/// A quantised network and the name of its module.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkDesign {
+    /// Name of the top module.
+    pub top: String,
+    /// The integers.
+    pub network: Graph,
+}
+
+/// The integers of one event: for each input its elements in row-major order.
+pub type Event = Vec<Vec<i64>>;
+
+/// Halvings of the full scale that random events are drawn with.
+const SCALES: u32 = 12;
+
+impl NetworkDesign {
+    /// The top module in stages.
+    ///
+    /// # Errors
+    /// Those of [`build_with`] and of cutting it.
+    pub fn build(
+        &self,
+        effort: Option<Effort>,
+        delays: &dyn DelayModel,
+        options: &Options,
+    ) -> Result<(Arc<Module>, Report), Diagnostics> {
+        let module = build_with(&self.network, &self.top, effort)?;
+        let (module, report) = pipeline(&module, delays, options)?;
+        Ok((Arc::new(module), report))
+    }
+
+    /// An error unless there is something to compute.
+    pub fn validate(&self) -> Result<(), Diagnostic> {
+        self.network.check()
+    }
+
+    /// Names of the ports.
+    pub fn ports(&self) -> Ports {
+        Ports::of(&self.network, &self.top)
+    }
+
+    /// Vectors for `events` with what the integer model gives.
+    ///
+    /// # Errors
+    /// An event of another size, or an element out of its input's range.
+    pub fn vectors(&self, events: &[Event]) -> Result<Vectors, Diagnostic> {
+        let results: Vec<Event> = events
+            .par_iter()
+            .map(|event| {
+                let evaluation = self.network.evaluate(event)?;
+                Ok(evaluation.outputs().iter().map(|o| o.to_vec()).collect())
+            })
+            .collect::<Result<_, Diagnostic>>()?;
+        let ports = self.ports();
+        Ok(Vectors {
+            inputs: columns(ports.inputs, events)?,
+            outputs: columns(ports.outputs, &results)?,
+        })
+    }
+
+    /// `count` random events: of sixteen one all least, one all greatest, one all zero or what is next to it, and one
+    /// at random ends, the others uniform at a random scale.
+    pub fn random_events(&self, count: usize, seed: u64) -> Vec<Event> {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut event = |k: usize| {
+            let mut values = |input: &Input| -> Vec<i64> {
+                let (lo, hi) = input.range;
+                let bits = i64::BITS - (hi - lo).leading_zeros();
+                let scale = random.u32(0..=bits.saturating_sub(1).min(SCALES));
+                let element = |_| match k % 16 {
+                    0 => lo,
+                    1 => hi,
+                    2 => 0.clamp(lo, hi),
+                    3 => random.choice([lo, hi]).expect("two ends"),
+                    _ if lo <= 0 && hi >= 0 => random.i64(lo >> scale..=hi >> scale).clamp(lo, hi),
+                    _ => random.i64(lo..=hi),
+                };
+                (0..input.shape.iter().product()).map(element).collect()
+            };
+            self.network.inputs().iter().map(&mut values).collect()
+        };
+        (0..count).map(&mut event).collect()
+    }
+
+    /// The formats of each layer that computes something, for the report.
+    pub fn layer_formats(&self) -> Vec<LayerFormats> {
+        let graph = &self.network;
+        let inspection = graph.inspect();
+        let rows = &inspection.layers;
+        let layers = graph.layers().iter().enumerate();
+        layers
+            .filter(|(_, layer)| !matches!(layer.op, Op::Constant(_)) && !layer.op.is_movement())
+            .map(|(k, layer)| {
+                let row = &rows[graph.result(k).index()];
+                let operands: Vec<&str> = layer
+                    .inputs
+                    .iter()
+                    .map(|t| rows[t.index()].format.as_str())
+                    .collect();
+                LayerFormats {
+                    layer: row.name.clone(),
+                    shape: shape(&row.shape),
+                    input: operands.join(", "),
+                    weight: weights(&layer.op),
+                    product: "exact".into(),
+                    accumulator_frac: 0,
+                    output: row.format.clone(),
+                    quantiser: match &row.loss {
+                        Some(loss) => format!("{}, {loss}", row.kind),
+                        None => row.kind.into(),
+                    },
+                }
+            })
+            .collect()
+    }
+}
+
+fn shape(extents: &[usize]) -> String {
+    let extents: Vec<String> = extents.iter().map(usize::to_string).collect();
+    extents.join("×")
+}
+
+/// Range of the weights, if there are any.
+fn weights(op: &Op) -> String {
+    let (Op::Dense { weights, .. } | Op::Convolution { weights, .. }) = op else {
+        return "none".into();
+    };
+    let ends = (weights.values.iter().min(), weights.values.iter().max());
+    match ends {
+        (Some(lo), Some(hi)) => format!("{lo}…{hi}"),
+        _ => "none".into(),
+    }
+}
+
+fn columns(names: Vec<String>, events: &[Event]) -> Result<BTreeMap<String, Rows>, Diagnostic> {
+    let column = |(k, name): (usize, String)| {
+        let width = events.first().map_or(0, |event| event[k].len());
+        let values = events.iter().flat_map(|event| &event[k]);
+        let values = values.map(|v| i128::from(*v)).collect();
+        match Rows::new(width, values) {
+            Some(rows) => Ok((name, rows)),
+            None => {
+                let message = format!("port `{name}` has no elements");
+                Err(Diagnostic::error("model", message))
+            }
+        }
+    };
+    names.into_iter().enumerate().map(column).collect()
+}

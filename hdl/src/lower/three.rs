@@ -1,0 +1,312 @@
+//! Three-operand adders: which sums become one, and the instances that they are.
+
+use rustc_hash::FxHashMap;
+
+use super::cover::{Adder, Cover};
+use super::module::Lowering;
+use crate::dfg::{Graph, Module, N, Op};
+use crate::rtl::{self, BlackBox, Cell, Instance, ModuleId, Net, Output, Port};
+
+/// What sums are made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Adders {
+    /// `a + b`, which every tool understands.
+    #[default]
+    TwoOperand,
+    /// Instances of [`ADD3`] where a sum of three is cheaper than two sums.
+    ThreeOperand,
+}
+
+/// Name of the module `y = a ± b ± c`: `WIDTH` bits each; with `SUBTRACT` 1 `c` is subtracted, with 2 `b` and `c`.
+pub const ADD3: &str = "hwgen_add3";
+
+/// The kinds of [`ADD3`] that a design uses.
+#[derive(Debug, Default)]
+pub(super) struct Shapes {
+    known: FxHashMap<(u32, u8), ModuleId>,
+    /// Those that are not modules of the design yet; the first becomes module `next`.
+    pub new: Vec<rtl::Module>,
+    /// The number of modules so far.
+    pub next: u32,
+}
+
+impl Shapes {
+    fn id(&mut self, width: u32, subtract: u8) -> ModuleId {
+        *self.known.entry((width, subtract)).or_insert_with(|| {
+            let port = |name: &str| Port {
+                name: name.to_owned(),
+                width,
+            };
+            let parameters = [("WIDTH", i128::from(width)), ("SUBTRACT", subtract.into())];
+            let mut module = rtl::Module::default();
+            module.name = ADD3.to_owned();
+            module.inputs = ["a", "b", "c"].map(port).into();
+            module.outputs.push(Output {
+                name: "y".to_owned(),
+                width,
+                net: None,
+            });
+            module.black_box = Some(BlackBox {
+                parameters: parameters.map(|(k, v)| (k.to_owned(), v)).into(),
+            });
+            self.new.push(module);
+            ModuleId(self.next + self.new.len() as u32 - 1)
+        })
+    }
+}
+
+/// An operand of a sum.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Term {
+    n: N,
+    minus: bool,
+    /// Known zeros at the least significant end.
+    zeros: u32,
+}
+
+/// What a node is in a three-operand adder.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Three {
+    /// Its result; these are the operands, see [`sorted`].
+    Sum([Term; 3]),
+    /// Inside.
+    Inside,
+}
+
+/// For each node of `source` what it is in the choice of three-operand adders that takes the fewest look-up tables.
+pub(super) fn choose(source: &Module, widths: &[u32]) -> Vec<Option<Three>> {
+    let graph = &source.graph;
+    let mut readers = vec![0u32; graph.len()];
+    source.roots().for_each(|n| readers[n.index()] += 2);
+    for n in graph.nodes().filter(|n| widths[n.index()] > 0) {
+        graph.op(n).operands().for_each(|a| readers[a.index()] += 1);
+    }
+    let own = |t: Term| readers[t.n.index()] == 1 && widths[t.n.index()] > 0;
+    let inner = |n: N, t: Term| {
+        let [x, y] = terms(graph, t.n).filter(|_| own(t))?;
+        let turned = |x: Term| Term {
+            minus: x.minus != t.minus,
+            ..x
+        };
+        // an inner sum that drops bits which the outer one needs must stay
+        let whole = |x: Term| {
+            let needs = graph.range(x.n).width().min(widths[n.index()]);
+            needs > 0 && widths[x.n.index()] >= needs
+        };
+        (whole(x) && whole(y)).then(|| [turned(x), turned(y)])
+    };
+    let adder = |n: N| {
+        let Some([a, b]) = terms(graph, n).filter(|_| widths[n.index()] > 0) else {
+            return Adder::default();
+        };
+        let width = widths[n.index()];
+        let mut adder = Adder {
+            alone: alone(graph, [a, b], width),
+            ..Adder::default()
+        };
+        for (side, (made, other)) in [(a, b), (b, a)].into_iter().enumerate() {
+            if let Some([x, y]) = inner(n, made).filter(|_| widths[other.n.index()] > 0) {
+                adder.operands[side] = Some(made.n.0);
+                adder.taking[side] = width - first(&sorted([x, y, other])).min(width);
+            }
+        }
+        adder
+    };
+    let adders: Vec<Adder> = graph.nodes().map(adder).collect();
+    let mut chosen: Vec<Option<Three>> = vec![None; graph.len()];
+    for (n, takes) in graph.nodes().zip(Cover::cheapest(&adders).takes) {
+        let (Some(side), Some([a, b])) = (takes, terms(graph, n)) else {
+            continue;
+        };
+        let (made, other) = if side == 0 { (a, b) } else { (b, a) };
+        if let Some([x, y]) = inner(n, made) {
+            chosen[n.index()] = Some(Three::Sum(sorted([x, y, other])));
+            chosen[made.n.index()] = Some(Three::Inside);
+        }
+    }
+    chosen
+}
+
+/// The operands of a sum or difference.
+fn terms(graph: &Graph, n: N) -> Option<[Term; 2]> {
+    let term = |n, minus| Term {
+        n,
+        minus,
+        zeros: match graph.op(n) {
+            Op::Shl(_, s) => s,
+            _ => 0,
+        },
+    };
+    match graph.op(n) {
+        Op::Add(a, b) => Some([term(a, false), term(b, false)]),
+        Op::Sub(a, b) => Some([term(a, false), term(b, true)]),
+        _ => None,
+    }
+}
+
+/// Look-up tables of a two-operand adder: one for each bit that is not passed from the operand that reaches lower.
+fn alone(graph: &Graph, [a, b]: [Term; 2], width: u32) -> u32 {
+    let (low, high) = if a.zeros <= b.zeros { (a, b) } else { (b, a) };
+    let range = graph.range(low.n);
+    if low.minus {
+        width
+    } else if range.lo() >= 0 && range.width() <= high.zeros && !high.minus {
+        0
+    } else {
+        width - high.zeros.min(width)
+    }
+}
+
+/// The operand that reaches lowest first; of two that reach as low, the subtracted one last.
+fn sorted(mut terms: [Term; 3]) -> [Term; 3] {
+    terms.sort_by_key(|t| (t.zeros, t.minus));
+    terms
+}
+
+/// The lowest bit that has to be computed: below it only one operand has bits, and these are added.
+fn first([low, next, _]: &[Term; 3]) -> u32 {
+    if low.minus { low.zeros } else { next.zeros }
+}
+
+impl Lowering<'_> {
+    /// The low `width` bits of a sum of three.
+    pub fn sum_of_three(&mut self, terms: [Term; 3], width: u32) -> Net {
+        let below = first(&terms).min(width);
+        let low = (below > 0).then(|| self.low(terms[0].n, below));
+        if below == width {
+            return low.expect("a net has bits");
+        }
+        // subtracted operands are the last ones
+        let mut order = terms;
+        order.sort_by_key(|t| t.minus);
+        let subtract = order.iter().filter(|t| t.minus).count() as u8;
+        let inputs = order.map(|t| {
+            let bits = self.bits(t.n).shr(&mut self.b, below);
+            bits.low(&mut self.b, width - below)
+        });
+        let index = self.b.module.instances.len() as u32;
+        let module = self.shapes.id(width - below, subtract);
+        self.b.module.instances.push(Instance {
+            name: format!("sum{}", inputs[0].0),
+            module,
+            inputs: inputs.into(),
+            scope: self.b.scope,
+        });
+        let high = self.b.add(Cell::Output(index, 0), width - below);
+        match low {
+            Some(low) => self.b.concat(&[high, low]),
+            None => high,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dfg::ModuleBuilder;
+    use crate::lower::{lower, lower_to};
+    use crate::num::Format;
+    use crate::verilog;
+
+    fn text(module: &std::sync::Arc<Module>, adders: Adders) -> String {
+        let mut text = Vec::new();
+        verilog::write_design(&lower_to(module, adders).unwrap(), &mut text).unwrap();
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn sums_of_three_become_instances_and_low_bits_pass() {
+        let m = ModuleBuilder::new("m");
+        let x = m.input_array("x", 4, Format::signed(4, 0).unwrap());
+        m.output("y", x[0] - (x[1] << 2) - (x[2] << 3));
+        let shared = x[0] + x[3];
+        m.output("z", shared - x[2]);
+        m.output("shared", shared);
+        let module = m.finish().unwrap();
+        expect_test::expect![[r#"
+            module m (
+              input  wire [15:0] x,
+              output wire [7:0] y,
+              output wire [5:0] z,
+              output wire [4:0] shared
+            );
+              wire [5:0] out16;
+              hwgen_add3 #(.WIDTH(6), .SUBTRACT(2)) sum11 (.a({{4{x[3]}}, x[3:2]}), .b({{2{x[7]}}, x[7:4]}), .c({x[11],
+                  x[11:8], 1'd0}), .y(out16));
+              wire [4:0] add20 = {x[3], x[3:0]} + {x[15], x[15:12]};
+              wire [5:0] sub23 = {add20[4], add20} - {{2{x[11]}}, x[11:8]};
+              assign y = {out16, x[1:0]};
+              assign z = sub23;
+              assign shared = add20;
+            endmodule
+        "#]]
+        .assert_eq(&text(&module, Adders::ThreeOperand));
+        let plain = lower(&module).unwrap();
+        assert!(plain.modules.iter().all(|m| m.black_box.is_none()));
+    }
+
+    #[test]
+    fn an_inner_sum_that_drops_bits_stays() {
+        let m = ModuleBuilder::new("m");
+        let x = m.input_array("x", 3, Format::signed(4, 0).unwrap());
+        m.output("y", (x[0] + x[1]).wrap(4, true) + x[2]);
+        let module = m.finish().unwrap();
+        assert!(!text(&module, Adders::ThreeOperand).contains(ADD3));
+    }
+
+    /// Every number of subtracted operands, against the integers, for both cells.
+    #[test]
+    fn the_cells_add() {
+        if std::process::Command::new("iverilog")
+            .arg("-V")
+            .output()
+            .is_err()
+        {
+            eprintln!("skipped: iverilog is not installed");
+            return;
+        }
+        for cell in [verilog::CarryCell::Carry4, verilog::CarryCell::Carry8] {
+            let folder = tempfile::tempdir().unwrap();
+            let bench = "module bench;\n  integer i, wrong;\n  reg [2:0] a, b, c;\n  reg [10:0] p, q, r;\n  \
+                wire [2:0] y0, y1, y2;\n  wire [10:0] z0, z1, z2;\n  \
+                hwgen_add3 #(.WIDTH(3), .SUBTRACT(0)) u0 (.a(a), .b(b), .c(c), .y(y0));\n  \
+                hwgen_add3 #(.WIDTH(3), .SUBTRACT(1)) u1 (.a(a), .b(b), .c(c), .y(y1));\n  \
+                hwgen_add3 #(.WIDTH(3), .SUBTRACT(2)) u2 (.a(a), .b(b), .c(c), .y(y2));\n  \
+                hwgen_add3 #(.WIDTH(11), .SUBTRACT(0)) v0 (.a(p), .b(q), .c(r), .y(z0));\n  \
+                hwgen_add3 #(.WIDTH(11), .SUBTRACT(1)) v1 (.a(p), .b(q), .c(r), .y(z1));\n  \
+                hwgen_add3 #(.WIDTH(11), .SUBTRACT(2)) v2 (.a(p), .b(q), .c(r), .y(z2));\n  \
+                wire [2:0] e0 = a + b + c, e1 = a + b - c, e2 = a - b - c;\n  \
+                wire [10:0] f0 = p + q + r, f1 = p + q - r, f2 = p - q - r;\n  \
+                initial begin\n    wrong = 0;\n    for (i = 0; i < 4096; i = i + 1) begin\n      \
+                {a, b, c} = i; p = $random; q = $random; r = $random; #1;\n      \
+                if ({y0, y1, y2, z0, z1, z2} !== {e0, e1, e2, f0, f1, f2}) wrong = wrong + 1;\n    end\n    \
+                $display(\"wrong %0d\", wrong);\n  end\nendmodule\n";
+            let source = folder.path().join("bench.v");
+            std::fs::write(&source, cell.add3() + bench).unwrap();
+            let program = folder.path().join("bench");
+            let run = |name: &str, arguments: &[&std::ffi::OsStr]| {
+                let output = std::process::Command::new(name)
+                    .args(arguments)
+                    .output()
+                    .unwrap();
+                String::from_utf8_lossy(&output.stdout).into_owned()
+                    + &String::from_utf8_lossy(&output.stderr)
+            };
+            let compiled = run(
+                "iverilog",
+                &[
+                    "-g2001".as_ref(),
+                    "-o".as_ref(),
+                    program.as_ref(),
+                    source.as_ref(),
+                ],
+            );
+            assert_eq!(compiled, "", "{cell}");
+            assert_eq!(
+                run("vvp", &["-n".as_ref(), program.as_ref()]),
+                "wrong 0\n",
+                "{cell}"
+            );
+        }
+    }
+}

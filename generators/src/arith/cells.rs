@@ -51,11 +51,13 @@ impl CellCosts {
         }
     }
 
-    /// The costs on a target; `None` for an FPGA.
+    /// The costs on a target whose library is known to have a full adder; `None` for any other.
     pub fn on(target: &Target) -> Option<Self> {
         match &target.technology {
-            Technology::Asic { model, .. } => Some(Self::of(model)),
-            Technology::Fpga { .. } => None,
+            Technology::Asic { model, library, .. } if library.full_adder.is_some() => {
+                Some(Self::of(model))
+            }
+            _ => None,
         }
     }
 }

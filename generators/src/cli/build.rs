@@ -17,8 +17,9 @@ use crate::output::report::Check;
 
 /// Turn a trained, quantised network into Verilog with the same result for every input, bit for bit.
 ///
-/// FILE is ONNX (QONNX's Quant, BipolarQuant, Trunc and MultiThreshold, or QuantizeLinear/DequantizeLinear), a QKeras
-/// model (.h5), or hwgen's own form (.json, see `hwgen schema`). Quantisers, biases, batch normalisations and scales
+/// FILE is ONNX (QONNX's Quant, BipolarQuant, Trunc and MultiThreshold, or QuantizeLinear/DequantizeLinear), a Keras
+/// model with QKeras (.h5) or HGQ2 (.keras), a program that alkaid traced (.json, CombLogic.save), or hwgen's own form
+/// (.json, see `hwgen schema`). Quantisers, biases, batch normalisations and scales
 /// between two matrix products become integer thresholds, decided with the framework's own 32-bit arithmetic.
 ///
 /// The framework's float sums are not always exact: where the order of its additions could move a quantiser's step, the

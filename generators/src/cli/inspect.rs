@@ -18,7 +18,7 @@ use crate::output::file::write_new;
     after_help = "Example:\n  hwgen inspect model.onnx\n  hwgen inspect model.h5 --input-format s8.4 --svg model.svg"
 )]
 pub struct InspectArgs {
-    /// The network: .onnx, .h5 or .json, as for `hwgen build`
+    /// The network: .onnx, .h5, .keras or .json, as for `hwgen build`
     file: PathBuf,
     /// Format of an input that the network does not quantise itself: [NAME=]u8.4 or [NAME=]s8.4
     #[arg(long, value_name = "FORMAT")]

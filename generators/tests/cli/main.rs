@@ -3,6 +3,7 @@
 mod bad_input;
 mod engines;
 mod help;
+mod matrix;
 mod readme;
 mod support;
 mod synth;

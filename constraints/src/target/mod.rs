@@ -76,6 +76,18 @@ pub enum Source {
     None,
 }
 
+/// The library's full adder, for Verilog that instantiates it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdderCell {
+    /// Name of the cell.
+    pub cell: String,
+    /// Pins of the addends, the fastest to the carry last.
+    pub inputs: [String; 3],
+    /// Pins of sum and carry.
+    pub outputs: [String; 2],
+}
+
 /// A cell library.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -94,6 +106,8 @@ pub struct CellLibrary {
     pub technology_lef: Option<LibraryFile>,
     /// Layouts of the cells.
     pub gds: Option<LibraryFile>,
+    /// The full adder, where it is known without the Liberty file.
+    pub full_adder: Option<AdderCell>,
 }
 
 impl CellLibrary {

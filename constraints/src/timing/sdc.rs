@@ -94,7 +94,7 @@ impl Writer {
     }
 
     fn clock(&mut self, c: &Constraints, dialect: Dialect) {
-        let unit = match self.units.time_ps {
+        let unit = match self.units.time_ps.round() {
             1000.0 => String::from("nanoseconds"),
             ps => format!("units of {ps} ps"),
         };
@@ -113,7 +113,10 @@ impl Writer {
         if c.clock.uncertainty.0 > 0 {
             let uncertainty = self.time(c.clock.uncertainty);
             let clock = self.clock.clone();
-            self.line(&format!("set_clock_uncertainty {uncertainty} {clock}"));
+            // the same edge launches and captures for hold: its jitter is common, and skew is the clock tree's to add
+            self.line(&format!(
+                "set_clock_uncertainty -setup {uncertainty} {clock}"
+            ));
         }
         if dialect == Dialect::Quartus {
             self.line("derive_clock_uncertainty");
@@ -195,7 +198,7 @@ mod tests {
         expect![[r#"
             # Timing of adder; times in nanoseconds.
             create_clock -name {clk} -period 25.000 [get_ports {clk}]
-            set_clock_uncertainty 0.500 [get_clocks {clk}]
+            set_clock_uncertainty -setup 0.500 [get_clocks {clk}]
             # The reset is asynchronous and released while the clock stands or by a synchroniser outside.
             set_false_path -from [get_ports {rst}]
             set_input_delay 2.500 -clock [get_clocks {clk}] [get_ports {x[*]}]
@@ -218,7 +221,7 @@ mod tests {
         expect![[r#"
             # Timing of adder; times in nanoseconds.
             create_clock -name {clk} -period 25.000 [get_ports {clk}]
-            set_clock_uncertainty 0.500 [get_clocks {clk}]
+            set_clock_uncertainty -setup 0.500 [get_clocks {clk}]
             set_input_delay 2.500 -clock [get_clocks {clk}] [get_ports {rst}]
             set_input_delay 2.500 -clock [get_clocks {clk}] [get_ports {x[*]}]
             set_input_delay 2.500 -clock [get_clocks {clk}] [get_ports {carry_in}]

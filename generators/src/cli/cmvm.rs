@@ -1,5 +1,7 @@
 //! `hwgen cmvm`: one constant matrix-vector product.
 
+mod figures;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,15 +14,19 @@ use hdl::num::{Format, Interval};
 use hdl::passes::pipeline::{self, Goal, pipeline};
 use serde::Serialize;
 
+use self::figures::{Figures, cell_parameters, cell_table, parameters, table};
 use super::clock::{Timing, options};
 use super::sim::run_batch;
 use crate::arith::design::MatrixDesign;
-use crate::arith::estimate::{Estimate, estimate};
-use crate::arith::report::{CmvmReport, run as optimise};
-use crate::arith::{AdderGraph, Effort, InputSpec, Objective, Problem, cost, lower};
+use crate::arith::estimate::estimate;
+use crate::arith::report::{self, run as optimise};
+use crate::arith::{
+    AdderGraph, CellCosts, Effort, InputSpec, Objective, Problem, cell_lower, cost, lower,
+};
 use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::import::matrix;
+use crate::output::cells::write_full_adder;
 use crate::output::emit::Emission;
 use crate::output::folder::Staging;
 use crate::output::report::{Check, Report};
@@ -32,6 +38,7 @@ use crate::output::table::Table;
 /// result carries a certificate: every adder is an exact integer identity and their sum is W.
 #[derive(Debug, Args)]
 #[command(
+    mut_arg("target", |target| target.default_value(PLAIN)),
     after_help = "Example:\n  hwgen cmvm matrix.json --input-bits 8 --signed --effort normal\n  hwgen cmvm matrix.npy --effort 30 --max-depth 6 --out rtl/"
 )]
 pub struct CmvmArgs {
@@ -52,6 +59,12 @@ pub struct CmvmArgs {
     /// Greatest number of adder levels
     #[arg(long, value_name = "LEVELS")]
     max_depth: Option<u32>,
+    /// Cell libraries: the smallest structure that takes at most this long, by the target's figures without wires
+    #[arg(long, value_name = "NS", value_parser = delay_ns)]
+    max_delay: Option<f64>,
+    /// Cell libraries: two-input adders as operators, for the synthesis tool to build
+    #[arg(long, conflicts_with = "max_delay")]
+    operators: bool,
     /// Seed of the search
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -64,6 +77,9 @@ pub struct CmvmArgs {
     #[arg(long)]
     json: bool,
 }
+
+/// The target whose sums are left to the synthesis tool.
+const PLAIN: &str = "generic";
 
 /// Samples in the vectors of a matrix.
 const SAMPLES: usize = 256;
@@ -81,6 +97,14 @@ pub(super) fn effort(text: &str) -> std::result::Result<Effort, String> {
     }
 }
 
+/// Reads a delay bound in nanoseconds.
+fn delay_ns(text: &str) -> std::result::Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(ns) if ns > 0.0 && ns <= 1e6 => Ok(ns),
+        _ => Err("expected nanoseconds above zero".into()),
+    }
+}
+
 /// Runs the command.
 pub fn run(args: &CmvmArgs) -> Result<()> {
     let staging = args.out.as_deref().map(Staging::begin).transpose()?;
@@ -89,16 +113,29 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
     let mut problem = Problem::new(matrix, inputs);
     problem.max_depth = args.max_depth;
     let target = Target::load(&args.timing.target)?;
+    if let Some(costs) = CellCosts::on(&target).filter(|_| !args.operators) {
+        return run_cells(args, &target, &problem, &costs, staging);
+    }
+    if args.max_delay.is_some() {
+        return Err(Failure::user(
+            Diagnostic::error("max-delay", "only sums of cells take a delay bound").help(
+                "name a cell library with --target, or bound the adder levels with --max-depth",
+            ),
+        ));
+    }
     problem.objective = Objective::of(&target);
-    let (graph, report) = optimise(&problem, args.effort, args.seed).map_err(|e| {
-        Failure::user(
-            Diagnostic::error("cmvm", e.to_string())
-                .at(args.file.display().to_string(), "this matrix"),
-        )
-    })?;
+    let (graph, report) =
+        optimise(&problem, args.effort, args.seed).map_err(|e| args.wrong(e.to_string()))?;
     if let Some(staging) = staging {
         let module = matrix_module(&problem, &graph, &target)?;
-        emit(args, &target, &module, &problem, &report, &staging)?;
+        emit(
+            args,
+            &target,
+            &module,
+            &problem,
+            parameters(&report),
+            &staging,
+        )?;
         staging.finish()?;
     }
     let figures = Figures {
@@ -106,18 +143,57 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
         target: target.name,
         report,
     };
-    if args.json {
-        super::say(format_args!(
-            "{}\n",
-            serde_json::to_string_pretty(&figures).expect("plain data")
-        ));
-    } else {
-        super::say(table(&figures));
-    }
+    print(args, &figures, table);
     Ok(())
 }
 
+/// The matrix out of the cells of a library.
+fn run_cells(
+    args: &CmvmArgs,
+    target: &Target,
+    problem: &Problem,
+    costs: &CellCosts,
+    staging: Option<Staging>,
+) -> Result<()> {
+    let bound = args.max_delay.map(|ns| (ns * 1000.0) as u32);
+    let (cells, report) = report::run_cells(problem, costs, bound, args.effort, args.seed)
+        .map_err(|e| args.wrong(e.to_string()))?;
+    if let Some(staging) = staging {
+        let m = ModuleBuilder::new("cmvm");
+        let x = m.input_port("x", formats(&problem.inputs)?, hdl::dfg::Stamp::at(0));
+        m.output_array("y", &cell_lower::build(&m, &x, &cells));
+        emit(
+            args,
+            target,
+            &m.finish()?,
+            problem,
+            cell_parameters(&report),
+            &staging,
+        )?;
+        staging.finish()?;
+    }
+    print(args, &report, cell_table);
+    Ok(())
+}
+
+fn print<R: Serialize>(args: &CmvmArgs, report: &R, table: fn(&R) -> Table) {
+    if args.json {
+        super::say(format_args!(
+            "{}\n",
+            serde_json::to_string_pretty(report).expect("plain data")
+        ));
+    } else {
+        super::say(table(report));
+    }
+}
+
 impl CmvmArgs {
+    fn wrong(&self, message: String) -> Failure {
+        Failure::user(
+            Diagnostic::error("cmvm", message).at(self.file.display().to_string(), "this matrix"),
+        )
+    }
+
     fn inputs(&self, count: usize) -> Result<Vec<InputSpec>> {
         let Some(text) = &self.input_ranges else {
             return Ok(vec![InputSpec::bits(self.input_bits, self.signed); count]);
@@ -187,7 +263,7 @@ fn emit(
     target: &Target,
     combinational: &Arc<Module>,
     problem: &Problem,
-    figures: &CmvmReport,
+    parameters: BTreeMap<String, String>,
     staging: &Staging,
 ) -> Result<()> {
     let clock = args.timing.clock()?;
@@ -209,7 +285,7 @@ fn emit(
     let vectors = design.vectors(SAMPLES, args.seed);
     let check = run_batch(&top, &vectors, None)?.require_pass()?;
     let mut report = Report::new("cmvm", &top, clock.ns(), &cut, &args.timing.source(target));
-    report.parameters = parameters(figures);
+    report.parameters = parameters;
     report.checks.push(Check {
         what: check.engine.clone(),
         result: check.summary(),
@@ -227,69 +303,6 @@ fn emit(
         preamble: None,
         carry_cell: target.carry_cell(),
     }
-    .write(staging, report)
-}
-
-fn parameters(figures: &CmvmReport) -> BTreeMap<String, String> {
-    [
-        ("inputs", figures.inputs.to_string()),
-        ("outputs", figures.outputs.to_string()),
-        ("adders", figures.adders.to_string()),
-        ("adder bits", figures.adder_bits.to_string()),
-        ("depth", figures.depth.to_string()),
-    ]
-    .map(|(key, value)| (key.to_owned(), value))
-    .into()
-}
-
-/// What the command prints.
-#[derive(Debug, Serialize)]
-struct Figures {
-    #[serde(flatten)]
-    report: CmvmReport,
-    target: String,
-    /// On that target.
-    estimate: Estimate,
-}
-
-fn table(
-    Figures {
-        report,
-        target,
-        estimate,
-    }: &Figures,
-) -> Table {
-    let mut table = Table::new(["figure", "value"]);
-    let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
-    row(
-        "inputs × outputs",
-        format!("{} × {}", report.inputs, report.outputs),
-    );
-    row("adders", report.adders.to_string());
-    row("adder bits", report.adder_bits.to_string());
-    row(
-        "negations, as constant adders",
-        report.constant_adders.to_string(),
-    );
-    row("depth", report.depth.to_string());
-    row("target of the estimates", target.clone());
-    match estimate.luts {
-        0.0 => {
-            row("cell area, µm²", format!("{:.0}", estimate.area_um2));
-            row("energy, pJ", format!("{:.2}", estimate.energy_fj / 1e3));
-        }
-        luts => row("look-up tables", format!("{luts:.0}")),
-    }
-    row(
-        "delay, ns",
-        format!("{:.2}", estimate.delay_ps as f64 / 1e3),
-    );
-    row("seconds", format!("{:.3}", report.seconds));
-    row(
-        "peak memory, MB",
-        report
-            .peak_memory_mb
-            .map_or("unknown".into(), |mb| format!("{mb:.0}")),
-    );
-    table
+    .write(staging, report)?;
+    write_full_adder(staging, target)
 }

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use constraints::Constraints;
 use constraints::timing::{Budget, Dialect, Picoseconds, Units};
+use constraints::{Constraints, openlane};
 use hdl::dfg::{Module, text};
 use hdl::draw::pipeline_svg;
 use hdl::lower::{ADD3, Adders};
@@ -17,6 +17,7 @@ use sim::testbench::{self, bench};
 use sim::vectors::{Held, Vectors};
 
 use super::folder::Staging;
+use super::hardening;
 use super::report::Report;
 use crate::failure::{Failure, Result};
 
@@ -66,14 +67,16 @@ impl Emission<'_> {
             report.files.insert(name, what.to_owned());
         };
         let design = lower::lower_to(self.top, adders(self.carry_cell))?;
-        for name in write_verilog(staging, &design)? {
-            files(name, "Verilog-2001");
+        let mut verilog = write_verilog(staging, &design)?;
+        for name in &verilog {
+            files(name.clone(), "Verilog-2001");
         }
         if let Some(cell) = self.carry_cell
             && design.modules.iter().any(|m| m.name == ADD3)
         {
             let name = format!("{ADD3}.v");
             staging.write(&name, cell.add3())?;
+            verilog.push(name.clone());
             files(
                 name,
                 "three-operand adder out of the target's cells, with their models for simulators",
@@ -127,6 +130,12 @@ impl Emission<'_> {
             constraints.to_sdc(Dialect::Vivado)?,
         )?;
         files(format!("constraints/{top}.xdc"), "the same for Vivado");
+        hardening::write(staging, &constraints, &verilog, None)?;
+        files(
+            format!("{}/", openlane::FOLDER),
+            "LibreLane, Vivado and Quartus",
+        );
+        files(openlane::CORE.into(), "FuseSoC core");
 
         staging.write(MODEL_FILE, &self.model)?;
         files(MODEL_FILE.into(), "the exact integer model");

@@ -92,6 +92,8 @@ pub struct Step {
     pub state: State,
     /// How long it took.
     pub seconds: f64,
+    /// Processor time of the programs that it ran, which does not depend on what else the machine does.
+    pub cpu_seconds: f64,
     /// Largest resident memory of a program that it ran, in megabytes.
     pub memory_mb: f64,
     /// What it found, or why it failed.
@@ -255,13 +257,14 @@ impl Synthesis {
 
     /// A table of the steps.
     pub fn steps_text(&self) -> String {
-        let mut table = Table::new(["step", "state", "seconds", "MB", "result"]);
+        let mut table = Table::new(["step", "state", "seconds", "processor s", "MB", "result"]);
         for step in &self.steps {
             let result = step.result.replace('\n', " ").replace('|', "\\|");
             table.row([
                 step.name.to_owned(),
                 step.state.to_string(),
                 format!("{:.1}", step.seconds),
+                format!("{:.1}", step.cpu_seconds),
                 format!("{:.0}", step.memory_mb),
                 result,
             ]);

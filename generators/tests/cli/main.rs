@@ -1,9 +1,12 @@
 //! The program as its users meet it.
 
 mod bad_input;
+mod broken_tools;
 mod engines;
+mod fpga;
 mod help;
 mod matrix;
+mod networks;
 mod readme;
 mod support;
 mod synth;

@@ -4,8 +4,15 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use constraints::liberty::Library;
+use hwgen::cli::synth::equiv::functions;
 use serde_json::Value as Json;
-use sim::tools::{Engine, Job, Verdict};
+use sim::synth::{
+    self,
+    equivalence::{self, Proof},
+    netlist::Netlist,
+};
+use sim::tools::{Engine, Job, Meter, Verdict};
 
 use crate::support::{Home, available};
 
@@ -62,6 +69,20 @@ fn gate_level(home: &Home) -> Verdict {
     Engine::Icarus.run(&job).unwrap().verdict
 }
 
+/// ABC's verdict on the netlist in the folder `mapped`.
+fn compare(home: &Home) -> Proof {
+    let mapped = home.path("mapped");
+    let read = |name: &str| {
+        let text = fs::read(mapped.join(name)).unwrap();
+        Netlist::read(text.as_slice()).unwrap()
+    };
+    let library = Library::read(&mapped.join(synth::LIBERTY)).unwrap();
+    let meter = Meter::new(Duration::from_secs(300));
+    let sides = [&read(synth::FRONT), &read(synth::NETLIST)];
+    let cells = [&equivalence::gates(), &functions(&library)];
+    equivalence::compare(&mapped, sides, cells, &meter).unwrap()
+}
+
 #[test]
 fn every_step_passes_and_a_changed_gate_is_found() {
     if !has_tools() {
@@ -70,12 +91,17 @@ fn every_step_passes_and_a_changed_gate_is_found() {
     let home = reduced_encoder();
     home.success(&["synth", "rtl", "--target", "osu018", "--out", "mapped"]);
     let report = report(&home, "mapped");
-    for step in ["map", "sta", "gates", "power"] {
+    for step in ["map", "sta", "gates", "equiv", "power"] {
         assert_eq!(state(&report, step), "done", "{step}");
     }
     assert!(
         report["cells"]["FAX1"].as_u64().unwrap() > 100,
         "full adders became cells"
+    );
+    let layers = report["layers"].as_object().unwrap();
+    assert!(
+        layers.contains_key("conv") && layers.contains_key("dense"),
+        "{layers:?}"
     );
     for figure in report["figures"].as_array().unwrap() {
         assert!(!figure["tool"].as_str().unwrap().is_empty(), "{figure}");
@@ -100,6 +126,10 @@ fn every_step_passes_and_a_changed_gate_is_found() {
         matches!(gate_level(&home), Verdict::Fail(_)),
         "sum and carry of one adder are swapped"
     );
+    match compare(&home) {
+        Proof::Different(outputs) => assert!(!outputs.is_empty()),
+        proof => panic!("{proof:?}"),
+    }
 }
 
 #[test]

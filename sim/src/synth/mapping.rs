@@ -29,28 +29,59 @@ pub struct Mapped {
     pub area_um2: Option<f64>,
 }
 
-/// The script that maps `sources` to the library's cells for a clock of `clock_ps`.
+/// How long ABC may think about the gates between adders and registers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    /// It maps what it is given: three times as fast, 2 % larger.
+    Fast,
+    /// It looks for other structures first (`dch`).
+    Full,
+}
+
+impl Effort {
+    /// ABC's script, as Yosys takes it. ABC's default script for libraries neither buffers nor sizes: nets with 500
+    /// sinks made a design of 12,000 cells miss its clock by 45 ns that meets it by 10 ns so.
+    fn script(self, clock_ps: u64) -> String {
+        let choices = match self {
+            Self::Fast => "",
+            Self::Full => "dch;",
+        };
+        format!(
+            "+strash;{choices}map,-B,0.9;topo;buffer,-c,-N,{FAN_OUT};upsize,-D,{clock_ps};dnsize,-D,{clock_ps}"
+        )
+    }
+}
+
+/// What [`cell_script`] maps to.
+#[derive(Debug, Clone, Copy)]
+pub struct Mapping<'a> {
+    /// The clock, which ABC sizes gates for.
+    pub clock_ps: u64,
+    /// ABC's script.
+    pub effort: Effort,
+    /// Cell and pin of the library's constants zero and one.
+    pub ties: Option<[(&'a str, &'a str); 2]>,
+}
+
+/// The script that maps `sources` to the library's cells.
 ///
-/// `ties` are cell and pin of the library's constants zero and one. ABC's default script for libraries neither buffers
-/// nor sizes: nets with 500 sinks made a design of 12,000 cells miss its clock by 45 ns that meets it by 10 ns so.
-pub fn cell_script(
-    top: &str,
-    sources: &[String],
-    clock_ps: u64,
-    ties: Option<[(&str, &str); 2]>,
-) -> String {
+/// Everything that removes or merges registers runs before [`FRONT`] is written; from there on they keep their names,
+/// by which the proof matches them.
+pub fn cell_script(top: &str, sources: &[String], mapping: &Mapping<'_>) -> String {
     let mut text = front(top, sources);
     // constants come to light when rows have been split, so that adders become cells only after `opt`
     let _ = writeln!(
         text,
-        "techmap -map {ADDERS_FILE}\nopt -fast\ntechmap\nopt -fast\nsplitnets -format __\nopt_clean -purge\nwrite_rtlil {FRONT}\n\
-         techmap -map {ADDER_CELLS}\nopt -fast\ntechmap\nopt -fast\ndfflibmap -liberty {LIBERTY}"
+        "techmap -map {ADDERS_FILE}\ntechmap\nopt -fast\ndfflibmap -prepare -liberty {LIBERTY}\ntechmap\nsplitnets -format __\n\
+         opt_clean -purge\nrename -enumerate -pattern register_%_ t:$_*FF*\nwrite_verilog -noattr -noexpr -simple-lhs {FRONT}"
     );
+    let script = mapping.effort.script(mapping.clock_ps);
     let _ = writeln!(
         text,
-        "abc -liberty {LIBERTY} -script +strash;dch;map,-B,0.9;topo;buffer,-c,-N,{FAN_OUT};upsize,-D,{clock_ps};dnsize,-D,{clock_ps}"
+        "techmap -map {ADDER_CELLS}\ntechmap\nopt_expr\nopt_clean -purge\ndfflibmap -map-only -liberty {LIBERTY}\n\
+         abc -liberty {LIBERTY} -script {script}"
     );
-    if let Some([(zero, zero_pin), (one, one_pin)]) = ties {
+    if let Some([(zero, zero_pin), (one, one_pin)]) = mapping.ties {
         let _ = writeln!(
             text,
             "hilomap -singleton -locell {zero} {zero_pin} -hicell {one} {one_pin}"
@@ -58,7 +89,9 @@ pub fn cell_script(
     }
     let _ = writeln!(
         text,
-        "opt_clean -purge\ntee -o stat.txt stat -liberty {LIBERTY}\nwrite_verilog -noattr -noexpr -simple-lhs {NETLIST}"
+        "opt_clean -purge\ntee -o stat.txt stat -liberty {LIBERTY}\nwrite_verilog -noattr -noexpr -simple-lhs {NETLIST}\n\
+         read_liberty -lib -ignore_miss_func -ignore_miss_dir {LIBERTY}\nwrite_json {}",
+        owners::FILE
     );
     text
 }
@@ -67,7 +100,13 @@ pub fn cell_script(
 pub fn family_script(top: &str, sources: &[String], synthesis: &str) -> String {
     let mut text = String::new();
     for source in sources {
-        let _ = writeln!(text, "read_verilog {source}");
+        // without `SYNTHESIS` the full adder is logic, not a cell of a library
+        let logic = if is_full_adder(source) {
+            "-formal "
+        } else {
+            ""
+        };
+        let _ = writeln!(text, "read_verilog {logic}{source}");
     }
     let _ = writeln!(
         text,
@@ -77,14 +116,24 @@ pub fn family_script(top: &str, sources: &[String], synthesis: &str) -> String {
     text
 }
 
+fn is_full_adder(source: &str) -> bool {
+    source
+        .rsplit('/')
+        .next()
+        .and_then(|name| name.strip_suffix(".v"))
+        == Some(hdl::lower::FULL_ADDER)
+}
+
+/// A full adder that the sources instantiate stays a cell, as one that an adder is split into.
 fn front(top: &str, sources: &[String]) -> String {
     let mut text = String::new();
     for source in sources {
-        let _ = writeln!(text, "read_verilog {source}");
+        let kept = if is_full_adder(source) { "-lib " } else { "" };
+        let _ = writeln!(text, "read_verilog {kept}{source}");
     }
     let _ = writeln!(
         text,
-        "hierarchy -check -top {top}\nproc\nflatten\nopt -fine\nwreduce\nopt_clean\nalumacc\nopt -fine\nmaccmap\nopt -fine"
+        "hierarchy -check -top {top}\nproc\nflatten\nopt -fine\nwreduce\nalumacc\nmaccmap\nopt -fine"
     );
     text
 }

@@ -15,6 +15,8 @@ pub enum Program {
     Yosys,
     /// OpenSTA.
     OpenSta,
+    /// ABC, as it comes with Yosys.
+    Abc,
 }
 
 impl Program {
@@ -23,6 +25,7 @@ impl Program {
         match self {
             Self::Yosys => ("yosys", &["-V"], "yosys"),
             Self::OpenSta => ("sta", &["-version"], "opensta"),
+            Self::Abc => ("yosys-abc", &["-q", "version"], "yosys"),
         }
     }
 
@@ -40,7 +43,7 @@ impl Program {
         let line = said.lines().rfind(|line| !line.trim().is_empty());
         let version = line.unwrap_or_default().trim();
         let name = match self {
-            Self::Yosys => "",
+            Self::Yosys | Self::Abc => "",
             Self::OpenSta => "OpenSTA ",
         };
         Ok(Tool {

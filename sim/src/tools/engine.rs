@@ -78,6 +78,8 @@ pub struct Outcome {
     pub run: Duration,
     /// Largest resident memory of either.
     pub peak_bytes: u64,
+    /// Processor time of both.
+    pub cpu: Duration,
 }
 
 impl Engine {
@@ -124,13 +126,7 @@ impl Engine {
             .run(&mut self.run_command(job, folder.path()))
             .map_err(|error| installable(error, self.command().2))?
             .success("the simulation")?;
-        read(
-            tool,
-            &done.stdout,
-            [build, done.elapsed],
-            meter.peak_bytes(),
-        )
-        .ok_or_else(|| {
+        read(tool, &done.stdout, [build, done.elapsed], &meter).ok_or_else(|| {
             let error = Diagnostic::error("no-verdict", "the test bench ended without a verdict");
             error.label(None, done.said()).into()
         })
@@ -219,7 +215,7 @@ pub(crate) fn installable(error: Diagnostics, package: &str) -> Diagnostics {
 }
 
 /// What the bench printed; `None` without a verdict.
-fn read(tool: Tool, stdout: &str, [build, run]: [Duration; 2], peak_bytes: u64) -> Option<Outcome> {
+fn read(tool: Tool, stdout: &str, [build, run]: [Duration; 2], meter: &Meter) -> Option<Outcome> {
     let lines = |start: &str| -> Vec<String> {
         let matching = stdout.lines().filter_map(|line| line.strip_prefix(start));
         matching.map(|line| line.trim().to_owned()).collect()
@@ -242,7 +238,8 @@ fn read(tool: Tool, stdout: &str, [build, run]: [Duration; 2], peak_bytes: u64) 
         notes: lines("NOTE "),
         build,
         run,
-        peak_bytes,
+        peak_bytes: meter.peak_bytes(),
+        cpu: meter.cpu(),
     })
 }
 
@@ -255,7 +252,12 @@ mod tests {
             command: "vvp",
             version: String::new(),
         };
-        read(tool, stdout, [Duration::ZERO; 2], 0)
+        read(
+            tool,
+            stdout,
+            [Duration::ZERO; 2],
+            &Meter::new(Duration::ZERO),
+        )
     }
 
     #[test]

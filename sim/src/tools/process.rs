@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use hdl::diag::{Diagnostic, Diagnostics};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
-use wait4::Wait4;
+use wait4::{ResourceUsage, Wait4};
 
 /// Most bytes of each output stream that are kept.
 const KEPT: u64 = 4 << 20;
@@ -27,6 +27,8 @@ pub struct Finished {
     pub stderr: String,
     /// How long it took.
     pub elapsed: Duration,
+    /// Processor time of it and of the programs that it started and waited for.
+    pub cpu: Duration,
     /// Largest resident memory of it or of any program that it started and waited for.
     pub peak_bytes: u64,
 }
@@ -36,6 +38,7 @@ pub struct Finished {
 pub struct Meter {
     limit: Duration,
     peak_bytes: AtomicU64,
+    cpu_us: AtomicU64,
 }
 
 impl Meter {
@@ -44,6 +47,7 @@ impl Meter {
         Self {
             limit,
             peak_bytes: AtomicU64::new(0),
+            cpu_us: AtomicU64::new(0),
         }
     }
 
@@ -57,9 +61,16 @@ impl Meter {
         self.peak_bytes.load(Ordering::Relaxed)
     }
 
+    /// Processor time of all programs until now.
+    pub fn cpu(&self) -> Duration {
+        Duration::from_micros(self.cpu_us.load(Ordering::Relaxed))
+    }
+
     /// Notes a program that ran elsewhere.
-    pub fn note(&self, peak_bytes: u64) {
+    pub fn note(&self, peak_bytes: u64, cpu: Duration) {
+        let cpu = u64::try_from(cpu.as_micros()).unwrap_or(u64::MAX);
         self.peak_bytes.fetch_max(peak_bytes, Ordering::Relaxed);
+        self.cpu_us.fetch_add(cpu, Ordering::Relaxed);
     }
 
     /// Runs `command`.
@@ -68,7 +79,7 @@ impl Meter {
     /// Those of [`run`].
     pub fn run(&self, command: &mut Command) -> Result<Finished, Diagnostics> {
         let done = run(command, self.limit)?;
-        self.note(done.peak_bytes);
+        self.note(done.peak_bytes, done.cpu);
         Ok(done)
     }
 }
@@ -117,12 +128,13 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<Finished, Diagnosti
     let stderr = stderr.map_or_else(String::new, text);
     let elapsed = start.elapsed();
     match ended {
-        Some((status, peak_bytes)) => Ok(Finished {
+        Some((status, used)) => Ok(Finished {
             status,
             stdout,
             stderr,
             elapsed,
-            peak_bytes,
+            cpu: used.utime + used.stime,
+            peak_bytes: used.maxrss,
         }),
         None => {
             let message = format!("`{name}` did not end within {} s", limit.as_secs_f64());
@@ -134,8 +146,8 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<Finished, Diagnosti
     }
 }
 
-/// Its status and the peak of its memory in bytes, or `None` if the deadline passed and it was ended.
-fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<(ExitStatus, u64)>> {
+/// Its status and what it used, or `None` if the deadline passed and it was ended.
+fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<(ExitStatus, ResourceUsage)>> {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let pid = pid.ok_or(ErrorKind::InvalidInput)?;
     // it is looked at without being reaped, since only what reaps it learns of its memory
@@ -153,7 +165,7 @@ fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<(ExitStatus, 
         pause = (2 * pause).min(PAUSE);
     };
     let ended = child.wait4()?;
-    Ok(in_time.then_some((ended.status, ended.rusage.maxrss)))
+    Ok(in_time.then_some((ended.status, ended.rusage)))
 }
 
 /// Ends whatever of the child's process group is left; that nothing is left is fine.

@@ -1,4 +1,4 @@
-//! The flow of a cell library: netlist, static timing, gate-level simulation and power.
+//! The flow of a cell library: netlist, static timing, gate-level simulation, proof and power.
 
 use std::fs;
 
@@ -6,19 +6,22 @@ use constraints::Constraints;
 use constraints::liberty::{adder_cells, models};
 use constraints::timing::{Budget, Dialect, Units};
 use hdl::diag::Diagnostic;
-use sim::synth::{self, Program, mapping, timing};
+use sim::synth::mapping::{self, Effort, Mapping};
+use sim::synth::{self, Program, equivalence, timing};
 use sim::testbench;
 use sim::tools::Meter;
 
 use super::cells::Cells;
-use super::gates;
 use super::step::{Choice, Finding, Flow, Found, Task};
 use super::work::{RTL, Work};
+use super::{gates, layers};
 use crate::failure::Result;
 use crate::output::synthesis::{self, Synthesis};
 
 /// The dump of the gate-level simulation; it is large and not kept.
 pub const WAVES: &str = "gates.vcd";
+/// How cells are told to belong to a layer.
+const LAYERS_NOTE: &str = "Layers are told by the names of nets; a cell without a name counts for the layer that it feeds.";
 /// µm² to mm².
 const SQUARE_MM: f64 = 1e-6;
 
@@ -28,15 +31,18 @@ pub struct Asic<'a> {
     pub work: Work<'a>,
     /// What it maps to.
     pub cells: Cells,
+    /// How long ABC may think.
+    pub effort: Effort,
 }
 
 impl Flow for Asic<'_> {
     fn tasks(&self) -> Vec<Task<Self>> {
-        use Choice::{Gates, Map, Power, Sta};
+        use Choice::{Equiv, Gates, Map, Power, Sta};
         vec![
             Task::new(Map, &[], Self::map),
             Task::new(Sta, &[Map], Self::sta),
             Task::new(Gates, &[Map], Self::gates),
+            Task::new(Equiv, &[Map], Self::equiv),
             Task::new(Power, &[Map, Gates], Self::power),
         ]
     }
@@ -49,7 +55,7 @@ impl Flow for Asic<'_> {
 impl Asic<'_> {
     /// Everything that the scripts read, the scripts, and a Makefile that runs them.
     pub fn write_inputs(&self) -> Result<()> {
-        let Self { work, cells } = self;
+        let Self { work, cells, .. } = self;
         let (top, staging) = (&work.folder.top.name, work.staging);
         let sources = work.copy_sources()?;
         staging.write(synth::LIBERTY, &cells.liberty)?;
@@ -62,7 +68,12 @@ impl Asic<'_> {
             ties.each_ref()
                 .map(|(cell, pin)| (cell.as_str(), pin.as_str()))
         });
-        let script = mapping::cell_script(top, &sources, clock.0, ties);
+        let mapping = Mapping {
+            clock_ps: clock.0,
+            effort: self.effort,
+            ties,
+        };
+        let script = mapping::cell_script(top, &sources, &mapping);
         staging.write(mapping::SCRIPT, script)?;
         staging.write(timing::SCRIPT, timing::script(top))?;
         staging.write(timing::POWER_SCRIPT, timing::power_script(top))?;
@@ -77,7 +88,7 @@ impl Asic<'_> {
     }
 
     fn map(&mut self, meter: &Meter) -> Found {
-        let Self { work, cells } = self;
+        let Self { work, cells, .. } = self;
         let origin = cells.origin(Program::Yosys.find()?.version);
         let mapped = mapping::map(work.staging.path(), meter)?;
         let Some(area) = mapped.area_um2 else {
@@ -85,6 +96,8 @@ impl Asic<'_> {
         };
         let count: usize = mapped.cells.values().sum();
         work.report.cells = mapped.cells;
+        work.report.layers = layers::count(work, bus_of)?;
+        work.report.notes.push(LAYERS_NOTE.into());
         let area_mm2 = area * SQUARE_MM;
         let figures = &mut work.report.figures;
         figures.push(origin.figure("cells", count as f64, ""));
@@ -118,7 +131,7 @@ impl Asic<'_> {
     }
 
     fn sta(&mut self, meter: &Meter) -> Found {
-        let Self { work, cells } = self;
+        let Self { work, cells, .. } = self;
         let origin = cells.origin(Program::OpenSta.find()?.version);
         let found = timing::analyse(work.staging.path(), meter)?;
         work.write("timing.txt", &found.report)?;
@@ -184,7 +197,21 @@ impl Asic<'_> {
             );
             self.work.report.notes.push(note);
         }
+        let figures = &self.work.report.figures;
+        let gates = figures.iter().find(|f| f.name == "gate equivalents");
+        if let Some(gates) = gates.map(|f| f.value) {
+            self.work.harden(gates)?;
+        }
         self.work.finish()
+    }
+}
+
+/// The bus of `bus_3_`, as buses are split into bits.
+fn bus_of(net: &str) -> &str {
+    let bit = net.strip_suffix('_').and_then(|net| net.rsplit_once('_'));
+    match bit {
+        Some((bus, bit)) if bit.bytes().all(|c| c.is_ascii_digit()) => bus,
+        _ => net,
     }
 }
 
@@ -195,8 +222,9 @@ fn makefile(top: &str) -> String {
         "# The steps of `hwgen synth`, one by one.\nall: sta gates\n\n{netlist}: {map}\n\tyosys -q -l map.log -s {map}\n\n\
          sta: {netlist}\n\tsta -no_splash -exit {sta}\n\npower: {netlist}\n\trm -f power_*.txt\n\tsta -no_splash -exit {power}\n\n\
          gates: {netlist}\n\tiverilog -g2001 -s {top}_tb -o bench.vvp {RTL}/{top}_tb.v {netlist} {models}\n\tvvp -n bench.vvp +vectors={vectors}\n\n\
-         .PHONY: all sta power gates\n",
+         equiv: {netlist}\n\tyosys-abc -q \"source {equiv}\"\n\n.PHONY: all sta power gates equiv\n",
         netlist = synth::NETLIST,
+        equiv = equivalence::SCRIPT,
         models = synth::CELL_MODELS,
         vectors = testbench::FOLDER,
     )

@@ -4,14 +4,14 @@
 use constraints::Target;
 use constraints::fetch::default_cache;
 use constraints::target::{Family, Part};
-use hdl::diag::{Diagnostic, Diagnostics};
-use sim::synth::place::{self, Nextpnr, Placed};
-use sim::synth::{self, Program, mapping, models, owners, shell};
+use hdl::diag::Diagnostics;
+use sim::synth::place::{self, Nextpnr, Placed, WorstPath};
+use sim::synth::{self, Program, mapping, models, shell};
 use sim::testbench;
 use sim::tools::Meter;
 
 use super::gates;
-use super::layers::Layers;
+use super::layers::{self, Layers};
 use super::step::{Choice, Finding, Flow, Found, Task};
 use super::work::{RTL, Work};
 use crate::failure::Result;
@@ -53,7 +53,7 @@ const KINDS: [Kind; 4] = [
     Kind {
         name: "carry cells",
         cells: &[("CARRY", 1), ("SB_CARRY", 1), ("CCU2C", 1)],
-        method: "CARRY4 has four bits, CCU2C two, SB_CARRY one",
+        method: "CARRY8 has eight bits, CARRY4 four, CCU2C two, SB_CARRY one",
         available: |_| 0,
     },
     Kind {
@@ -179,7 +179,7 @@ impl Fpga<'_> {
             ..Origin::default()
         };
         let cells = mapping::map(self.work.staging.path(), meter)?.cells;
-        let layers = self.count_layers()?;
+        let layers = layers::count(&self.work, |net| net)?;
         let report = &mut self.work.report;
         for kind in &KINDS {
             let count = kind.count(&cells);
@@ -213,17 +213,6 @@ impl Fpga<'_> {
             self.work.report.notes.push(note.into());
         }
         Ok(Finding::good(words.join(", ")))
-    }
-
-    fn count_layers(&self) -> std::result::Result<synthesis::Layers, Diagnostics> {
-        let path = self.work.staging.path().join(owners::FILE);
-        let text = std::fs::read_to_string(&path).map_err(|e| {
-            let error = Diagnostic::error("file", format!("cannot read the netlist: {e}"));
-            error.at(owners::FILE, "this file")
-        })?;
-        let layers = Layers::of(&self.work.folder.top)?;
-        let netlist = owners::Netlist::parse(&text)?;
-        Ok(netlist.counts(&self.work.folder.top.name, |net| layers.of_net(net)))
     }
 
     fn gates(&mut self, meter: &Meter) -> Found {
@@ -267,10 +256,11 @@ impl Fpga<'_> {
         };
         let folder = self.work.staging.path();
         let placed = nextpnr.place(folder, self.frequency_mhz(), meter)?;
-        Ok(self.report_placed(&placed, &origin))
+        let layers = Layers::of_folder(&self.work)?;
+        Ok(self.report_placed(&placed, &layers, &origin))
     }
 
-    fn report_placed(&mut self, placed: &Placed, origin: &Origin) -> Finding {
+    fn report_placed(&mut self, placed: &Placed, layers: &Layers, origin: &Origin) -> Finding {
         let clock_ns = self.work.clock.ns();
         let slack = clock_ns - 1000.0 / placed.fmax_mhz;
         let report = &mut self.work.report;
@@ -289,12 +279,7 @@ impl Fpga<'_> {
         report.paths = placed
             .worst
             .iter()
-            .map(|path| synthesis::Path {
-                from: path.from.clone(),
-                to: path.to.clone(),
-                cells: path.cells,
-                slack_ns: path.slack_ns,
-            })
+            .map(|path| named(path, layers))
             .collect();
         let path = report.paths.first();
         let path = path.map_or(String::new(), |path| {
@@ -308,5 +293,23 @@ impl Fpga<'_> {
                 placed.fmax_mhz
             ),
         }
+    }
+}
+
+/// The path by the first and the last of its nets that the Verilog names too, with their layers.
+fn named(path: &WorstPath, layers: &Layers) -> synthesis::Path {
+    let known = |net: &String| {
+        let layer = layers.of_net(net)?;
+        Some(format!("{layer}: {net}"))
+    };
+    let first = path.nets.first().cloned().unwrap_or_default();
+    let from = path.nets.iter().find_map(known).unwrap_or(first);
+    let last = path.nets.last().cloned().unwrap_or_default();
+    let to = path.nets.iter().rev().find_map(known).unwrap_or(last);
+    synthesis::Path {
+        from,
+        to,
+        cells: path.cells,
+        slack_ns: path.slack_ns,
     }
 }

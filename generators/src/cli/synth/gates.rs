@@ -41,7 +41,7 @@ pub fn run(
         waves: waves.as_deref(),
         limit: meter.limit(),
     })?;
-    meter.note(outcome.peak_bytes);
+    meter.note(outcome.peak_bytes, outcome.cpu);
     Ok(match outcome.verdict {
         Verdict::Pass { vectors, latency } => Finding::good(format!(
             "{vectors} vectors bit-exact at latency {latency} in {}",

@@ -1,7 +1,8 @@
-//! `hwgen synth`: maps a folder's Verilog and reports size, timing, gate-level simulation and power.
+//! `hwgen synth`: maps a folder's Verilog and reports size, timing, proofs and power.
 
 mod asic;
 mod cells;
+pub mod equiv;
 mod fpga;
 mod gates;
 mod layers;
@@ -12,11 +13,12 @@ mod work;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use constraints::Target;
 use constraints::target::Technology;
 use constraints::timing::Picoseconds;
 use hdl::diag::Diagnostic;
+use sim::synth::mapping;
 
 use self::asic::Asic;
 use self::cells::Cells;
@@ -51,6 +53,9 @@ pub struct SynthArgs {
     /// Steps to run; what a step needs is run too [default: all that the target has]
     #[arg(long, value_enum, value_delimiter = ',')]
     steps: Vec<Choice>,
+    /// How long ABC may think about a cell library's gates
+    #[arg(long, value_enum, default_value_t = Effort::Full)]
+    effort: Effort,
     /// The longest that a program may run, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 1200, value_parser = clap::value_parser!(u64).range(1..=604_800))]
     limit: u64,
@@ -60,6 +65,24 @@ pub struct SynthArgs {
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
+}
+
+/// As the command line spells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Effort {
+    /// Map what is there: for large designs, about 2 % more area
+    Fast,
+    /// Look for better structures first
+    Full,
+}
+
+impl From<Effort> for mapping::Effort {
+    fn from(effort: Effort) -> Self {
+        match effort {
+            Effort::Fast => Self::Fast,
+            Effort::Full => Self::Full,
+        }
+    }
 }
 
 /// Runs the command.
@@ -108,7 +131,12 @@ impl SynthArgs {
         match &target.technology {
             Technology::Asic { .. } => {
                 let cells = Cells::obtain(target, self.liberty.as_deref())?;
-                let mut flow = Asic { work, cells };
+                let effort = self.effort.into();
+                let mut flow = Asic {
+                    work,
+                    cells,
+                    effort,
+                };
                 flow.write_inputs()?;
                 run_steps(&mut flow, &self.steps, limit, self.json)?;
                 flow.finish()

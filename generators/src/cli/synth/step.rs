@@ -18,6 +18,8 @@ pub enum Choice {
     Sta,
     /// Icarus: the netlist against the folder's vectors
     Gates,
+    /// ABC: the netlist computes what the Verilog does
+    Equiv,
     /// OpenSTA and Icarus: power from the vectors' switching activity
     Power,
     /// nextpnr: place and route, the clock that is reached
@@ -31,6 +33,7 @@ impl Choice {
             Self::Map => "map",
             Self::Sta => "sta",
             Self::Gates => "gates",
+            Self::Equiv => "equiv",
             Self::Power => "power",
             Self::Place => "place",
         }
@@ -108,6 +111,7 @@ pub fn run_steps<F: Flow>(
             name: task.step.name(),
             state,
             seconds: start.elapsed().as_secs_f64(),
+            cpu_seconds: meter.cpu().as_secs_f64(),
             memory_mb: meter.peak_bytes() as f64 / 1e6,
             result,
         };
@@ -163,8 +167,8 @@ fn progress(step: &Step) -> String {
         other => format!("{other}: "),
     };
     format!(
-        "{}: {state}{first} ({:.1} s, {:.0} MB)",
-        step.name, step.seconds, step.memory_mb
+        "{}: {state}{first} ({:.1} s, {:.1} s of processors, {:.0} MB)",
+        step.name, step.seconds, step.cpu_seconds, step.memory_mb
     )
 }
 

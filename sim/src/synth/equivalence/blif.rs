@@ -1,0 +1,140 @@
+//! One side of a comparison in ABC's input format, BLIF.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
+
+use hdl::diag::Diagnostics;
+
+use super::{Function, STATE, wrong};
+use crate::synth::netlist::{CONSTANTS, Instance};
+
+/// The net on a pin, if there is one.
+pub fn net_on<'a>(instance: &'a Instance, pin: &str) -> Option<&'a str> {
+    let (_, net) = instance.pins.iter().find(|(name, _)| name == pin)?;
+    (!net.is_empty()).then_some(net)
+}
+
+/// One side as it is written. Nets are numbered, since their names may hold what BLIF cannot.
+#[derive(Default)]
+pub struct Side<'a> {
+    numbers: HashMap<&'a str, u32>,
+    /// Nets with a driver, by number.
+    has_driver: HashSet<u32>,
+    count: u32,
+    states: HashMap<&'a str, usize>,
+    body: String,
+}
+
+impl<'a> Side<'a> {
+    /// The registers whose states come in.
+    pub fn name_states(&mut self, registers: &'a [String]) {
+        let names = registers.iter().map(String::as_str);
+        self.states = names.zip(0..).collect();
+    }
+
+    /// Drives a net by another.
+    pub fn alias(&mut self, driven: &'a str, driver: &'a str) -> Result<(), Diagnostics> {
+        let (from, to) = (self.used(driver), self.driven(driven)?);
+        let _ = writeln!(self.body, ".names n{from} n{to}\n1 1");
+        Ok(())
+    }
+
+    /// A net without a name.
+    pub fn fresh(&mut self) -> u32 {
+        self.count += 1;
+        self.count
+    }
+
+    /// The number of a net that is read.
+    pub fn used(&mut self, net: &'a str) -> u32 {
+        if let Some(number) = self.numbers.get(net) {
+            return *number;
+        }
+        let number = self.fresh();
+        self.numbers.insert(net, number);
+        number
+    }
+
+    /// The number of a net that gets its driver.
+    pub fn driven(&mut self, net: &'a str) -> Result<u32, Diagnostics> {
+        let number = self.used(net);
+        if !self.has_driver.insert(number) || CONSTANTS.contains(&net) {
+            return Err(wrong(format!("the net `{net}` has two drivers")));
+        }
+        Ok(number)
+    }
+
+    /// Drives `output` by a function of the instance's pins and its state.
+    pub fn function(
+        &mut self,
+        instance: &'a Instance,
+        function: &Function,
+        output: u32,
+    ) -> Result<(), Diagnostics> {
+        let mut line = String::from(".names");
+        for pin in &function.pins {
+            if pin == STATE {
+                let state = self.states.get(instance.name.as_str()).ok_or_else(|| {
+                    wrong(format!("the register `{}` is not known", instance.name))
+                })?;
+                let _ = write!(line, " s{state}");
+                continue;
+            }
+            let net = net_on(instance, pin)
+                .ok_or_else(|| wrong(format!("nothing is on pin {pin} of `{}`", instance.name)))?;
+            let _ = write!(line, " n{}", self.used(net));
+        }
+        let _ = writeln!(self.body, "{line} n{output}");
+        let width = function.pins.len();
+        for k in (0..1u64 << width).filter(|k| function.table >> k & 1 == 1) {
+            let row: String = (0..width)
+                .map(|i| if k >> i & 1 == 1 { '1' } else { '0' })
+                .collect();
+            // a constant has no inputs: its row is the value alone
+            let gap = if width == 0 { "" } else { " " };
+            let _ = writeln!(self.body, "{row}{gap}1");
+        }
+        Ok(())
+    }
+
+    /// Drives the constants that are read.
+    pub fn constants(&mut self) {
+        for (net, row) in CONSTANTS.into_iter().zip(["", "1\n"]) {
+            if let Some(&number) = self.numbers.get(net) {
+                self.has_driver.insert(number);
+                let _ = write!(self.body, ".names n{number}\n{row}");
+            }
+        }
+    }
+
+    /// An error if a net is read that nothing drives.
+    pub fn check(&self) -> Result<(), Diagnostics> {
+        let loose = self
+            .numbers
+            .iter()
+            .filter(|(_, number)| !self.has_driver.contains(number))
+            .map(|(net, _)| *net)
+            .min();
+        match loose {
+            Some(net) => Err(wrong(format!("nothing drives the net `{net}`"))),
+            None => Ok(()),
+        }
+    }
+
+    /// The model: `inputs` and the states come in, the nets `outputs` go out as `o0`, `o1`, …
+    pub fn text(&self, inputs: &[String], states: usize, outputs: &[u32]) -> String {
+        let mut text = String::from(".model side\n.inputs");
+        for net in inputs {
+            let _ = write!(text, " n{}", self.numbers[net.as_str()]);
+        }
+        text.extend((0..states).map(|state| format!(" s{state}")));
+        text += "\n.outputs";
+        text.extend((0..outputs.len()).map(|output| format!(" o{output}")));
+        text += "\n";
+        text += &self.body;
+        for (k, net) in outputs.iter().enumerate() {
+            let _ = writeln!(text, ".names n{net} o{k}\n1 1");
+        }
+        text + ".end\n"
+    }
+}

@@ -34,7 +34,8 @@ fn sums_of_three_are_exact_in_every_simulator() {
             ("icarus", "iverilog", "-V"),
             ("verilator", "verilator", "--version"),
         ] {
-            if available(program, version) {
+            // Verilator's build takes half a minute on a busy machine: one target is enough.
+            if (engine == "icarus" || target == "xcup") && available(program, version) {
                 home.success(&["sim", target, "--engine", engine]);
             }
         }

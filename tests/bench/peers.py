@@ -63,7 +63,15 @@ def verilog(tool, circuit, folder):
         from alkaid.codegen import RTLModel
 
         RTLModel(circuit, str(folder), "top", latency_cutoff=-1).write()
-    return sorted(folder.glob("src/**/*.v"))
+    return sources(folder)
+
+
+def sources(folder):
+    """A peer's Verilog, without the modules of its library that the design does not use: one of them opens a file."""
+    design = sorted(folder.glob("src/*.v"))
+    text = "".join(f.read_text() for f in design)
+    library = sorted(folder.glob("src/static/*.v"))
+    return design + [f for f in library if re.search(rf"\b{f.stem}\b", text) or "table" not in f.stem]
 
 
 def peer(tool, weights, bits):
@@ -157,13 +165,20 @@ def network(name, case, shared, options, work):
         said = json.loads(run.stdout.splitlines()[-1])
         rows[tool] = {"stages": said["stages"], "register bits": said["reg_bits"]}
         if options.synthesis:
-            rows[tool] |= synthesise(sorted(folder.glob("src/**/*.v")), "top", folder / "yosys")
+            rows[tool] |= synthesise(sources(folder), "top", folder / "yosys")
     stages = min(r["stages"] for r in rows.values())
     folder = work / f"{name}_hwgen"
-    arguments = ["dense", "--weights", case, "--target", "xcup", "--clock-ns", "25", "--latency", stages, "--out", folder]
-    hwgen([*arguments, "--effort", options.effort], options.hwgen)
+    arguments = ["dense", "--weights", case, "--target", "xcup", "--latency", stages, "--effort", options.effort]
+    least, most = 1.0, 25.0
+    for _ in range(8):
+        # the shortest clock that this many stages meet, so that no stage is emptier than the peers' need be
+        clock = (least + most) / 2
+        command = [options.hwgen, *map(str, arguments), "--clock-ns", f"{clock:.3f}", "--out", str(folder)]
+        met = subprocess.run(command, capture_output=True).returncode == 0
+        least, most = (least, clock) if met else (clock, most)
+    hwgen([*arguments, "--clock-ns", f"{most:.3f}", "--out", folder], options.hwgen)
     report = json.loads((folder / "report.json").read_text())
-    rows["hwgen"] = {"stages": stages, "register bits": report["pipeline"]["register_bits"]}
+    rows["hwgen"] = {"stages": stages, "register bits": report["size"]["pipeline_register_bits"]}
     if options.synthesis:
         files = [f for f in sorted(folder.glob("*.v")) if not f.name.endswith("_tb.v")]
         rows["hwgen"] |= synthesise(files, report["top"], work / f"{name}_yosys")

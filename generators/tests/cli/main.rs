@@ -6,6 +6,7 @@ mod engines;
 mod fpga;
 mod help;
 mod interaction;
+mod matrix;
 mod networks;
 mod readme;
 mod support;

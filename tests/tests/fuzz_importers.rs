@@ -307,3 +307,14 @@ fn comb_logic() {
 fn matrix() {
     limited("matrix");
 }
+
+/// Files that once made an importer panic or take too much memory.
+#[test]
+fn finds_are_read_without_harm() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/finds");
+    let format = InputFormat::parse("s8.4").expect("a format");
+    let read = |name: &str| std::fs::read(folder.join(name)).expect("a committed find");
+    let _ = onnx::read(&read("scale_of_another_shape.onnx"), &[format]);
+    let _ = comb_logic::read(&read("shift_by_the_least_integer.json"));
+    assert!(matrix::read(&folder.join("long_header.npy")).is_err());
+}

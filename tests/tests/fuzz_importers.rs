@@ -69,7 +69,7 @@ fn either(bytes: &[u8], rng: &mut Rng, structured: fn(&[u8], &mut Rng) -> Vec<u8
     }
 }
 
-const TARGETS: [Target; 6] = [
+const TARGETS: [Target; 8] = [
     Target {
         name: "qonnx",
         corpus: || committed(&["jets_brevitas.onnx", "digits_brevitas.onnx"]),
@@ -147,6 +147,21 @@ const TARGETS: [Target; 6] = [
             }
         },
     },
+    Target {
+        name: "a_panic_is_noticed",
+        corpus: || vec![b"valid".to_vec()],
+        damage: |_, _| b"damaged".to_vec(),
+        read: |bytes, _| assert!(bytes == b"valid", "damaged on purpose"),
+    },
+    Target {
+        name: "memory_is_limited",
+        corpus: || vec![b"valid".to_vec()],
+        damage: |_, _| vec![1; 5],
+        read: |bytes, _| {
+            let wanted = usize::from(bytes[0] == 1) * (3 << 29);
+            assert_eq!(std::hint::black_box(vec![1u8; wanted]).len(), wanted);
+        },
+    },
 ];
 
 /// The file that is being read, and when that began.
@@ -202,8 +217,15 @@ fn fuzz(target: &Target, folder: &Path) {
     println!("{}: {files} files in {seconds:?}", target.name);
 }
 
-/// Runs this test again in a process with limits, where it fuzzes.
+/// Runs this test again in a process with limits, where it fuzzes; that must succeed.
 fn limited(name: &str) {
+    if let Err(why) = limited_result(name) {
+        panic!("{why}");
+    }
+}
+
+/// The same; the error says which file was the last and how it ended.
+fn limited_result(name: &str) -> Result<(), String> {
     let target = TARGETS
         .iter()
         .find(|t| t.name == name)
@@ -213,7 +235,8 @@ fn limited(name: &str) {
         .join(name);
     std::fs::create_dir_all(&folder).expect("a writable folder");
     if std::env::var_os("HWGEN_FUZZ_CHILD").is_some() {
-        return fuzz(target, &folder);
+        fuzz(target, &folder);
+        return Ok(());
     }
     let program = std::env::current_exe().expect("this program");
     let done = Command::new("sh")
@@ -233,12 +256,26 @@ fn limited(name: &str) {
     );
     println!("{out}");
     let last = folder.join("last");
-    assert!(
-        done.status.success(),
+    if done.status.success() {
+        return Ok(());
+    }
+    Err(format!(
         "{} ends with {}: {err}",
         last.display(),
         done.status
-    );
+    ))
+}
+
+#[test]
+fn a_panic_is_noticed() {
+    let ended = limited_result("a_panic_is_noticed");
+    assert!(ended.is_err_and(|why| why.contains("damaged on purpose")));
+}
+
+#[test]
+fn memory_is_limited() {
+    let ended = limited_result("memory_is_limited");
+    assert!(ended.is_err_and(|why| why.contains("memory allocation")));
 }
 
 #[test]
@@ -269,4 +306,15 @@ fn comb_logic() {
 #[test]
 fn matrix() {
     limited("matrix");
+}
+
+/// Files that once made an importer panic or take too much memory.
+#[test]
+fn finds_are_read_without_harm() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/finds");
+    let format = InputFormat::parse("s8.4").expect("a format");
+    let read = |name: &str| std::fs::read(folder.join(name)).expect("a committed find");
+    let _ = onnx::read(&read("scale_of_another_shape.onnx"), &[format]);
+    let _ = comb_logic::read(&read("shift_by_the_least_integer.json"));
+    assert!(matrix::read(&folder.join("long_header.npy")).is_err());
 }

@@ -164,16 +164,22 @@ fn hardware_is_the_model(graph: &Graph, case: &Case) {
     assert_eq!(batch.run(&flat).unwrap(), expected, "{}", case.file);
 }
 
-/// The same network with the lowest bit of one weight flipped.
+/// The same network with the highest bit of the last layer's greatest weight flipped.
 fn damaged(graph: &Graph) -> Graph {
     let mut json: serde_json::Value = serde_json::from_str(&graph.to_json()).unwrap();
-    let layer = graph
+    let dense = graph
         .layers()
         .iter()
-        .rposition(|l| matches!(l.op, Op::Dense { .. }))
-        .expect("a dense layer");
-    let weight = &mut json["layers"][layer]["op"]["dense"]["weights"]["values"][0];
-    *weight = (weight.as_i64().expect("an integer") ^ 1).into();
+        .rposition(|l| matches!(l.op, Op::Dense { .. }));
+    let layer = dense.expect("a dense layer");
+    let Op::Dense { weights, .. } = &graph.layers()[layer].op else {
+        unreachable!("found as a dense layer");
+    };
+    let greatest = (0..weights.values.len()).max_by_key(|k| weights.values[*k].unsigned_abs());
+    let greatest = greatest.expect("a weight");
+    let weight = weights.values[greatest];
+    let flipped = weight - weight.signum() * (1 << weight.unsigned_abs().ilog2());
+    json["layers"][layer]["op"]["dense"]["weights"]["values"][greatest] = flipped.into();
     Graph::from_json(&json.to_string()).unwrap()
 }
 

@@ -52,6 +52,7 @@ pub fn read_floats(path: &Path) -> Result<Vec<f32>> {
 }
 
 fn floats(bytes: &[u8]) -> std::result::Result<Vec<f32>, String> {
+    header_fits(bytes)?;
     let open = || npyz::NpyFile::new(bytes).map_err(|e| format!("this is no .npy file: {e}"));
     let file = open()?;
     let count = file.shape().iter().try_fold(1u64, |n, e| n.checked_mul(*e));
@@ -132,7 +133,22 @@ fn from_csv(bytes: &[u8]) -> Rows {
     reader.records().enumerate().map(row).collect()
 }
 
+/// An error if the file says that its header is longer than the file: the reader sets aside as much as it says.
+fn header_fits(bytes: &[u8]) -> std::result::Result<(), String> {
+    let says = match bytes {
+        [_, _, _, _, _, _, version, _, a, b, c, d, ..] if *version > 1 => {
+            u32::from_le_bytes([*a, *b, *c, *d]) as usize
+        }
+        _ => 0,
+    };
+    if says > bytes.len() {
+        return Err("this is no .npy file: its header is cut off".into());
+    }
+    Ok(())
+}
+
 fn from_npy(bytes: &[u8]) -> Rows {
+    header_fits(bytes)?;
     let file = npyz::NpyFile::new(bytes).map_err(|e| format!("this is no .npy file: {e}"))?;
     let &[rows, columns] = file.shape() else {
         return Err(format!(

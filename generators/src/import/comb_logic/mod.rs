@@ -152,7 +152,7 @@ fn input_formats(program: &Program) -> Result<Vec<Format>, Diagnostic> {
 
 /// `2^shift`.
 fn power(shift: i64) -> Result<f64, Diagnostic> {
-    if shift.abs() > MAX_SHIFT {
+    if shift.unsigned_abs() > MAX_SHIFT as u64 {
         return Err(error(format!("a shift by {shift} bits is too far")));
     }
     Ok(2f64.powi(shift as i32))

@@ -181,7 +181,8 @@ impl Lift {
     ) -> Result<Real, Diagnostic> {
         let x = self.settle(name, x)?;
         let shape = self.shape(&x).to_vec();
-        let unit = rank_aligned(&x.unit, &shape).expect("units stretch to their tensor");
+        let unit = rank_aligned(&x.unit, &shape)
+            .ok_or_else(|| at(name, "the scale of its operand does not fit its shape"))?;
         let differs =
             (0..shape.len()).any(|axis| summed(axis, shape.len()) && unit.shape[axis] != 1);
         if !differs {
@@ -517,7 +518,8 @@ impl Lift {
         along: &dyn Fn(usize) -> bool,
     ) -> Result<Real, Diagnostic> {
         let shape = self.shape(&x).to_vec();
-        let unit = rank_aligned(&x.unit, &shape).expect("units stretch to their tensor");
+        let unit = rank_aligned(&x.unit, &shape)
+            .ok_or_else(|| at(name, "the scale of its operand does not fit its shape"))?;
         let varies = |shape: &[usize]| {
             shape
                 .iter()

@@ -345,7 +345,8 @@ impl Lift {
     ) -> Result<Array<StepFunction>, Diagnostic> {
         let shape = self.shape(real).to_vec();
         let aligned = |p: &Array<f32>| rank_aligned(p, &shape).expect("checked to stretch");
-        let unit = rank_aligned(&real.unit, &shape).expect("units stretch to their tensor");
+        let unit = rank_aligned(&real.unit, &shape)
+            .ok_or_else(|| at(name, "the scale of its operand does not fit its shape"))?;
         let steps: Vec<Step> = real.steps.iter().map(|s| s.with(aligned)).collect();
         let quantiser = quantiser.with(aligned);
         let mut group = unit.shape.clone();

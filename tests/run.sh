@@ -3,9 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-declare -A package=([iverilog]=iverilog [verilator]=verilator [yosys]=yosys [sta]=opensta)
+declare -A package=([iverilog]=iverilog [verilator]=verilator [yosys]=yosys [sta]=opensta [nextpnr-ice40]=nextpnr-ice40)
 missing=()
-for tool in iverilog verilator yosys sta; do
+for tool in iverilog verilator yosys sta nextpnr-ice40; do
   command -v "$tool" >/dev/null || missing+=("${package[$tool]}")
 done
 [ -e /usr/share/qflow/tech/osu018/osu018_stdcells.lib ] || missing+=(qflow-tech-osu018)

@@ -16,5 +16,5 @@ mod process;
 pub mod target;
 pub mod timing;
 
-pub use target::Target;
+pub use target::{AsicModel, Target, Technology};
 pub use timing::Constraints;

@@ -21,6 +21,11 @@ const QUARTUS_TCL: &str = include_str!("../../openlane/quartus.tcl");
 /// Checks `config.json` with LibreLane's own loader.
 const CHECK_PY: &str = include_str!("../../openlane/check.py");
 
+/// Name of the folder, in the design's own.
+pub const FOLDER: &str = "openlane";
+/// Name of the core description, which stands in the design's folder: FuseSoC wants a core above its files.
+pub const CORE: &str = "design.core";
+
 /// A file of the folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {
@@ -37,7 +42,7 @@ pub struct File {
 pub struct Design<'d> {
     /// Clock, ports and limits.
     pub constraints: &'d Constraints,
-    /// Verilog files relative to the hardening folder, such as `../encoder.v`.
+    /// Verilog files relative to the design's folder, such as `encoder.v`.
     pub verilog: &'d [String],
     /// Cell area in µm² in the target process, if it is known: the floor plan is drawn for it.
     pub cell_area_um2: Option<f64>,
@@ -104,7 +109,6 @@ pub fn files(design: &Design<'_>) -> Result<Vec<File>, Diagnostics> {
             false,
         ),
         file("constraints.xdc", c.to_sdc(Dialect::Vivado)?, false),
-        file("design.core", fusesoc(design), false),
         file("design.tcl", tcl(design), false),
         file("pin_order.cfg", pin_order(c), false),
         file("quartus.sdc", c.to_sdc(Dialect::Quartus)?, false),
@@ -112,6 +116,28 @@ pub fn files(design: &Design<'_>) -> Result<Vec<File>, Diagnostics> {
         file("run.sh", RUN_SH.to_owned(), true),
         file("vivado.tcl", VIVADO_TCL.to_owned(), false),
     ])
+}
+
+/// The text of [`CORE`].
+///
+/// # Errors
+/// As [`files`].
+pub fn core(design: &Design<'_>) -> Result<String, Diagnostics> {
+    check(design)?;
+    let top = &design.constraints.top;
+    let sources: String = design
+        .verilog
+        .iter()
+        .map(|path| format!("      - {path}\n"))
+        .collect();
+    Ok(format!(
+        "CAPI=2:\nname: ::{top}:0\ndescription: {top}, emitted by hwgen\nfilesets:\n  rtl:\n    files:\n{sources}    \
+         file_type: verilogSource\n  xdc:\n    files: [{FOLDER}/constraints.xdc]\n    file_type: xdc\n\
+         targets:\n  default: &default\n    filesets: [rtl]\n    toplevel: {top}\n  vivado:\n    <<: *default\n    \
+         filesets: [rtl, xdc]\n    flow: vivado\n    flow_options: {{part: {}}}\n  lint:\n    \
+         <<: *default\n    flow: lint\n    flow_options: {{tool: verilator}}\n",
+        design.part
+    ))
 }
 
 /// The part of `target` that a design goes to if the user names none: the family's first.
@@ -177,7 +203,7 @@ fn config(design: &Design<'_>) -> Result<String, Diagnostics> {
         verilog_files: design
             .verilog
             .iter()
-            .map(|path| format!("dir::{path}"))
+            .map(|path| format!("dir::../{path}"))
             .collect(),
         clock_port: c.clock.port.as_deref(),
         clock_net: c.clock.port.as_deref(),
@@ -223,28 +249,16 @@ fn pin_order(c: &Constraints) -> String {
 fn tcl(design: &Design<'_>) -> String {
     let c = design.constraints;
     let clock = c.clock.port.as_deref().unwrap_or_default();
+    let sources: Vec<String> = design
+        .verilog
+        .iter()
+        .map(|path| format!("../{path}"))
+        .collect();
     format!(
         "set top {{{}}}\nset clock {{{clock}}}\nset part {{{}}}\nset sources {{{}}}\n",
         c.top,
         design.part,
-        design.verilog.join(" ")
-    )
-}
-
-fn fusesoc(design: &Design<'_>) -> String {
-    let top = &design.constraints.top;
-    let sources: String = design
-        .verilog
-        .iter()
-        .map(|path| format!("      - {path}\n"))
-        .collect();
-    format!(
-        "CAPI=2:\nname: ::{top}:0\ndescription: {top}, emitted by hwgen\nfilesets:\n  rtl:\n    files:\n{sources}    \
-         file_type: verilogSource\n  xdc:\n    files: [constraints.xdc]\n    file_type: xdc\n\
-         targets:\n  default: &default\n    filesets: [rtl]\n    toplevel: {top}\n  vivado:\n    <<: *default\n    \
-         default_tool: vivado\n    filesets: [rtl, xdc]\n    tools:\n      vivado: {{part: {}}}\n  lint:\n    \
-         <<: *default\n    default_tool: verilator\n    tools:\n      verilator: {{mode: lint-only}}\n",
-        design.part
+        sources.join(" ")
     )
 }
 
@@ -269,7 +283,7 @@ mod tests {
 
     #[test]
     fn generated_files() {
-        let (c, verilog) = (constraints(true), [String::from("../adder.v")]);
+        let (c, verilog) = (constraints(true), [String::from("adder.v")]);
         let design = Design {
             constraints: &c,
             verilog: &verilog,
@@ -334,10 +348,10 @@ mod tests {
             filesets:
               rtl:
                 files:
-                  - ../adder.v
+                  - adder.v
                 file_type: verilogSource
               xdc:
-                files: [constraints.xdc]
+                files: [openlane/constraints.xdc]
                 file_type: xdc
             targets:
               default: &default
@@ -345,22 +359,20 @@ mod tests {
                 toplevel: adder
               vivado:
                 <<: *default
-                default_tool: vivado
                 filesets: [rtl, xdc]
-                tools:
-                  vivado: {part: xcvu13p-flga2577-2-e}
+                flow: vivado
+                flow_options: {part: xcvu13p-flga2577-2-e}
               lint:
                 <<: *default
-                default_tool: verilator
-                tools:
-                  verilator: {mode: lint-only}
+                flow: lint
+                flow_options: {tool: verilator}
         "#]]
-        .assert_eq(&text(&design, "design.core"));
+        .assert_eq(&core(&design).unwrap());
     }
 
     #[test]
     fn what_could_break_a_script_is_refused() {
-        let (c, good) = (constraints(false), [String::from("../adder.v")]);
+        let (c, good) = (constraints(false), [String::from("adder.v")]);
         let design = Design {
             constraints: &c,
             verilog: &good,

@@ -1,6 +1,6 @@
 //! The written files as the tools read them. A tool or library that is not installed is said and skipped.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
@@ -209,8 +209,8 @@ fn nextpnr_takes_pins_and_frequency_of_the_pcf() {
     assert!(log.contains("PASS at 50.00 MHz"), "{log}");
 }
 
-/// The hardening folder of `full_adder` in `folder`.
-fn harden(folder: &Path, period: Picoseconds) {
+/// The folder of `full_adder`, and the hardening folder in it, whose path is given back.
+fn harden(folder: &Path, period: Picoseconds) -> PathBuf {
     let c = Constraints::of(&full_adder(), period, &Budget::default(), &[]).unwrap();
     let design = openlane::Design {
         constraints: &c,
@@ -219,19 +219,62 @@ fn harden(folder: &Path, period: Picoseconds) {
         utilisation: 0.5,
         part: "xc7k325tffg900-2",
     };
+    let inner = folder.join(openlane::FOLDER);
+    std::fs::create_dir(&inner).unwrap();
     for file in openlane::files(&design).unwrap() {
-        std::fs::write(folder.join(file.name), file.text).unwrap();
+        std::fs::write(inner.join(file.name), file.text).unwrap();
     }
+    let core = openlane::core(&design).unwrap();
+    std::fs::write(folder.join(openlane::CORE), core).unwrap();
     std::fs::write(folder.join("adder.v"), NETLIST).unwrap();
+    inner
+}
+
+/// Set `HWGEN_FUSESOC` to FuseSoC's program to run this.
+#[test]
+fn fusesoc_sets_up_every_target_and_misses_a_file() {
+    let Some(fusesoc) = std::env::var_os("HWGEN_FUSESOC") else {
+        println!("skipped: HWGEN_FUSESOC is not set");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    harden(folder.path(), Picoseconds(25_000));
+    let set_up = |target: &str| {
+        let output = Command::new(&fusesoc)
+            .args([
+                "--cores-root=.",
+                "run",
+                "--setup",
+                "--target",
+                target,
+                "::adder:0",
+            ])
+            .current_dir(folder.path())
+            .env("XDG_CONFIG_HOME", folder.path())
+            .output()
+            .unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&text).into_owned(),
+        )
+    };
+    for target in ["lint", "vivado"] {
+        let (fine, text) = set_up(target);
+        assert!(fine && !text.contains("WARNING"), "{text}");
+    }
+    std::fs::remove_file(folder.path().join("adder.v")).unwrap();
+    let (fine, text) = set_up("lint");
+    assert!(!fine && text.contains("adder.v"), "{text}");
 }
 
 #[test]
 fn run_sh_says_what_is_missing() {
     let folder = tempfile::tempdir().unwrap();
-    harden(folder.path(), Picoseconds(25_000));
+    let inner = harden(folder.path(), Picoseconds(25_000));
     let run = |path: &str, harden: &str| {
         let output = Command::new("/bin/sh")
-            .arg(folder.path().join("run.sh"))
+            .arg(inner.join("run.sh"))
             .env("PATH", path)
             .env("HARDEN", harden)
             .output()
@@ -270,11 +313,11 @@ fn librelane_s_loader_accepts_the_configuration_and_only_that() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    harden(folder.path(), Picoseconds(25_000));
+    let inner = harden(folder.path(), Picoseconds(25_000));
     let check = || {
         let output = Command::new(&python)
             .args(["check.py", "config.json"])
-            .current_dir(folder.path())
+            .current_dir(&inner)
             .output()
             .unwrap();
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -282,12 +325,12 @@ fn librelane_s_loader_accepts_the_configuration_and_only_that() {
     };
     let (code, text) = check();
     assert_eq!(code, Some(0), "{text}");
-    let path = folder.path().join("config.json");
+    let path = inner.join("config.json");
     let config = std::fs::read_to_string(&path).unwrap();
     for (from, to, reason) in [
         ("FP_CORE_UTIL", "FP_CORE_FILL", "Unknown key 'FP_CORE_FILL'"),
         ("25.0", "\"fast\"", "CLOCK_PERIOD"),
-        ("dir::adder.v", "dir::gone.v", "gone.v"),
+        ("dir::../adder.v", "dir::../gone.v", "gone.v"),
     ] {
         std::fs::write(&path, config.replace(from, to)).unwrap();
         let (code, text) = check();

@@ -9,6 +9,7 @@ use crate::arith::design::MatrixDesign;
 use crate::encoder::design::{EncoderDesign, REGISTER_PORT};
 use crate::interaction::design::InteractionDesign;
 use crate::network::design::NetworkDesign;
+use crate::network::ports::{START, VALID};
 
 /// The content of `model.json`: an exact integer model; `design` says whose.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -121,7 +122,7 @@ impl Modelled for EncoderDesign {
 
 impl Modelled for InteractionDesign {
     fn validate(&self) -> Result<(), Diagnostic> {
-        self.network.validate()
+        self.validate()
     }
 
     fn random_vectors(&self, count: usize, seed: u64) -> Result<Vectors, Diagnostic> {
@@ -149,12 +150,16 @@ impl Modelled for NetworkDesign {
 
     fn inputs(&self) -> Vec<Column> {
         let ports = self.ports();
-        ports.inputs.iter().map(|p| Column::of_port(p)).collect()
+        let start = self.reuse.map(|_| Column::of_port(START));
+        let inputs = ports.inputs.iter().map(|p| Column::of_port(p));
+        start.into_iter().chain(inputs).collect()
     }
 
     fn outputs(&self) -> Vec<Column> {
         let ports = self.ports();
-        ports.outputs.iter().map(|p| Column::of_port(p)).collect()
+        let valid = self.reuse.map(|_| Column::of_port(VALID));
+        let outputs = ports.outputs.iter().map(|p| Column::of_port(p));
+        outputs.chain(valid).collect()
     }
 }
 

@@ -1,11 +1,20 @@
-"""Runs da4ml and alkaid on matrices and compares them with hwgen's figures for the same matrices.
+"""Runs hwgen, da4ml and alkaid on the same weights and prints every figure beside its ratio to the better peer.
 
-usage: peers.py CASES_DIR HWGEN.json
+usage: peers.py HWGEN WORK_DIR SHARED_DIR [--effort EFFORT] [--only TEXT] [--no-synthesis]
 
-For each tool the best adder-bit count over its delay settings is taken. Adder bits are the result widths of the
-two-operand adders and subtractors, summed, as hwgen counts them.
+How things are counted:
+- adder bits: result widths of the two-operand adders and subtractors, summed; the least over a peer's delay settings,
+  and hwgen's with its depth bounded by that of the peer that has the least;
+- LUT estimate: each tool's own, with three-operand adders on both sides (the peers': alkaid's fusion, 0.76 of its plain
+  figure on whole networks, is not in its matrix estimate, so the plain figure stands there);
+- LUTs: LUT1 to LUT6 after `synth_xilinx -family xcup -nodsp`; a LUT6_2 counts as one, on all sides;
+- register bits: at the number of stages that the peer's default pipeline has.
 """
+import argparse
 import json
+import os
+import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,6 +23,15 @@ import numpy as np
 
 DELAY_SETTINGS = (-1, 0, 1, 2)
 ADDER_OPCODES = (0, 1)
+# figure: what must be reached and what is aimed at, hwgen's figure divided by the better peer's
+LIMITS = {
+    "adder bits": (0.96, 0.88),
+    "LUT estimate": (0.92, 0.80),
+    "LUTs, Yosys": (0.80, 0.60),
+    "Yosys seconds": (0.7, 0.3),
+    "register bits": (0.85, 0.65),
+    "fast effort seconds": (0.10, 0.02),
+}
 
 
 def da4ml(weights, bits, delay):
@@ -35,40 +53,166 @@ def alkaid(weights, bits, delay):
     return circuit, lambda interval: interval.kif, lambda op: list(op.addr)
 
 
-def measure(tool, weights, bits, delay):
-    start = time.perf_counter()
-    circuit, kif, operands = tool(weights, bits, delay)
-    seconds = time.perf_counter() - start
-    depth = []
-    for op in circuit.ops:
-        below = max((depth[i] for i in operands(op)), default=0)
-        depth.append(below + (op.opcode in ADDER_OPCODES))
-    adders = [op for op in circuit.ops if op.opcode in ADDER_OPCODES]
-    return {
-        "adders": len(adders),
-        "adder_bits": int(sum(sum(kif(op.qint)) for op in adders)),
-        "depth": max(depth[i] for i in circuit.out_idxs if i >= 0),
-        "seconds": seconds,
+def verilog(tool, circuit, folder):
+    """Writes a peer's combinational Verilog and returns its files."""
+    if tool is da4ml:
+        from da4ml.codegen import RTLModel
+
+        RTLModel(circuit, "top", str(folder), latency_cutoff=-1).write()
+    else:
+        from alkaid.codegen import RTLModel
+
+        RTLModel(circuit, str(folder), "top", latency_cutoff=-1).write()
+    return sorted(folder.glob("src/**/*.v"))
+
+
+def peer(tool, weights, bits):
+    """The least adder bits over the delay settings, with the circuit that has them."""
+    best = None
+    for delay in DELAY_SETTINGS:
+        start = time.perf_counter()
+        circuit, kif, operands = tool(weights, bits, delay)
+        seconds = time.perf_counter() - start
+        depth = []
+        for op in circuit.ops:
+            below = max((depth[i] for i in operands(op)), default=0)
+            depth.append(below + (op.opcode in ADDER_OPCODES))
+        adders = [op for op in circuit.ops if op.opcode in ADDER_OPCODES]
+        figures = {
+            "adders": len(adders),
+            "adder bits": int(sum(sum(kif(op.qint)) for op in adders)),
+            "depth": max((depth[i] for i in circuit.out_idxs if i >= 0), default=0),
+            "LUT estimate": float(circuit.cost),
+            "fast effort seconds": seconds,
+        }
+        if best is None or figures["adder bits"] < best[0]["adder bits"]:
+            best = figures, circuit
+    return best
+
+
+def synthesise(files, top, folder):
+    """Look-up tables and seconds of Yosys."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sources = " ".join(str(f) for f in files)
+    script = (
+        f"read_verilog -sv {sources}; synth_xilinx -family xcup -top {top} -noiopad -noclkbuf -nodsp -flatten; "
+        f"tee -o {folder}/stat stat"
+    )
+    before = os.times()
+    subprocess.run(["yosys", "-q", "-p", script], check=True, capture_output=True)
+    after = os.times()
+    table = (folder / "stat").read_text().rsplit("Number of cells:", 1)[1]
+    luts = sum(int(n) for n in re.findall(r"^ +LUT\w* +(\d+)$", table, re.M))
+    return {"LUTs, Yosys": luts, "Yosys seconds": after.children_user - before.children_user}
+
+
+def hwgen(arguments, program):
+    run = subprocess.run([program, *map(str, arguments)], check=True, capture_output=True, text=True)
+    return run.stdout
+
+
+def matrix(name, weights, bits, options, work):
+    """Every figure of one matrix for the three tools."""
+    file = work / f"{name}.json"
+    file.write_text(json.dumps(weights))
+    rows = {}
+    for tool in (da4ml, alkaid):
+        figures, circuit = peer(tool, np.array(weights, dtype=np.float32), bits)
+        if options.synthesis:
+            folder = work / f"{name}_{tool.__name__}"
+            figures |= synthesise(verilog(tool, circuit, folder), "top", folder / "yosys")
+        rows[tool.__name__] = figures
+    depth = min(rows.values(), key=lambda r: r["adder bits"])["depth"]
+    common = ["cmvm", file, "--input-bits", bits, "--signed", "--json"]
+
+    def ours(*arguments):
+        return json.loads(hwgen([*common, *arguments], options.hwgen))
+
+    few_bits = ours("--effort", options.effort, "--max-depth", depth)
+    fast = ours("--effort", "fast")
+    folder = work / f"{name}_hwgen"
+    few_luts = ours("--effort", options.effort, "--target", "xcup", "--out", folder)
+    rows["hwgen"] = {
+        "adders": few_bits["adders"],
+        "adder bits": few_bits["adder_bits"],
+        "depth": few_bits["depth"],
+        "LUT estimate": few_luts["estimate"]["luts"],
+        "fast effort seconds": fast["seconds"],
     }
+    if options.synthesis:
+        files = [f for f in sorted(folder.glob("*.v")) if not f.name.endswith("_tb.v")]
+        rows["hwgen"] |= synthesise(files, "cmvm", work / f"{name}_yosys")
+    return rows
+
+
+def network(name, case, shared, options, work):
+    """Register bits and look-up tables of a pipelined network; the scripts beside the cases run the peers."""
+    rows = {}
+    for tool in ("da4ml", "alkaid"):
+        folder = work / f"{name}_{tool}"
+        run = subprocess.run(
+            [sys.executable, "peers.py", tool, name, "def" if tool == "alkaid" else "-1", "5", str(folder)],
+            cwd=shared, check=True, capture_output=True, text=True,
+        )
+        said = json.loads(run.stdout.splitlines()[-1])
+        rows[tool] = {"stages": said["stages"], "register bits": said["reg_bits"]}
+        if options.synthesis:
+            rows[tool] |= synthesise(sorted(folder.glob("src/**/*.v")), "top", folder / "yosys")
+    stages = min(r["stages"] for r in rows.values())
+    folder = work / f"{name}_hwgen"
+    arguments = ["dense", "--weights", case, "--target", "xcup", "--clock-ns", "25", "--latency", stages, "--out", folder]
+    hwgen([*arguments, "--effort", options.effort], options.hwgen)
+    report = json.loads((folder / "report.json").read_text())
+    rows["hwgen"] = {"stages": stages, "register bits": report["pipeline"]["register_bits"]}
+    if options.synthesis:
+        files = [f for f in sorted(folder.glob("*.v")) if not f.name.endswith("_tb.v")]
+        rows["hwgen"] |= synthesise(files, report["top"], work / f"{name}_yosys")
+    return rows
+
+
+def show(name, rows):
+    for figure in dict.fromkeys(key for row in rows.values() for key in row):
+        values = [rows[tool].get(figure) for tool in ("hwgen", "da4ml", "alkaid")]
+        cells = ["" if v is None else f"{v:.3f}" if isinstance(v, float) and v < 100 else f"{v:.0f}" for v in values]
+        ratio = must = aim = verdict = ""
+        if figure in LIMITS and values[0] is not None:
+            number = values[0] / max(min(v for v in values[1:] if v is not None), 1e-9)
+            (must, aim), ratio = LIMITS[figure], f"{number:.3f}"
+            verdict = "aim" if number <= aim else "must" if number <= must else "missed"
+        print(
+            f"| {name:<18} | {figure:<20} | {cells[0]:>9} | {cells[1]:>9} | {cells[2]:>9} "
+            f"| {ratio:>6} | {must!s:>5} | {aim!s:>5} | {verdict:<6} |",
+            flush=True,
+        )
 
 
 def main():
-    cases, ours = Path(sys.argv[1]), {row["case"]: row for row in json.load(open(sys.argv[2]))}
-    head = ("case", "hwgen bits", "depth", "s", "da4ml bits", "depth", "s", "alkaid bits", "depth", "s", "ratio")
-    print(("| {:<18} |" + " {:>10} | {:>5} | {:>7} |" * 3 + " {:>5} |").format(*head))
-    print(("|{:-<20}|" + "{:-<12}|{:-<7}|{:-<9}|" * 3 + "{:-<7}|").format(*[""] * 11))
-    for name, mine in ours.items():
-        case = json.load(open(cases / f"{name}.json"))
-        weights = np.array(case["W"], dtype=np.float32)
-        cells = [name, mine["adder_bits"], mine["depth"], f"{mine['seconds']:.3f}"]
-        best = []
-        for tool in (da4ml, alkaid):
-            results = [measure(tool, weights, case["x_bits"], delay) for delay in DELAY_SETTINGS]
-            least = min(results, key=lambda r: r["adder_bits"])
-            best.append(least["adder_bits"])
-            cells += [least["adder_bits"], least["depth"], f"{least['seconds']:.3f}"]
-        cells.append(f"{mine['adder_bits'] / min(best):.3f}")
-        print(("| {:<18} |" + " {:>10} | {:>5} | {:>7} |" * 3 + " {:>5} |").format(*cells), flush=True)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("hwgen")
+    parser.add_argument("work", type=Path)
+    parser.add_argument("shared", type=Path)
+    parser.add_argument("--effort", default="normal")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--no-synthesis", dest="synthesis", action="store_false")
+    options = parser.parse_args()
+    work = options.work
+
+    print(f"| {'case':<18} | {'figure':<20} | {'hwgen':>9} | {'da4ml':>9} | {'alkaid':>9} | ratio  |  must |   aim |        |")
+    print(f"|{'-' * 20}|{'-' * 22}|" + f"{'-' * 11}|" * 3 + f"{'-' * 8}|{'-' * 7}|{'-' * 7}|{'-' * 8}|")
+    generated = work / "cases"
+    hwgen(["bench", "arith", "--export", generated, "--list"], options.hwgen)
+    files = sorted(generated.glob("*.json"))
+    bench = options.shared.resolve() / "bench"
+    files += sorted((bench / "cases").glob("*.json"))
+    for file in files:
+        name = file.stem
+        if options.only not in name:
+            continue
+        case = json.loads(file.read_text())
+        if case.get("kind", "cmvm") == "cmvm":
+            show(name, matrix(name, case["W"], case["x_bits"], options, work))
+        elif case["kind"] == "mlp":
+            show(name, network(name, file, bench, options, work))
 
 
 main()

@@ -9,7 +9,7 @@ use hwgen::design::Design;
 use hwgen::interaction::aggregate::Aggregation;
 use hwgen::interaction::assembly::{Stages, Structure};
 use hwgen::interaction::design::InteractionDesign;
-use hwgen::interaction::network::Network;
+use hwgen::interaction::network::{Jedinet, Network, Tracking, Windows};
 use hwgen::interaction::random::Shape;
 use hwgen::interaction::{jedinet, mlp::Mlp};
 use hwgen_tests::shared_json;
@@ -28,10 +28,39 @@ fn shape() -> Shape {
     }
 }
 
+/// The shape with `change` made to it.
+fn shaped(change: impl FnOnce(&mut Shape)) -> Shape {
+    let mut shape = shape();
+    change(&mut shape);
+    shape
+}
+
+fn tracking(shape: Shape) -> Tracking {
+    match shape.tracking().unwrap() {
+        Network::Tracking(network) => network,
+        other => unreachable!("{other:?}"),
+    }
+}
+
+fn jedinet_of(network: Network) -> Jedinet {
+    match network {
+        Network::Jedinet(network) => network,
+        other => unreachable!("{other:?}"),
+    }
+}
+
+/// Checks a network in both structures.
+fn check_both(network: &Network, events: usize) {
+    for structure in [Structure::Flat, Structure::Blocks] {
+        check(network.clone(), structure, events);
+    }
+}
+
 fn design(network: Network, structure: Structure) -> InteractionDesign {
     InteractionDesign {
         top: "net".into(),
         structure,
+        stream: None,
         network,
     }
 }
@@ -43,7 +72,7 @@ fn build(design: &InteractionDesign) -> Arc<Module> {
         delays: &delay::of(&target),
         options: Options::new(Goal::Clock(20_000)),
     };
-    design.build(stages).unwrap().0
+    design.clone().build(stages).unwrap().0
 }
 
 /// How many samples of the module differ from what `vectors` expect.
@@ -67,24 +96,15 @@ const AGGREGATIONS: [Aggregation; 3] = [Aggregation::Sum, Aggregation::Mean, Agg
 #[test]
 fn edge_classifiers_are_their_model() {
     for aggregation in AGGREGATIONS {
-        for structure in [Structure::Flat, Structure::Blocks] {
-            let shape = Shape {
-                aggregation,
-                ..shape()
-            };
-            check(shape.tracking().unwrap(), structure, 500);
-        }
+        let shape = shaped(|s| s.aggregation = aggregation);
+        check_both(&shape.tracking().unwrap(), 500);
     }
 }
 
 #[test]
 fn a_graph_of_one_node_or_a_full_index_is_no_special_case() {
     for nodes in [1, 2, 4] {
-        let shape = Shape {
-            nodes,
-            edges: 3,
-            ..shape()
-        };
+        let shape = shaped(|s| (s.nodes, s.edges) = (nodes, 3));
         check(shape.tracking().unwrap(), Structure::Blocks, 300);
     }
 }
@@ -92,15 +112,8 @@ fn a_graph_of_one_node_or_a_full_index_is_no_special_case() {
 #[test]
 fn layered_hits_are_their_model() {
     for (nodes, layers) in [(12, 4), (8, 2), (3, 3)] {
-        for structure in [Structure::Flat, Structure::Blocks] {
-            let shape = Shape {
-                nodes,
-                layers,
-                edges: 9,
-                ..shape()
-            };
-            check(shape.tracking().unwrap(), structure, 500);
-        }
+        let shape = shaped(|s| (s.nodes, s.layers, s.edges) = (nodes, layers, 9));
+        check_both(&shape.tracking().unwrap(), 500);
     }
 }
 
@@ -108,16 +121,8 @@ fn layered_hits_are_their_model() {
 #[test]
 fn windows_that_are_kept_to_change_nothing() {
     let mut random = fastrand::Rng::with_seed(13);
-    let Network::Tracking(windowed) = (Shape {
-        nodes: 12,
-        layers: 4,
-        ..shape()
-    })
-    .tracking()
-    .unwrap() else {
-        unreachable!()
-    };
-    let free = Network::Tracking(hwgen::interaction::network::Tracking {
+    let windowed = tracking(shaped(|s| (s.nodes, s.layers) = (12, 4)));
+    let free = Network::Tracking(Tracking {
         windows: None,
         ..windowed.clone()
     });
@@ -145,35 +150,22 @@ fn windows_that_are_kept_to_change_nothing() {
 #[test]
 fn deep_sets_are_their_model() {
     for aggregation in AGGREGATIONS {
-        for structure in [Structure::Flat, Structure::Blocks] {
-            let shape = Shape {
-                aggregation,
-                ..shape()
-            };
-            check(shape.deep_sets().unwrap(), structure, 300);
-        }
+        let shape = shaped(|s| s.aggregation = aggregation);
+        check_both(&shape.deep_sets().unwrap(), 300);
     }
 }
 
 #[test]
 fn static_graphs_are_their_model() {
     for aggregation in AGGREGATIONS {
-        let Network::Jedinet(complete) = (Shape {
-            aggregation,
-            ..shape()
-        })
-        .jedinet()
-        .unwrap() else {
-            unreachable!()
-        };
+        let shape = shaped(|s| s.aggregation = aggregation);
+        let complete = jedinet_of(shape.jedinet().unwrap());
         // node 4 has no sender, node 0 two, one of them twice
         let edges = vec![[0, 1], [0, 2], [0, 2], [1, 3], [2, 0], [3, 4]];
         let mut sparse = complete.clone();
         sparse.edges = Some(edges);
         for network in [complete, sparse] {
-            for structure in [Structure::Flat, Structure::Blocks] {
-                check(Network::Jedinet(network.clone()), structure, 200);
-            }
+            check_both(&Network::Jedinet(network), 200);
         }
     }
 }
@@ -181,18 +173,14 @@ fn static_graphs_are_their_model() {
 #[test]
 fn a_linear_relation_takes_linear_time() {
     let linear = shape().jedi_linear().unwrap();
-    let Network::Jedinet(network) = &linear else {
-        unreachable!()
-    };
+    let network = jedinet_of(linear.clone());
     assert!(network.is_linear());
     let mut sparse = network.clone();
     sparse.edges = Some(vec![[0, 1]]);
     assert!(!sparse.is_linear());
-    for structure in [Structure::Flat, Structure::Blocks] {
-        check(linear.clone(), structure, 1000);
-    }
+    check_both(&linear, 1000);
     let adders = |nodes| {
-        let network = Shape { nodes, ..shape() }.jedi_linear().unwrap();
+        let network = shaped(|s| s.nodes = nodes).jedi_linear().unwrap();
         let module = build(&design(network, Structure::Flat));
         hdl::analysis::Statistics::of(&module).adders
     };
@@ -230,53 +218,14 @@ fn another_weight_is_seen() {
 
 #[test]
 fn networks_that_do_not_fit_are_refused() {
-    let refused = |shape: Shape| shape.tracking().unwrap_err().message;
-    assert!(
-        refused(Shape {
-            nodes: 0,
-            ..shape()
-        })
-        .contains("0 nodes")
-    );
-    assert!(
-        refused(Shape {
-            edges: 5000,
-            ..shape()
-        })
-        .contains("5000 edges")
-    );
-    assert!(
-        refused(Shape {
-            features: usize::MAX,
-            ..shape()
-        })
-        .contains("features")
-    );
-    assert!(
-        refused(Shape {
-            nodes: 4096,
-            edges: 4096,
-            ..shape()
-        })
-        .contains("pairs")
-    );
-    assert!(
-        refused(Shape {
-            layers: 2,
-            ..shape()
-        })
-        .contains("2 layers")
-    );
-    let Network::Tracking(sound) = (Shape {
-        nodes: 6,
-        layers: 2,
-        ..shape()
-    })
-    .tracking()
-    .unwrap() else {
-        unreachable!()
-    };
-    let broken = |change: &dyn Fn(&mut hwgen::interaction::network::Windows)| {
+    let refused = |change: &dyn Fn(&mut Shape)| shaped(change).tracking().unwrap_err().message;
+    assert!(refused(&|s| s.nodes = 0).contains("0 nodes"));
+    assert!(refused(&|s| s.edges = 5000).contains("5000 edges"));
+    assert!(refused(&|s| s.features = usize::MAX).contains("features"));
+    assert!(refused(&|s| (s.nodes, s.edges) = (4096, 4096)).contains("pairs"));
+    assert!(refused(&|s| s.layers = 2).contains("2 layers"));
+    let sound = tracking(shaped(|s| (s.nodes, s.layers) = (6, 2)));
+    let broken = |change: &dyn Fn(&mut Windows)| {
         let mut network = sound.clone();
         change(network.windows.as_mut().unwrap());
         Network::Tracking(network).validate().unwrap_err().message
@@ -288,11 +237,7 @@ fn networks_that_do_not_fit_are_refused() {
 
 #[test]
 fn a_design_is_read_back_as_it_was_written() {
-    let layered = Shape {
-        nodes: 6,
-        layers: 2,
-        ..shape()
-    };
+    let layered = shaped(|s| (s.nodes, s.layers) = (6, 2));
     let networks = [
         layered.tracking(),
         shape().jedi_linear(),
@@ -344,12 +289,7 @@ impl Event {
 fn permuted_edges_permute_the_results() {
     let mut random = fastrand::Rng::with_seed(9);
     for aggregation in AGGREGATIONS {
-        let network = Shape {
-            aggregation,
-            ..shape()
-        }
-        .tracking()
-        .unwrap();
+        let network = shaped(|s| s.aggregation = aggregation).tracking().unwrap();
         for _ in 0..200 {
             let mut event = Event::random(&mut random);
             let before = network.evaluate(&event.flat());
@@ -391,12 +331,7 @@ fn dummies_change_nothing() {
     let mut random = fastrand::Rng::with_seed(11);
     let mut live_edges = 0;
     for aggregation in AGGREGATIONS {
-        let network = Shape {
-            aggregation,
-            ..shape()
-        }
-        .tracking()
-        .unwrap();
+        let network = shaped(|s| s.aggregation = aggregation).tracking().unwrap();
         for _ in 0..200 {
             let mut event = Event::random(&mut random);
             let before = network.evaluate(&event.flat());
@@ -450,9 +385,7 @@ fn the_eight_particle_network_is_exact() {
         return;
     };
     let network = Network::Jedinet(jedinet::import(&json, Some(8), None).unwrap());
-    for structure in [Structure::Flat, Structure::Blocks] {
-        check(network.clone(), structure, 10_000);
-    }
+    check_both(&network, 10_000);
 }
 
 /// A dense layer in floating point, from a matrix that lies row-major `[input][output]`.

@@ -7,6 +7,8 @@ use super::{AsicModel, FpgaModel, Target, Technology};
 pub enum Operation {
     /// Carry-propagate addition or subtraction with that many computed result bits.
     Add(u32),
+    /// Carry-propagate addition of three operands with that many computed result bits.
+    Add3(u32),
     /// Three operands to two, in that many columns.
     Compress(u32),
     /// Two-to-one multiplexer.
@@ -75,6 +77,7 @@ impl AsicModel {
         let adder = (self.full_adder.area_um2, self.full_adder.energy_fj);
         let raw = match operation {
             Operation::Add(0)
+            | Operation::Add3(0)
             | Operation::Compress(0)
             | Operation::Mux(0)
             | Operation::And(0)
@@ -82,6 +85,11 @@ impl AsicModel {
             | Operation::Compare(0)
             | Operation::Register(0) => return Cost::default(),
             Operation::Add(w) => ripple(w, self.full_adder.delay_ps, adder),
+            // A row of full adders before the chain.
+            Operation::Add3(w) => {
+                let both = (2.0 * adder.0, 2.0 * adder.1);
+                ripple(w, 2.0 * self.full_adder.delay_ps, both)
+            }
             Operation::Compress(w) => bitwise(&self.full_adder, w),
             Operation::Mux(w) => bitwise(&self.mux2, w),
             Operation::And(w) => bitwise(&self.and2, w),
@@ -133,6 +141,7 @@ impl FpgaModel {
         let packed = f64::from(self.lut_inputs.saturating_sub(1).max(1));
         match operation {
             Operation::Add(0)
+            | Operation::Add3(0)
             | Operation::Compress(0)
             | Operation::Mux(0)
             | Operation::And(0)
@@ -140,6 +149,9 @@ impl FpgaModel {
             | Operation::Compare(0)
             | Operation::Register(0) => Cost::default(),
             Operation::Add(w) => luts(chain(w), f64::from(w)),
+            // The majority of one bit goes to the next one's table, and that one's output onto the chain.
+            Operation::Add3(w) if self.carry_cell.is_some() => luts(level + chain(w), w.into()),
+            Operation::Add3(w) => luts(2.0 * chain(w), 2.0 * f64::from(w)),
             Operation::Compress(w) => luts(level, 2.0 * f64::from(w)),
             Operation::Mux(w) => luts(level, f64::from(w)),
             Operation::And(w) | Operation::Xor(w) => luts(level, f64::from(w) / packed),
@@ -167,8 +179,9 @@ mod tests {
 
     #[test]
     fn costs_grow_with_width_and_vanish_at_zero() {
-        let all: [fn(u32) -> Operation; 7] = [
+        let all: [fn(u32) -> Operation; 8] = [
             Operation::Add,
+            Operation::Add3,
             Operation::Compress,
             Operation::Mux,
             Operation::And,

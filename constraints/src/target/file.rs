@@ -1,7 +1,7 @@
 //! Reading and checking target files.
 
 use hdl::diag::{Diagnostic, Diagnostics};
-use hdl::names::quoted;
+use hdl::names::{check_identifier, quoted};
 use serde::Deserialize;
 
 use super::model::{AsicModel, Figure, Scaling};
@@ -195,6 +195,13 @@ fn check_library(library: &CellLibrary) -> Result<(), String> {
     if by_package && library.liberty.is_none() {
         return Err("a library that comes from a package needs `liberty`".into());
     }
+    let names = library.full_adder.iter().flat_map(|adder| {
+        let pins = adder.inputs.iter().chain(&adder.outputs);
+        pins.chain([&adder.cell])
+    });
+    for name in names {
+        check_identifier(name).map_err(|why| format!("full_adder: {}: {why}", quoted(name)))?;
+    }
     library
         .files()
         .try_for_each(|(what, file)| check_library_file(what, file))
@@ -308,6 +315,12 @@ mod tests {
                 "area_um2 = 16.000",
                 "area_um2 = nan",
                 "`model.inverter.area_um2` is NaN",
+            ),
+            (
+                "osu018",
+                "cell = \"FAX1\"",
+                "cell = \"FA(\"",
+                "full_adder: `FA(`",
             ),
             ("osu018", "[corner]", "[family]", "target file"),
             (

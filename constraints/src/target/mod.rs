@@ -12,6 +12,7 @@ use std::path::Path;
 
 use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::names::quoted;
+use hdl::verilog::CarryCell;
 use serde::{Deserialize, Serialize};
 
 use crate::calibrate;
@@ -75,6 +76,18 @@ pub enum Source {
     None,
 }
 
+/// The library's full adder, for Verilog that instantiates it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdderCell {
+    /// Name of the cell.
+    pub cell: String,
+    /// Pins of the addends, the fastest to the carry last.
+    pub inputs: [String; 3],
+    /// Pins of sum and carry.
+    pub outputs: [String; 2],
+}
+
 /// A cell library.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -93,6 +106,8 @@ pub struct CellLibrary {
     pub technology_lef: Option<LibraryFile>,
     /// Layouts of the cells.
     pub gds: Option<LibraryFile>,
+    /// The full adder, where it is known without the Liberty file.
+    pub full_adder: Option<AdderCell>,
 }
 
 impl CellLibrary {
@@ -260,6 +275,14 @@ impl Target {
         Ok(self)
     }
 
+    /// The carry cell with which three-operand adders are made, if the target has them.
+    pub fn carry_cell(&self) -> Option<CarryCell> {
+        match &self.technology {
+            Technology::Asic { .. } => None,
+            Technology::Fpga { model, .. } => model.carry_cell,
+        }
+    }
+
     /// The parts of an FPGA family; none for cell libraries.
     pub fn parts(&self) -> &[Part] {
         match &self.technology {
@@ -286,6 +309,17 @@ mod tests {
         files.sort();
         let listed: Vec<_> = names.iter().map(|n| format!("{n}.toml")).collect();
         assert_eq!(files, listed);
+    }
+
+    #[test]
+    fn an_unknown_carry_cell_is_an_error() {
+        let text = Target::text("xcup").unwrap();
+        assert_eq!(
+            Target::parse(text).unwrap().carry_cell(),
+            Some(CarryCell::Carry8)
+        );
+        let error = Target::parse(&text.replace("CARRY8\"", "CARRY9\"")).unwrap_err();
+        assert!(error.to_string().contains("CARRY9"), "{error}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What elementary operators cost on a target: the numbers that generators plan with.
 
+use hdl::verilog::CarryCell;
 use serde::{Deserialize, Serialize};
 
 /// Where a figure comes from.
@@ -96,6 +97,30 @@ pub struct FpgaModel {
     pub register_ps: Figure,
     /// Widths of the hard multiplier's operands, if there is one.
     pub multiplier: Option<[u32; 2]>,
+    /// The cell of the carry chain, if look-up tables with two outputs beside it add three operands.
+    #[serde(default, with = "carry_cell", skip_serializing_if = "Option::is_none")]
+    pub carry_cell: Option<CarryCell>,
+}
+
+/// A carry cell by its vendor's name.
+mod carry_cell {
+    use hdl::verilog::CarryCell;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(cell: &Option<CarryCell>, s: S) -> Result<S::Ok, S::Error> {
+        match cell {
+            Some(cell) => s.collect_str(cell),
+            None => s.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<CarryCell>, D::Error> {
+        let name = String::deserialize(d)?;
+        let known = CarryCell::named(&name);
+        known.map(Some).ok_or_else(|| {
+            D::Error::custom(format!("carry_cell is {name:?}, expected CARRY4 or CARRY8"))
+        })
+    }
 }
 
 /// Factors from one process to another.

@@ -2,9 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::compress::{CarrySave, Summand, compress};
-use super::digits;
-use super::graph::{AdderGraph, Linear, Node, NodeId, Op, Term};
+use super::graph::{AdderGraph, Node, NodeId, Op, Term};
 use super::plan::{Plan, Shared};
 use super::problem::Problem;
 use super::signs;
@@ -102,39 +100,4 @@ fn constant(graph: &mut AdderGraph, value: i64) -> NodeId {
         depth: 0,
     });
     graph.nodes.len() as NodeId - 1
-}
-
-/// The shared nodes as adders, and each output as one carry-save tree of what it still sums up, bias included.
-///
-/// Trees take the shared nodes as there at their adder level; see [`CarrySave::delay`] for what is on top.
-pub fn assemble_carry_save(plan: &Plan, problem: &Problem) -> (AdderGraph, Vec<CarrySave>) {
-    let nodes = plan
-        .nodes
-        .iter()
-        .enumerate()
-        .map(|(i, n)| shared_node(i, n))
-        .collect();
-    let graph = AdderGraph {
-        nodes,
-        outputs: Vec::new(),
-    };
-    let tree = |column: usize| {
-        let mut summands = Vec::new();
-        for &(node, coefficient) in &plan.columns[column] {
-            let n = &plan.nodes[node as usize];
-            for (shift, neg) in digits::narrowest(coefficient).iter() {
-                summands.push(Summand {
-                    term: Term { node, shift, neg },
-                    lo: n.lo,
-                    hi: n.hi,
-                    arrival: n.depth,
-                });
-            }
-        }
-        let bias = problem.bias.as_ref().map_or(0, |b| b[column]);
-        let (lo, hi) = Linear(problem.matrix.column(column).collect()).range(&problem.inputs);
-        compress(&summands, bias, (lo + bias, hi + bias))
-    };
-    let trees = (0..plan.columns.len()).into_par_iter().map(tree).collect();
-    (graph, trees)
 }

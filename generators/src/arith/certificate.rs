@@ -9,8 +9,10 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use super::compress::{self, CarrySave, RefutedTree};
-use super::graph::{AdderGraph, Op, Term};
+use super::cell_sums::CellSums;
+use super::compress::CarrySave;
+use super::compress_certificate::{self, RefutedTree};
+use super::graph::{AdderGraph, Node, Op, Term};
 use super::problem::Problem;
 
 /// What the certificate found wrong.
@@ -94,6 +96,20 @@ pub enum Refuted {
         /// What is wrong with it.
         error: RefutedTree,
     },
+    /// A wrong tree of a shared sum.
+    #[error("the cells of node {node} are wrong: {error}")]
+    SharedTree {
+        /// The node.
+        node: usize,
+        /// What is wrong with it.
+        error: RefutedTree,
+    },
+    /// Cells that do not sum what their node does.
+    #[error("the cells of node {node} do not sum its operands")]
+    Summands {
+        /// The node.
+        node: usize,
+    },
     /// A carry-save tree whose sum can leave its declared range.
     #[error("output {output} is declared within {lo}..={hi} but reaches beyond")]
     Sum {
@@ -157,15 +173,12 @@ pub fn check(problem: &Problem, graph: &AdderGraph) -> Result<(), Refuted> {
     Ok(())
 }
 
-/// Proves the same of shared nodes whose outputs are summed by one carry-save tree each.
+/// Proves the same of sums that are made of cells: every shared sum's tree and every output's tree.
 ///
 /// # Errors
 /// The first violation found: in node order, then tree by tree.
-pub fn check_carry_save(
-    problem: &Problem,
-    graph: &AdderGraph,
-    trees: &[CarrySave],
-) -> Result<(), Refuted> {
+pub fn check_cells(problem: &Problem, cells: &CellSums) -> Result<(), Refuted> {
+    let (graph, trees) = (&cells.graph, &cells.outputs);
     let columns = problem.matrix.columns();
     if trees.len() != columns {
         return Err(Refuted::Outputs {
@@ -175,22 +188,13 @@ pub fn check_carry_save(
     }
     let used = trees.iter().flat_map(|t| &t.summands).map(|s| &s.term);
     let forms = node_forms(problem, graph, used)?;
+    for (id, node) in graph.nodes.iter().enumerate() {
+        check_shared(graph, id, node, cells.sums.get(id).and_then(Option::as_ref))?;
+    }
     for (output, tree) in trees.iter().enumerate() {
-        compress::check(tree).map_err(|error| Refuted::Tree { output, error })?;
+        compress_certificate::check(tree).map_err(|error| Refuted::Tree { output, error })?;
+        check_summands(graph, tree)?;
         let terms: Vec<Term> = tree.summands.iter().map(|s| s.term).collect();
-        for s in &tree.summands {
-            let node = &graph.nodes[s.term.node as usize];
-            if node.lo < s.lo || node.hi > s.hi {
-                let (least, greatest) = (node.lo.into(), node.hi.into());
-                return Err(Refuted::Range {
-                    node: s.term.node as usize,
-                    lo: s.lo,
-                    hi: s.hi,
-                    least,
-                    greatest,
-                });
-            }
-        }
         let form = check_output(problem, &forms, output, &terms, tree.bias)?;
         let overflow = Refuted::Overflow {
             node: graph.nodes.len() + output,
@@ -202,6 +206,45 @@ pub fn check_carry_save(
                 output,
                 lo: tree.lo,
                 hi: tree.hi,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Proves that a shared sum's tree sums the node's two operands, in the node's range; inputs have no tree.
+fn check_shared(
+    graph: &AdderGraph,
+    id: usize,
+    node: &Node,
+    tree: Option<&CarrySave>,
+) -> Result<(), Refuted> {
+    let operands = match node.op {
+        Op::Add { a, b } => [a, b],
+        _ if tree.is_none() => return Ok(()),
+        _ => return Err(Refuted::Summands { node: id }),
+    };
+    let tree = tree.ok_or(Refuted::Summands { node: id })?;
+    let same = tree.summands.iter().map(|s| s.term).eq(operands);
+    if !same || tree.bias != 0 || (tree.lo, tree.hi) != (node.lo, node.hi) {
+        return Err(Refuted::Summands { node: id });
+    }
+    compress_certificate::check(tree).map_err(|error| Refuted::SharedTree { node: id, error })?;
+    check_summands(graph, tree)
+}
+
+/// Proves that a tree takes each summand's node to be at least as wide as it is.
+fn check_summands(graph: &AdderGraph, tree: &CarrySave) -> Result<(), Refuted> {
+    for s in &tree.summands {
+        let node = &graph.nodes[s.term.node as usize];
+        if (node.lo, node.hi) != (s.lo, s.hi) {
+            let (least, greatest) = (node.lo.into(), node.hi.into());
+            return Err(Refuted::Range {
+                node: s.term.node as usize,
+                lo: s.lo,
+                hi: s.hi,
+                least,
+                greatest,
             });
         }
     }
@@ -296,7 +339,7 @@ fn last_uses<'a>(
 /// The level of a sum; adding a constant takes no level of its own, as the problem's depth bound has it.
 fn level(graph: &AdderGraph, a: Term, b: Term) -> u32 {
     let (na, nb) = (&graph.nodes[a.node as usize], &graph.nodes[b.node as usize]);
-    let constant = |n: &super::graph::Node| matches!(n.op, Op::Constant { .. });
+    let constant = |n: &Node| matches!(n.op, Op::Constant { .. });
     na.depth.max(nb.depth) + u32::from(!constant(na) && !constant(nb))
 }
 
@@ -458,10 +501,7 @@ mod tests {
     fn refutes_a_range_that_would_wrap() {
         let (problem, graph) = sample();
         for id in 0..graph.nodes.len() {
-            for narrow in [
-                |n: &mut super::super::Node| n.lo += 1,
-                |n: &mut super::super::Node| n.hi -= 1,
-            ] {
+            for narrow in [|n: &mut Node| n.lo += 1, |n: &mut Node| n.hi -= 1] {
                 let mut wrong = graph.clone();
                 narrow(&mut wrong.nodes[id]);
                 assert!(

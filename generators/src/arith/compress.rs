@@ -2,14 +2,15 @@
 //!
 //! Every bit of every term is one wire of some power of two. A bit with negative weight is inverted, since
 //! `-b·2^k = (1 - b)·2^k - 2^k`; all the `-2^k`, the bias and whatever else is constant add up to one constant
-//! row modulo `2^width`. Full adders (`a + b + c = s + 2·co`) then reduce every column to at most two wires, the
-//! earliest wires first (the three-dimensional method of Oklobdzija, Villeger, Liu 1996), and a carry-propagate
-//! adder sums the two rows.
+//! row modulo `2^width`. Full adders (`a + b + c = s + 2·co`) then reduce every column, the earliest wires first
+//! (the three-dimensional method of Oklobdzija, Villeger, Liu 1996). Low columns are reduced to one wire each, which
+//! makes the final adder a ripple chain there; columns from some position on may be left with two wires, which a
+//! prefix adder sums.
 
-use thiserror::Error;
-
+use super::cells::CellCosts;
 use super::cost::width;
 use super::graph::Term;
+use super::prefix::{self, Prefix, Shape};
 
 /// Index of a wire in its [`CarrySave`].
 pub type WireId = u32;
@@ -26,6 +27,8 @@ pub enum Wire {
         /// Whether the wire is the complement of that bit.
         inverted: bool,
     },
+    /// The constant zero.
+    Zero,
     /// The constant one.
     One,
     /// The sum output of a cell.
@@ -34,13 +37,13 @@ pub enum Wire {
     Carry(u32),
 }
 
-/// A full adder: the inputs add up to `sum + 2·carry`. With the constant one among them it is a half adder's worth
-/// of logic (an exclusive NOR and an OR).
+/// A full adder: the inputs, the latest last, add up to `sum + 2·carry`. With a constant among them it is a half
+/// adder's worth of logic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cell(pub [WireId; 3]);
 
-/// A term of the sum with its node's exact range and the time at which it is there, in cell delays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A term of the sum with its node's exact range and the times at which its bits are there, in ps.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summand {
     /// How the node is used; `node` is the caller's numbering.
     pub term: Term,
@@ -48,11 +51,29 @@ pub struct Summand {
     pub lo: i64,
     /// Greatest value of the node.
     pub hi: i64,
-    /// Arrival time.
-    pub arrival: u32,
+    /// Arrival time of each bit of the node; bits past the end are there when the last one is.
+    pub arrivals: Vec<u32>,
 }
 
-/// A carry-save tree: `result = (rows[0] + rows[1]) mod 2^width`, two's complement if the result may be negative.
+/// How the last two rows are summed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FinalAdder {
+    /// How carries run from bit `from` on; [`Shape::Ripple`] does without a network.
+    pub shape: Shape,
+    /// The columns below are a ripple chain.
+    pub from: usize,
+}
+
+impl FinalAdder {
+    /// A ripple chain from end to end.
+    pub const RIPPLE: Self = Self {
+        shape: Shape::Ripple,
+        from: 0,
+    };
+}
+
+/// A carry-save tree with its final adder: `result = (rows[0] + rows[1]) mod 2^width`, two's complement if the result
+/// may be negative.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CarrySave {
     /// What is summed.
@@ -67,38 +88,91 @@ pub struct CarrySave {
     pub wires: Vec<Wire>,
     /// The cells, inputs before users.
     pub cells: Vec<Cell>,
-    /// For each bit of the result, the one or two wires that the final adder sums, or none.
+    /// For each bit of the result, the one or two wires that are left of it, or none.
     pub rows: Vec<[Option<WireId>; 2]>,
-    /// Latest arrival time at the final adder, in cell delays.
-    pub delay: u32,
+    /// The carries of the top `bits` rows; without it no row has two wires.
+    pub adder: Option<Prefix>,
+    /// When each bit of the result is there, in ps.
+    pub arrivals: Vec<u32>,
 }
 
 /// Cells of a carry-save tree, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CellCount {
-    /// Full adders of the tree.
+    /// Full adders.
     pub full: usize,
-    /// Cells of the tree that add the constant one to two wires.
-    pub half: usize,
-    /// Bit positions of the final adder, from the lowest with two wires up to the top.
-    pub final_adder: usize,
+    /// Cells with a constant input, and cells whose carry leaves the width.
+    pub partial: usize,
+    /// Bit positions of the prefix adder.
+    pub prefix: usize,
 }
 
 impl CarrySave {
     /// How many cells there are.
     pub fn count(&self) -> CellCount {
-        let one = |w: &WireId| self.wires[*w as usize] == Wire::One;
-        let full = self.cells.iter().filter(|c| !c.0.iter().any(one)).count();
-        let first = self
-            .rows
-            .iter()
-            .position(|r| r[1].is_some())
-            .unwrap_or(self.rows.len());
+        let used = self.carries_used();
+        let full = (0..self.cells.len())
+            .filter(|&c| used[c] && !self.is_partial(c))
+            .count();
         CellCount {
             full,
-            half: self.cells.len() - full,
-            final_adder: self.rows.len() - first,
+            partial: self.cells.len() - full,
+            prefix: self.adder.as_ref().map_or(0, |a| a.bits),
         }
+    }
+
+    /// Whether an input of a cell is constant.
+    fn is_partial(&self, cell: usize) -> bool {
+        self.cells[cell]
+            .0
+            .iter()
+            .any(|w| matches!(self.wires[*w as usize], Wire::Zero | Wire::One))
+    }
+
+    /// Which cells' carries anything reads.
+    pub fn carries_used(&self) -> Vec<bool> {
+        let mut used = vec![false; self.cells.len()];
+        for wire in &self.wires {
+            if let Wire::Carry(cell) = *wire {
+                used[cell as usize] = true;
+            }
+        }
+        used
+    }
+
+    /// Cell area in µm², without the inverters at the sources.
+    pub fn area(&self, costs: &CellCosts) -> f64 {
+        let used = self.carries_used();
+        let constants = |cell: &Cell, kind: Wire| {
+            let is = |w: &&WireId| self.wires[**w as usize] == kind;
+            cell.0.iter().filter(is).count()
+        };
+        let cell = |(index, cell): (usize, &Cell)| {
+            let (zeros, ones) = (constants(cell, Wire::Zero), constants(cell, Wire::One));
+            let carry = if used[index] { costs.and.area } else { 0.0 };
+            match (zeros, ones) {
+                (0, 0) if used[index] => costs.full_adder.area,
+                (0, 0) => 2.0 * costs.xor.area,
+                (1, 0) | (0, 1) => costs.xor.area + carry,
+                (1, 1) => costs.inverter.area,
+                _ => 0.0,
+            }
+        };
+        let cells: f64 = self.cells.iter().enumerate().map(cell).sum();
+        let network = |network: &Prefix| {
+            let from = self.rows.len() - network.bits;
+            let pairs = self.rows[from..].iter().filter(|r| r[1].is_some()).count();
+            let sums = network.bits.saturating_sub(1);
+            network.area(costs)
+                + pairs as f64 * (costs.xor.area + costs.and.area)
+                + sums as f64 * costs.xor.area
+        };
+        cells + self.adder.as_ref().map_or(0.0, network)
+    }
+
+    /// When the last bit of the result is there, in ps.
+    pub fn delay(&self) -> u32 {
+        self.arrivals.iter().copied().max().unwrap_or(0)
     }
 
     /// The sum for given node values, by way of the cells.
@@ -121,6 +195,7 @@ impl CarrySave {
                     bit,
                     inverted,
                 } => (values[term as usize] >> bit) as u64 & 1 ^ u64::from(inverted),
+                Wire::Zero => 0,
                 Wire::One => 1,
                 Wire::Sum(cell) => inputs(cell) & 1,
                 Wire::Carry(cell) => inputs(cell) >> 1,
@@ -148,405 +223,162 @@ type Pile = Vec<(u32, WireId)>;
 
 /// Builds the carry-save tree of `Σ terms + bias`, whose exact range is `lo..=hi` (which may be tighter than the
 /// terms' ranges say).
-pub fn compress(summands: &[Summand], bias: i64, range: (i64, i64)) -> CarrySave {
+pub fn compress(
+    summands: &[Summand],
+    bias: i64,
+    range: (i64, i64),
+    adder: FinalAdder,
+    costs: &CellCosts,
+) -> CarrySave {
     let bits = width(range.0, range.1) as usize;
-    let mut tree = CarrySave {
+    let tree = CarrySave {
         summands: summands.to_vec(),
         bias,
         lo: range.0,
         hi: range.1,
-        wires: Vec::new(),
+        wires: vec![Wire::Zero],
         cells: Vec::new(),
         rows: vec![[None; 2]; bits],
-        delay: 0,
+        adder: None,
+        arrivals: vec![0; bits],
     };
-    let mut piles: Vec<Pile> = vec![Vec::new(); bits];
-    let constant = spread(&mut tree, &mut piles);
-    for (k, pile) in piles.iter_mut().enumerate() {
-        if constant >> k & 1 == 1 {
-            tree.wires.push(Wire::One);
-            pile.push((0, tree.wires.len() as WireId - 1));
-        }
+    let mut compressor = Compressor {
+        tree,
+        piles: vec![Vec::new(); bits],
+        costs,
+    };
+    let constant = compressor.spread();
+    for k in (0..bits).filter(|k| constant >> k & 1 == 1) {
+        compressor.tree.wires.push(Wire::One);
+        let wire = compressor.tree.wires.len() as WireId - 1;
+        compressor.piles[k].push((0, wire));
     }
-    for k in 0..bits {
-        while piles[k].len() > 2 {
-            add_cell(&mut tree, &mut piles, k);
-        }
-        for (slot, &(time, wire)) in tree.rows[k].iter_mut().zip(&piles[k]) {
-            *slot = Some(wire);
-            tree.delay = tree.delay.max(time);
-        }
-    }
-    tree
-}
-
-/// Puts every bit of every summand into its column; returns the constant row.
-fn spread(tree: &mut CarrySave, piles: &mut [Pile]) -> u64 {
-    let mut constant = tree.bias as u64;
-    for index in 0..tree.summands.len() {
-        let Summand {
-            term,
-            lo,
-            hi,
-            arrival,
-        } = tree.summands[index];
-        let node_width = width(lo, hi);
-        for bit in 0..node_width {
-            let sign_bit = lo < 0 && bit + 1 == node_width;
-            let negative = term.neg != sign_bit;
-            let k = bit as usize + usize::from(term.shift);
-            if negative && k < 64 {
-                constant = constant.wrapping_sub(1 << k);
-            }
-            if k < piles.len() {
-                piles[k].push((arrival, tree.wires.len() as WireId));
-                tree.wires.push(Wire::Source {
-                    term: index as u32,
-                    bit: bit as u8,
-                    inverted: negative,
-                });
-            }
-        }
-    }
-    constant
-}
-
-/// Joins the earliest wires of column `k`; the carry of the top column is a multiple of `2^width` and dropped.
-fn add_cell(tree: &mut CarrySave, piles: &mut [Pile], k: usize) {
-    piles[k].sort_unstable_by(|x, y| y.cmp(x));
-    let inputs = [0; 3].map(|_| {
-        piles[k]
-            .pop()
-            .expect("a cell is made of three wires of a column")
-    });
-    let time = 1 + inputs.map(|w| w.0).into_iter().max().unwrap_or(0);
-    let cell = tree.cells.len() as u32;
-    tree.cells.push(Cell(inputs.map(|w| w.1)));
-    let sum = tree.wires.len() as WireId;
-    tree.wires.extend([Wire::Sum(cell), Wire::Carry(cell)]);
-    piles[k].push((time, sum));
-    if let Some(next) = piles.get_mut(k + 1) {
-        next.push((time, sum + 1));
-    }
-}
-
-/// What the certificate of a carry-save tree found wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum RefutedTree {
-    /// A cell whose output is used with weights that do not follow from one another.
-    #[error(
-        "cell {cell}: its carry counts {carry} (mod 2^{width}) but its sum counts {sum}, so they are not one cell's outputs"
-    )]
-    Cell {
-        /// The cell.
-        cell: usize,
-        /// Weight of the sum wire.
-        sum: u64,
-        /// Weight of the carry wire.
-        carry: u64,
-        /// Bits of the result.
-        width: usize,
-    },
-    /// A wire that uses a cell or wire that does not exist or comes later.
-    #[error("wire {wire} is not made of earlier ones")]
-    Order {
-        /// The wire.
-        wire: usize,
-    },
-    /// A source bit that does not count what its place in the sum asks for.
-    #[error("bit {bit} of summand {term} counts {found} (mod 2^{width}), expected {expected}")]
-    Source {
-        /// The summand.
-        term: u32,
-        /// The bit.
-        bit: u8,
-        /// Weight found.
-        found: u64,
-        /// Weight expected.
-        expected: u64,
-        /// Bits of the result.
-        width: usize,
-    },
-    /// A wrong constant row.
-    #[error("the constants add up to {found} (mod 2^{width}), expected {expected}")]
-    Constant {
-        /// Sum found.
-        found: u64,
-        /// Sum expected.
-        expected: u64,
-        /// Bits of the result.
-        width: usize,
-    },
-    /// A result too narrow for its range.
-    #[error("{width} bits do not hold {lo}..={hi}")]
-    Width {
-        /// Bits of the result.
-        width: usize,
-        /// Least value.
-        lo: i64,
-        /// Greatest value.
-        hi: i64,
-    },
-}
-
-/// Proves that the tree computes `Σ terms + bias` modulo `2^width`, and that its declared range fits the width.
-///
-/// The result's linear form over the wires is rewritten from the last cell to the first: a cell whose carry counts
-/// twice what its sum counts is the sum of its inputs. What is left is a form over source bits and constants.
-/// That the sum stays within the declared range is the caller's to prove, by the linear forms of the nodes.
-///
-/// # Errors
-/// The first violation found.
-pub fn check(tree: &CarrySave) -> Result<(), RefutedTree> {
-    let bits = tree.rows.len();
-    if bits > 64 || (width(tree.lo, tree.hi) as usize) > bits {
-        return Err(RefutedTree::Width {
-            width: bits,
-            lo: tree.lo,
-            hi: tree.hi,
-        });
-    }
-    let mask = if bits == 64 {
-        u64::MAX
+    let from = if adder.shape == Shape::Ripple {
+        bits
     } else {
-        (1 << bits) - 1
+        adder.from.min(bits)
     };
-    let mut weights = vec![0u64; tree.wires.len()];
-    for (k, wire) in tree
-        .rows
-        .iter()
-        .enumerate()
-        .flat_map(|(k, r)| r.iter().flatten().map(move |w| (k, *w)))
-    {
-        let slot = weights.get_mut(wire as usize).ok_or(RefutedTree::Order {
-            wire: wire as usize,
-        })?;
-        *slot = slot.wrapping_add(1 << k);
+    for k in 0..bits {
+        compressor.reduce(k, if k < from { 1 } else { 2 });
     }
-    undo_cells(tree, &mut weights, mask)?;
-    check_sources(tree, &weights, mask)
+    compressor.finish(adder.shape, from)
 }
 
-/// Moves the weights of all cell outputs to the cells' inputs.
-fn undo_cells(tree: &CarrySave, weights: &mut [u64], mask: u64) -> Result<(), RefutedTree> {
-    let mut outputs: Vec<[Option<usize>; 2]> = vec![[None; 2]; tree.cells.len()];
-    for (id, wire) in tree.wires.iter().enumerate() {
-        let (cell, side) = match *wire {
-            Wire::Sum(cell) => (cell, 0),
-            Wire::Carry(cell) => (cell, 1),
-            _ => continue,
-        };
-        let slot = outputs
-            .get_mut(cell as usize)
-            .ok_or(RefutedTree::Order { wire: id })?;
-        if slot[side].replace(id).is_some() {
-            return Err(RefutedTree::Order { wire: id });
-        }
-    }
-    for (cell, inputs) in tree.cells.iter().enumerate().rev() {
-        let [sum_wire, carry_wire] = outputs[cell];
-        let weigh = |w: Option<usize>| w.map_or(0, |w| weights[w] & mask);
-        let (sum, carry) = (weigh(sum_wire), weigh(carry_wire));
-        if sum.wrapping_mul(2) & mask != carry {
-            return Err(RefutedTree::Cell {
-                cell,
-                sum,
-                carry,
-                width: tree.rows.len(),
-            });
-        }
-        let first = [sum_wire, carry_wire]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or(0);
-        for input in inputs.0 {
-            if input as usize >= first {
-                return Err(RefutedTree::Order { wire: first });
-            }
-            weights[input as usize] = weights[input as usize].wrapping_add(sum);
-        }
-    }
-    Ok(())
+struct Compressor<'a> {
+    tree: CarrySave,
+    piles: Vec<Pile>,
+    costs: &'a CellCosts,
 }
 
-/// Compares the form over the source bits with the terms' own.
-fn check_sources(tree: &CarrySave, weights: &[u64], mask: u64) -> Result<(), RefutedTree> {
-    let bits = tree.rows.len();
-    let mut constant = 0u64;
-    let mut counted: Vec<Vec<u64>> = tree
-        .summands
-        .iter()
-        .map(|s| vec![0; width(s.lo, s.hi) as usize])
-        .collect();
-    for (id, wire) in tree.wires.iter().enumerate() {
-        match *wire {
-            Wire::One => constant = constant.wrapping_add(weights[id]),
-            Wire::Source {
+impl Compressor<'_> {
+    /// Puts every bit of every summand into its column; returns the constant row.
+    fn spread(&mut self) -> u64 {
+        let mut constant = self.tree.bias as u64;
+        for index in 0..self.tree.summands.len() {
+            let Summand {
                 term,
-                bit,
-                inverted,
-            } => {
-                let place = counted
-                    .get_mut(term as usize)
-                    .and_then(|c| c.get_mut(usize::from(bit)));
-                let place = place.ok_or(RefutedTree::Order { wire: id })?;
-                if inverted {
-                    constant = constant.wrapping_add(weights[id]);
-                    *place = place.wrapping_sub(weights[id]);
-                } else {
-                    *place = place.wrapping_add(weights[id]);
+                lo,
+                hi,
+                ref arrivals,
+            } = self.tree.summands[index];
+            let last = arrivals.last().copied().unwrap_or(0);
+            let node_width = width(lo, hi);
+            for bit in 0..node_width {
+                let sign_bit = lo < 0 && bit + 1 == node_width;
+                let inverted = term.neg != sign_bit;
+                let k = bit as usize + usize::from(term.shift);
+                if inverted && k < 64 {
+                    constant = constant.wrapping_sub(1 << k);
+                }
+                if let Some(pile) = self.piles.get_mut(k) {
+                    let time = arrivals.get(bit as usize).copied().unwrap_or(last);
+                    let time = time
+                        + if inverted {
+                            self.costs.inverter.delay
+                        } else {
+                            0
+                        };
+                    pile.push((time, self.tree.wires.len() as WireId));
+                    self.tree.wires.push(Wire::Source {
+                        term: index as u32,
+                        bit: bit as u8,
+                        inverted,
+                    });
                 }
             }
-            Wire::Sum(_) | Wire::Carry(_) => {}
+        }
+        constant
+    }
+
+    /// Adds cells to column `k` until at most `most` wires are left of it.
+    fn reduce(&mut self, k: usize, most: usize) {
+        while self.piles[k].len() > most {
+            self.piles[k].sort_unstable_by(|x, y| y.cmp(x));
+            let full = self.piles[k].len() > 2;
+            let pile = &mut self.piles[k];
+            let mut take = || pile.pop().expect("a cell is made of wires of a column");
+            let inputs = match full {
+                true => [take(), take(), take()],
+                false => [(0, 0), take(), take()],
+            };
+            self.add_cell(k, inputs);
         }
     }
-    for (term, (summand, found)) in tree.summands.iter().zip(&counted).enumerate() {
-        for (bit, &found) in found.iter().enumerate() {
-            let k = bit + usize::from(summand.term.shift);
-            let magnitude = if k < 64 { 1u64 << k } else { 0 };
-            let sign_bit = summand.lo < 0 && bit + 1 == counted[term].len();
-            let expected = if summand.term.neg != sign_bit {
-                magnitude.wrapping_neg()
-            } else {
-                magnitude
-            };
-            let (found, expected) = (found & mask, expected & mask);
-            if found != expected {
-                return Err(RefutedTree::Source {
-                    term: term as u32,
-                    bit: bit as u8,
-                    found,
-                    expected,
-                    width: bits,
-                });
+
+    /// One cell in column `k`; the carry of the top column is a multiple of `2^width` and dropped.
+    fn add_cell(&mut self, k: usize, inputs: [(u32, WireId); 3]) {
+        let latest = inputs.map(|w| w.0).into_iter().max().unwrap_or(0);
+        let constant =
+            |w: &(u32, WireId)| matches!(self.tree.wires[w.1 as usize], Wire::Zero | Wire::One);
+        let (sum_ps, carry_ps) = match inputs.iter().filter(|w| constant(w)).count() {
+            0 => (self.costs.full_adder.delay, self.costs.carry),
+            1 => (self.costs.xor.delay, self.costs.and.delay),
+            _ => (self.costs.inverter.delay, 0),
+        };
+        let cell = self.tree.cells.len() as u32;
+        self.tree.cells.push(Cell(inputs.map(|w| w.1)));
+        let sum = self.tree.wires.len() as WireId;
+        self.tree.wires.push(Wire::Sum(cell));
+        self.piles[k].push((latest + sum_ps, sum));
+        if let Some(next) = self.piles.get_mut(k + 1) {
+            self.tree.wires.push(Wire::Carry(cell));
+            next.push((latest + carry_ps, sum + 1));
+        }
+    }
+
+    /// Notes what is left of each column, and adds the rows from `from` on by a prefix network.
+    fn finish(mut self, shape: Shape, from: usize) -> CarrySave {
+        for (k, pile) in self.piles.iter().enumerate() {
+            for (slot, &(time, wire)) in self.tree.rows[k].iter_mut().zip(pile) {
+                *slot = Some(wire);
+                self.tree.arrivals[k] = self.tree.arrivals[k].max(time);
             }
         }
+        // columns with one wire add nothing to what comes from below
+        let first = self.tree.rows.iter().position(|row| row[1].is_some());
+        let Some(from) = first.filter(|_| from < self.tree.rows.len()) else {
+            return self.tree;
+        };
+        let costs = self.costs;
+        let ready: Vec<u32> = (from..self.tree.rows.len())
+            .map(|k| {
+                let pair = self.tree.rows[k][1].is_some();
+                self.tree.arrivals[k] + if pair { costs.xor.delay } else { 0 }
+            })
+            .collect();
+        let network = prefix::network(shape, &ready, prefix::join_ps(costs));
+        let times = network.times(&ready, costs);
+        for (k, &own) in ready.iter().enumerate() {
+            self.tree.arrivals[from + k] = match k {
+                0 => own,
+                _ => own.max(times[network.carries[k - 1] as usize]) + costs.xor.delay,
+            };
+        }
+        self.tree.adder = Some(network);
+        self.tree
     }
-    let (found, expected) = (constant & mask, tree.bias as u64 & mask);
-    if found != expected {
-        return Err(RefutedTree::Constant {
-            found,
-            expected,
-            width: bits,
-        });
-    }
-    Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn summand() -> impl Strategy<Value = Summand> {
-        (-200i64..200, 0i64..300, 0u8..6, any::<bool>(), 0u32..3).prop_map(
-            |(lo, span, shift, neg, arrival)| Summand {
-                term: Term {
-                    node: 0,
-                    shift,
-                    neg,
-                },
-                lo,
-                hi: lo + span,
-                arrival,
-            },
-        )
-    }
-
-    fn range(summands: &[Summand], bias: i64) -> (i64, i64) {
-        summands
-            .iter()
-            .map(|s| s.term.range((s.lo, s.hi)))
-            .fold((bias, bias), |r, t| (r.0 + t.0, r.1 + t.1))
-    }
-
-    proptest! {
-        #[test]
-        fn trees_sum(
-            (summands, picks) in prop::collection::vec(summand(), 0..20)
-                .prop_flat_map(|s| { let n = s.len(); (Just(s), prop::collection::vec(0.0f64..=1.0, n)) }),
-            bias in -1000i64..1000,
-        ) {
-            let tree = compress(&summands, bias, range(&summands, bias));
-            check(&tree).unwrap();
-            let all = |pick: &dyn Fn(usize, &Summand) -> i64| -> Vec<i64> {
-                summands.iter().enumerate().map(|(i, s)| pick(i, s)).collect()
-            };
-            for values in [
-                all(&|_, s| s.lo),
-                all(&|_, s| s.hi),
-                all(&|i, s| s.lo + ((s.hi - s.lo) as f64 * picks[i]).round() as i64),
-            ] {
-                let sum: i64 = values.iter().zip(&summands).map(|(v, s)| s.term.apply(*v)).sum();
-                prop_assert_eq!(tree.eval(&values), sum + bias);
-            }
-        }
-    }
-
-    fn sample() -> CarrySave {
-        let term = |shift, neg| Summand {
-            term: Term {
-                node: 0,
-                shift,
-                neg,
-            },
-            lo: -128,
-            hi: 127,
-            arrival: 0,
-        };
-        let summands = [
-            term(0, false),
-            term(1, true),
-            term(2, false),
-            term(0, false),
-        ];
-        compress(&summands, 77, range(&summands, 77))
-    }
-
-    #[test]
-    fn a_changed_wire_is_refuted() {
-        let tree = sample();
-        for cell in 0..tree.cells.len() {
-            let mut wrong = tree.clone();
-            let input = &mut wrong.cells[cell].0[0];
-            *input = if *input == 3 { 4 } else { 3 };
-            assert!(check(&wrong).is_err(), "cell {cell}");
-        }
-        let mut wrong = tree.clone();
-        wrong.rows.swap(2, 3);
-        assert!(check(&wrong).is_err());
-    }
-
-    #[test]
-    fn a_changed_shift_sign_or_constant_is_refuted() {
-        let tree = sample();
-        for term in 0..tree.summands.len() {
-            let mut wrong = tree.clone();
-            wrong.summands[term].term.shift += 1;
-            assert!(check(&wrong).is_err());
-            wrong = tree.clone();
-            wrong.summands[term].term.neg ^= true;
-            assert!(check(&wrong).is_err());
-        }
-        let mut wrong = tree.clone();
-        wrong.bias += 1;
-        assert!(matches!(check(&wrong), Err(RefutedTree::Constant { .. })));
-        wrong = tree.clone();
-        let one = wrong.wires.iter().position(|w| *w == Wire::One).unwrap();
-        wrong.wires[one] = Wire::Source {
-            term: 0,
-            bit: 0,
-            inverted: false,
-        };
-        assert!(check(&wrong).is_err());
-    }
-
-    #[test]
-    fn a_width_that_would_wrap_is_refuted() {
-        let mut tree = sample();
-        tree.hi *= 2;
-        assert!(matches!(check(&tree), Err(RefutedTree::Width { .. })));
-    }
-}
+#[path = "compress_tests.rs"]
+mod tests;

@@ -60,7 +60,7 @@ pub fn logic_bits(a: Operand, b: Operand, result: (i64, i64)) -> u32 {
 
 /// Result bits that a three-operand adder computes: those above the lowest bit of all but the lowest operand, or all
 /// if that one is subtracted.
-fn logic_bits_of_three(mut terms: [Term; 3], result: (i64, i64)) -> u32 {
+pub fn logic_bits_of_three(mut terms: [Term; 3], result: (i64, i64)) -> u32 {
     terms.sort_unstable_by_key(|t| (t.shift, !t.neg));
     let first = if terms[0].neg { terms[0] } else { terms[1] };
     width(result.0, result.1).saturating_sub(first.shift.into())

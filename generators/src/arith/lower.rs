@@ -1,24 +1,53 @@
 //! From an adder graph to the data-flow graph of a module.
 
 use hdl::dfg::{ModuleBuilder, Value};
+use hdl::lower::Cover;
 
 use super::graph::{AdderGraph, Op, Term};
 use super::problem::{ArithError, InputSpec, Matrix, Problem};
-use super::{Effort, cost, optimise};
+use super::{Effort, Objective, cost, optimise};
 
-/// The outputs of `graph` on `inputs`, as integers.
+/// The outputs of `graph` on `inputs`, as integers. Adders that `cover` takes into others are written as sums of three.
 ///
 /// A node is cut to the width that its linear form needs. Nothing is lost by that: its range says that the value fits.
-pub fn build<'m>(m: &'m ModuleBuilder, inputs: &[Value<'m>], graph: &AdderGraph) -> Vec<Value<'m>> {
+pub fn build<'m>(
+    m: &'m ModuleBuilder,
+    inputs: &[Value<'m>],
+    graph: &AdderGraph,
+    cover: Option<&Cover>,
+) -> Vec<Value<'m>> {
+    let taken = |n: usize| {
+        let Op::Add { a, b } = graph.nodes[n].op else {
+            return None;
+        };
+        let side = cover?.takes[n]?;
+        Some(if side == 0 { (a, b) } else { (b, a) })
+    };
+    let mut inside = vec![false; graph.nodes.len()];
+    for (inner, _) in (0..graph.nodes.len()).filter_map(taken) {
+        inside[inner.node as usize] = true;
+    }
+    // Nothing reads the value of a node inside another, so any value may stand in its place.
+    let nothing = m.constant(0, 0);
     let mut values: Vec<Value<'m>> = Vec::with_capacity(graph.nodes.len());
-    for node in &graph.nodes {
-        let value = match node.op {
-            Op::Input { index } => inputs[index as usize].with_frac(0),
-            Op::Constant { value } => m.constant(i128::from(value), 0),
-            Op::Add { a, b } => sum(&values, a, b),
+    for (n, node) in graph.nodes.iter().enumerate() {
+        let value = match (node.op, taken(n)) {
+            _ if inside[n] => nothing,
+            (Op::Input { index }, _) => inputs[index as usize].with_frac(0),
+            (Op::Constant { value }, _) => m.constant(i128::from(value), 0),
+            (Op::Add { a, b }, None) => sum(&values, a, b),
+            (Op::Add { .. }, Some((inner, other))) => {
+                let Op::Add { a, b } = graph.nodes[inner.node as usize].op else {
+                    unreachable!("only an adder is taken into another")
+                };
+                sum_of_three(
+                    &values,
+                    [cost::inside(inner, a), cost::inside(inner, b), other],
+                )
+            }
         };
         let width = cost::width(node.lo, node.hi);
-        values.push(if value.range().width() > width {
+        values.push(if !inside[n] && value.range().width() > width {
             value.wrap(width, node.lo < 0)
         } else {
             value
@@ -55,8 +84,8 @@ pub fn linear<'m>(
         .iter()
         .map(|x| x.extended(input_frac).with_frac(0))
         .collect();
-    let sums = match shared(&inputs, weights, bias, Effort::Fast) {
-        Ok(graph) => build(m, &inputs, &graph),
+    let sums = match shared(&inputs, weights, bias, Effort::Fast, Objective::AdderBits) {
+        Ok(graph) => build(m, &inputs, &graph, None),
         Err(_) => multiplied(m, &inputs, weights, bias),
     };
     sums.into_iter()
@@ -73,6 +102,7 @@ pub fn shared(
     weights: &[Vec<i64>],
     bias: &[i64],
     effort: Effort,
+    objective: Objective,
 ) -> Result<AdderGraph, ArithError> {
     let rows: Vec<Vec<i64>> = (0..inputs.len())
         .map(|i| weights.iter().map(|row| row[i]).collect())
@@ -82,6 +112,7 @@ pub fn shared(
         inputs.iter().map(specification).collect(),
     );
     problem.bias = Some(bias.to_vec());
+    problem.objective = objective;
     optimise(&problem, effort, 0)
 }
 
@@ -118,7 +149,7 @@ pub fn multiples<'m>(
         vec![specification(&input)],
     );
     let graph = optimise(&problem, Effort::Fast, 0)?;
-    Ok(build(m, &[input], &graph))
+    Ok(build(m, &[input], &graph, None))
 }
 
 /// The range of a value as the optimiser takes it.
@@ -144,6 +175,14 @@ fn sum<'m>(values: &[Value<'m>], a: Term, b: Term) -> Value<'m> {
         (true, false) => y - x,
         (true, true) => -(x + y),
     }
+}
+
+/// At most two of the terms are negative.
+fn sum_of_three<'m>(values: &[Value<'m>], mut terms: [Term; 3]) -> Value<'m> {
+    terms.sort_by_key(|t| t.neg);
+    let [x, y, z] = terms;
+    let (first, last) = (sum(values, x, y), shifted(values, z));
+    if z.neg { first - last } else { first + last }
 }
 
 #[cfg(test)]
@@ -177,6 +216,32 @@ mod tests {
                 eval::evaluate(&module, &x.map(i128::from)).unwrap(),
                 expected
             );
+        }
+    }
+
+    #[test]
+    fn sums_of_three_are_the_matrix_too() {
+        let mut random = fastrand::Rng::with_seed(3);
+        for _ in 0..20 {
+            let rows: Vec<Vec<i64>> = (0..6)
+                .map(|_| (0..4).map(|_| random.i64(-20..20)).collect())
+                .collect();
+            let inputs = vec![InputSpec::bits(5, true); 6];
+            let mut problem = Problem::new(Matrix::from_rows(&rows).unwrap(), inputs);
+            problem.objective = Objective::Luts;
+            let graph = optimise(&problem, Effort::Fast, 0).unwrap();
+            let cover = cost::cover(&graph);
+            assert!(cover.takes.iter().any(Option::is_some));
+            let m = ModuleBuilder::new("matrix");
+            let x = m.input_array("x", 6, Format::signed(5, 0).unwrap());
+            m.output_array("y", &build(&m, &x, &graph, Some(&cover)));
+            let module = m.finish().unwrap();
+            for _ in 0..20 {
+                let x: Vec<i64> = (0..6).map(|_| random.i64(-16..16)).collect();
+                let expected = graph.eval(&x).into_iter().map(i128::from);
+                let x: Vec<i128> = x.into_iter().map(i128::from).collect();
+                assert!(expected.eq(eval::evaluate(&module, &x).unwrap()));
+            }
         }
     }
 

@@ -6,16 +6,22 @@
 
 mod assemble;
 pub mod cases;
+pub mod cell_lower;
+pub mod cell_sums;
+pub mod cells;
 pub mod certificate;
 pub mod compress;
+pub mod compress_certificate;
 pub mod cost;
 mod cse;
 pub mod design;
 pub mod digits;
+pub mod estimate;
 mod exact;
 pub mod graph;
 pub mod lower;
 mod plan;
+pub mod prefix;
 pub mod problem;
 pub mod report;
 mod rng;
@@ -23,6 +29,8 @@ mod search;
 mod signs;
 mod trees;
 
+pub use cell_sums::{CellSums, optimise_cells};
+pub use cells::CellCosts;
 pub use compress::CarrySave;
 pub use cost::Objective;
 pub use graph::{AdderGraph, Node, NodeId, Op, Term};
@@ -39,22 +47,6 @@ pub fn optimise(problem: &Problem, effort: Effort, seed: u64) -> Result<AdderGra
     problem.validate()?;
     let found = search::search(problem, effort, seed);
     Ok(assemble::assemble(found.plan, problem))
-}
-
-/// Like [`optimise`], but each output is summed by a carry-save tree instead of two-input adders: for cell
-/// libraries with full adders. The graph holds the shared nodes only and has no outputs of its own; the depth
-/// bound is not looked at beyond what the sharing honours. [`certificate::check_carry_save`] proves the result.
-///
-/// # Errors
-/// See [`Problem::validate`].
-pub fn optimise_carry_save(
-    problem: &Problem,
-    effort: Effort,
-    seed: u64,
-) -> Result<(AdderGraph, Vec<CarrySave>), ArithError> {
-    problem.validate()?;
-    let found = search::search(problem, effort, seed);
-    Ok(assemble::assemble_carry_save(&found.plan, problem))
 }
 
 #[cfg(test)]

@@ -160,6 +160,14 @@ pub enum ArithError {
         /// Its arrival time.
         arrival: u32,
     },
+    /// The delay bound is below what any structure that was tried reaches.
+    #[error("a delay of {asked_ps} ps is out of reach: the fastest structure takes {least_ps} ps")]
+    TooSlow {
+        /// The bound given, in ps.
+        asked_ps: u32,
+        /// The least delay that was found, in ps.
+        least_ps: u32,
+    },
     /// Values beyond the 60 bits that exact arithmetic is kept in.
     #[error("output {output} may reach beyond ±2^60; scale the weights or narrow the inputs")]
     TooWide {

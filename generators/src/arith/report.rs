@@ -6,7 +6,10 @@ use serde::Serialize;
 
 use super::Effort;
 use super::assemble::assemble;
+use super::cell_sums::{CellSums, optimise_cells};
+use super::cells::CellCosts;
 use super::certificate::{self, Refuted};
+use super::compress::{CarrySave, CellCount};
 use super::cost::{self, Objective};
 use super::graph::AdderGraph;
 use super::problem::{ArithError, Problem};
@@ -31,12 +34,77 @@ pub struct CmvmReport {
     pub constant_adder_bits: u64,
     /// Adder levels from time zero to the latest output, bias adders not counted.
     pub depth: u32,
-    /// Estimated six-input LUTs of an FPGA with carry chains.
+    /// Estimated six-input LUTs of an FPGA with carry chains, which add three operands if that is the objective.
     pub lut_estimate: u64,
     /// Wall-clock time of the optimisation.
     pub seconds: f64,
     /// Largest resident memory of the whole process so far, where the system tells.
     pub peak_memory_mb: Option<f64>,
+}
+
+/// What one matrix made of library cells costs.
+#[derive(Clone, Debug, Serialize)]
+pub struct CellReport {
+    /// Inputs of the matrix.
+    pub inputs: usize,
+    /// Outputs of the matrix.
+    pub outputs: usize,
+    /// Shared sums and outputs' sums.
+    pub adders: usize,
+    /// Cells of all sums: full adders, half adders, and bit positions of prefix adders.
+    pub adder_bits: usize,
+    /// Shared sums on the longest way to an output.
+    pub depth: u32,
+    /// Full adder cells.
+    pub full_adders: usize,
+    /// Adders with a constant or without carry, which are a gate or two.
+    pub half_adders: usize,
+    /// Bit positions of prefix adders.
+    pub prefix_bits: usize,
+    /// Estimated cell area in µm².
+    pub area_um2: f64,
+    /// Estimated time from the inputs to the last output, in ns, without wires.
+    pub delay_ns: f64,
+    /// Wall-clock time of the optimisation.
+    pub seconds: f64,
+    /// Largest resident memory of the whole process so far, where the system tells.
+    pub peak_memory_mb: Option<f64>,
+}
+
+/// Finds the smallest cells within the delay bound, in ps, proves them, and measures them.
+///
+/// # Errors
+/// As for [`run`].
+pub fn run_cells(
+    problem: &Problem,
+    costs: &CellCosts,
+    max_delay_ps: Option<u32>,
+    effort: Effort,
+    seed: u64,
+) -> Result<(CellSums, CellReport), ReportError> {
+    let start = Instant::now();
+    let cells = optimise_cells(problem, costs, max_delay_ps, effort, seed)?;
+    let seconds = start.elapsed().as_secs_f64();
+    certificate::check_cells(problem, &cells)?;
+    let counts: Vec<CellCount> = cells.trees().map(CarrySave::count).collect();
+    let total = |of: fn(&CellCount) -> usize| counts.iter().map(of).sum::<usize>();
+    let (full_adders, half_adders) = (total(|c| c.full), total(|c| c.partial));
+    let prefix_bits = total(|c| c.prefix);
+    let report = CellReport {
+        inputs: problem.matrix.rows(),
+        outputs: problem.matrix.columns(),
+        adders: counts.len(),
+        adder_bits: full_adders + half_adders + prefix_bits,
+        depth: cells.graph.nodes.iter().map(|n| n.depth).max().unwrap_or(0),
+        full_adders,
+        half_adders,
+        prefix_bits,
+        area_um2: cells.area,
+        delay_ns: f64::from(cells.delay) / 1000.0,
+        seconds,
+        peak_memory_mb: peak_memory_mb(),
+    };
+    Ok((cells, report))
 }
 
 /// Why no report can be given.

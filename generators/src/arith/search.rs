@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
+use super::cost::Objective;
 use super::cse::Score;
 use super::digits;
 use super::exact::{self, Exact};
 use super::graph::NodeId;
-use super::plan::{DEEPEST, Part, Plan};
+use super::plan::{DEEPEST, Part, Plan, Shared};
 use super::problem::Problem;
 use super::rng::Rng;
 use super::trees;
@@ -254,6 +255,11 @@ impl<'a> Chain<'a> {
     /// Takes a part of the plan apart, shares it anew, and keeps the result if it is good enough.
     fn step(&mut self, temperature: f64) {
         let mut plan = self.current.plan.clone();
+        // Three-operand adders make little of a sum that two outputs share: those that cost more than they save go.
+        if self.problem.objective == Objective::Luts && self.rng.below(4) == 0 {
+            let changed = self.dissolve_last(&mut plan);
+            return self.consider(plan, &changed, temperature);
+        }
         let changed = if self.rng.below(2) == 0 {
             self.unroll_columns(&mut plan)
         } else {
@@ -271,12 +277,16 @@ impl<'a> Chain<'a> {
         let score = self.noisy_score();
         plan.share(&changed, |_| true, &self.problem.inputs, slack, score);
         plan.prune();
-        let next = Scored::update(
-            plan,
-            self.current.tree_costs.clone(),
-            &changed,
-            self.problem,
-        );
+        self.consider(plan, &changed, temperature);
+    }
+
+    /// Goes on from a plan of which some columns changed if it is good enough.
+    fn consider(&mut self, plan: Plan, changed: &[u32], temperature: f64) {
+        if changed.is_empty() {
+            return;
+        }
+        let tree_costs = self.current.tree_costs.clone();
+        let next = Scored::update(plan, tree_costs, changed, self.problem);
         let allowed = self.current.cost as f64 - temperature * self.rng.unit().max(1e-9).ln();
         if next.cost as f64 <= allowed {
             if next.cost < self.best.cost {
@@ -293,6 +303,26 @@ impl<'a> Chain<'a> {
             seed: self.rng.next(),
             ..base
         }
+    }
+
+    /// Dissolves one node that only outputs use.
+    fn dissolve_last(&mut self, plan: &mut Plan) -> Vec<u32> {
+        let first = self.problem.inputs.len();
+        let count = plan.nodes.len() - first;
+        if count == 0 {
+            return Vec::new();
+        }
+        let node = (first + self.rng.below(count)) as NodeId;
+        let uses = |n: &Shared| {
+            n.recipe
+                .is_some_and(|(a, b)| a.node == node || b.node == node)
+        };
+        if plan.nodes.iter().any(uses) {
+            return Vec::new();
+        }
+        let mut gone = vec![false; plan.nodes.len()];
+        gone[node as usize] = true;
+        plan.dissolve(&mut gone)
     }
 
     /// Dissolves one to six shared nodes and what is built on them.

@@ -18,6 +18,10 @@ fn exact(problem: &Problem, x: &[i64]) -> Vec<i64> {
         .collect()
 }
 
+fn costs() -> CellCosts {
+    CellCosts::on(&constraints::Target::load("osu018").unwrap()).unwrap()
+}
+
 /// The graph's outputs with the sign that the consumer was asked to take made good.
 fn check_on_vectors(problem: &Problem, graph: &AdderGraph, seed: u64) {
     let n = problem.inputs.len();
@@ -86,21 +90,47 @@ proptest! {
     }
 
     #[test]
-    fn carry_save_trees_equal_the_matrix(problem in problem(), seed in 0u64..1000) {
-        let (graph, trees) = optimise_carry_save(&problem, Effort::Fast, seed).unwrap();
-        certificate::check_carry_save(&problem, &graph, &trees).unwrap();
-        let x: Vec<i64> = problem.inputs.iter().enumerate().map(|(i, s)| if seed >> i & 1 == 1 { s.hi } else { s.lo }).collect();
-        let all = AdderGraph {
-            outputs: (0..graph.nodes.len() as u32).map(|n| Some(Term::plain(n))).collect(),
-            ..graph.clone()
+    fn cells_equal_the_matrix(problem in problem(), seed in 0u64..1000, bound in prop::option::of(0u32..6000)) {
+        let costs = costs();
+        let cells = match optimise_cells(&problem, &costs, bound, Effort::Fast, seed) {
+            Err(ArithError::TooSlow { asked_ps, least_ps }) => {
+                prop_assert!(asked_ps < least_ps);
+                optimise_cells(&problem, &costs, Some(least_ps), Effort::Fast, seed).unwrap()
+            }
+            other => other.unwrap(),
         };
-        let nodes = all.eval(&x);
-        let sum = |t: &CarrySave| t.eval(&t.summands.iter().map(|s| nodes[s.term.node as usize]).collect::<Vec<_>>());
-        prop_assert_eq!(trees.iter().map(sum).collect::<Vec<_>>(), exact(&problem, &x));
-        if !trees[0].summands.is_empty() {
-            let mut wrong = trees;
-            wrong[0].summands.pop();
-            prop_assert!(certificate::check_carry_save(&problem, &graph, &wrong).is_err());
+        certificate::check_cells(&problem, &cells).unwrap();
+        let m = hdl::dfg::ModuleBuilder::new("cells");
+        let formats = problem.inputs.iter().map(|s| hdl::num::Format::integer(hdl::num::Interval::new(s.lo.into(), s.hi.into()).unwrap()));
+        let x = m.input_port("x", formats.collect(), hdl::dfg::Stamp::at(0));
+        m.output_array("y", &cell_lower::build(&m, &x, &cells));
+        let module = m.finish().unwrap();
+        let mut rng = Rng::new(seed);
+        for round in 0..20usize {
+            let pick = |(i, s): (usize, &InputSpec)| match round {
+                0..10 if (seed as usize + round * 7) >> (i % 10) & 1 == 1 => s.hi,
+                0..10 => s.lo,
+                _ => s.lo + rng.below((s.hi - s.lo + 1) as usize) as i64,
+            };
+            let x: Vec<i64> = problem.inputs.iter().enumerate().map(pick).collect();
+            let wide: Vec<i128> = x.iter().map(|v| i128::from(*v)).collect();
+            let expected = exact(&problem, &x);
+            prop_assert_eq!(&cells.eval(&x), &expected);
+            let built = hdl::dfg::eval::evaluate(&module, &wide).unwrap();
+            prop_assert_eq!(built, expected.iter().map(|v| i128::from(*v)).collect::<Vec<_>>());
+        }
+        if !cells.outputs[0].summands.is_empty() {
+            let mut wrong = cells.clone();
+            wrong.outputs[0].summands.pop();
+            prop_assert!(certificate::check_cells(&problem, &wrong).is_err());
+        }
+        for node in 0..cells.sums.len() {
+            let mut wrong = cells.clone();
+            let Some(tree) = &mut wrong.sums[node] else { continue };
+            tree.summands[1].term.neg ^= true;
+            prop_assert!(certificate::check_cells(&problem, &wrong).is_err());
+            wrong.sums[node] = None;
+            prop_assert!(certificate::check_cells(&problem, &wrong).is_err());
         }
     }
 

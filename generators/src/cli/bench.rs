@@ -1,22 +1,31 @@
 //! `hwgen bench`: figures of the constant-matrix optimiser on generated cases.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
+use constraints::Target;
+use constraints::target::Technology;
 use hdl::diag::Diagnostic;
 use serde::Serialize;
+use sim::synth::mapping;
+use sim::tools::Meter;
 
-use super::cmvm::effort;
-use crate::arith::Effort;
+use super::cmvm::{effort, matrix_module};
 use crate::arith::cases::{Case, INPUT_BITS, cases};
+use crate::arith::estimate::{Estimate, estimate};
 use crate::arith::report::{CmvmReport, run as optimise};
+use crate::arith::{AdderGraph, Effort, Objective, Problem};
 use crate::failure::{Failure, Result};
+use crate::output::emit;
 use crate::output::folder::Staging;
 use crate::output::table::Table;
 
 /// Measure parts of the program on generated cases.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  hwgen bench arith --effort fast")]
+#[command(
+    after_help = "Example:\n  hwgen bench arith --effort fast\n  hwgen bench arith --target xcup --mapped --only square8"
+)]
 pub struct BenchArgs {
     #[command(subcommand)]
     what: What,
@@ -39,9 +48,18 @@ struct ArithArgs {
     /// Seed of the matrices
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// What the adders are made for and their cost is estimated on; without it, few adder bits
+    #[arg(long, value_name = "NAME")]
+    target: Option<String>,
+    /// Also map each result to the target, an FPGA, with Yosys, and compare with the estimate
+    #[arg(long, requires = "target")]
+    mapped: bool,
     /// Also write the matrices, each as JSON with `W` and `x_bits`, for other tools to run
     #[arg(long, value_name = "DIR")]
     export: Option<PathBuf>,
+    /// Only name the matrices, and write them if --export is given
+    #[arg(long)]
+    list: bool,
     /// Print the figures as JSON
     #[arg(long)]
     json: bool,
@@ -52,7 +70,24 @@ struct Measured {
     case: String,
     #[serde(flatten)]
     report: CmvmReport,
+    /// On the target, if one was named.
+    estimate: Option<Estimate>,
+    mapped: Option<Mapping>,
 }
+
+/// What Yosys made of a result.
+#[derive(Debug, Serialize)]
+struct Mapping {
+    /// Look-up tables of every size; one with two outputs counts as one.
+    luts: usize,
+    /// Share by which the estimate is off.
+    error: f64,
+    /// Wall-clock time of Yosys.
+    seconds: f64,
+}
+
+/// Time that Yosys may take for one matrix.
+const MAPPING_LIMIT: Duration = Duration::from_secs(3600);
 
 /// Runs the command.
 pub fn run(args: &BenchArgs) -> Result<()> {
@@ -79,15 +114,31 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         }
         staging.finish()?;
     }
+    if args.list {
+        let names: Vec<&str> = chosen.iter().map(|case| case.name.as_str()).collect();
+        super::say(format_args!("{}\n", names.join("\n")));
+        return Ok(());
+    }
+    let target = args.target.as_deref().map(Target::load).transpose()?;
     let measure = |case: &Case| {
         let failed =
             |e: String| Failure::check(Diagnostic::error("bench", format!("{}: {e}", case.name)));
-        let problem = case.problem(args.seed).map_err(|e| failed(e.to_string()))?;
-        let (_, report) =
+        let mut problem = case.problem(args.seed).map_err(|e| failed(e.to_string()))?;
+        problem.objective = target.as_ref().map_or(Objective::default(), Objective::of);
+        let (graph, report) =
             optimise(&problem, args.effort, args.seed).map_err(|e| failed(e.to_string()))?;
+        let estimate = target.as_ref().map(|target| estimate(&graph, target));
+        let mapped = match (&target, estimate) {
+            (Some(target), Some(estimate)) if args.mapped => {
+                Some(map(&problem, &graph, target, estimate)?)
+            }
+            _ => None,
+        };
         Ok(Measured {
             case: case.name.clone(),
             report,
+            estimate,
+            mapped,
         })
     };
     let measured: Vec<Measured> = chosen.iter().map(measure).collect::<Result<_>>()?;
@@ -98,8 +149,50 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         ));
     } else {
         super::say(table(&measured));
+        if args.mapped {
+            super::say(mapped_table(&measured));
+        }
     }
     Ok(())
+}
+
+/// Maps the graph as combinational logic.
+fn map(
+    problem: &Problem,
+    graph: &AdderGraph,
+    target: &Target,
+    estimate: Estimate,
+) -> Result<Mapping> {
+    let Technology::Fpga { family, .. } = &target.technology else {
+        let message = format!(
+            "target {} is no FPGA and has no look-up tables",
+            target.name
+        );
+        return Err(Failure::user(Diagnostic::error("target-kind", message)));
+    };
+    let top = matrix_module(problem, graph, target)?;
+    let folder = tempfile::tempdir()
+        .map_err(|e| Failure::io("make a folder in", &std::env::temp_dir(), &e))?;
+    let write = |name: &str, content: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).map_err(|e| Failure::io("write the file", &path, &e))
+    };
+    let verilog = emit::flat_verilog(&top, target.carry_cell())?;
+    write("matrix.v", &verilog)?;
+    let script = mapping::family_script("cmvm", &["matrix.v".to_owned()], &family.synthesis);
+    write(mapping::SCRIPT, script.as_bytes())?;
+    let start = Instant::now();
+    let cells = mapping::map(folder.path(), &Meter::new(MAPPING_LIMIT))?.cells;
+    let luts = cells
+        .iter()
+        .filter(|(name, _)| name.contains("LUT"))
+        .map(|(_, count)| count)
+        .sum();
+    Ok(Mapping {
+        luts,
+        error: estimate.luts / f64::max(luts as f64, 1.0) - 1.0,
+        seconds: start.elapsed().as_secs_f64(),
+    })
 }
 
 fn table(measured: &[Measured]) -> Table {
@@ -111,15 +204,38 @@ fn table(measured: &[Measured]) -> Table {
         "LUTs, estimated",
         "seconds",
     ]);
-    for Measured { case, report } in measured {
+    for m in measured {
+        let luts = m
+            .estimate
+            .map_or(m.report.lut_estimate as f64, |estimate| estimate.luts);
         table.row([
-            case.clone(),
-            report.adders.to_string(),
-            report.adder_bits.to_string(),
-            report.depth.to_string(),
-            report.lut_estimate.to_string(),
-            format!("{:.3}", report.seconds),
+            m.case.clone(),
+            m.report.adders.to_string(),
+            m.report.adder_bits.to_string(),
+            m.report.depth.to_string(),
+            format!("{luts:.0}"),
+            format!("{:.3}", m.report.seconds),
         ]);
+    }
+    table
+}
+
+fn mapped_table(measured: &[Measured]) -> Table {
+    let mut table = Table::new([
+        "case",
+        "LUTs, mapped",
+        "estimate off by, %",
+        "seconds of Yosys",
+    ]);
+    for m in measured {
+        if let Some(mapping) = &m.mapped {
+            table.row([
+                m.case.clone(),
+                mapping.luts.to_string(),
+                format!("{:+.1}", 100.0 * mapping.error),
+                format!("{:.1}", mapping.seconds),
+            ]);
+        }
     }
     table
 }

@@ -44,6 +44,10 @@ pub struct BuildArgs {
     /// The framework's results for them, which the first output must equal exactly: .npy
     #[arg(long, value_name = "FILE", requires = "inputs")]
     expected: Option<PathBuf>,
+    /// Give outputs as plain numbers of this format: [NAME=]u8.8 or [NAME=]s8.4. Sigmoids, exponentials and scales at the
+    /// end become tables, which are approximations; how far they are off at most is printed
+    #[arg(long, value_name = "FORMAT", conflicts_with = "expected")]
+    output_format: Vec<String>,
     #[command(flatten)]
     hardware: Hardware,
 }
@@ -51,7 +55,7 @@ pub struct BuildArgs {
 /// Runs the command.
 pub fn run(args: &BuildArgs) -> Result<()> {
     let staging = args.hardware.begin()?;
-    let network = load(&args.file, &args.input_format)?;
+    let mut network = load(&args.file, &args.input_format)?;
     let mut checks = Vec::new();
     if let Err(inexact) = network.require_exact() {
         if !args.accept_rounding {
@@ -68,6 +72,7 @@ pub fn run(args: &BuildArgs) -> Result<()> {
             result: doubts(&network).trim_end().replace('\n', "; "),
         });
     }
+    checks.extend(args.format_outputs(&mut network.graph)?);
     let events = args.events(&network.graph)?;
     checks.extend(args.compare(&network.graph, &events)?);
     let name = args.file.file_name();
@@ -108,6 +113,36 @@ pub fn doubts(network: &Imported) -> String {
 }
 
 impl BuildArgs {
+    /// Rounds outputs to the formats that the user gave, and says how far they are off.
+    fn format_outputs(&self, graph: &mut Graph) -> Result<Vec<Check>> {
+        let mut checks = Vec::new();
+        for text in &self.output_format {
+            let format = InputFormat::parse(text).map_err(Failure::user)?;
+            let names: Vec<String> = graph.outputs().iter().map(|o| o.name.clone()).collect();
+            let wanted = |name: &String| format.name.as_ref().is_none_or(|n| n == name);
+            if !names.iter().any(wanted) {
+                let message = format!("there is no output for {}", quoted(text));
+                let error = Diagnostic::error("output-format", message);
+                let help = format!("the outputs are {}", names.join(", "));
+                return Err(Failure::user(error.help(help)));
+            }
+            for (k, name) in names.iter().enumerate().filter(|(_, name)| wanted(name)) {
+                let bound = graph.quantise_output(k, format.range, format.frac);
+                let bound = bound.map_err(Failure::user)?;
+                let result = format!("at most {bound:.3e} from the framework's number");
+                super::say(format_args!(
+                    "output {} rounded to {text}: {result}\n",
+                    quoted(name)
+                ));
+                checks.push(Check {
+                    what: format!("output {} rounded to {text}", quoted(name)),
+                    result,
+                });
+            }
+        }
+        Ok(checks)
+    }
+
     fn events(&self, graph: &Graph) -> Result<Vec<Event>> {
         let Some(file) = &self.inputs else {
             return Ok(Vec::new());

@@ -1,5 +1,7 @@
 //! `hwgen cmvm`: one constant matrix-vector product.
 
+mod figures;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,15 +12,21 @@ use hdl::dfg::{Module, ModuleBuilder};
 use hdl::diag::Diagnostic;
 use hdl::num::{Format, Interval};
 use hdl::passes::pipeline::{self, Goal, pipeline};
+use serde::Serialize;
 
+use self::figures::{Figures, cell_parameters, cell_table, parameters, table};
 use super::clock::{Timing, options};
 use super::sim::run_batch;
 use crate::arith::design::MatrixDesign;
-use crate::arith::report::{CmvmReport, run as optimise};
-use crate::arith::{Effort, InputSpec, Problem, lower};
+use crate::arith::estimate::estimate;
+use crate::arith::report::{self, run as optimise};
+use crate::arith::{
+    AdderGraph, CellCosts, Effort, InputSpec, Objective, Problem, cell_lower, cost, lower,
+};
 use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::import::matrix;
+use crate::output::cells::write_full_adder;
 use crate::output::emit::Emission;
 use crate::output::folder::Staging;
 use crate::output::report::{Check, Report};
@@ -30,6 +38,7 @@ use crate::output::table::Table;
 /// result carries a certificate: every adder is an exact integer identity and their sum is W.
 #[derive(Debug, Args)]
 #[command(
+    mut_arg("target", |target| target.default_value(PLAIN)),
     after_help = "Example:\n  hwgen cmvm matrix.json --input-bits 8 --signed --effort normal\n  hwgen cmvm matrix.npy --effort 30 --max-depth 6 --out rtl/"
 )]
 pub struct CmvmArgs {
@@ -50,6 +59,12 @@ pub struct CmvmArgs {
     /// Greatest number of adder levels
     #[arg(long, value_name = "LEVELS")]
     max_depth: Option<u32>,
+    /// Cell libraries: the smallest structure that takes at most this long, by the target's figures without wires
+    #[arg(long, value_name = "NS", value_parser = delay_ns)]
+    max_delay: Option<f64>,
+    /// Cell libraries: two-input adders as operators, for the synthesis tool to build
+    #[arg(long, conflicts_with = "max_delay")]
+    operators: bool,
     /// Seed of the search
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -62,6 +77,9 @@ pub struct CmvmArgs {
     #[arg(long)]
     json: bool,
 }
+
+/// The target whose sums are left to the synthesis tool.
+const PLAIN: &str = "generic";
 
 /// Samples in the vectors of a matrix.
 const SAMPLES: usize = 256;
@@ -79,6 +97,14 @@ pub(super) fn effort(text: &str) -> std::result::Result<Effort, String> {
     }
 }
 
+/// Reads a delay bound in nanoseconds.
+fn delay_ns(text: &str) -> std::result::Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(ns) if ns > 0.0 && ns <= 1e6 => Ok(ns),
+        _ => Err("expected nanoseconds above zero".into()),
+    }
+}
+
 /// Runs the command.
 pub fn run(args: &CmvmArgs) -> Result<()> {
     let staging = args.out.as_deref().map(Staging::begin).transpose()?;
@@ -86,31 +112,88 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
     let inputs = args.inputs(matrix.rows())?;
     let mut problem = Problem::new(matrix, inputs);
     problem.max_depth = args.max_depth;
-    let (graph, report) = optimise(&problem, args.effort, args.seed).map_err(|e| {
-        Failure::user(
-            Diagnostic::error("cmvm", e.to_string())
-                .at(args.file.display().to_string(), "this matrix"),
-        )
-    })?;
+    let target = Target::load(&args.timing.target)?;
+    if let Some(costs) = CellCosts::on(&target).filter(|_| !args.operators) {
+        return run_cells(args, &target, &problem, &costs, staging);
+    }
+    if args.max_delay.is_some() {
+        return Err(Failure::user(
+            Diagnostic::error("max-delay", "only sums of cells take a delay bound").help(
+                "name a cell library with --target, or bound the adder levels with --max-depth",
+            ),
+        ));
+    }
+    problem.objective = Objective::of(&target);
+    let (graph, report) =
+        optimise(&problem, args.effort, args.seed).map_err(|e| args.wrong(e.to_string()))?;
     if let Some(staging) = staging {
-        let m = ModuleBuilder::new("cmvm");
-        let x = m.input_port("x", formats(&problem.inputs)?, hdl::dfg::Stamp::at(0));
-        m.output_array("y", &lower::build(&m, &x, &graph));
-        emit(args, &m.finish()?, &problem, &report, &staging)?;
+        let module = matrix_module(&problem, &graph, &target)?;
+        emit(
+            args,
+            &target,
+            &module,
+            &problem,
+            parameters(&report),
+            &staging,
+        )?;
         staging.finish()?;
     }
-    if args.json {
-        super::say(format_args!(
-            "{}\n",
-            serde_json::to_string_pretty(&report).expect("plain data")
-        ));
-    } else {
-        super::say(table(&report));
-    }
+    let figures = Figures {
+        estimate: estimate(&graph, &target),
+        target: target.name,
+        report,
+    };
+    print(args, &figures, table);
     Ok(())
 }
 
+/// The matrix out of the cells of a library.
+fn run_cells(
+    args: &CmvmArgs,
+    target: &Target,
+    problem: &Problem,
+    costs: &CellCosts,
+    staging: Option<Staging>,
+) -> Result<()> {
+    let bound = args.max_delay.map(|ns| (ns * 1000.0) as u32);
+    let (cells, report) = report::run_cells(problem, costs, bound, args.effort, args.seed)
+        .map_err(|e| args.wrong(e.to_string()))?;
+    if let Some(staging) = staging {
+        let m = ModuleBuilder::new("cmvm");
+        let x = m.input_port("x", formats(&problem.inputs)?, hdl::dfg::Stamp::at(0));
+        m.output_array("y", &cell_lower::build(&m, &x, &cells));
+        emit(
+            args,
+            target,
+            &m.finish()?,
+            problem,
+            cell_parameters(&report),
+            &staging,
+        )?;
+        staging.finish()?;
+    }
+    print(args, &report, cell_table);
+    Ok(())
+}
+
+fn print<R: Serialize>(args: &CmvmArgs, report: &R, table: fn(&R) -> Table) {
+    if args.json {
+        super::say(format_args!(
+            "{}\n",
+            serde_json::to_string_pretty(report).expect("plain data")
+        ));
+    } else {
+        super::say(table(report));
+    }
+}
+
 impl CmvmArgs {
+    fn wrong(&self, message: String) -> Failure {
+        Failure::user(
+            Diagnostic::error("cmvm", message).at(self.file.display().to_string(), "this matrix"),
+        )
+    }
+
     fn inputs(&self, count: usize) -> Result<Vec<InputSpec>> {
         let Some(text) = &self.input_ranges else {
             return Ok(vec![InputSpec::bits(self.input_bits, self.signed); count]);
@@ -162,14 +245,27 @@ fn formats(inputs: &[InputSpec]) -> Result<Vec<Format>> {
         .map_err(wide)
 }
 
+/// The graph as a module `cmvm` from `x` to `y`, combinational.
+pub(super) fn matrix_module(
+    problem: &Problem,
+    graph: &AdderGraph,
+    target: &Target,
+) -> Result<Arc<Module>> {
+    let m = ModuleBuilder::new("cmvm");
+    let x = m.input_port("x", formats(&problem.inputs)?, hdl::dfg::Stamp::at(0));
+    let cover = target.carry_cell().map(|_| cost::cover(graph));
+    m.output_array("y", &lower::build(&m, &x, graph, cover.as_ref()));
+    Ok(m.finish()?)
+}
+
 fn emit(
     args: &CmvmArgs,
+    target: &Target,
     combinational: &Arc<Module>,
     problem: &Problem,
-    figures: &CmvmReport,
+    parameters: BTreeMap<String, String>,
     staging: &Staging,
 ) -> Result<()> {
-    let target = Target::load(&args.timing.target)?;
     let clock = args.timing.clock()?;
     let goal = |clock| match args.timing.latency {
         Some(latency) => Goal::ClockAndLatency { clock, latency },
@@ -183,13 +279,13 @@ fn emit(
             ..cut
         };
     }
-    let (top, cut) = pipeline(combinational, &delay::of(&target), &cut)?;
+    let (top, cut) = pipeline(combinational, &delay::of(target), &cut)?;
     let top = Arc::new(top);
     let design = MatrixDesign::of(problem);
     let vectors = design.vectors(SAMPLES, args.seed);
     let check = run_batch(&top, &vectors, None)?.require_pass()?;
-    let mut report = Report::new("cmvm", &top, clock.ns(), &cut, &args.timing.source(&target));
-    report.parameters = parameters(figures);
+    let mut report = Report::new("cmvm", &top, clock.ns(), &cut, &args.timing.source(target));
+    report.parameters = parameters;
     report.checks.push(Check {
         what: check.engine.clone(),
         result: check.summary(),
@@ -205,43 +301,8 @@ fn emit(
         register_port: &[],
         vectors: &vectors,
         preamble: None,
+        carry_cell: target.carry_cell(),
     }
-    .write(staging, report)
-}
-
-fn parameters(figures: &CmvmReport) -> BTreeMap<String, String> {
-    [
-        ("inputs", figures.inputs.to_string()),
-        ("outputs", figures.outputs.to_string()),
-        ("adders", figures.adders.to_string()),
-        ("adder bits", figures.adder_bits.to_string()),
-        ("depth", figures.depth.to_string()),
-    ]
-    .map(|(key, value)| (key.to_owned(), value))
-    .into()
-}
-
-fn table(report: &CmvmReport) -> Table {
-    let mut table = Table::new(["figure", "value"]);
-    let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
-    row(
-        "inputs × outputs",
-        format!("{} × {}", report.inputs, report.outputs),
-    );
-    row("adders", report.adders.to_string());
-    row("adder bits", report.adder_bits.to_string());
-    row(
-        "negations, as constant adders",
-        report.constant_adders.to_string(),
-    );
-    row("depth", report.depth.to_string());
-    row("LUTs, estimated", report.lut_estimate.to_string());
-    row("seconds", format!("{:.3}", report.seconds));
-    row(
-        "peak memory, MB",
-        report
-            .peak_memory_mb
-            .map_or("unknown".into(), |mb| format!("{mb:.0}")),
-    );
-    table
+    .write(staging, report)?;
+    write_full_adder(staging, target)
 }

@@ -111,6 +111,7 @@ pub fn run(args: &EncoderArgs) -> Result<()> {
         },
         vectors: &vectors,
         preamble: preamble.as_ref(),
+        carry_cell: target.carry_cell(),
     };
     emission.write(&staging, report)?;
     if let Some(path) = &args.dot {

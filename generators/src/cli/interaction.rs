@@ -20,9 +20,9 @@ use crate::interaction::assembly::{Stages, Structure};
 use crate::interaction::design::InteractionDesign;
 use crate::interaction::events::{self, Event, Labelled};
 use crate::interaction::format::ApFixed;
-use crate::interaction::network::Network;
+use crate::interaction::network::{Network, Windows};
 use crate::interaction::random::Shape;
-use crate::interaction::{jedinet, roc};
+use crate::interaction::{jedinet, roc, stream};
 use crate::output::emit::Emission;
 use crate::output::folder::Staging;
 use crate::output::report::{Check, Report};
@@ -46,14 +46,14 @@ pub struct InteractionArgs {
     /// Particles of a jet or hits of an event [default: 28, or what the model says]
     #[arg(long, value_name = "N")]
     nodes: Option<usize>,
-    /// Candidate segments of an event [default: 56]
-    #[arg(long, value_name = "N", conflicts_with = "model")]
+    /// Candidate segments of an event [default: 56, or what the model says]
+    #[arg(long, value_name = "N")]
     edges: Option<usize>,
     /// Features of a particle or hit [default: 3]
     #[arg(long, value_name = "N", conflicts_with = "model")]
     features: Option<usize>,
-    /// Layers of hits, neighbours of which alone are connected: shrinks gather and scatter [default: 1, any two]
-    #[arg(long, value_name = "N", conflicts_with = "model")]
+    /// Layers of hits, neighbours of which alone are connected: shrinks gather and scatter [default: 1, any two, or what the model says]
+    #[arg(long, value_name = "N")]
     layers: Option<usize>,
     /// How messages become one [default: sum]
     #[arg(long, value_enum, conflicts_with = "model")]
@@ -67,6 +67,9 @@ pub struct InteractionArgs {
     /// One module for each kind of block, or one flat module
     #[arg(long, value_enum, default_value_t = Structure::Blocks)]
     structure: Structure,
+    /// Cycles from one event to the next: it comes in as many beats, and so many times fewer copies work on it [default: 1]
+    #[arg(long, value_name = "CYCLES", conflicts_with = "latency")]
+    reuse: Option<usize>,
     /// Random events that the test bench runs
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     events: u32,
@@ -110,7 +113,7 @@ const EVENT_SEED: u64 = 1;
 /// Runs the command.
 pub fn run(args: &InteractionArgs) -> Result<()> {
     let staging = Staging::begin(&args.out)?;
-    let design = args.design()?;
+    let mut design = args.design()?;
     let target = Target::load(&args.timing.target)?;
     let clock = args.timing.clock()?;
     let goal = |clock| match args.timing.latency {
@@ -129,6 +132,8 @@ pub fn run(args: &InteractionArgs) -> Result<()> {
 
     let source = args.timing.source(&target);
     let mut report = Report::new("interaction", &top, clock.ns(), &pipeline, &source);
+    report.timing.latency = pipeline.latency;
+    report.timing.initiation_interval = design.interval();
     report.parameters = args.parameters(&design);
     report.layers = design.layer_formats().map_err(Failure::user)?;
     report.checks.push(Check {
@@ -146,6 +151,7 @@ pub fn run(args: &InteractionArgs) -> Result<()> {
         register_port: &[],
         vectors: &vectors,
         preamble: None,
+        carry_cell: target.carry_cell(),
     };
     emission.write(&staging, report)?;
     staging.finish()?;
@@ -165,9 +171,14 @@ impl InteractionArgs {
             Some(file) => self.read(file)?,
             None => self.random().map_err(Failure::user)?,
         };
+        if self.reuse.is_some() && self.structure == Structure::Flat {
+            let error = Diagnostic::error("reuse", "a stream is made of blocks");
+            return Err(Failure::user(error.help("leave --structure away")));
+        }
         Ok(InteractionDesign {
             top: self.top.clone(),
             structure: self.structure,
+            stream: self.reuse.map(|beats| stream::Timing { beats, latency: 0 }),
             network,
         })
     }
@@ -202,23 +213,58 @@ impl InteractionArgs {
             std::fs::read_to_string(file).map_err(|e| Failure::io("read the model", file, &e))?;
         let json: serde_json::Value = serde_json::from_str(&text).map_err(no_model)?;
         if jedinet::recognise(&json) {
+            self.check_graph_is_fixed().map_err(in_file)?;
             let network = jedinet::import(&json, self.nodes, self.format).map_err(in_file)?;
             let network = Network::Jedinet(network);
             network.validate().map_err(in_file)?;
             return Ok(network);
         }
-        if self.nodes.is_some() || self.format.is_some() {
-            let error = Diagnostic::error("model", "the model says its own size and formats")
-                .help("leave --nodes and --format away");
-            return Err(in_file(error));
-        }
         let network = match json.get("network") {
             Some(inner) => inner.clone(),
             None => json,
         };
-        let network: Network = serde_json::from_value(network).map_err(no_model)?;
+        let network = serde_json::from_value(network).map_err(no_model)?;
+        let network = self.resized(network).map_err(in_file)?;
         network.validate().map_err(in_file)?;
         Ok(network)
+    }
+
+    /// The model for as many hits, segments and layers as the user wants: its perceptrons work on any graph.
+    fn resized(&self, network: Network) -> std::result::Result<Network, Diagnostic> {
+        if self.format.is_some() {
+            let error = Diagnostic::error("model", "the model says its own formats");
+            return Err(error.help("leave --format away"));
+        }
+        let Network::Tracking(mut network) = network else {
+            self.check_graph_is_fixed()?;
+            if self.nodes.is_some() {
+                let error = Diagnostic::error("model", "the model says its own size");
+                return Err(error.help("leave --nodes away"));
+            }
+            return Ok(network);
+        };
+        let size = (network.nodes, network.edges);
+        network.nodes = self.nodes.unwrap_or(network.nodes);
+        network.edges = self.edges.unwrap_or(network.edges);
+        match (self.layers, &network.windows) {
+            (Some(layers), _) => {
+                network.windows = Windows::of_layers(network.nodes, network.edges, layers)?
+            }
+            (None, Some(_)) if size != (network.nodes, network.edges) => {
+                let error = Diagnostic::error("model", "the model's windows are for another size");
+                return Err(error.help("say its layers with --layers; 1 connects any two"));
+            }
+            (None, _) => {}
+        }
+        Ok(Network::Tracking(network))
+    }
+
+    fn check_graph_is_fixed(&self) -> std::result::Result<(), Diagnostic> {
+        if self.edges.is_none() && self.layers.is_none() {
+            return Ok(());
+        }
+        let error = Diagnostic::error("model", "a model of jets has no edge list");
+        Err(error.help("leave --edges and --layers away"))
     }
 
     fn labelled(&self, network: &Network) -> Result<Vec<Labelled>> {
@@ -306,9 +352,10 @@ fn write_accuracy(staging: &Staging, report: &mut Report, accuracy: &Accuracy) -
 
 fn summary(args: &InteractionArgs, top: &Arc<Module>, pipeline: &pipeline::Report) -> String {
     format!(
-        "{}: latency {} cycles, initiation interval 1, {} register bits between stages\n{}\n",
+        "{}: latency {} cycles, initiation interval {}, {} register bits between stages\n{}\n",
         top.name,
-        top.latency(),
+        pipeline.latency,
+        args.reuse.unwrap_or(1),
         pipeline.register_bits,
         super::next_step(&args.out)
     )

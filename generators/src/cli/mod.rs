@@ -7,8 +7,10 @@ pub mod cmvm;
 pub mod dense;
 pub mod encoder;
 pub mod events;
+pub mod inspect;
 pub mod interaction;
 mod network;
+pub mod schema;
 pub mod sim;
 pub mod synth;
 pub mod target;
@@ -38,6 +40,8 @@ enum Command {
     Build(Box<build::BuildArgs>),
     Dense(Box<dense::DenseArgs>),
     Events(events::EventsArgs),
+    Inspect(inspect::InspectArgs),
+    Schema(schema::SchemaArgs),
     Sim(sim::SimArgs),
     Cmvm(Box<cmvm::CmvmArgs>),
     Bench(bench::BenchArgs),
@@ -54,6 +58,8 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Build(args) => build::run(args),
         Command::Dense(args) => dense::run(args),
         Command::Events(args) => events::run(args),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Schema(_) => schema::run(),
         Command::Sim(args) => sim::run(args),
         Command::Cmvm(args) => cmvm::run(args),
         Command::Bench(args) => bench::run(args),

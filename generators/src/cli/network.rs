@@ -10,11 +10,12 @@ use hdl::passes::pipeline::Goal;
 use super::clock::{Timing, options};
 use super::cmvm::effort;
 use super::sim::run_batch;
-use crate::arith::Effort;
+use crate::arith::{Effort, Objective};
 use crate::design::Design;
 use crate::failure::{Failure, Result};
-use crate::model::Graph;
+use crate::model::{Graph, Input};
 use crate::network::design::{Event, NetworkDesign};
+use crate::network::folded::{MAX_REUSE, Schedule};
 use crate::output::emit::Emission;
 use crate::output::folder::Staging;
 use crate::output::report::{Check, Report};
@@ -26,9 +27,13 @@ pub struct Hardware {
     /// normal up to 4096 weights, fast beyond]
     #[arg(long, value_parser = effort)]
     effort: Option<Effort>,
-    /// Events that the test bench runs
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    events: u32,
+    /// Fold the network: each multiplier serves up to N weights of a row, a new event may begin every N cycles at the
+    /// latest, weights lie in tables. For chains of dense layers that are too large to unroll
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_REUSE)), conflicts_with_all = ["effort", "latency"])]
+    reuse: Option<u32>,
+    /// Events that the test bench runs [default: 256, fewer for a folded network]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    events: Option<u32>,
     /// Name of the top module
     #[arg(long, value_name = "NAME", default_value = "network")]
     top: String,
@@ -41,6 +46,11 @@ pub struct Hardware {
 
 /// Seed of the test bench's random events.
 const EVENT_SEED: u64 = 1;
+/// Events of a test bench, at most and at least.
+const EVENTS: usize = 256;
+const LEAST_EVENTS: usize = 4;
+/// Input elements of all rows of a folded network's test bench, about.
+const ROWS_BUDGET: usize = 1 << 20;
 
 /// A model and where it comes from.
 #[derive(Debug)]
@@ -74,13 +84,22 @@ impl Hardware {
         };
         let design = NetworkDesign {
             top: self.top.clone(),
+            reuse: self.reuse,
             network: source.network,
         };
-        let built = design.build(self.effort, &delay::of(&target), &options(clock, goal)?);
+        let schedule = design.schedule().map_err(Failure::user)?;
+        let count = self.events(&design.network, schedule.as_ref());
+        let objective = Objective::of(&target);
+        let built = design.build(
+            self.effort,
+            objective,
+            &delay::of(&target),
+            &options(clock, goal)?,
+        );
         let (top, pipeline) = built.map_err(|d| self.timing.explain(d))?;
         let mut events = source.events;
-        let random = (self.events as usize).saturating_sub(events.len());
-        events.truncate(self.events as usize);
+        let random = count.saturating_sub(events.len());
+        events.truncate(count);
         events.extend(design.random_events(random, EVENT_SEED));
         let vectors = design.vectors(&events).map_err(Failure::user)?;
         let check = run_batch(&top, &vectors, None)?.require_pass()?;
@@ -94,10 +113,19 @@ impl Hardware {
             result: check.summary(),
         });
         report.checks.extend(source.checks);
-        let adders = format!(
+        report.timing.latency = pipeline.latency;
+        let mut work = format!(
             "{} adders of {} bits",
             report.size.adders, report.size.adder_bits
         );
+        let mut registers = format!("{} register bits between stages", pipeline.register_bits);
+        let mut interval = 1;
+        if let Some(schedule) = &schedule {
+            interval = schedule.interval;
+            report.timing.initiation_interval = interval;
+            work = format!("{} multipliers", schedule.multipliers);
+            registers = format!("{} register bits", report.size.state_bits);
+        }
         let emission = Emission {
             top: &top,
             model: Design::Network(design).to_json(),
@@ -105,17 +133,28 @@ impl Hardware {
             register_port: &[],
             vectors: &vectors,
             preamble: None,
+            carry_cell: target.carry_cell(),
         };
         emission.write(&staging, report)?;
         staging.finish()?;
         super::say(format_args!(
-            "{}: latency {} cycles, initiation interval 1, {adders}, {} register bits between stages\n{}\n",
+            "{}: latency {} cycles, initiation interval {interval}, {work}, {registers}\n{}\n",
             top.name,
-            top.latency(),
-            pipeline.register_bits,
+            pipeline.latency,
             super::next_step(&self.out)
         ));
         Ok(())
+    }
+
+    /// How many events the test bench runs. Those of a folded network take a row a cycle.
+    fn events(&self, network: &Graph, schedule: Option<&Schedule>) -> usize {
+        let elements = |input: &Input| input.shape.iter().product::<usize>();
+        let width: usize = network.inputs().iter().map(elements).sum();
+        let fitting = schedule.map_or(EVENTS, |schedule| {
+            ROWS_BUDGET / (width.max(1) * schedule.interval as usize)
+        });
+        let default = fitting.clamp(LEAST_EVENTS, EVENTS);
+        self.events.map_or(default, |events| events as usize)
     }
 
     fn parameters(&self, chosen: Vec<(&'static str, String)>) -> BTreeMap<String, String> {
@@ -123,7 +162,11 @@ impl Hardware {
             None => "by size".to_owned(),
             Some(effort) => format!("{effort:?}").to_lowercase(),
         };
-        let common = [("effort", effort), ("target", self.timing.target.clone())];
+        let how = match self.reuse {
+            None => ("effort", effort),
+            Some(reuse) => ("reuse", reuse.to_string()),
+        };
+        let common = [how, ("target", self.timing.target.clone())];
         let all = chosen.into_iter().chain(common);
         all.map(|(key, value)| (key.to_owned(), value)).collect()
     }

@@ -113,11 +113,13 @@ fn number(quantiser: QKerasQuantiser) -> Number {
             bits,
             integer,
             keep_negative: true,
+            ..
         } => Number::signed(bits, bits as i32 - 1 - integer),
         QKerasQuantiser::Bits {
             bits,
             integer,
             keep_negative: false,
+            ..
         } => Number::unsigned(bits, bits as i32 - integer),
         QKerasQuantiser::Relu { bits, integer } => Number::unsigned(bits, bits as i32 - integer),
     }

@@ -6,11 +6,12 @@ use hdl::diag::Diagnostic;
 use serde_json::Value as Json;
 
 use super::lift::{Imported, InputFormat};
-use super::{keras, onnx};
+use super::{comb_logic, keras, onnx};
 use crate::failure::{Failure, Result};
 use crate::model::Graph;
 
-/// Reads `.onnx`, `.h5` (Keras 2 with QKeras) or `.json` (hwgen's own form, alone or in an output folder's `model.json`).
+/// Reads `.onnx`, `.h5` (Keras 2 with QKeras), `.keras` (Keras 3 with HGQ2) or `.json` (hwgen's own form, alone or in an
+/// output folder's `model.json`, and programs that alkaid saved).
 ///
 /// `formats` are for inputs that the network does not quantise itself.
 ///
@@ -22,16 +23,16 @@ pub fn read(path: &Path, formats: &[InputFormat]) -> Result<Imported> {
     let extension = path.extension().and_then(|e| e.to_str());
     let network = match extension.map(str::to_ascii_lowercase).as_deref() {
         Some("onnx") => onnx::read(&bytes, formats),
-        Some("h5" | "hdf5") => keras::network(bytes, formats),
-        Some("json") => own(&bytes, formats),
+        Some("h5" | "hdf5" | "keras") => keras::network(bytes, formats),
+        Some("json") => json(&bytes, formats),
         _ => Err(Diagnostic::error("network", "this is no kind of file that is known")
-            .help("known are .onnx (QONNX, QDQ), .h5 (Keras 2 with QKeras) and .json (see `hwgen schema`)")),
+            .help("known are .onnx (QONNX, QDQ), .h5 (Keras 2 with QKeras), .keras (Keras 3 with HGQ2) and .json (see `hwgen schema`, or CombLogic.save)")),
     };
     network.map_err(|d| Failure::user(in_file(d)))
 }
 
-/// A graph in JSON, or the `model.json` of an output folder around it.
-fn own(bytes: &[u8], formats: &[InputFormat]) -> std::result::Result<Imported, Diagnostic> {
+/// A graph in JSON, the `model.json` of an output folder around it, or a traced program.
+fn json(bytes: &[u8], formats: &[InputFormat]) -> std::result::Result<Imported, Diagnostic> {
     let error = |message: String| Diagnostic::error("model", message);
     let text = std::str::from_utf8(bytes).map_err(|_| error("this is not text".into()))?;
     if !formats.is_empty() {
@@ -42,6 +43,9 @@ fn own(bytes: &[u8], formats: &[InputFormat]) -> std::result::Result<Imported, D
     }
     let json: Json =
         serde_json::from_str(text).map_err(|e| error(format!("this is not JSON: {e}")))?;
+    if json.get("spec_version").is_some() {
+        return comb_logic::read(bytes);
+    }
     let graph = match json.get("design") {
         Some(design) if design == "network" => Graph::from_json(&json["network"].to_string())?,
         Some(design) => {

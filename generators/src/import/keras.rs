@@ -1,5 +1,9 @@
-//! Keras 2 model files (`.h5`): the layers' configurations and tensors, QKeras quantisers, and whole networks.
+//! Keras model files: the layers' configurations and tensors, QKeras and HGQ2 quantisers, and whole networks.
+//!
+//! Keras 2 writes HDF5 (`.h5`), Keras 3 an archive (`.keras`).
 
+mod archive;
+mod hgq;
 mod layers;
 mod network;
 mod quantiser;
@@ -11,6 +15,7 @@ use hdl::diag::Diagnostic;
 use serde_json::Value as Json;
 
 pub use network::network;
+pub use quantiser::QKerasQuantiser;
 
 /// The tensors of a layer that inference uses.
 const TENSORS: [&str; 7] = [
@@ -50,36 +55,18 @@ pub struct KerasLayer {
     pub inbound: Vec<String>,
 }
 
-/// A quantiser of QKeras whose scale is fixed (`alpha` 1 or absent).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum QKerasQuantiser {
-    /// `quantized_bits(bits, integer, keep_negative)`.
-    Bits {
-        /// Bits, the sign included.
-        bits: u32,
-        /// Integer bits, without the sign.
-        integer: i32,
-        /// Whether there is a sign.
-        keep_negative: bool,
-    },
-    /// `quantized_relu(bits, integer)`.
-    Relu {
-        /// Bits.
-        bits: u32,
-        /// Integer bits.
-        integer: i32,
-    },
-}
-
 fn error(message: impl Into<String>) -> Diagnostic {
     Diagnostic::error("keras", message)
 }
 
-/// The layers of a Keras 2 HDF5 file, in order.
+/// The layers of a Keras 2 HDF5 file or a Keras 3 archive, in order.
 ///
 /// # Errors
-/// Not HDF5, no `model_config` in it, or tensors that are missing, too large or not 32-bit floats.
+/// Neither of both, no model's configuration in it, or tensors that are too large or no numbers.
 pub fn read(bytes: Vec<u8>) -> Result<Vec<KerasLayer>, Diagnostic> {
+    if archive::is_archive(&bytes) {
+        return archive::read(bytes);
+    }
     let file = File::from_bytes(bytes)
         .map_err(|e| error(format!("this is not a readable HDF5 file: {e}")))?;
     let attributes = file
@@ -118,29 +105,14 @@ fn read_layer(file: &File, layer: &Json) -> Result<KerasLayer, Diagnostic> {
     // a folded batch normalisation keeps its tensors in a group of its own
     let inner = file.group(&folder).and_then(|g| g.groups());
     let inner = inner.ok().and_then(|groups| groups.first().cloned());
-    let find = |path: &str| match file.dataset(path) {
-        Ok(dataset) => Ok(Some(dataset)),
-        Err(Error::Format(FormatError::PathNotFound(_))) => Ok(None),
-        Err(e) => Err(e),
-    };
     for tensor in TENSORS {
-        let damaged = |e: Error| error(format!("layer `{name}`, {tensor}: {e}"));
-        let mut dataset = find(&format!("{folder}/{tensor}:0")).map_err(damaged)?;
-        if let (None, Some(inner)) = (&dataset, &inner) {
-            dataset = find(&format!("{folder}/{inner}/{tensor}:0")).map_err(damaged)?;
+        let damaged = |why: Diagnostic| error(format!("layer `{name}`, {tensor}: {}", why.message));
+        let mut found = dataset(file, &format!("{folder}/{tensor}:0")).map_err(damaged)?;
+        if let (None, Some(inner)) = (&found, &inner) {
+            found = dataset(file, &format!("{folder}/{inner}/{tensor}:0")).map_err(damaged)?;
         }
-        if let Some(dataset) = dataset {
-            let shape = dataset.shape().map_err(damaged)?;
-            let size = shape
-                .iter()
-                .try_fold(1u64, |size, extent| size.checked_mul(*extent));
-            if size.is_none_or(|size| size > MAX_TENSOR) {
-                return Err(error(format!(
-                    "layer `{name}`: its {tensor} of shape {shape:?} is too large"
-                )));
-            }
-            let data = dataset.read_f32().map_err(damaged)?;
-            tensors.insert(tensor.to_owned(), Tensor { shape, data });
+        if let Some(found) = found {
+            tensors.insert(tensor.to_owned(), found);
         }
     }
     Ok(KerasLayer {
@@ -150,6 +122,25 @@ fn read_layer(file: &File, layer: &Json) -> Result<KerasLayer, Diagnostic> {
         tensors,
         inbound: inbound(&layer["inbound_nodes"]),
     })
+}
+
+/// The numbers at `path`; `None` if there is nothing.
+fn dataset(file: &File, path: &str) -> Result<Option<Tensor>, Diagnostic> {
+    let damaged = |e: Error| error(e.to_string());
+    let dataset = match file.dataset(path) {
+        Ok(dataset) => dataset,
+        Err(Error::Format(FormatError::PathNotFound(_))) => return Ok(None),
+        Err(e) => return Err(damaged(e)),
+    };
+    let shape = dataset.shape().map_err(damaged)?;
+    let size = shape
+        .iter()
+        .try_fold(1u64, |size, extent| size.checked_mul(*extent));
+    if size.is_none_or(|size| size > MAX_TENSOR) {
+        return Err(error(format!("its shape {shape:?} is too large")));
+    }
+    let data = dataset.read_f32().map_err(damaged)?;
+    Ok(Some(Tensor { shape, data }))
 }
 
 /// The names in `[[["name", 0, 0, {}], …]]`.
@@ -178,39 +169,14 @@ impl KerasLayer {
         }
     }
 
-    /// The quantiser under `key` of the layer's configuration.
+    /// The QKeras quantiser under `key` of the layer's configuration, one with all codes of its bits.
     pub fn quantiser(&self, key: &str) -> Result<QKerasQuantiser, Diagnostic> {
-        let of = |what: &str| error(format!("layer `{}`, {key}: {what}", self.name));
-        let quantiser = &self.config[key];
-        let config = &quantiser["config"];
-        let integer = |key: &str| config[key].as_i64().and_then(|v| i32::try_from(v).ok());
-        let bits = integer("bits")
-            .and_then(|b| u32::try_from(b).ok())
-            .filter(|b| (1..=32).contains(b));
-        let (Some(bits), Some(int)) = (bits, integer("integer").filter(|i| i.abs() <= 32)) else {
-            return Err(of(
-                "a QKeras quantiser with `bits` (1 to 32) and `integer` was expected",
-            ));
-        };
-        if !(config["alpha"].is_null() || config["alpha"].as_f64() == Some(1.0)) {
-            return Err(of(
-                "only a fixed scale is exact in binary; train with alpha=1",
-            ));
-        }
-        match quantiser["class_name"].as_str() {
-            Some("quantized_bits") if config["symmetric"].as_i64().unwrap_or(0) == 0 => {
-                Ok(QKerasQuantiser::Bits {
-                    bits,
-                    integer: int,
-                    keep_negative: config["keep_negative"].as_i64().unwrap_or(1) != 0,
-                })
-            }
-            Some("quantized_bits") => Err(of("symmetric quantisers are not supported here")),
-            Some("quantized_relu") if config["negative_slope"].as_f64().unwrap_or(0.0) == 0.0 => {
-                Ok(QKerasQuantiser::Relu { bits, integer: int })
-            }
-            Some(other) => Err(of(&format!("`{other}` is not supported here"))),
-            None => Err(of("no quantiser")),
+        let of = |why: String| error(format!("layer `{}`, {key}: {why}", self.name));
+        match quantiser::qkeras(&self.config[key]).map_err(of)? {
+            QKerasQuantiser::Bits {
+                symmetric: true, ..
+            } => Err(of("symmetric quantisers are not supported here".into())),
+            all_codes => Ok(all_codes),
         }
     }
 }

@@ -55,24 +55,39 @@ fn floats(bytes: &[u8]) -> std::result::Result<Vec<f32>, String> {
     let open = || npyz::NpyFile::new(bytes).map_err(|e| format!("this is no .npy file: {e}"));
     let file = open()?;
     let count = file.shape().iter().try_fold(1u64, |n, e| n.checked_mul(*e));
-    if count.is_none_or(|n| n > MAX_ENTRIES) || file.order() != npyz::Order::C {
-        return Err(format!(
-            "an array of shape {:?} in this order is not supported",
-            file.shape()
-        ));
+    if count.is_none_or(|n| n > MAX_ENTRIES) {
+        let shape = file.shape();
+        return Err(format!("an array of shape {shape:?} is too large"));
     }
+    let shape: Vec<usize> = file.shape().iter().map(|e| *e as usize).collect();
+    let columns_first = file.order() == npyz::Order::Fortran;
     let descr = file.dtype().descr();
     macro_rules! entries {
         ($($type:ty),*) => {
             $(if let Ok(data) = open()?.data::<$type>() {
-                return data
+                let values = data
                     .map(|v| v.map(|v| v as f32).map_err(|e| format!("the file is damaged: {e}")))
-                    .collect();
+                    .collect::<std::result::Result<Vec<f32>, String>>()?;
+                return Ok(if columns_first { row_major(&shape, &values) } else { values });
             })*
         };
     }
     entries!(f32, f64, i64, i32, i16, i8, u8);
     Err(format!("entries of type {descr} are not supported"))
+}
+
+/// Values that were stored with the first axis running fastest.
+fn row_major(shape: &[usize], values: &[f32]) -> Vec<f32> {
+    let mut places = vec![0];
+    let mut stride = 1;
+    for extent in shape {
+        places = places
+            .iter()
+            .flat_map(|place| (0..*extent).map(move |i| place + i * stride))
+            .collect();
+        stride *= extent;
+    }
+    places.iter().map(|place| values[*place]).collect()
 }
 
 type Rows = std::result::Result<Vec<Vec<i64>>, String>;
@@ -193,6 +208,13 @@ mod tests {
         );
         assert_eq!(read_text("m.csv", b"1, -2\n3,4\n").unwrap(), expected);
         assert_eq!(read_text("m.npy", &npy).unwrap(), expected);
+    }
+
+    #[test]
+    fn floats_come_in_row_major_order() {
+        let stored = [1.0, 4.0, 2.0, 5.0, 3.0, 6.0];
+        assert_eq!(row_major(&[2, 3], &stored), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert!(floats(b"\x93NUMPY\x01\x00").is_err());
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Readers of the file formats that trained networks come in.
 //!
-//! [`keras`] and [`onnx`] read files; [`lift`] turns the frameworks' floating-point operations into integer layers.
+//! [`keras`], [`onnx`] and [`comb_logic`] read files, [`file`] chooses among them; [`lift`] turns the frameworks'
+//! floating-point operations into integer layers.
 
+pub mod comb_logic;
 pub mod dense;
 pub mod file;
 pub mod keras;

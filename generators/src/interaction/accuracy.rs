@@ -85,10 +85,13 @@ impl Accuracy {
         let all = |scores: &(dyn Fn(&Labelled) -> Vec<f64> + Sync)| -> Vec<Vec<f64>> {
             events.par_iter().map(scores).collect()
         };
-        let scores = [
+        let mut scores = [
             all(&integers),
             all(&|event| network.in_floats(&event.inputs)),
         ];
+        if !matches!(network, Network::Tracking(_)) {
+            scores.iter_mut().flatten().for_each(|jet| softmax(jet));
+        }
         let names: Vec<String> = match network {
             Network::Tracking(_) => vec!["edge".into()],
             _ => (0..outputs).map(class_name).collect(),
@@ -140,6 +143,14 @@ impl Accuracy {
         let parts: Vec<String> = aucs.chain([decisions]).collect();
         format!("{} events: {}", self.events, parts.join(", "))
     }
+}
+
+/// From scores to probabilities, as the training has it: this makes the scores of different jets comparable.
+fn softmax(scores: &mut [f64]) {
+    let greatest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    scores.iter_mut().for_each(|s| *s = (*s - greatest).exp());
+    let sum: f64 = scores.iter().sum();
+    scores.iter_mut().for_each(|s| *s /= sum);
 }
 
 fn class_name(class: usize) -> String {

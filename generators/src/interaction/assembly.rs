@@ -71,7 +71,30 @@ impl<'m> Assembly<'m, '_> {
         }
         let formats: Vec<Format> = inputs.iter().map(Value::format).collect();
         let cycles = inputs.iter().filter_map(|v| v.stamp().cycle());
-        let begins = cycles.max().unwrap_or(0);
+        let module = self.made(block, formats, cycles.max().unwrap_or(0), body)?;
+        Ok(self.m.instance(&module, instance, inputs))
+    }
+
+    /// The module of a block whose inputs come out of registers.
+    ///
+    /// # Errors
+    /// Those of building and of pipelining the block.
+    pub fn module(
+        &self,
+        block: &str,
+        inputs: Vec<Format>,
+        body: impl for<'b> Fn(&'b ModuleBuilder, &[Value<'b>]) -> Vec<Value<'b>>,
+    ) -> Result<Arc<Module>, Diagnostics> {
+        self.made(block, inputs, 1, body)
+    }
+
+    fn made(
+        &self,
+        block: &str,
+        formats: Vec<Format>,
+        begins: u32,
+        body: impl for<'b> Fn(&'b ModuleBuilder, &[Value<'b>]) -> Vec<Value<'b>>,
+    ) -> Result<Arc<Module>, Diagnostics> {
         let at_ports = begins == 0;
         let known = |made: &Made| {
             made.block == block && made.inputs == formats && made.at_ports == at_ports
@@ -82,11 +105,10 @@ impl<'m> Assembly<'m, '_> {
             .iter()
             .find(|m| known(m))
             .map(|m| Arc::clone(&m.module));
-        let module = match found {
-            Some(module) => module,
-            None => self.make(block, formats, begins, body)?,
-        };
-        Ok(self.m.instance(&module, instance, inputs))
+        match found {
+            Some(module) => Ok(module),
+            None => self.make(block, formats, begins, body),
+        }
     }
 
     fn make(

@@ -12,8 +12,9 @@ use sim::vectors::{Rows, Vectors};
 
 use super::assembly::{Stages, Structure};
 use super::hardware::datapath;
-use super::network::Network;
-use super::random;
+use super::network::{Network, Tracking};
+use super::stream::Lanes;
+use super::{random, stream};
 use crate::output::report::LayerFormats;
 
 /// A network with its name and structure.
@@ -24,14 +25,50 @@ pub struct InteractionDesign {
     pub top: String,
     /// How it is cut into modules.
     pub structure: Structure,
+    /// How an edge classifier takes its events in beats; none if it takes them whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<stream::Timing>,
     /// Integers and arithmetic.
     pub network: Network,
 }
 
 impl InteractionDesign {
-    /// The top module in stages.
-    pub fn build(&self, stages: Stages<'_>) -> Result<(Arc<Module>, Report), Diagnostics> {
+    /// An error unless shapes, formats and integers fit each other and the stream.
+    pub fn validate(&self) -> Result<(), Diagnostic> {
         self.network.validate()?;
+        self.lanes().map(drop)
+    }
+
+    /// How the network is dealt out over the beats of its stream, and when the weights come.
+    fn lanes(&self) -> Result<Option<(&Tracking, Lanes, u32)>, Diagnostic> {
+        match (&self.stream, &self.network) {
+            (None, _) => Ok(None),
+            (Some(timing), Network::Tracking(network)) => {
+                let lanes = Lanes::of(network, timing.beats)?;
+                Ok(Some((network, lanes, timing.latency)))
+            }
+            (Some(_), _) => Err(Diagnostic::error(
+                "reuse",
+                "only edge classifiers are streamed",
+            )),
+        }
+    }
+
+    /// Cycles from one event to the next.
+    pub fn interval(&self) -> u32 {
+        self.stream.map_or(1, |timing| timing.beats as u32)
+    }
+
+    /// The top module in stages; the stream's latency is set to what it turns out to be.
+    pub fn build(&mut self, stages: Stages<'_>) -> Result<(Arc<Module>, Report), Diagnostics> {
+        self.validate()?;
+        if let Some((network, lanes, _)) = self.lanes()? {
+            let (module, report, latency) = stream::datapath(&self.top, network, lanes, stages)?;
+            self.stream = self
+                .stream
+                .map(|timing| stream::Timing { latency, ..timing });
+            return Ok((module, report));
+        }
         datapath(&self.top, &self.network, self.structure, stages)
     }
 
@@ -47,6 +84,9 @@ impl InteractionDesign {
             .par_iter()
             .map(|e| self.network.evaluate(e))
             .collect();
+        if let Some((network, lanes, latency)) = self.lanes()? {
+            return Ok(stream::vectors(network, lanes, latency, events, &results));
+        }
         let rows = |width: usize, rows: &mut dyn Iterator<Item = &[i64]>| {
             let values = rows.flatten().map(|v| i128::from(*v)).collect();
             Rows::new(width, values).expect("whole rows")

@@ -327,8 +327,8 @@ fn inside<'m>(m: &'m ModuleBuilder, index: Value<'m>, window: &Range<usize>) -> 
     index.ge(first) & index.lt(end)
 }
 
-/// The features of the node number `index` out of `x`, which begins with node `first`. Some features of some node, or
-/// zeros, if that node is not there: the edge is not live then.
+/// The features of the node number `index` out of `x`, which begins with node `first`. The features of some node if that
+/// one is not there: the edge is not live then.
 fn gather<'m>(
     m: &'m ModuleBuilder,
     x: &[Value<'m>],
@@ -339,11 +339,19 @@ fn gather<'m>(
     let nodes = x.len() / features;
     let bits = usize::BITS - (nodes - 1).leading_zeros();
     let place = (index - m.constant(first as i128, 0)).wrap(bits, false);
+    // the last block of a power of two again and again: the multiplexers of its copies are one
+    let block = 1 << nodes.trailing_zeros();
+    let node = |i: usize| {
+        if i < nodes {
+            i
+        } else {
+            nodes - block + i % block
+        }
+    };
     (0..features)
         .map(|f| {
-            let column = (0..nodes).map(|i| x[i * features + f]);
-            let padding = std::iter::repeat_n(m.constant(0, 0), (1 << bits) - nodes);
-            place.select(&column.chain(padding).collect::<Vec<_>>())
+            let column = (0..1 << bits).map(|i| x[node(i) * features + f]);
+            place.select(&column.collect::<Vec<_>>())
         })
         .collect()
 }

@@ -230,6 +230,11 @@ impl Mlp {
         Ok(formats)
     }
 
+    /// The format of every output; a validated perceptron has a last layer that says it.
+    pub fn output_format(&self) -> Format {
+        self.layers.last().map_or(Format::BIT, Layer::output)
+    }
+
     /// Numbers that it takes.
     pub fn inputs(&self) -> usize {
         self.layers.first().map_or(0, Layer::inputs)

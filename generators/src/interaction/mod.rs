@@ -20,3 +20,4 @@ pub mod random;
 pub mod reference;
 pub mod roc;
 pub mod sigmoid;
+pub mod stream;

@@ -177,7 +177,7 @@ impl Jedinet {
         linear && self.edges.is_none() && self.aggregate.how == Aggregation::Sum
     }
 
-    fn blocks(&self) -> Result<Vec<Block<'_>>, Diagnostic> {
+    pub(super) fn blocks(&self) -> Result<Vec<Block<'_>>, Diagnostic> {
         limited("particles", self.particles)?;
         limited("features", self.features)?;
         let pairs = self.particles * (self.particles - 1);
@@ -206,6 +206,21 @@ impl Jedinet {
 }
 
 impl Windows {
+    /// The windows of a barrel; none for a single layer, which stands for hits that are connected at will.
+    ///
+    /// # Errors
+    /// Those of [`Windows::between_layers`].
+    pub fn of_layers(
+        nodes: usize,
+        edges: usize,
+        layers: usize,
+    ) -> Result<Option<Self>, Diagnostic> {
+        match layers {
+            1 => Ok(None),
+            layers => Self::between_layers(nodes, edges, layers).map(Some),
+        }
+    }
+
     /// Layers of equally many hits, edges shared out evenly over the pairs of neighbours, from the inner one outwards.
     ///
     /// # Errors
@@ -279,7 +294,7 @@ impl Tracking {
         (usize::BITS - (self.nodes - 1).leading_zeros()).max(1)
     }
 
-    fn blocks(&self) -> Result<Vec<Block<'_>>, Diagnostic> {
+    pub(super) fn blocks(&self) -> Result<Vec<Block<'_>>, Diagnostic> {
         limited("nodes", self.nodes)?;
         limited("edges", self.edges)?;
         limited("node_features", self.node_features)?;
@@ -306,7 +321,7 @@ impl Tracking {
 }
 
 impl DeepSets {
-    fn blocks(&self) -> Result<Vec<Block<'_>>, Diagnostic> {
+    pub(super) fn blocks(&self) -> Result<Vec<Block<'_>>, Diagnostic> {
         limited("particles", self.particles)?;
         limited("features", self.features)?;
         let x = vec![self.input.format(); self.features];

@@ -50,7 +50,7 @@ impl Shape {
             node_features: features,
             edge_features: EDGE_FEATURES,
             input: self.format,
-            windows: self.windows()?,
+            windows: Windows::of_layers(self.nodes, self.edges, self.layers)?,
             relation: self.mlp(&mut random, &[ends, 8, 8, message]),
             aggregate: self.aggregate(),
             object: self.mlp(&mut random, &[features + message, 8, 8, object]),
@@ -156,13 +156,6 @@ impl Shape {
             .into_iter()
             .try_for_each(|(what, count)| limited(what, count))?;
         Ok(fastrand::Rng::with_seed(self.seed))
-    }
-
-    fn windows(&self) -> Result<Option<Windows>, Diagnostic> {
-        match self.layers {
-            1 => Ok(None),
-            layers => Windows::between_layers(self.nodes, self.edges, layers).map(Some),
-        }
     }
 
     fn aggregate(&self) -> Aggregate {

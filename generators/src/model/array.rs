@@ -1,9 +1,10 @@
 //! Values over a shape that stretch along axes of extent 1, as numpy's do.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Row-major values. An axis of extent 1, or one that is missing in front, stretches to whatever extent is wanted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Array<V> {
     /// Extent of each axis.

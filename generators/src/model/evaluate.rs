@@ -207,6 +207,13 @@ impl Graph {
             }
             Op::Clamp { lo, hi } => each(&|v| v.clamp(*lo, *hi)),
             Op::Requantise(r) => each(&|v| r.apply(v.into()) as i64),
+            Op::RequantiseEach { formats } => {
+                let rows = formats.indices(shape_of(0)).expect("checked when built");
+                x.iter()
+                    .zip(rows)
+                    .map(|(v, k)| formats.values[k as usize].apply((*v).into()) as i64)
+                    .collect()
+            }
             Op::Table { first, values } => each(&|v| values[(v - first) as usize]),
             Op::Threshold { functions } => {
                 let rows = functions.indices(shape_of(0)).expect("checked when built");

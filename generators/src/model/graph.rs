@@ -3,6 +3,7 @@
 use hdl::diag::Diagnostic;
 use hdl::names::quoted;
 use hdl::num::Interval;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::array::Array;
@@ -18,7 +19,9 @@ pub const MAX_ELEMENTS: usize = 1 << 24;
 const MAX_BITS: u32 = 62;
 
 /// A tensor: input `k`, or the result of layer `k - inputs`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct T(pub u32);
 
@@ -30,7 +33,7 @@ impl T {
 }
 
 /// How the source framework's number becomes an input's integer; this happens outside the hardware.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Encode {
     /// Done first, in order.
@@ -41,7 +44,7 @@ pub struct Encode {
 }
 
 /// How an output's integer becomes the source framework's number: `steps(unit · n)`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Decode {
     /// Value of one step.
@@ -52,7 +55,7 @@ pub struct Decode {
 }
 
 /// A tensor from outside.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
     /// Name in the model.
@@ -67,7 +70,7 @@ pub struct Input {
 }
 
 /// A function on tensors.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Layer {
     /// Name in the model.
@@ -82,7 +85,7 @@ pub struct Layer {
 }
 
 /// A tensor to the outside.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Output {
     /// Name in the model.
@@ -119,12 +122,17 @@ pub struct Graph {
 }
 
 /// A quantised network as it stands in JSON, before it is known whether its layers fit together.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(title = "hwgen quantised network")]
 #[serde(deny_unknown_fields)]
-struct Written {
+pub(super) struct Written {
+    /// Name of the network.
     name: String,
+    /// Tensors from outside; input `k` is tensor `k`.
     inputs: Vec<Input>,
+    /// Functions, operands first; layer `k` gives tensor `inputs + k`.
     layers: Vec<Layer>,
+    /// Tensors to the outside.
     outputs: Vec<Output>,
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::array::Array;
 use super::graph::{Graph, Layer, TensorInfo};
-use super::op::{Op, PoolKind};
+use super::op::{Limit, Op, PoolKind, Requantise};
 use super::shape::spatial;
 use super::window::Window;
 
@@ -250,26 +250,8 @@ fn constant_products(
 fn loss(op: &Op, operands: &[&TensorInfo]) -> Option<String> {
     let x = operands.first()?.range;
     match op {
-        Op::Requantise(r) => {
-            let mut losses = Vec::new();
-            if r.drop > 0 {
-                losses.push(format!("{} bits rounded away", r.drop));
-            }
-            let wide = super::op::Requantise {
-                limit: super::op::Limit::Saturate {
-                    lo: i64::MIN,
-                    hi: i64::MAX,
-                },
-                ..*r
-            };
-            if [x.lo(), x.hi()]
-                .iter()
-                .any(|v| r.apply(*v) != wide.apply(*v))
-            {
-                losses.push("range cut".into());
-            }
-            (!losses.is_empty()).then(|| losses.join(", "))
-        }
+        Op::Requantise(r) => requantise_loss(std::slice::from_ref(r), x),
+        Op::RequantiseEach { formats } => requantise_loss(&formats.values, x),
         Op::Threshold { functions } => {
             let levels = functions.values.iter().map(|f| f.steps.len() + 1).max()?;
             Some(format!("{levels} levels"))
@@ -279,6 +261,31 @@ fn loss(op: &Op, operands: &[&TensorInfo]) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// What formats lose of numbers in `x`: the most bits that one rounds away, and whether one cuts the range.
+fn requantise_loss(formats: &[Requantise], x: Interval) -> Option<String> {
+    let mut losses = Vec::new();
+    if let Some(drop) = formats.iter().map(|r| r.drop).max().filter(|d| *d > 0) {
+        let up_to = if formats.len() > 1 { "up to " } else { "" };
+        losses.push(format!("{up_to}{drop} bits rounded away"));
+    }
+    let cuts = |r: &Requantise| {
+        let wide = Requantise {
+            limit: Limit::Saturate {
+                lo: i64::MIN,
+                hi: i64::MAX,
+            },
+            ..*r
+        };
+        [x.lo(), x.hi()]
+            .iter()
+            .any(|v| r.apply(*v) != wide.apply(*v))
+    };
+    if formats.iter().any(cuts) {
+        losses.push("range cut".into());
+    }
+    (!losses.is_empty()).then(|| losses.join(", "))
 }
 
 impl fmt::Display for Inspection {

@@ -7,14 +7,17 @@
 //! [`Graph::evaluate`] is the meaning of a graph; generators are compared with it.
 
 mod array;
+mod drawing;
 mod evaluate;
 mod fuse;
 mod graph;
 mod inspect;
 mod movement;
 mod op;
+mod output;
 mod range;
 mod real;
+mod schema;
 mod shape;
 mod step;
 mod window;
@@ -26,5 +29,6 @@ pub use inspect::{Inspection, LayerRow};
 pub use movement::{Moved, moved};
 pub use op::{Limit, Op, PoolKind, Requantise};
 pub use real::{FloatRounding, Growth, Quantiser, Step};
+pub use schema::schema;
 pub use step::StepFunction;
 pub use window::{Tap, Window};

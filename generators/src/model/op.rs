@@ -1,6 +1,7 @@
 //! What a layer computes.
 
 use hdl::num::{Overflow, Rounding};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::array::Array;
@@ -8,7 +9,7 @@ use super::step::StepFunction;
 use super::window::Window;
 
 /// How the elements of a window or axis are combined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PoolKind {
     /// The greatest; padding never wins.
@@ -18,7 +19,7 @@ pub enum PoolKind {
 }
 
 /// What happens to an integer that its new format cannot hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Limit {
     /// The nearer end of `lo…hi`.
@@ -38,20 +39,21 @@ pub enum Limit {
 }
 
 /// A change of number format: the last `drop` bits are rounded away, then the range is forced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Requantise {
     /// Bits to drop, at most 62; as many zeros are appended if it is negative.
     pub drop: i32,
     /// Rule for dropped bits.
     #[serde(with = "RoundingForm")]
+    #[schemars(with = "RoundingForm")]
     pub rounding: Rounding,
     /// Rule for values out of range.
     pub limit: Limit,
 }
 
 /// The names of the rounding modes in JSON.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(remote = "Rounding", rename_all = "snake_case")]
 enum RoundingForm {
     Floor,
@@ -82,7 +84,7 @@ impl Requantise {
 /// A layer's function on integer tensors. `x` is the first operand, `y` the second.
 ///
 /// Element-wise operators of two operands stretch axes of extent 1, as numpy does.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Op {
     /// These integers, no operand.
@@ -149,6 +151,11 @@ pub enum Op {
     },
     /// Rounding and overflow.
     Requantise(Requantise),
+    /// Rounding and overflow by a format of its own for each element; the array stretches.
+    RequantiseEach {
+        /// The formats.
+        formats: Array<Requantise>,
+    },
     /// A step function for each element; the array stretches.
     Threshold {
         /// The functions.
@@ -227,6 +234,7 @@ impl Op {
             Op::LeakyRelu { .. } => "leaky_relu",
             Op::Clamp { .. } => "clamp",
             Op::Requantise(_) => "requantise",
+            Op::RequantiseEach { .. } => "requantise_each",
             Op::Threshold { .. } => "threshold",
             Op::Table { .. } => "table",
             Op::Reshape { .. } => "reshape",

@@ -60,6 +60,11 @@ fn interval(op: &Op, operands: &[&TensorInfo]) -> Result<Interval, OutOfRange> {
         }
         Op::Clamp { lo, hi } => Ok(x.max(bounds(*lo, *lo)?).min(bounds(*hi, *hi)?)),
         Op::Requantise(r) => requantised(r, x),
+        Op::RequantiseEach { formats } => {
+            let mut ranges = formats.values.iter().map(|r| requantised(r, x));
+            let first = ranges.next().unwrap_or(Ok(x))?;
+            ranges.try_fold(first, |hull, range| Ok(hull.union(range?)))
+        }
         Op::Threshold { functions } => hull(functions.values.iter().flat_map(|f| f.values(x))),
         Op::Table { first, values } => {
             let end = i128::from(*first) + values.len() as i128 - 1;

@@ -3,12 +3,13 @@
 //! It stands at both ends of a graph and decides where the steps of thresholds lie, so it has to agree with the
 //! framework in the last bit.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::array::Array;
 
 /// One element-wise operation; `P` is an [`Array`] of parameters, or a number once an element is chosen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Step<P = Array<f32>> {
     /// `x + p`.
@@ -142,7 +143,7 @@ impl Step<f32> {
 }
 
 /// Rounding of a 32-bit float to an integer, by QONNX' names and formulas.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FloatRounding {
     /// Nearest, ties to even: `ROUND`.
@@ -159,6 +160,10 @@ pub enum FloatRounding {
     HalfUp,
     /// `sign(x) · ceil(|x| - 1/2)`.
     HalfDown,
+    /// `floor(x + 1/2)`; QONNX has no name for it.
+    HalfAbove,
+    /// `-floor(-x + 1/2)`; QONNX has no name for it.
+    HalfBelow,
 }
 
 impl FloatRounding {
@@ -187,12 +192,14 @@ impl FloatRounding {
             Self::Down => x.trunc(),
             Self::HalfUp => away((x.abs() + 0.5).floor()),
             Self::HalfDown => away((x.abs() - 0.5).ceil()),
+            Self::HalfAbove => (x + 0.5).floor(),
+            Self::HalfBelow => -(-x + 0.5).floor(),
         }
     }
 }
 
 /// From a real number to an integer code.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Quantiser<P = Array<f32>> {
     /// `round(clamp(x / scale + zero, low, high)) - zero`.
@@ -218,6 +225,17 @@ pub enum Quantiser<P = Array<f32>> {
         low: P,
         /// Greatest code before the zero point is taken off.
         high: P,
+    },
+    /// The number of `low…high` that `round(x / scale)` is congruent to modulo `high - low + 1`.
+    Wrapping {
+        /// Value of one step.
+        scale: P,
+        /// Least code.
+        low: P,
+        /// Greatest code.
+        high: P,
+        /// How the code is rounded.
+        rounding: FloatRounding,
     },
     /// 1 if `x / scale + zero ≥ 0`, else -1.
     Sign {
@@ -271,6 +289,9 @@ impl<P> Quantiser<P> {
             } => {
                 vec![scale, zero, low, high]
             }
+            Self::Wrapping {
+                scale, low, high, ..
+            } => vec![scale, low, high],
             Self::Sign { scale, zero } => vec![scale, zero],
             Self::Truncate {
                 scale,
@@ -312,6 +333,17 @@ impl<P> Quantiser<P> {
                 zero: f(zero),
                 low: f(low),
                 high: f(high),
+            },
+            Self::Wrapping {
+                scale,
+                low,
+                high,
+                rounding,
+            } => Quantiser::Wrapping {
+                scale: f(scale),
+                low: f(low),
+                high: f(high),
+                rounding: *rounding,
             },
             Self::Sign { scale, zero } => Quantiser::Sign {
                 scale: f(scale),
@@ -372,6 +404,17 @@ impl Quantiser<f32> {
                 let y = limited((x / scale).round_ties_even() + zero, *low, *high);
                 (y - zero) as i64
             }
+            Self::Wrapping {
+                scale,
+                low,
+                high,
+                rounding,
+            } => {
+                let y = rounding.apply(x / scale) as i64;
+                let (low, high) = (*low as i64, *high as i64);
+                let count = high.saturating_sub(low).saturating_add(1).max(1);
+                low.saturating_add(y.saturating_sub(low).rem_euclid(count))
+            }
             Self::Sign { scale, zero } => {
                 if x / scale + zero >= 0.0 {
                     1
@@ -403,6 +446,9 @@ impl Quantiser<f32> {
 
     /// Least and greatest code.
     pub fn codes(&self) -> (i64, i64) {
+        if let Self::Wrapping { low, high, .. } = self {
+            return (*low as i64, *high as i64);
+        }
         let (a, b) = (self.code(f32::NEG_INFINITY), self.code(f32::INFINITY));
         (a.min(b), a.max(b))
     }
@@ -429,6 +475,8 @@ mod tests {
             (FloatRounding::Down, [-2.0, -1.0, 0.0, 0.0, 1.0]),
             (FloatRounding::HalfUp, [-3.0, -2.0, -1.0, 1.0, 2.0]),
             (FloatRounding::HalfDown, [-2.0, -1.0, 0.0, 0.0, 1.0]),
+            (FloatRounding::HalfAbove, [-2.0, -1.0, 0.0, 1.0, 2.0]),
+            (FloatRounding::HalfBelow, [-3.0, -2.0, -1.0, 0.0, 1.0]),
         ];
         for (mode, expected) in table {
             let got = [-2.5, -1.5, -0.5, 0.5, 1.5].map(|x| mode.apply(x));
@@ -448,6 +496,15 @@ mod tests {
         let codes = [-100.0, -0.25, 0.0, 0.25, 0.75, 100.0].map(|x| quantiser.code(x));
         assert_eq!(codes, [-5, -1, 0, 1, 1, 2]);
         assert_eq!(quantiser.codes(), (-5, 2));
+        let wrapping = Quantiser::Wrapping {
+            scale: 0.5f32,
+            low: -4.0,
+            high: 3.0,
+            rounding: FloatRounding::HalfAbove,
+        };
+        let codes = [-2.25, -2.5, -0.25, 0.25, 1.75, 2.0].map(|x| wrapping.code(x));
+        assert_eq!(codes, [-4, 3, 0, 1, -4, -4]);
+        assert_eq!(wrapping.codes(), (-4, 3));
         let count = Quantiser::Count {
             thresholds: vec![0.0f32, 1.0],
             first: -1,

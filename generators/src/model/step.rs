@@ -1,10 +1,11 @@
 //! Piecewise constant functions of an integer: any quantiser behind any chain of real arithmetic, exactly.
 
 use hdl::num::Interval;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `first` below the first step, and from each step's place on its value.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StepFunction {
     /// The value below all steps.

@@ -1,12 +1,13 @@
 //! Sliding windows over one or more spatial axes.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Most (position, tap) pairs that a window may visit.
 const MAX_TAPS: usize = 1 << 26;
 
 /// A window that slides over the spatial axes, one entry an axis in each list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
     /// Extent of the window.

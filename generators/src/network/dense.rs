@@ -236,7 +236,7 @@ mod tests {
     fn both_ways_to_requantise() {
         for (requantiser, expected) in [
             (Requantiser::RoundSaturate, [9, -3, 2]),
-            (Requantiser::TruncateWrap, [8, -1, 3]),
+            (Requantiser::TruncateWrap, [9, 0, 3]),
         ] {
             let graph = network(requantiser).graph("small").unwrap();
             // sums: (20, −4), (−30, 51), (−8, 6)

@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use hdl::analysis::Timing;
 use hdl::dfg::Module;
 use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::passes::delay::DelayModel;
-use hdl::passes::pipeline::{Options, Report, pipeline};
+use hdl::passes::pipeline::{Goal, Options, Report, pipeline};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sim::vectors::{Rows, Vectors};
 
-use super::{Ports, build_with};
-use crate::arith::Effort;
+use super::build_with;
+use super::folded::{self, MAX_REUSE, Schedule};
+use super::ports::{Ports, START, VALID};
+use crate::arith::{Effort, Objective};
 use crate::model::{Graph, Input, Op};
 use crate::output::report::LayerFormats;
 
@@ -22,6 +25,9 @@ use crate::output::report::LayerFormats;
 pub struct NetworkDesign {
     /// Name of the top module.
     pub top: String,
+    /// Reuse factor of a folded network; none is unrolled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reuse: Option<u32>,
     /// The integers.
     pub network: Graph,
 }
@@ -33,24 +39,46 @@ pub type Event = Vec<Vec<i64>>;
 const SCALES: u32 = 12;
 
 impl NetworkDesign {
-    /// The top module in stages.
+    /// The top module, in stages unless it is folded.
     ///
     /// # Errors
-    /// Those of [`build_with`] and of cutting it.
+    /// Those of [`build_with`] and [`folded::build`], of cutting it, and a clock that a folded network does not reach.
     pub fn build(
         &self,
         effort: Option<Effort>,
+        objective: Objective,
         delays: &dyn DelayModel,
         options: &Options,
     ) -> Result<(Arc<Module>, Report), Diagnostics> {
-        let module = build_with(&self.network, &self.top, effort)?;
+        if let Some(schedule) = self.schedule()? {
+            let module = folded::build(&self.network, &self.top, &schedule)?;
+            let report = as_it_is(&module, schedule.latency, delays, options)?;
+            return Ok((module, report));
+        }
+        let module = build_with(&self.network, &self.top, effort, objective)?;
         let (module, report) = pipeline(&module, delays, options)?;
         Ok((Arc::new(module), report))
     }
 
+    /// When a folded network takes events in; none if it is unrolled.
+    ///
+    /// # Errors
+    /// As [`Schedule::of`].
+    pub fn schedule(&self) -> Result<Option<Schedule>, Diagnostic> {
+        let schedule = |reuse| match reuse {
+            1..=MAX_REUSE => Schedule::of(&self.network, reuse),
+            _ => {
+                let message = format!("a reuse factor of {reuse} is not from 1 to {MAX_REUSE}");
+                Err(Diagnostic::error("folding", message))
+            }
+        };
+        self.reuse.map(schedule).transpose()
+    }
+
     /// An error unless there is something to compute.
     pub fn validate(&self) -> Result<(), Diagnostic> {
-        self.network.check()
+        self.network.check()?;
+        self.schedule().map(|_| ())
     }
 
     /// Names of the ports.
@@ -58,7 +86,7 @@ impl NetworkDesign {
         Ports::of(&self.network, &self.top)
     }
 
-    /// Vectors for `events` with what the integer model gives.
+    /// Vectors for `events` with what the integer model gives: a row an event, or for a folded network a row a cycle.
     ///
     /// # Errors
     /// An event of another size, or an element out of its input's range.
@@ -71,6 +99,9 @@ impl NetworkDesign {
             })
             .collect::<Result<_, Diagnostic>>()?;
         let ports = self.ports();
+        if let Some(schedule) = self.schedule()? {
+            return cycles(&schedule, ports, events, &results);
+        }
         Ok(Vectors {
             inputs: columns(ports.inputs, events)?,
             outputs: columns(ports.outputs, &results)?,
@@ -149,6 +180,70 @@ fn weights(op: &Op) -> String {
         (Some(lo), Some(hi)) => format!("{lo}…{hi}"),
         _ => "none".into(),
     }
+}
+
+/// The module's own timing, with all paths in one stage.
+fn as_it_is(
+    module: &Arc<Module>,
+    latency: u32,
+    delays: &dyn DelayModel,
+    options: &Options,
+) -> Result<Report, Diagnostic> {
+    let longest = Timing::of(module, delays, options.input_delay).longest();
+    let clock = longest + u64::from(delays.register());
+    if let Goal::Clock(asked) = options.goal
+        && clock > u64::from(asked)
+    {
+        let message = format!(
+            "a folded network with this reuse factor needs {clock} ps, {asked} ps are there"
+        );
+        return Err(Diagnostic::error("impossible-clock", message).help(
+            "ask for a slower clock, or a greater --reuse, which adds fewer products a cycle",
+        ));
+    }
+    Ok(Report {
+        latency,
+        clock,
+        stage_delays: vec![longest],
+        register_bits: 0,
+        critical_path: Vec::new(),
+    })
+}
+
+/// Events as close as they may come, one row a cycle. Between two starts the inputs are those of other events, which
+/// must not matter, and outputs stay what they are.
+fn cycles(
+    schedule: &Schedule,
+    ports: Ports,
+    events: &[Event],
+    results: &[Event],
+) -> Result<Vectors, Diagnostic> {
+    let (interval, latency) = (schedule.interval as usize, schedule.latency as usize);
+    let count = events.len();
+    let rows = interval * count.saturating_sub(1) + latency + 1;
+    let started = |row: usize| row.is_multiple_of(interval) && row / interval < count;
+    let shown = |row: usize| match started(row) {
+        true => row / interval,
+        false => (7 * row + 3) % count.max(1),
+    };
+    let inputs: Vec<Event> = (0..rows).map(|row| events[shown(row)].clone()).collect();
+    let finished = |row: usize| Some((row.checked_sub(latency)? / interval).min(count - 1));
+    let zero: Event = results[0].iter().map(|port| vec![0; port.len()]).collect();
+    let outputs: Vec<Event> = (0..rows)
+        .map(|row| finished(row).map_or_else(|| zero.clone(), |k| results[k].clone()))
+        .collect();
+    let bits = |bit: &dyn Fn(usize) -> bool| {
+        let values = (0..rows).map(|row| i128::from(bit(row))).collect();
+        Rows::new(1, values).expect("one bit a row")
+    };
+    let valid = |row: usize| row.checked_sub(latency).is_some_and(started);
+    let mut vectors = Vectors {
+        inputs: columns(ports.inputs, &inputs)?,
+        outputs: columns(ports.outputs, &outputs)?,
+    };
+    vectors.inputs.insert(START.into(), bits(&started));
+    vectors.outputs.insert(VALID.into(), bits(&valid));
+    Ok(vectors)
 }
 
 fn columns(names: Vec<String>, events: &[Event]) -> Result<BTreeMap<String, Rows>, Diagnostic> {

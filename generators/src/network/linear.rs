@@ -8,7 +8,7 @@ use hdl::num::Interval;
 use rustc_hash::FxHashMap;
 
 use crate::arith::lower::{build, multiplied, shared};
-use crate::arith::{AdderGraph, Effort};
+use crate::arith::{AdderGraph, Effort, Objective, cost};
 use crate::model::{Array, Window};
 
 /// Most weights of a matrix that is searched without being asked to; a larger one gets the greedy pass alone.
@@ -21,15 +21,17 @@ type Problem = (Vec<Vec<i64>>, Vec<i64>, Vec<Interval>);
 pub(super) struct Products<'m> {
     m: &'m ModuleBuilder,
     effort: Option<Effort>,
+    objective: Objective,
     solved: RefCell<FxHashMap<Problem, Option<Rc<AdderGraph>>>>,
 }
 
 impl<'m> Products<'m> {
     /// Without an effort it depends on the matrix.
-    pub(super) fn new(m: &'m ModuleBuilder, effort: Option<Effort>) -> Self {
+    pub(super) fn new(m: &'m ModuleBuilder, effort: Option<Effort>, objective: Objective) -> Self {
         Self {
             m,
             effort,
+            objective,
             solved: RefCell::default(),
         }
     }
@@ -50,14 +52,19 @@ impl<'m> Products<'m> {
                 true => Effort::Normal,
                 false => Effort::Fast,
             });
-            let graph = shared(inputs, &problem.0, bias, effort).ok().map(Rc::new);
+            let graph = shared(inputs, &problem.0, bias, effort, self.objective)
+                .ok()
+                .map(Rc::new);
             self.solved
                 .borrow_mut()
                 .insert(problem.clone(), graph.clone());
             graph
         });
         match graph {
-            Some(graph) => build(self.m, inputs, &graph),
+            Some(graph) => {
+                let cover = (self.objective == Objective::Luts).then(|| cost::cover(&graph));
+                build(self.m, inputs, &graph, cover.as_ref())
+            }
             None => multiplied(self.m, inputs, &problem.0, bias),
         }
     }

@@ -4,8 +4,9 @@
 
 pub mod dense;
 pub mod design;
+pub mod folded;
 mod linear;
-mod ports;
+pub mod ports;
 mod threshold;
 
 use std::sync::Arc;
@@ -16,11 +17,11 @@ use hdl::names::quoted;
 use hdl::num::{Format, Interval, Overflow};
 
 use linear::Products;
-pub use ports::{Ports, identifier};
+use ports::{Ports, identifier};
 
-use crate::arith::Effort;
+use crate::arith::{Effort, Objective};
 use crate::model::{
-    Array, Decode, Graph, Layer, Limit, Op, PoolKind, Requantise, TensorInfo, moved,
+    Array, Decode, Graph, Input, Layer, Limit, Op, PoolKind, Requantise, TensorInfo, moved,
 };
 
 /// Most products that are unrolled.
@@ -35,11 +36,11 @@ const MAX_PRODUCTS: u64 = 1 << 23;
 /// # Errors
 /// A name that is no Verilog identifier, a network too large to unroll, numbers beyond what a value can hold.
 pub fn build(graph: &Graph, name: &str) -> Result<Arc<Module>, Diagnostics> {
-    build_with(graph, name, Some(Effort::Fast))
+    build_with(graph, name, Some(Effort::Fast), Objective::AdderBits)
 }
 
-/// As [`build`], with an effort of the search for shared adders that holds for each matrix; without one, it is
-/// normal for matrices of at most 4096 weights.
+/// As [`build`], with what the search for shared adders makes small, and with an effort of it that holds for each
+/// matrix; without one, it is normal for matrices of at most 4096 weights.
 ///
 /// # Errors
 /// As [`build`].
@@ -47,33 +48,21 @@ pub fn build_with(
     graph: &Graph,
     name: &str,
     effort: Option<Effort>,
+    objective: Objective,
 ) -> Result<Arc<Module>, Diagnostics> {
     graph.check()?;
     check_size(graph)?;
     let m = ModuleBuilder::new(name);
-    let products = Products::new(&m, effort);
+    let products = Products::new(&m, effort, objective);
     let ports = Ports::of(graph, name);
     let mut tensors: Vec<Vec<Value<'_>>> =
         Vec::with_capacity(graph.inputs().len() + graph.layers().len());
     for (input, port) in graph.inputs().iter().zip(&ports.inputs) {
         let count = input.shape.iter().product();
-        let (lo, hi) = input.range;
-        let range = Interval::new(lo.into(), hi.into()).expect("checked when the graph was built");
-        tensors.push(m.input_array(port, count, Format::integer(range)));
+        tensors.push(m.input_array(port, count, input_format(input)));
     }
-    for (k, layer) in graph.layers().iter().enumerate() {
-        let operands: Vec<Operand<'_, '_>> = layer
-            .inputs
-            .iter()
-            .map(|t| Operand {
-                values: &tensors[t.index()],
-                info: graph.info(*t),
-            })
-            .collect();
-        let result = graph.info(graph.result(k));
-        let values = m.scope(&identifier(&layer.name), || {
-            values(&m, &products, layer, &operands, result)
-        })?;
+    for k in 0..graph.layers().len() {
+        let values = layer_values(&m, &products, graph, k, &tensors)?;
         tensors.push(values);
     }
     for (output, port) in graph.outputs().iter().zip(&ports.outputs) {
@@ -85,6 +74,35 @@ pub fn build_with(
         m.output_array(port, &values);
     }
     m.finish()
+}
+
+fn input_format(input: &Input) -> Format {
+    let (lo, hi) = input.range;
+    let range = Interval::new(lo.into(), hi.into()).expect("checked when the graph was built");
+    Format::integer(range)
+}
+
+/// The result of layer `k`, whose operands are among `tensors`.
+fn layer_values<'m>(
+    m: &'m ModuleBuilder,
+    products: &Products<'m>,
+    graph: &Graph,
+    k: usize,
+    tensors: &[Vec<Value<'m>>],
+) -> Result<Vec<Value<'m>>, Diagnostic> {
+    let layer = &graph.layers()[k];
+    let operands: Vec<Operand<'_, 'm>> = layer
+        .inputs
+        .iter()
+        .map(|t| Operand {
+            values: &tensors[t.index()],
+            info: graph.info(*t),
+        })
+        .collect();
+    let result = graph.info(graph.result(k));
+    m.scope(&identifier(&layer.name), || {
+        values(m, products, layer, &operands, result)
+    })
 }
 
 /// A tensor of a layer's operands.
@@ -211,6 +229,13 @@ fn values<'m>(
         }),
         Op::Clamp { lo, hi } => each(&|v| v.max(constant(*lo)).min(constant(*hi))),
         Op::Requantise(r) => each(&|v| requantised(m, v, r)),
+        Op::RequantiseEach { formats } => {
+            let rows = stretched_indices(formats, &info.shape);
+            x.iter()
+                .zip(rows)
+                .map(|(v, k)| requantised(m, *v, &formats.values[k as usize]))
+                .collect()
+        }
         Op::Threshold { functions } => {
             let rows = stretched_indices(functions, &info.shape);
             x.iter()
@@ -220,7 +245,12 @@ fn values<'m>(
         }
         Op::Table { first, values } => {
             let entries: Vec<i128> = values.iter().map(|v| i128::from(*v)).collect();
-            each(&|v| (v - constant(*first)).lookup(&entries, 0))
+            // a folded matrix gives sums of whole widths, of which the table has only those that can be
+            let known = |v: Value<'m>| match info.range.covers(v.range()) {
+                true => v,
+                false => v.saturate(info.range),
+            };
+            each(&|v| (known(v) - constant(*first)).lookup(&entries, 0))
         }
         Op::Concat { axis } => concatenated(operands, *axis),
         Op::Constant(_)

@@ -13,8 +13,12 @@ pub struct Ports {
     pub outputs: Vec<String>,
 }
 
+/// Port of a folded network that says that an event is there.
+pub const START: &str = "start";
+/// Port of a folded network that says that a result is there.
+pub const VALID: &str = "valid";
 /// Ports that a module may get besides those of the network.
-const CONTROL: [&str; 5] = ["clk", "rst", "start", "ready", "valid"];
+const CONTROL: [&str; 4] = ["clk", "rst", START, VALID];
 
 impl Ports {
     /// The ports of `graph` as module `top`.

@@ -3,11 +3,13 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use constraints::Constraints;
 use constraints::timing::{Budget, Dialect, Picoseconds, Units};
+use constraints::{Constraints, openlane};
 use hdl::dfg::{Module, text};
 use hdl::draw::pipeline_svg;
+use hdl::lower::{ADD3, Adders};
 use hdl::rtl::{Design, ModuleId};
+use hdl::verilog::CarryCell;
 use hdl::{lower, verilog};
 use serde::Serialize;
 use sim::preamble::Preamble;
@@ -15,6 +17,7 @@ use sim::testbench::{self, bench};
 use sim::vectors::{Held, Vectors};
 
 use super::folder::Staging;
+use super::hardening;
 use super::report::Report;
 use crate::failure::{Failure, Result};
 
@@ -43,6 +46,8 @@ pub struct Emission<'a> {
     pub vectors: &'a Vectors,
     /// What it does before.
     pub preamble: Option<&'a Preamble>,
+    /// The cell that three-operand adders are made with, if the target has them.
+    pub carry_cell: Option<CarryCell>,
 }
 
 /// One run of emitted lines and the part of the network that it is.
@@ -61,9 +66,21 @@ impl Emission<'_> {
         let mut files = |name: String, what: &str| {
             report.files.insert(name, what.to_owned());
         };
-        let design = lower::lower(self.top)?;
-        for name in write_verilog(staging, &design)? {
-            files(name, "Verilog-2001");
+        let design = lower::lower_to(self.top, adders(self.carry_cell))?;
+        let mut verilog = write_verilog(staging, &design)?;
+        for name in &verilog {
+            files(name.clone(), "Verilog-2001");
+        }
+        if let Some(cell) = self.carry_cell
+            && design.modules.iter().any(|m| m.name == ADD3)
+        {
+            let name = format!("{ADD3}.v");
+            staging.write(&name, cell.add3())?;
+            verilog.push(name.clone());
+            files(
+                name,
+                "three-operand adder out of the target's cells, with their models for simulators",
+            );
         }
         files(
             "map.json".into(),
@@ -113,6 +130,12 @@ impl Emission<'_> {
             constraints.to_sdc(Dialect::Vivado)?,
         )?;
         files(format!("constraints/{top}.xdc"), "the same for Vivado");
+        hardening::write(staging, &constraints, &verilog, None)?;
+        files(
+            format!("{}/", openlane::FOLDER),
+            "LibreLane, Vivado and Quartus",
+        );
+        files(openlane::CORE.into(), "FuseSoC core");
 
         staging.write(MODEL_FILE, &self.model)?;
         files(MODEL_FILE.into(), "the exact integer model");
@@ -126,6 +149,23 @@ impl Emission<'_> {
         staging.write("report.json", report.to_json())?;
         staging.write("report.md", report.to_markdown())
     }
+}
+
+/// The sums of a design for a target with that cell.
+fn adders(carry_cell: Option<CarryCell>) -> Adders {
+    match carry_cell {
+        Some(_) => Adders::ThreeOperand,
+        None => Adders::TwoOperand,
+    }
+}
+
+/// The Verilog of `top` and all below it in one piece, with the three-operand adder if the target has one.
+pub fn flat_verilog(top: &Arc<Module>, carry_cell: Option<CarryCell>) -> Result<Vec<u8>> {
+    let design = lower::lower_to(top, adders(carry_cell))?;
+    let mut text = Vec::new();
+    verilog::write_design(&design, &mut text).expect("memory takes everything");
+    text.extend(carry_cell.map(CarryCell::add3).unwrap_or_default().bytes());
+    Ok(text)
 }
 
 /// The module with the data path: the top, or the one instance that has pipeline registers of its own.

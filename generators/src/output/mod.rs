@@ -1,8 +1,10 @@
 //! What a command leaves behind.
 
+pub mod cells;
 pub mod emit;
 pub mod file;
 pub mod folder;
+pub mod hardening;
 pub mod report;
 pub mod synthesis;
 pub mod table;

@@ -1,8 +1,11 @@
 //! The program as its users meet it.
 
 mod bad_input;
+mod broken_tools;
 mod engines;
+mod fpga;
 mod help;
+mod networks;
 mod readme;
 mod support;
 mod synth;

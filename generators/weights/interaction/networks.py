@@ -106,7 +106,7 @@ class Jets:
         return optax.softmax_cross_entropy_with_integer_labels(self.scores(parameters, masks, jets, quantised), jets["class"]).mean()
 
     def quality(self, parameters: list, masks: list, jets: dict, quantised: bool) -> dict[str, float]:
-        scores = np.asarray(self.scores(parameters, masks, jets, quantised))
+        scores = np.asarray(jax.nn.softmax(self.scores(parameters, masks, jets, quantised)))
         areas = [auc(scores[:, k], jets["class"] == k) for k in range(scores.shape[1])]
         return {"mean AUC": float(np.mean(areas)), "accuracy": float((scores.argmax(1) == jets["class"]).mean())}
 

@@ -2,7 +2,7 @@
 
 First in floating point, then as the hardware computes, with few-bit weights of which ever more of the smallest are pruned.
 
-    hwgen events tracking --count 10000 --seed 100 --out training.jsonl
+    hwgen events tracking --count 8000 --seed 100 --out training.jsonl
     hwgen events tracking --count 2000 --seed 200 --out test.jsonl
     python train.py tracking training.jsonl test.jsonl --out tracking.json
 """
@@ -29,7 +29,7 @@ REPORT = 1000
 WEIGHT = Fixed(5, 2, nearest=True, saturates=True)
 NETWORKS = {
     "tracking": Tracking(Formats(Fixed(14, 7), WEIGHT, Fixed(14, 7), Fixed(13, 6, signed=False), Fixed(14, 7))),
-    "jets": Jets(Formats(Fixed(10, 4), WEIGHT, Fixed(12, 6), Fixed(8, 3, signed=False, saturates=True), Fixed(24, 14))),
+    "jets": Jets(Formats(Fixed(10, 4), WEIGHT, Fixed(14, 8, saturates=True), Fixed(8, 4, signed=False, saturates=True), Fixed(24, 14))),
 }
 
 
@@ -70,8 +70,8 @@ def main() -> None:
     parser.add_argument("network", choices=NETWORKS)
     parser.add_argument("training", type=Path)
     parser.add_argument("test", type=Path)
-    parser.add_argument("--steps", type=int, default=6000, help="of each of the two trainings (default %(default)s, as shipped)")
-    parser.add_argument("--pruned", type=float, default=0.6, help="share of the weights that become 0 (default %(default)s, as shipped)")
+    parser.add_argument("--steps", type=int, default=5000, help="of each of the two trainings (default %(default)s)")
+    parser.add_argument("--pruned", type=float, default=0.7, help="share of the weights that become 0 (default %(default)s)")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     if args.steps < 40 or not 0 <= args.pruned < 1:

@@ -100,7 +100,13 @@ pub fn cell_script(top: &str, sources: &[String], mapping: &Mapping<'_>) -> Stri
 pub fn family_script(top: &str, sources: &[String], synthesis: &str) -> String {
     let mut text = String::new();
     for source in sources {
-        let _ = writeln!(text, "read_verilog {source}");
+        // without `SYNTHESIS` the full adder is logic, not a cell of a library
+        let logic = if is_full_adder(source) {
+            "-formal "
+        } else {
+            ""
+        };
+        let _ = writeln!(text, "read_verilog {logic}{source}");
     }
     let _ = writeln!(
         text,
@@ -110,10 +116,20 @@ pub fn family_script(top: &str, sources: &[String], synthesis: &str) -> String {
     text
 }
 
+fn is_full_adder(source: &str) -> bool {
+    source
+        .rsplit('/')
+        .next()
+        .and_then(|name| name.strip_suffix(".v"))
+        == Some(hdl::lower::FULL_ADDER)
+}
+
+/// A full adder that the sources instantiate stays a cell, as one that an adder is split into.
 fn front(top: &str, sources: &[String]) -> String {
     let mut text = String::new();
     for source in sources {
-        let _ = writeln!(text, "read_verilog {source}");
+        let kept = if is_full_adder(source) { "-lib " } else { "" };
+        let _ = writeln!(text, "read_verilog {kept}{source}");
     }
     let _ = writeln!(
         text,

@@ -9,7 +9,6 @@ use hdl::dfg::Module;
 use hdl::diag::{Diagnostic, Diagnostics};
 use serde::Deserialize;
 
-use super::timing::TimingPath;
 use super::{NETLIST, Program, shell};
 use crate::tools::{Finished, Meter};
 
@@ -44,13 +43,24 @@ pub struct Use {
     pub available: u64,
 }
 
+/// A path from register to register.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorstPath {
+    /// The nets that it runs through, without the shell's instance name.
+    pub nets: Vec<String>,
+    /// Cells on it.
+    pub cells: usize,
+    /// Slack in ns.
+    pub slack_ns: f64,
+}
+
 /// A design on a part.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Placed {
     /// The highest clock frequency in MHz.
     pub fmax_mhz: f64,
     /// The worst path from register to register.
-    pub worst: Option<TimingPath>,
+    pub worst: Option<WorstPath>,
     /// What is taken, by nextpnr's name of it; what is not taken at all is left out.
     pub used: BTreeMap<String, Use>,
 }
@@ -205,7 +215,7 @@ fn read(text: &str, period_ns: f64) -> Option<Placed> {
     let slowest = registered.max_by(|a, b| a.delay().total_cmp(&b.delay()));
     Some(Placed {
         fmax_mhz,
-        worst: slowest.and_then(|path| path.summary(period_ns)),
+        worst: slowest.map(|path| path.summary(period_ns)),
         used: report
             .utilization
             .into_iter()
@@ -219,29 +229,23 @@ impl CriticalPath {
         self.path.iter().map(|segment| segment.delay).sum()
     }
 
-    /// The path by the nets at its ends, without the shell's instance name.
-    fn summary(&self, period_ns: f64) -> Option<TimingPath> {
-        let nets = || {
-            self.path
-                .iter()
-                .filter_map(|segment| segment.net.as_deref())
-        };
+    fn summary(&self, period_ns: f64) -> WorstPath {
+        let nets = self
+            .path
+            .iter()
+            .filter_map(|segment| segment.net.as_deref());
         let plain = |net: &str| {
             let inner = net
                 .strip_prefix(shell::INSTANCE)
                 .and_then(|net| net.strip_prefix('.'));
             inner.unwrap_or(net).to_owned()
         };
-        Some(TimingPath {
-            from: plain(nets().next()?),
-            to: plain(nets().next_back()?),
+        let logic = self.path.iter().filter(|segment| segment.kind == "logic");
+        WorstPath {
+            nets: nets.map(plain).collect(),
+            cells: logic.count(),
             slack_ns: period_ns - self.delay(),
-            cells: self
-                .path
-                .iter()
-                .filter(|segment| segment.kind == "logic")
-                .count(),
-        })
+        }
     }
 }
 
@@ -272,10 +276,7 @@ mod tests {
         );
         assert_eq!(placed.used.len(), 1, "what is not used is left out");
         let worst = placed.worst.unwrap();
-        assert_eq!(
-            (worst.from.as_str(), worst.to.as_str()),
-            ("sample[3]", "sum[1]")
-        );
+        assert_eq!(worst.nets, ["sample[3]", "sum[1]"]);
         assert_eq!((worst.cells, worst.slack_ns), (1, -2.5));
     }
 

@@ -197,6 +197,11 @@ impl Asic<'_> {
             );
             self.work.report.notes.push(note);
         }
+        let figures = &self.work.report.figures;
+        let gates = figures.iter().find(|f| f.name == "gate equivalents");
+        if let Some(gates) = gates.map(|f| f.value) {
+            self.work.harden(gates)?;
+        }
         self.work.finish()
     }
 }

@@ -5,13 +5,13 @@ use constraints::Target;
 use constraints::fetch::default_cache;
 use constraints::target::{Family, Part};
 use hdl::diag::Diagnostics;
-use sim::synth::place::{self, Nextpnr, Placed};
+use sim::synth::place::{self, Nextpnr, Placed, WorstPath};
 use sim::synth::{self, Program, mapping, models, shell};
 use sim::testbench;
 use sim::tools::Meter;
 
 use super::gates;
-use super::layers;
+use super::layers::{self, Layers};
 use super::step::{Choice, Finding, Flow, Found, Task};
 use super::work::{RTL, Work};
 use crate::failure::Result;
@@ -53,7 +53,7 @@ const KINDS: [Kind; 4] = [
     Kind {
         name: "carry cells",
         cells: &[("CARRY", 1), ("SB_CARRY", 1), ("CCU2C", 1)],
-        method: "CARRY4 has four bits, CCU2C two, SB_CARRY one",
+        method: "CARRY8 has eight bits, CARRY4 four, CCU2C two, SB_CARRY one",
         available: |_| 0,
     },
     Kind {
@@ -256,10 +256,11 @@ impl Fpga<'_> {
         };
         let folder = self.work.staging.path();
         let placed = nextpnr.place(folder, self.frequency_mhz(), meter)?;
-        Ok(self.report_placed(&placed, &origin))
+        let layers = Layers::of_folder(&self.work)?;
+        Ok(self.report_placed(&placed, &layers, &origin))
     }
 
-    fn report_placed(&mut self, placed: &Placed, origin: &Origin) -> Finding {
+    fn report_placed(&mut self, placed: &Placed, layers: &Layers, origin: &Origin) -> Finding {
         let clock_ns = self.work.clock.ns();
         let slack = clock_ns - 1000.0 / placed.fmax_mhz;
         let report = &mut self.work.report;
@@ -278,12 +279,7 @@ impl Fpga<'_> {
         report.paths = placed
             .worst
             .iter()
-            .map(|path| synthesis::Path {
-                from: path.from.clone(),
-                to: path.to.clone(),
-                cells: path.cells,
-                slack_ns: path.slack_ns,
-            })
+            .map(|path| named(path, layers))
             .collect();
         let path = report.paths.first();
         let path = path.map_or(String::new(), |path| {
@@ -297,5 +293,23 @@ impl Fpga<'_> {
                 placed.fmax_mhz
             ),
         }
+    }
+}
+
+/// The path by the first and the last of its nets that the Verilog names too, with their layers.
+fn named(path: &WorstPath, layers: &Layers) -> synthesis::Path {
+    let known = |net: &String| {
+        let layer = layers.of_net(net)?;
+        Some(format!("{layer}: {net}"))
+    };
+    let first = path.nets.first().cloned().unwrap_or_default();
+    let from = path.nets.iter().find_map(known).unwrap_or(first);
+    let last = path.nets.last().cloned().unwrap_or_default();
+    let to = path.nets.iter().rev().find_map(known).unwrap_or(last);
+    synthesis::Path {
+        from,
+        to,
+        cells: path.cells,
+        slack_ns: path.slack_ns,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hdl::dfg::Module;
 use hdl::diag::{Diagnostic, Diagnostics};
-use hdl::lower;
+use hdl::lower::{self, ADD3, Adders};
 use hdl::rtl::{self, Cell, Names};
 use sim::synth::owners;
 
@@ -15,8 +15,8 @@ use crate::output::synthesis;
 /// The layer of every net that has a name in the Verilog.
 #[derive(Debug)]
 pub struct Layers {
-    /// The last is the top.
     modules: Vec<Nets>,
+    top: usize,
 }
 
 /// What one module's names stand for.
@@ -27,22 +27,39 @@ struct Nets {
 }
 
 impl Layers {
-    /// The layers of `top` and of the modules in it.
+    /// The layers of `top` and of the modules in it, whose Verilog was made of `adders`.
     ///
     /// # Errors
     /// Those of lowering.
-    pub fn of(top: &Arc<Module>) -> Result<Self, Diagnostics> {
-        let design = lower::lower(top)?;
-        let last = design.modules.len().saturating_sub(1);
-        let modules = design.modules.iter().enumerate();
+    fn of(top: &Arc<Module>, adders: Adders) -> Result<Self, Diagnostics> {
+        let design = lower::lower_to(top, adders)?;
+        let modules = design.modules.iter();
         Ok(Self {
-            modules: modules.map(|(i, m)| Nets::of(m, i == last)).collect(),
+            modules: modules.map(|m| Nets::of(m, m.name == top.name)).collect(),
+            top: design
+                .modules
+                .iter()
+                .position(|m| m.name == top.name)
+                .unwrap_or_default(),
         })
+    }
+
+    /// The layers of the folder's Verilog, which has a file for three-operand adders if it uses them.
+    ///
+    /// # Errors
+    /// Those of lowering.
+    pub fn of_folder(work: &Work<'_>) -> Result<Self, Diagnostics> {
+        let three = work.folder.dir().join(format!("{ADD3}.v"));
+        let adders = match three.is_file() {
+            true => Adders::ThreeOperand,
+            false => Adders::TwoOperand,
+        };
+        Self::of(&work.folder.top, adders)
     }
 
     /// The layer of a net of the flattened netlist, such as `instance.net` or `net[3]`.
     pub fn of_net(&self, net: &str) -> Option<String> {
-        let mut module = self.modules.last()?;
+        let mut module = self.modules.get(self.top)?;
         let mut rest = net.split_once('[').map_or(net, |(name, _)| name);
         while let Some((instance, inner)) = rest.split_once('.') {
             module = self.modules.get(*module.instances.get(instance)?)?;
@@ -67,7 +84,7 @@ pub fn count(
         let error = Diagnostic::error("file", format!("cannot read the netlist: {e}"));
         error.at(owners::FILE, "this file")
     })?;
-    let layers = Layers::of(&work.folder.top)?;
+    let layers = Layers::of_folder(work)?;
     let netlist = owners::Netlist::parse(&text)?;
     let layer = |net: &str| layers.of_net(net).or_else(|| layers.of_net(bus(net)));
     Ok(netlist.counts(&work.folder.top.name, layer))
@@ -119,7 +136,7 @@ mod tests {
         let x = outer.input("x", format);
         let y = outer.instance(&inner, "u0", &[x, x]);
         outer.output("y", y[0].delay(1).named("late"));
-        let layers = Layers::of(&outer.finish().unwrap()).unwrap();
+        let layers = Layers::of(&outer.finish().unwrap(), Adders::TwoOperand).unwrap();
         assert_eq!(layers.of_net("u0.sum[2]").as_deref(), Some("inner.conv"));
         assert_eq!(layers.of_net("late").as_deref(), Some("outer"));
         for unknown in ["u1.sum", "u0.sum_LUT6_O", "x", "", "u0."] {

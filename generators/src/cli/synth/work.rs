@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use constraints::timing::Picoseconds;
+use constraints::Constraints;
+use constraints::timing::{Budget, Picoseconds};
 use hdl::diag::{Diagnostic, Diagnostics};
 use sim::preamble::Preamble;
 use sim::vectors::Vectors;
@@ -11,6 +12,7 @@ use super::super::sim::Folder;
 use crate::failure::{Failure, Result};
 use crate::output::emit::VECTORS_FILE;
 use crate::output::folder::Staging;
+use crate::output::hardening;
 use crate::output::synthesis::Synthesis;
 
 /// The folder for the scripts' copies of the Verilog.
@@ -29,6 +31,23 @@ pub struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// Writes the hardening folder, with a floor plan for so many gate equivalents.
+    pub fn harden(&self, gates: f64) -> Result<()> {
+        let registers = self.folder.design.model().register_port();
+        let budget = Budget::default();
+        let constraints = Constraints::of(&self.folder.top, self.clock, &budget, registers)?;
+        let bench = format!("{}_tb.v", self.folder.top.name);
+        let sources = self.folder.sources()?;
+        let names = sources.iter().filter_map(|path| path.file_name());
+        let names = names.map(|name| name.to_string_lossy());
+        let verilog: Vec<String> = names
+            .filter(|name| *name != bench)
+            .map(|name| format!("{RTL}/{name}"))
+            .collect();
+        let area = gates * hardening::GATE_UM2;
+        hardening::write(self.staging, &constraints, &verilog, Some(area))
+    }
+
     /// Copies the Verilog to [`RTL`]; gives the paths of the design's files, without the test bench.
     pub fn copy_sources(&self) -> Result<Vec<String>> {
         let bench = format!("{}_tb.v", self.folder.top.name);

@@ -14,8 +14,24 @@ const MAX_EXTENT: usize = 1 << 12;
 const NORMALISATION_NOISE: f64 = 4.0 / 16_777_216.0;
 
 impl Lift {
-    /// The result of one layer.
+    /// The result of one layer, between the quantisers that HGQ2 has at both its ends.
     pub(super) fn keras_layer(
+        &mut self,
+        layer: &KerasLayer,
+        mut operands: Vec<Real>,
+    ) -> Result<Real, Diagnostic> {
+        if let [x] = operands.as_mut_slice() {
+            *x = self.hgq(layer, "iq", x.clone())?;
+        } else if !layer.config["iq_confs"].is_null() {
+            return Err(layer
+                .error("quantisers of several operands are not supported")
+                .help("switch them off with enable_iq=False and quantise the operands in front"));
+        }
+        let y = self.keras_function(layer, operands)?;
+        self.hgq(layer, "oq", y)
+    }
+
+    fn keras_function(
         &mut self,
         layer: &KerasLayer,
         mut operands: Vec<Real>,
@@ -48,11 +64,15 @@ impl Lift {
             "QDense" | "Dense" | "QDenseBatchnorm" => self.keras_dense(layer, x),
             "QConv1D" | "Conv1D" | "QConv2D" | "Conv2D" | "QConv2DBatchnorm" => self.keras_convolution(layer, x, dimensions, false),
             "QDepthwiseConv2D" | "DepthwiseConv2D" => self.keras_convolution(layer, x, dimensions, true),
+            "QBatchNormalization" if !layer.config["kq_conf"].is_null() => self.hgq_normalisation(layer, x),
             "BatchNormalization" | "QBatchNormalization" => self.keras_normalisation(layer, x),
-            "QActivation" | "Activation" => self.activated(layer, x, "activation"),
+            "Quantizer" => self.hgq(layer, "quantizer", x),
+            "QActivation" | "Activation" | "QUnaryFunctionLUT" => self.activated(layer, x, "activation"),
             "ReLU" => self.step(&layer.name, x, Step::Relu),
             "LeakyReLU" => {
-                let slope = layer.config["alpha"].as_f64().unwrap_or(0.3) as f32;
+                let slope = layer.config["alpha"].as_f64();
+                let slope = slope.or(layer.config["negative_slope"].as_f64());
+                let slope = slope.unwrap_or(0.3) as f32;
                 self.step(&layer.name, x, Step::LeakyRelu(Array::scalar(slope)))
             }
             "Dropout" | "GaussianNoise" | "SpatialDropout2D" => Ok(x),
@@ -61,10 +81,10 @@ impl Lift {
                 self.moved(&layer.name, x, Op::Reshape { shape })
             }
             "Reshape" => self.keras_reshape(layer, x),
-            "MaxPooling1D" | "MaxPooling2D" | "AveragePooling1D" | "AveragePooling2D" => self.keras_pool(layer, x, dimensions),
-            "GlobalMaxPooling1D" | "GlobalMaxPooling2D" | "GlobalAveragePooling1D" | "GlobalAveragePooling2D" => {
+            _ if layer.pooling().starts_with("Global") => {
                 self.keras_global_pool(layer, x)
             }
+            _ if !layer.pooling().is_empty() => self.keras_pool(layer, x, dimensions),
             "ZeroPadding1D" | "ZeroPadding2D" => self.keras_padding(layer, x),
             _ => Err(layer.error("this layer is not supported").help(
                 "supported are dense, convolution, depthwise and batch normalisation layers with or without quantisers, \
@@ -103,7 +123,7 @@ impl Lift {
     fn keras_dense(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
         let kernel = layer.floats("kernel")?;
         let (kernel, bias) = layer.folded(kernel)?;
-        let weights = quantised(layer, &kernel, &["kernel_quantizer"])?;
+        let weights = quantised(layer, &kernel, &["kernel_quantizer"], "kq")?;
         let y = self.dense(&layer.name, x, &weights)?;
         let y = self.biased(layer, y, bias)?;
         self.activated(layer, y, "activation")
@@ -118,7 +138,7 @@ impl Lift {
         let Some(bias) = bias else {
             return Ok(y);
         };
-        let bias = quantised(layer, &bias, &["bias_quantizer"])?.as_float();
+        let bias = quantised(layer, &bias, &["bias_quantizer"], "bq")?.as_float();
         self.step(&layer.name, y, Step::Add(bias))
     }
 
@@ -158,6 +178,7 @@ impl Lift {
             } else {
                 &["kernel_quantizer"]
             },
+            "kq",
         )?;
         // Keras: kernel axes, channels, filters (or multiplier); here: filters, channels of a group, kernel axes
         let mut axes = vec![rank + 1, rank];
@@ -166,7 +187,11 @@ impl Lift {
             .moved(&Op::Transpose { axes })
             .map_err(|why| layer.error(why))?;
         let spatial = &kernel.shape[..rank];
-        let groups = if depthwise { shape[rank + 1] } else { 1 };
+        let groups = if depthwise {
+            shape[rank + 1]
+        } else {
+            layer.sizes("groups", 1, 1)?[0]
+        };
         if depthwise {
             // filter c · multiplier + m belongs to channel c
             let mut swap: Vec<usize> = (0..rank + 2).collect();
@@ -221,6 +246,27 @@ impl Lift {
         self.step(&layer.name, y, Step::Add(shift))
     }
 
+    /// `x · kq(scale) + bq(shift)`. HGQ2 takes 1 for the shift of a layer without `center`.
+    fn hgq_normalisation(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
+        let rank = self.shape(&x).len() as i64;
+        let axis = layer.config["axis"].as_i64().unwrap_or(-1);
+        if axis != -1 && axis != rank - 1 {
+            return Err(layer.error("it does not normalise the last axis"));
+        }
+        let Normalisation { scale, mean, beta } = layer.normalisation_parts()?;
+        let misfit = || layer.error("its parameters differ in shape");
+        let beta = match layer.config["center"].as_bool() {
+            Some(false) => mean.map(|_| 1.0),
+            _ => beta,
+        };
+        let moved = mean.zip(&scale, |m, s| m * s).ok_or_else(misfit)?;
+        let shift = beta.zip(&moved, |b, m| b - m).ok_or_else(misfit)?;
+        let scale = quantised(layer, &scale, &[], "kq")?.as_float();
+        let shift = quantised(layer, &shift, &[], "bq")?.as_float();
+        let y = self.step(&layer.name, x, Step::Mul(scale))?;
+        self.step(&layer.name, y, Step::Add(shift))
+    }
+
     fn keras_reshape(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
         let total: usize = self.shape(&x).iter().product();
         let wanted = layer.config["target_shape"]
@@ -252,15 +298,14 @@ impl Lift {
         }
         let kernel = layer.sizes("pool_size", rank, 2)?;
         let window = keras_window(layer, &kernel, &shape[1..=rank], "strides", 0)?;
-        if layer.class.starts_with("Average") && window.pads() {
+        let averages = layer.pooling().starts_with("Average");
+        if averages && window.pads() {
             return Err(layer
                 .error("averages over padding are not supported")
                 .help("use padding=\"valid\""));
         }
-        let average = layer
-            .class
-            .starts_with("Average")
-            .then(|| Array::scalar(1.0 / kernel.iter().product::<usize>() as f64));
+        let average =
+            averages.then(|| Array::scalar(1.0 / kernel.iter().product::<usize>() as f64));
         let x = self.channels_second(layer, x)?;
         let y = self.pool(&layer.name, x, window, average)?;
         self.channels_last(layer, y)
@@ -274,7 +319,7 @@ impl Lift {
         let axes: Vec<usize> = (1..shape.len() - 1).collect();
         let count: usize = axes.iter().map(|&a| shape[a]).product();
         let factor = layer
-            .class
+            .pooling()
             .starts_with("GlobalAverage")
             .then(|| 1.0 / count as f64);
         let y = self.reduce(&layer.name, x, axes, factor)?;
@@ -364,12 +409,19 @@ fn keras_window(
     })
 }
 
-/// The numbers through the first quantiser that the layer has under one of `keys`; as they are if there is none.
+/// The numbers through the QKeras quantiser that the layer has under the first of `keys`, or through its HGQ2 quantiser of
+/// that `role`; as they are if there is none.
 fn quantised(
     layer: &KerasLayer,
     numbers: &Array<f32>,
     keys: &[&str],
+    role: &str,
 ) -> Result<Constant, Diagnostic> {
+    if let Some(fixed) = layer.fixed(role)? {
+        let misfit = || layer.error(format!("its quantiser `{role}` does not fit its tensor"));
+        let quantised = fixed.weights(numbers).ok_or_else(misfit)?;
+        return Ok(Constant::float(quantised.shape, quantised.values));
+    }
     let config = keys
         .iter()
         .map(|k| &layer.config[*k])
@@ -405,8 +457,21 @@ struct Normalisation {
 }
 
 impl KerasLayer {
+    /// Which pooling the layer is, such as `MaxPooling`; empty if none.
+    fn pooling(&self) -> &str {
+        let class = self.class.strip_prefix('Q').unwrap_or(&self.class);
+        let class = class.strip_suffix("1D").or(class.strip_suffix("2D"));
+        match class.unwrap_or_default() {
+            kind @ ("MaxPooling"
+            | "AveragePooling"
+            | "GlobalMaxPooling"
+            | "GlobalAveragePooling") => kind,
+            _ => "",
+        }
+    }
+
     /// A tensor with finite numbers.
-    fn floats(&self, name: &str) -> Result<Array<f32>, Diagnostic> {
+    pub(super) fn floats(&self, name: &str) -> Result<Array<f32>, Diagnostic> {
         let tensor = self
             .tensors
             .get(name)
@@ -415,7 +480,7 @@ impl KerasLayer {
             return Err(self.error(format!("its {name} is not finite")));
         }
         let shape: Vec<usize> = tensor.shape.iter().map(|e| *e as usize).collect();
-        if shape.iter().product::<usize>() != tensor.data.len() {
+        if !tensor.is_whole() {
             return Err(self.error(format!("its {name} is damaged")));
         }
         Ok(Array {

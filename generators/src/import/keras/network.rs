@@ -12,7 +12,7 @@ use crate::import::lift::{Imported, InputFormat, Lift, Real};
 /// Most layers of a model.
 const MAX_LAYERS: usize = 10_000;
 
-/// The network in the bytes of a Keras 2 HDF5 file. `formats` are for inputs that the network does not quantise itself.
+/// The network in the bytes of a Keras 2 HDF5 file or a Keras 3 archive. `formats` are for inputs that the network does not quantise itself.
 ///
 /// # Errors
 /// As [`read`], and layers that are not supported: their name and what would make them work.
@@ -25,14 +25,14 @@ pub fn network(bytes: Vec<u8>, formats: &[InputFormat]) -> Result<Imported, Diag
     }
     let mut inputs = Vec::new();
     for layer in layers.iter().filter(|l| l.class == "InputLayer") {
-        inputs.push((layer.name.clone(), shape(layer, "batch_input_shape")?));
+        inputs.push((layer.name.clone(), shape(layer)?));
     }
     if inputs.is_empty() {
         // a sequential model may say the shape at its first layer
         let first = layers
             .first()
             .ok_or_else(|| error("the model has no layers"))?;
-        inputs.push(("input".to_owned(), shape(first, "batch_input_shape")?));
+        inputs.push(("input".to_owned(), shape(first)?));
     }
     let names: Vec<String> = inputs.iter().map(|(name, _)| name.clone()).collect();
     let (mut lift, reals) = Lift::new("network", inputs, formats)?;
@@ -81,7 +81,7 @@ pub fn network(bytes: Vec<u8>, formats: &[InputFormat]) -> Result<Imported, Diag
 }
 
 /// A shape whose first axis is the batch, which is 1.
-fn shape(layer: &KerasLayer, key: &str) -> Result<Vec<usize>, Diagnostic> {
+fn shape(layer: &KerasLayer) -> Result<Vec<usize>, Diagnostic> {
     let wrong = || {
         error(format!(
             "layer {}: the shape of the input is not fixed",
@@ -89,7 +89,10 @@ fn shape(layer: &KerasLayer, key: &str) -> Result<Vec<usize>, Diagnostic> {
         ))
         .help("give the model an Input with a shape")
     };
-    let extents = layer.config[key].as_array().ok_or_else(wrong)?;
+    // Keras 3 calls it otherwise
+    let extents = layer.config["batch_input_shape"].as_array();
+    let extents = extents.or(layer.config["batch_shape"].as_array());
+    let extents = extents.ok_or_else(wrong)?;
     let mut shape = vec![1];
     for extent in extents.iter().skip(1) {
         let extent = extent

@@ -20,6 +20,29 @@ pub(super) enum Activation {
     Quantiser(Box<Quantiser>, Meaning),
 }
 
+/// A fixed-point quantiser of QKeras whose scale is fixed (`alpha` 1 or absent).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QKerasQuantiser {
+    /// `quantized_bits(bits, integer, symmetric, keep_negative)`.
+    Bits {
+        /// Bits, the sign included; 1 to 32.
+        bits: u32,
+        /// Integer bits, without the sign.
+        integer: i32,
+        /// Whether the least value is left out.
+        symmetric: bool,
+        /// Whether there is a sign.
+        keep_negative: bool,
+    },
+    /// `quantized_relu(bits, integer)`.
+    Relu {
+        /// Bits, 1 to 32.
+        bits: u32,
+        /// Integer bits.
+        integer: i32,
+    },
+}
+
 /// A class name with its arguments by name.
 struct Call {
     name: String,
@@ -41,27 +64,16 @@ const POSITIONAL: [(&str, &[&str]); 3] = [
 
 /// The activation or quantiser in a configuration; `null` is none.
 pub(super) fn activation(config: &Json) -> Result<Activation, String> {
-    let call = match config {
-        Json::Null => return Ok(Activation::Linear),
-        Json::String(text) => parse(text)?,
-        object => {
-            let name = object["class_name"]
-                .as_str()
-                .ok_or("an activation has no class")?;
-            let arguments = object["config"].as_object().cloned().unwrap_or_default();
-            Call {
-                name: name.to_owned(),
-                arguments: arguments.into_iter().collect(),
-            }
-        }
-    };
+    if config.is_null() {
+        return Ok(Activation::Linear);
+    }
+    let call = Call::of(config)?;
     match call.name.as_str() {
         "linear" => Ok(Activation::Linear),
         "relu" => Ok(Activation::Step(Step::Relu)),
         "tanh" => Ok(Activation::Step(Step::Tanh)),
         "sigmoid" => Ok(Activation::Step(Step::Sigmoid)),
-        "quantized_bits" => quantized_bits(&call),
-        "quantized_relu" => quantized_relu(&call),
+        "quantized_bits" | "quantized_relu" => Ok(call.fixed_point()?.activation()),
         "binary" => binary(&call),
         "softmax" => Err("softmax is not built in hardware: end the model in front of it, the order of the scores is the same".into()),
         other => Err(format!(
@@ -69,6 +81,11 @@ pub(super) fn activation(config: &Json) -> Result<Activation, String> {
             quoted(other)
         )),
     }
+}
+
+/// The fixed-point quantiser in a configuration.
+pub(super) fn qkeras(config: &Json) -> Result<QKerasQuantiser, String> {
+    Call::of(config)?.fixed_point()
 }
 
 fn parse(text: &str) -> Result<Call, String> {
@@ -110,6 +127,29 @@ fn parse(text: &str) -> Result<Call, String> {
 }
 
 impl Call {
+    /// A call in its short form, or as an object with `class_name` and `config`.
+    fn of(config: &Json) -> Result<Self, String> {
+        if let Json::String(text) = config {
+            return parse(text);
+        }
+        let class = config["class_name"]
+            .as_str()
+            .ok_or("an activation or quantiser with a class was expected")?;
+        match &config["config"] {
+            // a plain function in Keras 3
+            Json::String(name) if class == "function" => parse(name),
+            arguments => Ok(Self {
+                name: class.to_owned(),
+                arguments: arguments
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .map(|(k, v)| (k.clone(), v.clone()))
+                    .collect(),
+            }),
+        }
+    }
+
     fn number(&self, key: &str, default: f64) -> Result<f64, String> {
         match self.arguments.get(key) {
             None | Some(Json::Null) => Ok(default),
@@ -121,7 +161,7 @@ impl Call {
     }
 
     /// Bits and integer bits.
-    fn widths(&self) -> Result<(i32, i32), String> {
+    fn widths(&self) -> Result<(u32, i32), String> {
         let (bits, integer) = (self.number("bits", 8.0)?, self.number("integer", 0.0)?);
         if !(1.0..=32.0).contains(&bits)
             || bits.fract() != 0.0
@@ -133,7 +173,39 @@ impl Call {
                 bits
             ));
         }
-        Ok((bits as i32, integer as i32))
+        Ok((bits as u32, integer as i32))
+    }
+
+    /// `quantized_bits` or `quantized_relu`.
+    fn fixed_point(&self) -> Result<QKerasQuantiser, String> {
+        let (bits, integer) = self.widths()?;
+        match self.name.as_str() {
+            "quantized_bits" => {
+                self.fixed_scale()?;
+                Ok(QKerasQuantiser::Bits {
+                    bits,
+                    integer,
+                    symmetric: self.number("symmetric", 0.0)? != 0.0,
+                    keep_negative: self.number("keep_negative", 1.0)? != 0.0,
+                })
+            }
+            "quantized_relu" => {
+                for (key, meaning) in [
+                    ("negative_slope", "a negative slope"),
+                    ("use_sigmoid", "a sigmoid"),
+                    ("relu_upper_bound", "an upper bound"),
+                ] {
+                    if self.number(key, 0.0)? != 0.0 {
+                        return Err(format!("quantized_relu with {meaning} is not supported"));
+                    }
+                }
+                Ok(QKerasQuantiser::Relu { bits, integer })
+            }
+            other => Err(format!(
+                "{} is no fixed-point quantiser; expected quantized_bits or quantized_relu",
+                quoted(other)
+            )),
+        }
     }
 
     fn fixed_scale(&self) -> Result<(), String> {
@@ -163,38 +235,35 @@ fn steps_of(scale: f64, low: f64, high: f64) -> Activation {
     )
 }
 
-/// `2^(i-n) · clip(round_half_even(x · 2^(n-i)), -k · (2^n - symmetric), 2^n - 1)` with `n = bits - k`.
-fn quantized_bits(call: &Call) -> Result<Activation, String> {
-    call.fixed_scale()?;
-    let (bits, integer) = call.widths()?;
-    let negative = call.number("keep_negative", 1.0)? != 0.0;
-    let symmetric = call.number("symmetric", 0.0)?;
-    let n = bits - i32::from(negative);
-    if n == 0 {
-        return Ok(sign(false));
-    }
-    let top = 2f64.powi(n);
-    let low = if negative { symmetric - top } else { 0.0 };
-    Ok(steps_of(2f64.powi(integer - n), low, top - 1.0))
-}
-
-/// `2^i · clip(round_half_even(x · 2^(b-i)) / 2^b, 0, 1 - 2^-b)`.
-fn quantized_relu(call: &Call) -> Result<Activation, String> {
-    for (key, meaning) in [
-        ("negative_slope", "a negative slope"),
-        ("use_sigmoid", "a sigmoid"),
-        ("relu_upper_bound", "an upper bound"),
-    ] {
-        if call.number(key, 0.0)? != 0.0 {
-            return Err(format!("quantized_relu with {meaning} is not supported"));
+impl QKerasQuantiser {
+    fn activation(self) -> Activation {
+        match self {
+            // `2^(i-n) · clip(round_half_even(x · 2^(n-i)), -k · (2^n - symmetric), 2^n - 1)` with `n = bits - k`
+            Self::Bits {
+                bits,
+                integer,
+                symmetric,
+                keep_negative,
+            } => {
+                let n = bits as i32 - i32::from(keep_negative);
+                if n == 0 {
+                    return sign(false);
+                }
+                let top = 2f64.powi(n);
+                let low = if keep_negative {
+                    f64::from(u8::from(symmetric)) - top
+                } else {
+                    0.0
+                };
+                steps_of(2f64.powi(integer - n), low, top - 1.0)
+            }
+            // `2^i · clip(round_half_even(x · 2^(b-i)) / 2^b, 0, 1 - 2^-b)`
+            Self::Relu { bits, integer } => {
+                let bits = bits as i32;
+                steps_of(2f64.powi(integer - bits), 0.0, 2f64.powi(bits) - 1.0)
+            }
         }
     }
-    let (bits, integer) = call.widths()?;
-    Ok(steps_of(
-        2f64.powi(integer - bits),
-        0.0,
-        2f64.powi(bits) - 1.0,
-    ))
 }
 
 fn binary(call: &Call) -> Result<Activation, String> {

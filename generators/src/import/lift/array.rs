@@ -14,6 +14,11 @@ pub(super) fn odd_part(value: f64) -> u64 {
     mantissa >> mantissa.trailing_zeros().min(63)
 }
 
+/// The exponent of the lowest bit of a number that is not 0.
+pub(crate) fn last_place(value: f64) -> i32 {
+    (value.abs() / odd_part(value.abs()) as f64).log2() as i32
+}
+
 /// Whether the number is a power of two.
 pub(super) fn is_power_of_two(value: f64) -> bool {
     value > 0.0 && odd_part(value) == 1

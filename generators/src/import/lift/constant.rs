@@ -1,6 +1,6 @@
 //! Tensors that are known when a network is read.
 
-use super::array::{moved_array, movement, odd_part, rank_aligned};
+use super::array::{last_place, moved_array, movement, rank_aligned};
 use crate::model::{Array, Op};
 
 /// Most bits of an integer weight.
@@ -113,18 +113,13 @@ impl Constant {
 
 /// The finest power of two that all numbers are multiples of, if that takes few bits.
 fn dyadic(values: &[f32]) -> Option<Grid> {
-    let last_place = |v: f32| -> Option<i32> {
-        let v = f64::from(v.abs());
-        let odd = odd_part(v) as f64;
-        Some((v / odd).log2() as i32)
-    };
     if values.iter().any(|v| !v.is_finite()) {
         return None;
     }
     let places = values
         .iter()
         .filter(|v| **v != 0.0)
-        .filter_map(|v| last_place(*v));
+        .map(|v| last_place(f64::from(*v)));
     let unit = 2f64.powi(places.min().unwrap_or(0));
     let integers = values.iter().map(|v| f64::from(*v) / unit);
     let integers: Option<Vec<i64>> = integers

@@ -540,7 +540,7 @@ impl Lift {
                 .expect("both stretch to the tensor");
         }
         if growth.values.contains(&Growth::Mixed) || differs {
-            return self.settle(name, x);
+            return self.common_scale(name, x, |axis, _| along(axis));
         }
         let growth = growth.compact();
         if !growth.values.contains(&Growth::Falling) {

@@ -10,6 +10,7 @@
 
 mod array;
 mod constant;
+mod formats;
 mod linear;
 mod movement;
 mod quantise;
@@ -19,6 +20,7 @@ use hdl::diag::Diagnostic;
 use hdl::names::quoted;
 use hdl::num::Interval;
 
+pub(crate) use array::last_place;
 pub use constant::{Constant, Grid};
 pub use linear::Shaped;
 pub use quantise::Meaning;

@@ -1,10 +1,10 @@
 //! Quantisers: a chain of float steps and what rounds it at its end become one integer function.
 
 use hdl::diag::Diagnostic;
-use hdl::num::Rounding;
 use rayon::prelude::*;
 
 use super::array::{is_power_of_two, rank_aligned};
+use super::formats::integer_rounding;
 use super::settle::Move;
 use super::{Doubt, HALF_ULP, Lift, Real, at};
 use crate::model::{
@@ -60,6 +60,16 @@ impl Lift {
                 &meaning.unit,
             )?;
             self.perform(name, tensor, uniform.behind.as_slice(), &meaning.unit)?
+        } else if let Some(each) = self.formats(&real, &quantiser) {
+            if each.doubtful > 0 {
+                self.doubts.push(Doubt {
+                    layer: name.to_owned(),
+                    steps: each.doubtful,
+                    of: each.doubtful,
+                });
+            }
+            let tensor = self.perform(name, real.tensor, &each.before, &each.unit)?;
+            self.push(name, each.op(), vec![tensor], &meaning.unit)?
         } else {
             let functions = self.step_functions(name, &real, &quantiser)?;
             self.push(
@@ -110,7 +120,9 @@ impl Lift {
                     return Err(at(name, "the zero point of a quantiser is an integer"));
                 }
             }
-            Quantiser::Sign { scale, .. } if !positive(scale) => {
+            Quantiser::Sign { scale, .. } | Quantiser::Wrapping { scale, .. }
+                if !positive(scale) =>
+            {
                 return Err(at(name, "the scale of a quantiser is positive"));
             }
             Quantiser::Truncate {
@@ -275,9 +287,10 @@ impl Lift {
                 low,
                 high,
             } => (scale, zero, low, high, FloatRounding::HalfEven, false),
-            Quantiser::Truncate { .. } | Quantiser::Sign { .. } | Quantiser::Count { .. } => {
-                return None;
-            }
+            Quantiser::Truncate { .. }
+            | Quantiser::Wrapping { .. }
+            | Quantiser::Sign { .. }
+            | Quantiser::Count { .. } => return None,
         };
         let (scale, zero) = (
             f64::from(*scale.as_scalar()?),
@@ -300,15 +313,7 @@ impl Lift {
         let taken = zero - offset;
         let requantise = Requantise {
             drop,
-            rounding: match rounding {
-                FloatRounding::HalfEven => Rounding::HalfEven,
-                FloatRounding::Ceil => Rounding::Ceil,
-                FloatRounding::Floor => Rounding::Floor,
-                FloatRounding::Up => Rounding::AwayFromZero,
-                FloatRounding::Down => Rounding::TowardZero,
-                FloatRounding::HalfUp => Rounding::HalfAwayFromZero,
-                FloatRounding::HalfDown => Rounding::HalfTowardZero,
-            },
+            rounding: integer_rounding(rounding),
             limit: Limit::Saturate {
                 lo: (low - taken) as i64,
                 hi: (high - taken) as i64,
@@ -426,6 +431,9 @@ struct Element {
 
 impl Element {
     fn growth(&self) -> Growth {
+        if matches!(self.quantiser, Quantiser::Wrapping { .. }) {
+            return Growth::Mixed;
+        }
         self.steps
             .iter()
             .fold(Growth::Rising, |growth, step| growth.then(step.growth()))

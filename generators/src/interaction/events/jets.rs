@@ -1,8 +1,8 @@
 //! Toy jets of five kinds: light quarks, gluons, and boosted W, Z and top that decay to quarks.
 //!
 //! A boosted particle decays isotropically in its rest frame and is boosted to the jet's momentum; every parton then
-//! splits into hadrons, a gluon more often and wider. Enough of the physics that the classes differ by mass and by the
-//! number of prongs, as the published data sets do, and are not told apart perfectly.
+//! splits into hadrons, a gluon more often and wider. It is a toy: gluons are told from quarks by their multiplicity
+//! alone, while W, Z and top differ by their mass and by the number of prongs, as in the published data sets.
 
 use super::{Jet, normal, rounded};
 
@@ -16,7 +16,7 @@ const TOP: f64 = 172.5;
 /// The jet's transverse momentum in GeV and its relative spread.
 const MOMENTUM: f64 = 1000.0;
 const SPREAD: f64 = 0.1;
-/// Splittings of a quark and of a gluon on average, and the transverse momentum in GeV that each gives.
+/// Fewest splittings of a quark and of a gluon, up to three more, and the transverse momentum in GeV that each gives.
 const SPLITTINGS: [usize; 2] = [5, 9];
 const KICK: [f64; 2] = [2.0, 4.0];
 /// Scales of the features: share of the jet's momentum, and angles across it in rad.

@@ -128,6 +128,13 @@ impl Tracks {
                 "`sender`, `receiver`, `valid` and `truth` must have {edges} entries each"
             )));
         }
+        let most = (1 << network.index_bits()) - 1;
+        for (name, ends) in [("sender", &self.sender), ("receiver", &self.receiver)] {
+            within(name, ends.iter().copied(), most)?;
+        }
+        for (name, flags) in [("valid", &self.valid), ("truth", &self.truth)] {
+            within(name, flags.iter().map(|v| usize::from(*v)), 1)?;
+        }
         let features = [network.node_features, network.edge_features];
         let mut inputs = rows("nodes", &self.nodes, [nodes, features[0]], network.input)?;
         inputs.extend(rows(
@@ -165,6 +172,7 @@ impl Jet {
         if self.valid.len() != shape[0] {
             return Err(mismatch(&format!("`valid` must have {} entries", shape[0])));
         }
+        within("valid", self.valid.iter().map(|v| usize::from(*v)), 1)?;
         if masked {
             inputs.extend(self.valid.iter().map(|v| i64::from(*v)));
         }
@@ -192,6 +200,18 @@ fn rows(
             .ok_or_else(|| mismatch(&format!("{v} in `{name}` does not fit {format}")))
     };
     rows.iter().flatten().map(integer).collect()
+}
+
+/// An error unless no integer of a column is more than `most`.
+fn within(
+    name: &str,
+    mut column: impl Iterator<Item = usize>,
+    most: usize,
+) -> Result<(), Diagnostic> {
+    match column.find(|v| *v > most) {
+        None => Ok(()),
+        Some(bad) => Err(mismatch(&format!("{bad} in `{name}`, at most {most} fits"))),
+    }
 }
 
 fn mismatch(reason: &str) -> Diagnostic {

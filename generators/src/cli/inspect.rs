@@ -1,0 +1,52 @@
+//! `hwgen inspect`: what a network consists of.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::build::{doubts, load};
+use crate::failure::Result;
+use crate::output::file::write_new;
+
+/// Show what a network consists of: layers, shapes, number formats, ranges, work, and where precision is lost.
+///
+/// Counts are for one evaluation. Multiplies are products with constants that are no power of two and products of two
+/// computed numbers; bit operations are Σ (bits of the weight) · (bits of the operand).
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  hwgen inspect model.onnx\n  hwgen inspect model.h5 --input-format s8.4 --svg model.svg"
+)]
+pub struct InspectArgs {
+    /// The network: .onnx, .h5 or .json, as for `hwgen build`
+    file: PathBuf,
+    /// Format of an input that the network does not quantise itself: [NAME=]u8.4 or [NAME=]s8.4
+    #[arg(long, value_name = "FORMAT")]
+    input_format: Vec<String>,
+    /// Print everything as JSON
+    #[arg(long)]
+    json: bool,
+    /// Also draw the graph
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub fn run(args: &InspectArgs) -> Result<()> {
+    let network = load(&args.file, &args.input_format)?;
+    let inspection = network.graph.inspect();
+    if let Some(file) = &args.svg {
+        write_new(file, network.graph.drawing().as_bytes())?;
+    }
+    if args.json {
+        let doubts = network.doubts.iter();
+        let doubts = doubts.map(|d| json!({"layer": d.layer, "steps": d.steps, "of": d.of}));
+        let mut all = serde_json::to_value(&inspection).expect("plain data");
+        all["doubts"] = doubts.collect();
+        let text = serde_json::to_string_pretty(&all).expect("plain data");
+        super::say(format_args!("{text}\n"));
+    } else {
+        super::say(format_args!("{inspection}{}", doubts(&network)));
+    }
+    Ok(())
+}

@@ -1,0 +1,216 @@
+//! The file: a list of operations, each on results of earlier ones.
+
+use hdl::diag::Diagnostic;
+use serde::Deserialize;
+
+use super::error;
+
+/// The version of the format.
+const VERSION: u64 = 4;
+
+/// Largest shift, in bits.
+pub(super) const MAX_SHIFT: i64 = 128;
+
+/// A program.
+#[derive(Debug, Deserialize)]
+pub(super) struct Program(
+    /// Inputs and outputs.
+    pub (usize, usize),
+    /// Shift of each input.
+    Vec<i64>,
+    /// Which result each output takes, -1 for the constant 0.
+    pub Vec<i64>,
+    /// Shift of each output.
+    pub Vec<i64>,
+    /// Whether the output is negated.
+    pub Vec<bool>,
+    /// The operations.
+    pub Vec<Operation>,
+    // sizes of carries and adders, for cost models
+    serde::de::IgnoredAny,
+    serde::de::IgnoredAny,
+    #[serde(default)] Option<Vec<Table>>,
+);
+
+/// Operands, kind, payload, range, and two estimates of no use here: when it is ready and what it costs.
+#[derive(Debug, Deserialize)]
+pub(super) struct Operation(
+    pub Vec<usize>,
+    pub i32,
+    pub Vec<i64>,
+    Range,
+    serde::de::IgnoredAny,
+    serde::de::IgnoredAny,
+);
+
+/// Least value, greatest value, step.
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct Range(f64, f64, f64);
+
+/// A table of a function of one value.
+#[derive(Debug, Deserialize)]
+pub(super) struct Table {
+    spec: TableSpec,
+    /// One integer for each operand, from the least on.
+    pub table: Vec<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct TableSpec {
+    out_qint: TableRange,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct TableRange {
+    min: f64,
+    max: f64,
+    step: f64,
+}
+
+#[derive(Debug, Deserialize)]
+struct File {
+    model: serde_json::Value,
+    meta: String,
+    spec_version: u64,
+}
+
+/// The bits of a value: integers of `width` bits times `2^-frac`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Format {
+    /// Whether there is a sign.
+    pub signed: bool,
+    /// Bits, the sign included; 0 for the constant 0.
+    pub width: u32,
+    /// Fraction bits.
+    pub frac: i32,
+    /// The least value as an integer.
+    pub least: i64,
+}
+
+impl Format {
+    fn of(Range(least, greatest, step): Range) -> Option<Self> {
+        if least == 0.0 && greatest == 0.0 {
+            return Some(Self {
+                signed: false,
+                width: 0,
+                frac: 0,
+                least: 0,
+            });
+        }
+        let exponent = step.log2();
+        let count = |v: f64| {
+            let n = v / step;
+            (n.fract() == 0.0 && n.abs() < (1u64 << 52) as f64).then_some(n as i64)
+        };
+        let valid = step > 0.0 && exponent.fract() == 0.0 && exponent.abs() <= MAX_SHIFT as f64;
+        let (low, high) = (count(least)?, count(greatest)?);
+        (valid && low <= high).then(|| {
+            let top = (-low).max(high + 1).max(1) as u64;
+            let magnitude = top.next_power_of_two().ilog2();
+            Self {
+                signed: low < 0,
+                width: magnitude + u32::from(low < 0),
+                frac: -exponent as i32,
+                least: low,
+            }
+        })
+    }
+
+    /// Least and greatest integer.
+    pub fn limits(&self) -> (i64, i64) {
+        match (self.width, self.signed) {
+            (0, _) => (0, 0),
+            (w, false) => (0, (1 << w) - 1),
+            (w, true) => (-(1 << (w - 1)), (1 << (w - 1)) - 1),
+        }
+    }
+}
+
+impl Operation {
+    /// The format of the result.
+    pub fn format(&self) -> Result<Format, Diagnostic> {
+        let Range(least, greatest, step) = self.3;
+        Format::of(self.3).ok_or_else(|| {
+            error(format!(
+                "[{least}, {greatest}] in steps of {step} is no range of a fixed-point number"
+            ))
+        })
+    }
+
+    /// The only operands and numbers that there are.
+    pub fn parts<const A: usize, const D: usize>(
+        &self,
+    ) -> Result<([usize; A], [i64; D]), Diagnostic> {
+        let operands = self.0.as_slice().try_into().ok();
+        operands
+            .zip(self.2.as_slice().try_into().ok())
+            .ok_or_else(|| {
+                error(format!(
+                    "it takes {A} operands and {D} numbers, not {} and {}",
+                    self.0.len(),
+                    self.2.len()
+                ))
+            })
+    }
+
+    /// The result of a constant: an integer in steps of its range.
+    pub fn constant(&self, integer: i64) -> f64 {
+        integer as f64 * self.3.2
+    }
+}
+
+impl Table {
+    /// The format of the results.
+    pub fn format(&self) -> Result<Format, Diagnostic> {
+        let TableRange { min, max, step } = self.spec.out_qint;
+        Format::of(Range(min, max, step))
+            .ok_or_else(|| error("a table has a range that is no fixed-point number's"))
+    }
+}
+
+impl Program {
+    /// Reads the JSON that `CombLogic.save` writes.
+    ///
+    /// # Errors
+    /// Another version, lists of the wrong lengths, shifted inputs.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Diagnostic> {
+        if bytes.starts_with(b"\x1f\x8b") {
+            return Err(error("the file is compressed").help("unpack it with gunzip first"));
+        }
+        let file: File = serde_json::from_slice(bytes)
+            .map_err(|e| error(format!("this is no serialised CombLogic: {e}")))?;
+        if file.meta != "ALIRModel" {
+            let kind = hdl::names::quoted(&file.meta);
+            return Err(error(format!("this is a {kind}, not an ALIRModel"))
+                .help("load it with alkaid 0.8 and save it again"));
+        }
+        if file.spec_version != VERSION {
+            return Err(error(format!(
+                "this is version {} of the format, {VERSION} is wanted",
+                file.spec_version
+            ))
+            .help("load it with alkaid 0.8 and save it again"));
+        }
+        let program: Self = serde_json::from_value(file.model)
+            .map_err(|e| error(format!("the program is damaged: {e}")))?;
+        let (inputs, outputs) = program.0;
+        let lengths = [program.2.len(), program.3.len(), program.4.len()];
+        if program.1.len() != inputs || lengths.iter().any(|n| *n != outputs) {
+            return Err(error(format!(
+                "{inputs} inputs and {outputs} outputs do not fit the lists of their shifts"
+            )));
+        }
+        if program.1.iter().any(|s| *s != 0) {
+            return Err(error("inputs with a shift are not supported")
+                .help("trace the matrix instead of saving the solver's solution"));
+        }
+        Ok(program)
+    }
+
+    /// A table by its number.
+    pub fn table(&self, number: i64) -> Result<&Table, Diagnostic> {
+        let tables = self.8.as_deref().unwrap_or_default();
+        let table = usize::try_from(number).ok().and_then(|n| tables.get(n));
+        table.ok_or_else(|| error(format!("there is no table {number}")))
+    }
+}

@@ -1,0 +1,606 @@
+//! An edge classifier that takes an event in several beats, so that few copies of its perceptrons do for many nodes and
+//! edges.
+//!
+//! With N beats an event of `nodes` hits and `edges` segments comes in N successive cycles, `nodes / N` hits and
+//! `edges / N` segments in each, slot after slot; `first` is 1 in the first of them. Events may follow each other without
+//! a pause, so the initiation interval is N. Register files hold an event while it goes through four phases of N cycles:
+//!
+//! | phase | every cycle |
+//! |---|---|
+//! | arrive | a beat of nodes and edges is stored |
+//! | relate | R1 of a beat of edges; each lane adds its message to the sum of the receiver |
+//! | update | O of a beat of nodes, on the sums of all lanes |
+//! | score | R2 of a beat of edges; the weights come out |
+//!
+//! A phase begins when the one before has written its last result. Node `i` lies in bank `i mod banks`, row `i / banks`;
+//! a file holds several events side by side, enough for those under way. Each lane of edges has sums of its own, two sets
+//! for two successive events, of which one is cleared while the other is added to.
+
+use std::sync::Arc;
+
+use hdl::dfg::{MemoryHandle, Module, ModuleBuilder, RegisterStyle, Reset, Value};
+use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::num::{Format, Interval, Overflow, Rounding};
+use hdl::passes::pipeline::Report;
+use serde::{Deserialize, Serialize};
+use sim::vectors::{Rows, Vectors};
+
+use super::aggregate::Aggregation;
+use super::assembly::{Assembly, Stages, Structure, assemble};
+use super::layers::perceptron;
+use super::network::{InputPort, Tracking};
+
+/// How a stream is timed, as `model.json` has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Timing {
+    /// Beats of an event, the initiation interval.
+    pub beats: usize,
+    /// Cycles from a beat of edges to its weights.
+    pub latency: u32,
+}
+
+/// Beat, and number of the event among those under way.
+#[derive(Clone, Copy)]
+struct Token<'m> {
+    /// Whether there is a beat.
+    running: Value<'m>,
+    beat: Value<'m>,
+    event: Value<'m>,
+}
+
+/// Sizes that follow from a network and its number of beats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lanes {
+    /// Beats of an event.
+    pub beats: usize,
+    /// Nodes of a beat, a power of two.
+    pub nodes: usize,
+    /// Edges of a beat.
+    pub edges: usize,
+}
+
+impl Lanes {
+    /// How a network is dealt out over beats.
+    ///
+    /// # Errors
+    /// Nodes or edges that cannot be dealt out evenly, windows, an aggregation other than the sum.
+    pub fn of(network: &Tracking, beats: usize) -> Result<Self, Diagnostic> {
+        let refused = |message: String, help: &str| {
+            Err(Diagnostic::error("reuse", message).help(help.to_owned()))
+        };
+        let Tracking { nodes, edges, .. } = *network;
+        let even = beats > 1 && nodes.is_multiple_of(beats) && edges.is_multiple_of(beats);
+        if !even || !(nodes / beats).is_power_of_two() {
+            return refused(
+                format!("{nodes} nodes and {edges} edges cannot be dealt out over {beats} beats"),
+                "choose two beats or more that divide both, and leave 1, 2, 4, 8, … nodes to a beat",
+            );
+        }
+        if network.windows.is_some() {
+            return refused(
+                "edges of a stream connect any two nodes".into(),
+                "leave --layers away",
+            );
+        }
+        if network.aggregate.how != Aggregation::Sum {
+            return refused(
+                "only sums can be made beat by beat".into(),
+                "choose --aggregation sum",
+            );
+        }
+        if network.aggregate.quantiser.is_none() {
+            return refused(
+                "a sum over all edges of a stream is too wide to be kept".into(),
+                "give the model's `aggregate` a `quantiser`",
+            );
+        }
+        Ok(Self {
+            beats,
+            nodes: nodes / beats,
+            edges: edges / beats,
+        })
+    }
+
+    /// The ports of a beat; `first` is 1 in the first one of an event.
+    pub fn ports(self, network: &Tracking) -> Vec<InputPort> {
+        let port = |name, count, format| InputPort {
+            name,
+            count,
+            format,
+        };
+        let (features, index) = (network.input.format(), unsigned(network.index_bits()));
+        vec![
+            port("first", 1, Format::BIT),
+            port("nodes", self.nodes * network.node_features, features),
+            port("edges", self.edges * network.edge_features, features),
+            port("sender", self.edges, index),
+            port("receiver", self.edges, index),
+            port("valid", self.edges, Format::BIT),
+        ]
+    }
+
+    /// The beats of an event, the elements of all ports of the unrolled network one after the other.
+    fn dealt(self, network: &Tracking, event: &[i64]) -> Vec<Vec<Vec<i128>>> {
+        let mut rest = event;
+        let mut columns = vec![Vec::new(); self.beats];
+        for port in &self.ports(network)[1..] {
+            let (elements, others) = rest.split_at(port.count * self.beats);
+            rest = others;
+            for (beat, elements) in columns.iter_mut().zip(elements.chunks(port.count)) {
+                beat.push(elements.iter().map(|v| i128::from(*v)).collect());
+            }
+        }
+        for (beat, column) in columns.iter_mut().enumerate() {
+            column.insert(0, vec![i128::from(beat == 0)]);
+        }
+        columns
+    }
+
+    /// Bits of a beat's number.
+    fn beat_bits(self) -> u32 {
+        usize::BITS - (self.beats - 1).leading_zeros()
+    }
+}
+
+/// One register file a column, for `rows` of an event, several events side by side.
+struct Files<'m> {
+    columns: Vec<MemoryHandle<'m>>,
+    beat_bits: u32,
+}
+
+impl<'m> Files<'m> {
+    fn new(m: &'m ModuleBuilder, name: &str, formats: &[Format], depth_bits: [u32; 2]) -> Self {
+        let [event_bits, beat_bits] = depth_bits;
+        let file = |(k, format): (usize, &Format)| {
+            m.memory(
+                &format!("{name}_{k}"),
+                1 << (event_bits + beat_bits),
+                *format,
+            )
+        };
+        Self {
+            columns: (0..).zip(formats).map(file).collect(),
+            beat_bits,
+        }
+    }
+
+    fn address(&self, event: Value<'m>, row: Value<'m>) -> Value<'m> {
+        event.concat(row, self.beat_bits)
+    }
+
+    fn write(&self, token: Token<'m>, values: &[Value<'m>]) {
+        let address = self.address(token.event, token.beat);
+        for (file, value) in self.columns.iter().zip(values) {
+            file.write(token.running, address, *value);
+        }
+    }
+
+    fn read(&self, token: Token<'m>, row: Value<'m>) -> Vec<Value<'m>> {
+        let address = self.address(token.event, row);
+        self.columns.iter().map(|file| file.read(address)).collect()
+    }
+}
+
+impl<'m> Token<'m> {
+    fn after(self, cycles: u32) -> Self {
+        let running = (0..cycles).fold(self.running, |v, _| v.registered(cleared()));
+        Self {
+            running,
+            beat: self.beat.delay(cycles),
+            event: self.event.delay(cycles),
+        }
+    }
+
+    /// 1 in the cycle behind the last beat.
+    fn done(self, m: &'m ModuleBuilder, lanes: Lanes) -> Value<'m> {
+        let last = self.beat.equals(m.constant(lanes.beats as i128 - 1, 0));
+        (self.running & last).registered(cleared())
+    }
+}
+
+/// A register that a reset clears.
+fn cleared() -> RegisterStyle {
+    RegisterStyle {
+        reset: Reset::Synchronous,
+        ..RegisterStyle::default()
+    }
+}
+
+fn unsigned(bits: u32) -> Format {
+    Format::unsigned(bits, 0).expect("a few bits")
+}
+
+/// Counts the beats of each event from the cycle in which `start` is 1.
+fn phase<'m>(
+    m: &'m ModuleBuilder,
+    name: &str,
+    start: Value<'m>,
+    lanes: Lanes,
+    event_bits: u32,
+) -> Token<'m> {
+    let bits = lanes.beat_bits();
+    let state = |what: &str, bits| m.state(&format!("{name}_{what}"), unsigned(bits), cleared());
+    let (going, count, events) = (
+        state("going", 1),
+        state("beat", bits),
+        state("event", event_bits),
+    );
+    let one = m.constant(1, 0);
+    let token = Token {
+        running: start | going.value(),
+        beat: start.mux(m.constant(0, 0), count.value()),
+        event: (events.value() + start).wrap(event_bits, false),
+    };
+    let last = token.beat.equals(m.constant(lanes.beats as i128 - 1, 0));
+    going.set_next(token.running & last.equals(m.constant(0, 0)));
+    count.set_next((token.beat + one).wrap(bits, false));
+    events.set_next(token.event);
+    token
+}
+
+/// The values in registers.
+fn held<'m>(values: impl IntoIterator<Item = Value<'m>>) -> Vec<Value<'m>> {
+    values.into_iter().map(|v| v.delay(1)).collect()
+}
+
+/// Cycles between a phase's beat and its perceptrons: edges are read, then what they name.
+const EDGE_READS: u32 = 2;
+/// The same for nodes.
+const NODE_READS: u32 = 1;
+
+/// A stream under construction.
+struct Stream<'n, 'm> {
+    network: &'n Tracking,
+    lanes: Lanes,
+    m: &'m ModuleBuilder,
+    /// R1, O, and R2 with the sigmoid.
+    modules: Vec<Arc<Module>>,
+    event_bits: u32,
+}
+
+/// The top module of a stream, and the cycles from a beat of edges to its weights.
+///
+/// # Errors
+/// Those of building and of pipelining the perceptrons.
+pub fn datapath(
+    top: &str,
+    network: &Tracking,
+    lanes: Lanes,
+    stages: Stages<'_>,
+) -> Result<(Arc<Module>, Report, u32), Diagnostics> {
+    let mut latency = 0;
+    let (module, report) = assemble(top, Structure::Blocks, stages, |assembly, m| {
+        let input = |port: InputPort| m.input_array(port.name, port.count, port.format);
+        let ports: Vec<_> = lanes.ports(network).into_iter().map(input).collect();
+        let (weights, cycles) = build(network, lanes, m, assembly, &ports)?;
+        m.output_array("weights", &weights);
+        latency = cycles;
+        Ok(())
+    })?;
+    Ok((module, Report { latency, ..report }, latency))
+}
+
+/// Most pauses between two events of a test.
+const MOST_PAUSES: usize = 3;
+
+/// Vectors cycle by cycle: events and what comes of them, most without a pause in between, some after a few cycles.
+pub fn vectors(
+    network: &Tracking,
+    lanes: Lanes,
+    latency: u32,
+    events: &[Vec<i64>],
+    results: &[Vec<i64>],
+) -> Vectors {
+    let ports = lanes.ports(network);
+    let idle: Vec<Vec<i128>> = ports.iter().map(|port| vec![0; port.count]).collect();
+    let mut inputs: Vec<Vec<Vec<i128>>> = Vec::new();
+    let mut outputs = vec![vec![0; lanes.edges]; latency as usize];
+    for (k, (event, result)) in events.iter().zip(results).enumerate() {
+        let pauses = if k % 4 == 3 { k % MOST_PAUSES + 1 } else { 0 };
+        inputs.extend(lanes.dealt(network, event));
+        inputs.extend(vec![idle.clone(); pauses]);
+        let weights = result.chunks(lanes.edges);
+        outputs.extend(weights.map(|w| w.iter().map(|v| i128::from(*v)).collect()));
+        outputs.extend(vec![vec![0; lanes.edges]; pauses]);
+    }
+    inputs.extend(vec![idle; latency as usize]);
+    let rows = |width: usize, rows: &mut dyn Iterator<Item = &Vec<i128>>| {
+        let values = rows.flatten().copied().collect();
+        Rows::new(width, values).expect("whole rows")
+    };
+    let column = |(k, port): (usize, &InputPort)| {
+        let values = rows(port.count, &mut inputs.iter().map(|cycle| &cycle[k]));
+        (port.name.to_owned(), values)
+    };
+    Vectors {
+        inputs: (0..).zip(&ports).map(column).collect(),
+        outputs: [("weights".to_owned(), rows(lanes.edges, &mut outputs.iter()))].into(),
+    }
+}
+
+/// The weights of a beat's edges for the ports `first`, `nodes`, `edges`, `sender`, `receiver`, `valid`, and the cycles
+/// from the beat to them. They are 0 while there are none.
+///
+/// # Errors
+/// Those of building and of pipelining the perceptrons.
+fn build<'m>(
+    network: &Tracking,
+    lanes: Lanes,
+    m: &'m ModuleBuilder,
+    assembly: &Assembly<'m, '_>,
+    ports: &[Vec<Value<'m>>],
+) -> Result<(Vec<Value<'m>>, u32), Diagnostics> {
+    let mut modules = Vec::new();
+    for block in network.blocks()? {
+        modules.push(assembly.module(block.name, block.inputs, |m, x| {
+            let outputs = perceptron(m, block.mlp, x);
+            match block.name {
+                "score" => vec![m.scope("sigmoid", || network.sigmoid.build(outputs[0]))],
+                _ => outputs,
+            }
+        })?);
+    }
+    let latencies = modules.iter().map(|module| module.latency());
+    let under_way: u32 = latencies.sum::<u32>() + 2 * EDGE_READS + NODE_READS;
+    let events = 4 + under_way.div_ceil(lanes.beats as u32);
+    let stream = Stream {
+        network,
+        lanes,
+        m,
+        modules,
+        event_bits: events.next_power_of_two().trailing_zeros(),
+    };
+    let weights = stream.phases(ports)?;
+    // the registers at the inputs, three phases before the last one
+    Ok((weights, 1 + 3 * lanes.beats as u32 + under_way))
+}
+
+impl<'m> Stream<'_, 'm> {
+    fn phases(&self, ports: &[Vec<Value<'m>>]) -> Result<Vec<Value<'m>>, Diagnostics> {
+        let latency = |k: usize| self.modules[k].latency();
+        let [relation, object, score] = [0, 1, 2].map(latency);
+        let (network, lanes, m) = (self.network, self.lanes, self.m);
+        let ports = self.captured(ports);
+        let [first, x, e, sender, receiver, valid] = &ports[..] else {
+            unreachable!("the ports of a stream")
+        };
+        let blocks = network.blocks()?;
+        let (messages, objects) = (blocks[0].mlp.output_format(), blocks[1].mlp.output_format());
+        let depth = [self.event_bits, lanes.beat_bits()];
+        let files = |name: &str, count: usize, formats: &[Format]| -> Vec<Files<'m>> {
+            let file = |k| Files::new(m, &format!("{name}{k}"), formats, depth);
+            (0..count).map(file).collect()
+        };
+        let (index, features) = (unsigned(network.index_bits()), network.input.format());
+        let nodes = files("node", lanes.nodes, &vec![features; network.node_features]);
+        let edges = files("edge", lanes.edges, &vec![features; network.edge_features]);
+        let ends = files("ends", lanes.edges, &[index, index, Format::BIT]);
+        let updated = files(
+            "updated",
+            lanes.nodes,
+            &vec![objects; network.object.outputs()],
+        );
+        let width = network.relation.outputs();
+        let said = files("message", lanes.edges, &vec![messages; width]);
+
+        let arrive = self.phase("arrive", first[0]);
+        let rows = x.chunks(network.node_features);
+        nodes
+            .iter()
+            .zip(rows)
+            .for_each(|(file, row)| file.write(arrive, row));
+        for (k, row) in e.chunks(network.edge_features).enumerate() {
+            edges[k].write(arrive, row);
+            ends[k].write(arrive, &[receiver[k], sender[k], valid[k]]);
+        }
+
+        let relate = self.phase("relate", arrive.done(m, lanes));
+        let said_at = relate.after(EDGE_READS + relation);
+        let clear = arrive.after(EDGE_READS + relation);
+        let mut sums = Vec::new();
+        for k in 0..lanes.edges {
+            let read = held(ends[k].read(relate, relate.beat));
+            let mut inputs = self.ends(&nodes, relate.after(1), &read[..2]);
+            inputs.extend(
+                edges[k]
+                    .read(relate, relate.beat)
+                    .into_iter()
+                    .map(|v| v.delay(2)),
+            );
+            let message = m.instance(&self.modules[0], &format!("relation{k}"), &inputs);
+            said[k].write(said_at, &message);
+            let live = self.live(&read).delay(1 + relation);
+            let receiver = read[0].delay(1 + relation);
+            sums.push(self.scatter(k, said_at, clear, receiver, live, &message));
+        }
+
+        let update = self.phase("update", said_at.done(m, lanes));
+        let updated_at = update.after(NODE_READS + object);
+        for (bank, file) in nodes.iter().enumerate() {
+            let mut inputs = held(file.read(update, update.beat));
+            let total = |column: usize| {
+                let lanes: Vec<_> = sums.iter().map(|s| s[bank][column].read(update)).collect();
+                let sum = Value::sum(&lanes).expect("at least one lane");
+                let quantiser = network.aggregate.quantiser;
+                quantiser.map_or(sum, |q| sum.quantise(&q.0)).delay(1)
+            };
+            inputs.extend((0..width).map(total));
+            let object = m.instance(&self.modules[1], &format!("object{bank}"), &inputs);
+            updated[bank].write(updated_at, &object);
+        }
+
+        let decide = self.phase("score", updated_at.done(m, lanes));
+        let out = decide.after(EDGE_READS + score);
+        Ok((0..lanes.edges)
+            .map(|k| {
+                let read = held(ends[k].read(decide, decide.beat));
+                let mut inputs = self.ends(&updated, decide.after(1), &read[..2]);
+                inputs.extend(
+                    said[k]
+                        .read(decide, decide.beat)
+                        .into_iter()
+                        .map(|v| v.delay(2)),
+                );
+                let weight = m.instance(&self.modules[2], &format!("score{k}"), &inputs);
+                let live = self.live(&read).delay(1 + score);
+                (out.running & live).mux(weight[0], m.constant(0, 0))
+            })
+            .collect())
+    }
+
+    /// The inputs in registers: whatever follows belongs to no fixed cycle.
+    fn captured(&self, ports: &[Vec<Value<'m>>]) -> Vec<Vec<Value<'m>>> {
+        let captured = |(port, values): (usize, &Vec<Value<'m>>)| {
+            let register = |(k, value): (usize, &Value<'m>)| {
+                let style = if port == 0 {
+                    cleared()
+                } else {
+                    RegisterStyle::default()
+                };
+                let register = self
+                    .m
+                    .state(&format!("captured{port}_{k}"), value.format(), style);
+                register.set_next(*value);
+                register.value()
+            };
+            (0..).zip(values).map(register).collect()
+        };
+        (0..).zip(ports).map(captured).collect()
+    }
+
+    fn phase(&self, name: &str, start: Value<'m>) -> Token<'m> {
+        phase(self.m, name, start, self.lanes, self.event_bits)
+    }
+
+    /// Whether an edge counts: it is valid, and both its nodes exist.
+    fn live(&self, ends: &[Value<'m>]) -> Value<'m> {
+        let nodes = self.m.constant(self.network.nodes as i128, 0);
+        ends[2] & ends[0].lt(nodes) & ends[1].lt(nodes)
+    }
+
+    /// Bank and row of a node.
+    fn place_of(&self, node: Value<'m>) -> (Option<Value<'m>>, Value<'m>) {
+        let bits = self.lanes.nodes.trailing_zeros();
+        let high = self.network.index_bits() - 1;
+        match bits {
+            0 => (None, node),
+            _ => (Some(node.slice(bits - 1, 0)), node.slice(high, bits)),
+        }
+    }
+
+    /// The features of an edge's receiver and sender, in registers.
+    fn ends(&self, banks: &[Files<'m>], at: Token<'m>, ends: &[Value<'m>]) -> Vec<Value<'m>> {
+        let mut gathered = Vec::new();
+        for node in ends {
+            let (bank, row) = self.place_of(*node);
+            let words: Vec<_> = banks.iter().map(|file| file.read(at, row)).collect();
+            for column in 0..words[0].len() {
+                let words: Vec<_> = words.iter().map(|word| word[column]).collect();
+                gathered.push(bank.map_or(words[0], |bank| bank.select(&words)));
+            }
+        }
+        held(gathered)
+    }
+
+    /// The sums of one lane, for each bank and column: cleared by an event's own beats, then added to.
+    fn scatter(
+        &self,
+        lane: usize,
+        at: Token<'m>,
+        clear: Token<'m>,
+        receiver: Value<'m>,
+        live: Value<'m>,
+        message: &[Value<'m>],
+    ) -> Vec<Vec<Sums<'m>>> {
+        let (bank_of, row) = self.place_of(receiver);
+        let bank = |bank: usize| {
+            let here = bank_of.map_or(live, |b| live & b.equals(self.m.constant(bank as i128, 0)));
+            let column = |(k, message): (usize, &Value<'m>)| {
+                let name = format!("sum{lane}_{bank}_{k}");
+                let adding = Adding {
+                    at,
+                    clear,
+                    here,
+                    row,
+                    message: *message,
+                };
+                Sums::new(self, &name, &adding)
+            };
+            (0..).zip(message).map(column).collect()
+        };
+        (0..self.lanes.nodes).map(bank).collect()
+    }
+
+    /// The format of a sum over the edges of a lane, wrapped where the aggregate will be.
+    fn sum_format(&self, message: Format) -> Format {
+        let range = message.range;
+        let most = [range.lo(), range.hi()].map(|v| v * self.lanes.beats as i128);
+        let exact = Interval::new(most[0].min(0), most[1].max(0)).expect("validated");
+        let (mut width, signed) = (exact.width(), exact.signed());
+        // the other roundings look at the sign
+        if let Some(quantiser) = self.network.aggregate.quantiser
+            && quantiser.0.overflow == Overflow::Wrap
+            && matches!(quantiser.0.rounding, Rounding::Floor | Rounding::HalfUp)
+        {
+            // low bits that rounding drops may still carry into those that stay
+            let kept = quantiser.0.width as i32 + message.frac - quantiser.frac();
+            width = width.min(u32::try_from(kept).unwrap_or(1).max(1));
+        }
+        match signed {
+            true => Format::signed(width, message.frac),
+            false => Format::unsigned(width, message.frac),
+        }
+        .expect("no wider than the sum")
+    }
+}
+
+/// What is added to the sums of a bank, and when.
+struct Adding<'m> {
+    at: Token<'m>,
+    clear: Token<'m>,
+    here: Value<'m>,
+    row: Value<'m>,
+    message: Value<'m>,
+}
+
+/// The sums of one lane, bank and column, for events of even and of odd number.
+struct Sums<'m> {
+    sets: [MemoryHandle<'m>; 2],
+}
+
+impl<'m> Sums<'m> {
+    fn new(stream: &Stream<'_, 'm>, name: &str, adding: &Adding<'m>) -> Self {
+        let Adding {
+            at,
+            clear,
+            here,
+            row,
+            message,
+        } = *adding;
+        let format = stream.sum_format(message.format());
+        let (width, signed) = (format.range.width(), format.range.signed());
+        let sets = [0, 1].map(|set| {
+            let depth = 1 << stream.lanes.beat_bits();
+            let file = stream.m.memory(&format!("{name}_{set}"), depth, format);
+            let of_set = |token: Token<'m>| {
+                let parity = stream.m.constant(set, 0);
+                token.running & token.event.bit(0).equals(parity)
+            };
+            let clearing = of_set(clear);
+            let sum = (file.read(row) + message).wrap(width, signed);
+            file.write(
+                clearing | (of_set(at) & here),
+                clearing.mux(clear.beat, row),
+                clearing.mux(stream.m.constant(0, format.frac), sum),
+            );
+            file
+        });
+        Self { sets }
+    }
+
+    fn read(&self, token: Token<'m>) -> Value<'m> {
+        let [even, odd] = self.sets.map(|set| set.read(token.beat));
+        token.event.bit(0).mux(odd, even)
+    }
+}

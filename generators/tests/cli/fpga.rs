@@ -1,0 +1,200 @@
+//! `hwgen synth` for FPGAs on a matrix of four columns: counts, gate-level simulation, place and route.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value as Json;
+use sim::tools::{Engine, Job, Verdict};
+
+use crate::support::{Home, available};
+
+/// A home with a small registered matrix in the folder `rtl`; `None` if a program is not installed.
+fn small_matrix(programs: &[(&str, &str)]) -> Option<Home> {
+    if !programs
+        .iter()
+        .all(|(tool, argument)| available(tool, argument))
+    {
+        return None;
+    }
+    let home = Home::new();
+    home.write("m.json", "[[3, -5, 0, 7], [1, 6, -2, 0], [0, 7, 5, -3]]");
+    home.success(&[
+        "cmvm",
+        "m.json",
+        "--input-bits",
+        "3",
+        "--signed",
+        "--effort",
+        "fast",
+        "--clock-ns",
+        "20",
+        "--target",
+        "ice40-hx8k",
+        "--out",
+        "rtl",
+    ]);
+    Some(home)
+}
+
+fn report(home: &Home, folder: &str) -> Json {
+    let text = fs::read_to_string(home.path(folder).join("report.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+fn states(report: &Json) -> Vec<(&str, &str)> {
+    let steps = report["steps"].as_array().unwrap().iter();
+    steps
+        .map(|s| (s["name"].as_str().unwrap(), s["state"].as_str().unwrap()))
+        .collect()
+}
+
+fn figures<'r>(report: &'r Json, name: &str) -> Vec<&'r Json> {
+    let figures = report["figures"].as_array().unwrap().iter();
+    figures.filter(|f| f["name"] == name).collect()
+}
+
+const MAPPED: [(&str, &str); 2] = [("yosys", "-V"), ("iverilog", "-V")];
+const PLACED: [(&str, &str); 3] = [
+    ("yosys", "-V"),
+    ("iverilog", "-V"),
+    ("nextpnr-ice40", "--version"),
+];
+
+#[test]
+fn amd_parts_are_counted_by_layer_and_not_timed() {
+    let Some(home) = small_matrix(&MAPPED) else {
+        return;
+    };
+    home.success(&["synth", "rtl", "--target", "xcup", "--out", "mapped"]);
+    let report = report(&home, "mapped");
+    assert_eq!(states(&report), [("map", "done"), ("gates", "done")]);
+    // the count, and its share of three parts
+    assert_eq!(figures(&report, "look-up tables").len(), 4);
+    assert!(figures(&report, "greatest clock frequency").is_empty());
+    let notes = report["notes"].to_string();
+    assert!(notes.contains("only the vendor's tool"), "{notes}");
+    let sum = |counts: &Json| -> u64 {
+        let counts = counts.as_object().unwrap().values();
+        counts.map(|n| n.as_u64().unwrap()).sum()
+    };
+    let layers = report["layers"].as_object().unwrap();
+    assert_eq!(layers.values().map(sum).sum::<u64>(), sum(&report["cells"]));
+    assert!(layers.contains_key("cmvm"), "{layers:?}");
+}
+
+#[test]
+fn a_lattice_part_is_placed_and_a_clock_that_is_too_fast_is_violated() {
+    let Some(home) = small_matrix(&PLACED) else {
+        return;
+    };
+    let synth = |clock: &str| {
+        home.run(&[
+            "synth",
+            "rtl",
+            "--target",
+            "ice40-hx8k",
+            "--clock-ns",
+            clock,
+            "--out",
+            "mapped",
+        ])
+    };
+    assert_eq!(synth("50").status.code(), Some(0));
+    let placed = report(&home, "mapped");
+    assert_eq!(
+        states(&placed),
+        [("map", "done"), ("gates", "done"), ("place", "done")]
+    );
+    let shell = placed["steps"][1]["result"].as_str().unwrap();
+    assert!(
+        shell.contains("shift registers: 8 vectors bit-exact"),
+        "{shell}"
+    );
+    let [fmax] = figures(&placed, "greatest clock frequency")[..] else {
+        panic!("one figure")
+    };
+    assert!(fmax["value"].as_f64().unwrap() > 20.0, "{fmax}");
+    assert!(
+        fmax["tool"].as_str().unwrap().contains("nextpnr-ice40"),
+        "{fmax}"
+    );
+
+    let done = synth("1");
+    assert_eq!(done.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(said.contains("VIOLATED") && said.contains('→'), "{said}");
+    assert_eq!(states(&report(&home, "mapped"))[2], ("place", "failed"));
+}
+
+#[test]
+fn one_wrong_look_up_table_fails_gate_level_simulation() {
+    let Some(home) = small_matrix(&MAPPED) else {
+        return;
+    };
+    home.success(&[
+        "synth",
+        "rtl",
+        "--target",
+        "ice40-hx8k",
+        "--steps",
+        "gates",
+        "--out",
+        "mapped",
+    ]);
+    let mapped = home.path("mapped");
+    let verdict = || {
+        let job = Job {
+            top: "cmvm",
+            sources: &["rtl/cmvm_tb.v", "netlist.v", "cells.v"].map(|file| mapped.join(file)),
+            vectors: &mapped.join("vectors"),
+            samples: 256,
+            waves: None,
+            limit: Duration::from_secs(300),
+        };
+        Engine::Icarus.run(&job).unwrap().verdict
+    };
+    assert!(matches!(verdict(), Verdict::Pass { .. }));
+    let path = mapped.join("netlist.v");
+    let netlist = fs::read_to_string(&path).unwrap();
+    let (before, table) = netlist.split_once(".LUT_INIT(16'h").unwrap();
+    let digit = if table.starts_with('0') { "f" } else { "0" };
+    let changed = format!("{before}.LUT_INIT(16'h{digit}{}", &table[1..]);
+    // the first digit of a sum's table is used only with all inputs 1, so change the others too
+    let changed = changed.replacen(&table[1..4], "55a", 1);
+    fs::write(&path, changed).unwrap();
+    assert!(matches!(verdict(), Verdict::Fail(_)));
+}
+
+#[test]
+fn the_steps_run_by_hand() {
+    let Some(home) = small_matrix(&PLACED) else {
+        return;
+    };
+    if !available("make", "--version") {
+        return;
+    }
+    home.success(&[
+        "synth",
+        "rtl",
+        "--target",
+        "ice40-hx8k",
+        "--steps",
+        "gates",
+        "--out",
+        "mapped",
+    ]);
+    let made = Command::new("make")
+        .current_dir(home.path("mapped"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&made.stdout).into_owned();
+    assert!(
+        made.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+    assert!(said.contains("PASS 256 vectors"), "{said}");
+    let placed = fs::read_to_string(home.path("mapped/place_report.json")).unwrap();
+    assert!(placed.contains("fmax"), "{placed}");
+}

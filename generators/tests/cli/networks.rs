@@ -1,0 +1,343 @@
+//! Networks from random weights and from files, in every engine, and with mistakes in them.
+
+use std::fs;
+
+use expect_test::expect_file;
+use serde_json::{Value as Json, json};
+
+use crate::support::{Home, available, shared};
+
+/// Weights of a small network in the form of a benchmark case.
+fn weights(first: i64) -> String {
+    json!({
+        "kind": "mlp", "mode": "rs", "act_bits": 4, "shifts": [2],
+        "W0": [[first, -3, 0], [2, 7, -8]], "b0": [3, 0, -5],
+        "W1": [[1, -2], [5, 0], [-7, 4]], "b1": [0, 9],
+    })
+    .to_string()
+}
+
+/// The outcomes of `hwgen sim` for a folder, all of which must be good.
+fn simulated(home: &Home, options: &[&str]) -> usize {
+    let said = home.success(&[&["sim", "rtl", "--json"], options].concat());
+    let outcomes: Json = serde_json::from_str(&said).unwrap();
+    let outcomes = outcomes.as_array().unwrap();
+    assert!(outcomes.iter().all(|o| o["pass"] == true), "{said}");
+    outcomes.len()
+}
+
+#[test]
+fn a_random_dense_network_in_every_engine() {
+    let home = Home::new();
+    let args = [
+        "dense",
+        "--layers",
+        "4,8,3",
+        "--sparsity",
+        "0.4",
+        "--clock-ns",
+        "4",
+        "--out",
+        "rtl",
+    ];
+    let said = home.success(&args);
+    assert!(said.starts_with("network: latency "), "{said}");
+    simulated(&home, &["--random", "2000"]);
+    for (engine, tool, version) in [
+        ("icarus", "iverilog", "-V"),
+        ("verilator", "verilator", "--version"),
+    ] {
+        if available(tool, version) {
+            simulated(&home, &["--engine", engine, "--first", "64"]);
+        }
+    }
+    // the same command gives the same files
+    let before = home.tree();
+    home.success(&args);
+    assert!(home.tree() == before);
+}
+
+/// The same weights folded: shared multipliers give the unrolled network's bits in every engine.
+#[test]
+fn a_folded_network_in_every_engine() {
+    let home = Home::new();
+    home.write("weights.json", weights(5));
+    home.write("flipped.json", weights(4));
+    let dense = |weights: &str, out: &str| {
+        home.success(&[
+            "dense",
+            "--weights",
+            weights,
+            "--reuse",
+            "2",
+            "--events",
+            "40",
+            "--out",
+            out,
+        ])
+    };
+    let said = dense("weights.json", "rtl");
+    // two matrices of two beats, three cycles behind each, and a register
+    assert!(
+        said.contains("latency 11 cycles, initiation interval 2, 7 multipliers"),
+        "{said}"
+    );
+    simulated(&home, &["--random", "500"]);
+    let mut engines = vec!["batch"];
+    for (engine, tool, version) in [
+        ("icarus", "iverilog", "-V"),
+        ("verilator", "verilator", "--version"),
+    ] {
+        if available(tool, version) {
+            simulated(&home, &["--engine", engine]);
+            engines.push(engine);
+        }
+    }
+    dense("flipped.json", "other");
+    for file in ["network.v", "design.dfg"] {
+        let from = home.path(&format!("other/{file}"));
+        fs::copy(from, home.path(&format!("rtl/{file}"))).unwrap();
+    }
+    for engine in engines {
+        let output = home.run(&["sim", "rtl", "--engine", engine]);
+        assert_eq!(output.status.code(), Some(1), "{engine}: {output:?}");
+    }
+}
+
+/// A trained network in Verilog simulators.
+#[test]
+fn a_trained_network_in_icarus() {
+    let Some(file) = shared("models/qonnx-zoo-tfc/TFC_2W2A.onnx") else {
+        return;
+    };
+    let home = Home::new();
+    let file = file.to_str().unwrap();
+    home.success(&[
+        "build",
+        file,
+        "--effort",
+        "fast",
+        "--clock-ns",
+        "5",
+        "--out",
+        "rtl",
+    ]);
+    simulated(&home, &[]);
+    if available("iverilog", "-V") {
+        simulated(&home, &["--engine", "icarus", "--first", "16"]);
+    }
+}
+
+/// The networks of MLPerf Tiny that are too large to unroll.
+#[test]
+fn tiny_benchmarks_folded() {
+    let Some(folder) = shared("models/mlperf-tiny") else {
+        return;
+    };
+    let home = Home::new();
+    for (file, options, reuse) in [
+        ("kws_w3a3_qonnx.onnx", "--accept-rounding", "70"),
+        ("ad08_model.h5", "--input-format=s8.4", "8"),
+    ] {
+        let file = folder.join(file);
+        let said = home.success(&[
+            "build",
+            file.to_str().unwrap(),
+            options,
+            "--reuse",
+            reuse,
+            "--events",
+            "4",
+            "--out",
+            "rtl",
+        ]);
+        assert!(
+            said.contains(&format!("initiation interval {reuse}, ")),
+            "{said}"
+        );
+        simulated(&home, &["--random", "6"]);
+    }
+}
+
+/// The folder's own model is a network that can be built again, and inspected.
+#[test]
+fn an_emitted_model_is_read_again() {
+    let home = Home::new();
+    home.write("weights.json", weights(5));
+    home.success(&["dense", "--weights", "weights.json", "--out", "rtl"]);
+    home.success(&["build", "rtl/model.json", "--out", "again"]);
+    let verilog = |folder: &str| fs::read(home.path(&format!("{folder}/network.v"))).unwrap();
+    assert_eq!(verilog("rtl"), verilog("again"));
+    let args = ["inspect", "rtl/model.json", "--svg", "graph.svg"];
+    let output = home.run(&args);
+    expect_file!["networks/inspect.txt"].assert_eq(&home.transcript(&args, &output));
+    let svg = fs::read_to_string(home.path("graph.svg")).unwrap();
+    assert!(svg.contains("dense1") && svg.ends_with("</svg>\n"));
+    let json: Json =
+        serde_json::from_str(&home.success(&["inspect", "rtl/model.json", "--json"])).unwrap();
+    assert_eq!(json["layers"][1]["weights"], 6);
+    assert_eq!(json["doubts"], json!([]));
+}
+
+#[test]
+fn a_flipped_weight_bit_is_caught() {
+    let home = Home::new();
+    home.write("weights.json", weights(5));
+    home.write("flipped.json", weights(4));
+    home.success(&["dense", "--weights", "weights.json", "--out", "rtl"]);
+    home.success(&["dense", "--weights", "flipped.json", "--out", "other"]);
+    // the data path of another network against the vectors of this one
+    for file in ["network.v", "design.dfg"] {
+        let from = home.path(&format!("other/{file}"));
+        fs::copy(from, home.path(&format!("rtl/{file}"))).unwrap();
+    }
+    let mut engines = vec!["batch"];
+    engines.extend(available("iverilog", "-V").then_some("icarus"));
+    for engine in engines {
+        let output = home.run(&["sim", "rtl", "--engine", engine]);
+        assert_eq!(output.status.code(), Some(1), "{engine}: {output:?}");
+    }
+}
+
+/// A sigmoid at the end stays outside the hardware unless a format is asked for; then its error is said.
+#[test]
+fn an_output_becomes_a_table_when_asked() {
+    let home = Home::new();
+    let model = json!({
+        "name": "score",
+        "inputs": [{"name": "x", "shape": [2], "range": [-16, 15]}],
+        "layers": [{"name": "sum", "op": {"dense": {
+            "weights": {"shape": [1, 2], "values": [3, -5]}, "bias": [1]}}, "inputs": [0]}],
+        "outputs": [{"name": "y", "tensor": 1, "decode": {
+            "unit": {"shape": [], "values": [0.0625]}, "steps": ["sigmoid"]}}],
+    });
+    home.write("score.json", model.to_string());
+    let args = [
+        "build",
+        "score.json",
+        "--output-format",
+        "u6.6",
+        "--out",
+        "rtl",
+    ];
+    let output = home.run(&args);
+    expect_file!["networks/output-format.txt"].assert_eq(&home.transcript(&args, &output));
+    simulated(&home, &["--random", "500"]);
+}
+
+#[test]
+fn mistakes_are_explained() {
+    let home = Home::new();
+    home.write("weights.json", weights(5));
+    home.write("short.json", "{\"W0\": [[1, 2], [3, 4]], \"b0\": [1]}");
+    home.write(
+        "apart.json",
+        "{\"W0\": [[1, 2]], \"W1\": [[1]], \"shifts\": [0]}",
+    );
+    home.write("cut.onnx", [0x0a, 0xff, 0x01]);
+    home.write("model.txt", "");
+    home.write("encoder.json", "{\"design\": \"encoder\"}");
+    home.write(
+        "broken.json",
+        "{\"name\": \"n\", \"inputs\": [], \"layers\": [{\"name\": \"l\", \"op\": \"relu\", \"inputs\": [7]}], \"outputs\": []}",
+    );
+    home.write(
+        "relu.json",
+        "{\"name\": \"n\", \"inputs\": [{\"name\": \"x\", \"shape\": [1], \"range\": [-1, 1]}], \"layers\": [{\"name\": \"l\", \"op\": \"relu\", \"inputs\": [0]}], \"outputs\": [{\"name\": \"y\", \"tensor\": 1}]}",
+    );
+    let cases: [(&str, &[&str]); 12] = [
+        ("dense-nothing", &["dense", "--out", "rtl"]),
+        ("dense-size", &["dense", "--layers", "16,0", "--out", "rtl"]),
+        (
+            "dense-bias",
+            &["dense", "--weights", "short.json", "--out", "rtl"],
+        ),
+        (
+            "dense-apart",
+            &["dense", "--weights", "apart.json", "--out", "rtl"],
+        ),
+        (
+            "dense-layers",
+            &[
+                "dense",
+                "--weights",
+                "weights.json",
+                "--layers",
+                "2,2",
+                "--out",
+                "rtl",
+            ],
+        ),
+        (
+            "dense-clock",
+            &[
+                "dense",
+                "--weights",
+                "weights.json",
+                "--reuse",
+                "2",
+                "--clock-ns",
+                "1",
+                "--out",
+                "rtl",
+            ],
+        ),
+        (
+            "build-output",
+            &["build", "relu.json", "--output-format", "8", "--out", "rtl"],
+        ),
+        ("build-missing", &["build", "no.onnx", "--out", "rtl"]),
+        ("build-cut", &["build", "cut.onnx", "--out", "rtl"]),
+        ("build-kind", &["build", "model.txt", "--out", "rtl"]),
+        ("build-design", &["build", "encoder.json", "--out", "rtl"]),
+        ("build-operand", &["build", "broken.json", "--out", "rtl"]),
+    ];
+    for (name, args) in cases {
+        let before = home.tree();
+        let output = home.run(args);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        expect_file![format!("networks/{name}.txt")].assert_eq(&home.transcript(args, &output));
+        assert!(home.tree() == before, "{name}: something was changed");
+    }
+}
+
+/// Keyword spotting has scales that are no powers of two behind wide sums: refused, unless its rounding is accepted.
+#[test]
+fn inexact_sums_are_refused_unless_accepted() {
+    let Some(file) = shared("models/mlperf-tiny/kws_w3a3_qonnx.onnx") else {
+        return;
+    };
+    let home = Home::new();
+    let file = file.to_str().unwrap();
+    let output = home.run(&["build", file, "--out", "rtl"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.contains("--accept-rounding") && said.contains("float-order"),
+        "{said}"
+    );
+    let folder = file.trim_end_matches("kws_w3a3_qonnx.onnx");
+    let x = format!("{folder}kws_input.npy");
+    let said = home.success(&[
+        "build",
+        file,
+        "--accept-rounding",
+        "--inputs",
+        &x,
+        "--clock-ns",
+        "10",
+        "--effort",
+        "fast",
+        "--events",
+        "16",
+        "--out",
+        "rtl",
+    ]);
+    assert!(said.contains("steps may lie one integer off"), "{said}");
+    simulated(&home, &[]);
+    let report = fs::read_to_string(home.path("rtl/report.md")).unwrap();
+    assert!(
+        report.contains("exactness of the framework's own sums"),
+        "{report}"
+    );
+}

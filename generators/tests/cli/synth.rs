@@ -190,3 +190,29 @@ fn a_truncated_library_is_a_clear_error() {
     assert!(String::from_utf8_lossy(&done.stderr).contains("cut.lib"));
     assert!(!home.path("rtl-custom").exists(), "no half report");
 }
+
+#[test]
+fn the_shipped_encoder_meets_40_mhz_in_two_cycles() {
+    if std::env::var_os("HWGEN_FULL_SYNTHESIS").is_none() {
+        println!("skipped: set HWGEN_FULL_SYNTHESIS to map the whole encoder, which takes minutes");
+        return;
+    }
+    if !has_tools() {
+        return;
+    }
+    let home = Home::new();
+    home.success(&["encoder", "--latency", "2", "--out", "rtl"]);
+    home.success(&["synth", "rtl", "--target", "osu018", "--out", "mapped"]);
+    let report = report(&home, "mapped");
+    assert_eq!(report["latency"], 2);
+    let seconds: f64 = report["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["cpu_seconds"].as_f64().unwrap())
+        .sum();
+    assert!(
+        seconds < 600.0,
+        "{seconds} s of processors: more than five minutes of two cores"
+    );
+}

@@ -31,11 +31,7 @@ fn random_modules_are_lint_clean() {
     }
     for (seed, size) in [(4, 30), (5, 120), (6, 300)] {
         let runs = random_runs(seed, 40, size);
-        let files: Vec<_> = runs
-            .iter()
-            .flat_map(|r| support::files(&r.design))
-            .collect();
-        assert_eq!(support::lint(&files), "");
+        assert_eq!(support::lint(&support::files_of(&runs)), "");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Runs emitted modules in Icarus Verilog against the evaluator, and lints them with Verilator.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use std::process::Command;
 use std::sync::Arc;
@@ -53,7 +53,9 @@ pub fn simulate(runs: &[Run]) {
     let mut text = Vec::new();
     for run in runs {
         text.extend(run.external.0.bytes());
-        verilog::write_design(&run.design, &mut text).unwrap();
+    }
+    for (_, module) in files_of(runs) {
+        text.extend(module.into_bytes());
     }
     text.extend(bench(runs).into_bytes());
     std::fs::write(&source, &text).unwrap();
@@ -191,6 +193,13 @@ pub fn assert_lint_clean(design: &Design) {
     if available("verilator", "--version") {
         assert_eq!(lint(&files(design)), "");
     }
+}
+
+/// The modules of all runs; one that several have, such as the full adder, comes once.
+pub fn files_of(runs: &[Run]) -> Vec<(String, String)> {
+    let mut seen = HashSet::new();
+    let all = runs.iter().flat_map(|run| files(&run.design));
+    all.filter(|file| seen.insert(file.clone())).collect()
 }
 
 /// What Verilator has to say about modules, given as name and text. The tops are linted side by side.

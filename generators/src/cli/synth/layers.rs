@@ -137,9 +137,12 @@ mod tests {
         let y = outer.instance(&inner, "u0", &[x, x]);
         outer.output("y", y[0].delay(1).named("late"));
         let layers = Layers::of(&outer.finish().unwrap(), Adders::TwoOperand).unwrap();
-        assert_eq!(layers.of_net("u0.sum[2]").as_deref(), Some("inner.conv"));
+        assert_eq!(
+            layers.of_net("u0.conv_p3_sum[2]").as_deref(),
+            Some("inner.conv")
+        );
         assert_eq!(layers.of_net("late").as_deref(), Some("outer"));
-        for unknown in ["u1.sum", "u0.sum_LUT6_O", "x", "", "u0."] {
+        for unknown in ["u1.conv_p3_sum", "u0.conv_p3_sum_LUT6_O", "x", "", "u0."] {
             assert_eq!(layers.of_net(unknown), None, "{unknown}");
         }
     }

@@ -200,14 +200,19 @@ fn hash(path: &Path) -> io::Result<String> {
         .collect())
 }
 
-/// Downloads, unpacks and checks the library aside, then puts its files at `place`.
-fn download(library: &CellLibrary, place: &Path, programs: &Programs) -> Result<(), Diagnostics> {
+/// A folder beside `place`, so that what is finished in it can be renamed to there.
+fn work_folder(place: &Path) -> Result<TempDir, Diagnostics> {
     let parent = place.parent().unwrap_or(place);
     fs::create_dir_all(parent).map_err(|e| cache_error(parent, &e))?;
-    let work = tempfile::Builder::new()
+    tempfile::Builder::new()
         .prefix(".fetch-")
         .tempdir_in(parent)
-        .map_err(|e| cache_error(parent, &e))?;
+        .map_err(|e| cache_error(parent, &e))
+}
+
+/// Downloads, unpacks and checks the library aside, then puts its files at `place`.
+fn download(library: &CellLibrary, place: &Path, programs: &Programs) -> Result<(), Diagnostics> {
+    let work = work_folder(place)?;
     let unpacked = match &library.source {
         Source::Pip { package, version } => from_pip(package, version, &work, programs)?,
         Source::Apt { package, .. } => from_apt(package, &work, programs)?,

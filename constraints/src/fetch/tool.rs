@@ -1,12 +1,11 @@
 //! Obtaining the program that places and routes for an FPGA family.
 
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use hdl::diag::{Diagnostic, Diagnostics};
 
-use super::{Programs, cache_error, check_hash, only_file, publish, run};
+use super::{Programs, check_hash, only_file, publish, run};
 use crate::target::{Family, LibraryFile, Source, Target, Technology};
 
 /// A program that places and routes, on this machine.
@@ -115,12 +114,7 @@ fn install(
     place: &Path,
     programs: &Programs,
 ) -> Result<(), Diagnostics> {
-    let parent = place.parent().unwrap_or(place);
-    fs::create_dir_all(parent).map_err(|e| cache_error(parent, &e))?;
-    let work = tempfile::Builder::new()
-        .prefix(".fetch-")
-        .tempdir_in(parent)
-        .map_err(|e| cache_error(parent, &e))?;
+    let work = super::work_folder(place)?;
     super::pip_download(requirement, &work, programs)?;
     let archive = only_file(&work, "archive", "whl")?;
     check_hash(&work.path().join(&archive), &wheel.sha256)?;
@@ -144,6 +138,7 @@ fn install(
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
     use std::time::Duration;
 

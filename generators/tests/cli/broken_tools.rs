@@ -140,7 +140,7 @@ fn is_installed(name: &str) -> bool {
 }
 
 #[test]
-fn killed_in_the_middle_it_leaves_no_report_and_the_old_one_whole() {
+fn killed_in_the_middle_it_leaves_no_report() {
     let home = tiny();
     fake(
         &home,

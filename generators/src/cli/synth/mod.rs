@@ -23,6 +23,7 @@ use sim::synth::mapping;
 use self::asic::Asic;
 use self::cells::Cells;
 use self::fpga::Fpga;
+use self::gates::Simulator;
 use self::step::{Choice, run_steps};
 use self::work::Work;
 use super::sim::Folder;
@@ -56,6 +57,9 @@ pub struct SynthArgs {
     /// How long ABC may think about a cell library's gates
     #[arg(long, value_enum, default_value_t = Effort::Full)]
     effort: Effort,
+    /// What simulates the netlist
+    #[arg(long, value_enum, default_value_t)]
+    gates: Simulator,
     /// The longest that a program may run, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 1200, value_parser = clap::value_parser!(u64).range(1..=604_800))]
     limit: u64,
@@ -95,6 +99,7 @@ pub fn run(args: &SynthArgs) -> Result<()> {
         folder: &folder,
         clock,
         staging: &staging,
+        simulator: args.gates,
         report: Synthesis::new(
             &folder.top.name,
             &target.name,

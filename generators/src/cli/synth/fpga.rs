@@ -6,10 +6,11 @@ use constraints::fetch::default_cache;
 use constraints::target::{Family, Part};
 use hdl::diag::Diagnostics;
 use sim::synth::mapping::Sources;
+use sim::synth::equivalence::Cells;
 use sim::synth::place::{self, Nextpnr, Placed, WorstPath};
 use sim::synth::{self, Program, mapping, models, shell};
 use sim::testbench;
-use sim::tools::Meter;
+use sim::tools::{Engine, Meter};
 
 use super::gates;
 use super::layers::{self, Layers};
@@ -227,7 +228,7 @@ impl Fpga<'_> {
     fn gates(&mut self, meter: &Meter) -> Found {
         let text = models::of_family(&self.family.synthesis)?;
         self.work.write(synth::CELL_MODELS, &text)?;
-        let found = gates::simulate(&self.work, None, meter)?;
+        let found = gates::simulate(&self.work, &Cells::new(), meter)?;
         if !found.holds || !self.is_placed() || !self.is_streamed()? {
             return Ok(found);
         }
@@ -240,7 +241,7 @@ impl Fpga<'_> {
         ];
         let (vectors, _) = self.work.vectors()?;
         let samples = vectors.len().min(SHELL_SAMPLES);
-        let shell = gates::run(&self.work, &top, &sources, samples, None, meter)?;
+        let shell = gates::run(&self.work, Engine::Icarus, &top, &sources, samples, meter)?;
         Ok(Finding {
             holds: shell.holds,
             words: format!(

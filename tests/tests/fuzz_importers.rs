@@ -72,7 +72,7 @@ fn either(bytes: &[u8], rng: &mut Rng, structured: fn(&[u8], &mut Rng) -> Vec<u8
 const TARGETS: [Target; 8] = [
     Target {
         name: "qonnx",
-        corpus: || committed(&["jets_brevitas.onnx", "digits_brevitas.onnx"]),
+        corpus: || committed(&["jets_brevitas.onnx", "digits_brevitas.onnx", "qdq.onnx"]),
         damage: |bytes, rng| either(bytes, rng, mutate::onnx),
         read: |bytes, _| {
             let format = InputFormat::parse("s8.4").expect("a format");
@@ -93,7 +93,13 @@ const TARGETS: [Target; 8] = [
     },
     Target {
         name: "keras_archive",
-        corpus: || committed(&["jets_hgq2.keras", "digits_hgq2.keras"]),
+        corpus: || {
+            committed(&[
+                "jets_hgq2.keras",
+                "branches_hgq2.keras",
+                "digits_hgq2.keras",
+            ])
+        },
         damage: mutate::archive,
         read: |bytes, _| {
             if let Ok(imported) = keras::network(bytes.to_vec(), &[]) {
@@ -315,6 +321,9 @@ fn finds_are_read_without_harm() {
     let format = InputFormat::parse("s8.4").expect("a format");
     let read = |name: &str| std::fs::read(folder.join(name)).expect("a committed find");
     let _ = onnx::read(&read("scale_of_another_shape.onnx"), &[format]);
+    let format = InputFormat::parse("s8.4").expect("a format");
+    let wide = onnx::read(&read("wide_image.onnx"), &[format]);
+    assert!(wide.is_err(), "36 million taps are too many");
     let _ = comb_logic::read(&read("shift_by_the_least_integer.json"));
     assert!(matrix::read(&folder.join("long_header.npy")).is_err());
 }

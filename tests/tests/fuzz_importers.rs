@@ -318,12 +318,13 @@ fn matrix() {
 #[test]
 fn finds_are_read_without_harm() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/finds");
-    let format = InputFormat::parse("s8.4").expect("a format");
+    let formats = [InputFormat::parse("s8.4").expect("a format")];
     let read = |name: &str| std::fs::read(folder.join(name)).expect("a committed find");
-    let _ = onnx::read(&read("scale_of_another_shape.onnx"), &[format]);
-    let format = InputFormat::parse("s8.4").expect("a format");
-    let wide = onnx::read(&read("wide_image.onnx"), &[format]);
+    let _ = onnx::read(&read("scale_of_another_shape.onnx"), &formats);
+    let wide = onnx::read(&read("wide_image.onnx"), &formats);
     assert!(wide.is_err(), "36 million taps are too many");
+    assert!(onnx::read(&read("empty_but_for_an_extent.onnx"), &formats).is_err());
+    assert!(keras::network(read("empty_but_for_an_extent.h5"), &[]).is_err());
     let _ = comb_logic::read(&read("shift_by_the_least_integer.json"));
     assert!(matrix::read(&folder.join("long_header.npy")).is_err());
 }

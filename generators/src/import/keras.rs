@@ -17,6 +17,8 @@ use hdf5_pure::{AttrValue, Error, File, FormatError};
 use hdl::diag::Diagnostic;
 use serde_json::Value as Json;
 
+use crate::model::elements;
+
 pub use network::network;
 pub use quantiser::QKerasQuantiser;
 
@@ -30,9 +32,6 @@ const TENSORS: [&str; 7] = [
     "moving_mean",
     "moving_variance",
 ];
-
-/// Most numbers that one tensor of a model file may hold.
-const MAX_TENSOR: u64 = 1 << 24;
 
 /// A tensor in row-major order.
 #[derive(Debug, Clone, PartialEq)]
@@ -136,12 +135,8 @@ fn dataset(file: &File, path: &str) -> Result<Option<Tensor>, Diagnostic> {
         Err(e) => return Err(damaged(e)),
     };
     let shape = dataset.shape().map_err(damaged)?;
-    let size = shape
-        .iter()
-        .try_fold(1u64, |size, extent| size.checked_mul(*extent));
-    if size.is_none_or(|size| size > MAX_TENSOR) {
-        return Err(error(format!("its shape {shape:?} is too large")));
-    }
+    let extent = |e: &u64| usize::try_from(*e).unwrap_or(usize::MAX);
+    elements(&shape.iter().map(extent).collect::<Vec<_>>()).map_err(error)?;
     let data = dataset.read_f32().map_err(damaged)?;
     Ok(Some(Tensor { shape, data }))
 }

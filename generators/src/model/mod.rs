@@ -28,7 +28,7 @@ pub use array::{Array, broadcast};
 pub use evaluate::Evaluation;
 pub use graph::{Decode, Encode, Graph, Input, Layer, MAX_ELEMENTS, Output, T, TensorInfo};
 pub use inspect::{Inspection, LayerRow};
-pub use movement::{Moved, moved};
+pub use movement::{Moved, elements, moved};
 pub use op::{Limit, Op, PoolKind, Requantise};
 pub use real::{FloatRounding, Growth, Quantiser, Step};
 pub use schema::schema;

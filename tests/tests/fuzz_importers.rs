@@ -73,7 +73,7 @@ fn either(bytes: &[u8], rng: &mut Rng, structured: fn(&[u8], &mut Rng) -> Vec<u8
 const TARGETS: [Target; 9] = [
     Target {
         name: "qonnx",
-        corpus: || committed(&["jets_brevitas.onnx", "digits_brevitas.onnx"]),
+        corpus: || committed(&["jets_brevitas.onnx", "digits_brevitas.onnx", "qdq.onnx"]),
         damage: |bytes, rng| either(bytes, rng, mutate::onnx),
         read: |bytes, _| {
             let format = InputFormat::parse("s8.4").expect("a format");
@@ -94,7 +94,13 @@ const TARGETS: [Target; 9] = [
     },
     Target {
         name: "keras_archive",
-        corpus: || committed(&["jets_hgq2.keras", "digits_hgq2.keras"]),
+        corpus: || {
+            committed(&[
+                "jets_hgq2.keras",
+                "branches_hgq2.keras",
+                "digits_hgq2.keras",
+            ])
+        },
         damage: mutate::archive,
         read: |bytes, _| {
             if let Ok(imported) = keras::network(bytes.to_vec(), &[]) {
@@ -334,6 +340,8 @@ fn finds_are_read_without_harm() {
     let formats = [InputFormat::parse("s8.4").expect("a format")];
     let read = |name: &str| std::fs::read(folder.join(name)).expect("a committed find");
     let _ = onnx::read(&read("scale_of_another_shape.onnx"), &formats);
+    let wide = onnx::read(&read("wide_image.onnx"), &formats);
+    assert!(wide.is_err(), "36 million taps are too many");
     assert!(onnx::read(&read("empty_but_for_an_extent.onnx"), &formats).is_err());
     assert!(keras::network(read("empty_but_for_an_extent.h5"), &[]).is_err());
     let _ = comb_logic::read(&read("shift_by_the_least_integer.json"));

@@ -99,8 +99,10 @@ impl Engine {
         let (command, option, package) = self.command();
         let asked = run(Command::new(command).arg(option), Duration::from_secs(30));
         let said = asked.map_err(|error| installable(error, package))?.stdout;
-        let version = said.lines().next().unwrap_or_default().trim().to_owned();
-        Ok(Tool { command, version })
+        Ok(Tool {
+            command,
+            version: version(&said),
+        })
     }
 
     /// Builds and runs the bench of `job` in a folder of its own, which is gone afterwards.
@@ -192,6 +194,15 @@ impl Engine {
     }
 }
 
+/// The first line; Icarus ends it with the name of a branch in brackets, which is empty in a release.
+fn version(said: &str) -> String {
+    let line = said.lines().next().unwrap_or_default().trim();
+    line.strip_suffix("()")
+        .unwrap_or(line)
+        .trim_end()
+        .to_owned()
+}
+
 fn is_fst(waves: &Path) -> bool {
     waves.extension().is_some_and(|e| e == "fst")
 }
@@ -258,6 +269,14 @@ mod tests {
             [Duration::ZERO; 2],
             &Meter::new(Duration::ZERO),
         )
+    }
+
+    #[test]
+    fn versions_have_no_empty_brackets() {
+        let icarus = "Icarus Verilog version 11.0 (stable) ()\n\nCopyright";
+        assert_eq!(version(icarus), "Icarus Verilog version 11.0 (stable)");
+        assert_eq!(version("Verilator 5.006 (x)\n"), "Verilator 5.006 (x)");
+        assert_eq!(version(""), "");
     }
 
     #[test]

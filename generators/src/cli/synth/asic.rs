@@ -1,7 +1,5 @@
 //! The flow of a cell library: netlist, static timing, gate-level simulation, proof and power.
 
-use std::fs;
-
 use constraints::Constraints;
 use constraints::liberty::{adder_cells, models};
 use constraints::timing::{Budget, Dialect, Units};
@@ -12,14 +10,14 @@ use sim::testbench;
 use sim::tools::Meter;
 
 use super::cells::Cells;
+use super::equiv::functions;
+use super::layers::Layers;
 use super::step::{Choice, Finding, Flow, Found, Task};
 use super::work::{RTL, Work};
 use super::{gates, layers};
 use crate::failure::Result;
 use crate::output::synthesis::{self, Synthesis};
 
-/// The dump of the gate-level simulation; it is large and not kept.
-pub const WAVES: &str = "gates.vcd";
 /// How cells are told to belong to a layer.
 const LAYERS_NOTE: &str = "Layers are told by the names of nets; a cell without a name counts for the layer that it feeds.";
 /// µm² to mm².
@@ -48,7 +46,7 @@ impl Flow for Asic<'_> {
         ];
         // OpenSTA 2.0.17 reports power by instance only for cells of the top
         if self.kept.is_empty() {
-            tasks.push(Task::new(Power, &[Map, Gates], Self::power));
+            tasks.push(Task::new(Power, &[Map], Self::power));
         }
         tasks
     }
@@ -172,12 +170,24 @@ impl Asic<'_> {
                 None => figure.by(method),
             });
         }
+        let layers = Layers::of_folder(work)?;
+        let named = |net: String| {
+            // OpenSTA sets instances apart by slashes, and buses are split
+            let path = net.replace('/', ".");
+            match layers
+                .describe(&path)
+                .or_else(|| layers.describe(bus_of(&path)))
+            {
+                Some(described) => described,
+                None => net,
+            }
+        };
         work.report.paths = found
             .paths
             .into_iter()
             .map(|path| synthesis::Path {
-                from: path.from,
-                to: path.to,
+                from: named(path.from),
+                to: named(path.to),
                 cells: path.cells,
                 slack_ns: path.slack_ns * factor,
             })
@@ -195,12 +205,11 @@ impl Asic<'_> {
     }
 
     fn gates(&mut self, meter: &Meter) -> Found {
-        gates::simulate(&self.work, Some(WAVES), meter)
+        gates::simulate(&self.work, &functions(&self.cells.library), meter)
     }
 
-    /// Writes the report and takes away what is large and can be made again.
+    /// Writes the report.
     pub fn finish(mut self) -> Result<Synthesis> {
-        let _ = fs::remove_file(self.work.staging.path().join(WAVES));
         if let Some(scaling) = &self.cells.scaling {
             let note = format!(
                 "Scaled figures are no foundry's: delays × {}, energy × {}, area × {}; leakage stays.",

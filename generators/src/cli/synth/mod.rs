@@ -23,6 +23,7 @@ use sim::synth::mapping;
 use self::asic::Asic;
 use self::cells::Cells;
 use self::fpga::Fpga;
+use self::gates::Simulator;
 use self::layers::Blocks;
 use self::step::{Choice, run_steps};
 use self::work::Work;
@@ -60,6 +61,9 @@ pub struct SynthArgs {
     /// What becomes of the modules below the top
     #[arg(long, value_enum, default_value_t = Hierarchy::Auto)]
     hierarchy: Hierarchy,
+    /// What simulates the netlist
+    #[arg(long, value_enum, default_value_t)]
+    gates: Simulator,
     /// The longest that a program may run, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 1200, value_parser = clap::value_parser!(u64).range(1..=604_800))]
     limit: u64,
@@ -110,6 +114,7 @@ pub fn run(args: &SynthArgs) -> Result<()> {
         folder: &folder,
         clock,
         staging: &staging,
+        simulator: args.gates,
         report: Synthesis::new(
             &folder.top.name,
             &target.name,

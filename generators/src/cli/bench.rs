@@ -179,7 +179,6 @@ fn map(
     };
     let verilog = emit::flat_verilog(&top, target.carry_cell())?;
     write("matrix.v", &verilog)?;
-    write(mapping::CARRY_CHAINS_FILE, mapping::CARRY_CHAINS.as_bytes())?;
     let sources = mapping::Sources {
         top: "cmvm",
         files: &["matrix.v".to_owned()],

@@ -12,7 +12,6 @@ use sim::gates::{self, Circuit, Delays, Outcome, Stimulus};
 use sim::synth::{
     self,
     equivalence::{self, Proof},
-    netlist::Netlist,
 };
 use sim::tools::{Engine, Job, Meter, Verdict};
 
@@ -90,13 +89,10 @@ fn simulated(home: &Home) -> Outcome {
 /// ABC's verdict on the netlist in the folder `mapped`.
 fn compare(home: &Home) -> Proof {
     let mapped = home.path("mapped");
-    let read = |name: &str| {
-        let text = fs::read(mapped.join(name)).unwrap();
-        Netlist::read(text.as_slice()).unwrap()
-    };
+    let read = |name: &str| fs::read_to_string(mapped.join(name)).unwrap();
     let library = Library::read(&mapped.join(synth::LIBERTY)).unwrap();
     let meter = Meter::new(Duration::from_secs(300));
-    let sides = [&read(synth::FRONT), &read(synth::NETLIST)];
+    let sides = [&*read(synth::FRONT), &*read(synth::NETLIST)];
     let cells = [&equivalence::gates(), &functions(&library)];
     equivalence::compare(&mapped, sides, cells, &meter).unwrap()
 }
@@ -187,6 +183,83 @@ fn small_designs_pass_the_script_of_the_shipped_ones() {
         assert!(config.get("DIE_AREA").is_some(), "{design}: {config}");
     }
     assert_eq!(run("huge").status.code(), Some(2));
+}
+
+#[test]
+fn kept_modules_are_timed_simulated_and_proved_one_by_one() {
+    if !has_tools() {
+        return;
+    }
+    let home = Home::new();
+    let model = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/weights/interaction/tracking.json"
+    );
+    home.success(&[
+        "interaction",
+        "--model",
+        model,
+        "--nodes",
+        "2",
+        "--edges",
+        "2",
+        "--events",
+        "4",
+        "--target",
+        "osu018",
+        "--out",
+        "rtl",
+    ]);
+    home.success(&[
+        "synth",
+        "rtl",
+        "--target",
+        "osu018",
+        "--hierarchy",
+        "keep",
+        "--effort",
+        "fast",
+        "--out",
+        "mapped",
+    ]);
+    let report = report(&home, "mapped");
+    let steps = report["steps"].as_array().unwrap();
+    let names: Vec<&str> = steps.iter().map(|s| s["name"].as_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        ["map", "sta", "gates", "equiv"],
+        "all of them succeeded"
+    );
+    let proved = steps[3]["result"].as_str().unwrap();
+    assert!(
+        proved.contains("module by module (4;") && proved.contains("not part of the proof"),
+        "{proved}"
+    );
+    let notes = report["notes"].to_string();
+    assert!(notes.contains("mapped once each"), "{notes}");
+    let netlist = fs::read_to_string(home.path("mapped/netlist.v")).unwrap();
+    assert_eq!(netlist.matches("\nmodule interaction_relation(").count(), 1);
+
+    // one of two nodes gets the other's inputs
+    let second = netlist.find(" node1 (").expect("an instance");
+    let start = netlist[second..].find(".inputs(").unwrap() + second;
+    let end = start + netlist[start..].find('\n').unwrap();
+    let line = &netlist[start..end];
+    let (first, rest) = line.split_once(", ").expect("a port of many bits");
+    let (swapped, rest) = rest.split_once(", ").expect("a port of many bits");
+    let bit = first.trim_start_matches(".inputs({ ");
+    let changed = format!(".inputs({{ {swapped}, {bit}, {rest}");
+    fs::write(
+        home.path("mapped/netlist.v"),
+        netlist.replacen(line, &changed, 2),
+    )
+    .unwrap();
+    match compare(&home) {
+        Proof::Different(outputs) => {
+            assert!(outputs[0].contains(" of node"), "{outputs:?}");
+        }
+        proof => panic!("{proof:?}"),
+    }
 }
 
 #[test]

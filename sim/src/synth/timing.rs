@@ -133,7 +133,7 @@ fn path(text: &str) -> Option<TimingPath> {
     }
     let start = text.split_whitespace().next()?;
     let end = text.split("Endpoint:").nth(1)?.split_whitespace().next()?;
-    let named = |net: &str| !net.starts_with('_');
+    let named = |net: &str| !net.rsplit('/').next().unwrap_or(net).starts_with('_');
     let from = nets.iter().find(|net| named(net)).copied().unwrap_or(start);
     let to = nets.iter().rev().find(|net| named(net)).copied();
     Some(TimingPath {
@@ -215,15 +215,15 @@ mod tests {
     #[test]
     fn slacks_and_paths_are_read() {
         let text = "hwgen setup -1.5\nhwgen hold 0.25\nStartpoint: _1_ (rising edge-triggered flip-flop clocked by clk)\n\
-                    Endpoint: _2_ (rising\n  1  conv_reg_0_ (net)\n 2 _9_ (net)\n 1 dense_0_ (net)\n -1.500 slack (VIOLATED)\n";
+                    Endpoint: _2_ (rising\n  1  conv_reg_0_ (net)\n 2 _9_ (net)\n 1 u0/_7_ (net)\n 1 u0/dense_0_ (net)\n -1.500 slack (VIOLATED)\n";
         let timing = parse(text).unwrap();
         assert_eq!((timing.setup_slack_ns, timing.hold_slack_ns), (-1.5, 0.25));
         let path = &timing.paths[0];
         assert_eq!(
             (path.from.as_str(), path.to.as_str()),
-            ("conv_reg_0_", "dense_0_")
+            ("conv_reg_0_", "u0/dense_0_")
         );
-        assert_eq!((path.slack_ns, path.cells), (-1.5, 2));
+        assert_eq!((path.slack_ns, path.cells), (-1.5, 3));
         assert_eq!(parse("Error: no such file"), None);
     }
 }

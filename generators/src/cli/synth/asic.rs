@@ -11,6 +11,7 @@ use sim::tools::Meter;
 
 use super::cells::Cells;
 use super::equiv::functions;
+use super::layers::Layers;
 use super::step::{Choice, Finding, Flow, Found, Task};
 use super::work::{RTL, Work};
 use super::{gates, layers};
@@ -169,12 +170,24 @@ impl Asic<'_> {
                 None => figure.by(method),
             });
         }
+        let layers = Layers::of_folder(work)?;
+        let named = |net: String| {
+            // OpenSTA sets instances apart by slashes, and buses are split
+            let path = net.replace('/', ".");
+            match layers
+                .describe(&path)
+                .or_else(|| layers.describe(bus_of(&path)))
+            {
+                Some(described) => described,
+                None => net,
+            }
+        };
         work.report.paths = found
             .paths
             .into_iter()
             .map(|path| synthesis::Path {
-                from: path.from,
-                to: path.to,
+                from: named(path.from),
+                to: named(path.to),
                 cells: path.cells,
                 slack_ns: path.slack_ns * factor,
             })

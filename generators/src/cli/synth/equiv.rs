@@ -1,52 +1,71 @@
 //! Proof that a netlist computes what the Verilog does.
 
-use std::fs::File;
-use std::io::BufReader;
+use std::fs;
+use std::path::Path;
 
 use constraints::liberty::{self, FlipFlop, Library, truth_table};
 use hdl::diag::{Diagnostic, Diagnostics};
-use sim::synth::equivalence::{self, Cell, Cells, Function, Proof, Register, STATE};
-use sim::synth::netlist::Netlist;
+use sim::synth::equivalence::{self, Cell, Cells, Function, Proof, Proved, Register, STATE};
 use sim::synth::{self, Program};
 use sim::tools::Meter;
 
 use super::asic::Asic;
 use super::step::{Finding, Found};
 
+/// What lies before the first of the compared netlists.
+const TRUSTED: &str = "from Yosys's gates on; its reading of the Verilog and its optimisation of words are not part of the proof";
+
 impl Asic<'_> {
-    /// Compares the design before and after it is mapped, register by register.
+    /// Compares the design before and after it is mapped: module by module, cut at registers and full adders.
     pub(super) fn equiv(&mut self, meter: &Meter) -> Found {
-        let folder = self.work.staging.path();
-        let failed = |e: std::io::Error| -> Diagnostics {
-            Diagnostic::error("file", format!("equivalence: {e}")).into()
-        };
-        let read = |name: &str| {
-            let file = File::open(folder.join(name)).map_err(failed)?;
-            Netlist::read(BufReader::new(file)).map_err(failed)
-        };
-        let sides = [&read(synth::FRONT)?, &read(synth::NETLIST)?];
-        let cells = [&equivalence::gates(), &functions(&self.cells.library)];
-        let version = Program::Abc.find()?.version;
-        Ok(match equivalence::compare(folder, sides, cells, meter)? {
-            Proof::Equivalent {
-                registers,
-                dropped,
-                outputs,
-            } => {
-                let dropped = match dropped {
-                    0 => String::new(),
-                    n => format!(", {n} registers proved to be without effect"),
-                };
-                Finding::good(format!(
-                    "proved: {outputs} outputs and register inputs of {registers} registers{dropped}; {version}"
-                ))
+        prove(
+            self.work.staging.path(),
+            &functions(&self.cells.library),
+            meter,
+        )
+    }
+}
+
+/// Compares the run's netlist of `cells` with the design before it was mapped.
+fn prove(folder: &Path, cells: &Cells, meter: &Meter) -> Found {
+    let read = |name: &str| {
+        fs::read_to_string(folder.join(name)).map_err(|e| -> Diagnostics {
+            Diagnostic::error("file", format!("equivalence: cannot read {name}: {e}")).into()
+        })
+    };
+    let sides = [&*read(synth::FRONT)?, &*read(synth::NETLIST)?];
+    let version = Program::Abc.find()?.version;
+    Ok(
+        match equivalence::compare(folder, sides, [&equivalence::gates(), cells], meter)? {
+            Proof::Equivalent(proved) => {
+                Finding::good(format!("{}; {TRUSTED}; {version}", in_words(&proved)))
             }
             Proof::Different(outputs) => Finding {
                 holds: false,
                 words: format!("NOT EQUIVALENT: {}", outputs.join(", ")),
             },
-        })
+        },
+    )
+}
+
+fn in_words(proved: &Proved) -> String {
+    let mut words = format!(
+        "proved: {} outputs and inputs of {} registers",
+        proved.outputs, proved.registers
+    );
+    if proved.cuts > 0 {
+        words += &format!(", cut at {} outputs of full adders", proved.cuts);
     }
+    if proved.modules > 1 {
+        words += &format!(
+            ", module by module ({}; what goes into each instance is compared in the module around it)",
+            proved.modules
+        );
+    }
+    if proved.dropped > 0 {
+        words += &format!(", {} registers without effect", proved.dropped);
+    }
+    words
 }
 
 /// What the cells of a library do; those whose functions are not understood are missing.

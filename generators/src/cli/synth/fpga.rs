@@ -5,8 +5,8 @@ use constraints::Target;
 use constraints::fetch::default_cache;
 use constraints::target::{Family, Part};
 use hdl::diag::Diagnostics;
-use sim::synth::mapping::Sources;
 use sim::synth::equivalence::Cells;
+use sim::synth::mapping::Sources;
 use sim::synth::place::{self, Nextpnr, Placed, WorstPath};
 use sim::synth::{self, Program, mapping, models, shell};
 use sim::testbench;
@@ -44,7 +44,13 @@ struct Kind {
 const KINDS: [Kind; 4] = [
     Kind {
         name: "look-up tables",
-        cells: &[("LUT", 1), ("INV", 1), ("SRL", 1), ("SB_LUT4", 1), ("CCU2C", 2)],
+        cells: &[
+            ("LUT", 1),
+            ("INV", 1),
+            ("SRL", 1),
+            ("SB_LUT4", 1),
+            ("CCU2C", 2),
+        ],
         method: "one for each LUT cell of any size, each inverter and each shift register, two for each CCU2C; no two share a dual-output LUT",
         available: |part| part.luts,
     },
@@ -141,7 +147,7 @@ impl Fpga<'_> {
         };
         let script = mapping::family_script(&mapped, synthesis);
         staging.write(mapping::SCRIPT, script)?;
-        if mapping::splits_carry_chains(synthesis) {
+        if mapping::splits_carry_chains(&mapped, synthesis) {
             staging.write(mapping::CARRY_CHAINS_FILE, mapping::CARRY_CHAINS)?;
         }
         if self.is_placed() {
@@ -308,10 +314,7 @@ impl Fpga<'_> {
 
 /// The path by the first and the last of its nets that the Verilog names too, with their layers.
 fn named(path: &WorstPath, layers: &Layers) -> synthesis::Path {
-    let known = |net: &String| {
-        let layer = layers.of_net(net)?;
-        Some(format!("{layer}: {net}"))
-    };
+    let known = |net: &String| layers.describe(net);
     let first = path.nets.first().cloned().unwrap_or_default();
     let from = path.nets.iter().find_map(known).unwrap_or(first);
     let last = path.nets.last().cloned().unwrap_or_default();

@@ -24,6 +24,8 @@ pub struct Layers {
 struct Nets {
     module: String,
     layers: HashMap<String, String>,
+    /// Scopes within the module, where there is one.
+    scopes: HashMap<String, String>,
     instances: HashMap<String, usize>,
 }
 
@@ -53,25 +55,35 @@ impl Layers {
         Self::of(&work.folder.top, adders_of(work))
     }
 
-    /// The layer of a net of the flattened netlist, such as `instance.net` or `net[3]`.
-    pub fn of_net(&self, net: &str) -> Option<String> {
-        Self::below(&self.modules, self.modules.get(self.top)?, net)
+    /// The layer of a net of the module called `module`, such as `net[3]`, or `instance.net` where it was flattened.
+    fn of_net(&self, module: &str, net: &str) -> Option<String> {
+        let start = self.modules.iter().find(|m| m.module == module)?;
+        let (module, name) = self.find(start, net)?;
+        module.layers.get(name).cloned()
     }
 
-    /// The layer of a net of the module called `name`, as [`Layers::of_net`] has it for the top.
-    fn of_net_in(&self, name: &str, net: &str) -> Option<String> {
-        let start = self.modules.iter().find(|m| m.module == name)?;
-        Self::below(&self.modules, start, net)
+    /// A net for people: instance, layer and neuron, then the net itself. `None` if the Verilog does not name it.
+    pub fn describe(&self, net: &str) -> Option<String> {
+        let (module, name) = self.find(self.modules.get(self.top)?, net)?;
+        let layer = module
+            .scopes
+            .get(name)
+            .or_else(|| module.layers.get(name))?;
+        let instance = net
+            .rsplit_once('.')
+            .map(|(instance, _)| format!("{instance} "));
+        let plain = net.rsplit_once('.').map_or(net, |(_, net)| net);
+        Some(format!("{}{layer}: {plain}", instance.unwrap_or_default()))
     }
 
-    /// The layer of a net whose path begins in `module`.
-    fn below<'m>(modules: &'m [Nets], mut module: &'m Nets, net: &str) -> Option<String> {
+    /// The module and the name in it of a net whose path begins in `module`.
+    fn find<'m, 'n>(&'m self, mut module: &'m Nets, net: &'n str) -> Option<(&'m Nets, &'n str)> {
         let mut rest = net.split_once('[').map_or(net, |(name, _)| name);
         while let Some((instance, inner)) = rest.split_once('.') {
-            module = modules.get(*module.instances.get(instance)?)?;
+            module = self.modules.get(*module.instances.get(instance)?)?;
             rest = inner;
         }
-        module.layers.get(rest).cloned()
+        Some((module, rest))
     }
 }
 
@@ -156,8 +168,8 @@ pub fn count(
     let layers = Layers::of_folder(work)?;
     let netlist = owners::Netlist::parse(&text)?;
     let layer = |module: &str, net: &str| {
-        let exact = layers.of_net_in(module, net);
-        exact.or_else(|| layers.of_net_in(module, bus(net)))
+        let exact = layers.of_net(module, net);
+        exact.or_else(|| layers.of_net(module, bus(net)))
     };
     let mut modules = vec![work.folder.top.name.as_str()];
     modules.extend(kept.iter().map(String::as_str));
@@ -177,14 +189,20 @@ impl Nets {
         let driven = module
             .nets()
             .filter(|net| !matches!(module.cell(*net), Cell::Input(_)));
-        let layers = driven.map(|net| {
+        let mut layers = HashMap::new();
+        let mut scopes = HashMap::new();
+        for net in driven {
             let path = module.scope_path(module.scope(net));
-            (names.net(net), layer(path))
-        });
+            layers.insert(names.net(net), layer(path));
+            if !path.is_empty() {
+                scopes.insert(names.net(net), path.to_owned());
+            }
+        }
         let instances = module.instances.iter();
         Self {
             module: module.name.clone(),
-            layers: layers.collect(),
+            layers,
+            scopes,
             instances: instances
                 .map(|i| (i.name.clone(), i.module.0 as usize))
                 .collect(),
@@ -213,12 +231,21 @@ mod tests {
         outer.output("y", y[0].delay(1).named("late"));
         let layers = Layers::of(&outer.finish().unwrap(), Adders::TwoOperand).unwrap();
         assert_eq!(
-            layers.of_net("u0.conv_p3_sum[2]").as_deref(),
+            layers.of_net("outer", "u0.conv_p3_sum[2]").as_deref(),
             Some("inner.conv")
         );
-        assert_eq!(layers.of_net("late").as_deref(), Some("outer"));
+        assert_eq!(layers.of_net("outer", "late").as_deref(), Some("outer"));
+        assert_eq!(
+            layers.describe("u0.conv_p3_sum[2]").as_deref(),
+            Some("u0 conv.p3: conv_p3_sum[2]")
+        );
+        assert_eq!(
+            layers.describe("late[0]").as_deref(),
+            Some("outer: late[0]")
+        );
+        assert_eq!(layers.describe("u0._12_"), None);
         for unknown in ["u1.conv_p3_sum", "u0.conv_p3_sum_LUT6_O", "x", "", "u0."] {
-            assert_eq!(layers.of_net(unknown), None, "{unknown}");
+            assert_eq!(layers.of_net("outer", unknown), None, "{unknown}");
         }
     }
 }

@@ -64,6 +64,11 @@ impl<'a> Side<'a> {
         Ok(number)
     }
 
+    /// Drives a net by an input that both sides have besides their ports.
+    pub fn shared(&mut self, number: usize, output: u32) {
+        let _ = writeln!(self.body, ".names s{number} n{output}\n1 1");
+    }
+
     /// Drives `output` by a function of the instance's pins and its state.
     pub fn function(
         &mut self,
@@ -121,13 +126,13 @@ impl<'a> Side<'a> {
         }
     }
 
-    /// The model: `inputs` and the states come in, the nets `outputs` go out as `o0`, `o1`, …
-    pub fn text(&self, inputs: &[String], states: usize, outputs: &[u32]) -> String {
+    /// The model: `inputs` and as many shared inputs as said come in, the states first; the nets `outputs` go out as `o0`, `o1`, …
+    pub fn text(&self, inputs: &[String], shared: usize, outputs: &[u32]) -> String {
         let mut text = String::from(".model side\n.inputs");
         for net in inputs {
             let _ = write!(text, " n{}", self.numbers[net.as_str()]);
         }
-        text.extend((0..states).map(|state| format!(" s{state}")));
+        text.extend((0..shared).map(|state| format!(" s{state}")));
         text += "\n.outputs";
         text.extend((0..outputs.len()).map(|output| format!(" o{output}")));
         text += "\n";

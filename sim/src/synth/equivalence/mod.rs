@@ -4,9 +4,16 @@
 //! all outputs agree for all inputs, then the netlists agree in every cycle from any common state on. A register that
 //! only the first side has proves nothing by itself, but its state stays a free input: the other side, which lacks it,
 //! must agree for every value of it.
+//!
+//! Full adders and instances of modules are cuts as well ([`cuts`]): their outputs are inputs of both sides, and what
+//! drives them becomes outputs. That splits a product of columns of adders, which SAT does not solve, into functions of a
+//! few gates. Both sides are free of combinational loops ([`order`]), so that cuts that agree as functions of one another
+//! agree as signals. Cuts are sufficient, not necessary: where the proof fails with them, ABC is asked again without.
 
 mod blif;
+mod cuts;
 mod gates;
+mod order;
 #[cfg(test)]
 mod tests;
 
@@ -16,15 +23,16 @@ use std::path::Path;
 use hdl::diag::{Diagnostic, Diagnostics};
 
 use self::blif::{Side, net_on};
+use self::cuts::{Adders, Boxes, Ports};
 pub use self::gates::gates;
 use super::Program;
-use super::netlist::{Instance, Netlist};
+use super::netlist::{self, Instance, Netlist};
 use crate::tools::Meter;
 
 /// Name of ABC's script: its `cec`, which took a fifth of the time of `&cec` on an encoder of 3 bits.
 pub const SCRIPT: &str = "equiv.abc";
-/// Names of both sides.
-pub const SIDES: [&str; 2] = ["golden.blif", "gate.blif"];
+/// How the names of the files of both sides begin; the module follows.
+const SIDES: [&str; 2] = ["golden", "gate"];
 
 /// The pin of a register's functions that stands for its state.
 pub const STATE: &str = "(state)";
@@ -84,55 +92,165 @@ impl Register {
 /// Cells by type.
 pub type Cells = HashMap<String, Cell>;
 
+/// What was compared and found equal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Proved {
+    /// Modules, each by itself.
+    pub modules: usize,
+    /// Registers of both sides.
+    pub registers: usize,
+    /// Registers that only the first side has.
+    pub dropped: usize,
+    /// Outputs of full adders at which both sides were cut.
+    pub cuts: usize,
+    /// Bits compared.
+    pub outputs: usize,
+}
+
 /// What ABC found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Proof {
-    /// All outputs agree; so many registers and outputs were compared.
-    Equivalent {
-        /// Registers of both sides.
-        registers: usize,
-        /// Registers that only the first side has.
-        dropped: usize,
-        /// Bits compared.
-        outputs: usize,
-    },
-    /// Some outputs differ; the first of them.
+    /// All outputs agree.
+    Equivalent(Proved),
+    /// Some outputs differ; the first of them, of the first module that differs.
     Different(Vec<String>),
 }
 
-/// Compares `golden`, of `golden_cells`, with `gate`, of `gate_cells`, in `folder`, where ABC's files stay.
+/// Compares two texts, `golden` of `golden_cells` and `gate` of `gate_cells`, in `folder`, where ABC's files stay.
+///
+/// Each module is compared by itself, with those that it instantiates cut out: what goes into an instance must agree,
+/// what comes out may be anything. That the instances agree is another module's proof.
 ///
 /// # Errors
-/// `netlist` if a netlist has a cell that is not known, a net without driver, or other ports or registers than the
-/// first; those of running ABC; `tool-output` if it came to no verdict.
+/// `netlist` if a netlist has a cell that is not known, a net without driver, a combinational loop, or other modules,
+/// ports or registers than the first; those of running ABC; `tool-output` if it came to no verdict.
 pub fn compare(
     folder: &Path,
-    [golden, gate]: [&Netlist; 2],
-    [golden_cells, gate_cells]: [&Cells; 2],
+    [golden, gate]: [&str; 2],
+    cells: [&Cells; 2],
     meter: &Meter,
 ) -> Result<Proof, Diagnostics> {
-    let frame = Frame::of([golden, gate], [golden_cells, gate_cells])?;
-    let texts = [
-        frame.blif(golden, golden_cells)?,
-        frame.blif(gate, gate_cells)?,
-    ];
-    for (name, text) in SIDES.into_iter().zip(texts) {
-        write(folder, name, &text)?;
+    let read = |text| netlist::modules(text).map_err(|e| wrong(e.to_string()));
+    let (golden, gate) = (read(golden)?, read(gate)?);
+    let mut partners: HashMap<&str, &Netlist> = gate
+        .iter()
+        .map(|(name, module)| (name.as_str(), module))
+        .collect();
+    let _ = std::fs::remove_file(folder.join(SCRIPT));
+    let mut boxes = Boxes::new();
+    let mut total = Proved::default();
+    for (name, golden) in inner_first(&golden)? {
+        let missing = || wrong(format!("the module `{name}` is not in the mapped netlist"));
+        let gate = partners.remove(name).ok_or_else(missing)?;
+        let sides = [golden, gate];
+        let ports = Ports {
+            inputs: golden.inputs.clone(),
+            outputs: golden.outputs.clone(),
+            through: sides.into_iter().zip(cells).try_fold(
+                HashSet::new(),
+                |mut all, (side, cells)| {
+                    all.extend(order::through(side, cells, &boxes)?);
+                    Ok::<_, Diagnostics>(all)
+                },
+            )?,
+        };
+        let pair = Pair {
+            module: name,
+            sides,
+            cells,
+            boxes: &boxes,
+        };
+        match pair.compare(folder, meter)? {
+            Proof::Equivalent(proved) => total.add(&proved),
+            different => return Ok(different),
+        }
+        boxes.insert(name.to_owned(), ports);
     }
-    write(folder, SCRIPT, &format!("cec {}\n", SIDES.join(" ")))?;
-    let said = Program::Abc.run(folder, &["-q", &format!("source {SCRIPT}")], meter)?;
-    let said = said.said();
-    if said.contains("Networks are equivalent") {
-        Ok(Proof::Equivalent {
-            registers: frame.registers.len(),
-            dropped: frame.states.len() - frame.registers.len(),
-            outputs: frame.outputs.len(),
-        })
-    } else if said.contains("NOT EQUIVALENT") {
-        Ok(Proof::Different(frame.named(&said)))
-    } else {
-        let error = Diagnostic::error("tool-output", "ABC came to no verdict");
-        Err(error.label(None, said).into())
+    match partners.keys().min() {
+        Some(extra) => Err(wrong(format!(
+            "the module `{extra}` is in the mapped netlist only"
+        ))),
+        None => Ok(Proof::Equivalent(total)),
+    }
+}
+
+impl Proved {
+    fn add(&mut self, other: &Self) {
+        self.modules += other.modules;
+        self.registers += other.registers;
+        self.dropped += other.dropped;
+        self.cuts += other.cuts;
+        self.outputs += other.outputs;
+    }
+}
+
+/// The modules, each behind those that it instantiates.
+fn inner_first(modules: &[(String, Netlist)]) -> Result<Vec<(&str, &Netlist)>, Diagnostics> {
+    let mut open: HashMap<&str, &Netlist> = modules
+        .iter()
+        .map(|(name, module)| (name.as_str(), module))
+        .collect();
+    let mut sorted = Vec::new();
+    while sorted.len() < modules.len() {
+        let before = sorted.len();
+        for (name, module) in modules {
+            let waits = |i: &Instance| open.contains_key(i.cell.as_str());
+            if open.contains_key(name.as_str()) && !module.instances.iter().any(waits) {
+                open.remove(name.as_str());
+                sorted.push((name.as_str(), module));
+            }
+        }
+        if sorted.len() == before {
+            return Err(wrong("a module instantiates itself".into()));
+        }
+    }
+    Ok(sorted)
+}
+
+/// A module of both sides.
+struct Pair<'a> {
+    module: &'a str,
+    sides: [&'a Netlist; 2],
+    cells: [&'a Cells; 2],
+    boxes: &'a Boxes,
+}
+
+impl Pair<'_> {
+    /// With cuts at full adders; without, if they do not help.
+    fn compare(&self, folder: &Path, meter: &Meter) -> Result<Proof, Diagnostics> {
+        let adders = Adders::of(self.sides, self.cells);
+        let has_cuts = !adders.names.is_empty();
+        match self.run(folder, adders, meter)? {
+            Proof::Different(_) if has_cuts => self.run(folder, Adders::default(), meter),
+            found => Ok(found),
+        }
+    }
+
+    fn run(&self, folder: &Path, adders: Adders, meter: &Meter) -> Result<Proof, Diagnostics> {
+        let frame = Frame::of(self, adders)?;
+        let files = SIDES.map(|side| format!("{side}_{}.blif", self.module));
+        for (side, name) in files.iter().enumerate() {
+            write(folder, name, &frame.blif(side, self)?)?;
+        }
+        let command = format!("cec {}", files.join(" "));
+        let script = std::fs::read_to_string(folder.join(SCRIPT)).unwrap_or_default();
+        write(folder, SCRIPT, &format!("{script}{command}\n"))?;
+        let said = Program::Abc.run(folder, &["-q", &command], meter)?;
+        let said = said.said();
+        if said.contains("Networks are equivalent") {
+            Ok(Proof::Equivalent(Proved {
+                modules: 1,
+                registers: frame.registers.len(),
+                dropped: frame.states.len() - frame.registers.len(),
+                cuts: frame.adders.names.len(),
+                outputs: frame.outputs.len(),
+            }))
+        } else if said.contains("NOT EQUIVALENT") {
+            Ok(Proof::Different(frame.named(&said)))
+        } else {
+            let error = Diagnostic::error("tool-output", "ABC came to no verdict");
+            Err(error.label(None, said).into())
+        }
     }
 }
 
@@ -142,6 +260,21 @@ fn write(folder: &Path, name: &str, text: &str) -> Result<(), Diagnostics> {
         let message = format!("cannot write {}: {e}", path.display());
         Diagnostic::error("file", message).into()
     })
+}
+
+/// An error if `second` has one that `first` lacks.
+fn only_in_second<'a>(
+    kind: &str,
+    first: impl Iterator<Item = &'a str>,
+    second: impl Iterator<Item = &'a str>,
+) -> Result<(), Diagnostics> {
+    let first: HashSet<&str> = first.collect();
+    match second.filter(|name| !first.contains(name)).min() {
+        Some(extra) => Err(wrong(format!(
+            "the {kind} `{extra}` is in the mapped netlist only"
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn wrong(message: String) -> Diagnostics {
@@ -156,35 +289,39 @@ struct Frame {
     states: Vec<String>,
     /// Registers of both sides.
     registers: HashSet<String>,
+    /// Their outputs are inputs, after the states.
+    adders: Adders,
+    /// Instances of modules on the first side, with the number of their first output, which are inputs after those.
+    instances: HashMap<String, usize>,
+    /// Instances of both sides, in the first's order.
+    joined: Vec<(String, String)>,
+    /// Number of inputs besides the module's.
+    shared: usize,
     /// Names for people.
     outputs: Vec<String>,
 }
 
 impl Frame {
-    fn of(sides: [&Netlist; 2], cells: [&Cells; 2]) -> Result<Self, Diagnostics> {
-        let [golden, gate] = sides;
+    fn of(pair: &Pair<'_>, adders: Adders) -> Result<Self, Diagnostics> {
+        let [golden, gate] = pair.sides;
+        let cells = pair.cells;
         if (&golden.inputs, &golden.outputs) != (&gate.inputs, &gate.outputs) {
-            return Err(wrong("the netlists have different ports".into()));
+            return Err(wrong(format!(
+                "the netlists of `{}` have different ports",
+                pair.module
+            )));
         }
         let registers = |side: usize| -> Vec<&Instance> {
-            let instances = sides[side].instances.iter();
+            let instances = pair.sides[side].instances.iter();
             let is_register = |cell: &Cell| cell.register.is_some();
             instances
                 .filter(|i| cells[side].get(&i.cell).is_some_and(is_register))
                 .collect()
         };
         let states = registers(0);
-        let of_golden: HashSet<&str> = states.iter().map(|i| i.name.as_str()).collect();
         let of_gate: HashSet<String> = registers(1).iter().map(|i| i.name.clone()).collect();
-        if let Some(extra) = of_gate
-            .iter()
-            .filter(|r| !of_golden.contains(r.as_str()))
-            .min()
-        {
-            return Err(wrong(format!(
-                "the register `{extra}` is in the mapped netlist only"
-            )));
-        }
+        let names = states.iter().map(|i| i.name.as_str());
+        only_in_second("register", names, of_gate.iter().map(String::as_str))?;
         let mut outputs = golden.outputs.clone();
         for register in states.iter().filter(|r| of_gate.contains(&r.name)) {
             // people know a register by what it drives
@@ -193,23 +330,63 @@ impl Frame {
             let name = net.unwrap_or(&register.name);
             outputs.extend(PARTS.map(|part| format!("{part} of {name}")));
         }
+        outputs.extend(adders.names.iter().cloned());
+        let mut shared = states.len() + adders.names.len();
+        let modules = |side: usize| -> Vec<(&str, &str)> {
+            let instances = pair.sides[side].instances.iter();
+            let boxed = instances.filter(|i| pair.boxes.contains_key(&i.cell));
+            boxed.map(|i| (i.name.as_str(), i.cell.as_str())).collect()
+        };
+        let of_golden = modules(0);
+        let modules_of_gate = modules(1);
+        let [first, second] = [&of_golden, &modules_of_gate].map(|all| -> Vec<String> {
+            let all = all.iter();
+            all.map(|(name, module)| format!("{name}` of `{module}"))
+                .collect()
+        });
+        let names = first.iter().map(String::as_str);
+        only_in_second("instance", names, second.iter().map(String::as_str))?;
+        let kept: HashSet<&str> = modules_of_gate.iter().map(|(name, _)| *name).collect();
+        let mut instances = HashMap::new();
+        let mut joined = Vec::new();
+        for (name, module) in of_golden {
+            let ports = &pair.boxes[module];
+            instances.insert(name.to_owned(), shared);
+            shared += ports.outputs.len();
+            if kept.contains(name) {
+                joined.push((name.to_owned(), module.to_owned()));
+                let inputs = ports.inputs.iter();
+                outputs.extend(inputs.map(|port| format!("{port} of {name}")));
+            }
+        }
         Ok(Self {
             inputs: golden.inputs.clone(),
             states: states.iter().map(|i| i.name.clone()).collect(),
             registers: of_gate,
+            adders,
+            instances,
+            joined,
+            shared,
             outputs,
         })
     }
 
     /// One side in BLIF. Nets are numbered, so that names may hold what BLIF cannot.
-    fn blif(&self, netlist: &Netlist, cells: &Cells) -> Result<String, Diagnostics> {
+    fn blif(&self, number: usize, pair: &Pair<'_>) -> Result<String, Diagnostics> {
+        let (netlist, cells) = (pair.sides[number], pair.cells[number]);
         let mut side = Side::default();
         for net in &self.inputs {
             side.driven(net)?;
         }
-        let mut loads: HashMap<&str, [u32; 4]> = HashMap::new();
+        let mut loads: HashMap<&str, Vec<u32>> = HashMap::new();
+        let mut cuts = vec![0; self.adders.names.len()];
         side.name_states(&self.states);
         for instance in &netlist.instances {
+            if let Some(ports) = pair.boxes.get(&instance.cell) {
+                let inputs = self.module(instance, ports, &mut side)?;
+                loads.insert(&instance.name, inputs);
+                continue;
+            }
             let cell = cells.get(&instance.cell).ok_or_else(|| {
                 wrong(format!(
                     "`{}` is of the type `{}`, whose function is not known",
@@ -217,10 +394,16 @@ impl Frame {
                 ))
             })?;
             for (pin, function) in &cell.outputs {
-                if let Some(net) = net_on(instance, pin) {
-                    let output = side.driven(net)?;
-                    side.function(instance, function, output)?;
+                let Some(net) = net_on(instance, pin) else {
+                    continue;
+                };
+                let mut output = side.driven(net)?;
+                if let Some(cut) = self.adders.cut(number, instance, pin) {
+                    side.shared(self.states.len() + cut, output);
+                    output = side.fresh();
+                    cuts[cut] = output;
                 }
+                side.function(instance, function, output)?;
             }
             if let Some(register) = cell
                 .register
@@ -231,7 +414,7 @@ impl Frame {
                 for (output, function) in outputs {
                     side.function(instance, function, output)?;
                 }
-                loads.insert(&instance.name, outputs.map(|(output, _)| output));
+                loads.insert(&instance.name, outputs.map(|(output, _)| output).to_vec());
             }
         }
         for (driven, driver) in &netlist.aliases {
@@ -239,13 +422,45 @@ impl Frame {
         }
         side.constants();
         let mut outputs: Vec<u32> = netlist.outputs.iter().map(|net| side.used(net)).collect();
-        let kept = self.states.iter().filter(|r| self.registers.contains(*r));
-        for register in kept {
-            let missing = || wrong(format!("there is no register `{register}`"));
-            outputs.extend(loads.get(register.as_str()).ok_or_else(missing)?);
+        let load = |name: &str| {
+            let missing = || wrong(format!("there is no register or instance `{name}`"));
+            loads.get(name).ok_or_else(missing)
+        };
+        for register in self.states.iter().filter(|r| self.registers.contains(*r)) {
+            outputs.extend(load(register)?);
+        }
+        outputs.extend(cuts);
+        for (instance, _) in &self.joined {
+            outputs.extend(load(instance)?);
         }
         side.check()?;
-        Ok(side.text(&self.inputs, self.states.len(), &outputs))
+        Ok(side.text(&self.inputs, self.shared, &outputs))
+    }
+
+    /// Drives what an instance drives by the shared inputs; gives the nets that go into it.
+    fn module<'n>(
+        &self,
+        instance: &'n Instance,
+        ports: &Ports,
+        side: &mut Side<'n>,
+    ) -> Result<Vec<u32>, Diagnostics> {
+        let pins = instance.pins.iter();
+        let on: HashMap<&str, &'n str> = pins.map(|(p, net)| (p.as_str(), net.as_str())).collect();
+        let first = self.instances[&instance.name];
+        for (port, i) in ports.outputs.iter().zip(first..) {
+            if let Some(net) = on.get(port.as_str()).filter(|net| !net.is_empty()) {
+                let output = side.driven(net)?;
+                side.shared(i, output);
+            }
+        }
+        let inputs = ports.inputs.iter().map(|port| match on.get(port.as_str()) {
+            Some(net) if !net.is_empty() => Ok(side.used(net)),
+            _ => Err(wrong(format!(
+                "nothing is on port {port} of `{}`",
+                instance.name
+            ))),
+        });
+        inputs.collect()
     }
 
     /// The outputs that ABC names, `o12`, with their names for people.

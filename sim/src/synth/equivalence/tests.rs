@@ -28,11 +28,17 @@ fn library() -> Cells {
             table: 0b01,
         },
     )];
+    let mut adder = gates["hwgen_full_adder"].clone();
+    for ((pin, function), name) in adder.outputs.iter_mut().zip(["CO", "S"]) {
+        *pin = name.into();
+        function.pins = ["P", "Q", "R"].map(String::from).into();
+    }
     let named = [("XNOR", "$_XNOR_"), ("INV", "$_NOT_"), ("OR", "$_OR_")];
     let mut cells: Cells = named
         .map(|(name, gate)| (name.to_owned(), gates[gate].clone()))
         .into();
     cells.insert("FF".into(), inverted);
+    cells.insert("FA".into(), adder);
     cells
 }
 
@@ -43,10 +49,9 @@ fn verdict(golden: &str, gate: &str) -> Option<Result<Proof, Diagnostics>> {
         return None;
     }
     let folder = tempfile::tempdir().unwrap();
-    let [golden, gate] = [golden, gate].map(|text| Netlist::read(text.as_bytes()).unwrap());
     let meter = Meter::new(Duration::from_secs(60));
     let cells = [&gates(), &library()];
-    Some(compare(folder.path(), [&golden, &gate], cells, &meter))
+    Some(compare(folder.path(), [golden, gate], cells, &meter))
 }
 
 #[test]
@@ -54,11 +59,12 @@ fn the_same_function_is_proved() {
     let Some(found) = verdict(GOLDEN, GATE) else {
         return;
     };
-    let proof = Proof::Equivalent {
+    let proof = Proof::Equivalent(Proved {
+        modules: 1,
         registers: 1,
-        dropped: 0,
         outputs: 6,
-    };
+        ..Proved::default()
+    });
     assert_eq!(found.unwrap(), proof);
 }
 
@@ -98,7 +104,7 @@ fn a_register_less_must_not_matter() {
     };
     assert!(matches!(
         found.unwrap(),
-        Proof::Equivalent { dropped: 1, .. }
+        Proof::Equivalent(Proved { dropped: 1, .. })
     ));
     let needed = golden.replace("assign s = q", "assign s = spare");
     let found = verdict(&needed, GATE).unwrap().unwrap();
@@ -120,6 +126,86 @@ fn loose_nets_double_drivers_and_unknown_cells_are_errors() {
         ("input e", "input f", "different ports"),
     ] {
         let Some(found) = verdict(GOLDEN, &GATE.replace(from, to)) else {
+            return;
+        };
+        let error = found.unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+}
+
+/// A module of a full adder behind a register, twice in the top: `p` is the sum of the second, whose `a` is the first's.
+fn two_modules(adder: &str, flip_flop: &str) -> String {
+    format!(
+        "module inner(clk, a, b, y);\n  input clk;\n  input a;\n  input [1:0] b;\n  output y;\n{adder}{flip_flop}\
+         endmodule\n\nmodule top(clk, a, b, p);\n  input clk;\n  input a;\n  input [1:0] b;\n  output p;\n  inner u0 (\n    \
+         .clk(clk),\n    .a(a),\n    .b(b),\n    .y(mid)\n  );\n  inner u1 (\n    .clk(clk),\n    .a(mid),\n    \
+         .b({{ b[0], b[1] }}),\n    .y(p)\n  );\nendmodule\n"
+    )
+}
+
+const GOLDEN_ADDER: &str = "  hwgen_full_adder adder_0_ (\n    .A(a),\n    .B(b[1]),\n    .C(b[0]),\n    .X(c),\n    .Y(s)\n  );\n  \
+    \\$_XOR_  _1_ (\n    .A(c),\n    .B(s),\n    .Y(d)\n  );\n";
+const GATE_ADDER: &str = "  FA \\adder_0_.full  (\n    .P(b[0]),\n    .Q(a),\n    .R(b[1]),\n    .CO(k),\n    .S(t)\n  );\n  \
+    XNOR _1_ (\n    .A(k),\n    .B(t),\n    .Y(e)\n  );\n  INV _2_ (\n    .A(e),\n    .Y(d)\n  );\n";
+const GOLDEN_REGISTER: &str =
+    "  \\$_DFF_P_  register_0_ (\n    .C(clk),\n    .D(d),\n    .Q(y)\n  );\n";
+const GATE_REGISTER: &str = "  FF register_0_ (\n    .CK(clk),\n    .D(d),\n    .QN(ny)\n  );\n  INV _3_ (\n    .A(ny),\n    .Y(y)\n  );\n";
+
+#[test]
+fn modules_are_compared_one_by_one_and_cut_at_full_adders() {
+    let golden = two_modules(GOLDEN_ADDER, GOLDEN_REGISTER);
+    let gate = two_modules(GATE_ADDER, GATE_REGISTER);
+    let Some(found) = verdict(&golden, &gate) else {
+        return;
+    };
+    let proof = Proof::Equivalent(Proved {
+        modules: 2,
+        registers: 1,
+        cuts: 2,
+        // y, four parts of the register, sum and carry; p, and four inputs of each instance
+        outputs: 7 + 9,
+        dropped: 0,
+    });
+    assert_eq!(found.unwrap(), proof);
+    for (from, to, output) in [
+        (".CO(k)", ".CO(t2)", "next state of y"),
+        (".P(b[0])", ".P(b[1])", "next state of y"),
+        (".b({ b[0], b[1] })", ".b(b)", "b[1] of u1"),
+        (".a(mid)", ".a(a)", "a of u1"),
+    ] {
+        let changed = gate.replace(from, to).replace(
+            ".A(k)",
+            match from {
+                ".CO(k)" => ".A(a)",
+                _ => ".A(k)",
+            },
+        );
+        assert_ne!(changed, gate);
+        match verdict(&golden, &changed).unwrap().unwrap() {
+            Proof::Different(names) => assert!(names.contains(&output.to_owned()), "{names:?}"),
+            proof => panic!("{from} became {to}: {proof:?}"),
+        }
+    }
+}
+
+#[test]
+fn other_modules_and_combinational_loops_are_errors() {
+    let golden = two_modules(GOLDEN_ADDER, GOLDEN_REGISTER);
+    let gate = two_modules(GATE_ADDER, GATE_REGISTER);
+    for (from, to, reason) in [
+        (
+            "module inner",
+            "module other",
+            "`inner` is not in the mapped netlist",
+        ),
+        (
+            "inner u1 (",
+            "inner u2 (",
+            "the instance `u2` of `inner` is in the mapped netlist only",
+        ),
+        (".Q(a)", ".Q(d)", "depends on itself within a cycle"),
+    ] {
+        let Some(found) = verdict(&golden, &gate.replace(from, to)) else {
             return;
         };
         let error = found.unwrap_err().to_string();

@@ -41,6 +41,29 @@ pub struct Netlist {
     pub aliases: Vec<(String, String)>,
 }
 
+/// The modules of a text with their names, in its order, each by itself.
+///
+/// # Errors
+/// Those of [`Netlist::read`].
+pub fn modules(text: &str) -> Result<Vec<(String, Netlist)>> {
+    const START: &str = "module ";
+    const END: &str = "endmodule\n";
+    let mut modules = Vec::new();
+    for part in text.split_inclusive(END) {
+        let start = match part.starts_with(START) {
+            true => 0,
+            false => match part.find(&format!("\n{START}")) {
+                Some(before) => before + 1,
+                None => continue,
+            },
+        };
+        let head = &part[start + START.len()..];
+        let name = head.split(['(', ';']).next().unwrap_or_default();
+        modules.push((plain(name), Netlist::read(&part.as_bytes()[start..])?));
+    }
+    Ok(modules)
+}
+
 impl Netlist {
     /// Reads a netlist. If it has several modules, then it is that of the one that no other instantiates, with those that
     /// it instantiates dissolved: their cells and nets are called `instance.name`.

@@ -31,8 +31,8 @@ full)
     emit interaction interaction --nodes 8 --edges 12
     ;;
 small)
-    emit encoder-fixed encoder --weights fixed --bits 3 --weight-bits 3
-    emit interaction interaction --nodes 3 --edges 2
+    emit encoder-fixed encoder --weights fixed --bits 2 --weight-bits 2
+    emit interaction interaction --nodes 2 --edges 1 --features 1 --format "ap_fixed<4,2>" --events 16
     ;;
 *)
     echo "shipped.sh: SIZE is full or small" >&2

@@ -16,11 +16,11 @@ use super::gates::{self, Mapped};
 use super::step::{Finding, Found};
 use crate::output::synthesis::Origin;
 
-const METHOD: &str = "each instance's power at one transition a pin and cycle × the simulated transitions of its outputs";
+const METHOD: &str = "each instance's power at one transition a pin and cycle × the transitions of its outputs, simulated without delays";
 
 /// How transitions within a cycle are found.
-const GLITCH_METHOD: &str = "with the transitions within a cycle: transport delays, each cell's own at middling load, no pulse \
-     too short to pass, so that this is an upper figure";
+const GLITCH_METHOD: &str = "as without glitches, but with all transitions within a cycle: transport delays, each cell's own at \
+     middling load, no pulse too short to pass, so that this is an upper figure";
 
 /// The netlist has no clock tree; what one would take on top.
 const TREE_METHOD: &str =
@@ -60,8 +60,9 @@ impl Asic<'_> {
         let sum = Sum::of(&mapped, &power, activity, library);
         let origin = Origin {
             activity: Some(format!(
-                "{} vectors of the folder, gate-level simulation without delays",
-                mapped.stimulus.samples
+                "{} vectors of the folder, {}",
+                mapped.stimulus.samples,
+                gates::own()
             )),
             ..self.cells.origin(tool)
         };
@@ -78,13 +79,13 @@ impl Asic<'_> {
     }
 
     fn power_figures(&mut self, sum: &Sum, origin: &Origin, instances: usize) {
-        let (factor, method) = match &self.cells.scaling {
-            Some(s) => (
-                s.energy.value,
-                format!("{METHOD}; energy × {}: {}", s.energy.value, s.energy.source),
-            ),
-            None => (1.0, METHOD.to_owned()),
+        let scaling = self.cells.scaling.as_ref().map(|s| &s.energy);
+        let factor = scaling.map_or(1.0, |energy| energy.value);
+        let by = |method: &str| match scaling {
+            Some(s) => format!("{method}; energy × {}: {}", s.value, s.source),
+            None => method.to_owned(),
         };
+        let (method, upper_method) = (by(METHOD), by(GLITCH_METHOD));
         // OpenSTA's watts are at its clock; joules a cycle do not depend on it
         let own_clock_s = self.cells.own_clock(self.work.clock).0 as f64 * 1e-12;
         let energy = |watts: f64| watts * own_clock_s * factor;
@@ -92,7 +93,6 @@ impl Asic<'_> {
         let (logic, clock) = (energy(sum.data), energy(sum.clock));
         let total = logic + clock + sum.leakage * period_s;
         let upper = energy(sum.data_with_glitches) + clock + sum.leakage * period_s;
-        let upper_method = format!("{GLITCH_METHOD}; {method}");
         let tree = origin.figure("energy per inference, clock tree", clock * 1e12, "pJ");
         self.work.report.figures.push(tree.estimated(TREE_METHOD));
         let figures = [

@@ -36,7 +36,9 @@ impl Graph {
                     let most = offsets.values.iter().copied().max().unwrap_or(0);
                     let each = offsets.stretched(&info.shape);
                     let each = each.unwrap_or_else(|| vec![most; x.len()]);
-                    x.iter_mut().zip(each).for_each(|(x, off)| *x = x.saturating_add(off));
+                    x.iter_mut()
+                        .zip(each)
+                        .for_each(|(x, off)| *x = x.saturating_add(off));
                 }
             }
             let bounds = self.passed_on(layer, &operands, info);

@@ -79,6 +79,7 @@ pub fn run(args: &BuildArgs) -> Result<()> {
     super::say(outside(&network.graph));
     let events = args.events(&network.graph)?;
     checks.extend(args.compare(&network.graph, &events)?);
+    let traced_adders = network.traced_adders;
     let name = args.file.file_name();
     let name = name.map_or_else(String::new, |f| f.to_string_lossy().into_owned());
     let mut parameters = vec![("model", name)];
@@ -91,6 +92,7 @@ pub fn run(args: &BuildArgs) -> Result<()> {
         parameters,
         checks,
         events,
+        traced_adders,
     };
     args.hardware.generate(staging, source)
 }

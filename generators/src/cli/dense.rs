@@ -99,6 +99,7 @@ pub fn run(args: &DenseArgs) -> Result<()> {
         parameters,
         checks: Vec::new(),
         events: Vec::new(),
+        traced_adders: None,
     };
     args.hardware.generate(staging, source)
 }

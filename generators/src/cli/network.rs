@@ -27,8 +27,8 @@ pub struct Hardware {
     /// normal up to 4096 weights, fast beyond]
     #[arg(long, value_parser = effort)]
     effort: Option<Effort>,
-    /// Fold the network: each multiplier serves up to N weights of a row, a new event may begin every N cycles at the
-    /// latest, weights lie in tables. For chains of dense layers that are too large to unroll
+    /// Fold the network: each multiplier of a dense or convolution layer serves up to N weights, a new event may begin
+    /// every N cycles at the latest, weights lie in tables. For networks that are too large to unroll
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_REUSE)), conflicts_with_all = ["effort", "latency"])]
     reuse: Option<u32>,
     /// Events that the test bench runs [default: 256, fewer for a folded network]
@@ -65,6 +65,8 @@ pub struct Source {
     pub checks: Vec<Check>,
     /// Events that the test bench runs in front of random ones.
     pub events: Vec<Event>,
+    /// Adders that the file had, for comparison.
+    pub traced_adders: Option<u64>,
 }
 
 impl Hardware {
@@ -118,6 +120,13 @@ impl Hardware {
             "{} adders of {} bits",
             report.size.adders, report.size.adder_bits
         );
+        if let Some(traced) = source.traced_adders {
+            work += &format!(" (as traced: {traced} adders)");
+            report.checks.push(Check {
+                what: "adders".into(),
+                result: format!("{traced} as traced, {} here", report.size.adders),
+            });
+        }
         let mut registers = format!("{} register bits between stages", pipeline.register_bits);
         let mut interval = 1;
         if let Some(schedule) = &schedule {

@@ -36,7 +36,9 @@ impl Graph {
                     let most = offsets.values.iter().copied().max().unwrap_or(0);
                     let each = offsets.stretched(&info.shape);
                     let each = each.unwrap_or_else(|| vec![most; x.len()]);
-                    x.iter_mut().zip(each).for_each(|(x, off)| *x += off);
+                    x.iter_mut()
+                        .zip(each)
+                        .for_each(|(x, off)| *x = x.saturating_add(off));
                 }
             }
             let bounds = self.passed_on(layer, &operands, info);
@@ -201,7 +203,7 @@ fn rounded(r: &Requantise, e: i64, x: &TensorInfo) -> i64 {
         Err(_) => e.saturating_mul(1 << r.drop.unsigned_abs().min(62)),
     };
     match r.limit {
-        Limit::Saturate { lo, hi } => off.min(hi - lo),
+        Limit::Saturate { lo, hi } => off.min(hi.saturating_sub(lo)),
         Limit::Wrap { width, signed } => {
             let limits = Overflow::Wrap.limits(width, signed);
             let wide = Requantise {

@@ -77,9 +77,9 @@ fn a_folded_network_in_every_engine() {
         ])
     };
     let said = dense("weights.json", "rtl");
-    // two matrices of two beats, three cycles behind each, and a register
+    // two matrices of two beats, three cycles behind each, two layers between them, and a register
     assert!(
-        said.contains("latency 11 cycles, initiation interval 2, 7 multipliers"),
+        said.contains("latency 13 cycles, initiation interval 2, 7 multipliers"),
         "{said}"
     );
     simulated(&home, &["--random", "500"]);

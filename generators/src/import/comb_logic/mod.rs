@@ -15,7 +15,7 @@ use hdl::diag::Diagnostic;
 use self::form::Form;
 use self::layers::Layers;
 use self::program::{Format, MAX_SHIFT, Operation, Program};
-use super::lift::{Imported, Noise};
+use super::lift::Imported;
 
 /// Most factors of all matrices together.
 const MAX_TERMS: usize = 1 << 23;
@@ -37,10 +37,18 @@ pub fn read(bytes: &[u8]) -> Result<Imported, Diagnostic> {
     }
     let outputs: Vec<&Form> = sources.outputs.iter().collect();
     Ok(Imported {
-        graph: layers.finish(&outputs)?,
-        doubts: Vec::new(),
-        noise: vec![Noise::NONE],
+        traced_adders: Some(program.5.iter().map(adders).sum()),
+        ..Imported::exact(layers.finish(&outputs)?)
     })
+}
+
+/// Adders that an operation is: sums and differences, and constants that are added.
+fn adders(operation: &Operation) -> u64 {
+    match operation.1 {
+        0 | 1 | 4 => 1,
+        11 => (operation.0.len() as u64).saturating_sub(1),
+        _ => 0,
+    }
 }
 
 /// What is done to sums.

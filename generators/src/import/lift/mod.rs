@@ -85,9 +85,21 @@ pub struct Imported {
     pub doubts: Vec<Doubt>,
     /// For each output how far the framework's floats may lie from the decoded integers.
     pub noise: Vec<Noise>,
+    /// Adders that the file itself has, if it is a list of such.
+    pub traced_adders: Option<u64>,
 }
 
 impl Imported {
+    /// A network whose file says integers.
+    pub(super) fn exact(graph: Graph) -> Self {
+        Self {
+            noise: vec![Noise::NONE; graph.outputs().len()],
+            doubts: Vec::new(),
+            traced_adders: None,
+            graph,
+        }
+    }
+
     /// An error unless every quantised tensor is the framework's on every input, whatever the order of its float sums.
     pub fn require_exact(&self) -> Result<(), Diagnostic> {
         let Some(first) = self.doubts.first() else {
@@ -323,6 +335,7 @@ impl Lift {
             graph: self.graph.fused()?,
             doubts: self.doubts,
             noise: self.noise,
+            traced_adders: None,
         })
     }
 

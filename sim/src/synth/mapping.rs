@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::lower::{FULL_ADDER, INVERTER};
 
 use crate::tools::Meter;
 
@@ -100,11 +101,10 @@ pub fn cell_script(top: &str, sources: &[String], mapping: &Mapping<'_>) -> Stri
 pub fn family_script(top: &str, sources: &[String], synthesis: &str) -> String {
     let mut text = String::new();
     for source in sources {
-        // without `SYNTHESIS` the full adder is logic, not a cell of a library
-        let logic = if is_full_adder(source) {
-            "-formal "
-        } else {
-            ""
+        // without `SYNTHESIS` they are logic, not cells of a library
+        let logic = match stem(source) {
+            FULL_ADDER | INVERTER => "-formal ",
+            _ => "",
         };
         let _ = writeln!(text, "read_verilog {logic}{source}");
     }
@@ -116,20 +116,23 @@ pub fn family_script(top: &str, sources: &[String], synthesis: &str) -> String {
     text
 }
 
-fn is_full_adder(source: &str) -> bool {
-    source
-        .rsplit('/')
-        .next()
-        .and_then(|name| name.strip_suffix(".v"))
-        == Some(hdl::lower::FULL_ADDER)
+/// The file's name without its ending.
+fn stem(source: &str) -> &str {
+    let name = source.rsplit('/').next().unwrap_or(source);
+    name.strip_suffix(".v").unwrap_or(name)
 }
 
-/// A full adder that the sources instantiate stays a cell, as one that an adder is split into.
+/// A full adder that the sources instantiate stays a cell, as one that an adder is split into; inverters are logic, since
+/// ABC buffers and sizes what it maps.
 fn front(top: &str, sources: &[String]) -> String {
     let mut text = String::new();
     for source in sources {
-        let kept = if is_full_adder(source) { "-lib " } else { "" };
-        let _ = writeln!(text, "read_verilog {kept}{source}");
+        let how = match stem(source) {
+            FULL_ADDER => "-lib ",
+            INVERTER => "-formal ",
+            _ => "",
+        };
+        let _ = writeln!(text, "read_verilog {how}{source}");
     }
     let _ = writeln!(
         text,

@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from networks import MODELS
 
 DELAY_SETTINGS = (-1, 0, 1, 2)
 ADDER_OPCODES = (0, 1)
@@ -181,7 +182,14 @@ def network(name, case, shared, options, work):
             rows[tool] |= synthesise(sources(folder), "top", folder / "yosys")
     stages = min(r["stages"] for r in rows.values())
     folder = work / f"{name}_hwgen"
-    arguments = ["dense", "--weights", case, "--target", "xcup", "--latency", stages, "--effort", options.effort]
+    content = json.loads(case.read_text())
+    if content["kind"] in MODELS:
+        model = work / f"{name}_model.json"
+        model.write_text(json.dumps(MODELS[content["kind"]](content)))
+        arguments = ["build", model]
+    else:
+        arguments = ["dense", "--weights", case]
+    arguments += ["--target", "xcup", "--latency", stages, "--effort", options.effort]
     least, most = 1.0, 25.0
     for _ in range(8):
         # the shortest clock that this many stages meet, so that no stage is emptier than the peers' need be
@@ -239,7 +247,7 @@ def main():
         case = json.loads(file.read_text())
         if case.get("kind", "cmvm") == "cmvm":
             show(name, matrix(name, case["W"], case["x_bits"], options, work))
-        elif case["kind"] == "mlp":
+        else:
             show(name, network(name, file, bench, options, work))
 
 

@@ -3,16 +3,21 @@
 //! Keras 2 writes HDF5 (`.h5`), Keras 3 an archive (`.keras`).
 
 mod archive;
+mod einsum;
 mod hgq;
 mod layers;
+mod merge;
 mod network;
 mod quantiser;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hdf5_pure::{AttrValue, Error, File, FormatError};
 use hdl::diag::Diagnostic;
 use serde_json::Value as Json;
+
+use crate::model::elements;
 
 pub use network::network;
 pub use quantiser::QKerasQuantiser;
@@ -28,9 +33,6 @@ const TENSORS: [&str; 7] = [
     "moving_variance",
 ];
 
-/// Most numbers that one tensor of a model file may hold.
-const MAX_TENSOR: u64 = 1 << 24;
-
 /// A tensor in row-major order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tensor {
@@ -40,7 +42,7 @@ pub struct Tensor {
     pub data: Vec<f32>,
 }
 
-/// One layer of a model.
+/// One use of a layer of a model.
 #[derive(Debug, Clone)]
 pub struct KerasLayer {
     /// Class, such as `QDense`.
@@ -48,9 +50,9 @@ pub struct KerasLayer {
     /// Name in the model.
     pub name: String,
     /// Its configuration.
-    pub config: Json,
-    /// Its tensors by name, such as `kernel` and `bias`.
-    pub tensors: BTreeMap<String, Tensor>,
+    pub config: Arc<Json>,
+    /// Its tensors by name, such as `kernel` and `bias`; all uses of a layer share them.
+    pub tensors: Arc<BTreeMap<String, Tensor>>,
     /// Names of the layers whose results it takes; empty in a sequential model.
     pub inbound: Vec<String>,
 }
@@ -118,8 +120,8 @@ fn read_layer(file: &File, layer: &Json) -> Result<KerasLayer, Diagnostic> {
     Ok(KerasLayer {
         class,
         name,
-        config: layer["config"].clone(),
-        tensors,
+        config: Arc::new(layer["config"].clone()),
+        tensors: Arc::new(tensors),
         inbound: inbound(&layer["inbound_nodes"]),
     })
 }
@@ -133,12 +135,8 @@ fn dataset(file: &File, path: &str) -> Result<Option<Tensor>, Diagnostic> {
         Err(e) => return Err(damaged(e)),
     };
     let shape = dataset.shape().map_err(damaged)?;
-    let size = shape
-        .iter()
-        .try_fold(1u64, |size, extent| size.checked_mul(*extent));
-    if size.is_none_or(|size| size > MAX_TENSOR) {
-        return Err(error(format!("its shape {shape:?} is too large")));
-    }
+    let extent = |e: &u64| usize::try_from(*e).unwrap_or(usize::MAX);
+    elements(&shape.iter().map(extent).collect::<Vec<_>>()).map_err(error)?;
     let data = dataset.read_f32().map_err(damaged)?;
     Ok(Some(Tensor { shape, data }))
 }

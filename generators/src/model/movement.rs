@@ -29,12 +29,20 @@ pub fn moved(op: &Op, shape: &[usize]) -> Option<Result<Moved, String>> {
     })
 }
 
-/// Elements of `shape`, or an error if they are too many.
-pub(super) fn elements(shape: &[usize]) -> Result<usize, String> {
-    let product = shape.iter().try_fold(1usize, |n, e| n.checked_mul(*e));
-    product
-        .filter(|n| *n <= MAX_ELEMENTS)
-        .ok_or_else(|| format!("shape {shape:?} has more than {MAX_ELEMENTS} elements"))
+/// Elements of `shape`.
+///
+/// # Errors
+/// They are more than [`MAX_ELEMENTS`]. An extent of 0 counts as 1 here: it does not excuse the others.
+pub fn elements(shape: &[usize]) -> Result<usize, String> {
+    let bounded = shape.iter().try_fold(1usize, |n, e| {
+        n.checked_mul(*e.max(&1)).filter(|n| *n <= MAX_ELEMENTS)
+    });
+    match bounded {
+        Some(_) => Ok(shape.iter().product()),
+        None => Err(format!(
+            "shape {shape:?} has more than {MAX_ELEMENTS} elements"
+        )),
+    }
 }
 
 fn reshape(shape: &[usize], new: &[usize]) -> Result<Moved, String> {
@@ -83,6 +91,7 @@ fn transpose(shape: &[usize], axes: &[usize]) -> Result<Moved, String> {
             shape.len()
         ));
     }
+    elements(shape)?;
     let strides = strides(shape);
     let picked: Vec<_> = axes.iter().map(|&a| (strides[a], all(shape[a]))).collect();
     select(axes.iter().map(|&a| shape[a]).collect(), &picked)

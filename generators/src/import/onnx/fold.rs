@@ -6,7 +6,7 @@ use super::constant_of;
 use super::node::{Node, Value};
 use super::tensor::{self, data_type};
 use crate::import::lift::{Constant, Lift};
-use crate::model::{Array, MAX_ELEMENTS};
+use crate::model::{Array, elements};
 
 /// The results of a node that computes nothing at run time; `None` if it does, or if it is a quantiser.
 pub(super) fn fold(node: &Node<'_>, lift: &Lift) -> Result<Option<Vec<Constant>>, Diagnostic> {
@@ -153,13 +153,7 @@ fn concat(node: &Node<'_>, operands: &[&Constant]) -> Result<Constant, Diagnosti
         }
         shape[axis] += other[axis];
     }
-    if shape
-        .iter()
-        .try_fold(1usize, |n, e| n.checked_mul(*e))
-        .is_none_or(|n| n > MAX_ELEMENTS)
-    {
-        return Err(node.error("its result is too large"));
-    }
+    elements(&shape).map_err(|why| node.error(why))?;
     let outer: usize = shape[..axis].iter().product();
     fn joined<V: Copy>(parts: &[(&[V], usize)], outer: usize) -> Vec<V> {
         let row = |o: usize| {

@@ -2,7 +2,7 @@
 
 use super::proto::TensorProto;
 use crate::import::lift::Constant;
-use crate::model::{Array, MAX_ELEMENTS};
+use crate::model::{Array, elements};
 
 /// The `TensorProto.DataType` numbers that occur.
 pub(super) mod data_type {
@@ -22,13 +22,8 @@ pub(super) mod data_type {
 pub(super) fn shape(dims: &[i64]) -> Result<Vec<usize>, String> {
     let extents: Option<Vec<usize>> = dims.iter().map(|d| usize::try_from(*d).ok()).collect();
     let extents = extents.ok_or_else(|| format!("shape {dims:?} has a negative extent"))?;
-    let size = extents.iter().try_fold(1usize, |n, e| n.checked_mul(*e));
-    match size {
-        Some(n) if n <= MAX_ELEMENTS => Ok(extents),
-        _ => Err(format!(
-            "shape {dims:?} has more than {MAX_ELEMENTS} elements"
-        )),
-    }
+    elements(&extents)?;
+    Ok(extents)
 }
 
 /// The tensor's numbers; doubles must be 32-bit floats to the last bit.

@@ -49,7 +49,7 @@ for case in "$@"; do
   # shellcheck disable=SC2086
   "$hwgen" cmvm "$case" --input-bits 8 --signed --target "$target" --effort "${EFFORT:-normal}" $delay \
     --out "$work/$name" --json >"$work/$name.figures"
-  read -r area ns < <(map "$work/ours_$name" cmvm "$work/$name"/cmvm.v "$work/$name"/hwgen_full_adder.v)
+  read -r area ns < <(map "$work/ours_$name" cmvm "$work/$name"/cmvm.v "$work/$name"/hwgen_*.v)
   best="" best_ns=""
   for tool in da4ml alkaid; do
     "$peers" tests/bench/peer_verilog.py "$tool" "$case" "$work/${tool}_$name"

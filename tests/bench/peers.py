@@ -5,8 +5,9 @@ usage: peers.py HWGEN WORK_DIR SHARED_DIR [--effort EFFORT] [--only TEXT] [--no-
 How things are counted:
 - adder bits: result widths of the two-operand adders and subtractors, summed; the least over a peer's delay settings,
   and hwgen's with its depth bounded by that of the peer that has the least;
-- LUT estimate: each tool's own, with three-operand adders on both sides (the peers': alkaid's fusion, 0.76 of its plain
-  figure on whole networks, is not in its matrix estimate, so the plain figure stands there);
+- LUT estimate: each tool's own, hwgen's with three-operand adders, the peers' with two-operand ones;
+- LUT estimate, fused: the same against alkaid's estimate after its fusion into three-operand adders, the least over its
+  delay settings;
 - LUTs: LUT1 to LUT6 after `synth_xilinx -family xcup -nodsp`; a LUT6_2 counts as one, on all sides;
 - register bits: at the number of stages that the peer's default pipeline has.
 """
@@ -20,13 +21,14 @@ import time
 from pathlib import Path
 
 import numpy as np
+from networks import MODELS
 
 DELAY_SETTINGS = (-1, 0, 1, 2)
 ADDER_OPCODES = (0, 1)
 # figure: what must be reached and what is aimed at, hwgen's figure divided by the better peer's
 LIMITS = {
     "adder bits": (0.96, 0.88),
-    "LUT estimate": (0.92, 0.80),
+    "LUT estimate, fused": (0.92, 0.80),
     "LUTs, Yosys": (0.80, 0.60),
     "Yosys seconds": (0.7, 0.3),
     "register bits": (0.85, 0.65),
@@ -53,6 +55,14 @@ def alkaid(weights, bits, delay):
     return circuit, lambda interval: interval.kif, lambda op: list(op.addr)
 
 
+def fused_estimate(circuit):
+    """alkaid's look-up tables once its three-operand adders are in, as its own Verilog writer has them by default."""
+    from alkaid.trace.passes import add_surrogate, dead_code_elimin, fuse_ternary_adders
+
+    fused = dead_code_elimin(fuse_ternary_adders(circuit))
+    return float(add_surrogate(fused, _skip_op8_cost=True).cost)
+
+
 def verilog(tool, circuit, folder):
     """Writes a peer's combinational Verilog and returns its files."""
     if tool is da4ml:
@@ -76,11 +86,13 @@ def sources(folder):
 
 def peer(tool, weights, bits):
     """The least adder bits over the delay settings, with the circuit that has them."""
-    best = None
+    best, fused = None, []
     for delay in DELAY_SETTINGS:
         start = time.perf_counter()
         circuit, kif, operands = tool(weights, bits, delay)
         seconds = time.perf_counter() - start
+        if tool is alkaid:
+            fused.append(fused_estimate(circuit))
         depth = []
         for op in circuit.ops:
             below = max((depth[i] for i in operands(op)), default=0)
@@ -95,7 +107,8 @@ def peer(tool, weights, bits):
         }
         if best is None or figures["adder bits"] < best[0]["adder bits"]:
             best = figures, circuit
-    return best
+    figures, circuit = best
+    return figures | ({"LUT estimate, fused": min(fused)} if fused else {}), circuit
 
 
 def synthesise(files, top, folder):
@@ -145,6 +158,7 @@ def matrix(name, weights, bits, options, work):
         "adder bits": few_bits["adder_bits"],
         "depth": few_bits["depth"],
         "LUT estimate": few_luts["estimate"]["luts"],
+        "LUT estimate, fused": few_luts["estimate"]["luts"],
         "fast effort seconds": fast["seconds"],
     }
     if options.synthesis:
@@ -168,7 +182,14 @@ def network(name, case, shared, options, work):
             rows[tool] |= synthesise(sources(folder), "top", folder / "yosys")
     stages = min(r["stages"] for r in rows.values())
     folder = work / f"{name}_hwgen"
-    arguments = ["dense", "--weights", case, "--target", "xcup", "--latency", stages, "--effort", options.effort]
+    content = json.loads(case.read_text())
+    if content["kind"] in MODELS:
+        model = work / f"{name}_model.json"
+        model.write_text(json.dumps(MODELS[content["kind"]](content)))
+        arguments = ["build", model]
+    else:
+        arguments = ["dense", "--weights", case]
+    arguments += ["--target", "xcup", "--latency", stages, "--effort", options.effort]
     least, most = 1.0, 25.0
     for _ in range(8):
         # the shortest clock that this many stages meet, so that no stage is emptier than the peers' need be
@@ -226,7 +247,7 @@ def main():
         case = json.loads(file.read_text())
         if case.get("kind", "cmvm") == "cmvm":
             show(name, matrix(name, case["W"], case["x_bits"], options, work))
-        elif case["kind"] == "mlp":
+        else:
             show(name, network(name, file, bench, options, work))
 
 

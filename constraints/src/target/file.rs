@@ -202,6 +202,12 @@ fn check_library(library: &CellLibrary) -> Result<(), String> {
     for name in names {
         check_identifier(name).map_err(|why| format!("full_adder: {}: {why}", quoted(name)))?;
     }
+    if let Some(inverter) = &library.inverter {
+        for name in [&inverter.cell, &inverter.input, &inverter.output] {
+            check_identifier(name).map_err(|why| format!("inverter: {}: {why}", quoted(name)))?;
+        }
+        positive("library.inverter.relative_area", inverter.relative_area)?;
+    }
     library
         .files()
         .try_for_each(|(what, file)| check_library_file(what, file))

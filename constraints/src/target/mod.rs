@@ -88,8 +88,22 @@ pub struct AdderCell {
     pub outputs: [String; 2],
 }
 
+/// An inverter of the library that drives a dozen cells, for Verilog that instantiates it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InverterCell {
+    /// Name of the cell.
+    pub cell: String,
+    /// Its input pin.
+    pub input: String,
+    /// Its output pin.
+    pub output: String,
+    /// Area as a multiple of that of the model's inverter.
+    pub relative_area: f64,
+}
+
 /// A cell library.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CellLibrary {
     /// What it is called.
@@ -108,6 +122,8 @@ pub struct CellLibrary {
     pub gds: Option<LibraryFile>,
     /// The full adder, where it is known without the Liberty file.
     pub full_adder: Option<AdderCell>,
+    /// The inverter between a net and the many full adders that read it.
+    pub inverter: Option<InverterCell>,
 }
 
 impl CellLibrary {

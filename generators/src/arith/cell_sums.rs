@@ -5,10 +5,12 @@
 //! carry-save tree an output; of all cuts, and of all ways to finish the trees, the smallest that meets the delay bound
 //! is taken.
 
+use hdl::lower::Fan;
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
 use super::cells::CellCosts;
-use super::compress::{CarrySave, FinalAdder, Summand, compress};
+use super::compress::{CarrySave, FinalAdder, Summand, Wire, compress};
 use super::cost::{Objective, width};
 use super::digits;
 use super::graph::{AdderGraph, Linear, Node, NodeId, Op, Term};
@@ -174,7 +176,7 @@ fn finish(
     let trees = || sums.iter().flatten().chain(&outputs);
     let cells: f64 = trees().map(|tree| tree.area(costs)).sum();
     CellSums {
-        area: cells + inverted_bits(plan.nodes.len(), trees()) as f64 * costs.inverter.area,
+        area: cells + inverters(plan, trees(), costs),
         delay: outputs.iter().map(CarrySave::delay).max().unwrap_or(0),
         graph: AdderGraph {
             nodes,
@@ -185,7 +187,7 @@ fn finish(
     }
 }
 
-/// What the readers of each node beyond the first add to its delay.
+/// What the readers of each node beyond the first add to its delay: their load, or the inverters that spare it that.
 fn loads(plan: &Plan, costs: &CellCosts) -> Vec<u32> {
     let mut readers = vec![0u32; plan.nodes.len()];
     for t in plan
@@ -199,9 +201,10 @@ fn loads(plan: &Plan, costs: &CellCosts) -> Vec<u32> {
     for &(node, coefficient) in plan.columns.iter().flatten() {
         readers[node as usize] += digits::weight(coefficient);
     }
-    let load = |(node, readers): (usize, &u32)| match plan.nodes[node].recipe {
-        None => 0,
-        Some(_) => costs.load * readers.saturating_sub(1),
+    let load = |(node, readers): (usize, &u32)| match (plan.nodes[node].recipe, *readers) {
+        (None, _) => 0,
+        (_, readers) if Fan::plain(readers).leaves > 0 => 2 * costs.driver.delay,
+        (_, readers) => costs.load * readers.saturating_sub(1),
     };
     readers.iter().enumerate().map(load).collect()
 }
@@ -266,23 +269,41 @@ pub fn smallest_within(
     best
 }
 
-/// Bits of nodes that are used inverted somewhere; each takes one inverter.
-fn inverted_bits<'a>(nodes: usize, trees: impl Iterator<Item = &'a CarrySave>) -> u32 {
-    let mut inverted = vec![0u64; nodes];
+/// Area of the inverters between the nodes' bits and what reads them or their complements.
+fn inverters<'a>(
+    plan: &Plan,
+    trees: impl Iterator<Item = &'a CarrySave>,
+    costs: &CellCosts,
+) -> f64 {
+    let mut readers: FxHashMap<(NodeId, u8, bool), u32> = FxHashMap::default();
     for tree in trees {
         for wire in &tree.wires {
-            if let super::compress::Wire::Source {
+            if let Wire::Source {
                 term,
                 bit,
-                inverted: true,
+                inverted,
             } = *wire
             {
                 let node = tree.summands[term as usize].term.node;
-                inverted[node as usize] |= 1 << bit;
+                *readers.entry((node, bit, inverted)).or_default() += 1;
             }
         }
     }
-    inverted.iter().map(|bits| bits.count_ones()).sum()
+    let area = |(&(node, _, inverted), &readers): (&(NodeId, u8, bool), &u32)| {
+        let fan = match (inverted, plan.nodes[node as usize].recipe) {
+            (true, _) => Fan::inverted(readers),
+            (false, Some(_)) => Fan::plain(readers),
+            (false, None) => Fan::default(),
+        };
+        match fan.leaves + fan.roots {
+            0 if inverted => costs.inverter.area,
+            drivers => f64::from(drivers) * costs.driver.area,
+        }
+    };
+    // exact binary fractions of µm² are not promised: the order of the sum must not depend on the hash
+    let mut areas: Vec<f64> = readers.iter().map(area).collect();
+    areas.sort_by(f64::total_cmp);
+    areas.into_iter().sum()
 }
 
 impl CellSums {

@@ -24,6 +24,8 @@ pub struct CellCosts {
     pub and: Gate,
     /// Inverter.
     pub inverter: Gate,
+    /// Inverter between a wire and a dozen of its readers.
+    pub driver: Gate,
     /// What each further reader of a wire adds to its delay, in ps.
     pub load: u32,
 }
@@ -32,8 +34,10 @@ pub struct CellCosts {
 const LOAD_SHARE: f64 = 0.5;
 
 impl CellCosts {
-    /// The costs on cells with these figures, without wires.
-    pub fn of(model: &AsicModel) -> Self {
+    /// The costs on cells with these figures, without wires; `driver` is the area of the driving inverter as a multiple
+    /// of that of the small one. Its load for its size is the usual one, so that it takes as long as the small one with a
+    /// fan-out of four.
+    pub fn of(model: &AsicModel, driver: f64) -> Self {
         let gate = |area: f64, delay: f64| Gate {
             area,
             delay: delay.round() as u32,
@@ -47,6 +51,7 @@ impl CellCosts {
                 (model.and2.delay_ps + model.or2.delay_ps) / 2.0,
             ),
             inverter: gate(model.inverter.area_um2, model.inverter.delay_ps / 2.0),
+            driver: gate(model.inverter.area_um2 * driver, model.inverter.delay_ps),
             load: (model.inverter.delay_ps * LOAD_SHARE).round() as u32,
         }
     }
@@ -55,7 +60,8 @@ impl CellCosts {
     pub fn on(target: &Target) -> Option<Self> {
         match &target.technology {
             Technology::Asic { model, library, .. } if library.full_adder.is_some() => {
-                Some(Self::of(model))
+                let driver = library.inverter.as_ref().map_or(1.0, |i| i.relative_area);
+                Some(Self::of(model, driver))
             }
             _ => None,
         }

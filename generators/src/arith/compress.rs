@@ -292,12 +292,7 @@ impl Compressor<'_> {
                 }
                 if let Some(pile) = self.piles.get_mut(k) {
                     let time = arrivals.get(bit as usize).copied().unwrap_or(last);
-                    let time = time
-                        + if inverted {
-                            self.costs.inverter.delay
-                        } else {
-                            0
-                        };
+                    let time = time + if inverted { self.costs.driver.delay } else { 0 };
                     pile.push((time, self.tree.wires.len() as WireId));
                     self.tree.wires.push(Wire::Source {
                         term: index as u32,

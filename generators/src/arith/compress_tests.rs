@@ -22,6 +22,10 @@ const COSTS: CellCosts = CellCosts {
         area: 16.0,
         delay: 50,
     },
+    driver: Gate {
+        area: 24.0,
+        delay: 100,
+    },
     load: 50,
 };
 

@@ -26,7 +26,7 @@ use crate::arith::{
 use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::import::matrix;
-use crate::output::cells::write_full_adder;
+use crate::output::cells::write_cells;
 use crate::output::emit::Emission;
 use crate::output::folder::Staging;
 use crate::output::report::{Check, Report};
@@ -304,5 +304,5 @@ fn emit(
         carry_cell: target.carry_cell(),
     }
     .write(staging, report)?;
-    write_full_adder(staging, target)
+    write_cells(staging, target)
 }

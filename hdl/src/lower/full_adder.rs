@@ -31,7 +31,7 @@ pub(super) fn module() -> Module {
 impl Lowering<'_> {
     /// The low `width` bits of the sum of three bits.
     pub fn full_adder(&mut self, operands: [N; 3], width: u32) -> Net {
-        let inputs = operands.map(|n| self.low(n, 1)).to_vec();
+        let inputs = operands.map(|n| self.driven(n)).to_vec();
         let index = self.b.module.instances.len() as u32;
         self.b.module.instances.push(Instance {
             name: format!("add{index}"),

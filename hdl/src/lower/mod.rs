@@ -9,6 +9,7 @@ mod arithmetic;
 mod bits;
 mod cover;
 mod demand;
+mod fan_out;
 mod full_adder;
 mod instance;
 mod module;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 pub use self::cover::{Adder, Cover};
 pub(crate) use self::demand::net_widths;
+pub use self::fan_out::{Fan, INVERTER};
 pub use self::full_adder::FULL_ADDER;
 pub use self::three::{ADD3, Adders};
 use crate::dfg;
@@ -50,6 +52,10 @@ pub fn lower_to(top: &Arc<dfg::Module>, adders: Adders) -> Result<Design, Diagno
     if hierarchy.iter().any(|m| full_adder::is_used(m)) {
         units.design.modules.push(full_adder::module());
         units.names.reserve(FULL_ADDER);
+    }
+    if hierarchy.iter().any(|m| fan_out::is_used(m)) {
+        units.design.modules.push(fan_out::module());
+        units.names.reserve(INVERTER);
     }
     for module in &hierarchy {
         units.shapes.next = units.design.modules.len() as u32;

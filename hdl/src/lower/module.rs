@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::bits::Bits;
 use super::demand::net_widths;
+use super::fan_out::Drivers;
 use super::instance::{Child, black_box};
 use super::three::{Adders, Shapes, Three, choose};
 use crate::dfg::{self, N, Op, RegisterStyle};
@@ -51,6 +52,8 @@ pub(super) struct Lowering<'a> {
     /// What each node is in a three-operand adder; empty if there are none.
     three: Vec<Option<Three>>,
     pub shapes: &'a mut Shapes,
+    /// Inverters between nodes and the full adders that read them.
+    pub drivers: Drivers,
     /// The net of each node.
     pub nets: Vec<Option<Net>>,
     /// Port net and least bit of each input element.
@@ -97,6 +100,7 @@ impl<'a> Lowering<'a> {
             widths,
             three,
             shapes,
+            drivers: Drivers::of(source),
             nets: vec![None; source.graph.len()],
             input_places: Vec::new(),
             children: Vec::new(),

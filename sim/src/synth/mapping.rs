@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::lower::{FULL_ADDER, INVERTER};
 
 use crate::tools::Meter;
 
@@ -117,8 +118,11 @@ pub fn cell_script(sources: &Sources<'_>, mapping: &Mapping<'_>) -> String {
 pub fn family_script(sources: &Sources<'_>, synthesis: &str) -> String {
     let mut text = String::new();
     for file in sources.files {
-        // without `SYNTHESIS` the full adder is logic, not a cell of a library
-        let logic = if is_full_adder(file) { "-formal " } else { "" };
+        // without `SYNTHESIS` they are logic, not cells of a library
+        let logic = match stem(file) {
+            FULL_ADDER | INVERTER => "-formal ",
+            _ => "",
+        };
         let _ = writeln!(text, "read_verilog {logic}{file}");
     }
     text += &keep(sources);
@@ -143,12 +147,10 @@ pub fn splits_carry_chains(sources: &Sources<'_>, synthesis: &str) -> bool {
     synthesis.starts_with("synth_xilinx") && !sources.kept.is_empty()
 }
 
-fn is_full_adder(source: &str) -> bool {
-    source
-        .rsplit('/')
-        .next()
-        .and_then(|name| name.strip_suffix(".v"))
-        == Some(hdl::lower::FULL_ADDER)
+/// The file's name without its ending.
+fn stem(file: &str) -> &str {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    name.strip_suffix(".v").unwrap_or(name)
 }
 
 /// Marks the modules that `flatten` leaves alone.
@@ -158,12 +160,17 @@ fn keep(sources: &Sources<'_>) -> String {
         .collect()
 }
 
-/// A full adder that the sources instantiate stays a cell, as one that an adder is split into.
+/// A full adder that the sources instantiate stays a cell, as one that an adder is split into; inverters are logic, since
+/// ABC buffers and sizes what it maps.
 fn front(sources: &Sources<'_>) -> String {
     let mut text = String::new();
     for file in sources.files {
-        let kept = if is_full_adder(file) { "-lib " } else { "" };
-        let _ = writeln!(text, "read_verilog {kept}{file}");
+        let how = match stem(file) {
+            FULL_ADDER => "-lib ",
+            INVERTER => "-formal ",
+            _ => "",
+        };
+        let _ = writeln!(text, "read_verilog {how}{file}");
     }
     text += &keep(sources);
     let _ = writeln!(

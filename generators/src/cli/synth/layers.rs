@@ -96,6 +96,9 @@ fn adders_of(work: &Work<'_>) -> Adders {
     }
 }
 
+/// Modules that stand for one cell each.
+const CELLS: [&str; 2] = [lower::FULL_ADDER, lower::INVERTER];
+
 /// The modules below the top that have a body of their own.
 #[derive(Debug)]
 pub struct Blocks {
@@ -127,7 +130,7 @@ impl Blocks {
         for (i, module) in design.modules.iter().enumerate().rev() {
             if module.name == top.name {
                 copies[i] = 1;
-            } else if module.black_box.is_none() && module.name != lower::FULL_ADDER {
+            } else if module.black_box.is_none() && !CELLS.contains(&module.name.as_str()) {
                 blocks.names.push(module.name.clone());
             }
             let times = copies[i];

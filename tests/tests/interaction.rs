@@ -22,6 +22,7 @@ fn shape() -> Shape {
         edges: 7,
         features: 3,
         layers: 1,
+        sorted: false,
         aggregation: Aggregation::Sum,
         format: "ap_fixed<8,4>".parse().unwrap(),
         seed: 3,

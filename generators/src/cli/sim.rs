@@ -79,8 +79,8 @@ pub struct Outcome {
     pub engine: String,
     /// Vectors compared.
     pub vectors: usize,
-    /// Latency in which the outputs came.
-    pub latency: u32,
+    /// Latency in which the outputs came; none if they belong to no stated cycle after their inputs, such as a stream's.
+    pub latency: Option<u32>,
     /// Whether every bit was right.
     pub pass: bool,
     /// The first mismatches.
@@ -112,16 +112,15 @@ impl Outcome {
 
     /// In a few words.
     pub fn summary(&self) -> String {
-        if self.pass {
-            format!(
-                "{} vectors bit-exact at latency {}",
-                self.vectors, self.latency
-            )
-        } else {
-            format!(
+        match (self.pass, self.latency) {
+            (true, Some(latency)) => {
+                format!("{} vectors bit-exact at latency {latency}", self.vectors)
+            }
+            (true, None) => format!("{} cycles bit-exact", self.vectors),
+            (false, _) => format!(
                 "FAILED: {}",
                 self.mismatches.first().map_or("no verdict", String::as_str)
-            )
+            ),
         }
     }
 }
@@ -170,7 +169,9 @@ fn table(outcomes: &[Outcome]) -> Table {
         table.row([
             outcome.engine.clone(),
             outcome.vectors.to_string(),
-            outcome.latency.to_string(),
+            outcome
+                .latency
+                .map_or_else(|| "-".into(), |cycles| cycles.to_string()),
             if outcome.pass {
                 "bit-exact".into()
             } else {
@@ -191,7 +192,7 @@ pub fn run_batch(
 ) -> Result<Outcome> {
     let started = Instant::now();
     let flat = Arc::new(flatten(top)?);
-    if preamble.is_none() && !flat.states.is_empty() {
+    if is_stream(&flat, preamble) {
         return run_stepped(&flat, vectors, started);
     }
     let batch = Batch::compile(&flat)?;
@@ -225,11 +226,16 @@ pub fn run_batch(
     Ok(Outcome {
         engine: format!("batch (hwgen {})", env!("CARGO_PKG_VERSION")),
         vectors: vectors.len(),
-        latency: flat.latency(),
+        latency: Some(flat.latency()),
         pass,
         mismatches,
         seconds: [build, started.elapsed()].map(|d| d.as_secs_f64()),
     })
+}
+
+/// Whether registers with feedback decide when outputs come.
+fn is_stream(top: &Module, preamble: Option<&Preamble>) -> bool {
+    preamble.is_none() && !top.states.is_empty()
 }
 
 /// Runs all `vectors` cycle by cycle: the batch simulator has no clock, and what registers with feedback hold is part
@@ -242,7 +248,7 @@ fn run_stepped(flat: &Arc<Module>, vectors: &Vectors, started: Instant) -> Resul
     Ok(Outcome {
         engine: format!("cycle by cycle (hwgen {})", env!("CARGO_PKG_VERSION")),
         vectors: vectors.len(),
-        latency: flat.latency(),
+        latency: None,
         pass: found.is_empty(),
         mismatches: found.iter().take(SHOWN).map(Mismatch::to_string).collect(),
         seconds: [build, started.elapsed()].map(|d| d.as_secs_f64()),
@@ -309,6 +315,32 @@ fn write_waves(
     })?;
     result.and_then(|()| waves.finish()).map_err(failed)?;
     std::fs::write(path, dump).map_err(failed)
+}
+
+/// Nodes of a design, instances counted each, from which on Verilator is to compile repeated modules once.
+const LARGE: usize = 100_000;
+
+/// The modules of a large design that stand in it more than once.
+fn repeated(top: &Arc<Module>) -> Vec<String> {
+    let modules = top.hierarchy();
+    let mut copies = vec![0usize; modules.len()];
+    let mut size = 0;
+    // users come behind what they use
+    for (k, module) in modules.iter().enumerate().rev() {
+        copies[k] = copies[k].max(usize::from(Arc::ptr_eq(module, top)));
+        size += copies[k] * module.graph.len();
+        for instance in &module.instances {
+            let used = modules
+                .iter()
+                .position(|m| Arc::ptr_eq(m, &instance.module));
+            used.into_iter().for_each(|used| copies[used] += copies[k]);
+        }
+    }
+    let several = modules
+        .iter()
+        .zip(&copies)
+        .filter(|(_, n)| size >= LARGE && **n > 1);
+    several.map(|(module, _)| module.name.clone()).collect()
 }
 
 /// An output folder of ours, read back.
@@ -473,6 +505,7 @@ impl Folder {
                 sources: &self.sources()?,
                 vectors: &aside.path().join(testbench::FOLDER),
                 samples: vectors.len(),
+                blocks: &repeated(&self.top),
                 waves: args.waves.as_deref(),
                 limit: Duration::from_secs(args.limit),
             })
@@ -484,7 +517,7 @@ impl Folder {
         Ok(Outcome {
             engine: outcome.tool.version,
             vectors,
-            latency,
+            latency: (!is_stream(&self.top, preamble)).then_some(latency),
             pass,
             mismatches: outcome.mismatches.into_iter().take(SHOWN).collect(),
             seconds: [outcome.build, outcome.run].map(|d| d.as_secs_f64()),

@@ -63,6 +63,7 @@ fn gate_level(home: &Home) -> Verdict {
         sources: &["rtl/encoder_tb.v", "netlist.v", "cells.v"].map(|file| mapped.join(file)),
         vectors: &home.path("rtl/vectors"),
         samples: 256,
+        blocks: &[],
         waves: None,
         limit: Duration::from_secs(300),
     };

@@ -38,6 +38,7 @@ pub fn run(
         sources: &sources,
         vectors: &folder.join(testbench::FOLDER),
         samples,
+        blocks: &[],
         waves: waves.as_deref(),
         limit: meter.limit(),
     })?;

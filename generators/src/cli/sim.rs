@@ -79,7 +79,7 @@ pub struct Outcome {
     pub engine: String,
     /// Vectors compared.
     pub vectors: usize,
-    /// Latency in which the outputs came; none if they belong to no stated cycle after their inputs, such as a stream's.
+    /// Latency in which the outputs came; none where vectors are cycles, each with the outputs of that cycle.
     pub latency: Option<u32>,
     /// Whether every bit was right.
     pub pass: bool,
@@ -112,15 +112,16 @@ impl Outcome {
 
     /// In a few words.
     pub fn summary(&self) -> String {
-        match (self.pass, self.latency) {
-            (true, Some(latency)) => {
-                format!("{} vectors bit-exact at latency {latency}", self.vectors)
+        if self.pass {
+            match self.latency {
+                Some(latency) => format!("{} vectors bit-exact at latency {latency}", self.vectors),
+                None => format!("{} cycles bit-exact, outputs in every cycle", self.vectors),
             }
-            (true, None) => format!("{} cycles bit-exact", self.vectors),
-            (false, _) => format!(
+        } else {
+            format!(
                 "FAILED: {}",
                 self.mismatches.first().map_or("no verdict", String::as_str)
-            ),
+            )
         }
     }
 }
@@ -171,7 +172,7 @@ fn table(outcomes: &[Outcome]) -> Table {
             outcome.vectors.to_string(),
             outcome
                 .latency
-                .map_or_else(|| "-".into(), |cycles| cycles.to_string()),
+                .map_or_else(|| "every cycle".into(), |l| l.to_string()),
             if outcome.pass {
                 "bit-exact".into()
             } else {
@@ -514,10 +515,13 @@ impl Folder {
             Verdict::Pass { vectors, latency } => (vectors, latency, true),
             Verdict::Fail(_) => (vectors.len(), self.top.latency(), false),
         };
+        let modules = self.top.hierarchy();
+        let is_stream = modules.iter().any(|m| is_stream(m, preamble));
+        let latency = (!is_stream).then_some(latency);
         Ok(Outcome {
             engine: outcome.tool.version,
             vectors,
-            latency: (!is_stream(&self.top, preamble)).then_some(latency),
+            latency,
             pass,
             mismatches: outcome.mismatches.into_iter().take(SHOWN).collect(),
             seconds: [outcome.build, outcome.run].map(|d| d.as_secs_f64()),

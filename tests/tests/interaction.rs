@@ -3,15 +3,19 @@
 use std::sync::Arc;
 
 use constraints::{Target, delay};
-use hdl::dfg::Module;
+use hdl::analysis::Statistics;
+use hdl::dfg::{Module, ModuleBuilder, Stamp};
+use hdl::num::Format;
 use hdl::passes::pipeline::{Goal, Options};
 use hwgen::design::Design;
 use hwgen::interaction::aggregate::Aggregation;
 use hwgen::interaction::assembly::{Stages, Structure};
 use hwgen::interaction::design::InteractionDesign;
+use hwgen::interaction::jedinet;
+use hwgen::interaction::layers::continued;
+use hwgen::interaction::mlp::{Layer, Mlp};
 use hwgen::interaction::network::{Jedinet, Network, Tracking, Windows};
 use hwgen::interaction::random::Shape;
-use hwgen::interaction::{jedinet, mlp::Mlp};
 use hwgen_tests::shared_json;
 use sim::batch::Batch;
 use sim::vectors::{Held, Vectors};
@@ -22,6 +26,7 @@ fn shape() -> Shape {
         edges: 7,
         features: 3,
         layers: 1,
+        sorted: false,
         aggregation: Aggregation::Sum,
         format: "ap_fixed<8,4>".parse().unwrap(),
         seed: 3,
@@ -67,10 +72,15 @@ fn design(network: Network, structure: Structure) -> InteractionDesign {
 
 /// Built for a 5 ns clock in the default technology.
 fn build(design: &InteractionDesign) -> Arc<Module> {
+    build_at(design, 20_000)
+}
+
+/// Built for a clock of so many delay units in the default technology.
+fn build_at(design: &InteractionDesign, clock: u32) -> Arc<Module> {
     let target = Target::load(constraints::target::DEFAULT).unwrap();
     let stages = Stages {
         delays: &delay::of(&target),
-        options: Options::new(Goal::Clock(20_000)),
+        options: Options::new(Goal::Clock(clock)),
     };
     design.clone().build(stages).unwrap().0
 }
@@ -182,12 +192,38 @@ fn a_linear_relation_takes_linear_time() {
     let adders = |nodes| {
         let network = shaped(|s| s.nodes = nodes).jedi_linear().unwrap();
         let module = build(&design(network, Structure::Flat));
-        hdl::analysis::Statistics::of(&module).adders
+        Statistics::of(&module).adders
     };
     let (few, twice, thrice) = (adders(4), adders(8), adders(12));
     assert!(
         2 * (thrice - few) < 5 * (twice - few),
         "{few} {twice} {thrice}"
+    );
+}
+
+/// Adders of the layers by themselves.
+fn adders_of(layers: &[Layer], inputs: &[Format]) -> usize {
+    let m = ModuleBuilder::new("layers");
+    let inputs = m.input_port("inputs", inputs.to_vec(), Stamp::at(0));
+    m.output_array("outputs", &continued(&m, layers, &inputs));
+    Statistics::of(&m.finish().unwrap()).adders
+}
+
+/// The first layer of f_R is computed for each particle at either end, and not for each pair.
+#[test]
+fn pairs_share_the_first_layer() {
+    let network = shaped(|s| s.nodes = 8).jedinet().unwrap();
+    let blocks = network.blocks().unwrap();
+    let adders = |k: usize| adders_of(&blocks[k].mlp.layers, &blocks[k].inputs);
+    let first = adders_of(&blocks[0].mlp.layers[..1], &blocks[0].inputs);
+    let pairs = 8 * 7;
+    let sums = 8 * 6 * 6 + 7 * 6;
+    let pair_by_pair = pairs * adders(0) + 8 * adders(1) + adders(2) + sums;
+    let built = Statistics::of(&build(&design(network.clone(), Structure::Flat))).adders;
+    println!("adders pair by pair: {pair_by_pair}, built: {built}, first layer: {first}");
+    assert!(
+        built + pairs * first / 2 < pair_by_pair,
+        "{built} {pair_by_pair}"
     );
 }
 
@@ -386,6 +422,24 @@ fn the_eight_particle_network_is_exact() {
     };
     let network = Network::Jedinet(jedinet::import(&json, Some(8), None).unwrap());
     check_both(&network, 10_000);
+}
+
+/// The published fifty-particle network: 10,000 events in the batch simulator. They take a minute, so they are run when
+/// `HWGEN_INTERACTION_CAMPAIGN` is set.
+#[test]
+fn the_fifty_particle_network_is_exact() {
+    if std::env::var_os("HWGEN_INTERACTION_CAMPAIGN").is_none() {
+        println!("skipped: HWGEN_INTERACTION_CAMPAIGN is not set");
+        return;
+    }
+    let Some(json) = shared_json("models/jedinet-50p/weights.json") else {
+        return;
+    };
+    let format = "ap_fixed<24,12>".parse().unwrap();
+    let network = jedinet::import(&json, None, Some(format)).unwrap();
+    let design = design(Network::Jedinet(network), Structure::Blocks);
+    let vectors = design.vectors(&design.random_events(10_000, 5)).unwrap();
+    assert_eq!(differing(&build_at(&design, 40_000), &vectors), 0);
 }
 
 /// A dense layer in floating point, from a matrix that lies row-major `[input][output]`.

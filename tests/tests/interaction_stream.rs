@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use constraints::timing::Picoseconds;
 use constraints::{Target, delay};
+use hdl::analysis::Statistics;
 use hdl::dfg::Module;
 use hdl::dfg::eval::Stepper;
 use hdl::passes::flatten;
@@ -13,6 +14,7 @@ use hdl::passes::pipeline::{self, Goal, Options};
 use hwgen::design::Design;
 use hwgen::interaction::aggregate::Aggregation;
 use hwgen::interaction::assembly::{Stages, Structure};
+use hwgen::interaction::budget::{Sizes, beats_within};
 use hwgen::interaction::design::InteractionDesign;
 use hwgen::interaction::network::{Network, Tracking};
 use hwgen::interaction::random::Shape;
@@ -29,6 +31,7 @@ fn shape(nodes: usize, edges: usize) -> Shape {
         edges,
         features: 3,
         layers: 1,
+        sorted: false,
         aggregation: Aggregation::Sum,
         format: "ap_fixed<8,4>".parse().unwrap(),
         seed: 3,
@@ -95,6 +98,7 @@ fn simulated(engine: Engine, network: Tracking, beats: usize, events: usize) -> 
         sources: &sources,
         vectors: &folder.join("vectors"),
         samples: vectors.len(),
+        blocks: &[],
         waves: None,
         limit: Duration::from_secs(3600),
     };
@@ -158,6 +162,24 @@ fn saturated_sums_are_their_model() {
     }
 }
 
+/// Every aggregation, sums that nothing narrows, and windows that keep edges from some nodes.
+#[test]
+fn aggregates_and_windows_of_streams_are_their_model() {
+    for aggregation in [Aggregation::Mean, Aggregation::Max, Aggregation::Sum] {
+        for (layers, quantised) in [(1, true), (4, true), (1, false)] {
+            let mut network = tracking(Shape {
+                aggregation,
+                layers,
+                ..shape(8, 12)
+            });
+            network.aggregate.quantiser = network.aggregate.quantiser.filter(|_| quantised);
+            let (design, module) = streamed(network, 4);
+            let vectors = design.vectors(&design.random_events(40, 8)).unwrap();
+            assert_eq!(differing(&module, &vectors), 0, "{aggregation:?} {layers}");
+        }
+    }
+}
+
 #[test]
 fn another_weight_is_seen() {
     let network = tracking(shape(8, 8));
@@ -178,6 +200,26 @@ fn another_weight_is_seen() {
     assert!(differing(&streamed(network, 4).1, &late) > 0);
 }
 
+/// The adder bits that a budget is compared with are those of the design, but for what the optimiser shares between
+/// neurons, and few beats are taken where much fits.
+#[test]
+fn a_budget_decides_on_the_copies() {
+    let network = tracking(shape(28, 56));
+    let sizes = Sizes::of(&network).unwrap();
+    for beats in [7, 14, 28] {
+        let lanes = Lanes::of(&network, beats).unwrap();
+        let counted = sizes.adder_bits(&network, Some(lanes));
+        let (_, module) = streamed(network.clone(), beats);
+        let built = Statistics::of(&flatten(&module).unwrap()).adder_bits;
+        assert!(counted.abs_diff(built) * 5 < built, "{counted} {built}");
+        assert_eq!(beats_within(&network, counted).unwrap(), beats);
+        assert!(beats_within(&network, counted - 1).is_ok_and(|b| b > beats) || beats == 28);
+    }
+    assert_eq!(beats_within(&network, u64::MAX).unwrap(), 1);
+    let refused = beats_within(&network, 10).unwrap_err().to_string();
+    assert!(refused.contains("the least is"), "{refused}");
+}
+
 #[test]
 fn networks_that_cannot_be_dealt_out_are_refused() {
     let refused = |shape: Shape, beats| Lanes::of(&tracking(shape), beats).unwrap_err().message;
@@ -185,22 +227,12 @@ fn networks_that_cannot_be_dealt_out_are_refused() {
     assert!(refused(shape(8, 8), 3).contains(uneven));
     assert!(refused(shape(8, 8), 1).contains(uneven));
     assert!(refused(shape(12, 8), 4).contains(uneven));
-    let layered = Shape {
-        layers: 2,
-        ..shape(8, 8)
-    };
-    assert!(refused(layered, 4).contains("any two nodes"));
-    let greatest = Shape {
-        aggregation: Aggregation::Max,
-        ..shape(8, 8)
-    };
-    assert!(refused(greatest, 4).contains("only sums"));
-    let mut exact = tracking(shape(8, 8));
-    exact.aggregate.quantiser = None;
+    let mut sorted = tracking(shape(8, 8));
+    sorted.sorted = true;
     assert!(
-        Lanes::of(&exact, 4)
+        Lanes::of(&sorted, 4)
             .unwrap_err()
             .message
-            .contains("too wide")
+            .contains("any order")
     );
 }

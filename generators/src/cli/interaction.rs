@@ -22,7 +22,7 @@ use crate::interaction::events::{self, Event, Labelled};
 use crate::interaction::format::ApFixed;
 use crate::interaction::network::{Network, Windows};
 use crate::interaction::random::Shape;
-use crate::interaction::{jedinet, roc, stream};
+use crate::interaction::{budget, jedinet, roc, stream};
 use crate::output::emit::Emission;
 use crate::output::folder::Staging;
 use crate::output::report::{Check, Report};
@@ -30,8 +30,8 @@ use crate::output::report::{Check, Report};
 /// Generate an interaction network or a set network as Verilog.
 ///
 /// Without a model its weights are random. The edge classifier takes its edge list with every event: `sender`,
-/// `receiver` and `valid`. An edge counts if it is valid and both its nodes exist; other edges add nothing, and their
-/// result is 0.
+/// `receiver` and `valid`. An edge counts if it is valid, both its nodes exist, and it keeps what --layers and --sorted
+/// promise; other edges add nothing, and their result is 0.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  hwgen interaction --nodes 28 --edges 56 --clock-ns 5 --out rtl/\n  hwgen interaction --model weights.json --nodes 8 --out rtl/"
@@ -55,6 +55,9 @@ pub struct InteractionArgs {
     /// Layers of hits, neighbours of which alone are connected: shrinks gather and scatter [default: 1, any two, or what the model says]
     #[arg(long, value_name = "N")]
     layers: Option<usize>,
+    /// Edges come in the order of their receivers, which shrinks the scatter; one that does not is as if not valid
+    #[arg(long)]
+    sorted: bool,
     /// How messages become one [default: sum]
     #[arg(long, value_enum, conflicts_with = "model")]
     aggregation: Option<Aggregation>,
@@ -70,6 +73,9 @@ pub struct InteractionArgs {
     /// Cycles from one event to the next: it comes in as many beats, and so many times fewer copies work on it [default: 1]
     #[arg(long, value_name = "CYCLES", conflicts_with = "latency")]
     reuse: Option<usize>,
+    /// The fewest cycles from one event to the next with which all perceptrons and sums take no more adder bits than these
+    #[arg(long, value_name = "ADDER_BITS", conflicts_with_all = ["reuse", "latency"])]
+    budget: Option<u64>,
     /// Random events that the test bench runs
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     events: u32,
@@ -144,6 +150,7 @@ pub fn run(args: &InteractionArgs) -> Result<()> {
         let accuracy = Accuracy::of(&design.network, &labelled, args.threshold);
         write_accuracy(&staging, &mut report, &accuracy.map_err(Failure::user)?)?;
     }
+    let interval = design.interval();
     let emission = Emission {
         top: &top,
         model: Design::Interaction(design).to_json(),
@@ -155,7 +162,7 @@ pub fn run(args: &InteractionArgs) -> Result<()> {
     };
     emission.write(&staging, report)?;
     staging.finish()?;
-    super::say(summary(args, &top, &pipeline));
+    super::say(summary(args, interval, &top, &pipeline));
     Ok(())
 }
 
@@ -171,16 +178,30 @@ impl InteractionArgs {
             Some(file) => self.read(file)?,
             None => self.random().map_err(Failure::user)?,
         };
-        if self.reuse.is_some() && self.structure == Structure::Flat {
+        let beats = self.beats(&network)?;
+        if beats.is_some() && self.structure == Structure::Flat {
             let error = Diagnostic::error("reuse", "a stream is made of blocks");
             return Err(Failure::user(error.help("leave --structure away")));
         }
         Ok(InteractionDesign {
             top: self.top.clone(),
             structure: self.structure,
-            stream: self.reuse.map(|beats| stream::Timing { beats, latency: 0 }),
+            stream: beats.map(|beats| stream::Timing { beats, latency: 0 }),
             network,
         })
+    }
+
+    /// The beats of an event, none if it is taken whole.
+    fn beats(&self, network: &Network) -> Result<Option<usize>> {
+        let Some(budget) = self.budget else {
+            return Ok(self.reuse);
+        };
+        let Network::Tracking(network) = network else {
+            let error = Diagnostic::error("budget", "only edge classifiers are streamed");
+            return Err(Failure::user(error.help("leave --budget away")));
+        };
+        let beats = budget::beats_within(network, budget).map_err(Failure::User)?;
+        Ok((beats > 1).then_some(beats))
     }
 
     fn random(&self) -> std::result::Result<Network, Diagnostic> {
@@ -189,6 +210,7 @@ impl InteractionArgs {
             edges: self.edges.unwrap_or(56),
             features: self.features.unwrap_or(3),
             layers: self.layers.unwrap_or(1),
+            sorted: self.sorted,
             aggregation: self.aggregation.unwrap_or_default(),
             format: self
                 .format
@@ -244,6 +266,7 @@ impl InteractionArgs {
             return Ok(network);
         };
         let size = (network.nodes, network.edges);
+        network.sorted |= self.sorted;
         network.nodes = self.nodes.unwrap_or(network.nodes);
         network.edges = self.edges.unwrap_or(network.edges);
         match (self.layers, &network.windows) {
@@ -260,11 +283,11 @@ impl InteractionArgs {
     }
 
     fn check_graph_is_fixed(&self) -> std::result::Result<(), Diagnostic> {
-        if self.edges.is_none() && self.layers.is_none() {
+        if self.edges.is_none() && self.layers.is_none() && !self.sorted {
             return Ok(());
         }
         let error = Diagnostic::error("model", "a model of jets has no edge list");
-        Err(error.help("leave --edges and --layers away"))
+        Err(error.help("leave --edges, --layers and --sorted away"))
     }
 
     fn labelled(&self, network: &Network) -> Result<Vec<Labelled>> {
@@ -324,6 +347,7 @@ impl InteractionArgs {
             let bound = format!("{:.6}", n.sigmoid.error_bound());
             let size = n.windows.as_ref().map_or(n.nodes, |w| w.size);
             parameters.insert("window".into(), size.to_string());
+            parameters.insert("sorted".into(), n.sorted.to_string());
             parameters.insert("sigmoid-error-bound".into(), bound);
         }
         parameters
@@ -350,12 +374,17 @@ fn write_accuracy(staging: &Staging, report: &mut Report, accuracy: &Accuracy) -
     Ok(())
 }
 
-fn summary(args: &InteractionArgs, top: &Arc<Module>, pipeline: &pipeline::Report) -> String {
+fn summary(
+    args: &InteractionArgs,
+    interval: u32,
+    top: &Arc<Module>,
+    pipeline: &pipeline::Report,
+) -> String {
     format!(
         "{}: latency {} cycles, initiation interval {}, {} register bits between stages\n{}\n",
         top.name,
         pipeline.latency,
-        args.reuse.unwrap_or(1),
+        interval,
         pipeline.register_bits,
         super::next_step(&args.out)
     )

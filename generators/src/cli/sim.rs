@@ -193,7 +193,7 @@ pub fn run_batch(
 ) -> Result<Outcome> {
     let started = Instant::now();
     let flat = Arc::new(flatten(top)?);
-    if preamble.is_none() && !flat.states.is_empty() {
+    if is_stream(&flat, preamble) {
         return run_stepped(&flat, vectors, started);
     }
     let batch = Batch::compile(&flat)?;
@@ -232,6 +232,11 @@ pub fn run_batch(
         mismatches,
         seconds: [build, started.elapsed()].map(|d| d.as_secs_f64()),
     })
+}
+
+/// Whether registers with feedback decide when outputs come.
+fn is_stream(top: &Module, preamble: Option<&Preamble>) -> bool {
+    preamble.is_none() && !top.states.is_empty()
 }
 
 /// Runs all `vectors` cycle by cycle: the batch simulator has no clock, and what registers with feedback hold is part
@@ -311,6 +316,32 @@ fn write_waves(
     })?;
     result.and_then(|()| waves.finish()).map_err(failed)?;
     std::fs::write(path, dump).map_err(failed)
+}
+
+/// Nodes of a design, instances counted each, from which on Verilator is to compile repeated modules once.
+const LARGE: usize = 100_000;
+
+/// The modules of a large design that stand in it more than once.
+fn repeated(top: &Arc<Module>) -> Vec<String> {
+    let modules = top.hierarchy();
+    let mut copies = vec![0usize; modules.len()];
+    let mut size = 0;
+    // users come behind what they use
+    for (k, module) in modules.iter().enumerate().rev() {
+        copies[k] = copies[k].max(usize::from(Arc::ptr_eq(module, top)));
+        size += copies[k] * module.graph.len();
+        for instance in &module.instances {
+            let used = modules
+                .iter()
+                .position(|m| Arc::ptr_eq(m, &instance.module));
+            used.into_iter().for_each(|used| copies[used] += copies[k]);
+        }
+    }
+    let several = modules
+        .iter()
+        .zip(&copies)
+        .filter(|(_, n)| size >= LARGE && **n > 1);
+    several.map(|(module, _)| module.name.clone()).collect()
 }
 
 /// An output folder of ours, read back.
@@ -475,6 +506,7 @@ impl Folder {
                 sources: &self.sources()?,
                 vectors: &aside.path().join(testbench::FOLDER),
                 samples: vectors.len(),
+                blocks: &repeated(&self.top),
                 waves: args.waves.as_deref(),
                 limit: Duration::from_secs(args.limit),
             })
@@ -484,8 +516,8 @@ impl Folder {
             Verdict::Fail(_) => (vectors.len(), self.top.latency(), false),
         };
         let modules = self.top.hierarchy();
-        let has_states = modules.iter().any(|m| !m.states.is_empty());
-        let latency = (preamble.is_some() || !has_states).then_some(latency);
+        let is_stream = modules.iter().any(|m| is_stream(m, preamble));
+        let latency = (!is_stream).then_some(latency);
         Ok(Outcome {
             engine: outcome.tool.version,
             vectors,

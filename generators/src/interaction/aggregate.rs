@@ -2,7 +2,7 @@
 
 use hdl::dfg::{ModuleBuilder, Value};
 use hdl::diag::Diagnostic;
-use hdl::num::{Format, Interval};
+use hdl::num::{Format, Interval, Overflow, Rounding};
 use serde::{Deserialize, Serialize};
 
 use super::format::ApFixed;
@@ -124,6 +124,93 @@ impl Aggregate {
             .collect()
     }
 
+    /// The columns that are combined for one row: its values and, for all but the sum, whether there is a row at all;
+    /// what changes nothing if the row is not live.
+    pub fn columns<'m>(
+        self,
+        m: &'m ModuleBuilder,
+        live: Value<'m>,
+        row: &[Value<'m>],
+    ) -> Vec<Value<'m>> {
+        let masked = |v: &Value<'m>| live.mux(*v, m.constant(self.neutral(v.format()), v.frac()));
+        let presence = (self.how != Aggregation::Sum).then_some(live);
+        row.iter().map(masked).chain(presence).collect()
+    }
+
+    /// Columns beside the values: one for all but the sum.
+    pub fn presence_columns(self) -> usize {
+        usize::from(self.how != Aggregation::Sum)
+    }
+
+    /// The format in which a combined value of format `exact` need be kept: its own, or less if the quantiser drops the
+    /// rest.
+    pub fn kept(self, exact: Format) -> Format {
+        let (mut width, signed) = (exact.range.width(), exact.range.signed());
+        // roundings other than these look at the sign
+        if let (Aggregation::Sum, Some(q)) = (self.how, self.quantiser)
+            && q.0.overflow == Overflow::Wrap
+            && matches!(q.0.rounding, Rounding::Floor | Rounding::HalfUp)
+        {
+            // low bits that rounding drops may still carry into those that stay
+            let kept = q.0.width as i32 + exact.frac - q.frac();
+            width = width.min(u32::try_from(kept).unwrap_or(1).max(1));
+        }
+        match signed {
+            true => Format::signed(width, exact.frac),
+            false => Format::unsigned(width, exact.frac),
+        }
+        .expect("no wider than the sum")
+    }
+
+    /// What combines with a value of this format and changes nothing.
+    pub fn neutral(self, format: Format) -> i128 {
+        match self.how {
+            Aggregation::Sum | Aggregation::Mean => 0,
+            Aggregation::Max => format.range.lo(),
+        }
+    }
+
+    /// The formats of [`Self::columns`].
+    pub fn column_formats(self, row: &[Format]) -> Vec<Format> {
+        let presence = (self.how != Aggregation::Sum).then_some(Format::BIT);
+        row.iter().copied().chain(presence).collect()
+    }
+
+    /// One column of two sets of rows together.
+    pub fn combine<'m>(self, a: Value<'m>, b: Value<'m>) -> Value<'m> {
+        match self.how {
+            Aggregation::Sum | Aggregation::Mean => a + b,
+            Aggregation::Max => a.max(b),
+        }
+    }
+
+    /// The aggregate, from the columns of all rows combined.
+    pub fn finish<'m>(self, m: &'m ModuleBuilder, columns: &[Value<'m>]) -> Vec<Value<'m>> {
+        let (presence, totals) = match self.how {
+            Aggregation::Sum => (None, columns),
+            _ => {
+                let (presence, totals) = columns.split_last().expect("a column of presence");
+                (Some(*presence), totals)
+            }
+        };
+        let scale = presence
+            .filter(|_| self.how == Aggregation::Mean)
+            .map(|count| {
+                let most = count.range().hi() as usize;
+                let table: Vec<i128> = (0..=most).map(|c| reciprocal(c).into()).collect();
+                count.lookup(&table, RECIPROCAL_FRAC)
+            });
+        let finished = |total: &Value<'m>| {
+            let total = match (scale, presence) {
+                (Some(scale), _) => *total * scale,
+                (None, Some(any)) => any.mux(*total, m.constant(0, 0)),
+                (None, None) => *total,
+            };
+            self.quantiser.map_or(total, |q| total.quantise(&q.0))
+        };
+        totals.iter().map(finished).collect()
+    }
+
     /// The aggregate in hardware: masked balanced trees, one a column. A row without mask is always live.
     pub fn build<'m>(
         self,
@@ -131,51 +218,16 @@ impl Aggregate {
         rows: &[(Option<Value<'m>>, &[Value<'m>])],
         width: usize,
     ) -> Vec<Value<'m>> {
-        let masks: Option<Vec<Value<'m>>> = rows.iter().map(|(mask, _)| *mask).collect();
-        let zero = m.constant(0, 0);
-        let scale = (self.how == Aggregation::Mean).then(|| {
-            let ones = rows
-                .iter()
-                .map(|(mask, _)| mask.unwrap_or(m.constant(1, 0)));
-            let count = Value::sum(&ones.collect::<Vec<_>>()).unwrap_or(zero);
-            let table: Vec<i128> = (0..=rows.len()).map(|c| reciprocal(c).into()).collect();
-            count.lookup(&table, RECIPROCAL_FRAC)
-        });
-        (0..width)
-            .map(|k| {
-                let total = match self.how {
-                    Aggregation::Sum | Aggregation::Mean => {
-                        let members: Vec<_> = rows
-                            .iter()
-                            .map(|(mask, row)| mask.map_or(row[k], |live| live.mux(row[k], zero)))
-                            .collect();
-                        Value::sum(&members).unwrap_or(zero)
-                    }
-                    Aggregation::Max => greatest(m, rows, masks.as_deref(), k),
-                };
-                let total = scale.map_or(total, |scale| total * scale);
-                self.quantiser.map_or(total, |q| total.quantise(&q.0))
-            })
-            .collect()
+        let always = m.constant(1, 0);
+        let columns: Vec<Vec<Value<'m>>> = rows
+            .iter()
+            .map(|(mask, row)| self.columns(m, mask.unwrap_or(always), row))
+            .collect();
+        let combined = |k: usize| {
+            let column: Vec<Value<'m>> = columns.iter().map(|row| row[k]).collect();
+            Value::tree(&column, |a, b| self.combine(a, b)).unwrap_or(m.constant(0, 0))
+        };
+        let combined: Vec<Value<'m>> = (0..width + self.presence_columns()).map(combined).collect();
+        self.finish(m, &combined)
     }
-}
-
-/// The greatest live value of column `k`, 0 if none is live.
-fn greatest<'m>(
-    m: &'m ModuleBuilder,
-    rows: &[(Option<Value<'m>>, &[Value<'m>])],
-    masks: Option<&[Value<'m>]>,
-    k: usize,
-) -> Value<'m> {
-    let zero = m.constant(0, 0);
-    let members: Vec<Value<'m>> = rows
-        .iter()
-        .map(|(mask, row)| {
-            let least = m.constant(row[k].range().lo(), row[k].frac());
-            mask.map_or(row[k], |live| live.mux(row[k], least))
-        })
-        .collect();
-    let greatest = Value::tree(&members, Value::max).unwrap_or(zero);
-    let any = masks.and_then(|masks| Value::tree(masks, |a, b| a | b));
-    any.map_or(greatest, |any| any.mux(greatest, zero))
 }

@@ -100,14 +100,13 @@ impl Tracking {
         let x = rows(nodes, self.node_features, frac);
         let e = rows(edges, self.edge_features, frac);
         // receiver, sender and message of the live edges
-        let live: Vec<Option<(usize, usize, Vec<f64>)>> = (0..self.edges)
-            .map(|k| {
-                let [r, s] = [receivers[k] as usize, senders[k] as usize];
-                let live = valid[k] == 1 && self.connects(k, r, s);
-                let message = || self.relation.in_floats(&[&x[r][..], &x[s], &e[k]].concat());
-                live.then(|| (r, s, message()))
-            })
-            .collect();
+        let message = |(k, ends): (usize, Option<(usize, usize)>)| {
+            let (r, s) = ends?;
+            let inputs = [&x[r][..], &x[s], &e[k]].concat();
+            Some((r, s, self.relation.in_floats(&inputs)))
+        };
+        let ends = self.live_ends(senders, receivers, valid);
+        let live: Vec<Option<(usize, usize, Vec<f64>)>> = (0..).zip(ends).map(message).collect();
         let objects: Vec<Vec<f64>> = (0..self.nodes)
             .map(|i| {
                 let into = live.iter().flatten().filter(|(r, ..)| *r == i);

@@ -1,18 +1,16 @@
 //! The networks as data paths.
 //!
-//! Aggregation over a static graph is wiring and adders. A run-time edge list is multiplexers that gather the ends of
-//! each edge, and masked sums that scatter its message to its receiver.
+//! Aggregation over a static graph is wiring and adders. [`super::edges`] builds networks with a run-time edge list.
 
-use std::ops::Range;
 use std::sync::Arc;
 
-use hdl::dfg::{Module, ModuleBuilder, Value};
+use hdl::dfg::{Module, Value};
 use hdl::diag::Diagnostics;
 use hdl::passes::pipeline::Report;
 
 use super::assembly::{Assembly, Stages, Structure, assemble};
 use super::layers::{Split, continued, linear, perceptron};
-use super::network::{DeepSets, Jedinet, Network, Tracking};
+use super::network::{DeepSets, Jedinet, Network};
 
 /// The top module of a network that was validated, in stages.
 ///
@@ -40,7 +38,7 @@ pub fn datapath(
 }
 
 /// `n` values from the front of `rest`.
-fn take<'v, 'm>(rest: &mut &'v [Value<'m>], n: usize) -> &'v [Value<'m>] {
+pub(super) fn take<'v, 'm>(rest: &mut &'v [Value<'m>], n: usize) -> &'v [Value<'m>] {
     let (front, back) = rest.split_at(n);
     *rest = back;
     front
@@ -167,193 +165,6 @@ impl Jedinet {
         }
         Ok(objects)
     }
-}
-
-impl Tracking {
-    /// | block | copies | does |
-    /// |---|---|---|
-    /// | `relation` | one an edge | gather, R1, whether the edge is live, its receiver one-hot |
-    /// | `nodeD` | one a node that D edges may reach | scatter, aggregation, O |
-    /// | `score` | one an edge | gather, R2, sigmoid, 0 if not live |
-    ///
-    /// With windows the edges of each pair of windows have their own `relation` and `score`.
-    fn build<'m>(
-        &self,
-        assembly: &Assembly<'m, '_>,
-        ports: &[Vec<Value<'m>>],
-    ) -> Result<Vec<Value<'m>>, Diagnostics> {
-        let [x, e, sender, receiver, valid] = ports else {
-            unreachable!("the ports of this network")
-        };
-        let width = self.relation.outputs();
-        let mut relations = Vec::new();
-        for (k, e) in e.chunks(self.edge_features).enumerate() {
-            let windows = self.windows_of(k);
-            let nodes = self.nodes_of(&windows, x, self.node_features);
-            let inputs = [&nodes[..], e, &[receiver[k], sender[k], valid[k]]].concat();
-            let body = relate(self, &windows);
-            let (block, name) = (self.block("relation", &windows), format!("relation{k}"));
-            relations.push(assembly.place(&block, &name, &inputs, body)?);
-        }
-        let mut objects = Vec::new();
-        for (i, x) in x.chunks(self.node_features).enumerate() {
-            let mut inputs = x.to_vec();
-            let mut degree = 0;
-            for (k, relation) in relations.iter().enumerate() {
-                let [receivers, _] = self.windows_of(k);
-                if receivers.contains(&i) {
-                    inputs.push(relation[width + 1 + i - receivers.start]);
-                    inputs.extend(&relation[..width]);
-                    degree += 1;
-                }
-            }
-            let (block, name) = (format!("node{degree}"), format!("node{i}"));
-            objects.extend(assembly.place(&block, &name, &inputs, |m, i| self.object(m, i))?);
-        }
-        let mut weights = Vec::new();
-        for (k, relation) in relations.iter().enumerate() {
-            let windows = self.windows_of(k);
-            let nodes = self.nodes_of(&windows, &objects, self.object.outputs());
-            let ends = [receiver[k], sender[k], relation[width]];
-            let inputs = [&nodes[..], &relation[..width], &ends].concat();
-            let body = score(self, &windows);
-            let (block, name) = (self.block("score", &windows), format!("score{k}"));
-            weights.extend(assembly.place(&block, &name, &inputs, body)?);
-        }
-        Ok(weights)
-    }
-
-    /// The name of an edge's block: edges of the same windows share it.
-    fn block(&self, name: &str, [receivers, senders]: &[Range<usize>; 2]) -> String {
-        match self.windows {
-            None => name.to_owned(),
-            Some(_) => format!("{name}_{}_{}", receivers.start, senders.start),
-        }
-    }
-
-    /// The features of the nodes of both windows; only once if an edge may connect any two.
-    fn nodes_of<'m>(
-        &self,
-        [receivers, senders]: &[Range<usize>; 2],
-        x: &[Value<'m>],
-        features: usize,
-    ) -> Vec<Value<'m>> {
-        let of = |nodes: &Range<usize>| &x[nodes.start * features..nodes.end * features];
-        match receivers == senders {
-            true => of(receivers).to_vec(),
-            false => [of(receivers), of(senders)].concat(),
-        }
-    }
-
-    /// Node features, then (whether it goes here, message) of each edge → new node features.
-    fn object<'m>(&self, m: &'m ModuleBuilder, mut inputs: &[Value<'m>]) -> Vec<Value<'m>> {
-        let x = take(&mut inputs, self.node_features);
-        let width = self.relation.outputs();
-        let rows: Vec<_> = inputs
-            .chunks(width + 1)
-            .map(|row| (Some(row[0]), &row[1..]))
-            .collect();
-        let aggregate = m.scope("scatter", || self.aggregate.build(m, &rows, width));
-        perceptron(m, &self.object, &[x, &aggregate].concat())
-    }
-}
-
-/// Nodes of the windows, edge features, receiver, sender, valid → message, live, and for each node of the window
-/// whether it is the receiver (none if the edge is not live).
-fn relate(
-    network: &Tracking,
-    windows: &[Range<usize>; 2],
-) -> impl for<'m> Fn(&'m ModuleBuilder, &[Value<'m>]) -> Vec<Value<'m>> {
-    move |m, inputs| {
-        let features = network.node_features;
-        let (ends, mut rest) = gathered(m, windows, inputs, features, network.edge_features);
-        let e = take(&mut rest, network.edge_features);
-        let (receiver, sender, valid) = (rest[0], rest[1], rest[2]);
-        let message = perceptron(m, &network.relation, &[&ends[..], e].concat());
-        let [to, from] = windows;
-        let live = valid & inside(m, receiver, to) & inside(m, sender, from);
-        let hot = to
-            .clone()
-            .map(|i| live & receiver.equals(m.constant(i as i128, 0)));
-        message.into_iter().chain([live]).chain(hot).collect()
-    }
-}
-
-/// New nodes of the windows, message, receiver, sender, live → edge weight.
-fn score(
-    network: &Tracking,
-    windows: &[Range<usize>; 2],
-) -> impl for<'m> Fn(&'m ModuleBuilder, &[Value<'m>]) -> Vec<Value<'m>> {
-    move |m, inputs| {
-        let (features, width) = (network.object.outputs(), network.relation.outputs());
-        let (ends, mut rest) = gathered(m, windows, inputs, features, width);
-        let message = take(&mut rest, width);
-        let live = rest[2];
-        let score = perceptron(m, &network.score, &[&ends[..], message].concat());
-        let weight = m.scope("sigmoid", || network.sigmoid.build(score[0]));
-        vec![live.mux(weight, m.constant(0, 0))]
-    }
-}
-
-/// The features of an edge's receiver and sender, and the inputs behind the nodes; `skipped` of those come before the
-/// two indices.
-fn gathered<'v, 'm>(
-    m: &'m ModuleBuilder,
-    [to, from]: &[Range<usize>; 2],
-    inputs: &'v [Value<'m>],
-    features: usize,
-    skipped: usize,
-) -> (Vec<Value<'m>>, &'v [Value<'m>]) {
-    let mut rest = inputs;
-    let receivers = take(&mut rest, to.len() * features);
-    let senders = match to == from {
-        true => receivers,
-        false => take(&mut rest, from.len() * features),
-    };
-    let (receiver, sender) = (rest[skipped], rest[skipped + 1]);
-    let ends = m.scope("gather", || {
-        let receiver = gather(m, receivers, features, receiver, to.start);
-        [receiver, gather(m, senders, features, sender, from.start)].concat()
-    });
-    (ends, rest)
-}
-
-/// Whether `index` names a node of the window.
-fn inside<'m>(m: &'m ModuleBuilder, index: Value<'m>, window: &Range<usize>) -> Value<'m> {
-    let (first, end) = (
-        m.constant(window.start as i128, 0),
-        m.constant(window.end as i128, 0),
-    );
-    index.ge(first) & index.lt(end)
-}
-
-/// The features of the node number `index` out of `x`, which begins with node `first`. The features of some node if that
-/// one is not there: the edge is not live then.
-fn gather<'m>(
-    m: &'m ModuleBuilder,
-    x: &[Value<'m>],
-    features: usize,
-    index: Value<'m>,
-    first: usize,
-) -> Vec<Value<'m>> {
-    let nodes = x.len() / features;
-    let bits = usize::BITS - (nodes - 1).leading_zeros();
-    let place = (index - m.constant(first as i128, 0)).wrap(bits, false);
-    // the last block of a power of two again and again: the multiplexers of its copies are one
-    let block = 1 << nodes.trailing_zeros();
-    let node = |i: usize| {
-        if i < nodes {
-            i
-        } else {
-            nodes - block + i % block
-        }
-    };
-    (0..features)
-        .map(|f| {
-            let column = (0..1 << bits).map(|i| x[node(i) * features + f]);
-            place.select(&column.collect::<Vec<_>>())
-        })
-        .collect()
 }
 
 impl DeepSets {

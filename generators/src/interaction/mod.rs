@@ -7,7 +7,9 @@
 pub mod accuracy;
 pub mod aggregate;
 pub mod assembly;
+pub mod budget;
 pub mod design;
+pub mod edges;
 pub mod events;
 pub mod float;
 pub mod format;
@@ -20,4 +22,5 @@ pub mod random;
 pub mod reference;
 pub mod roc;
 pub mod sigmoid;
+pub mod sorted;
 pub mod stream;

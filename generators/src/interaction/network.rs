@@ -1,5 +1,6 @@
 //! The networks as integers, their shapes and their ports. As JSON, `kind` says which one it is.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use hdl::diag::Diagnostic;
@@ -51,8 +52,9 @@ pub struct Jedinet {
 /// The edge classifier (arXiv:2103.16701): R1, aggregation, O, R2 and a sigmoid.
 ///
 /// An edge is live if it is valid and both its indices name nodes of its windows, or any nodes without
-/// [`Tracking::windows`]. An edge that is not live adds
-/// nothing to any aggregate, and its result is 0. A node that no live edge names changes no result.
+/// [`Tracking::windows`]. With [`Tracking::sorted`] it is not live either if its receiver comes before that of an earlier
+/// live edge with the same window of receivers. An edge that is not live adds nothing to any aggregate, and its result
+/// is 0. A node that no live edge names changes no result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tracking {
@@ -69,6 +71,9 @@ pub struct Tracking {
     /// Nodes that an edge may connect; none lets every edge connect any two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub windows: Option<Windows>,
+    /// Whether the edges are promised to come in the order of their receivers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sorted: bool,
     /// R1 on `[x_receiver, x_sender, e]`.
     pub relation: Mlp,
     /// Over the live edges of a receiver.
@@ -248,6 +253,28 @@ impl Tracking {
     pub fn connects(&self, k: usize, receiver: usize, sender: usize) -> bool {
         let [to, from] = self.windows_of(k);
         to.contains(&receiver) && from.contains(&sender)
+    }
+
+    /// Receiver and sender of each edge, none of those that are not live.
+    pub fn live_ends(
+        &self,
+        senders: &[i64],
+        receivers: &[i64],
+        valid: &[i64],
+    ) -> Vec<Option<(usize, usize)>> {
+        // the receiver of the last live edge of each window
+        let mut last = BTreeMap::new();
+        let ends = |k: usize| {
+            let [receiver, sender] = [receivers[k] as usize, senders[k] as usize];
+            let before = last.entry(self.windows_of(k)[0].start).or_insert(0);
+            let in_order = !self.sorted || receiver >= *before;
+            let live = valid[k] == 1 && self.connects(k, receiver, sender) && in_order;
+            live.then(|| {
+                *before = receiver;
+                (receiver, sender)
+            })
+        };
+        (0..self.edges).map(ends).collect()
     }
 
     /// The nodes that edge `k` may have as its receiver and as its sender.

@@ -21,6 +21,8 @@ pub struct Shape {
     /// Layers of hits, whose neighbours alone are connected; 1 lets every edge connect any two. Only for the edge
     /// classifier.
     pub layers: usize,
+    /// Whether edges come in the order of their receivers. Only for the edge classifier.
+    pub sorted: bool,
     /// Over edges; over elements for a set.
     pub aggregation: Aggregation,
     /// Everywhere.
@@ -51,6 +53,7 @@ impl Shape {
             edge_features: EDGE_FEATURES,
             input: self.format,
             windows: Windows::of_layers(self.nodes, self.edges, self.layers)?,
+            sorted: self.sorted,
             relation: self.mlp(&mut random, &[ends, 8, 8, message]),
             aggregate: self.aggregate(),
             object: self.mlp(&mut random, &[features + message, 8, 8, object]),

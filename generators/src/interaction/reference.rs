@@ -60,14 +60,7 @@ impl Tracking {
         let (receivers, valid) = rest.split_at(self.edges);
         let x = rows(nodes, self.node_features, self.input);
         let e = rows(edges, self.edge_features, self.input);
-        // receiver and sender of the live edges
-        let ends: Vec<Option<(usize, usize)>> = (0..self.edges)
-            .map(|k| {
-                let [receiver, sender] = [receivers[k] as usize, senders[k] as usize];
-                let live = valid[k] == 1 && self.connects(k, receiver, sender);
-                live.then_some((receiver, sender))
-            })
-            .collect();
+        let ends = self.live_ends(senders, receivers, valid);
         let messages: Vec<Vec<Exact>> = ends
             .iter()
             .zip(&e)

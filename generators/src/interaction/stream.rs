@@ -9,23 +9,24 @@
 //! |---|---|
 //! | arrive | a beat of nodes and edges is stored |
 //! | relate | R1 of a beat of edges; each lane adds its message to the sum of the receiver |
-//! | update | O of a beat of nodes, on the sums of all lanes |
+//! | update | O of a beat of nodes, on the aggregates of all lanes |
 //! | score | R2 of a beat of edges; the weights come out |
 //!
 //! A phase begins when the one before has written its last result. Node `i` lies in bank `i mod banks`, row `i / banks`;
 //! a file holds several events side by side, enough for those under way. Each lane of edges has sums of its own, two sets
 //! for two successive events, of which one is cleared while the other is added to.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use hdl::dfg::{MemoryHandle, Module, ModuleBuilder, RegisterStyle, Reset, Value};
 use hdl::diag::{Diagnostic, Diagnostics};
-use hdl::num::{Format, Interval, Overflow, Rounding};
+use hdl::num::{Format, Interval};
 use hdl::passes::pipeline::Report;
 use serde::{Deserialize, Serialize};
 use sim::vectors::{Rows, Vectors};
 
-use super::aggregate::Aggregation;
+use super::aggregate::{Aggregate, Aggregation};
 use super::assembly::{Assembly, Stages, Structure, assemble};
 use super::layers::perceptron;
 use super::network::{InputPort, Tracking};
@@ -64,7 +65,7 @@ impl Lanes {
     /// How a network is dealt out over beats.
     ///
     /// # Errors
-    /// Nodes or edges that cannot be dealt out evenly, windows, an aggregation other than the sum.
+    /// Nodes or edges that cannot be dealt out evenly, or sorted edges.
     pub fn of(network: &Tracking, beats: usize) -> Result<Self, Diagnostic> {
         let refused = |message: String, help: &str| {
             Err(Diagnostic::error("reuse", message).help(help.to_owned()))
@@ -77,22 +78,10 @@ impl Lanes {
                 "choose two beats or more that divide both, and leave 1, 2, 4, 8, … nodes to a beat",
             );
         }
-        if network.windows.is_some() {
+        if network.sorted {
             return refused(
-                "edges of a stream connect any two nodes".into(),
-                "leave --layers away",
-            );
-        }
-        if network.aggregate.how != Aggregation::Sum {
-            return refused(
-                "only sums can be made beat by beat".into(),
-                "choose --aggregation sum",
-            );
-        }
-        if network.aggregate.quantiser.is_none() {
-            return refused(
-                "a sum over all edges of a stream is too wide to be kept".into(),
-                "give the model's `aggregate` a `quantiser`",
+                "edges of a stream come in any order".into(),
+                "leave --sorted away",
             );
         }
         Ok(Self {
@@ -256,6 +245,8 @@ struct Stream<'n, 'm> {
     m: &'m ModuleBuilder,
     /// R1, O, and R2 with the sigmoid.
     modules: Vec<Arc<Module>>,
+    /// Formats of the columns of an aggregate over the edges of a lane.
+    sums: Vec<Format>,
     event_bits: u32,
 }
 
@@ -331,15 +322,28 @@ fn build<'m>(
     assembly: &Assembly<'m, '_>,
     ports: &[Vec<Value<'m>>],
 ) -> Result<(Vec<Value<'m>>, u32), Diagnostics> {
+    let blocks = network.blocks()?;
+    let messages = vec![blocks[0].mlp.output_format(); network.relation.outputs()];
+    let sums = sum_formats(network.aggregate, &messages, lanes);
     let mut modules = Vec::new();
-    for block in network.blocks()? {
-        modules.push(assembly.module(block.name, block.inputs, |m, x| {
-            let outputs = perceptron(m, block.mlp, x);
-            match block.name {
-                "score" => vec![m.scope("sigmoid", || network.sigmoid.build(outputs[0]))],
-                _ => outputs,
+    for block in blocks {
+        let inputs = match block.name {
+            "object" => {
+                let x = vec![network.input.format(); network.node_features];
+                [x, sums.repeat(lanes.edges)].concat()
             }
-        })?);
+            _ => block.inputs,
+        };
+        modules.push(
+            assembly.module(block.name, inputs, |m, x| match block.name {
+                "object" => object(network, m, x),
+                "score" => {
+                    let score = perceptron(m, block.mlp, x)[0];
+                    vec![m.scope("sigmoid", || network.sigmoid.build(score))]
+                }
+                _ => perceptron(m, block.mlp, x),
+            })?,
+        );
     }
     let latencies = modules.iter().map(|module| module.latency());
     let under_way: u32 = latencies.sum::<u32>() + 2 * EDGE_READS + NODE_READS;
@@ -349,11 +353,43 @@ fn build<'m>(
         lanes,
         m,
         modules,
+        sums,
         event_bits: events.next_power_of_two().trailing_zeros(),
     };
     let weights = stream.phases(ports)?;
     // the registers at the inputs, three phases before the last one
     Ok((weights, 1 + 3 * lanes.beats as u32 + under_way))
+}
+
+/// The formats in which the columns of an aggregate over a lane's edges are kept.
+fn sum_formats(aggregate: Aggregate, message: &[Format], lanes: Lanes) -> Vec<Format> {
+    let edges = Interval::new(0, lanes.beats as i128).expect("a small count");
+    let sum = |format: Format| match aggregate.how {
+        Aggregation::Max => format,
+        Aggregation::Sum | Aggregation::Mean => aggregate.kept(Format {
+            range: format.range.mul(edges).expect("validated"),
+            ..format
+        }),
+    };
+    let columns = aggregate.column_formats(message);
+    columns.into_iter().map(sum).collect()
+}
+
+/// Node features, then the columns of each lane → new node features.
+fn object<'m>(network: &Tracking, m: &'m ModuleBuilder, inputs: &[Value<'m>]) -> Vec<Value<'m>> {
+    let (x, lanes) = inputs.split_at(network.node_features);
+    let aggregate = network.aggregate;
+    let columns = network.relation.outputs() + aggregate.presence_columns();
+    let combined = |k: usize| {
+        let of_lanes: Vec<Value<'m>> = lanes.iter().skip(k).step_by(columns).copied().collect();
+        let all = Value::tree(&of_lanes, |a, b| aggregate.combine(a, b));
+        all.expect("at least one lane")
+    };
+    let aggregate = m.scope("aggregate", || {
+        let combined: Vec<Value<'m>> = (0..columns).map(combined).collect();
+        aggregate.finish(m, &combined)
+    });
+    perceptron(m, &network.object, &[x, &aggregate].concat())
 }
 
 impl<'m> Stream<'_, 'm> {
@@ -410,7 +446,7 @@ impl<'m> Stream<'_, 'm> {
             );
             let message = m.instance(&self.modules[0], &format!("relation{k}"), &inputs);
             said[k].write(said_at, &message);
-            let live = self.live(&read).delay(1 + relation);
+            let live = self.live(k, relate.after(1), &read).delay(1 + relation);
             let receiver = read[0].delay(1 + relation);
             sums.push(self.scatter(k, said_at, clear, receiver, live, &message));
         }
@@ -419,13 +455,8 @@ impl<'m> Stream<'_, 'm> {
         let updated_at = update.after(NODE_READS + object);
         for (bank, file) in nodes.iter().enumerate() {
             let mut inputs = held(file.read(update, update.beat));
-            let total = |column: usize| {
-                let lanes: Vec<_> = sums.iter().map(|s| s[bank][column].read(update)).collect();
-                let sum = Value::sum(&lanes).expect("at least one lane");
-                let quantiser = network.aggregate.quantiser;
-                quantiser.map_or(sum, |q| sum.quantise(&q.0)).delay(1)
-            };
-            inputs.extend((0..width).map(total));
+            let columns = sums.iter().flat_map(|lane| &lane[bank]);
+            inputs.extend(held(columns.map(|sums| sums.read(update))));
             let object = m.instance(&self.modules[1], &format!("object{bank}"), &inputs);
             updated[bank].write(updated_at, &object);
         }
@@ -443,7 +474,7 @@ impl<'m> Stream<'_, 'm> {
                         .map(|v| v.delay(2)),
                 );
                 let weight = m.instance(&self.modules[2], &format!("score{k}"), &inputs);
-                let live = self.live(&read).delay(1 + score);
+                let live = self.live(k, decide.after(1), &read).delay(1 + score);
                 (out.running & live).mux(weight[0], m.constant(0, 0))
             })
             .collect())
@@ -473,10 +504,22 @@ impl<'m> Stream<'_, 'm> {
         phase(self.m, name, start, self.lanes, self.event_bits)
     }
 
-    /// Whether an edge counts: it is valid, and both its nodes exist.
-    fn live(&self, ends: &[Value<'m>]) -> Value<'m> {
-        let nodes = self.m.constant(self.network.nodes as i128, 0);
-        ends[2] & ends[0].lt(nodes) & ends[1].lt(nodes)
+    /// Whether an edge of lane `k` counts: it is valid, and both its nodes exist and lie in its windows.
+    fn live(&self, k: usize, at: Token<'m>, ends: &[Value<'m>]) -> Value<'m> {
+        let lanes = self.lanes;
+        // of the receivers, then of the senders: first node and the one behind the last, beat by beat
+        let bound = |end: usize, of: fn(&Range<usize>) -> usize| {
+            let edge =
+                |beat: usize| of(&self.network.windows_of(beat * lanes.edges + k)[end]) as i128;
+            let mut table: Vec<i128> = (0..lanes.beats).map(edge).collect();
+            table.resize(1 << lanes.beat_bits(), table[0]);
+            at.beat.lookup(&table, 0)
+        };
+        let inside = |end: usize| {
+            let (first, behind) = (bound(end, |w| w.start), bound(end, |w| w.end));
+            ends[end].ge(first) & ends[end].lt(behind)
+        };
+        ends[2] & inside(0) & inside(1)
     }
 
     /// Bank and row of a node.
@@ -516,42 +559,22 @@ impl<'m> Stream<'_, 'm> {
         let (bank_of, row) = self.place_of(receiver);
         let bank = |bank: usize| {
             let here = bank_of.map_or(live, |b| live & b.equals(self.m.constant(bank as i128, 0)));
-            let column = |(k, message): (usize, &Value<'m>)| {
-                let name = format!("sum{lane}_{bank}_{k}");
-                let adding = Adding {
-                    at,
-                    clear,
-                    here,
-                    row,
-                    message: *message,
-                };
-                Sums::new(self, &name, &adding)
+            let adding = |message| Adding {
+                at,
+                clear,
+                here,
+                row,
+                message,
             };
-            (0..).zip(message).map(column).collect()
+            let column = |(k, (message, format)): (usize, (Value<'m>, &Format))| {
+                let name = format!("sum{lane}_{bank}_{k}");
+                Sums::new(self, &name, &adding(message), *format)
+            };
+            let presence = self.m.constant(1, 0);
+            let columns = message.iter().copied().chain([presence]);
+            (0..).zip(columns.zip(&self.sums)).map(column).collect()
         };
         (0..self.lanes.nodes).map(bank).collect()
-    }
-
-    /// The format of a sum over the edges of a lane, wrapped where the aggregate will be.
-    fn sum_format(&self, message: Format) -> Format {
-        let range = message.range;
-        let most = [range.lo(), range.hi()].map(|v| v * self.lanes.beats as i128);
-        let exact = Interval::new(most[0].min(0), most[1].max(0)).expect("validated");
-        let (mut width, signed) = (exact.width(), exact.signed());
-        // the other roundings look at the sign
-        if let Some(quantiser) = self.network.aggregate.quantiser
-            && quantiser.0.overflow == Overflow::Wrap
-            && matches!(quantiser.0.rounding, Rounding::Floor | Rounding::HalfUp)
-        {
-            // low bits that rounding drops may still carry into those that stay
-            let kept = quantiser.0.width as i32 + message.frac - quantiser.frac();
-            width = width.min(u32::try_from(kept).unwrap_or(1).max(1));
-        }
-        match signed {
-            true => Format::signed(width, message.frac),
-            false => Format::unsigned(width, message.frac),
-        }
-        .expect("no wider than the sum")
     }
 }
 
@@ -570,7 +593,7 @@ struct Sums<'m> {
 }
 
 impl<'m> Sums<'m> {
-    fn new(stream: &Stream<'_, 'm>, name: &str, adding: &Adding<'m>) -> Self {
+    fn new(stream: &Stream<'_, 'm>, name: &str, adding: &Adding<'m>, format: Format) -> Self {
         let Adding {
             at,
             clear,
@@ -578,7 +601,7 @@ impl<'m> Sums<'m> {
             row,
             message,
         } = *adding;
-        let format = stream.sum_format(message.format());
+        let aggregate = stream.network.aggregate;
         let (width, signed) = (format.range.width(), format.range.signed());
         let sets = [0, 1].map(|set| {
             let depth = 1 << stream.lanes.beat_bits();
@@ -588,11 +611,16 @@ impl<'m> Sums<'m> {
                 token.running & token.event.bit(0).equals(parity)
             };
             let clearing = of_set(clear);
-            let sum = (file.read(row) + message).wrap(width, signed);
+            let sum = aggregate
+                .combine(file.read(row), message)
+                .wrap(width, signed);
             file.write(
                 clearing | (of_set(at) & here),
                 clearing.mux(clear.beat, row),
-                clearing.mux(stream.m.constant(0, format.frac), sum),
+                clearing.mux(
+                    stream.m.constant(aggregate.neutral(format), format.frac),
+                    sum,
+                ),
             );
             file
         });

@@ -216,6 +216,7 @@ fn one_wrong_look_up_table_fails_gate_level_simulation() {
             sources: &["rtl/cmvm_tb.v", "netlist.v", "cells.v"].map(|file| mapped.join(file)),
             vectors: &mapped.join("vectors"),
             samples: 256,
+            blocks: &[],
             waves: None,
             limit: Duration::from_secs(300),
         };

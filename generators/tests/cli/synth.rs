@@ -12,6 +12,7 @@ use sim::gates::{self, Circuit, Delays, Outcome, Stimulus};
 use sim::synth::{
     self,
     equivalence::{self, Proof},
+    netlist::Netlist,
 };
 use sim::tools::{Engine, Job, Meter, Verdict};
 
@@ -64,6 +65,7 @@ fn gate_level(home: &Home) -> Verdict {
         sources: &["rtl/encoder_tb.v", "netlist.v", "cells.v"].map(|file| mapped.join(file)),
         vectors: &home.path("rtl/vectors"),
         samples: 256,
+        blocks: &[],
         waves: None,
         limit: Duration::from_secs(300),
     };

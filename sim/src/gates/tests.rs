@@ -220,6 +220,7 @@ fn icarus(text: &str, vectors: &Vectors) -> (Vec<String>, std::collections::Hash
         sources: &sources,
         vectors: folder.path(),
         samples: vectors.len(),
+        blocks: &[],
         waves: Some(&waves),
         limit: Duration::from_secs(60),
     };

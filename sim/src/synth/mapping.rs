@@ -91,7 +91,7 @@ pub fn cell_script(sources: &Sources<'_>, mapping: &Mapping<'_>) -> String {
         "techmap -map {ADDERS_FILE}\ntechmap\nopt -fast\ndfflibmap -prepare -liberty {LIBERTY}\ntechmap\nsplitnets -format __\n\
          opt_clean -purge\nrename -enumerate -pattern register_%_ t:$_*FF*\nrename -enumerate -pattern adder_%_ t:{}\n\
          write_verilog -noattr -noexpr -simple-lhs {FRONT}",
-        hdl::lower::FULL_ADDER
+        FULL_ADDER
     );
     let script = mapping.effort.script(mapping.clock_ps);
     let _ = writeln!(

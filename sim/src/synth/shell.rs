@@ -217,6 +217,7 @@ mod tests {
             sources: &sources,
             vectors: folder.path(),
             samples: 64,
+            blocks: &[],
             waves: None,
             limit: Duration::from_secs(60),
         };

@@ -110,6 +110,7 @@ fn simulate(
         sources: &sources,
         vectors: folder.path(),
         samples,
+        blocks: &[],
         waves,
         limit: Duration::from_secs(300),
     };

@@ -184,6 +184,7 @@ pub fn run(
         sources: &sources,
         vectors: &folder.join(testbench::FOLDER),
         samples,
+        blocks: &[],
         waves: None,
         limit: meter.limit(),
     })?;

@@ -1,0 +1,112 @@
+//! Verilator on networks of blocks: compiled one by one or together, it must see what is wrong.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use constraints::timing::Picoseconds;
+use constraints::{Target, delay};
+use hdl::passes::pipeline::{Goal, Options};
+use hwgen::design::Design;
+use hwgen::interaction::aggregate::Aggregation;
+use hwgen::interaction::assembly::{Stages, Structure};
+use hwgen::interaction::design::InteractionDesign;
+use hwgen::interaction::random::Shape;
+use hwgen::output::emit::Emission;
+use hwgen::output::folder::Staging;
+use hwgen::output::report::Report;
+use sim::tools::{Engine, Job, Verdict};
+
+const SAMPLES: usize = 64;
+
+/// The folder of a small network whose `node` block stands in it four times.
+fn emitted(folder: &Path) {
+    let shape = Shape {
+        nodes: 4,
+        edges: 1,
+        features: 2,
+        layers: 1,
+        sorted: false,
+        aggregation: Aggregation::Sum,
+        format: "ap_fixed<5,3>".parse().unwrap(),
+        seed: 3,
+    };
+    let mut design = InteractionDesign {
+        top: "net".into(),
+        structure: Structure::Blocks,
+        stream: None,
+        network: shape.jedi_linear().unwrap(),
+    };
+    let target = Target::load(constraints::target::DEFAULT).unwrap();
+    let stages = Stages {
+        delays: &delay::of(&target),
+        options: Options::new(Goal::Clock(20_000)),
+    };
+    let (top, pipeline) = design.build(stages).unwrap();
+    let vectors = design.vectors(&design.random_events(SAMPLES, 7)).unwrap();
+    let staging = Staging::begin(folder).unwrap();
+    let emission = Emission {
+        top: &top,
+        model: Design::Interaction(design).to_json(),
+        clock: Picoseconds::from_ns(5.0).unwrap(),
+        register_port: &[],
+        vectors: &vectors,
+        preamble: None,
+        carry_cell: None,
+    };
+    let report = Report::new("interaction", &top, 5.0, &pipeline, "");
+    emission.write(&staging, report).unwrap();
+    staging.finish().unwrap();
+}
+
+fn verdict(folder: &Path, blocks: &[String]) -> Verdict {
+    let files = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|f| f.unwrap().path());
+    let sources: Vec<PathBuf> = files
+        .filter(|file| file.extension().is_some_and(|e| e == "v"))
+        .collect();
+    let job = Job {
+        top: "net",
+        sources: &sources,
+        vectors: &folder.join("vectors"),
+        samples: SAMPLES,
+        blocks,
+        waves: None,
+        limit: Duration::from_secs(1200),
+    };
+    Engine::Verilator.run(&job).unwrap().verdict
+}
+
+/// Changes the last bit of one expected word.
+fn spoil(folder: &Path) {
+    let file = folder.join("vectors/expected.hex");
+    let mut text = std::fs::read_to_string(&file).unwrap();
+    let place = text.match_indices('\n').nth(SAMPLES / 2).unwrap().0 - 1;
+    let digit = u8::from_str_radix(&text[place..=place], 16).unwrap() ^ 1;
+    text.replace_range(place..=place, &format!("{digit:x}"));
+    std::fs::write(file, text).unwrap();
+}
+
+#[test]
+fn a_wrong_bit_is_seen_in_a_network_of_blocks() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("rtl");
+    emitted(&folder);
+    let blocks = ["net_node".to_owned()];
+    let right = verdict(&folder, &blocks);
+    assert!(
+        matches!(
+            right,
+            Verdict::Pass {
+                vectors: SAMPLES,
+                ..
+            }
+        ),
+        "{right:?}"
+    );
+    spoil(&folder);
+    for blocks in [&blocks[..], &[]] {
+        let wrong = verdict(&folder, blocks);
+        assert!(matches!(wrong, Verdict::Fail(_)), "{wrong:?}");
+    }
+}

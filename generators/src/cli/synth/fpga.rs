@@ -5,8 +5,8 @@ use constraints::Target;
 use constraints::fetch::default_cache;
 use constraints::target::{Family, Part};
 use hdl::diag::Diagnostics;
-use sim::synth::mapping::Sources;
 use sim::synth::equivalence::Cells;
+use sim::synth::mapping::Sources;
 use sim::synth::place::{self, Nextpnr, Placed, WorstPath};
 use sim::synth::{self, Program, mapping, models, shell};
 use sim::testbench;
@@ -44,7 +44,13 @@ struct Kind {
 const KINDS: [Kind; 4] = [
     Kind {
         name: "look-up tables",
-        cells: &[("LUT", 1), ("INV", 1), ("SRL", 1), ("SB_LUT4", 1), ("CCU2C", 2)],
+        cells: &[
+            ("LUT", 1),
+            ("INV", 1),
+            ("SRL", 1),
+            ("SB_LUT4", 1),
+            ("CCU2C", 2),
+        ],
         method: "one for each LUT cell of any size, each inverter and each shift register, two for each CCU2C; no two share a dual-output LUT",
         available: |part| part.luts,
     },

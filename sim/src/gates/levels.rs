@@ -84,13 +84,12 @@ impl Levels {
     /// In how many cycles that `counted` marks the levels go from zero to one or back, between `self` and `to`.
     #[inline]
     pub fn transitions(&self, to: &Self, counted: &Plane) -> u32 {
-        let mut count = 0;
-        for w in 0..WORDS {
+        let words = counted.iter().enumerate().map(|(w, counted)| {
             let rises = (self.zero[w] & !self.one[w]) & (to.one[w] & !to.zero[w]);
             let falls = (self.one[w] & !self.zero[w]) & (to.zero[w] & !to.one[w]);
-            count += ((rises | falls) & counted[w]).count_ones();
-        }
-        count
+            ((rises | falls) & counted).count_ones()
+        });
+        words.sum()
     }
 }
 

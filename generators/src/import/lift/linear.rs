@@ -263,7 +263,7 @@ impl Lift {
 
     /// The error of one float rounding of numbers up to `bound` in steps of `unit`; 0 if floats hold them exactly.
     fn rounding_of(&self, unit: &Array<f64>, bound: f64) -> Noise {
-        let finest = min(&unit);
+        let finest = min(unit);
         if bound / finest * odd(unit) <= 1.0 / HALF_ULP {
             Noise::NONE
         } else {

@@ -114,6 +114,13 @@ class Graph:
         self.nodes[-1].name += "_q"
         self.kinds = getattr(self, "kinds", {})
         self.kinds[self.x] = TensorProto.INT8 if signed else TensorProto.UINT8
+        if self.chance(0.4):
+            # QCDQ: codes of fewer bits than the integer type has
+            low, high = (-8, 7) if signed else (0, 15)
+            limits = [self.constant(v, kind) for v in (low, high)]
+            self.node("Clip", [self.x] + limits)
+            self.nodes[-1].name += "_q"
+            self.kinds[self.x] = self.kinds[self.nodes[-1].input[0]]
         self.node("DequantizeLinear", [self.x] + operands)
         self.quantised, self.width = True, 9
 
@@ -204,8 +211,8 @@ class Graph:
     def convolution(self):
         kernel, strides, pads, out = self.window()
         channels = self.shape[0]
-        groups = channels if self.chance(0.3) else 1
-        filters = groups * int(self.rng.integers(1, 4)) if groups == 1 else groups * int(self.rng.integers(1, 3))
+        groups = self.pick(*(g for g in range(1, channels + 1) if channels % g == 0)) if self.chance(0.5) else 1
+        filters = groups * int(self.rng.integers(1, 4 if groups == 1 else 3))
         dilations = [1] * len(kernel)
         if self.chance(0.2) and all(e + 0 >= 2 * k - 1 for e, k in zip(self.shape[1:], kernel)):
             dilations = [2] * len(kernel)
@@ -219,9 +226,32 @@ class Graph:
                   dilations=dilations)
         self.quantised = False
 
+    def channels_last(self):
+        """A convolution between transpositions, as exporters of channels-last frameworks leave it."""
+        rank = len(self.shape)
+        last, second = [0, *range(2, rank + 1), 1], [0, rank, *range(1, rank)]
+        turned = lambda: (*self.shape[1:], self.shape[0])
+        self.node("Transpose", [self.x], turned(), perm=last)
+        self.quantiser()
+        back = lambda: (self.shape[-1], *self.shape[:-1])
+        self.node("Transpose", [self.x], back(), perm=second)
+        self.convolution()
+        self.node("Transpose", [self.x], turned(), perm=last)
+        self.quantiser()
+        self.node("Transpose", [self.x], back(), perm=second)
+
     def pooling(self):
         kernel, strides, pads, out = self.window()
-        if self.chance(0.5):
+        if self.chance(0.25):
+            whole = (self.shape[0], *(1 for _ in self.shape[1:]))
+            if self.chance(0.5):
+                self.node("GlobalMaxPool", [self.x], whole)
+            elif self.quantised:
+                kind = self.pick("GlobalAveragePool", "ReduceMean", "ReduceMax")
+                axes = {} if kind == "GlobalAveragePool" else {"axes": list(range(2, len(self.shape) + 1))}
+                self.node(kind, [self.x], whole, **axes)
+                self.quantised = False
+        elif self.chance(0.5):
             self.node("MaxPool", [self.x], (self.shape[0], *out), kernel_shape=kernel, strides=strides, pads=pads)
         elif self.quantised:
             if self.dyadic and any(k == 3 for k in kernel):
@@ -301,7 +331,10 @@ class Graph:
             self.node("Quant", [self.x, scale, self.constant(f32(0)), self.constant(f32(bits))], domain=GENERAL,
                       signed=1, narrow=0, rounding_mode=self.pick(*ROUNDING))
             branches.append(self.x)
-        self.node(self.pick("Add", "Sub", "Mul", "Max", "Min", "Add"), branches)
+        if self.chance(0.2):
+            self.node("Concat", branches, (2 * shape[0], *shape[1:]), axis=1)
+        else:
+            self.node(self.pick("Add", "Sub", "Mul", "Max", "Min", "Add"), branches)
         self.quantised, self.width = False, max(width, 5)
 
     def build(self):
@@ -326,7 +359,7 @@ class Graph:
                 self.quantiser()
             if self.chance(0.3):
                 self.movement()
-            layers = [self.dense, self.residual] + [self.convolution, self.convolution, self.pooling] * (len(self.shape) > 1)
+            layers = [self.dense, self.residual] + [self.convolution, self.convolution, self.channels_last, self.pooling] * (len(self.shape) > 1)
             self.pick(*layers)()
             if self.chance(0.3):
                 self.batch_normalization()
@@ -340,6 +373,10 @@ class Graph:
                 self.quantiser(last=True)
         if not self.nodes:
             self.quantiser(last=True)
+        if self.quantised and self.chance(0.05):
+            self.node("ArgMax", [self.x], (1, *self.shape[1:]), axis=1)
+            self.kinds = getattr(self, "kinds", {})
+            self.kinds[self.x] = TensorProto.INT64
         return self
 
     def model(self, batch):
@@ -349,7 +386,8 @@ class Graph:
         inner = [info(n, whole(n), kinds.get(n, TensorProto.FLOAT)) for n in self.shapes if n != self.x]
         initializers = [numpy_helper.from_array(v, n) for n, v in self.constants.items()]
         graph = helper.make_graph(self.nodes, "campaign", [info("x", [batch, *self.input_shape])],
-                                  [info(self.x, [batch, *self.shape])], initializers, value_info=inner)
+                                  [info(self.x, [batch, *self.shape], kinds.get(self.x, TensorProto.FLOAT))],
+                                  initializers, value_info=inner)
         version = 2 if getattr(self, "versions", False) else 1
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(GENERAL, version)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=8)

@@ -247,6 +247,28 @@ fn jets_from_hgq2() {
     });
 }
 
+/// A residual connection, a layer used twice, a fused normalisation, an Einstein summation.
+#[test]
+fn branches_from_hgq2() {
+    check(&Case {
+        file: "branches_hgq2.keras",
+        tensors: &[
+            ("inner_iq", "inner_iq"),
+            ("einsum_iq", "einsum_iq"),
+            ("scores_iq", "scores_iq"),
+        ],
+    });
+}
+
+/// `QuantizeLinear`, `Clip` and `DequantizeLinear` by onnxruntime.
+#[test]
+fn qdq_from_onnxruntime() {
+    check(&Case {
+        file: "qdq.onnx",
+        tensors: &[],
+    });
+}
+
 #[test]
 fn digits_from_hgq2() {
     check(&Case {

@@ -11,7 +11,7 @@ use crate::failure::{Failure, Result};
 use crate::import::file::read;
 use crate::import::lift::{Imported, InputFormat};
 use crate::import::matrix::read_floats;
-use crate::model::Graph;
+use crate::model::{Graph, Step};
 use crate::network::design::Event;
 use crate::output::report::Check;
 
@@ -35,7 +35,8 @@ pub struct BuildArgs {
     /// fraction bits
     #[arg(long, value_name = "FORMAT")]
     input_format: Vec<String>,
-    /// Take a quantiser's step at the exact sum where the framework's own depends on the order of its additions
+    /// Take a quantiser's step at the exact sum where the framework's own depends on the order of its additions; how far
+    /// outputs are then off at most is printed
     #[arg(long)]
     accept_rounding: bool,
     /// Events for the test bench, in the framework's numbers: .npy, the first axis counts events, for a network with
@@ -45,8 +46,8 @@ pub struct BuildArgs {
     /// The framework's results for them, which the first output must equal exactly: .npy
     #[arg(long, value_name = "FILE", requires = "inputs")]
     expected: Option<PathBuf>,
-    /// Give outputs as plain numbers of this format: [NAME=]u8.8 or [NAME=]s8.4. Sigmoids, exponentials and scales at the
-    /// end become tables, which are approximations; how far they are off at most is printed
+    /// Give outputs as plain numbers of this format: [NAME=]u8.8 or [NAME=]s8.4. Sigmoids, exponentials, softmax and
+    /// scales at the end are then built in hardware, as approximations; how far they are off at most is printed
     #[arg(long, value_name = "FORMAT", conflicts_with = "expected")]
     output_format: Vec<String>,
     #[command(flatten)]
@@ -67,13 +68,15 @@ pub fn run(args: &BuildArgs) -> Result<()> {
                     .help("train with scales that are powers of two, or take steps at the exact sums with --accept-rounding"),
             ));
         }
-        super::say(doubts(&network));
+        let what = doubts(&network) + &bounds(&network);
+        super::say(&what);
         checks.push(Check {
             what: "exactness of the framework's own sums".into(),
-            result: doubts(&network).trim_end().replace('\n', "; "),
+            result: what.trim_end().replace('\n', "; "),
         });
     }
     checks.extend(args.format_outputs(&mut network.graph)?);
+    super::say(outside(&network.graph));
     let events = args.events(&network.graph)?;
     checks.extend(args.compare(&network.graph, &events)?);
     let name = args.file.file_name();
@@ -111,6 +114,43 @@ pub fn doubts(network: &Imported) -> String {
         );
     }
     text
+}
+
+/// What is done outside the hardware, one line an output with a function that is no scale.
+fn outside(graph: &Graph) -> String {
+    let mut text = String::new();
+    for output in graph.outputs() {
+        let Some(decode) = &output.decode else {
+            continue;
+        };
+        let function = match decode.softmax {
+            Some(_) => Some("softmax"),
+            None if decode.steps.iter().any(Step::is_approximate) => Some("function"),
+            None => None,
+        };
+        if let Some(function) = function {
+            text += &format!(
+                "output {}: the {function} at its end stays outside the hardware, which gives the integers in front of it; --output-format u8.8 builds it\n",
+                quoted(&output.name)
+            );
+        }
+    }
+    text
+}
+
+/// How far outputs may be off if the framework's sums are not exact, one line an output.
+fn bounds(network: &Imported) -> String {
+    let outputs = network.graph.outputs().iter().zip(network.bounds());
+    let line = |(output, bound): (&crate::model::Output, Option<f64>)| {
+        let name = quoted(&output.name);
+        match bound {
+            Some(bound) => format!(
+                "output {name}: at most {bound:.3e} from the framework's number, whatever the order of its additions\n"
+            ),
+            None => format!("output {name}: no bound, because an exponential is at its end\n"),
+        }
+    };
+    outputs.map(line).collect()
 }
 
 impl BuildArgs {

@@ -79,8 +79,8 @@ pub struct Outcome {
     pub engine: String,
     /// Vectors compared.
     pub vectors: usize,
-    /// Latency in which the outputs came.
-    pub latency: u32,
+    /// Latency in which the outputs came; none where vectors are cycles, each with the outputs of that cycle.
+    pub latency: Option<u32>,
     /// Whether every bit was right.
     pub pass: bool,
     /// The first mismatches.
@@ -113,10 +113,10 @@ impl Outcome {
     /// In a few words.
     pub fn summary(&self) -> String {
         if self.pass {
-            format!(
-                "{} vectors bit-exact at latency {}",
-                self.vectors, self.latency
-            )
+            match self.latency {
+                Some(latency) => format!("{} vectors bit-exact at latency {latency}", self.vectors),
+                None => format!("{} cycles bit-exact, outputs in every cycle", self.vectors),
+            }
         } else {
             format!(
                 "FAILED: {}",
@@ -170,7 +170,9 @@ fn table(outcomes: &[Outcome]) -> Table {
         table.row([
             outcome.engine.clone(),
             outcome.vectors.to_string(),
-            outcome.latency.to_string(),
+            outcome
+                .latency
+                .map_or_else(|| "every cycle".into(), |l| l.to_string()),
             if outcome.pass {
                 "bit-exact".into()
             } else {
@@ -225,7 +227,7 @@ pub fn run_batch(
     Ok(Outcome {
         engine: format!("batch (hwgen {})", env!("CARGO_PKG_VERSION")),
         vectors: vectors.len(),
-        latency: flat.latency(),
+        latency: Some(flat.latency()),
         pass,
         mismatches,
         seconds: [build, started.elapsed()].map(|d| d.as_secs_f64()),
@@ -242,7 +244,7 @@ fn run_stepped(flat: &Arc<Module>, vectors: &Vectors, started: Instant) -> Resul
     Ok(Outcome {
         engine: format!("cycle by cycle (hwgen {})", env!("CARGO_PKG_VERSION")),
         vectors: vectors.len(),
-        latency: flat.latency(),
+        latency: None,
         pass: found.is_empty(),
         mismatches: found.iter().take(SHOWN).map(Mismatch::to_string).collect(),
         seconds: [build, started.elapsed()].map(|d| d.as_secs_f64()),
@@ -481,6 +483,9 @@ impl Folder {
             Verdict::Pass { vectors, latency } => (vectors, latency, true),
             Verdict::Fail(_) => (vectors.len(), self.top.latency(), false),
         };
+        let modules = self.top.hierarchy();
+        let has_states = modules.iter().any(|m| !m.states.is_empty());
+        let latency = (preamble.is_some() || !has_states).then_some(latency);
         Ok(Outcome {
             engine: outcome.tool.version,
             vectors,

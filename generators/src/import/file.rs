@@ -5,7 +5,7 @@ use std::path::Path;
 use hdl::diag::Diagnostic;
 use serde_json::Value as Json;
 
-use super::lift::{Imported, InputFormat};
+use super::lift::{Imported, InputFormat, Noise};
 use super::{comb_logic, keras, onnx};
 use crate::failure::{Failure, Result};
 use crate::model::Graph;
@@ -55,7 +55,7 @@ fn json(bytes: &[u8], formats: &[InputFormat]) -> std::result::Result<Imported, 
         None => Graph::from_json(text)?,
     };
     Ok(Imported {
-        noise: vec![0.0; graph.outputs().len()],
+        noise: vec![Noise::NONE; graph.outputs().len()],
         doubts: Vec::new(),
         graph,
     })

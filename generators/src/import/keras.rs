@@ -3,12 +3,15 @@
 //! Keras 2 writes HDF5 (`.h5`), Keras 3 an archive (`.keras`).
 
 mod archive;
+mod einsum;
 mod hgq;
 mod layers;
+mod merge;
 mod network;
 mod quantiser;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hdf5_pure::{AttrValue, Error, File, FormatError};
 use hdl::diag::Diagnostic;
@@ -39,7 +42,7 @@ pub struct Tensor {
     pub data: Vec<f32>,
 }
 
-/// One layer of a model.
+/// One use of a layer of a model.
 #[derive(Debug, Clone)]
 pub struct KerasLayer {
     /// Class, such as `QDense`.
@@ -47,9 +50,9 @@ pub struct KerasLayer {
     /// Name in the model.
     pub name: String,
     /// Its configuration.
-    pub config: Json,
-    /// Its tensors by name, such as `kernel` and `bias`.
-    pub tensors: BTreeMap<String, Tensor>,
+    pub config: Arc<Json>,
+    /// Its tensors by name, such as `kernel` and `bias`; all uses of a layer share them.
+    pub tensors: Arc<BTreeMap<String, Tensor>>,
     /// Names of the layers whose results it takes; empty in a sequential model.
     pub inbound: Vec<String>,
 }
@@ -117,8 +120,8 @@ fn read_layer(file: &File, layer: &Json) -> Result<KerasLayer, Diagnostic> {
     Ok(KerasLayer {
         class,
         name,
-        config: layer["config"].clone(),
-        tensors,
+        config: Arc::new(layer["config"].clone()),
+        tensors: Arc::new(tensors),
         inbound: inbound(&layer["inbound_nodes"]),
     })
 }

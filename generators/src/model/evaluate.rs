@@ -9,6 +9,7 @@ use super::movement::moved;
 use super::op::{Op, PoolKind};
 use super::real::{Step, chain};
 use super::shape::spatial;
+use super::softmax;
 use super::window::Window;
 
 /// Every tensor of a graph for one set of inputs.
@@ -148,17 +149,26 @@ impl Graph {
         let shape = &self.info(output.tensor).shape;
         let units = decode.unit.stretched(shape).expect("checked when built");
         let steps = stretched_steps(&decode.steps, shape);
-        values
+        let reals: Vec<f32> = values
             .iter()
             .enumerate()
             .map(|(i, &n)| {
                 let steps: Vec<Step<f32>> = steps.iter().map(|step| step.with(|p| p[i])).collect();
                 chain(&steps, units[i], n)
             })
-            .collect()
+            .collect();
+        match decode.softmax {
+            Some(axis) => along(&reals, shape, axis, softmax::real),
+            None => reals,
+        }
     }
 
-    fn layer(&self, layer: &Layer, tensors: &[Vec<i64>], result: Option<&TensorInfo>) -> Vec<i64> {
+    pub(super) fn layer(
+        &self,
+        layer: &Layer,
+        tensors: &[Vec<i64>],
+        result: Option<&TensorInfo>,
+    ) -> Vec<i64> {
         let operand = |k: usize| tensors[layer.inputs[k].index()].as_slice();
         let shape_of = |k: usize| self.info(layer.inputs[k]).shape.as_slice();
         let result = result.expect("every layer has been inferred");
@@ -229,6 +239,7 @@ impl Graph {
                 concatenated(&parts, *axis)
             }
             Op::ArgMax { axis } => arg_max(x, shape_of(0), *axis),
+            Op::Softmax(softmax) => along(x, shape_of(0), softmax.axis, |x| softmax.apply(x)),
             Op::Constant(_)
             | Op::Reshape { .. }
             | Op::Transpose { .. }
@@ -380,6 +391,23 @@ fn arg_max(x: &[i64], shape: &[usize], axis: usize) -> Vec<i64> {
             .unwrap_or(0) as i64
     };
     groups(shape, &[axis]).iter().map(first_greatest).collect()
+}
+
+/// A function of each vector along an axis.
+fn along<V: Copy + Default>(
+    x: &[V],
+    shape: &[usize],
+    axis: usize,
+    f: impl Fn(&[V]) -> Vec<V>,
+) -> Vec<V> {
+    let mut result = vec![V::default(); x.len()];
+    for group in groups(shape, &[axis]) {
+        let vector: Vec<V> = group.iter().map(|&i| x[i]).collect();
+        for (&i, y) in group.iter().zip(f(&vector)) {
+            result[i] = y;
+        }
+    }
+    result
 }
 
 fn concatenated(parts: &[(&[i64], &[usize])], axis: usize) -> Vec<i64> {

@@ -43,7 +43,7 @@ pub struct Encode {
     pub quantiser: Quantiser,
 }
 
-/// How an output's integer becomes the source framework's number: `steps(unit · n)`.
+/// How an output's integer becomes the source framework's number: `softmax(steps(unit · n))`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Decode {
@@ -52,6 +52,9 @@ pub struct Decode {
     /// Done last, in order.
     #[serde(default)]
     pub steps: Vec<Step>,
+    /// The axis of a softmax behind that, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub softmax: Option<usize>,
 }
 
 /// A tensor from outside.
@@ -217,7 +220,8 @@ impl Graph {
                     .steps
                     .iter()
                     .filter_map(Step::parameter)
-                    .all(|p| p.well_formed() && stretches(p, &info.shape));
+                    .all(|p| p.well_formed() && stretches(p, &info.shape))
+                && decode.softmax.is_none_or(|axis| axis < info.shape.len());
             if !fits {
                 return Err(error(format!(
                     "output {name}: its decoding does not fit shape {:?}",

@@ -202,6 +202,12 @@ fn work(layer: &Layer, operands: &[&TensorInfo], result: &TensorInfo) -> Work {
                 ..Work::default()
             }
         }
+        // a subtraction for each bit of the quotient
+        Op::Softmax(softmax) => Work {
+            additions: elements * u64::from(softmax.frac + 4),
+            comparisons: elements,
+            ..Work::default()
+        },
         _ => Work::default(),
     }
 }
@@ -256,6 +262,7 @@ fn loss(op: &Op, operands: &[&TensorInfo]) -> Option<String> {
             let levels = functions.values.iter().map(|f| f.steps.len() + 1).max()?;
             Some(format!("{levels} levels"))
         }
+        Op::Softmax(softmax) => Some(format!("rounded to {} fraction bits", softmax.frac)),
         Op::Clamp { lo, hi } if x.lo() < (*lo).into() || x.hi() > (*hi).into() => {
             Some("range cut".into())
         }

@@ -7,6 +7,7 @@
 //! [`Graph::evaluate`] is the meaning of a graph; generators are compared with it.
 
 mod array;
+mod deviation;
 mod drawing;
 mod evaluate;
 mod fuse;
@@ -19,6 +20,7 @@ mod range;
 mod real;
 mod schema;
 mod shape;
+mod softmax;
 mod step;
 mod window;
 
@@ -30,5 +32,6 @@ pub use movement::{Moved, elements, moved};
 pub use op::{Limit, Op, PoolKind, Requantise};
 pub use real::{FloatRounding, Growth, Quantiser, Step};
 pub use schema::schema;
+pub use softmax::Softmax;
 pub use step::StepFunction;
 pub use window::{Tap, Window};

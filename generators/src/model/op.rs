@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::array::Array;
+use super::softmax::Softmax;
 use super::step::StepFunction;
 use super::window::Window;
 
@@ -213,6 +214,8 @@ pub enum Op {
         /// The axis.
         axis: usize,
     },
+    /// The share of each element's exponential in the sum of all along an axis.
+    Softmax(Softmax),
 }
 
 impl Op {
@@ -244,6 +247,7 @@ impl Op {
             Op::Gather { .. } => "gather",
             Op::Concat { .. } => "concat",
             Op::ArgMax { .. } => "arg_max",
+            Op::Softmax(_) => "softmax",
         }
     }
 

@@ -78,6 +78,7 @@ fn interval(op: &Op, operands: &[&TensorInfo]) -> Result<Interval, OutOfRange> {
         Op::Pad { value, .. } => Ok(x.union(bounds(*value, *value)?)),
         Op::Concat { .. } => Ok(operands[1..].iter().fold(x, |hull, o| hull.union(o.range))),
         Op::ArgMax { axis } => Interval::new(0, operands[0].shape[*axis] as i128 - 1),
+        Op::Softmax(softmax) => Interval::new(0, 1 << softmax.frac),
         Op::Pool { .. }
         | Op::Reduce { .. }
         | Op::Reshape { .. }

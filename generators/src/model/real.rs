@@ -130,6 +130,18 @@ impl Step<f32> {
         }
     }
 
+    /// The most by which a change of `x` is multiplied; none if there is no such number.
+    pub fn steepness(&self) -> Option<f64> {
+        match *self {
+            Self::Mul(p) => Some(f64::from(p.abs())),
+            Self::Div(p) => Some(1.0 / f64::from(p.abs())),
+            Self::LeakyRelu(p) => Some(f64::from(p.abs().max(1.0))),
+            Self::Sigmoid => Some(0.25),
+            Self::Exp => None,
+            _ => Some(1.0),
+        }
+    }
+
     /// How the result grows with `x`. Rounding keeps the order, so this holds for the floating-point function too.
     pub fn growth(&self) -> Growth {
         match *self {

@@ -24,11 +24,10 @@ pub(super) fn shape_of(op: &Op, operands: &[&TensorInfo]) -> Result<Vec<usize>, 
         Op::MatMul => matrix_product(x, &operands[1].shape)?,
         Op::Pool { kind, window } => {
             let (outer, spatial) = spatial(x)?;
-            let positions = window.positions(spatial)?;
-            if *kind == PoolKind::Max && positions.iter().any(Vec::is_empty) {
+            if *kind == PoolKind::Max && window.misses(spatial)? {
                 return Err("a window that sees only padding has no greatest element".into());
             }
-            [outer, &window.output(spatial)?].concat()
+            [outer, &window.visited(spatial)?].concat()
         }
         Op::Reduce { axes, .. } => {
             let mut shape = x.to_vec();
@@ -49,6 +48,14 @@ pub(super) fn shape_of(op: &Op, operands: &[&TensorInfo]) -> Result<Vec<usize>, 
             }
             *extent = 1;
             shape
+        }
+        Op::Softmax(softmax) => {
+            softmax.check()?;
+            match x.get(softmax.axis) {
+                None => return Err(no_axis(softmax.axis, x)),
+                Some(0) => return Err("there is nothing to compare".into()),
+                Some(_) => x.to_vec(),
+            }
         }
         Op::Add | Op::Sub | Op::Mul | Op::Min | Op::Max => broadcast(x, &operands[1].shape)
             .ok_or_else(|| {
@@ -177,8 +184,7 @@ fn convolution(
             bias.len()
         ));
     }
-    window.positions(spatial)?;
-    Ok([&[outer[0], *filters], &*window.output(spatial)?].concat())
+    Ok([&[outer[0], *filters], &*window.visited(spatial)?].concat())
 }
 
 fn matrix_product(x: &[usize], y: &[usize]) -> Result<Vec<usize>, String> {

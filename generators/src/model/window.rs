@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Most (position, tap) pairs that a window may visit.
-const MAX_TAPS: usize = 1 << 26;
+const MAX_TAPS: usize = 1 << 24;
 
 /// A window that slides over the spatial axes, one entry an axis in each list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -60,19 +60,35 @@ impl Window {
             .collect()
     }
 
-    /// For each output position the taps that fall inside the input.
-    ///
-    /// # Errors
-    /// As [`Window::output`], or too many taps.
-    pub fn positions(&self, spatial: &[usize]) -> Result<Vec<Vec<Tap>>, String> {
+    /// As [`Window::output`], and an error if [`Window::positions`] would be one.
+    pub fn visited(&self, spatial: &[usize]) -> Result<Vec<usize>, String> {
         let output = self.output(spatial)?;
         let count = output
             .iter()
             .chain(&self.kernel)
             .try_fold(1usize, |n, extent| n.checked_mul(*extent));
-        if count.is_none_or(|n| n > MAX_TAPS) {
-            return Err("the window visits too many elements".into());
+        match count {
+            Some(count) if count <= MAX_TAPS => Ok(output),
+            _ => Err("the window visits too many elements".into()),
         }
+    }
+
+    /// Whether any position sees nothing of the input, whose spatial extents these are.
+    ///
+    /// # Errors
+    /// As [`Window::visited`].
+    pub fn misses(&self, spatial: &[usize]) -> Result<bool, String> {
+        let output = self.visited(spatial)?;
+        let along = |a: usize| self.axis_taps(a, spatial[a], output[a]);
+        Ok((0..spatial.len()).any(|a| along(a).iter().any(Vec::is_empty)))
+    }
+
+    /// For each output position the taps that fall inside the input.
+    ///
+    /// # Errors
+    /// As [`Window::output`], or too many taps.
+    pub fn positions(&self, spatial: &[usize]) -> Result<Vec<Vec<Tap>>, String> {
+        let output = self.visited(spatial)?;
         let mut positions: Vec<Vec<Tap>> = vec![vec![(0, 0)]];
         for axis in 0..spatial.len() {
             let taps = self.axis_taps(axis, spatial[axis], output[axis]);

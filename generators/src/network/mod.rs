@@ -7,6 +7,7 @@ pub mod design;
 pub mod folded;
 mod linear;
 pub mod ports;
+mod softmax;
 mod threshold;
 
 use std::sync::Arc;
@@ -62,7 +63,13 @@ pub fn build_with(
         tensors.push(m.input_array(port, count, input_format(input)));
     }
     for k in 0..graph.layers().len() {
-        let values = layer_values(&m, &products, graph, k, &tensors)?;
+        let layer = &graph.layers()[k];
+        let operands: Vec<&[Value<'_>]> = layer
+            .inputs
+            .iter()
+            .map(|t| tensors[t.index()].as_slice())
+            .collect();
+        let values = layer_values(&m, &products, graph, k, &operands)?;
         tensors.push(values);
     }
     for (output, port) in graph.outputs().iter().zip(&ports.outputs) {
@@ -82,20 +89,21 @@ fn input_format(input: &Input) -> Format {
     Format::integer(range)
 }
 
-/// The result of layer `k`, whose operands are among `tensors`.
+/// The result of layer `k` for these operands.
 fn layer_values<'m>(
     m: &'m ModuleBuilder,
     products: &Products<'m>,
     graph: &Graph,
     k: usize,
-    tensors: &[Vec<Value<'m>>],
+    operands: &[&[Value<'m>]],
 ) -> Result<Vec<Value<'m>>, Diagnostic> {
     let layer = &graph.layers()[k];
     let operands: Vec<Operand<'_, 'm>> = layer
         .inputs
         .iter()
-        .map(|t| Operand {
-            values: &tensors[t.index()],
+        .zip(operands)
+        .map(|(t, values)| Operand {
+            values,
             info: graph.info(*t),
         })
         .collect();
@@ -216,6 +224,14 @@ fn values<'m>(
             .iter()
             .map(|group| first_greatest(m, &picked(x, group)))
             .collect(),
+        Op::Softmax(softmax) => {
+            let mut shares = vec![constant(0); x.len()];
+            for group in groups(&info.shape, &[softmax.axis]) {
+                let values = softmax::shares(m, &picked(x, &group), softmax);
+                group.iter().zip(values).for_each(|(&i, v)| shares[i] = v);
+            }
+            shares
+        }
         Op::Add => both(&|a, b| a + b),
         Op::Sub => both(&|a, b| a - b),
         Op::Mul => both(&|a, b| a * b),

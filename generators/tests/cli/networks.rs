@@ -104,6 +104,115 @@ fn a_folded_network_in_every_engine() {
     }
 }
 
+/// A small convolutional network with a short way around a convolution and two heads, in hwgen's JSON form.
+fn convolutional() -> String {
+    let weights = |shape: [usize; 4], seed: i64| {
+        let count: usize = shape.iter().product();
+        let values: Vec<i64> = (0..count as i64)
+            .map(|k| (7 * k + seed * k * k) % 9 - 4)
+            .collect();
+        json!({"shape": shape, "values": values})
+    };
+    let convolution = |shape: [usize; 4], strides: usize, seed: i64| {
+        json!({"convolution": {
+            "weights": weights(shape, seed), "bias": vec![1; shape[0]], "groups": 1,
+            "window": {"kernel": [3, 3], "strides": [strides, strides], "dilations": [1, 1],
+                       "pads_begin": [1, 1], "pads_end": [1, 1]}}})
+    };
+    let requantise = |drop: i32| json!({"requantise": {"drop": drop, "rounding": "half_even", "limit": {"saturate": {"lo": 0, "hi": 15}}}});
+    json!({
+        "name": "image",
+        "inputs": [{"name": "pixels", "shape": [1, 1, 6, 6], "range": [0, 15]}],
+        "layers": [
+            {"name": "first", "op": convolution([3, 1, 3, 3], 1, 3), "inputs": [0]},
+            {"name": "quant1", "op": requantise(4), "inputs": [1]},
+            {"name": "second", "op": convolution([3, 3, 3, 3], 1, 5), "inputs": [2]},
+            {"name": "quant2", "op": requantise(5), "inputs": [3]},
+            {"name": "residual", "op": "add", "inputs": [2, 4]},
+            {"name": "third", "op": convolution([2, 3, 3, 3], 2, 1), "inputs": [5]},
+            {"name": "greatest", "op": {"reduce": {"kind": "max", "axes": [2, 3]}}, "inputs": [5]},
+        ],
+        "outputs": [{"name": "plane", "tensor": 6}, {"name": "peaks", "tensor": 7}],
+    })
+    .to_string()
+}
+
+/// Convolutions and branches through shared multipliers, in every engine; another network's data path is noticed.
+#[test]
+fn a_folded_convolution_in_every_engine() {
+    let home = Home::new();
+    home.write("image.json", convolutional());
+    home.write("flipped.json", convolutional().replacen("-4", "-3", 1));
+    let build = |file: &str, out: &str| {
+        home.success(&[
+            "build", file, "--reuse", "72", "--events", "12", "--out", out,
+        ])
+    };
+    let said = build("image.json", "rtl");
+    assert!(said.contains("initiation interval 72, "), "{said}");
+    let report = fs::read_to_string(home.path("rtl/report.md")).unwrap();
+    assert!(report.contains("outputs in every cycle"), "{report}");
+    let mut engines = vec!["batch"];
+    for (engine, tool, version) in [
+        ("icarus", "iverilog", "-V"),
+        ("verilator", "verilator", "--version"),
+    ] {
+        if available(tool, version) {
+            engines.push(engine);
+        }
+    }
+    for engine in &engines {
+        simulated(&home, &["--engine", engine]);
+    }
+    build("flipped.json", "other");
+    for file in ["network.v", "design.dfg"] {
+        let from = home.path(&format!("other/{file}"));
+        fs::copy(from, home.path(&format!("rtl/{file}"))).unwrap();
+    }
+    let output = home.run(&["sim", "rtl"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+}
+
+/// A softmax at the end stays outside, or is built with a bound when a format is asked for.
+#[test]
+fn a_softmax_is_built_when_asked() {
+    let home = Home::new();
+    let model = json!({
+        "name": "classes",
+        "inputs": [{"name": "x", "shape": [1, 3], "range": [-16, 15]}],
+        "layers": [{"name": "scores", "op": {"dense": {
+            "weights": {"shape": [4, 3], "values": [3, -5, 1, 0, 2, -2, 7, 1, 1, -3, 0, 4]},
+            "bias": [1, 0, -2, 3]}}, "inputs": [0]}],
+        "outputs": [{"name": "y", "tensor": 1, "decode": {
+            "unit": {"shape": [], "values": [0.0625]}, "softmax": 1}}],
+    });
+    home.write("classes.json", model.to_string());
+    let build = |options: &[&str]| {
+        home.success(&[&["build", "classes.json", "--out", "rtl"], options].concat())
+    };
+    let said = build(&[]);
+    assert!(
+        said.starts_with("output `y`: the softmax at its end stays outside"),
+        "{said}"
+    );
+    let said = build(&["--output-format", "u9.8", "--clock-ns", "5"]);
+    assert!(
+        said.starts_with("output `y` rounded to u9.8: at most 2."),
+        "{said}"
+    );
+    assert!(said.contains("e-3 from the framework's number"), "{said}");
+    simulated(&home, &["--random", "500"]);
+    let said = home.run(&[
+        "build",
+        "classes.json",
+        "--output-format",
+        "u8.-1",
+        "--out",
+        "rtl",
+    ]);
+    assert_eq!(said.status.code(), Some(2), "{said:?}");
+}
+
 /// A trained network in Verilog simulators.
 #[test]
 fn a_trained_network_in_icarus() {
@@ -125,6 +234,10 @@ fn a_trained_network_in_icarus() {
     simulated(&home, &[]);
     if available("iverilog", "-V") {
         simulated(&home, &["--engine", "icarus", "--first", "16"]);
+    }
+    // compiling takes minutes
+    if std::env::var_os("HWGEN_LONG").is_some() && available("verilator", "--version") {
+        simulated(&home, &["--engine", "verilator", "--limit", "3000"]);
     }
 }
 
@@ -339,6 +452,10 @@ fn inexact_sums_are_refused_unless_accepted() {
         "rtl",
     ]);
     assert!(said.contains("steps may lie one integer off"), "{said}");
+    assert!(
+        said.contains("from the framework's number, whatever the order of its additions"),
+        "{said}"
+    );
     simulated(&home, &[]);
     let report = fs::read_to_string(home.path("rtl/report.md")).unwrap();
     assert!(

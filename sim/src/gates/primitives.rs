@@ -3,10 +3,8 @@
 use super::levels::State;
 use super::program::VARIABLES;
 use crate::synth::equivalence::{Cell, Function, Register, STATE};
-use crate::synth::netlist::Instance;
+use crate::synth::netlist::{Instance, number};
 
-/// `carry in` from the fabric or from the chain below: one of both is constant zero.
-const EITHER: u64 = 0b1110;
 /// `S ? carry : DI` of the inputs DI, carry, S.
 const CHOOSE: u64 = 0xca;
 const XOR: u64 = 0b0110;
@@ -26,7 +24,9 @@ pub(super) fn cell(instance: &Instance) -> Option<Cell> {
         "INV" => single("O", function(&["I"], NOT)),
         "BUF" | "IBUF" | "OBUF" | "BUFG" => single("O", function(&["I"], SAME)),
         "MUXF7" | "MUXF8" | "MUXF9" => single("O", function(&["I0", "I1", "S"], CHOOSE)),
-        "CARRY4" => combinational(carry(4, "CYINIT")),
+        "CARRY4" => combinational(carry(4, &["CI", "CYINIT"])),
+        "CARRY8" if is_whole(instance) => combinational(carry(8, &["CI"])),
+        "LUT6_2" => combinational(two_outputs(parameter(instance, "INIT")?)),
         "FDRE" => flip_flop(gated("R", 0), [None, None]),
         "FDSE" => flip_flop(gated("S", 1), [None, None]),
         "FDCE" => flip_flop(gated("CLR", 0), [Some("CLR"), None]),
@@ -52,7 +52,7 @@ pub(super) fn initial(instance: &Instance) -> State {
 
 fn parameter(instance: &Instance, name: &str) -> Option<u64> {
     let mut parameters = instance.parameters.iter();
-    parameters.find_map(|(n, value)| (n == name).then_some(*value))
+    parameters.find_map(|(n, value)| (n == name).then(|| number(value))?)
 }
 
 fn function(pins: &[&str], table: u64) -> Function {
@@ -62,9 +62,27 @@ fn function(pins: &[&str], table: u64) -> Function {
     }
 }
 
-/// A chain of so many bits: `CO` is what is carried out of each, `O` the sum. What goes into the first is `(in)`.
-fn carry(bits: usize, fabric: &str) -> Vec<(String, Function)> {
-    let mut outputs = vec![("(in)".to_owned(), function(&["CI", fabric], EITHER))];
+/// Whether a chain of eight bits is one, and not two of four.
+fn is_whole(instance: &Instance) -> bool {
+    let is_other =
+        |(name, value): &(String, String)| name == "CARRY_TYPE" && value != "\"SINGLE_CY8\"";
+    !instance.parameters.iter().any(is_other)
+}
+
+/// A look-up table whose lower half is a table of its own, of the first five inputs.
+fn two_outputs(table: u64) -> Vec<(String, Function)> {
+    let inputs = ["I0", "I1", "I2", "I3", "I4", "I5"];
+    vec![
+        ("O5".to_owned(), function(&inputs[..5], table & 0xffff_ffff)),
+        ("O6".to_owned(), function(&inputs, table)),
+    ]
+}
+
+/// A chain of so many bits: `CO` is what is carried out of each, `O` the sum. What goes into the first is `(in)`: one of
+/// `from`, of which all but one are constant zero.
+fn carry(bits: usize, from: &[&str]) -> Vec<(String, Function)> {
+    let any = (1 << (1 << from.len())) - 2;
+    let mut outputs = vec![("(in)".to_owned(), function(from, any))];
     let mut before = "(in)".to_owned();
     for i in 0..bits {
         let [di, s, o, co] = ["DI", "S", "O", "CO"].map(|pin| format!("{pin}[{i}]"));
@@ -104,7 +122,7 @@ mod tests {
         Instance {
             cell: cell.to_owned(),
             parameters: init
-                .map(|value| ("INIT".to_owned(), value))
+                .map(|value| ("INIT".to_owned(), format!("64'h{value:x}")))
                 .into_iter()
                 .collect(),
             ..Instance::default()
@@ -125,6 +143,21 @@ mod tests {
         }
         assert_eq!(initial(&instance("FDRE", Some(1))), State::One);
         assert_eq!(initial(&instance("DFFPOSX1", None)), State::Unknown);
+    }
+
+    #[test]
+    fn carry_chains_and_tables_of_two_outputs() {
+        let outputs = carry(8, &["CI"]);
+        assert_eq!(outputs[0].1.table, 0b10);
+        assert_eq!(outputs.len(), 17);
+        assert_eq!(carry(4, &["CI", "CYINIT"])[0].1.table, 0b1110);
+        let mut chain = instance("CARRY8", None);
+        assert!(cell(&chain).is_some());
+        let double = ("CARRY_TYPE".to_owned(), "\"DUAL_CY4\"".to_owned());
+        chain.parameters.push(double);
+        assert_eq!(cell(&chain), None);
+        let both = two_outputs(0x6996_6996_e8e8_e8e8);
+        assert_eq!(both[0].1.table, 0xe8e8_e8e8);
     }
 
     #[test]

@@ -5,8 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use hdl::diag::{Diagnostic, Diagnostics};
-
-use super::process::{Meter, run};
+use process::{Meter, run, with_help};
 
 /// Optimisation of Verilator's C++: none, since a bench runs once and compiling it is nearly all of the time. A network
 /// of 5,000 adders builds in 40 % of the time that Verilator's own choice takes, and still runs 20,000 samples a second.
@@ -216,13 +215,8 @@ fn plus(name: &str, path: &Path) -> std::ffi::OsString {
 
 /// The error with the package to install, if the program is missing.
 pub(crate) fn installable(error: Diagnostics, package: &str) -> Diagnostics {
-    let advise = |d: Diagnostic| match d.code {
-        "tool-missing" => d.help(format!(
-            "install it, on Debian and Ubuntu with `sudo apt install {package}`"
-        )),
-        _ => d,
-    };
-    Diagnostics(error.0.into_iter().map(advise).collect())
+    let help = format!("install it, on Debian and Ubuntu with `sudo apt install {package}`");
+    with_help(error, &help)
 }
 
 /// What the bench printed; `None` without a verdict.

@@ -21,7 +21,7 @@ use super::work::{RTL, Work};
 /// Cells times cycles that Icarus simulates in about a minute.
 const SMALL: usize = 8_000_000;
 /// Cells times cycles of the samples that Icarus is given of a larger netlist, whose loading of weights comes on top.
-const SAMPLED: usize = 2_000_000;
+const SAMPLED: usize = 400_000;
 /// Cells times cycles from which on Icarus is not even given the first samples.
 const LARGEST: usize = 400_000_000;
 

@@ -386,6 +386,7 @@ impl Layers {
             decode: Some(Decode {
                 unit: unit.compact(),
                 steps: Vec::new(),
+                softmax: None,
             }),
         })?;
         self.graph.check()?;

@@ -15,7 +15,7 @@ use hdl::diag::Diagnostic;
 use self::form::Form;
 use self::layers::Layers;
 use self::program::{Format, MAX_SHIFT, Operation, Program};
-use super::lift::Imported;
+use super::lift::{Imported, Noise};
 
 /// Most factors of all matrices together.
 const MAX_TERMS: usize = 1 << 23;
@@ -39,7 +39,7 @@ pub fn read(bytes: &[u8]) -> Result<Imported, Diagnostic> {
     Ok(Imported {
         graph: layers.finish(&outputs)?,
         doubts: Vec::new(),
-        noise: vec![0.0],
+        noise: vec![Noise::NONE],
     })
 }
 

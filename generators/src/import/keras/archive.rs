@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{Cursor, Read};
+use std::sync::Arc;
 
 use hdf5_pure::File;
 use hdl::diag::Diagnostic;
@@ -16,6 +17,9 @@ const MAX_CONFIG: u64 = 64 << 20;
 
 /// Most bytes of the tensors, unpacked.
 const MAX_WEIGHTS: u64 = 256 << 20;
+
+/// Most uses of all layers.
+const MAX_CALLS: usize = 10_000;
 
 /// Deepest list of operands in which one is looked for.
 const MAX_DEPTH: usize = 8;
@@ -42,8 +46,16 @@ pub(super) fn read(bytes: Vec<u8>) -> Result<Vec<KerasLayer>, Diagnostic> {
         .as_array()
         .ok_or_else(|| error("`config.json` lists no layers"))?;
     let mut groups = Groups::default();
-    let read = |layer: &Json| read_layer(&file, &mut groups, layer);
-    layers.iter().map(read).collect()
+    let mut calls = Vec::new();
+    for layer in layers {
+        calls.extend(read_layer(&file, &mut groups, layer)?);
+        if calls.len() > MAX_CALLS {
+            return Err(error(format!(
+                "layers are used more than {MAX_CALLS} times"
+            )));
+        }
+    }
+    Ok(calls)
 }
 
 /// JSON without Python's names of numbers that are not finite: 0 instead. They occur as settings of the training only.
@@ -116,58 +128,78 @@ fn snake_case(class: &str) -> String {
     text
 }
 
-fn read_layer(file: &File, groups: &mut Groups, json: &Json) -> Result<KerasLayer, Diagnostic> {
+/// All uses of a layer, in order; at least one.
+fn read_layer(
+    file: &File,
+    groups: &mut Groups,
+    json: &Json,
+) -> Result<Vec<KerasLayer>, Diagnostic> {
     let text = |key: &str| json[key].as_str().map(str::to_owned);
     let class = text("class_name").ok_or_else(|| error("a layer has no class"))?;
     let name = text("name").or_else(|| json["config"]["name"].as_str().map(str::to_owned));
     let name = name.ok_or_else(|| error(format!("a layer of class `{class}` has no name")))?;
     let group = format!("layers/{}", groups.next(&class));
-    let mut layer = KerasLayer {
-        class,
-        name,
-        config: json["config"].clone(),
-        tensors: BTreeMap::new(),
-        inbound: inbound(&json["inbound_nodes"])?,
-    };
+    let config = Arc::new(json["config"].clone());
     let damaged = |name: &str, why: Diagnostic| error(format!("layer `{name}`: {}", why.message));
     let mut own = Vec::new();
     for n in 0.. {
         let read = dataset(file, &format!("{group}/vars/{n}"));
-        match read.map_err(|why| damaged(&layer.name, why))? {
+        match read.map_err(|why| damaged(&name, why))? {
             // single numbers are what training keeps
             Some(tensor) if tensor.shape.is_empty() => {}
             Some(tensor) => own.push(tensor),
             None => break,
         }
     }
-    layer.tensors = names(&layer).into_iter().zip(own).collect();
-    for (role, key) in hgq::ROLES {
-        let Some(names) = hgq::variables(&layer.config[key]["config"]) else {
+    let mut tensors: BTreeMap<String, Tensor> =
+        names(&class, &config).into_iter().zip(own).collect();
+    for (role, folder) in hgq::roles(&config) {
+        let Some(names) = hgq::variables(hgq::configuration(&config, &role)) else {
             continue;
         };
-        let folder = match role {
-            "quantizer" => format!("{group}/quantizer/vars"),
-            role => format!("{group}/{role}/quantizer/vars"),
-        };
         for (n, variable) in names.into_iter().enumerate() {
-            let read = dataset(file, &format!("{folder}/{n}"));
-            if let Some(tensor) = read.map_err(|why| damaged(&layer.name, why))? {
-                layer.tensors.insert(format!("{role}.{variable}"), tensor);
+            let read = dataset(file, &format!("{group}/{folder}/vars/{n}"));
+            if let Some(tensor) = read.map_err(|why| damaged(&name, why))? {
+                tensors.insert(format!("{role}.{variable}"), tensor);
             }
         }
     }
-    Ok(layer)
+    let tensors = Arc::new(tensors);
+    let call = |(n, inbound): (usize, Vec<String>)| KerasLayer {
+        class: class.clone(),
+        name: call_name(&name, n as u64),
+        config: Arc::clone(&config),
+        tensors: Arc::clone(&tensors),
+        inbound,
+    };
+    let calls = inbound(&json["inbound_nodes"]);
+    Ok(calls.into_iter().enumerate().map(call).collect())
+}
+
+/// The name of a layer's use: its own, with a number from the second use on.
+fn call_name(layer: &str, call: u64) -> String {
+    match call {
+        0 => layer.to_owned(),
+        n => format!("{layer}#{n}"),
+    }
 }
 
 /// The names of a layer's tensors in the order of the file: trained ones first.
-fn names(layer: &KerasLayer) -> Vec<String> {
-    let kept = |key: &str| layer.config[key].as_bool() != Some(false);
+fn names(class: &str, config: &Json) -> Vec<String> {
+    let kept = |key: &str| config[key].as_bool() != Some(false);
     let mut names = Vec::new();
-    if layer.class.ends_with("BatchNormalization") {
+    if class.ends_with("BatchNormalization") {
         names.extend(kept("scale").then_some("gamma"));
         names.extend(kept("center").then_some("beta"));
         names.extend(["moving_mean", "moving_variance"]);
-    } else if layer.class.contains("DepthwiseConv") {
+    } else if class == "QBatchNormDense" {
+        names.extend(["kernel", "bias"]);
+        names.extend(kept("scale").then_some("gamma"));
+        names.extend(["moving_mean", "moving_variance"]);
+    } else if class.contains("EinsumDense") {
+        names.push("kernel");
+        names.extend((!config["bias_axes"].is_null()).then_some("bias"));
+    } else if class.contains("DepthwiseConv") {
         names.push("depthwise_kernel");
         names.extend(kept("use_bias").then_some("bias"));
     } else {
@@ -177,24 +209,25 @@ fn names(layer: &KerasLayer) -> Vec<String> {
     names.into_iter().map(str::to_owned).collect()
 }
 
-/// The names of the layers whose results a layer takes, in order.
-fn inbound(nodes: &Json) -> Result<Vec<String>, Diagnostic> {
+/// For each use of a layer the names of those whose results it takes, in order. One without operands is used once.
+fn inbound(nodes: &Json) -> Vec<Vec<String>> {
     let nodes = nodes.as_array().map_or(&[][..], |nodes| nodes);
-    if nodes.len() > 1 {
-        return Err(error("a layer is used more than once")
-            .help("give each use a layer of its own, with the same weights"));
-    }
-    let mut names = Vec::new();
-    if let Some(node) = nodes.first() {
+    let of = |node: &Json| {
+        let mut names = Vec::new();
         operands(&node["args"], MAX_DEPTH, &mut names);
+        names
+    };
+    match nodes {
+        [] => vec![Vec::new()],
+        nodes => nodes.iter().map(of).collect(),
     }
-    Ok(names)
 }
 
 fn operands(value: &Json, depth: usize, names: &mut Vec<String>) {
     if value["class_name"] == "__keras_tensor__" {
-        let source = value["config"]["keras_history"][0].as_str();
-        names.extend(source.map(str::to_owned));
+        let history = &value["config"]["keras_history"];
+        let call = history[1].as_u64().unwrap_or(0);
+        names.extend(history[0].as_str().map(|layer| call_name(layer, call)));
     } else if let (Json::Array(list), 1..) = (value, depth) {
         list.iter().for_each(|v| operands(v, depth - 1, names));
     }

@@ -9,14 +9,49 @@ use super::KerasLayer;
 use crate::import::lift::{Lift, Meaning, Real};
 use crate::model::{Array, FloatRounding, Quantiser};
 
-/// Where a layer keeps its quantisers, and the key of each one's configuration.
-pub(super) const ROLES: [(&str, &str); 5] = [
-    ("iq", "iq_conf"),
-    ("kq", "kq_conf"),
-    ("bq", "bq_conf"),
-    ("oq", "oq_conf"),
-    ("quantizer", "config"),
-];
+/// The quantisers that a layer with one operand may have.
+const ROLES: [&str; 5] = ["iq", "kq", "bq", "oq", "quantizer"];
+
+/// Most operands of a layer.
+const MAX_OPERANDS: usize = 64;
+
+/// The quantisers that a layer may have, and the folder of each one's tensors. `iq3` is that of operand 3.
+pub(super) fn roles(config: &serde_json::Value) -> Vec<(String, String)> {
+    let folder = |role: &str| match role {
+        "quantizer" => "quantizer".to_owned(),
+        role => format!("{role}/quantizer"),
+    };
+    let single = ROLES.iter().map(|role| (role.to_string(), folder(role)));
+    let operands = config["iq_confs"].as_array().map_or(0, Vec::len);
+    let of_operand = |k: usize| {
+        let number = if k == 0 {
+            String::new()
+        } else {
+            format!("_{k}")
+        };
+        let folder = format!("iq/quantizers/quantizer{number}/quantizer");
+        (format!("iq{k}"), folder)
+    };
+    single
+        .chain((0..operands.min(MAX_OPERANDS)).map(of_operand))
+        .collect()
+}
+
+/// The configuration of the quantiser under a role; null if there is none.
+pub(super) fn configuration<'c>(
+    config: &'c serde_json::Value,
+    role: &str,
+) -> &'c serde_json::Value {
+    let operand = role
+        .strip_prefix("iq")
+        .and_then(|k| k.parse::<usize>().ok());
+    let whole = match (role, operand) {
+        (_, Some(k)) => &config["iq_confs"][k],
+        ("quantizer", _) => &config["config"],
+        (role, _) => &config[format!("{role}_conf")],
+    };
+    &whole["config"]
+}
 
 /// Most bits in front of the point or behind it.
 const MAX_BITS: f32 = 64.0;
@@ -102,8 +137,7 @@ impl KerasLayer {
     /// # Errors
     /// A quantiser that is no fixed-point quantiser, or scales its values.
     pub(super) fn fixed(&self, role: &str) -> Result<Option<Fixed>, Diagnostic> {
-        let key = ROLES.iter().find(|(r, _)| *r == role).map(|(_, key)| *key);
-        let config = key.map_or(&serde_json::Value::Null, |key| &self.config[key]["config"]);
+        let config = configuration(&self.config, role);
         if config.is_null() {
             return Ok(None);
         }

@@ -4,7 +4,7 @@ use hdl::diag::Diagnostic;
 
 use super::KerasLayer;
 use super::quantiser::{Activation, activation};
-use crate::import::lift::{Constant, Grid, Lift, Real, Shaped};
+use crate::import::lift::{Constant, Grid, Lift, Noise, Real, Shaped};
 use crate::model::{Array, Op, Step, Window};
 
 /// Largest kernel, stride and dilation.
@@ -20,12 +20,16 @@ impl Lift {
         layer: &KerasLayer,
         mut operands: Vec<Real>,
     ) -> Result<Real, Diagnostic> {
-        if let [x] = operands.as_mut_slice() {
-            *x = self.hgq(layer, "iq", x.clone())?;
-        } else if !layer.config["iq_confs"].is_null() {
-            return Err(layer
-                .error("quantisers of several operands are not supported")
-                .help("switch them off with enable_iq=False and quantise the operands in front"));
+        let several = layer.config["iq_confs"].as_array().map(Vec::len);
+        if several.is_some_and(|count| count != operands.len()) {
+            return Err(layer.error("there is not one quantiser for each operand"));
+        }
+        for (k, x) in operands.iter_mut().enumerate() {
+            let role = match several {
+                Some(_) => format!("iq{k}"),
+                None => "iq".to_owned(),
+            };
+            *x = self.hgq(layer, &role, x.clone())?;
         }
         let y = self.keras_function(layer, operands)?;
         self.hgq(layer, "oq", y)
@@ -38,9 +42,7 @@ impl Lift {
     ) -> Result<Real, Diagnostic> {
         let class = layer.class.as_str();
         match class {
-            "Add" | "Subtract" | "Multiply" | "Maximum" | "Minimum" => {
-                return self.keras_merge(layer, operands);
-            }
+            _ if layer.is_merge() => return self.keras_merge(layer, operands),
             "Concatenate" => {
                 let rank = operands.first().map_or(0, |x| self.shape(x).len()) as i64;
                 let axis = layer.config["axis"].as_i64().unwrap_or(-1);
@@ -62,12 +64,15 @@ impl Lift {
         let dimensions = if class.contains("1D") { 1 } else { 2 };
         match class {
             "QDense" | "Dense" | "QDenseBatchnorm" => self.keras_dense(layer, x),
+            "QBatchNormDense" => self.hgq_normalised_dense(layer, x),
+            "QEinsumDense" | "EinsumDense" => self.keras_einsum(layer, x),
             "QConv1D" | "Conv1D" | "QConv2D" | "Conv2D" | "QConv2DBatchnorm" => self.keras_convolution(layer, x, dimensions, false),
             "QDepthwiseConv2D" | "DepthwiseConv2D" => self.keras_convolution(layer, x, dimensions, true),
             "QBatchNormalization" if !layer.config["kq_conf"].is_null() => self.hgq_normalisation(layer, x),
             "BatchNormalization" | "QBatchNormalization" => self.keras_normalisation(layer, x),
             "Quantizer" => self.hgq(layer, "quantizer", x),
             "QActivation" | "Activation" | "QUnaryFunctionLUT" => self.activated(layer, x, "activation"),
+            "Softmax" => self.keras_softmax(layer, x),
             "ReLU" => self.step(&layer.name, x, Step::Relu),
             "LeakyReLU" => {
                 let slope = layer.config["alpha"].as_f64();
@@ -93,9 +98,15 @@ impl Lift {
         }
     }
 
-    fn activated(&mut self, layer: &KerasLayer, x: Real, key: &str) -> Result<Real, Diagnostic> {
+    pub(super) fn activated(
+        &mut self,
+        layer: &KerasLayer,
+        x: Real,
+        key: &str,
+    ) -> Result<Real, Diagnostic> {
         match activation(&layer.config[key]).map_err(|why| layer.error(why))? {
             Activation::Linear => Ok(x),
+            Activation::Softmax => self.keras_softmax(layer, x),
             Activation::Step(step) => self.step(&layer.name, x, step),
             Activation::Quantiser(quantiser, meaning) => {
                 self.quantise(&layer.name, x, *quantiser, meaning)
@@ -103,21 +114,22 @@ impl Lift {
         }
     }
 
-    fn keras_merge(&mut self, layer: &KerasLayer, operands: Vec<Real>) -> Result<Real, Diagnostic> {
-        let mut operands = operands.into_iter();
-        let mut sum = operands
-            .next()
-            .ok_or_else(|| layer.error("it has no operands"))?;
-        for next in operands {
-            sum = match layer.class.as_str() {
-                "Add" => self.combine(&layer.name, Op::Add, sum, next)?,
-                "Subtract" => self.combine(&layer.name, Op::Sub, sum, next)?,
-                "Maximum" => self.combine(&layer.name, Op::Max, sum, next)?,
-                "Minimum" => self.combine(&layer.name, Op::Min, sum, next)?,
-                _ => self.mul(&layer.name, sum, next)?,
-            };
+    /// Along the last axis unless a layer of its own says another one.
+    fn keras_softmax(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
+        let rank = self.shape(&x).len() as i64;
+        let axis = match layer.class.as_str() {
+            "Softmax" => layer.config["axis"].as_i64().unwrap_or(-1),
+            _ => -1,
+        };
+        let axis = if axis < 0 {
+            axis.saturating_add(rank)
+        } else {
+            axis
+        };
+        if !(0..rank).contains(&axis) {
+            return Err(layer.error("there is no such axis"));
         }
-        Ok(sum)
+        self.softmax(&layer.name, x, axis as usize)
     }
 
     fn keras_dense(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
@@ -129,7 +141,57 @@ impl Lift {
         self.activated(layer, y, "activation")
     }
 
-    fn biased(
+    /// A dense layer that normalises its operand: rows of the kernel are scaled before they are quantised, and the means
+    /// go into the bias through the kernel as it was.
+    fn hgq_normalised_dense(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
+        let misfit = || layer.error("its parameters differ in shape");
+        let (kernel, bias) = (layer.floats("kernel")?, layer.floats("bias")?);
+        let Normalisation { scale, mean, .. } = layer.normalisation_parts()?;
+        let &[inputs, outputs] = kernel.shape.as_slice() else {
+            return Err(misfit());
+        };
+        if mean.shape != [inputs] || bias.shape != [outputs] {
+            return Err(misfit());
+        }
+        let column = |array: &Array<f32>| Array {
+            shape: vec![inputs, 1],
+            values: array.values.clone(),
+        };
+        let scaled = column(&scale)
+            .zip(&kernel, |s, k| s * k)
+            .ok_or_else(misfit)?;
+        let weights = quantised(layer, &scaled, &[], "kq")?;
+        // the framework's float sum may be off by this
+        let terms = |o: usize| {
+            let column = kernel.values.iter().skip(o).step_by(outputs);
+            let products = column.zip(&mean.values);
+            products.map(|(k, m)| f64::from(*k) * f64::from(*m))
+        };
+        let moved = |direction: f64| Array {
+            shape: vec![outputs],
+            values: (0..outputs)
+                .map(|o| {
+                    let (sum, size) = terms(o).fold((0.0, 0.0), |(s, a), t| (s + t, a + t.abs()));
+                    let noise = (inputs as f64 + 2.0) * size / 16_777_216.0;
+                    (f64::from(bias.values[o]) - sum + direction * noise) as f32
+                })
+                .collect(),
+        };
+        let [below, exact, above] = [-1.0, 0.0, 1.0].map(moved);
+        let shift = quantised(layer, &exact, &[], "bq")?.as_float();
+        for other in [below, above] {
+            if quantised(layer, &other, &[], "bq")?.as_float() != shift {
+                return Err(layer
+                    .error("a bias is so close to a rounding step that it depends on the order of the framework's additions")
+                    .help("train on for a few steps"));
+            }
+        }
+        let y = self.dense(&layer.name, x, &weights)?;
+        let y = self.step(&layer.name, y, Step::Add(shift))?;
+        self.activated(layer, y, "activation")
+    }
+
+    pub(super) fn biased(
         &mut self,
         layer: &KerasLayer,
         y: Real,
@@ -242,7 +304,9 @@ impl Lift {
             }
         }
         let mut y = self.step(&layer.name, x, Step::Mul(scale))?;
-        y.noise = y.noise.max(NORMALISATION_NOISE * self.magnitude(&y));
+        y.noise = y
+            .noise
+            .max(Noise::of(NORMALISATION_NOISE * self.magnitude(&y)));
         self.step(&layer.name, y, Step::Add(shift))
     }
 
@@ -411,7 +475,7 @@ fn keras_window(
 
 /// The numbers through the QKeras quantiser that the layer has under the first of `keys`, or through its HGQ2 quantiser of
 /// that `role`; as they are if there is none.
-fn quantised(
+pub(super) fn quantised(
     layer: &KerasLayer,
     numbers: &Array<f32>,
     keys: &[&str],
@@ -513,7 +577,10 @@ impl KerasLayer {
         };
         let (gamma, beta) = (
             optional("scale", "gamma", 1.0)?,
-            optional("center", "beta", 0.0)?,
+            match self.class.as_str() {
+                "QBatchNormDense" => mean.map(|_| 0.0),
+                _ => optional("center", "beta", 0.0)?,
+            },
         );
         let inverse = variance.map(|v| 1.0 / (v + epsilon).sqrt());
         let scale = inverse

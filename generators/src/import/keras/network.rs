@@ -1,6 +1,7 @@
 //! A chain or graph of Keras layers as a quantised network.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 
 use hdl::diag::Diagnostic;
 use hdl::names::quoted;
@@ -17,7 +18,7 @@ const MAX_LAYERS: usize = 10_000;
 /// # Errors
 /// As [`read`], and layers that are not supported: their name and what would make them work.
 pub fn network(bytes: Vec<u8>, formats: &[InputFormat]) -> Result<Imported, Diagnostic> {
-    let layers = read(bytes)?;
+    let layers = ordered(read(bytes)?)?;
     if layers.len() > MAX_LAYERS {
         return Err(error(format!(
             "the model has more than {MAX_LAYERS} layers"
@@ -78,6 +79,51 @@ pub fn network(bytes: Vec<u8>, formats: &[InputFormat]) -> Result<Imported, Diag
         lift.output(&layer.name, &real)?;
     }
     lift.finish()
+}
+
+/// The layers in an order in which operands come first, otherwise as they were. A layer that is used several times stands
+/// at its first place in the file, though a later use may take what comes behind it.
+///
+/// # Errors
+/// Two of one name, or some that wait for each other.
+fn ordered(layers: Vec<KerasLayer>) -> Result<Vec<KerasLayer>, Diagnostic> {
+    let mut index = HashMap::new();
+    for (k, layer) in layers.iter().enumerate() {
+        if index.insert(layer.name.clone(), k).is_some() {
+            let name = quoted(&layer.name);
+            return Err(error(format!("two layers are called {name}")));
+        }
+    }
+    let mut waiting = vec![0; layers.len()];
+    let mut readers = vec![Vec::new(); layers.len()];
+    for (k, layer) in layers.iter().enumerate() {
+        for &operand in layer.inbound.iter().filter_map(|name| index.get(name)) {
+            waiting[k] += 1;
+            readers[operand].push(k);
+        }
+    }
+    let mut ready: BinaryHeap<Reverse<usize>> = (0..layers.len())
+        .filter(|k| waiting[*k] == 0)
+        .map(Reverse)
+        .collect();
+    let mut left: Vec<Option<KerasLayer>> = layers.into_iter().map(Some).collect();
+    let mut sorted = Vec::with_capacity(left.len());
+    while let Some(Reverse(k)) = ready.pop() {
+        sorted.extend(left[k].take());
+        for &reader in &readers[k] {
+            waiting[reader] -= 1;
+            if waiting[reader] == 0 {
+                ready.push(Reverse(reader));
+            }
+        }
+    }
+    match left.into_iter().flatten().next() {
+        Some(layer) => Err(error(format!(
+            "layer {} waits for its own result",
+            quoted(&layer.name)
+        ))),
+        None => Ok(sorted),
+    }
 }
 
 /// A shape whose first axis is the batch, which is 1.

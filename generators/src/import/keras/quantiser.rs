@@ -14,6 +14,8 @@ use crate::model::{Array, FloatRounding, Quantiser, Step};
 pub(super) enum Activation {
     /// Nothing.
     Linear,
+    /// Shares of exponentials.
+    Softmax,
     /// An element-wise function.
     Step(Step),
     /// A quantiser.
@@ -75,7 +77,7 @@ pub(super) fn activation(config: &Json) -> Result<Activation, String> {
         "sigmoid" => Ok(Activation::Step(Step::Sigmoid)),
         "quantized_bits" | "quantized_relu" => Ok(call.fixed_point()?.activation()),
         "binary" => binary(&call),
-        "softmax" => Err("softmax is not built in hardware: end the model in front of it, the order of the scores is the same".into()),
+        "softmax" => Ok(Activation::Softmax),
         other => Err(format!(
             "{} is not supported; supported are linear, relu, tanh, sigmoid, quantized_bits, quantized_relu and binary",
             quoted(other)
@@ -335,7 +337,6 @@ mod tests {
             "quantized_bits(4,1,alpha='auto')",
             "quantized_bits(0)",
             "quantized_bits(4",
-            "softmax",
             "quantized_relu(4,1,1)",
             "swish",
         ] {

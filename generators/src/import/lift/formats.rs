@@ -4,7 +4,7 @@ use hdl::num::Rounding;
 
 use super::array::{is_power_of_two, rank_aligned};
 use super::settle::Move;
-use super::{HALF_ULP, Lift, Real};
+use super::{HALF_ULP, Lift, Noise, Real};
 use crate::model::{Array, FloatRounding, Limit, Op, Quantiser, Requantise, broadcast};
 
 /// Quantisers of a tensor's elements in integers.
@@ -17,6 +17,8 @@ pub(super) struct Formats {
     pub unit: Array<f64>,
     /// Steps whose position depends on the order of the framework's float sums; 0 if those are exact.
     pub doubtful: usize,
+    /// How far those sums may be off.
+    pub noise: Noise,
 }
 
 impl Formats {
@@ -84,7 +86,7 @@ impl Lift {
                 plan.bound / unit
             };
             // the framework adds one half in floats, which must still be exact
-            let exact = plan.noise == 0.0 && bound + 2f64.powi(drop - 1) <= 1.0 / HALF_ULP;
+            let exact = plan.noise.is_none() && bound + 2f64.powi(drop - 1) <= 1.0 / HALF_ULP;
             if !exact {
                 doubtful += (high - low) as usize;
             }
@@ -113,6 +115,7 @@ impl Lift {
             formats: formats.compact(),
             unit: plan.unit,
             doubtful,
+            noise: plan.noise,
         })
     }
 }

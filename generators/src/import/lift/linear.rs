@@ -3,10 +3,12 @@
 use hdl::diag::Diagnostic;
 
 use super::array::{is_power_of_two, odd_part, rank_aligned};
-use super::quantise::sum_noise;
 use super::settle::Move;
-use super::{Constant, HALF_ULP, Lift, Real, at};
+use super::{Constant, HALF_ULP, Lift, Noise, Real, at};
 use crate::model::{Array, Growth, Op, PoolKind, Step, Window};
+
+/// Scores that are this far apart are different numbers behind a softmax in 32-bit floats.
+const LEAST_GAP: f64 = 1.0 / 1_048_576.0;
 
 /// A window and the groups of a convolution.
 #[derive(Debug, Clone)]
@@ -30,6 +32,10 @@ fn sums(weights: &[i64], rows: usize, x: f64) -> (f64, f64) {
 
 fn max(array: &Array<f64>) -> f64 {
     array.values.iter().copied().fold(0.0, f64::max)
+}
+
+fn min(array: &Array<f64>) -> f64 {
+    array.values.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
 fn odd(array: &Array<f64>) -> f64 {
@@ -129,27 +135,22 @@ impl Lift {
         let x_steps = self.magnitude(&x) / max(&x.unit);
         let (sum, product) = sums(weights, rows, x_steps);
         let weight = weights.iter().map(|w| w.unsigned_abs()).max().unwrap_or(0) as f64;
-        let inherited =
-            x.noise * max(&unit) * weight * (weights.len() as f64 / rows.max(1) as f64).sqrt();
+        let terms = weights.len() as f64 / rows.max(1) as f64;
+        let total = if x_steps > 0.0 { sum / x_steps } else { 0.0 };
+        let inherited = x.noise.summed(terms, weight, total) * max(&unit);
         let exact = sum * odd(&x.unit) * odd(&unit) <= 1.0 / HALF_ULP;
         let noise = if exact {
-            0.0
+            Noise::NONE
         } else {
-            sum_noise(weights.len() / rows.max(1), product, sum) * max(&out)
+            Noise::sum(weights.len() / rows.max(1), product, sum) * max(&out)
         };
         let tensor = self.push(name, op, vec![x.tensor], &out)?;
-        Ok(Real {
-            tensor,
-            unit: out,
-            steps: Vec::new(),
-            noise: noise + inherited,
-            raw: None,
-        })
+        Ok(Real::plain(tensor, out, noise + inherited))
     }
 
-    /// Typical error of a sum that is rounded after each of `blocks` parts.
-    pub fn block_noise(&self, real: &Real, blocks: usize) -> f64 {
-        sum_noise(blocks, self.magnitude(real), self.magnitude(real))
+    /// The error of a sum that is rounded after each of `blocks` parts.
+    pub fn block_noise(&self, real: &Real, blocks: usize) -> Noise {
+        Noise::sum(blocks, self.magnitude(real), self.magnitude(real))
     }
 
     /// Constants as a tensor of their own.
@@ -163,13 +164,7 @@ impl Lift {
             values: grid.integers,
         };
         let tensor = self.push(name, Op::Constant(array), Vec::new(), &grid.unit)?;
-        Ok(Real {
-            tensor,
-            unit: grid.unit,
-            steps: Vec::new(),
-            noise: 0.0,
-            raw: None,
-        })
+        Ok(Real::plain(tensor, grid.unit, Noise::NONE))
     }
 
     /// Settled, with one scale along every axis that `summed` names; scales that differ by powers of two are merged.
@@ -188,7 +183,7 @@ impl Lift {
         if !differs {
             return Ok(x);
         }
-        let least = unit.values.iter().copied().fold(f64::INFINITY, f64::min);
+        let least = min(&unit);
         let factors = unit.map(|u| u / least);
         if !factors
             .values
@@ -227,19 +222,13 @@ impl Lift {
         let unit = x.unit.zip(&y.unit, |u, v| u * v).expect("both are numbers");
         let exact = a * b * terms / max(&unit) * odd(&x.unit) * odd(&y.unit) <= 1.0 / HALF_ULP;
         let noise = if exact {
-            0.0
+            Noise::NONE
         } else {
-            sum_noise(depth, a * b, a * b * terms)
+            Noise::sum(depth, a * b, a * b * terms)
         };
-        let inherited = (x.noise * b + y.noise * a) * terms.sqrt();
+        let inherited = x.noise.summed(terms, b, b * terms) + y.noise.summed(terms, a, a * terms);
         let tensor = self.push(name, Op::MatMul, vec![x.tensor, y.tensor], &unit)?;
-        Ok(Real {
-            tensor,
-            unit,
-            steps: Vec::new(),
-            noise: noise + inherited,
-            raw: None,
-        })
+        Ok(Real::plain(tensor, unit, noise + inherited))
     }
 
     /// The element-wise product of two computed tensors.
@@ -255,13 +244,7 @@ impl Lift {
         let (a, b) = (self.magnitude(&x), self.magnitude(&y));
         let noise = x.noise * b + y.noise * a + self.rounding_of(&unit, a * b);
         let tensor = self.push(name, Op::Mul, vec![x.tensor, y.tensor], &unit)?;
-        Ok(Real {
-            tensor,
-            unit,
-            steps: Vec::new(),
-            noise,
-            raw: None,
-        })
+        Ok(Real::plain(tensor, unit, noise))
     }
 
     /// `x + y`, `x - y`, the greater or the lesser of two computed tensors.
@@ -275,22 +258,16 @@ impl Lift {
         let bound = self.magnitude(&x) + self.magnitude(&y);
         let noise = x.noise + y.noise + self.rounding_of(&unit, bound);
         let tensor = self.push(name, op, vec![x.tensor, y.tensor], &unit)?;
-        Ok(Real {
-            tensor,
-            unit,
-            steps: Vec::new(),
-            noise,
-            raw: None,
-        })
+        Ok(Real::plain(tensor, unit, noise))
     }
 
     /// The error of one float rounding of numbers up to `bound` in steps of `unit`; 0 if floats hold them exactly.
-    fn rounding_of(&self, unit: &Array<f64>, bound: f64) -> f64 {
-        let finest = unit.values.iter().copied().fold(f64::INFINITY, f64::min);
+    fn rounding_of(&self, unit: &Array<f64>, bound: f64) -> Noise {
+        let finest = min(&unit);
         if bound / finest * odd(unit) <= 1.0 / HALF_ULP {
-            0.0
+            Noise::NONE
         } else {
-            2.0 * bound * HALF_ULP
+            Noise::of(2.0 * bound * HALF_ULP)
         }
     }
 
@@ -428,10 +405,10 @@ impl Lift {
         let x = self.common_scale(name, x, |axis, _| summed(axis))?;
         let bound = self.magnitude(&x);
         let sum = bound * terms as f64;
-        let mut noise = x.noise * (terms as f64).sqrt();
-        let exact = self.rounding_of(&x.unit, sum) == 0.0;
+        let mut noise = x.noise.summed(terms as f64, 1.0, terms as f64);
+        let exact = self.rounding_of(&x.unit, sum).is_none();
         if !exact || !Self::is_dyadic(&factors) {
-            noise += sum_noise(terms, bound, sum) + sum * HALF_ULP;
+            noise += Noise::sum(terms, bound, sum) + Noise::of(sum * HALF_ULP);
         }
         let tensor = self.push(name, op, vec![x.tensor], &x.unit)?;
         let unit = x
@@ -440,13 +417,7 @@ impl Lift {
             .ok_or_else(|| at(name, "scales do not fit"))?
             .compact();
         let noise = noise * max(&factors);
-        Ok(Real {
-            tensor,
-            unit,
-            steps: Vec::new(),
-            noise,
-            raw: None,
-        })
+        Ok(Real::plain(tensor, unit, noise))
     }
 
     fn greatest(
@@ -457,37 +428,70 @@ impl Lift {
         op: Op,
     ) -> Result<Real, Diagnostic> {
         self.known(name, &x)?;
+        self.no_softmax(name, &x)?;
         let x = self.rising(name, x, along)?;
         let tensor = self.push(name, op, vec![x.tensor], &x.unit)?;
         Ok(Real { tensor, ..x })
     }
 
-    /// Position of the greatest element along `axis`, as plain integers.
+    /// The softmax along `axis`, which stays at the end of the network. Scores of different steps get a common one where
+    /// that takes few more bits.
     ///
     /// # Errors
-    /// A chain that differs along the axis or makes different integers equal.
-    pub fn arg_max(&mut self, name: &str, x: Real, axis: usize) -> Result<Real, Diagnostic> {
+    /// An input without a format, a softmax behind a softmax.
+    pub fn softmax(&mut self, name: &str, x: Real, axis: usize) -> Result<Real, Diagnostic> {
+        const FINER: f64 = 256.0;
         self.known(name, &x)?;
+        self.no_softmax(name, &x)?;
+        let settled = self.common_scale(name, x.clone(), |a, _| a == axis);
+        let x = settled
+            .ok()
+            .filter(|s| min(&s.unit) * FINER >= min(&x.unit))
+            .unwrap_or(x);
+        Ok(Real {
+            softmax: Some(axis),
+            ..x
+        })
+    }
+
+    /// Position of the greatest element along `axis`, as plain integers. A softmax in front of it, which keeps the order,
+    /// is dropped.
+    ///
+    /// # Errors
+    /// A chain that differs along the axis or makes different integers equal; scores so close that a softmax in 32-bit
+    /// floats makes them equal.
+    pub fn arg_max(&mut self, name: &str, mut x: Real, axis: usize) -> Result<Real, Diagnostic> {
+        self.known(name, &x)?;
+        let behind_softmax = x.softmax.take();
+        if behind_softmax.is_some_and(|softmax| softmax != axis) {
+            return Err(at(
+                name,
+                "the softmax in front of it runs along another axis",
+            ));
+        }
         let mut x = self.rising(name, x, &|a| a == axis)?;
         if !self.keeps_apart(&x) {
             x = self.settle(name, x)?;
         }
+        if behind_softmax.is_some() && !(x.steps.is_empty() && min(&x.unit) >= LEAST_GAP) {
+            x = self.settle(name, x)?;
+            if min(&x.unit) < LEAST_GAP {
+                return Err(
+                    at(name, "the softmax in front of it makes close scores equal")
+                        .help("let the ArgMax follow the scores themselves"),
+                );
+            }
+        }
         let unit = Array::scalar(1.0);
         let tensor = self.push(name, Op::ArgMax { axis }, vec![x.tensor], &unit)?;
-        Ok(Real {
-            tensor,
-            unit,
-            steps: Vec::new(),
-            noise: 0.0,
-            raw: None,
-        })
+        Ok(Real::plain(tensor, unit, Noise::NONE))
     }
 
     /// Whether the chain, which rises, gives neighbouring integers different floats.
     fn keeps_apart(&self, x: &Real) -> bool {
         const MOST: i128 = 1 << 20;
         let range = self.range(x.tensor);
-        if range.hi() - range.lo() > MOST || x.noise > 0.0 {
+        if range.hi() - range.lo() > MOST || !x.noise.is_none() {
             return x.steps.is_empty();
         }
         let single = x

@@ -13,6 +13,7 @@ mod constant;
 mod formats;
 mod linear;
 mod movement;
+mod noise;
 mod quantise;
 mod settle;
 
@@ -23,6 +24,7 @@ use hdl::num::Interval;
 pub(crate) use array::last_place;
 pub use constant::{Constant, Grid};
 pub use linear::Shaped;
+pub use noise::Noise;
 pub use quantise::Meaning;
 
 use crate::model::{Array, Decode, Encode, Graph, Input, Layer, Op, Output, Step, T};
@@ -30,7 +32,7 @@ use crate::model::{Array, Decode, Encode, Graph, Input, Layer, Op, Output, Step,
 /// Relative distance of neighbouring 32-bit floats, halved: the error of one rounding.
 const HALF_ULP: f64 = 1.0 / 16_777_216.0;
 
-/// A float tensor: `steps(unit · n)` for the integers `n` of `tensor`.
+/// A float tensor: `softmax(steps(unit · n))` for the integers `n` of `tensor`.
 #[derive(Debug, Clone)]
 pub struct Real {
     /// The integers.
@@ -39,14 +41,30 @@ pub struct Real {
     pub unit: Array<f64>,
     /// Applied in order in 32-bit floats.
     pub steps: Vec<Step>,
-    /// How far the framework's float may lie from `unit · n`, typically; 0 if it is exact.
-    pub noise: f64,
+    /// The axis of a softmax behind the steps, if there is one.
+    pub softmax: Option<usize>,
+    /// How far the framework's float may lie from `unit · n`.
+    pub noise: Noise,
     /// The input whose format is not known yet, if these are its elements.
     pub raw: Option<usize>,
 }
 
+impl Real {
+    /// Integers times `unit`.
+    fn plain(tensor: T, unit: Array<f64>, noise: Noise) -> Self {
+        Self {
+            tensor,
+            unit,
+            steps: Vec::new(),
+            softmax: None,
+            noise,
+            raw: None,
+        }
+    }
+}
+
 /// A tensor whose steps may lie one integer off, because the framework's own float sums are not exact there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Doubt {
     /// The layer.
     pub layer: String,
@@ -54,6 +72,8 @@ pub struct Doubt {
     pub steps: usize,
     /// Steps altogether.
     pub of: usize,
+    /// By how many integers the framework's sum may be off, for each element; stretches.
+    pub offsets: Array<i64>,
 }
 
 /// A network that was read.
@@ -63,8 +83,8 @@ pub struct Imported {
     pub graph: Graph,
     /// Where the framework itself is not exact.
     pub doubts: Vec<Doubt>,
-    /// For each output how far the framework's floats may lie from the decoded integers, typically; 0 if they are equal.
-    pub noise: Vec<f64>,
+    /// For each output how far the framework's floats may lie from the decoded integers.
+    pub noise: Vec<Noise>,
 }
 
 impl Imported {
@@ -81,6 +101,23 @@ impl Imported {
         Err(Diagnostic::error("float-order", message)
             .at(format!("layer {}", quoted(&first.layer)), part)
             .help("train with scales that are powers of two, or accept steps at the exact sums"))
+    }
+}
+
+impl Imported {
+    /// For each output the greatest distance of the framework's number from what hardware gives, over all inputs and all
+    /// orders of the framework's additions; none where a function at the end has no greatest steepness.
+    pub fn bounds(&self) -> Vec<Option<f64>> {
+        let offsets: Vec<_> = self
+            .doubts
+            .iter()
+            .map(|d| (d.layer.as_str(), &d.offsets))
+            .collect();
+        let deviation = self.graph.deviation(&offsets);
+        let outputs = deviation.iter().zip(&self.noise).enumerate();
+        outputs
+            .map(|(k, (bounds, noise))| self.graph.decoded_deviation(k, bounds, noise.worst))
+            .collect()
     }
 }
 
@@ -135,7 +172,7 @@ impl InputFormat {
 pub struct Lift {
     graph: Graph,
     doubts: Vec<Doubt>,
-    noise: Vec<f64>,
+    noise: Vec<Noise>,
     /// For each input how it was first quantised.
     encodings: Vec<Option<(Encode, Real)>>,
 }
@@ -178,7 +215,8 @@ impl Lift {
                 tensor: T(k as u32),
                 unit: Array::scalar(format.map_or(1.0, |f| 2f64.powi(-f.frac))),
                 steps: Vec::new(),
-                noise: 0.0,
+                softmax: None,
+                noise: Noise::NONE,
                 raw: format.is_none().then_some(k),
             });
             declared.push(Input {
@@ -230,6 +268,7 @@ impl Lift {
     /// # Errors
     /// A parameter that does not stretch or is not finite, or a division by zero.
     pub fn step(&self, name: &str, mut real: Real, step: Step) -> Result<Real, Diagnostic> {
+        self.no_softmax(name, &real)?;
         if let Some(p) = step.parameter() {
             let shape = self.shape(&real);
             if array::rank_aligned(p, shape).is_none() {
@@ -261,9 +300,12 @@ impl Lift {
         let decode = Decode {
             unit: real.unit.clone(),
             steps: real.steps.clone(),
+            softmax: real.softmax,
         };
         self.noise.push(real.noise);
-        let plain = decode.steps.is_empty() && decode.unit == Array::scalar(1.0);
+        let plain = decode.steps.is_empty()
+            && decode.softmax.is_none()
+            && decode.unit == Array::scalar(1.0);
         self.graph.output(Output {
             name: name.to_owned(),
             tensor: real.tensor,
@@ -291,6 +333,17 @@ impl Lift {
                 Err(at(name, format!("it computes with input {}, which is not quantised", quoted(input)))
                     .help(format!("give the input's format, such as --input-format {input}=s8.4, or quantise it first in the model")))
             }
+            None => Ok(()),
+        }
+    }
+
+    fn no_softmax(&self, name: &str, real: &Real) -> Result<(), Diagnostic> {
+        match real.softmax {
+            Some(_) => Err(at(
+                name,
+                "nothing but an ArgMax or the end of the network may follow a softmax",
+            )
+            .help("end the network with the softmax, or in front of it")),
             None => Ok(()),
         }
     }

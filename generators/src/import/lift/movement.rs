@@ -3,7 +3,7 @@
 use hdl::diag::Diagnostic;
 
 use super::array::{moved_array, movement, rank_aligned};
-use super::{Lift, Real, at};
+use super::{Lift, Noise, Real, at};
 use crate::model::{Array, Op, Step};
 
 impl Lift {
@@ -23,6 +23,7 @@ impl Lift {
         {
             return Ok(x);
         }
+        self.no_softmax(name, &x)?;
         let parameter = |p: &Array<f32>| moved_array(p, &shape, &movement, &0.0);
         let steps = x.steps.iter().map(|s| s.with(parameter)).collect();
         let unit = moved_array(&x.unit, &shape, &movement, &1.0);
@@ -85,6 +86,9 @@ impl Lift {
         let Some(first) = parts.first() else {
             return Err(at(name, "there is nothing to join"));
         };
+        for part in &parts {
+            self.no_softmax(name, part)?;
+        }
         let uniform = |p: &Array<f32>| p.values.len() == 1;
         let alike = parts.iter().all(|p| {
             p.steps == first.steps
@@ -94,7 +98,7 @@ impl Lift {
         });
         if alike && first.steps.iter().filter_map(Step::parameter).all(uniform) {
             let operands = parts.iter().map(|p| p.tensor).collect();
-            let noise = parts.iter().map(|p| p.noise).fold(0.0, f64::max);
+            let noise = parts.iter().map(|p| p.noise).fold(Noise::NONE, Noise::max);
             let tensor = self.push(name, Op::Concat { axis }, operands, &first.unit.clone())?;
             return Ok(Real {
                 tensor,
@@ -109,16 +113,13 @@ impl Lift {
         let unit = self
             .joined_units(&settled, axis)
             .ok_or_else(|| at(name, "its operands do not fit"))?;
-        let noise = settled.iter().map(|p| p.noise).fold(0.0, f64::max);
+        let noise = settled
+            .iter()
+            .map(|p| p.noise)
+            .fold(Noise::NONE, Noise::max);
         let operands = settled.iter().map(|p| p.tensor).collect();
         let tensor = self.push(name, Op::Concat { axis }, operands, &unit)?;
-        Ok(Real {
-            tensor,
-            unit,
-            steps: Vec::new(),
-            noise,
-            raw: None,
-        })
+        Ok(Real::plain(tensor, unit, noise))
     }
 
     /// The units of all parts side by side along `axis`; axes along which no part's unit differs have extent 1.

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::array::{is_power_of_two, rank_aligned};
 use super::formats::integer_rounding;
 use super::settle::Move;
-use super::{Doubt, HALF_ULP, Lift, Real, at};
+use super::{Doubt, Lift, Noise, Real, at};
 use crate::model::{
     Array, Encode, FloatRounding, Growth, Limit, Op, Quantiser, Requantise, Step, StepFunction,
     broadcast,
@@ -48,6 +48,7 @@ impl Lift {
         quantiser: Quantiser,
         meaning: Meaning,
     ) -> Result<Real, Diagnostic> {
+        self.no_softmax(name, &real)?;
         self.check_quantiser(name, &real, &quantiser)?;
         let tensor = if let Some(k) = real.raw {
             self.encode_input(name, k, &real, quantiser)?
@@ -66,6 +67,7 @@ impl Lift {
                     layer: name.to_owned(),
                     steps: each.doubtful,
                     of: each.doubtful,
+                    offsets: each.unit.map(|u| integers_off(each.noise, *u)),
                 });
             }
             let tensor = self.perform(name, real.tensor, &each.before, &each.unit)?;
@@ -80,11 +82,8 @@ impl Lift {
             )?
         };
         Ok(Real {
-            tensor,
-            unit: meaning.unit,
             steps: meaning.steps,
-            noise: 0.0,
-            raw: None,
+            ..Real::plain(tensor, meaning.unit, Noise::NONE)
         })
     }
 
@@ -302,7 +301,7 @@ impl Lift {
         if !plan.moves.is_empty() && high - low < FEW_LEVELS {
             return None;
         }
-        let exact = plan.noise == 0.0 && is_power_of_two(unit) && is_power_of_two(scale);
+        let exact = plan.noise.is_none() && is_power_of_two(unit) && is_power_of_two(scale);
         let drop = (scale / unit).log2() as i32;
         // the framework adds zero point and one half in floats: both must leave room in 24 bits
         let bound = plan.bound / unit + scale / unit * (zero.abs() + 1.0);
@@ -365,14 +364,14 @@ impl Lift {
         let steps: Vec<Step<Vec<f32>>> = steps.iter().map(|s| s.with(full)).collect();
         let quantiser = quantiser.with(full);
         let range = self.range(real.tensor);
-        let functions: Vec<Option<(StepFunction, usize)>> = (0..count)
+        let functions: Vec<Option<(StepFunction, usize, i64)>> = (0..count)
             .into_par_iter()
             .map(|g| {
                 let element = Element {
                     unit: units[g],
                     steps: steps.iter().map(|s| s.with(|p| p[g])).collect(),
                     quantiser: quantiser.with(|p| p[g]),
-                    noise: real.noise,
+                    noise: real.noise.typical,
                 };
                 let monotone = element.growth() != Growth::Mixed;
                 if !monotone && range.hi() - range.lo() > MAX_TABLE {
@@ -380,7 +379,11 @@ impl Lift {
                 }
                 let function = StepFunction::of(|n| element.code(n), range, monotone, MAX_STEPS)?;
                 let doubtful = element.doubts(&function);
-                Some((function, doubtful))
+                let off = match doubtful {
+                    0 => 0,
+                    _ => integers_off(real.noise, element.unit).max(1),
+                };
+                Some((function, doubtful, off))
             })
             .collect();
         let too_many = || {
@@ -392,19 +395,23 @@ impl Lift {
         };
         let functions: Option<Vec<_>> = functions.into_iter().collect();
         let functions = functions.ok_or_else(too_many)?;
-        let of: usize = functions.iter().map(|(f, _)| f.steps.len()).sum();
+        let of: usize = functions.iter().map(|(f, ..)| f.steps.len()).sum();
         if of > MAX_ALL_STEPS {
             return Err(too_many());
         }
-        let doubtful: usize = functions.iter().map(|(_, doubts)| doubts).sum();
+        let doubtful: usize = functions.iter().map(|(_, doubts, _)| doubts).sum();
         if doubtful > 0 {
             self.doubts.push(Doubt {
                 layer: name.to_owned(),
                 steps: doubtful,
                 of,
+                offsets: Array {
+                    shape: group.clone(),
+                    values: functions.iter().map(|(.., off)| *off).collect(),
+                },
             });
         }
-        let values = functions.into_iter().map(|(f, _)| f).collect();
+        let values = functions.into_iter().map(|(f, ..)| f).collect();
         Ok(Array {
             shape: group,
             values,
@@ -476,8 +483,7 @@ impl Element {
     }
 }
 
-/// Typical error of a float sum of `terms` products of at most `product`, whose result is at most `result`.
-pub(super) fn sum_noise(terms: usize, product: f64, result: f64) -> f64 {
-    let root = (terms as f64).sqrt();
-    2.0 * root * HALF_ULP * result.min(4.0 * root * product)
+/// By how many integers of one step `unit` a sum may be off.
+fn integers_off(noise: Noise, unit: f64) -> i64 {
+    (noise.worst / unit).ceil() as i64
 }

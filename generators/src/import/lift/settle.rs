@@ -3,7 +3,7 @@
 use hdl::diag::Diagnostic;
 
 use super::array::{is_power_of_two, odd_part, rank_aligned};
-use super::{HALF_ULP, Lift, Real, at};
+use super::{HALF_ULP, Lift, Noise, Real, at};
 use crate::model::{Array, Op, Step, T};
 
 /// Most bits that an operand grows by so that a constant lands on its grid.
@@ -31,7 +31,7 @@ pub(super) struct Plan {
     /// Greatest magnitude of the result.
     pub bound: f64,
     /// As [`Real::noise`].
-    pub noise: f64,
+    pub noise: Noise,
 }
 
 impl Plan {
@@ -51,7 +51,7 @@ impl Plan {
             .max()
             .unwrap_or(1);
         if self.bound / finest * odd as f64 > 1.0 / HALF_ULP {
-            self.noise += self.bound * HALF_ULP;
+            self.noise += Noise::of(self.bound * HALF_ULP);
         }
     }
 
@@ -107,7 +107,7 @@ impl Plan {
             .compact();
         let greatest = magnitude.values.iter().copied().fold(0.0, f64::max);
         self.bound *= greatest;
-        self.noise *= greatest;
+        self.noise = self.noise * greatest;
         self.round();
         Ok(())
     }
@@ -186,6 +186,7 @@ impl Lift {
     /// Steps that lead off every common grid, an input without a format.
     pub(super) fn settle(&mut self, name: &str, real: Real) -> Result<Real, Diagnostic> {
         self.known(name, &real)?;
+        self.no_softmax(name, &real)?;
         if real.steps.is_empty() {
             return Ok(real);
         }
@@ -197,13 +198,7 @@ impl Lift {
             .help("put a quantiser in front of this layer")
         })?;
         let tensor = self.perform(name, real.tensor, &plan.moves, &plan.unit)?;
-        Ok(Real {
-            tensor,
-            unit: plan.unit.compact(),
-            steps: Vec::new(),
-            noise: plan.noise,
-            raw: None,
-        })
+        Ok(Real::plain(tensor, plan.unit.compact(), plan.noise))
     }
 
     /// Appends the layers of `moves`.

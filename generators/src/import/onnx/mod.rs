@@ -182,11 +182,7 @@ impl Lift {
             "Split" => self.split(node)?.into_iter().map(Value::Real).collect(),
             "ArgMax" => one(self.onnx_arg_max(node)?),
             "TopK" => self.top_1(node)?.into_iter().map(Value::Real).collect(),
-            "Softmax" | "LogSoftmax" => {
-                return Err(node
-                    .error("softmax is not built in hardware")
-                    .help("end the model in front of it: the order of the scores is the same, and an ArgMax can follow"));
-            }
+            "Softmax" => one(self.onnx_softmax(node)?),
             "QLinearConv" | "QLinearMatMul" | "QGemm" | "MatMulInteger" | "ConvInteger" => {
                 return Err(node
                     .error("operators on quantised integers are not supported")
@@ -200,7 +196,7 @@ impl Lift {
 /// What to use instead of an operator that is not there.
 const SUPPORTED: &str = "supported are Quant, IntQuant, BipolarQuant, Trunc, MultiThreshold, QuantizeLinear, \
 DequantizeLinear, MatMul, Gemm, Conv, BatchNormalization, Add, Sub, Mul, Div, Min, Max, Relu, LeakyRelu, PRelu, Clip, \
-Neg, Abs, Sigmoid, HardSigmoid, Tanh, Exp, pooling, reductions, reshaping and slicing operators, Concat, Split, ArgMax and TopK";
+Neg, Abs, Sigmoid, HardSigmoid, Tanh, Exp, pooling, reductions, reshaping and slicing operators, Concat, Split, ArgMax, TopK and Softmax";
 
 /// The float array of a value if it is a constant.
 fn constant_of(value: &Value) -> Option<&Constant> {

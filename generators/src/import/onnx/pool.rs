@@ -103,6 +103,20 @@ impl Lift {
     }
 
     /// Value and position of the greatest element.
+    /// Along the last axis. Another one, and the default of a tensor with more axes than two, depend on the version of the
+    /// operator set.
+    pub(super) fn onnx_softmax(&mut self, node: &Node<'_>) -> Result<Real, Diagnostic> {
+        let x = node.real(0)?;
+        let rank = self.shape(&x).len();
+        let axis = node.axis(node.int("axis", -1), rank)?;
+        if axis + 1 != rank || (rank > 2 && !node.has("axis")) {
+            return Err(node
+                .error("only a softmax along the last axis is supported, named as an attribute")
+                .help("transpose in front of it"));
+        }
+        self.softmax(&node.name, x, axis)
+    }
+
     pub(super) fn top_1(&mut self, node: &Node<'_>) -> Result<Vec<Real>, Diagnostic> {
         let x = node.real(0)?;
         let k = match node.optional_integers(1)? {

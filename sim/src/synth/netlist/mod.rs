@@ -8,7 +8,8 @@ mod tests;
 use std::io::{BufRead, Error, ErrorKind, Result};
 
 use self::flatten::Module;
-use self::operand::{aliases, bits, list, number, plain};
+pub(crate) use self::operand::number;
+use self::operand::{aliases, bits, list, plain};
 
 /// Constant nets.
 pub const CONSTANTS: [&str; 2] = ["1'h0", "1'h1"];
@@ -20,8 +21,8 @@ pub struct Instance {
     pub cell: String,
     /// Its name.
     pub name: String,
-    /// Parameters with a known value of at most 64 bits.
-    pub parameters: Vec<(String, u64)>,
+    /// Parameters and their values as they are written, such as `8'h96`.
+    pub parameters: Vec<(String, String)>,
     /// Pins and the nets on them, as a waveform names them: `net` or `bus[3]`, or one of [`CONSTANTS`]. A pin of several
     /// bits is as many pins, `PIN[3]` to `PIN[0]`.
     pub pins: Vec<(String, String)>,
@@ -125,8 +126,8 @@ impl State {
             }
             Self::Parameters(mut instance) => match connection(line) {
                 Some((name, value)) => {
-                    let value = number(value).map(|value| (name.to_owned(), value));
-                    instance.parameters.extend(value);
+                    let parameter = (name.to_owned(), value.to_owned());
+                    instance.parameters.push(parameter);
                     Self::Parameters(instance)
                 }
                 None => {

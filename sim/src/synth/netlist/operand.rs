@@ -69,18 +69,19 @@ fn operand(text: &str, buses: &Buses) -> Option<Vec<String>> {
 }
 
 /// The value of a constant of at most 64 known bits.
-pub(super) fn number(text: &str) -> Option<u64> {
+pub(crate) fn number(text: &str) -> Option<u64> {
     let bits = constant(text).filter(|bits| bits.len() <= 64)?;
     let ones = bits.iter().map(|bit| u64::from(bit == CONSTANTS[1]));
     Some(ones.fold(0, |value, bit| value << 1 | bit))
 }
 
-/// `9'h01f` or `2'b10`; unknown bits are none.
+/// `9'h01f`, `5'd31` or `2'b10`; unknown bits are none.
 fn constant(text: &str) -> Option<Vec<String>> {
     let (width, value) = text.split_once('\'')?;
     let width: u32 = width.parse().ok()?;
     let value = match value.split_at_checked(1)? {
         ("h", digits) => u128::from_str_radix(digits, 16).ok()?,
+        ("d", digits) => digits.parse().ok()?,
         ("b", digits) => u128::from_str_radix(digits, 2).ok()?,
         _ => return None,
     };

@@ -59,7 +59,7 @@ const FPGA: &str = "module top(clk, y);\n  wire [3:0] d;\n  LUT2 #(\n    .INIT(4
 #[test]
 fn parameters_and_pins_of_several_bits() {
     let found = Netlist::read(FPGA.as_bytes()).unwrap().instances;
-    assert_eq!(found[0].parameters, [("INIT".to_owned(), 8)]);
+    assert_eq!(found[0].parameters, [("INIT".into(), "4'h8".into())]);
     assert_eq!(
         (found[0].cell.as_str(), found[0].name.as_str()),
         ("LUT2", "u.v")
@@ -73,7 +73,8 @@ fn parameters_and_pins_of_several_bits() {
         pins,
         ["DI[3]=d[3]", "DI[2]=1'h1", "DI[1]=1'h0", "DI[0]=_1_"]
     );
-    assert_eq!(found[2].parameters, [], "an unknown value is none");
+    let values = ["4'h8", "5'd17", "2'b10", "1'hx", "70'h0", "\"A\""].map(number);
+    assert_eq!(values, [Some(8), Some(17), Some(2), None, None, None]);
     assert_eq!(found[2].pins[0], ("D[3]".into(), "d[3]".into()));
 }
 

@@ -1,0 +1,51 @@
+//! Layers that join several tensors element by element.
+
+use hdl::diag::Diagnostic;
+
+use super::KerasLayer;
+use crate::import::lift::{Lift, Real};
+use crate::model::{Array, Op, Step};
+
+impl KerasLayer {
+    /// What is done to the operands, by the name that Keras has for it; HGQ2 puts a Q in front.
+    fn merge(&self) -> &str {
+        self.class.strip_prefix('Q').unwrap_or(&self.class)
+    }
+
+    /// Whether it joins several tensors element by element.
+    pub(super) fn is_merge(&self) -> bool {
+        matches!(
+            self.merge(),
+            "Add" | "Subtract" | "Multiply" | "Maximum" | "Minimum" | "AveragePow2"
+        )
+    }
+}
+
+impl Lift {
+    pub(super) fn keras_merge(
+        &mut self,
+        layer: &KerasLayer,
+        operands: Vec<Real>,
+    ) -> Result<Real, Diagnostic> {
+        let count = operands.len();
+        let mut operands = operands.into_iter();
+        let mut sum = operands
+            .next()
+            .ok_or_else(|| layer.error("it has no operands"))?;
+        for next in operands {
+            sum = match layer.merge() {
+                "Add" | "AveragePow2" => self.combine(&layer.name, Op::Add, sum, next)?,
+                "Subtract" => self.combine(&layer.name, Op::Sub, sum, next)?,
+                "Maximum" => self.combine(&layer.name, Op::Max, sum, next)?,
+                "Minimum" => self.combine(&layer.name, Op::Min, sum, next)?,
+                _ => self.mul(&layer.name, sum, next)?,
+            };
+        }
+        if layer.merge() != "AveragePow2" {
+            return Ok(sum);
+        }
+        // HGQ2 divides by the nearest power of two
+        let factor = 2f32.powf((1.0 / count as f32).log2().round_ties_even());
+        self.step(&layer.name, sum, Step::Mul(Array::scalar(factor)))
+    }
+}

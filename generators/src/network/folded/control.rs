@@ -1,0 +1,148 @@
+//! The signals that start, step through and end the steps of a folded network. They depend on no data.
+
+use hdl::dfg::{ModuleBuilder, Value};
+use hdl::diag::Diagnostic;
+use hdl::num::Format;
+
+use super::timeline::{Step, TAIL};
+use super::{moved, plain, register, reset};
+
+/// The control signals of a step.
+pub(super) struct Control<'m> {
+    /// Its operands are there, in this one cycle.
+    pub start: Value<'m>,
+    /// Those of a matrix.
+    pub beat: Option<Beat<'m>>,
+}
+
+/// The control signals of a matrix.
+pub(super) struct Beat<'m> {
+    /// Number of the part of a position.
+    pub part: Value<'m>,
+    /// Number of the position.
+    pub position: Value<'m>,
+    /// There is a beat in this cycle.
+    pub running: Value<'m>,
+    /// It is the first part of a position.
+    pub first: Value<'m>,
+    /// It is the last part of a position.
+    pub last: Value<'m>,
+    /// The last beat.
+    ending: Value<'m>,
+    /// Beats altogether.
+    beats: u32,
+}
+
+/// A signal some cycles later; 0 after a reset.
+pub(super) fn later<'m>(
+    m: &'m ModuleBuilder,
+    name: &str,
+    value: Value<'m>,
+    cycles: u32,
+) -> Value<'m> {
+    (0..cycles).fold(value.wrap(1, false), |value, k| {
+        register(m, &format!("{name}{k}"), value)
+    })
+}
+
+/// The signals of all steps, each of which starts the next, and the start of what follows them.
+pub(super) fn controls<'m>(
+    m: &'m ModuleBuilder,
+    steps: &[Step],
+    start: Value<'m>,
+) -> Result<Vec<Control<'m>>, Diagnostic> {
+    let mut controls = Vec::with_capacity(steps.len() + 1);
+    let mut start = start;
+    for (k, step) in steps.iter().enumerate() {
+        let (beat, done) = match step {
+            Step::Stage => (None, register(m, &format!("start{k}"), start)),
+            Step::Matrix(matrix) => {
+                let (parts, positions) = (matrix.parts(), matrix.positions_of_unit());
+                let (beat, done) = Beat::new(m, k, parts, positions, start)?;
+                (Some(beat), done)
+            }
+        };
+        controls.push(Control { start, beat });
+        start = done;
+    }
+    controls.push(Control { start, beat: None });
+    Ok(controls)
+}
+
+impl<'m> Beat<'m> {
+    /// Counters of `parts` for each of `positions`, and when the sums are there.
+    fn new(
+        m: &'m ModuleBuilder,
+        step: usize,
+        parts: u32,
+        positions: u32,
+        start: Value<'m>,
+    ) -> Result<(Self, Value<'m>), Diagnostic> {
+        let named = |what: &str| format!("matrix{step}_{what}");
+        let (zero, one) = (m.constant(0, 0), m.constant(1, 0));
+        let counter = |what: &str, count: u32| {
+            let bits = (u32::BITS - (count - 1).leading_zeros()).max(1);
+            let format = Format::unsigned(bits, 0);
+            let format = format.map_err(|e| Diagnostic::error("folding", e.to_string()))?;
+            Ok::<_, Diagnostic>((m.state(&named(what), format, reset()), bits))
+        };
+        let (part, part_bits) = counter("part", parts)?;
+        let (position, position_bits) = counter("position", positions)?;
+        let running = m.state(&named("running"), Format::BIT, reset());
+        let at_last_part = part.value().equals(m.constant(i128::from(parts) - 1, 0));
+        let at_last_position = position
+            .value()
+            .equals(m.constant(i128::from(positions) - 1, 0));
+        let ending = running.value() & at_last_part & at_last_position;
+        let goes_on = ending.mux(zero, running.value());
+        let next_part = at_last_part.mux(zero, part.value() + one);
+        let next_position = position.value() + at_last_part;
+        let while_going = |next: Value<'m>| start.mux(zero, goes_on.mux(next, zero));
+        part.set_next(while_going(next_part).wrap(part_bits, false));
+        position.set_next(while_going(next_position).wrap(position_bits, false));
+        running.set_next((start | goes_on).wrap(1, false));
+        let beat = Self {
+            part: part.value(),
+            position: position.value(),
+            running: running.value(),
+            first: running.value() & part.value().equals(zero),
+            last: running.value() & at_last_part,
+            ending,
+            beats: parts * positions,
+        };
+        Ok((beat, later(m, &named("done"), ending, TAIL)))
+    }
+}
+
+impl<'m> Control<'m> {
+    /// Values that are there when this step starts, when the next one starts.
+    ///
+    /// A matrix may start anew when its last beat ends, so from then on they are kept in another register. That one is
+    /// overwritten at the next last beat, which for few beats comes before the end: then two more cycles pass in registers.
+    pub fn carried(
+        &self,
+        m: &'m ModuleBuilder,
+        name: &str,
+        values: &[Value<'m>],
+    ) -> Vec<Value<'m>> {
+        let caught = |when: Value<'m>, name: String, value: Value<'m>| {
+            let state = plain(m, &name, value);
+            state.set_next_when(when, value.with_frac(0));
+            state.value()
+        };
+        let one = |(i, value): (usize, &Value<'m>)| {
+            let Some(beat) = &self.beat else {
+                return moved(m, &format!("{name}_{i}"), *value);
+            };
+            let early = caught(self.start, format!("{name}_{i}_early"), *value);
+            let late = caught(beat.ending, format!("{name}_{i}_late"), early);
+            match beat.beats > 2 {
+                true => late,
+                false => {
+                    (1..TAIL).fold(late, |value, k| moved(m, &format!("{name}_{i}_{k}"), value))
+                }
+            }
+        };
+        values.iter().enumerate().map(one).collect()
+    }
+}

@@ -85,10 +85,12 @@ pub struct Sources<'a> {
 /// by which the proof matches them.
 pub fn cell_script(sources: &Sources<'_>, mapping: &Mapping<'_>) -> String {
     let mut text = front(sources);
-    // constants come to light when rows have been split, so that adders become cells only after `opt`
+    // constants come to light when rows have been split, so that adders become cells only after `opt`; what a table leaves
+    // open is settled here, since neither ABC's proof nor a netlist knows unknown levels
     let _ = writeln!(
         text,
-        "techmap -map {ADDERS_FILE}\ntechmap\nopt -fast\ndfflibmap -prepare -liberty {LIBERTY}\ntechmap\nsplitnets -format __\n\
+        "techmap -map {ADDERS_FILE}\ntechmap\nopt -fast -mux_undef\nsetundef -zero\nopt -fast\n\
+         dfflibmap -prepare -liberty {LIBERTY}\ntechmap\nsplitnets -format __\n\
          opt_clean -purge\nrename -enumerate -pattern register_%_ t:$_*FF*\nrename -enumerate -pattern adder_%_ t:{}\n\
          write_verilog -noattr -noexpr -simple-lhs {FRONT}",
         FULL_ADDER

@@ -11,13 +11,13 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::names::check_identifier;
 
 use crate::liberty::{CellMatch, Library, Role};
-use crate::process;
 use crate::target::{AsicModel, Basis, Figure, Operator};
 
 /// A library of the size of the open ones takes about a second.
@@ -89,14 +89,19 @@ pub fn measure(path: &Path, sta: &Path) -> Result<AsicModel, Diagnostics> {
     };
     write("chains.v", netlist(&cells, &flip_flop))?;
     write("chains.tcl", script(&path)?)?;
-    let output = process::run(
-        sta,
-        &["-no_splash", "-exit", "chains.tcl"],
-        work.path(),
-        LIMIT,
-        "install the Debian package `opensta`",
-    )?;
-    model(&library, &cells, &flip_flop, &Readings::parse(&output)?)
+    let mut command = Command::new(sta);
+    command
+        .args(["-no_splash", "-exit", "chains.tcl"])
+        .current_dir(work.path());
+    let done = process::run(&mut command, LIMIT)
+        .map_err(|error| process::with_help(error, "install the Debian package `opensta`"))?
+        .success(&sta.to_string_lossy())?;
+    model(
+        &library,
+        &cells,
+        &flip_flop,
+        &Readings::parse(&done.stdout)?,
+    )
 }
 
 fn failed(message: &str) -> Diagnostics {

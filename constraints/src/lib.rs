@@ -12,7 +12,6 @@ pub mod delay;
 pub mod fetch;
 pub mod liberty;
 pub mod openlane;
-mod process;
 pub mod target;
 pub mod timing;
 

@@ -3,6 +3,7 @@
 //! Every engine here is held against [`hdl::dfg::eval`], which is the meaning of a module.
 
 pub mod batch;
+pub mod gates;
 pub mod hex;
 pub mod preamble;
 pub mod stream;

@@ -9,13 +9,13 @@ use std::env;
 use std::fs;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use hdl::diag::{Diagnostic, Diagnostics};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use crate::process;
 use crate::target::{CellLibrary, LibraryFile, Source, Target, Technology};
 
 pub use tool::PlaceTool;
@@ -327,7 +327,11 @@ fn run(
     programs: &Programs,
     help: &str,
 ) -> Result<(), Diagnostics> {
-    process::run(program, arguments, work.path(), programs.limit, help)
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(work.path());
+    process::run(&mut command, programs.limit)
+        .map_err(|error| process::with_help(error, help))
+        .and_then(|done| done.success(&program.to_string_lossy()))
         .map(|_| ())
         .map_err(explain)
 }
@@ -357,13 +361,10 @@ fn explain(mut error: Diagnostics) -> Diagnostics {
             "run `apt-get update`, or install the package by hand",
         ),
     ];
-    for diagnostic in &mut error.0 {
-        let reason = REASONS
-            .iter()
-            .find(|(sign, _)| diagnostic.message.contains(sign));
-        if let Some((_, help)) = reason {
-            diagnostic.help = Some((*help).into());
-        }
+    let said = error.to_string();
+    let reason = REASONS.iter().find(|(sign, _)| said.contains(sign));
+    if let (Some((_, help)), Some(diagnostic)) = (reason, error.0.first_mut()) {
+        diagnostic.help = Some((*help).into());
     }
     error
 }
@@ -489,7 +490,7 @@ mod tests {
             .fetch(folder.path(), &programs)
             .unwrap_err()
             .to_string();
-        assert!(error.contains("did not finish"), "{error}");
+        assert!(error.contains("did not end"), "{error}");
     }
 
     #[test]

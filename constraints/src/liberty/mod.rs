@@ -1,6 +1,6 @@
 //! What hwgen needs from a Liberty file: units, cells with area and leakage, pins with capacitance and function.
 //!
-//! Timing and power tables are skipped: OpenSTA reads them. The registry's readers were weighed: `liberty-db` (MIT)
+//! Of timing tables the entry in the middle is kept, power tables are skipped: OpenSTA reads them. The registry's readers were weighed: `liberty-db` (MIT)
 //! brings the whole data model and a minute of compile time for the dozen attributes used here, the others are
 //! unmaintained or under the AGPL.
 
@@ -75,6 +75,8 @@ pub struct Cell {
     pub area_um2: f64,
     /// Leakage averaged over its states, in nanowatts.
     pub leakage_nw: f64,
+    /// Delay in picoseconds at middling load and slew, the mean of all arcs, rising and falling; if there are tables.
+    pub delay_ps: Option<f64>,
     /// Signal pins, in the file's order.
     pub pins: Vec<Pin>,
     /// Its state if it is a flip-flop.
@@ -196,6 +198,9 @@ enum Place {
     FlipFlop,
     Pin,
     Leakage,
+    Timing,
+    /// A table of delays.
+    Delay,
     /// A group that is of no interest, with all that it holds.
     Skipped,
 }
@@ -206,6 +211,8 @@ struct Builder {
     places: Vec<Place>,
     /// State-dependent leakages of the present cell, which stand in for a missing average.
     leakages: Vec<f64>,
+    /// The middle of each table of delays of the present cell, in the library's unit.
+    delays: Vec<f64>,
 }
 
 impl Builder {
@@ -222,6 +229,9 @@ impl Builder {
             {
                 self.library.capacitance_unit_ff = capacitance_unit(&arguments)?;
             }
+            Event::Complex("values", rows) if self.places.last() == Some(&Place::Delay) => {
+                self.delays.extend(middle(&rows)?);
+            }
             Event::Complex(..) => {}
         }
         Ok(())
@@ -236,6 +246,7 @@ impl Builder {
             }
             (Some(Place::Library), "cell") => {
                 self.leakages.clear();
+                self.delays.clear();
                 self.library.cells.push(Cell {
                     name: first(),
                     ..Cell::default()
@@ -245,6 +256,8 @@ impl Builder {
             // A bus or a bundle holds pins of the cell.
             (Some(Place::Cell), "bus" | "bundle") => Place::Cell,
             (Some(Place::Cell), "leakage_power") => Place::Leakage,
+            (Some(Place::Pin), "timing") => Place::Timing,
+            (Some(Place::Timing), "cell_rise" | "cell_fall") => Place::Delay,
             (Some(Place::Cell), _) => self.open_in_cell(group, arguments, first()),
             _ => Place::Skipped,
         }
@@ -280,18 +293,16 @@ impl Builder {
 
     fn close(&mut self) {
         let closed = self.places.pop();
-        let in_library = self.places == [Place::Library];
-        if closed != Some(Place::Cell) || !in_library || self.leakages.is_empty() {
+        if closed != Some(Place::Cell) || self.places != [Place::Library] {
             return;
         }
-        if let Some(cell) = self
-            .library
-            .cells
-            .last_mut()
-            .filter(|c| c.leakage_nw == 0.0)
-        {
-            cell.leakage_nw = self.leakages.iter().sum::<f64>() / self.leakages.len() as f64;
+        let Some(cell) = self.library.cells.last_mut() else {
+            return;
+        };
+        if cell.leakage_nw == 0.0 {
+            cell.leakage_nw = mean(&self.leakages).unwrap_or(0.0);
         }
+        cell.delay_ps = mean(&self.delays).map(|delay| delay * self.library.time_unit_ps);
     }
 
     fn simple(&mut self, name: &str, value: &str) -> Result<(), String> {
@@ -368,6 +379,24 @@ fn pin_attribute(pin: &mut Pin, name: &str, value: &str, unit_ff: f64) -> Result
     Ok(())
 }
 
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// The number in the middle of a table; none of an empty one.
+fn middle(rows: &[&str]) -> Result<Option<f64>, String> {
+    let Some(row) = rows.get(rows.len() / 2) else {
+        return Ok(None);
+    };
+    let is_blank = |c: char| c == ',' || c.is_whitespace();
+    let entries: Vec<&str> = row
+        .split(is_blank)
+        .filter(|entry| !entry.is_empty())
+        .collect();
+    let entry = entries.get(entries.len() / 2);
+    entry.map(|entry| number("values", entry)).transpose()
+}
+
 fn number(name: &str, text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
         Ok(n) if n.is_finite() => Ok(n),
@@ -420,7 +449,8 @@ mod tests {
     const SMALL: &str = r#"library(small) {
         time_unit : "10ps"; leakage_power_unit : "1uW"; capacitive_load_unit (1, pf); nom_voltage : 1.8;
         cell (INV) { area : 2; pin (A) { direction : input; capacitance : 0.5; }
-          pin (Y) { direction : output; function : "!A"; timing () { area : 77; } } }
+          pin (Y) { direction : output; function : "!A"; timing () { area : 77; cell_rise (t) {
+          values ("1, 2, 3", "4, 5, 6", "7, 8, 9"); } cell_fall (t) { values ("3.5"); } fall_transition (t) { values ("99"); } } } }
         cell (FF) { area : 9; leakage_power () { value : 1; } leakage_power () { value : 3; }
           ff (IQ, IQN) { clocked_on : "C"; next_state : "D"; }
           pin (C) { direction : input; } pin (D) { direction : input; } pin (Q) { direction : output; function : "IQ"; } }
@@ -436,7 +466,13 @@ mod tests {
             (inverter.area_um2, inverter.pins[0].capacitance_ff),
             (2.0, 500.0)
         );
+        assert_eq!(
+            inverter.delay_ps.map(f64::round),
+            Some(43.0),
+            "of 50 and 35 ps"
+        );
         let flip_flop = library.cell("FF").unwrap();
+        assert_eq!(flip_flop.delay_ps, None);
         assert!((flip_flop.leakage_nw - 2000.0).abs() < 1e-6);
         assert_eq!(flip_flop.flip_flop.as_ref().unwrap().next_state, "D");
     }

@@ -179,7 +179,13 @@ fn map(
     };
     let verilog = emit::flat_verilog(&top, target.carry_cell())?;
     write("matrix.v", &verilog)?;
-    let script = mapping::family_script("cmvm", &["matrix.v".to_owned()], &family.synthesis);
+    write(mapping::CARRY_CHAINS_FILE, mapping::CARRY_CHAINS.as_bytes())?;
+    let sources = mapping::Sources {
+        top: "cmvm",
+        files: &["matrix.v".to_owned()],
+        kept: &[],
+    };
+    let script = mapping::family_script(&sources, &family.synthesis);
     write(mapping::SCRIPT, script.as_bytes())?;
     let start = Instant::now();
     let cells = mapping::map(folder.path(), &Meter::new(MAPPING_LIMIT))?.cells;

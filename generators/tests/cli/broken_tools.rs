@@ -288,3 +288,57 @@ fn hostile_libraries_are_refused_in_no_time() {
         assert!(!Path::new(&home.path("mapped/netlist.v")).exists());
     }
 }
+
+#[test]
+fn simulators_that_are_missing_or_killed_and_netlists_that_are_cut_off() {
+    if !Path::new("/usr/share/qflow/tech/osu018/osu018_stdcells.lib").is_file() {
+        println!("skipped: the library of qflow-tech-osu018 is not installed");
+        return;
+    }
+    let whole = "module cmvm(x, y);\\n  INVX1 i (\\n    .A(a),\\n    .Y(b)\\n  );\\nendmodule\\n";
+    let half = "module cmvm(x, y);\\n  INVX1 i (\\n    .A(a),\\n";
+    let killed = Some("[ $1 = -V ] && echo 'Icarus Verilog version 1' && exit; kill -9 $$");
+    for (simulator, netlist, icarus, reason) in [
+        ("icarus", whole, None, "apt install iverilog"),
+        ("icarus", whole, killed, "signal: 9"),
+        ("verilator", whole, None, "apt install verilator"),
+        ("own", half, None, "the netlist ends inside module cmvm"),
+        ("own", whole, None, "the netlist has no port"),
+        (
+            "own",
+            "module cmvm(x, y);\\n  ODD i (\\n  );\\nendmodule\\n",
+            None,
+            "is of type ODD, of which no function is known",
+        ),
+    ] {
+        let home = tiny();
+        let mapped = format!(
+            "printf '{netlist}' > netlist.v; echo '{{\"modules\": {{}}}}' > netlist.json; \
+             printf 'Number of cells: 1\\n  INVX1 1\\n Chip area for module x: 16\\n' > stat.txt"
+        );
+        fake(
+            &home,
+            "yosys",
+            &format!("echo 'Yosys 0.1'; [ $1 = -V ] && exit; {mapped}"),
+        );
+        if let Some(script) = icarus {
+            fake(&home, "iverilog", script);
+        }
+        let args = [
+            "synth", "rtl", "--target", "osu018", "--steps", "gates", "--out", "mapped",
+        ];
+        let args = [args.as_slice(), &["--gates", simulator]].concat();
+        let done = isolated(&home, &args).output().unwrap();
+        assert_eq!(done.status.code(), Some(1), "{}", said(&done));
+        assert!(said(&done).contains(reason), "{}", said(&done));
+        let text = fs::read_to_string(home.path("mapped/report.json")).unwrap();
+        let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let states: Vec<&str> = report["steps"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|step| step["state"].as_str())
+            .collect();
+        assert_eq!(states, ["done", "broken"], "what was mapped stays");
+    }
+}

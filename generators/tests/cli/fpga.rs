@@ -84,6 +84,67 @@ fn amd_parts_are_counted_by_layer_and_not_timed() {
 }
 
 #[test]
+fn kept_modules_are_mapped_once_and_count_for_every_copy() {
+    if !MAPPED
+        .iter()
+        .all(|(tool, argument)| available(tool, argument))
+    {
+        return;
+    }
+    let home = Home::new();
+    let model = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/weights/interaction/tracking.json"
+    );
+    home.success(&[
+        "interaction",
+        "--model",
+        model,
+        "--nodes",
+        "2",
+        "--edges",
+        "2",
+        "--events",
+        "4",
+        "--clock-ns",
+        "5",
+        "--target",
+        "xcup",
+        "--out",
+        "rtl",
+    ]);
+    home.success(&[
+        "synth",
+        "rtl",
+        "--target",
+        "xcup",
+        "--hierarchy",
+        "keep",
+        "--out",
+        "mapped",
+    ]);
+    let report = report(&home, "mapped");
+    assert_eq!(states(&report), [("map", "done"), ("gates", "done")]);
+    let cells = report["cells"].as_object().unwrap();
+    assert!(
+        cells.keys().all(|cell| !cell.contains("interaction")),
+        "{cells:?}"
+    );
+    // Yosys counts copies in its statistics, the layers in the netlist
+    let sum = |counts: &Json| -> u64 {
+        let counts = counts.as_object().unwrap().values();
+        counts.map(|n| n.as_u64().unwrap()).sum()
+    };
+    let layers = report["layers"].as_object().unwrap();
+    assert_eq!(layers.values().map(sum).sum::<u64>(), sum(&report["cells"]));
+    let netlist = fs::read_to_string(home.path("mapped/netlist.v")).unwrap();
+    assert_eq!(netlist.matches("\nmodule interaction_relation(").count(), 1);
+
+    let refused = home.run(&["synth", "rtl", "--hierarchy", "keep", "--out", "cells"]);
+    assert_eq!(refused.status.code(), Some(2));
+}
+
+#[test]
 fn a_lattice_part_is_placed_and_a_clock_that_is_too_fast_is_violated() {
     let Some(home) = small_matrix(&PLACED) else {
         return;

@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use constraints::liberty::Library;
 use hwgen::cli::synth::equiv::functions;
 use serde_json::Value as Json;
+use sim::gates::{self, Circuit, Delays, Outcome, Stimulus};
 use sim::synth::{
     self,
     equivalence::{self, Proof},
@@ -69,6 +71,22 @@ fn gate_level(home: &Home) -> Verdict {
     Engine::Icarus.run(&job).unwrap().verdict
 }
 
+/// What our own simulator finds in the netlist in the folder `mapped`.
+fn simulated(home: &Home) -> Outcome {
+    let mapped = home.path("mapped");
+    let netlist = fs::read(mapped.join("netlist.v")).unwrap();
+    let netlist = Netlist::read(netlist.as_slice()).unwrap();
+    let library = Library::read(&mapped.join(synth::LIBERTY)).unwrap();
+    let design = fs::read_to_string(home.path("rtl/design.dfg")).unwrap();
+    let modules = hdl::dfg::text::parse(&design).unwrap();
+    let top = modules.last().unwrap();
+    let vectors = fs::read_to_string(home.path("rtl/vectors/vectors.json")).unwrap();
+    let vectors = serde_json::from_str(&vectors).unwrap();
+    let circuit = Circuit::new(&netlist, &functions(&library), "clk").unwrap();
+    let stimulus = Stimulus::new(top, &vectors, None).unwrap();
+    gates::check(&circuit, top, &stimulus, Some(&Delays::unit(&circuit))).unwrap()
+}
+
 /// ABC's verdict on the netlist in the folder `mapped`.
 fn compare(home: &Home) -> Proof {
     let mapped = home.path("mapped");
@@ -114,6 +132,16 @@ fn every_step_passes_and_a_changed_gate_is_found() {
             latency: 2
         }
     ));
+    let outcome = simulated(&home);
+    assert_eq!(outcome.mismatches, 0, "{:?}", outcome.shown);
+    let energy = |name: &str| {
+        let mut figures = report["figures"].as_array().unwrap().iter();
+        let figure = figures.find(|f| f["name"] == name).unwrap();
+        figure["value"].as_f64().unwrap()
+    };
+    let settled = energy("energy per inference");
+    let with_glitches = energy("energy per inference, with glitches");
+    assert!(settled > 0.0 && with_glitches > settled && with_glitches < 20.0 * settled);
     let path = home.path("mapped/netlist.v");
     let netlist = fs::read_to_string(&path).unwrap();
     let adder = netlist.find("  FAX1 ").expect("checked above");
@@ -126,10 +154,39 @@ fn every_step_passes_and_a_changed_gate_is_found() {
         matches!(gate_level(&home), Verdict::Fail(_)),
         "sum and carry of one adder are swapped"
     );
+    assert!(simulated(&home).mismatches > 0, "here too");
     match compare(&home) {
         Proof::Different(outputs) => assert!(!outputs.is_empty()),
         proof => panic!("{proof:?}"),
     }
+}
+
+#[test]
+fn small_designs_pass_the_script_of_the_shipped_ones() {
+    if !has_tools() {
+        return;
+    }
+    let home = Home::new();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../openlane/shipped.sh");
+    let run = |size: &str| {
+        let mut command = Command::new("sh");
+        command
+            .arg(&script)
+            .arg("out")
+            .current_dir(home.path("."))
+            .env("HWGEN", env!("CARGO_BIN_EXE_hwgen"))
+            .env("SIZE", size);
+        command.output().unwrap()
+    };
+    let done = run("small");
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(done.status.success(), "{said}");
+    for design in ["encoder-fixed", "interaction"] {
+        let config = home.path(&format!("out/{design}-mapped/openlane/config.json"));
+        let config: Json = serde_json::from_str(&fs::read_to_string(config).unwrap()).unwrap();
+        assert!(config.get("DIE_AREA").is_some(), "{design}: {config}");
+    }
+    assert_eq!(run("huge").status.code(), Some(2));
 }
 
 #[test]

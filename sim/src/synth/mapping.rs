@@ -14,6 +14,10 @@ use super::{ADDER_CELLS, FRONT, LIBERTY, NETLIST, Program, owners};
 pub const ADDERS: &str = include_str!("adders.v");
 /// Name of the file with [`ADDERS`].
 pub const ADDERS_FILE: &str = "adders.v";
+/// Additions of an FPGA as carry chains, one each.
+pub const CARRY_CHAINS: &str = include_str!("carry_chains.v");
+/// Name of the file with [`CARRY_CHAINS`].
+pub const CARRY_CHAINS_FILE: &str = "carry_chains.v";
 /// Name of the script.
 pub const SCRIPT: &str = "map.ys";
 
@@ -63,17 +67,30 @@ pub struct Mapping<'a> {
     pub ties: Option<[(&'a str, &'a str); 2]>,
 }
 
+/// What is mapped.
+#[derive(Debug, Clone, Copy)]
+pub struct Sources<'a> {
+    /// The top module.
+    pub top: &'a str,
+    /// Verilog files.
+    pub files: &'a [String],
+    /// Modules that are mapped by themselves, once each, however many copies there are; all others are flattened.
+    pub kept: &'a [String],
+}
+
 /// The script that maps `sources` to the library's cells.
 ///
 /// Everything that removes or merges registers runs before [`FRONT`] is written; from there on they keep their names,
 /// by which the proof matches them.
-pub fn cell_script(top: &str, sources: &[String], mapping: &Mapping<'_>) -> String {
-    let mut text = front(top, sources);
+pub fn cell_script(sources: &Sources<'_>, mapping: &Mapping<'_>) -> String {
+    let mut text = front(sources);
     // constants come to light when rows have been split, so that adders become cells only after `opt`
     let _ = writeln!(
         text,
         "techmap -map {ADDERS_FILE}\ntechmap\nopt -fast\ndfflibmap -prepare -liberty {LIBERTY}\ntechmap\nsplitnets -format __\n\
-         opt_clean -purge\nrename -enumerate -pattern register_%_ t:$_*FF*\nwrite_verilog -noattr -noexpr -simple-lhs {FRONT}"
+         opt_clean -purge\nrename -enumerate -pattern register_%_ t:$_*FF*\nrename -enumerate -pattern adder_%_ t:{}\n\
+         write_verilog -noattr -noexpr -simple-lhs {FRONT}",
+        hdl::lower::FULL_ADDER
     );
     let script = mapping.effort.script(mapping.clock_ps);
     let _ = writeln!(
@@ -97,23 +114,32 @@ pub fn cell_script(top: &str, sources: &[String], mapping: &Mapping<'_>) -> Stri
 }
 
 /// The script that maps `sources` with the family's `synthesis` command.
-pub fn family_script(top: &str, sources: &[String], synthesis: &str) -> String {
+pub fn family_script(sources: &Sources<'_>, synthesis: &str) -> String {
     let mut text = String::new();
-    for source in sources {
+    for file in sources.files {
         // without `SYNTHESIS` the full adder is logic, not a cell of a library
-        let logic = if is_full_adder(source) {
-            "-formal "
-        } else {
-            ""
-        };
-        let _ = writeln!(text, "read_verilog {logic}{source}");
+        let logic = if is_full_adder(file) { "-formal " } else { "" };
+        let _ = writeln!(text, "read_verilog {logic}{file}");
     }
+    text += &keep(sources);
+    let command = format!("{synthesis} -top {}", sources.top);
+    text += &match splits_carry_chains(synthesis) {
+        true => format!(
+            "{command} -run begin:coarse\ntechmap -map {CARRY_CHAINS_FILE}\n{command} -run coarse:\n"
+        ),
+        false => command + "\n",
+    };
     let _ = writeln!(
         text,
-        "{synthesis} -top {top}\ntee -o stat.txt stat\nwrite_verilog -noattr {NETLIST}\nwrite_json {}",
+        "tee -o stat.txt stat\nwrite_verilog -noattr {NETLIST}\nwrite_json {}",
         owners::FILE
     );
     text
+}
+
+/// Whether the family's script uses [`CARRY_CHAINS`].
+pub fn splits_carry_chains(synthesis: &str) -> bool {
+    synthesis.starts_with("synth_xilinx")
 }
 
 fn is_full_adder(source: &str) -> bool {
@@ -124,16 +150,25 @@ fn is_full_adder(source: &str) -> bool {
         == Some(hdl::lower::FULL_ADDER)
 }
 
+/// Marks the modules that `flatten` leaves alone.
+fn keep(sources: &Sources<'_>) -> String {
+    let kept = sources.kept.iter();
+    kept.map(|module| format!("setattr -mod -set keep_hierarchy 1 {module}\n"))
+        .collect()
+}
+
 /// A full adder that the sources instantiate stays a cell, as one that an adder is split into.
-fn front(top: &str, sources: &[String]) -> String {
+fn front(sources: &Sources<'_>) -> String {
     let mut text = String::new();
-    for source in sources {
-        let kept = if is_full_adder(source) { "-lib " } else { "" };
-        let _ = writeln!(text, "read_verilog {kept}{source}");
+    for file in sources.files {
+        let kept = if is_full_adder(file) { "-lib " } else { "" };
+        let _ = writeln!(text, "read_verilog {kept}{file}");
     }
+    text += &keep(sources);
     let _ = writeln!(
         text,
-        "hierarchy -check -top {top}\nproc\nflatten\nopt -fine\nwreduce\nalumacc\nmaccmap\nopt -fine"
+        "hierarchy -check -top {}\nproc\nflatten\nopt -fine\nwreduce\nalumacc\nmaccmap\nopt -fine",
+        sources.top
     );
     text
 }

@@ -5,7 +5,6 @@
 //! each of them by hand. Nothing here knows a library: scripts name [`LIBERTY`], and the adder cells come as the
 //! techmap file [`ADDER_CELLS`].
 
-pub mod activity;
 pub mod equivalence;
 pub mod mapping;
 pub mod models;

@@ -76,20 +76,31 @@ impl Netlist {
         })
     }
 
-    /// How many cells of each type each part has. `part_of` tells the part of a named net, if it has one; cells whose
-    /// part cannot be told are counted under an empty name.
+    /// How many cells of each type each part has, in `modules`, of which the first is the top and each stands before
+    /// those that it instantiates; a module's cells count for every one of its copies. `part_of` tells the part of a
+    /// named net of a module, if it has one; cells whose part cannot be told are counted under an empty name.
     pub fn counts(
         &self,
-        top: &str,
-        part_of: impl Fn(&str) -> Option<String>,
+        modules: &[&str],
+        part_of: impl Fn(&str, &str) -> Option<String>,
     ) -> BTreeMap<String, Counts> {
         let mut counts: BTreeMap<String, Counts> = BTreeMap::new();
-        let Some(module) = self.modules.get(top) else {
-            return counts;
-        };
-        for (cell, part) in module.cells.values().zip(module.parts(part_of)) {
-            let of_part = counts.entry(part.unwrap_or_default()).or_default();
-            *of_part.entry(cell.kind.clone()).or_default() += 1;
+        let mut copies: HashMap<&str, usize> = modules.iter().map(|name| (*name, 0)).collect();
+        copies.extend(modules.first().map(|top| (*top, 1)));
+        for name in modules {
+            let Some(module) = self.modules.get(*name) else {
+                continue;
+            };
+            let times = copies[name];
+            let parts = module.parts(|net| part_of(name, net));
+            for (cell, part) in module.cells.values().zip(parts) {
+                if let Some(inner) = copies.get_mut(cell.kind.as_str()) {
+                    *inner += times;
+                    continue;
+                }
+                let of_part = counts.entry(part.unwrap_or_default()).or_default();
+                *of_part.entry(cell.kind.clone()).or_default() += times;
+            }
         }
         counts
     }
@@ -158,12 +169,12 @@ mod tests {
     #[test]
     fn cells_without_a_name_belong_to_what_they_feed() {
         let netlist = Netlist::parse(TEXT).unwrap();
-        let part_of = |net: &str| net.split_once('_').map(|(part, _)| part.to_owned());
-        let counts = netlist.counts("top", part_of);
+        let part_of = |_: &str, net: &str| net.split_once('_').map(|(part, _)| part.to_owned());
+        let counts = netlist.counts(&["top"], part_of);
         let text = format!("{counts:?}");
         let expected = r#"{"": {"GND": 1}, "a": {"LUT2": 1}, "b": {"FDRE": 1, "LUT2": 1}}"#;
         assert_eq!(text, expected);
-        assert!(netlist.counts("other", |_| None).is_empty());
+        assert!(netlist.counts(&["other"], |_, _| None).is_empty());
     }
 
     #[test]

@@ -28,6 +28,9 @@ pub const EXPECTED: &str = "expected.hex";
 /// One word a cycle: driven ports, then ports that are looked at, then a bit that says whether to look.
 pub const PREAMBLE: &str = "preamble.hex";
 
+/// Cycles of reset before anything else, if the module has a reset.
+pub const RESET_CYCLES: usize = 3;
+
 /// A test bench and what it reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bench {

@@ -6,11 +6,8 @@ use hdl::dfg::Port;
 use hdl::num::Format;
 use hdl::pack;
 
-use super::{EXPECTED, FOLDER, INPUTS, PREAMBLE, Plan, PreamblePlan};
+use super::{EXPECTED, FOLDER, INPUTS, PREAMBLE, Plan, PreamblePlan, RESET_CYCLES};
 use crate::vectors::idle;
-
-/// Cycles of reset before anything else.
-const RESET_CYCLES: u32 = 3;
 
 /// The whole module.
 pub(super) fn text(plan: &Plan<'_>) -> String {

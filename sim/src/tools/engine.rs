@@ -5,8 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use hdl::diag::{Diagnostic, Diagnostics};
-
-use super::process::{Meter, run};
+use process::{Meter, run, with_help};
 
 /// Optimisation of Verilator's C++: none, since a bench runs once and compiling it is nearly all of the time. A network
 /// of 5,000 adders builds in 40 % of the time that Verilator's own choice takes, and still runs 20,000 samples a second.
@@ -99,8 +98,10 @@ impl Engine {
         let (command, option, package) = self.command();
         let asked = run(Command::new(command).arg(option), Duration::from_secs(30));
         let said = asked.map_err(|error| installable(error, package))?.stdout;
-        let version = said.lines().next().unwrap_or_default().trim().to_owned();
-        Ok(Tool { command, version })
+        Ok(Tool {
+            command,
+            version: version(&said),
+        })
     }
 
     /// Builds and runs the bench of `job` in a folder of its own, which is gone afterwards.
@@ -192,6 +193,15 @@ impl Engine {
     }
 }
 
+/// The first line; Icarus ends it with the name of a branch in brackets, which is empty in a release.
+fn version(said: &str) -> String {
+    let line = said.lines().next().unwrap_or_default().trim();
+    line.strip_suffix("()")
+        .unwrap_or(line)
+        .trim_end()
+        .to_owned()
+}
+
 fn is_fst(waves: &Path) -> bool {
     waves.extension().is_some_and(|e| e == "fst")
 }
@@ -205,13 +215,8 @@ fn plus(name: &str, path: &Path) -> std::ffi::OsString {
 
 /// The error with the package to install, if the program is missing.
 pub(crate) fn installable(error: Diagnostics, package: &str) -> Diagnostics {
-    let advise = |d: Diagnostic| match d.code {
-        "tool-missing" => d.help(format!(
-            "install it, on Debian and Ubuntu with `sudo apt install {package}`"
-        )),
-        _ => d,
-    };
-    Diagnostics(error.0.into_iter().map(advise).collect())
+    let help = format!("install it, on Debian and Ubuntu with `sudo apt install {package}`");
+    with_help(error, &help)
 }
 
 /// What the bench printed; `None` without a verdict.
@@ -258,6 +263,14 @@ mod tests {
             [Duration::ZERO; 2],
             &Meter::new(Duration::ZERO),
         )
+    }
+
+    #[test]
+    fn versions_have_no_empty_brackets() {
+        let icarus = "Icarus Verilog version 11.0 (stable) ()\n\nCopyright";
+        assert_eq!(version(icarus), "Icarus Verilog version 11.0 (stable)");
+        assert_eq!(version("Verilator 5.006 (x)\n"), "Verilator 5.006 (x)");
+        assert_eq!(version(""), "");
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! The simulators of others, as programs: Icarus Verilog and Verilator.
 
 mod engine;
-mod process;
 
+pub use ::process::{Finished, Meter, run};
 pub(crate) use engine::installable;
 pub use engine::{Engine, Job, Outcome, Tool, Verdict};
-pub use process::{Finished, Meter, run};

@@ -1,25 +1,22 @@
 //! The flow of a cell library: netlist, static timing, gate-level simulation, proof and power.
 
-use std::fs;
-
 use constraints::Constraints;
 use constraints::liberty::{adder_cells, models};
 use constraints::timing::{Budget, Dialect, Units};
 use hdl::diag::Diagnostic;
-use sim::synth::mapping::{self, Effort, Mapping};
+use sim::synth::mapping::{self, Effort, Mapping, Sources};
 use sim::synth::{self, Program, equivalence, timing};
 use sim::testbench;
 use sim::tools::Meter;
 
 use super::cells::Cells;
+use super::equiv::functions;
 use super::step::{Choice, Finding, Flow, Found, Task};
 use super::work::{RTL, Work};
 use super::{gates, layers};
 use crate::failure::Result;
 use crate::output::synthesis::{self, Synthesis};
 
-/// The dump of the gate-level simulation; it is large and not kept.
-pub const WAVES: &str = "gates.vcd";
 /// How cells are told to belong to a layer.
 const LAYERS_NOTE: &str = "Layers are told by the names of nets; a cell without a name counts for the layer that it feeds.";
 /// µm² to mm².
@@ -33,18 +30,24 @@ pub struct Asic<'a> {
     pub cells: Cells,
     /// How long ABC may think.
     pub effort: Effort,
+    /// Modules that are mapped once each, however many copies there are; none if the design is flattened.
+    pub kept: Vec<String>,
 }
 
 impl Flow for Asic<'_> {
     fn tasks(&self) -> Vec<Task<Self>> {
         use Choice::{Equiv, Gates, Map, Power, Sta};
-        vec![
+        let mut tasks = vec![
             Task::new(Map, &[], Self::map),
             Task::new(Sta, &[Map], Self::sta),
             Task::new(Gates, &[Map], Self::gates),
             Task::new(Equiv, &[Map], Self::equiv),
-            Task::new(Power, &[Map, Gates], Self::power),
-        ]
+        ];
+        // OpenSTA 2.0.17 reports power by instance only for cells of the top
+        if self.kept.is_empty() {
+            tasks.push(Task::new(Power, &[Map], Self::power));
+        }
+        tasks
     }
 
     fn report(&mut self) -> &mut Synthesis {
@@ -73,7 +76,12 @@ impl Asic<'_> {
             effort: self.effort,
             ties,
         };
-        let script = mapping::cell_script(top, &sources, &mapping);
+        let sources = Sources {
+            top,
+            files: &sources,
+            kept: &self.kept,
+        };
+        let script = mapping::cell_script(&sources, &mapping);
         staging.write(mapping::SCRIPT, script)?;
         staging.write(timing::SCRIPT, timing::script(top))?;
         staging.write(timing::POWER_SCRIPT, timing::power_script(top))?;
@@ -96,7 +104,7 @@ impl Asic<'_> {
         };
         let count: usize = mapped.cells.values().sum();
         work.report.cells = mapped.cells;
-        work.report.layers = layers::count(work, bus_of)?;
+        work.report.layers = layers::count(work, &self.kept, bus_of)?;
         work.report.notes.push(LAYERS_NOTE.into());
         let area_mm2 = area * SQUARE_MM;
         let figures = &mut work.report.figures;
@@ -184,12 +192,11 @@ impl Asic<'_> {
     }
 
     fn gates(&mut self, meter: &Meter) -> Found {
-        gates::simulate(&self.work, Some(WAVES), meter)
+        gates::simulate(&self.work, &functions(&self.cells.library), meter)
     }
 
-    /// Writes the report and takes away what is large and can be made again.
+    /// Writes the report.
     pub fn finish(mut self) -> Result<Synthesis> {
-        let _ = fs::remove_file(self.work.staging.path().join(WAVES));
         if let Some(scaling) = &self.cells.scaling {
             let note = format!(
                 "Scaled figures are no foundry's: delays × {}, energy × {}, area × {}; leakage stays.",

@@ -5,10 +5,12 @@ use constraints::Target;
 use constraints::fetch::default_cache;
 use constraints::target::{Family, Part};
 use hdl::diag::Diagnostics;
+use sim::synth::mapping::Sources;
+use sim::synth::equivalence::Cells;
 use sim::synth::place::{self, Nextpnr, Placed, WorstPath};
 use sim::synth::{self, Program, mapping, models, shell};
 use sim::testbench;
-use sim::tools::Meter;
+use sim::tools::{Engine, Meter};
 
 use super::gates;
 use super::layers::{self, Layers};
@@ -25,6 +27,8 @@ pub struct Fpga<'a> {
     pub target: &'a Target,
     /// Whose primitives it maps to.
     pub family: &'a Family,
+    /// Modules that are mapped once each, however many copies there are; none if the design is flattened.
+    pub kept: Vec<String>,
 }
 
 /// A kind of primitive.
@@ -40,8 +44,8 @@ struct Kind {
 const KINDS: [Kind; 4] = [
     Kind {
         name: "look-up tables",
-        cells: &[("LUT", 1), ("INV", 1), ("SB_LUT4", 1), ("CCU2C", 2)],
-        method: "one for each LUT cell of any size and each inverter, two for each CCU2C; no two share a dual-output LUT",
+        cells: &[("LUT", 1), ("INV", 1), ("SRL", 1), ("SB_LUT4", 1), ("CCU2C", 2)],
+        method: "one for each LUT cell of any size, each inverter and each shift register, two for each CCU2C; no two share a dual-output LUT",
         available: |part| part.luts,
     },
     Kind {
@@ -130,10 +134,16 @@ impl Fpga<'_> {
         let sources = self.work.copy_sources()?;
         let top = &self.work.folder.top;
         let synthesis = &self.family.synthesis;
-        staging.write(
-            mapping::SCRIPT,
-            mapping::family_script(&top.name, &sources, synthesis),
-        )?;
+        let mapped = Sources {
+            top: &top.name,
+            files: &sources,
+            kept: &self.kept,
+        };
+        let script = mapping::family_script(&mapped, synthesis);
+        staging.write(mapping::SCRIPT, script)?;
+        if mapping::splits_carry_chains(synthesis) {
+            staging.write(mapping::CARRY_CHAINS_FILE, mapping::CARRY_CHAINS)?;
+        }
         if self.is_placed() {
             staging.write(place::SCRIPT, place::script(top, synthesis))?;
             staging.write(shell::FILE, shell::verilog(top))?;
@@ -179,7 +189,7 @@ impl Fpga<'_> {
             ..Origin::default()
         };
         let cells = mapping::map(self.work.staging.path(), meter)?.cells;
-        let layers = layers::count(&self.work, |net| net)?;
+        let layers = layers::count(&self.work, &self.kept, |net| net)?;
         let report = &mut self.work.report;
         for kind in &KINDS {
             let count = kind.count(&cells);
@@ -218,7 +228,7 @@ impl Fpga<'_> {
     fn gates(&mut self, meter: &Meter) -> Found {
         let text = models::of_family(&self.family.synthesis)?;
         self.work.write(synth::CELL_MODELS, &text)?;
-        let found = gates::simulate(&self.work, None, meter)?;
+        let found = gates::simulate(&self.work, &Cells::new(), meter)?;
         if !found.holds || !self.is_placed() || !self.is_streamed()? {
             return Ok(found);
         }
@@ -231,7 +241,7 @@ impl Fpga<'_> {
         ];
         let (vectors, _) = self.work.vectors()?;
         let samples = vectors.len().min(SHELL_SAMPLES);
-        let shell = gates::run(&self.work, &top, &sources, samples, None, meter)?;
+        let shell = gates::run(&self.work, Engine::Icarus, &top, &sources, samples, meter)?;
         Ok(Finding {
             holds: shell.holds,
             words: format!(

@@ -22,6 +22,7 @@ pub struct Layers {
 /// What one module's names stand for.
 #[derive(Debug, Default)]
 struct Nets {
+    module: String,
     layers: HashMap<String, String>,
     instances: HashMap<String, usize>,
 }
@@ -49,34 +50,102 @@ impl Layers {
     /// # Errors
     /// Those of lowering.
     pub fn of_folder(work: &Work<'_>) -> Result<Self, Diagnostics> {
-        let three = work.folder.dir().join(format!("{ADD3}.v"));
-        let adders = match three.is_file() {
-            true => Adders::ThreeOperand,
-            false => Adders::TwoOperand,
-        };
-        Self::of(&work.folder.top, adders)
+        Self::of(&work.folder.top, adders_of(work))
     }
 
     /// The layer of a net of the flattened netlist, such as `instance.net` or `net[3]`.
     pub fn of_net(&self, net: &str) -> Option<String> {
-        let mut module = self.modules.get(self.top)?;
+        Self::below(&self.modules, self.modules.get(self.top)?, net)
+    }
+
+    /// The layer of a net of the module called `name`, as [`Layers::of_net`] has it for the top.
+    fn of_net_in(&self, name: &str, net: &str) -> Option<String> {
+        let start = self.modules.iter().find(|m| m.module == name)?;
+        Self::below(&self.modules, start, net)
+    }
+
+    /// The layer of a net whose path begins in `module`.
+    fn below<'m>(modules: &'m [Nets], mut module: &'m Nets, net: &str) -> Option<String> {
         let mut rest = net.split_once('[').map_or(net, |(name, _)| name);
         while let Some((instance, inner)) = rest.split_once('.') {
-            module = self.modules.get(*module.instances.get(instance)?)?;
+            module = modules.get(*module.instances.get(instance)?)?;
             rest = inner;
         }
         module.layers.get(rest).cloned()
     }
 }
 
+/// What the sums in the folder's Verilog are made of: it has a file for three-operand adders if it uses them.
+fn adders_of(work: &Work<'_>) -> Adders {
+    let three = work.folder.dir().join(format!("{ADD3}.v"));
+    match three.is_file() {
+        true => Adders::ThreeOperand,
+        false => Adders::TwoOperand,
+    }
+}
+
+/// The modules below the top that have a body of their own.
+#[derive(Debug)]
+pub struct Blocks {
+    /// Their names, each before those that it instantiates.
+    pub names: Vec<String>,
+    /// Nets of all modules, each counted for every copy.
+    flattened: u64,
+    /// Nets of all modules, each counted once.
+    once: u64,
+}
+
+impl Blocks {
+    /// Nets of a flattened design from which on keeping its blocks is worth their borders: Yosys flattens that many in a
+    /// few minutes.
+    const LARGE: u64 = 50_000;
+
+    /// # Errors
+    /// Those of lowering.
+    pub fn of(work: &Work<'_>) -> Result<Self, Diagnostics> {
+        let top = &work.folder.top;
+        let design = lower::lower_to(top, adders_of(work))?;
+        let mut blocks = Self {
+            names: Vec::new(),
+            flattened: 0,
+            once: 0,
+        };
+        let mut copies = vec![0u64; design.modules.len()];
+        // a module stands before those that instantiate it
+        for (i, module) in design.modules.iter().enumerate().rev() {
+            if module.name == top.name {
+                copies[i] = 1;
+            } else if module.black_box.is_none() && module.name != lower::FULL_ADDER {
+                blocks.names.push(module.name.clone());
+            }
+            let times = copies[i];
+            for instance in &module.instances {
+                let inner = &mut copies[instance.module.index()];
+                *inner = inner.saturating_add(times);
+            }
+            let nets = module.nets().count() as u64;
+            blocks.once += nets;
+            blocks.flattened = blocks.flattened.saturating_add(nets.saturating_mul(times));
+        }
+        Ok(blocks)
+    }
+
+    /// Whether the design is large, and at most half of that if each module is counted once.
+    pub fn are_worth_it(&self) -> bool {
+        self.flattened >= Self::LARGE && self.once * 2 <= self.flattened
+    }
+}
+
 /// Cells of each layer by type, from the netlist that Yosys wrote for it.
 ///
-/// `bus` gives the name in the Verilog of a net, where mapping changed it.
+/// `kept` are the modules that mapping left as they are, each before those that it instantiates; their cells count for
+/// every copy. `bus` gives the name in the Verilog of a net, where mapping changed it.
 ///
 /// # Errors
 /// A netlist that cannot be read.
 pub fn count(
     work: &Work<'_>,
+    kept: &[String],
     bus: impl Fn(&str) -> &str,
 ) -> Result<synthesis::Layers, Diagnostics> {
     let path = work.staging.path().join(owners::FILE);
@@ -86,8 +155,13 @@ pub fn count(
     })?;
     let layers = Layers::of_folder(work)?;
     let netlist = owners::Netlist::parse(&text)?;
-    let layer = |net: &str| layers.of_net(net).or_else(|| layers.of_net(bus(net)));
-    Ok(netlist.counts(&work.folder.top.name, layer))
+    let layer = |module: &str, net: &str| {
+        let exact = layers.of_net_in(module, net);
+        exact.or_else(|| layers.of_net_in(module, bus(net)))
+    };
+    let mut modules = vec![work.folder.top.name.as_str()];
+    modules.extend(kept.iter().map(String::as_str));
+    Ok(netlist.counts(&modules, layer))
 }
 
 impl Nets {
@@ -109,6 +183,7 @@ impl Nets {
         });
         let instances = module.instances.iter();
         Self {
+            module: module.name.clone(),
             layers: layers.collect(),
             instances: instances
                 .map(|i| (i.name.clone(), i.module.0 as usize))

@@ -23,6 +23,8 @@ use sim::synth::mapping;
 use self::asic::Asic;
 use self::cells::Cells;
 use self::fpga::Fpga;
+use self::layers::Blocks;
+use self::gates::Simulator;
 use self::step::{Choice, run_steps};
 use self::work::Work;
 use super::sim::Folder;
@@ -56,6 +58,12 @@ pub struct SynthArgs {
     /// How long ABC may think about a cell library's gates
     #[arg(long, value_enum, default_value_t = Effort::Full)]
     effort: Effort,
+    /// What becomes of the modules below the top
+    #[arg(long, value_enum, default_value_t = Hierarchy::Auto)]
+    hierarchy: Hierarchy,
+    /// What simulates the netlist
+    #[arg(long, value_enum, default_value_t)]
+    gates: Simulator,
     /// The longest that a program may run, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 1200, value_parser = clap::value_parser!(u64).range(1..=604_800))]
     limit: u64,
@@ -74,6 +82,17 @@ enum Effort {
     Fast,
     /// Look for better structures first
     Full,
+}
+
+/// What becomes of the modules below the top.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Hierarchy {
+    /// Keep them if the design is large and its copies save half of the work
+    Auto,
+    /// Dissolve them: logic is shared and simplified across their borders
+    Flatten,
+    /// Map each once: for designs with many copies of a block
+    Keep,
 }
 
 impl From<Effort> for mapping::Effort {
@@ -95,6 +114,7 @@ pub fn run(args: &SynthArgs) -> Result<()> {
         folder: &folder,
         clock,
         staging: &staging,
+        simulator: args.gates,
         report: Synthesis::new(
             &folder.top.name,
             &target.name,
@@ -125,9 +145,29 @@ impl SynthArgs {
         })
     }
 
+    /// The modules that stay as they are; the report says so if there are any.
+    fn kept(&self, work: &mut Work<'_>) -> Result<Vec<String>> {
+        let blocks = Blocks::of(work)?;
+        let keep = match self.hierarchy {
+            Hierarchy::Auto => blocks.are_worth_it(),
+            Hierarchy::Flatten => false,
+            Hierarchy::Keep => true,
+        };
+        if !keep || blocks.names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let note = format!(
+            "Hierarchy is kept: {} are mapped once each and counted for every copy; nothing is shared or simplified across their borders.",
+            blocks.names.join(", ")
+        );
+        work.report.notes.push(note);
+        Ok(blocks.names)
+    }
+
     /// The flow of the target's kind.
-    fn flow(&self, work: Work<'_>, target: &Target) -> Result<Synthesis> {
+    fn flow(&self, mut work: Work<'_>, target: &Target) -> Result<Synthesis> {
         let limit = Duration::from_secs(self.limit);
+        let kept = self.kept(&mut work)?;
         match &target.technology {
             Technology::Asic { .. } => {
                 let cells = Cells::obtain(target, self.liberty.as_deref())?;
@@ -136,6 +176,7 @@ impl SynthArgs {
                     work,
                     cells,
                     effort,
+                    kept,
                 };
                 flow.write_inputs()?;
                 run_steps(&mut flow, &self.steps, limit, self.json)?;
@@ -146,6 +187,7 @@ impl SynthArgs {
                     work,
                     target,
                     family,
+                    kept,
                 };
                 flow.write_inputs()?;
                 run_steps(&mut flow, &self.steps, limit, self.json)?;

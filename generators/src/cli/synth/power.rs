@@ -1,27 +1,26 @@
 //! Power of a netlist from the switching activity of its gate-level simulation.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::BufReader;
 
 use constraints::liberty::Library;
-use hdl::diag::{Diagnostic, Diagnostics};
-use sim::synth::activity::{self, Activity};
-use sim::synth::netlist::{Instance, Netlist};
+use hdl::diag::Diagnostic;
+use sim::gates::Activity;
+use sim::synth::Program;
+use sim::synth::netlist::Instance;
 use sim::synth::timing::{self, InstancePower};
-use sim::synth::{self, Program};
 use sim::tools::Meter;
 
-use super::asic::{Asic, WAVES};
+use super::asic::Asic;
+use super::equiv::functions;
+use super::gates::{self, Mapped};
 use super::step::{Finding, Found};
 use crate::output::synthesis::Origin;
 
-/// The bench's clock period in the units of its dump, ps.
-const BENCH_PERIOD_PS: u64 = 10_000;
-/// The bench holds the reset for so many cycles.
-const RESET_CYCLES: u64 = 3;
-
 const METHOD: &str = "each instance's power at one transition a pin and cycle × the simulated transitions of its outputs";
+
+/// How transitions within a cycle are found.
+const GLITCH_METHOD: &str = "with the transitions within a cycle: transport delays, each cell's own at middling load, no pulse \
+     too short to pass, so that this is an upper figure";
 
 /// The netlist has no clock tree; what one would take on top.
 const TREE_METHOD: &str =
@@ -32,9 +31,12 @@ const TREE_METHOD: &str =
 struct Sum {
     clock: f64,
     data: f64,
+    /// As `data`, with all transitions within a cycle.
+    data_with_glitches: f64,
     leakage: f64,
     /// Per cycle.
     transitions: f64,
+    transitions_with_glitches: f64,
     /// Instances whose power is known.
     matched: usize,
 }
@@ -43,35 +45,28 @@ impl Asic<'_> {
     /// Power and energy of an inference.
     pub(super) fn power(&mut self, meter: &Meter) -> Found {
         let tool = Program::OpenSta.find()?.version;
-        let failed = |e: std::io::Error| -> Diagnostics {
-            Diagnostic::error("file", format!("activity: {e}")).into()
-        };
-        let (vectors, preamble) = self.work.vectors()?;
-        let folder = self.work.staging.path();
-        let open = |name: &str| {
-            File::open(folder.join(name))
-                .map(BufReader::new)
-                .map_err(failed)
-        };
-        let top = &self.work.folder.top;
-        let before = u64::from(top.has_reset()) * RESET_CYCLES
-            + preamble.map_or(0, |p| p.cycles.len() as u64);
-        let bench = format!("{}_tb", top.name);
-        let from = before * BENCH_PERIOD_PS;
-        let activity = activity::count(open(WAVES)?, &[&bench, "dut"], from).map_err(failed)?;
-        let power = timing::instance_power(folder, meter)?;
-        let netlist = Netlist::read(open(synth::NETLIST)?).map_err(failed)?;
-        let instances = netlist.instances;
-        let sum = Sum::of(&instances, &power, &activity, &self.cells.library);
+        let library = &self.cells.library;
+        let mapped = Mapped::read(&self.work, &functions(library))?;
+        let delay = |cell: &constraints::liberty::Cell| Some((cell.name.clone(), cell.delay_ps?));
+        let delays = mapped.delays(&library.cells.iter().filter_map(delay).collect());
+        let outcome = mapped.run(&self.work, Some(&delays))?;
+        if let Some(first) = outcome.shown.first() {
+            let message = format!("no power of a netlist that computes something else: {first}");
+            return Err(Diagnostic::error("netlist", message).into());
+        }
+        let power = timing::instance_power(self.work.staging.path(), meter)?;
+        let activity = &outcome.activity;
+        let instances = &mapped.netlist.instances;
+        let sum = Sum::of(&mapped, &power, activity, library);
         let origin = Origin {
             activity: Some(format!(
                 "{} vectors of the folder, gate-level simulation without delays",
-                vectors.len()
+                mapped.stimulus.samples
             )),
             ..self.cells.origin(tool)
         };
+        self.power_figures(&sum, &origin, instances.len());
         let each = sum.transitions / instances.len().max(1) as f64;
-        self.power_figures(&sum, &origin, each);
         Ok(Finding {
             holds: sum.matched == instances.len(),
             words: format!(
@@ -82,7 +77,7 @@ impl Asic<'_> {
         })
     }
 
-    fn power_figures(&mut self, sum: &Sum, origin: &Origin, each: f64) {
+    fn power_figures(&mut self, sum: &Sum, origin: &Origin, instances: usize) {
         let (factor, method) = match &self.cells.scaling {
             Some(s) => (
                 s.energy.value,
@@ -96,6 +91,8 @@ impl Asic<'_> {
         let period_s = self.work.clock.ns() * 1e-9;
         let (logic, clock) = (energy(sum.data), energy(sum.clock));
         let total = logic + clock + sum.leakage * period_s;
+        let upper = energy(sum.data_with_glitches) + clock + sum.leakage * period_s;
+        let upper_method = format!("{GLITCH_METHOD}; {method}");
         let tree = origin.figure("energy per inference, clock tree", clock * 1e12, "pJ");
         self.work.report.figures.push(tree.estimated(TREE_METHOD));
         let figures = [
@@ -118,6 +115,12 @@ impl Asic<'_> {
                 "logic, clock pins and leakage of one cycle",
             ),
             ("power", total / period_s * 1e3, "mW", &method),
+            (
+                "energy per inference, with glitches",
+                upper * 1e9,
+                "nJ",
+                &upper_method,
+            ),
         ];
         for (name, value, unit, method) in figures {
             let figure = origin.figure(name, value, unit);
@@ -133,53 +136,69 @@ impl Asic<'_> {
             activity: None,
             ..origin.clone()
         };
+        let each = |transitions: f64| transitions / instances.max(1) as f64;
         let simulated = Origin {
-            tool: "Icarus Verilog".to_owned(),
+            tool: gates::own(),
             ..origin.clone()
         };
         self.work.report.figures.extend([
             quiet
                 .figure("leakage", sum.leakage * 1e3, "mW")
                 .by("that of the library, never scaled"),
-            simulated.figure("transitions a cell and cycle", each, ""),
+            simulated.figure("transitions a cell and cycle", each(sum.transitions), ""),
+            simulated
+                .figure(
+                    "transitions a cell and cycle, with glitches",
+                    each(sum.transitions_with_glitches),
+                    "",
+                )
+                .estimated(GLITCH_METHOD),
         ]);
     }
 }
 
 impl Sum {
     fn of(
-        instances: &[Instance],
+        mapped: &Mapped,
         power: &HashMap<String, InstancePower>,
         activity: &Activity,
         library: &Library,
     ) -> Self {
-        let cycles = activity.span as f64 / BENCH_PERIOD_PS as f64;
+        let outputs: HashMap<&str, Vec<&str>> = library
+            .cells
+            .iter()
+            .map(|cell| {
+                let pins = cell.outputs().map(|pin| pin.name.as_str());
+                (cell.name.as_str(), pins.collect())
+            })
+            .collect();
+        let all = activity.with_glitches.as_ref().unwrap_or(&activity.settled);
         let mut sum = Self::default();
-        for instance in instances {
-            let Some(power) = power.get(&instance.name) else {
+        for instance in &mapped.netlist.instances {
+            let power = power.get(&instance.name);
+            let (Some(power), Some(pins)) = (power, outputs.get(instance.cell.as_str())) else {
                 continue;
             };
-            let transitions = mean_transitions(instance, activity, library) / cycles;
+            let mean = |counts| mean(mapped, instance, pins, counts) / activity.cycles as f64;
+            let (settled, all) = (mean(&activity.settled), mean(all));
             sum.clock += power.clock;
-            sum.data += power.per_transition * transitions;
+            sum.data += power.per_transition * settled;
+            sum.data_with_glitches += power.per_transition * all;
             sum.leakage += power.leakage;
-            sum.transitions += transitions;
+            sum.transitions += settled;
+            sum.transitions_with_glitches += all;
             sum.matched += 1;
         }
         sum
     }
 }
 
-/// Mean over the outputs of an instance.
-fn mean_transitions(instance: &Instance, activity: &Activity, library: &Library) -> f64 {
-    let Some(cell) = library.cell(&instance.cell) else {
-        return 0.0;
-    };
-    let is_output = |pin: &str| cell.outputs().any(|output| output.name == pin);
+/// Mean over the connected outputs of an instance.
+fn mean(mapped: &Mapped, instance: &Instance, outputs: &[&str], counts: &[u64]) -> f64 {
+    let is_output = |pin: &str| outputs.contains(&pin);
     let nets = instance.pins.iter().filter(|(pin, _)| is_output(pin));
-    let counts: Vec<f64> = nets
-        .filter_map(|(_, net)| activity.transitions.get(net))
-        .map(|n| *n as f64)
-        .collect();
-    counts.iter().sum::<f64>() / counts.len().max(1) as f64
+    let (sum, number) = nets.fold((0, 0_u32), |(sum, number), (_, net)| {
+        (sum + mapped.changes(counts, net), number + 1)
+    });
+    sum as f64 / f64::from(number.max(1))
 }

@@ -9,6 +9,7 @@ use sim::preamble::Preamble;
 use sim::vectors::Vectors;
 
 use super::super::sim::Folder;
+use super::gates::Simulator;
 use crate::failure::{Failure, Result};
 use crate::output::emit::VECTORS_FILE;
 use crate::output::folder::Staging;
@@ -26,6 +27,8 @@ pub struct Work<'a> {
     pub clock: Picoseconds,
     /// Where the results go.
     pub staging: &'a Staging,
+    /// What simulates the netlist.
+    pub simulator: Simulator,
     /// What was found out.
     pub report: Synthesis,
 }

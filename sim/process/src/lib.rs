@@ -13,6 +13,8 @@ use wait4::{ResourceUsage, Wait4};
 
 /// Most bytes of each output stream that are kept.
 const KEPT: u64 = 4 << 20;
+/// Most bytes of them that an error shows: the last, where programs say why they gave up.
+const SHOWN: usize = 4000;
 /// Longest pause between two looks at a running program.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -94,7 +96,7 @@ impl Finished {
             return Ok(self);
         }
         let error = Diagnostic::error("tool-failed", format!("{what} failed: {}", self.status));
-        Err(error.label(None, self.said()).into())
+        Err(error.label(None, end(&self.said())).into())
     }
 
     /// Both streams, without blank space around.
@@ -139,9 +141,8 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<Finished, Diagnosti
         None => {
             let message = format!("`{name}` did not end within {} s", limit.as_secs_f64());
             let error = Diagnostic::error("tool-timeout", message);
-            Err(error
-                .label(None, format!("{stdout}\n{stderr}").trim())
-                .into())
+            let said = format!("{stdout}\n{stderr}");
+            Err(error.label(None, end(said.trim())).into())
         }
     }
 }
@@ -190,11 +191,28 @@ fn text(reader: JoinHandle<Vec<u8>>) -> String {
 }
 
 fn not_started(name: &str, error: &io::Error) -> Diagnostics {
-    let code = match error.kind() {
-        ErrorKind::NotFound => "tool-missing",
-        _ => "tool-failed",
+    match error.kind() {
+        ErrorKind::NotFound => {
+            Diagnostic::error("tool-missing", format!("{name} is not installed")).into()
+        }
+        _ => Diagnostic::error("tool-failed", format!("`{name}` cannot be run: {error}")).into(),
+    }
+}
+
+/// The end of a long text, from a character's beginning on.
+fn end(text: &str) -> &str {
+    let start = text.len().saturating_sub(SHOWN);
+    let start = (start..text.len()).find(|&i| text.is_char_boundary(i));
+    &text[start.unwrap_or(0)..]
+}
+
+/// The error of a program that is missing, with `help` that says how to get it; others as they are.
+pub fn with_help(error: Diagnostics, help: &str) -> Diagnostics {
+    let advise = |d: Diagnostic| match d.code {
+        "tool-missing" => d.help(help),
+        _ => d,
     };
-    Diagnostic::error(code, format!("`{name}` cannot be run: {error}")).into()
+    Diagnostics(error.0.into_iter().map(advise).collect())
 }
 
 #[cfg(test)]
@@ -219,6 +237,16 @@ mod tests {
         let error = done.success("the shell").unwrap_err();
         assert_eq!(error.0[0].code, "tool-failed");
         assert!(error.to_string().contains("out\nerr"), "{error}");
+    }
+
+    #[test]
+    fn an_error_shows_the_end_of_what_was_said() {
+        let script = "head -c 9000 /dev/zero | tr '\\000' 'é'; echo; echo reason; exit 1";
+        let done = run(&mut shell(script), LIMIT).unwrap();
+        let error = done.success("the shell").unwrap_err().to_string();
+        assert!(error.contains("reason") && error.len() < 9000, "{error}");
+        assert_eq!(end(&"é".repeat(3000)).len(), 4000);
+        assert_eq!(end(&("é".repeat(3000) + "x")).len(), 3999);
     }
 
     #[test]
@@ -266,6 +294,7 @@ mod tests {
     fn a_missing_program_is_named() {
         let error = run(&mut Command::new("no-such-simulator"), LIMIT).unwrap_err();
         assert_eq!(error.0[0].code, "tool-missing");
-        assert!(error.to_string().contains("no-such-simulator"));
+        let text = with_help(error, "buy one").to_string();
+        assert!(text.contains("no-such-simulator is not installed") && text.contains("buy one"));
     }
 }

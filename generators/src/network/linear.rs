@@ -47,7 +47,7 @@ impl<'m> Products<'m> {
         let problem = (matrix, bias.to_vec(), ranges);
         let known = self.solved.borrow().get(&problem).cloned();
         let graph = known.unwrap_or_else(|| {
-            let size = problem.0.len() * inputs.len();
+            let size = problem.0.iter().flatten().filter(|w| **w != 0).count();
             let effort = self.effort.unwrap_or(match size <= SEARCHED {
                 true => Effort::Normal,
                 false => Effort::Fast,
@@ -70,6 +70,71 @@ impl<'m> Products<'m> {
     }
 }
 
+/// Most entries of the one matrix that several products become.
+const JOINT: usize = 1 << 16;
+
+/// One of several products: `bias + matrix · inputs`.
+struct Product<'m> {
+    scope: Option<String>,
+    inputs: Vec<Value<'m>>,
+    matrix: Vec<Vec<i64>>,
+    bias: Vec<i64>,
+}
+
+impl<'m> Products<'m> {
+    /// Several products, each in its scope if it has one. Those that read the same values, as windows that overlap or pairs with one
+    /// node in common do, become one matrix, so that they share adders.
+    fn several(&self, products: Vec<Product<'m>>) -> Vec<Vec<Value<'m>>> {
+        match Self::joint(&products) {
+            Some((inputs, matrix)) => {
+                let bias: Vec<i64> = products.iter().flat_map(|p| p.bias.clone()).collect();
+                let mut sums = self.matrix_vector(&inputs, matrix, &bias).into_iter();
+                let of = |p: &Product<'m>| sums.by_ref().take(p.bias.len()).collect();
+                products.iter().map(of).collect()
+            }
+            None => {
+                let alone = |p: Product<'m>| {
+                    let sums = || self.matrix_vector(&p.inputs, p.matrix, &p.bias);
+                    match &p.scope {
+                        Some(scope) => self.m.scope(scope, sums),
+                        None => sums(),
+                    }
+                };
+                products.into_iter().map(alone).collect()
+            }
+        }
+    }
+
+    /// The products as one matrix on all their inputs, unless they have none in common or it would be too large.
+    fn joint(products: &[Product<'m>]) -> Option<(Vec<Value<'m>>, Vec<Vec<i64>>)> {
+        let mut places = FxHashMap::default();
+        let mut inputs: Vec<Value<'m>> = Vec::new();
+        for x in products.iter().flat_map(|p| &p.inputs) {
+            places.entry((x.node(), x.frac())).or_insert_with(|| {
+                inputs.push(*x);
+                inputs.len() - 1
+            });
+        }
+        let read: usize = products.iter().map(|p| p.inputs.len()).sum();
+        let outputs: usize = products.iter().map(|p| p.bias.len()).sum();
+        if products.len() < 2 || inputs.len() == read || inputs.len() * outputs > JOINT {
+            return None;
+        }
+        let row = |p: &Product<'m>, weights: &[i64]| {
+            let mut row = vec![0; inputs.len()];
+            for (x, w) in p.inputs.iter().zip(weights) {
+                row[places[&(x.node(), x.frac())]] += w;
+            }
+            row
+        };
+        let rows = products
+            .iter()
+            .flat_map(|p| p.matrix.iter().map(|weights| row(p, weights)))
+            .collect();
+        Some((inputs, rows))
+    }
+}
+
 fn rows(weights: &[i64], len: usize) -> Vec<Vec<i64>> {
     weights.chunks(len.max(1)).map(<[i64]>::to_vec).collect()
 }
@@ -83,12 +148,21 @@ pub(super) fn dense<'m>(
 ) -> Vec<Value<'m>> {
     let inputs = weights.shape[1];
     let matrix = rows(&weights.values, inputs);
-    x.chunks(inputs)
-        .flat_map(|x| products.matrix_vector(x, matrix.clone(), bias))
-        .collect()
+    let vectors: Vec<&[Value<'m>]> = x.chunks(inputs).collect();
+    if let &[x] = vectors.as_slice() {
+        return products.matrix_vector(x, matrix, bias);
+    }
+    let product = |x: &[Value<'m>]| Product {
+        scope: None,
+        inputs: x.to_vec(),
+        matrix: matrix.clone(),
+        bias: bias.to_vec(),
+    };
+    let each = vectors.into_iter().map(product).collect();
+    products.several(each).into_iter().flatten().collect()
 }
 
-/// One matrix for each position and group: columns that see padding are left out.
+/// A matrix for each position and group: columns that see padding are left out.
 pub(super) fn convolution<'m>(
     products: &Products<'m>,
     x: &[Value<'m>],
@@ -105,8 +179,7 @@ pub(super) fn convolution<'m>(
     let per_group = filters / groups;
     let mut results = Vec::new();
     for image in x.chunks(shape[1] * pixels) {
-        // filters run slowest in the result, positions slowest here
-        let mut planes = vec![Vec::with_capacity(positions.len()); filters];
+        let mut parts = Vec::with_capacity(positions.len() * groups);
         for (p, position) in positions.iter().enumerate() {
             for group in 0..groups {
                 let seen = |c: usize| {
@@ -127,14 +200,20 @@ pub(super) fn convolution<'m>(
                         .collect()
                 };
                 let matrix: Vec<Vec<i64>> = (first..first + per_group).map(row).collect();
-                let name = format!("position{p}_group{group}");
-                let sums = products.m.scope(&name, || {
-                    products.matrix_vector(&inputs, matrix, &bias[first..first + per_group])
+                parts.push(Product {
+                    scope: Some(format!("position{p}_group{group}")),
+                    inputs,
+                    matrix,
+                    bias: bias[first..first + per_group].to_vec(),
                 });
-                sums.into_iter()
-                    .enumerate()
-                    .for_each(|(f, sum)| planes[first + f].push(sum));
             }
+        }
+        // filters run slowest in the result, positions slowest here
+        let mut planes = vec![Vec::with_capacity(positions.len()); filters];
+        for (part, sums) in products.several(parts).into_iter().enumerate() {
+            let first = part % groups * per_group;
+            let sums = sums.into_iter().enumerate();
+            sums.for_each(|(f, sum)| planes[first + f].push(sum));
         }
         results.extend(planes.into_iter().flatten());
     }
@@ -175,4 +254,38 @@ pub(super) fn matrix_product<'m>(
         }
     }
     results
+}
+
+#[cfg(test)]
+mod tests {
+    use hdl::num::Format;
+
+    use super::*;
+
+    /// Additions of three pairs of three values under one matrix of two weights.
+    fn additions(shared: bool) -> usize {
+        let m = ModuleBuilder::new("pairs");
+        let x = m.input_array("x", 6, Format::signed(8, 0).unwrap());
+        let pairs = match shared {
+            true => [x[0], x[1], x[1], x[2], x[2], x[0]],
+            false => [x[0], x[1], x[2], x[3], x[4], x[5]],
+        };
+        let products = Products::new(&m, Some(Effort::Fast), Objective::default());
+        let weights = Array {
+            shape: vec![1, 2],
+            values: vec![23, 45],
+        };
+        let sums = dense(&products, &pairs, &weights, &[7]);
+        m.output_array("y", &sums);
+        let module = m.finish().unwrap();
+        let graph = &module.graph;
+        let adds =
+            |n: &hdl::dfg::N| matches!(graph.op(*n), hdl::dfg::Op::Add(..) | hdl::dfg::Op::Sub(..));
+        graph.nodes().filter(adds).count()
+    }
+
+    #[test]
+    fn products_that_read_the_same_values_share_adders() {
+        assert!(additions(true) < additions(false));
+    }
 }

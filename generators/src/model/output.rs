@@ -254,7 +254,7 @@ mod tests {
             for k in 0..2000 {
                 let spread = [2, 8, 32][k % 3];
                 let x: Vec<i64> = (0..5).map(|_| random.i64(-spread..spread)).collect();
-                let got = graph.evaluate(&[x.clone()]).unwrap();
+                let got = graph.evaluate(std::slice::from_ref(&x)).unwrap();
                 let got = graph.decode(0, got.outputs()[0]);
                 for (a, b) in got.iter().zip(float.decode(0, &x)) {
                     worst = worst.max((a - b).abs());

@@ -262,20 +262,20 @@ mod tests {
 
     use super::*;
 
-    /// Additions of three pairs of three values under one matrix of two weights.
-    fn additions(shared: bool) -> usize {
-        let m = ModuleBuilder::new("pairs");
+    /// Additions of two windows of three values, which overlap by two or not at all.
+    fn additions(overlap: bool) -> usize {
+        let m = ModuleBuilder::new("windows");
         let x = m.input_array("x", 6, Format::signed(8, 0).unwrap());
-        let pairs = match shared {
-            true => [x[0], x[1], x[1], x[2], x[2], x[0]],
+        let windows = match overlap {
+            true => [x[0], x[1], x[2], x[1], x[2], x[3]],
             false => [x[0], x[1], x[2], x[3], x[4], x[5]],
         };
         let products = Products::new(&m, Some(Effort::Fast), Objective::default());
         let weights = Array {
-            shape: vec![1, 2],
-            values: vec![23, 45],
+            shape: vec![1, 3],
+            values: vec![1, 1, 1],
         };
-        let sums = dense(&products, &pairs, &weights, &[7]);
+        let sums = dense(&products, &windows, &weights, &[7]);
         m.output_array("y", &sums);
         let module = m.finish().unwrap();
         let graph = &module.graph;

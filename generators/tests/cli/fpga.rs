@@ -92,27 +92,7 @@ fn kept_modules_are_mapped_once_and_count_for_every_copy() {
         return;
     }
     let home = Home::new();
-    let model = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/weights/interaction/tracking.json"
-    );
-    home.success(&[
-        "interaction",
-        "--model",
-        model,
-        "--nodes",
-        "2",
-        "--edges",
-        "2",
-        "--events",
-        "4",
-        "--clock-ns",
-        "5",
-        "--target",
-        "xcup",
-        "--out",
-        "rtl",
-    ]);
+    home.two_node_interaction(&["--target", "xcup", "--clock-ns", "5"]);
     home.success(&[
         "synth",
         "rtl",

@@ -33,6 +33,17 @@ impl Home {
         fs::write(path, content).unwrap();
     }
 
+    /// The shipped edge classifier for two nodes and two edges in the folder `rtl`: small, with modules of several copies.
+    pub fn two_node_interaction(&self, options: &[&str]) {
+        let model = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/weights/interaction/tracking.json"
+        );
+        let size = ["--nodes", "2", "--edges", "2", "--events", "4"];
+        let fixed = ["interaction", "--model", model, "--out", "rtl"];
+        self.success(&[&fixed, &size[..], options].concat());
+    }
+
     /// The program with these arguments, not started yet.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hwgen"));

@@ -193,25 +193,7 @@ fn kept_modules_are_timed_simulated_and_proved_one_by_one() {
         return;
     }
     let home = Home::new();
-    let model = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/weights/interaction/tracking.json"
-    );
-    home.success(&[
-        "interaction",
-        "--model",
-        model,
-        "--nodes",
-        "2",
-        "--edges",
-        "2",
-        "--events",
-        "4",
-        "--target",
-        "osu018",
-        "--out",
-        "rtl",
-    ]);
+    home.two_node_interaction(&["--target", "osu018"]);
     home.success(&[
         "synth",
         "rtl",

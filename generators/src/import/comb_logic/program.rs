@@ -1,6 +1,7 @@
 //! The file: a list of operations, each on results of earlier ones.
 
 use hdl::diag::Diagnostic;
+use hdl::num::Interval;
 use serde::Deserialize;
 
 use super::error;
@@ -87,15 +88,12 @@ pub(super) struct Format {
     pub least: i64,
 }
 
-impl Format {
-    fn of(Range(least, greatest, step): Range) -> Option<Self> {
+impl Range {
+    /// Least and greatest value, counted in steps.
+    fn integers(self) -> Option<(i64, i64)> {
+        let Self(least, greatest, step) = self;
         if least == 0.0 && greatest == 0.0 {
-            return Some(Self {
-                signed: false,
-                width: 0,
-                frac: 0,
-                least: 0,
-            });
+            return Some((0, 0));
         }
         let exponent = step.log2();
         let count = |v: f64| {
@@ -104,15 +102,28 @@ impl Format {
         };
         let valid = step > 0.0 && exponent.fract() == 0.0 && exponent.abs() <= MAX_SHIFT as f64;
         let (low, high) = (count(least)?, count(greatest)?);
-        (valid && low <= high).then(|| {
-            let top = (-low).max(high + 1).max(1) as u64;
-            let magnitude = top.next_power_of_two().ilog2();
-            Self {
-                signed: low < 0,
-                width: magnitude + u32::from(low < 0),
-                frac: -exponent as i32,
-                least: low,
-            }
+        (valid && low <= high).then_some((low, high))
+    }
+}
+
+impl Format {
+    fn of(range: Range) -> Option<Self> {
+        let (low, high) = range.integers()?;
+        if (low, high) == (0, 0) {
+            return Some(Self {
+                signed: false,
+                width: 0,
+                frac: 0,
+                least: 0,
+            });
+        }
+        let top = (-low).max(high + 1).max(1) as u64;
+        let magnitude = top.next_power_of_two().ilog2();
+        Some(Self {
+            signed: low < 0,
+            width: magnitude + u32::from(low < 0),
+            frac: -range.2.log2() as i32,
+            least: low,
         })
     }
 
@@ -129,12 +140,20 @@ impl Format {
 impl Operation {
     /// The format of the result.
     pub fn format(&self) -> Result<Format, Diagnostic> {
+        Format::of(self.3).ok_or_else(|| self.no_range())
+    }
+
+    /// What the result can be, counted in its steps.
+    pub fn range(&self) -> Result<Interval, Diagnostic> {
+        let (low, high) = self.3.integers().ok_or_else(|| self.no_range())?;
+        Interval::new(low.into(), high.into()).map_err(|_| self.no_range())
+    }
+
+    fn no_range(&self) -> Diagnostic {
         let Range(least, greatest, step) = self.3;
-        Format::of(self.3).ok_or_else(|| {
-            error(format!(
-                "[{least}, {greatest}] in steps of {step} is no range of a fixed-point number"
-            ))
-        })
+        error(format!(
+            "[{least}, {greatest}] in steps of {step} is no range of a fixed-point number"
+        ))
     }
 
     /// The only operands and numbers that there are.

@@ -1,5 +1,6 @@
 //! Programs that alkaid traced and saved, against what its own interpreter gives (`tests/models/comb_logic.py`).
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use hwgen::import::comb_logic;
@@ -132,6 +133,12 @@ fn a_wrong_operation_on_bits_is_seen() {
     }
 }
 
+fn zip(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(bytes).unwrap();
+    packer.finish().unwrap()
+}
+
 #[test]
 fn other_files_are_refused_with_advice() {
     let text = std::fs::read_to_string(file("comb_wrapping.json")).unwrap();
@@ -143,6 +150,15 @@ fn other_files_are_refused_with_advice() {
     assert!(inverted.message.contains("inverted"), "{inverted}");
     let unknown = refused(&text.replacen("],3,[0]", "],12,[0]", 1));
     assert!(unknown.message.contains("kind 12"), "{unknown}");
+    let mut packed = zip(text.as_bytes());
+    assert!(comb_logic::read(&packed).is_ok());
+    let twice = comb_logic::read(&zip(&packed)).unwrap_err();
+    assert!(twice.message.contains("twice"), "{twice}");
+    packed.truncate(1000);
+    let cut = comb_logic::read(&packed).unwrap_err();
+    assert!(cut.message.contains("unpacked"), "{cut}");
+    let large = comb_logic::read(&zip(&vec![b' '; (1 << 26) + 1])).unwrap_err();
+    assert!(large.message.contains("67108864 bytes"), "{large}");
     let forward = refused(&text.replacen("[[0,", "[[100000,", 1));
     assert!(
         forward.message.contains("operation") || forward.message.contains("inputs"),

@@ -20,6 +20,8 @@ use self::layers::Layers;
 use self::program::{Format, MAX_SHIFT, Operation, Program};
 use super::lift::Imported;
 
+pub use self::program::is_compressed;
+
 /// Most factors of all matrices together.
 const MAX_TERMS: usize = 1 << 23;
 
@@ -27,7 +29,7 @@ fn error(message: impl Into<String>) -> Diagnostic {
     Diagnostic::error("comb-logic", message)
 }
 
-/// The network in the bytes of a serialised `CombLogic`: one input `x` and one output `y`, both with one row.
+/// The network in the bytes of a serialised `CombLogic`, packed with gzip or not: one input `x` and one output `y`, both with one row.
 ///
 /// # Errors
 /// No such file, another version of the format, and operations that are not supported: their number and what they are.

@@ -1,5 +1,7 @@
 //! The file: a list of operations, each on results of earlier ones.
 
+use std::io::Read;
+
 use hdl::diag::Diagnostic;
 use hdl::num::Interval;
 use serde::Deserialize;
@@ -8,6 +10,9 @@ use super::error;
 
 /// The version of the format.
 const VERSION: u64 = 4;
+
+/// Most bytes of a file that was compressed.
+const MAX_UNPACKED: u64 = 1 << 26;
 
 /// Largest shift, in bits.
 pub(super) const MAX_SHIFT: i64 = 128;
@@ -68,11 +73,16 @@ struct TableRange {
     step: f64,
 }
 
+/// What the file says of itself.
 #[derive(Debug, Deserialize)]
-struct File {
-    model: serde_json::Value,
+struct Head {
     meta: String,
     spec_version: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct File {
+    model: Program,
 }
 
 /// The bits of a value: integers of `width` bits times `2^-frac`.
@@ -187,30 +197,52 @@ impl Table {
     }
 }
 
+/// Whether the bytes are gzip's.
+pub fn is_compressed(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\x1f\x8b")
+}
+
+fn unpacked(bytes: &[u8]) -> Result<Vec<u8>, Diagnostic> {
+    let mut unpacked = Vec::new();
+    let mut decoder = flate2::read::GzDecoder::new(bytes).take(MAX_UNPACKED + 1);
+    decoder
+        .read_to_end(&mut unpacked)
+        .map_err(|e| error(format!("the file cannot be unpacked: {e}")))?;
+    if unpacked.len() as u64 > MAX_UNPACKED {
+        return Err(error(format!(
+            "the file has more than {MAX_UNPACKED} bytes when it is unpacked"
+        )));
+    }
+    match is_compressed(&unpacked) {
+        true => Err(error("the file is compressed twice")),
+        false => Ok(unpacked),
+    }
+}
+
 impl Program {
-    /// Reads the JSON that `CombLogic.save` writes.
+    /// Reads the JSON that `CombLogic.save` writes, packed with gzip or not.
     ///
     /// # Errors
     /// Another version, lists of the wrong lengths, shifted inputs.
     pub fn parse(bytes: &[u8]) -> Result<Self, Diagnostic> {
-        if bytes.starts_with(b"\x1f\x8b") {
-            return Err(error("the file is compressed").help("unpack it with gunzip first"));
+        if is_compressed(bytes) {
+            return Self::parse(&unpacked(bytes)?);
         }
-        let file: File = serde_json::from_slice(bytes)
+        let head: Head = serde_json::from_slice(bytes)
             .map_err(|e| error(format!("this is no serialised CombLogic: {e}")))?;
-        if file.meta != "ALIRModel" {
-            let kind = hdl::names::quoted(&file.meta);
+        if head.meta != "ALIRModel" {
+            let kind = hdl::names::quoted(&head.meta);
             return Err(error(format!("this is a {kind}, not an ALIRModel"))
                 .help("load it with alkaid 0.8 and save it again"));
         }
-        if file.spec_version != VERSION {
+        if head.spec_version != VERSION {
             return Err(error(format!(
                 "this is version {} of the format, {VERSION} is wanted",
-                file.spec_version
+                head.spec_version
             ))
             .help("load it with alkaid 0.8 and save it again"));
         }
-        let program: Self = serde_json::from_value(file.model)
+        let File { model: program } = serde_json::from_slice(bytes)
             .map_err(|e| error(format!("the program is damaged: {e}")))?;
         let (inputs, outputs) = program.0;
         let lengths = [program.2.len(), program.3.len(), program.4.len()];
@@ -220,6 +252,7 @@ impl Program {
             )));
         }
         if program.1.iter().any(|s| *s != 0) {
+            // alkaid's two interpreters disagree on what is wrapped first
             return Err(error("inputs with a shift are not supported")
                 .help("trace the matrix instead of saving the solver's solution"));
         }

@@ -84,13 +84,12 @@ impl Hardware {
             Some(latency) => Goal::ClockAndLatency { clock, latency },
             None => Goal::Clock(clock),
         };
-        let design = NetworkDesign {
+        let mut design = NetworkDesign {
             top: self.top.clone(),
             reuse: self.reuse,
+            stages: Vec::new(),
             network: source.network,
         };
-        let schedule = design.schedule().map_err(Failure::user)?;
-        let count = self.events(&design.network, schedule.as_ref());
         let objective = Objective::of(&target);
         let built = design.build(
             self.effort,
@@ -99,6 +98,8 @@ impl Hardware {
             &options(clock, goal)?,
         );
         let (top, pipeline) = built.map_err(|d| self.timing.explain(d))?;
+        let schedule = design.schedule().map_err(Failure::user)?;
+        let count = self.events(&design.network, schedule.as_ref());
         let mut events = source.events;
         let random = count.saturating_sub(events.len());
         events.truncate(count);
@@ -133,7 +134,8 @@ impl Hardware {
             interval = schedule.interval;
             report.timing.initiation_interval = interval;
             work = format!("{} multipliers", schedule.multipliers);
-            registers = format!("{} register bits", report.size.state_bits);
+            let bits = report.size.state_bits + report.size.pipeline_register_bits;
+            registers = format!("{bits} register bits");
         }
         let emission = Emission {
             top: &top,

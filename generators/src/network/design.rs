@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hdl::analysis::Timing;
+use hdl::analysis::{Timing, pipeline_register_bits};
 use hdl::dfg::Module;
 use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::passes::delay::DelayModel;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sim::vectors::{Rows, Vectors};
 
 use super::build_with;
-use super::folded::{self, MAX_REUSE, Schedule};
+use super::folded::{self, MAX_REUSE, SLOWER, Schedule};
 use super::ports::{Ports, START, VALID};
 use crate::arith::{Effort, Objective};
 use crate::model::{Graph, Input, Op};
@@ -28,6 +28,9 @@ pub struct NetworkDesign {
     /// Reuse factor of a folded network; none is unrolled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reuse: Option<u32>,
+    /// Register stages of each step of a folded network; none stands for one in each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<u32>,
     /// The integers.
     pub network: Graph,
 }
@@ -39,19 +42,26 @@ pub type Event = Vec<Vec<i64>>;
 const SCALES: u32 = 12;
 
 impl NetworkDesign {
-    /// The top module, in stages unless it is folded.
+    /// The top module, in as few stages as the clock allows. Those of a folded network become part of the design.
     ///
     /// # Errors
     /// Those of [`build_with`] and [`folded::build`], of cutting it, and a clock that a folded network does not reach.
     pub fn build(
-        &self,
+        &mut self,
         effort: Option<Effort>,
         objective: Objective,
         delays: &dyn DelayModel,
         options: &Options,
     ) -> Result<(Arc<Module>, Report), Diagnostics> {
         if let Some(schedule) = self.schedule()? {
-            let module = folded::build(&self.network, &self.top, &schedule)?;
+            let module = folded::build(&self.network, &self.top, &schedule, delays)?;
+            let report = as_it_is(&module, schedule.latency, delays, options);
+            let (Goal::Clock(clock), true) = (options.goal, report.is_err()) else {
+                return Ok((module, report?));
+            };
+            self.stages = folded::stages_for(&self.network, &self.top, &schedule, delays, clock)?;
+            let schedule = self.schedule()?.expect("it is folded");
+            let module = folded::build(&self.network, &self.top, &schedule, delays)?;
             let report = as_it_is(&module, schedule.latency, delays, options)?;
             return Ok((module, report));
         }
@@ -66,7 +76,7 @@ impl NetworkDesign {
     /// As [`Schedule::of`].
     pub fn schedule(&self) -> Result<Option<Schedule>, Diagnostic> {
         let schedule = |reuse| match reuse {
-            1..=MAX_REUSE => Schedule::of(&self.network, reuse),
+            1..=MAX_REUSE => Schedule::of(&self.network, reuse, &self.stages),
             _ => {
                 let message = format!("a reuse factor of {reuse} is not from 1 to {MAX_REUSE}");
                 Err(Diagnostic::error("folding", message))
@@ -182,7 +192,7 @@ fn weights(op: &Op) -> String {
     }
 }
 
-/// The module's own timing, with all paths in one stage.
+/// The timing of a module that has registers of its own.
 fn as_it_is(
     module: &Arc<Module>,
     latency: u32,
@@ -197,15 +207,13 @@ fn as_it_is(
         let message = format!(
             "a folded network with this reuse factor needs {clock} ps, {asked} ps are there"
         );
-        return Err(Diagnostic::error("impossible-clock", message).help(
-            "ask for a slower clock, or a greater --reuse, which adds fewer products a cycle",
-        ));
+        return Err(Diagnostic::error("impossible-clock", message).help(SLOWER));
     }
     Ok(Report {
         latency,
         clock,
         stage_delays: vec![longest],
-        register_bits: 0,
+        register_bits: pipeline_register_bits(module),
         critical_path: Vec::new(),
     })
 }

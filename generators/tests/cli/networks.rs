@@ -161,6 +161,33 @@ fn gates_of_random_formats_in_every_engine() {
     }
 }
 
+/// Between its registers a folded network has as many stages as a clock needs, which one stage each would not reach.
+#[test]
+fn a_folded_network_keeps_to_its_clock() {
+    let home = Home::new();
+    home.write("weights.json", weights(5));
+    let at = |clock| {
+        let fixed = ["dense", "--weights", "weights.json", "--reuse", "2"];
+        let chosen = ["--events", "40", "--out", "rtl", "--clock-ns", clock];
+        home.run(&[&fixed[..], &chosen].concat())
+    };
+    let said = at("3");
+    assert!(said.status.success(), "{said:?}");
+    let model: Json =
+        serde_json::from_slice(&fs::read(home.path("rtl/model.json")).unwrap()).unwrap();
+    assert!(
+        model["stages"].as_array().unwrap().contains(&json!(2)),
+        "{}",
+        model["stages"]
+    );
+    simulated(&home, &["--random", "500"]);
+    if available("iverilog", "-V") {
+        simulated(&home, &["--engine", "icarus"]);
+    }
+    let said = at("1");
+    assert_eq!(said.status.code(), Some(2), "{said:?}");
+}
+
 /// A small convolutional network with a short way around a convolution and two heads, in hwgen's JSON form.
 fn convolutional() -> String {
     let weights = |shape: [usize; 4], seed: i64| {

@@ -4,13 +4,15 @@ use hdl::dfg::{ModuleBuilder, Value};
 use hdl::diag::Diagnostic;
 use hdl::num::Format;
 
-use super::timeline::{Step, TAIL};
+use super::timeline::{Step, tail};
 use super::{moved, plain, register, reset};
 
 /// The control signals of a step.
 pub(super) struct Control<'m> {
     /// Its operands are there, in this one cycle.
     pub start: Value<'m>,
+    /// Register stages of what it computes.
+    pub stages: u32,
     /// Those of a matrix.
     pub beat: Option<Beat<'m>>,
 }
@@ -49,28 +51,38 @@ pub(super) fn later<'m>(
 pub(super) fn controls<'m>(
     m: &'m ModuleBuilder,
     steps: &[Step],
+    stages: &[u32],
     start: Value<'m>,
 ) -> Result<Vec<Control<'m>>, Diagnostic> {
     let mut controls = Vec::with_capacity(steps.len() + 1);
     let mut start = start;
-    for (k, step) in steps.iter().enumerate() {
+    for (k, (step, &stages)) in steps.iter().zip(stages).enumerate() {
         let (beat, done) = match step {
-            Step::Stage => (None, register(m, &format!("start{k}"), start)),
+            Step::Stage => (None, later(m, &format!("start{k}_"), start, stages)),
             Step::Matrix(matrix) => {
                 let (parts, positions) = (matrix.parts(), matrix.positions_of_unit());
-                let (beat, done) = Beat::new(m, k, parts, positions, start)?;
+                let (beat, ending) = Beat::new(m, k, parts, positions, start)?;
+                let done = later(m, &format!("matrix{k}_done"), ending, tail(stages));
                 (Some(beat), done)
             }
         };
-        controls.push(Control { start, beat });
+        controls.push(Control {
+            start,
+            stages,
+            beat,
+        });
         start = done;
     }
-    controls.push(Control { start, beat: None });
+    controls.push(Control {
+        start,
+        stages: 1,
+        beat: None,
+    });
     Ok(controls)
 }
 
 impl<'m> Beat<'m> {
-    /// Counters of `parts` for each of `positions`, and when the sums are there.
+    /// Counters of `parts` for each of `positions`, and the last beat.
     fn new(
         m: &'m ModuleBuilder,
         step: usize,
@@ -110,7 +122,7 @@ impl<'m> Beat<'m> {
             ending,
             beats: parts * positions,
         };
-        Ok((beat, later(m, &named("done"), ending, TAIL)))
+        Ok((beat, ending))
     }
 }
 
@@ -118,7 +130,7 @@ impl<'m> Control<'m> {
     /// Values that are there when this step starts, when the next one starts.
     ///
     /// A matrix may start anew when its last beat ends, so from then on they are kept in another register. That one is
-    /// overwritten at the next last beat, which for few beats comes before the end: then two more cycles pass in registers.
+    /// overwritten at the next last beat, which for few beats comes before the end: then the cycles pass in more registers.
     pub fn carried(
         &self,
         m: &'m ModuleBuilder,
@@ -131,16 +143,18 @@ impl<'m> Control<'m> {
             state.value()
         };
         let one = |(i, value): (usize, &Value<'m>)| {
+            let waiting = |value: Value<'m>, cycles: std::ops::Range<u32>| {
+                cycles.fold(value, |v, k| moved(m, &format!("{name}_{i}_{k}"), v))
+            };
             let Some(beat) = &self.beat else {
-                return moved(m, &format!("{name}_{i}"), *value);
+                return waiting(*value, 0..self.stages);
             };
             let early = caught(self.start, format!("{name}_{i}_early"), *value);
             let late = caught(beat.ending, format!("{name}_{i}_late"), early);
-            match beat.beats > 2 {
+            let tail = tail(self.stages);
+            match beat.beats >= tail {
                 true => late,
-                false => {
-                    (1..TAIL).fold(late, |value, k| moved(m, &format!("{name}_{i}_{k}"), value))
-                }
+                false => waiting(late, 1..tail),
             }
         };
         values.iter().enumerate().map(one).collect()

@@ -1,11 +1,12 @@
 //! One folded matrix: which products it computes in which beat, and the hardware for it.
 
-use hdl::dfg::{ModuleBuilder, Value};
-use hdl::diag::Diagnostic;
+use hdl::dfg::{ModuleBuilder, RegisterStyle, Value};
+use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::names::quoted;
-use hdl::num::{Interval, OutOfRange};
+use hdl::num::{Format, Interval, OutOfRange};
 
 use super::control::{Beat, Control, later};
+use super::stages::Cut;
 use super::{moved, plain};
 use crate::model::{Layer, Op, Tap};
 
@@ -127,24 +128,27 @@ impl Matrix {
         self.units * self.lanes * self.rows.len()
     }
 
-    /// The signals of its beats when products are added up, two cycles later: only those that it needs.
-    fn adding<'m>(&self, m: &'m ModuleBuilder, name: &str, beat: &Beat<'m>) -> Adding<'m> {
-        let two_later =
-            |what: &str, value: Value<'m>| later(m, &format!("{name}_{what}"), value, 2);
+    /// The signals of its beats when products are added up, so many cycles later: only those that it needs.
+    fn adding<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        name: &str,
+        beat: &Beat<'m>,
+        cycles: u32,
+    ) -> Adding<'m> {
+        let then =
+            |what: &str, value: Value<'m>| later(m, &format!("{name}_{what}"), value, cycles);
         let several = self.positions_of_unit() > 1;
         let accumulates = !several || self.parts() > 1;
-        let place = |k: u32, value| moved(m, &format!("{name}_place{k}"), value);
+        let place = |value, k: u32| moved(m, &format!("{name}_place{k}"), value);
         Adding {
             sum: accumulates.then(|| {
                 let (adding, first) = ("adding", "first");
-                (
-                    two_later(adding, beat.running),
-                    two_later(first, beat.first),
-                )
+                (then(adding, beat.running), then(first, beat.first))
             }),
             place: several.then(|| {
-                let position = place(1, place(0, beat.position));
-                (two_later("last", beat.last), position)
+                let position = (0..cycles).fold(beat.position, place);
+                (then("last", beat.last), position)
             }),
         }
     }
@@ -157,7 +161,8 @@ impl Matrix {
         layer: &Layer,
         x: &[Value<'m>],
         control: &Control<'m>,
-    ) -> Result<Vec<Value<'m>>, Diagnostic> {
+        cut: &Cut<'_>,
+    ) -> Result<Vec<Value<'m>>, Diagnostics> {
         let (Op::Dense { bias, .. } | Op::Convolution { bias, .. }) = &layer.op else {
             unreachable!("made of such a layer")
         };
@@ -172,18 +177,21 @@ impl Matrix {
         let hardware = Hardware {
             m,
             matrix: self,
-            adding: self.adding(m, &name, beat),
+            // operands and weights take a cycle
+            adding: self.adding(m, &name, beat, 1 + control.stages),
+            cut,
+            step: (step, control.stages),
             name,
             beat,
             buffer: &buffer,
             bias,
         };
-        let built: Result<Vec<_>, OutOfRange> =
-            (0..self.units).map(|unit| hardware.unit(unit)).collect();
-        let sums = built.map_err(|e| {
+        let wide = |e: OutOfRange| {
             let message = format!("layer {}: {e}", quoted(&layer.name));
-            Diagnostic::error("folding", message)
-        })?;
+            Diagnostics::from(Diagnostic::error("folding", message))
+        };
+        let units = (0..self.units).map(|unit| hardware.unit(unit, &wide));
+        let sums = units.collect::<Result<Vec<_>, Diagnostics>>()?;
         let each = self.positions_of_unit() as usize;
         let place = |&(p, f): &(usize, usize)| sums[p / each][f][p % each];
         Ok(self.results.iter().map(place).collect())
@@ -236,13 +244,20 @@ struct Hardware<'a, 'm> {
     name: String,
     beat: &'a Beat<'m>,
     adding: Adding<'m>,
+    cut: &'a Cut<'a>,
+    /// Number, and stages of products and their sum.
+    step: (usize, u32),
     buffer: &'a [Value<'m>],
     bias: &'a [i64],
 }
 
 impl<'m> Hardware<'_, 'm> {
     /// For each filter its sums at the positions of a unit.
-    fn unit(&self, unit: usize) -> Result<Vec<Vec<Value<'m>>>, OutOfRange> {
+    fn unit(
+        &self,
+        unit: usize,
+        wide: &dyn Fn(OutOfRange) -> Diagnostics,
+    ) -> Result<Vec<Vec<Value<'m>>>, Diagnostics> {
         let groups = self.matrix.sources.first().map_or(1, Vec::len);
         let filters = self.matrix.rows.len() / groups.max(1);
         let mut sums = Vec::with_capacity(self.matrix.rows.len());
@@ -251,7 +266,8 @@ impl<'m> Hardware<'_, 'm> {
                 .map(|lane| self.operand(unit, group, lane))
                 .collect();
             for filter in group * filters..(group + 1) * filters {
-                sums.push(self.sums(unit, group, filter, &operands)?);
+                let range = self.reach(unit, group, filter).map_err(wide)?;
+                sums.push(self.sums(unit, filter, &operands, range)?);
             }
         }
         Ok(sums)
@@ -291,31 +307,35 @@ impl<'m> Hardware<'_, 'm> {
         moved(self.m, &name, chosen)
     }
 
-    /// The sums of one filter at the positions of a unit.
+    /// The sums of one filter, in that range, at the positions of a unit.
     fn sums(
         &self,
         unit: usize,
-        group: usize,
         filter: usize,
         operands: &[Value<'m>],
-    ) -> Result<Vec<Value<'m>>, OutOfRange> {
+        range: Interval,
+    ) -> Result<Vec<Value<'m>>, Diagnostics> {
         let m = self.m;
         let positions = self.matrix.positions_of_unit() as usize;
         let bias = m.constant(self.bias[filter].into(), 0);
-        let products: Vec<Value<'m>> = operands
-            .iter()
-            .enumerate()
-            .filter_map(|(lane, operand)| self.product(unit, filter, lane, *operand))
-            .collect();
-        let Some(sum) = Value::sum(&products) else {
+        let lanes = operands.iter().enumerate();
+        let factors =
+            lanes.filter_map(|(lane, operand)| Some([*operand, self.weight(unit, filter, lane)?]));
+        let factors = factors.collect::<Vec<_>>().concat();
+        if factors.is_empty() {
             return Ok(vec![bias; positions]);
-        };
+        }
         let named = |what: &str| format!("{}_{what}{unit}_{filter}", self.name);
-        let addend = moved(m, &named("products"), sum);
-        let range = self.reach(unit, group, filter)?;
+        let addend =
+            self.cut
+                .staged(m, self.step, &named("products"), &factors, &|_, factors| {
+                    let products = factors.chunks(2).map(|pair| pair[0] * pair[1]);
+                    Ok(Vec::from_iter(Value::sum(&products.collect::<Vec<_>>())))
+                })?[0];
         let (width, signed) = (range.width().max(1), range.signed());
-        let format = hdl::num::Format::integer(Interval::of_width(width, signed)?);
-        let register = |name: &str| m.state(name, format, hdl::dfg::RegisterStyle::default());
+        let format = Interval::of_width(width, signed).map(Format::integer);
+        let format = format.map_err(|e| Diagnostic::error("folding", e.to_string()))?;
+        let register = |name: &str| m.state(name, format, RegisterStyle::default());
         let next = |before: Value<'m>| (before + addend).wrap(width, signed);
         let (sum, state) = match self.adding.sum {
             None => (next(bias), None),
@@ -338,14 +358,8 @@ impl<'m> Hardware<'_, 'm> {
         Ok(caught.collect())
     }
 
-    /// What a lane adds for a filter; none if its weights are 0 in every beat.
-    fn product(
-        &self,
-        unit: usize,
-        filter: usize,
-        lane: usize,
-        operand: Value<'m>,
-    ) -> Option<Value<'m>> {
+    /// What a lane multiplies by for a filter; none if its weights are 0 in every beat.
+    fn weight(&self, unit: usize, filter: usize, lane: usize) -> Option<Value<'m>> {
         let row = &self.matrix.rows[filter];
         let weights = row.iter().skip(lane).step_by(self.matrix.lanes);
         let mut table: Vec<i128> = weights.map(|w| i128::from(*w)).collect();
@@ -355,12 +369,12 @@ impl<'m> Hardware<'_, 'm> {
         if let [weight] = *table.as_slice()
             && self.matrix.parts() == 1
         {
-            return Some(operand * self.m.constant(weight, 0));
+            return Some(self.m.constant(weight, 0));
         }
         table.resize((self.matrix.parts() as usize).next_power_of_two().max(2), 0);
         let weight = self.beat.part.lookup(&table, 0);
         let name = format!("{}_weight{unit}_{filter}_{lane}", self.name);
-        Some(operand * moved(self.m, &name, weight))
+        Some(moved(self.m, &name, weight))
     }
 
     /// Which integers the sum of a filter can be after any beat.

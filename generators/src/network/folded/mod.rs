@@ -4,30 +4,37 @@
 //! takes in `l` inputs a beat for all filters at once, `l · F` multipliers, and works through its positions one after
 //! another; `l` is the least for which `P · ⌈K / l⌉ ≤ N`. With more positions than `N` it has several such units.
 //!
-//! Layers stand on one time line of steps: a step is a matrix, or one register behind layers that are no matrices. Each
-//! matrix works on another event, so that a new one may begin every [`Schedule::interval`] cycles. A tensor that is used
-//! later than in the next step, such as the short way of a residual connection, is carried along from step to step.
+//! Layers stand on one time line of steps: a step is a matrix, or layers that are no matrices. What a step computes has one
+//! register stage behind it, or several inside it where the clock is too fast for one. Each matrix works on another event,
+//! so that a new one may begin every [`Schedule::interval`] cycles. A tensor that is used later than in the next step, such
+//! as the short way of a residual connection, is carried along from step to step.
 //!
-//! | cycle after its start | a matrix of `b` beats |
+//! | cycle after its start | a matrix of `b` beats and `s` stages |
 //! |---|---|
 //! | 0 | takes its inputs into a buffer |
 //! | 1 … b | beat: inputs are chosen, weights are read |
-//! | 2 … b + 1 | products and their sum |
-//! | 3 … b + 2 | accumulation |
-//! | b + 3 | sums are there, for this one cycle; the next step starts |
+//! | 2 … b + s | products and their sum |
+//! | s + 2 … b + s + 1 | accumulation |
+//! | b + s + 2 | sums are there, for this one cycle; the next step starts |
 
 mod control;
 mod matrix;
+mod stages;
 mod timeline;
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use hdl::dfg::{Module, ModuleBuilder, RegisterStyle, Reset, Value};
-use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::diag::Diagnostics;
 use hdl::num::{Format, Interval};
+use hdl::passes::delay::DelayModel;
+use hdl::passes::flatten;
 
 use control::Control;
+use stages::Cut;
+pub use stages::SLOWER;
 use timeline::Step;
 pub use timeline::{MAX_REUSE, Schedule};
 
@@ -40,9 +47,49 @@ use crate::model::{Graph, Layer, T};
 /// The folded network: `start` is 1 in cycles in which an event is there, at least [`Schedule::interval`] apart; in the
 /// cycle in which its result appears `valid` is 1, and the result stays until the next one.
 ///
+/// Where the schedule has several register stages in a step, they are cut at equal delays.
+///
 /// # Errors
-/// As [`build`](super::build).
-pub fn build(graph: &Graph, name: &str, schedule: &Schedule) -> Result<Arc<Module>, Diagnostics> {
+/// As [`build`](super::build), and of cutting.
+pub fn build(
+    graph: &Graph,
+    name: &str,
+    schedule: &Schedule,
+    delays: &dyn DelayModel,
+) -> Result<Arc<Module>, Diagnostics> {
+    built(graph, name, schedule, &Cut::Scheduled(delays))
+}
+
+/// Register stages that each step needs for a clock period in picoseconds.
+///
+/// # Errors
+/// As [`build`], and an operator that takes longer.
+pub fn stages_for(
+    graph: &Graph,
+    name: &str,
+    schedule: &Schedule,
+    delays: &dyn DelayModel,
+    clock: u32,
+) -> Result<Vec<u32>, Diagnostics> {
+    let needed = RefCell::new(vec![1; schedule.steps.len()]);
+    let cut = Cut::Measured {
+        delays,
+        clock,
+        needed,
+    };
+    built(graph, name, schedule, &cut)?;
+    match cut {
+        Cut::Measured { needed, .. } => Ok(needed.into_inner()),
+        Cut::Scheduled(_) => unreachable!("made above"),
+    }
+}
+
+fn built(
+    graph: &Graph,
+    name: &str,
+    schedule: &Schedule,
+    cut: &Cut<'_>,
+) -> Result<Arc<Module>, Diagnostics> {
     graph.check()?;
     check_size(graph)?;
     let m = ModuleBuilder::new(name);
@@ -52,7 +99,8 @@ pub fn build(graph: &Graph, name: &str, schedule: &Schedule) -> Result<Arc<Modul
     let mut tensors = Tensors {
         m: &m,
         schedule,
-        controls: control::controls(&m, &schedule.steps, start)?,
+        controls: control::controls(&m, &schedule.steps, &schedule.stages, start)?,
+        cut,
         values: HashMap::new(),
     };
     for (k, (input, port)) in graph.inputs().iter().zip(&ports.inputs).enumerate() {
@@ -83,7 +131,11 @@ pub fn build(graph: &Graph, name: &str, schedule: &Schedule) -> Result<Arc<Modul
         m.output_array(port, &held);
     }
     m.output(VALID, register(&m, "done", done));
-    m.finish()
+    let module = m.finish()?;
+    match module.instances.is_empty() {
+        true => Ok(module),
+        false => Ok(Arc::new(flatten(&module)?)),
+    }
 }
 
 /// The tensors that have been built, at the steps at which they are there.
@@ -92,6 +144,7 @@ struct Tensors<'a, 'm> {
     schedule: &'a Schedule,
     /// One a step, and the end.
     controls: Vec<Control<'m>>,
+    cut: &'a Cut<'a>,
     /// By tensor and step.
     values: HashMap<(usize, usize), Vec<Value<'m>>>,
 }
@@ -104,7 +157,7 @@ impl<'m> Tensors<'_, 'm> {
         graph: &Graph,
         k: usize,
         layer: &Layer,
-    ) -> Result<Vec<Value<'m>>, Diagnostic> {
+    ) -> Result<Vec<Value<'m>>, Diagnostics> {
         let result = graph.result(k).index();
         let step = self.schedule.starts[result];
         let operands: Vec<Vec<Value<'m>>> = layer
@@ -115,17 +168,27 @@ impl<'m> Tensors<'_, 'm> {
         let operands: Vec<&[Value<'m>]> = operands.iter().map(Vec::as_slice).collect();
         let m = self.m;
         if self.schedule.at[result] == step {
-            return layer_values(m, products, graph, k, &operands);
+            return Ok(layer_values(m, products, graph, k, &operands)?);
         }
+        let control = &self.controls[step];
         match &self.schedule.steps[step] {
             Step::Matrix(matrix) => m.scope(&identifier(&layer.name), || {
-                matrix.build(m, step, layer, operands[0], &self.controls[step])
+                matrix.build(m, step, layer, operands[0], control, self.cut)
             }),
             Step::Stage => {
-                let values = layer_values(m, products, graph, k, &operands)?;
-                let named =
-                    |(i, v): (usize, &Value<'m>)| moved(m, &format!("stage{step}_{k}_{i}"), *v);
-                Ok(values.iter().enumerate().map(named).collect())
+                let sizes: Vec<usize> = operands.iter().map(|x| x.len()).collect();
+                let (stages, name) = ((step, control.stages), format!("stage{step}_{k}"));
+                self.cut
+                    .staged(m, stages, &name, &operands.concat(), &|m, mut all| {
+                        let products = Products::new(m, Some(Effort::Fast), Objective::default());
+                        let mut operands = Vec::new();
+                        for size in &sizes {
+                            let (operand, others) = all.split_at(*size);
+                            operands.push(operand);
+                            all = others;
+                        }
+                        layer_values(m, &products, graph, k, &operands)
+                    })
             }
         }
     }
@@ -186,6 +249,8 @@ mod tests {
     use hdl::dfg::eval::Stepper;
 
     use hdl::num::Rounding;
+    use hdl::passes::delay::{GenericDelay, UnitDelay};
+    use hdl::passes::pipeline::{Goal, Options};
 
     use super::*;
     use crate::model::{Array, Input, Limit, Op, Output, Requantise, Window};
@@ -215,14 +280,15 @@ mod tests {
     fn folded_is_unrolled() {
         for reuse in [1, 2, 3, 5, 7, 11] {
             let network = network(&[7, 9, 4]);
-            let schedule = Schedule::of(&network, reuse).unwrap();
+            let schedule = Schedule::of(&network, reuse, &[]).unwrap();
             assert!(schedule.interval <= reuse.min(9));
             let design = NetworkDesign {
                 top: "folded".into(),
                 reuse: Some(reuse),
+                stages: Vec::new(),
                 network,
             };
-            let module = build(&design.network, "folded", &schedule).unwrap();
+            let module = build(&design.network, "folded", &schedule, &UnitDelay).unwrap();
             let vectors = design.vectors(&design.random_events(40, 1)).unwrap();
             let mut stepper = Stepper::new(&module).unwrap();
             let wrong = stream(&module, &mut stepper, &vectors, &Held::new(), |_| {}).unwrap();
@@ -230,21 +296,72 @@ mod tests {
         }
     }
 
-    /// A graph in integers at several reuse factors, events as close as they may come.
+    /// A graph in integers at several reuse factors, with one register stage in each step and with several, events as
+    /// close as they may come.
     fn same_when_folded(graph: &Graph, factors: &[u32]) {
         for &reuse in factors {
-            let schedule = Schedule::of(graph, reuse).unwrap();
-            assert!(schedule.interval <= reuse, "{schedule:?}");
-            let design = NetworkDesign {
-                top: "folded".into(),
-                reuse: Some(reuse),
-                network: graph.clone(),
-            };
-            let module = build(graph, "folded", &schedule).unwrap();
-            let vectors = design.vectors(&design.random_events(12, 1)).unwrap();
-            let mut stepper = Stepper::new(&module).unwrap();
-            let wrong = stream(&module, &mut stepper, &vectors, &Held::new(), |_| {}).unwrap();
-            assert_eq!(wrong, [], "reuse {reuse}");
+            let steps = Schedule::of(graph, reuse, &[]).unwrap().steps.len();
+            for several in [1, 3] {
+                let stages: Vec<u32> = (0..steps as u32).map(|k| 1 + (k * 2) % several).collect();
+                streams(graph, reuse, stages);
+            }
+        }
+    }
+
+    fn streams(graph: &Graph, reuse: u32, stages: Vec<u32>) {
+        let schedule = Schedule::of(graph, reuse, &stages).unwrap();
+        assert!(schedule.interval <= reuse, "{schedule:?}");
+        let module = build(graph, "folded", &schedule, &UnitDelay).unwrap();
+        let design = NetworkDesign {
+            top: "folded".into(),
+            reuse: Some(reuse),
+            stages,
+            network: graph.clone(),
+        };
+        let vectors = design.vectors(&design.random_events(12, 1)).unwrap();
+        let mut stepper = Stepper::new(&module).unwrap();
+        let wrong = stream(&module, &mut stepper, &vectors, &Held::new(), |_| {}).unwrap();
+        assert_eq!(wrong, [], "reuse {reuse}, stages {:?}", design.stages);
+    }
+
+    /// Products, activations and the steps between keep to the clock; one below what accumulation needs is refused.
+    #[test]
+    fn stages_follow_the_clock() {
+        let mut design = NetworkDesign {
+            top: "folded".into(),
+            reuse: Some(3),
+            stages: Vec::new(),
+            network: network(&[32, 9, 4]),
+        };
+        let mut at = |clock| {
+            let options = Options::new(Goal::Clock(clock));
+            let delays = GenericDelay::default();
+            let built = design.build(None, Objective::default(), &delays, &options);
+            built.map(|(module, report)| (module, report, design.clone()))
+        };
+        let (_, slow, one) = at(20_000).unwrap();
+        assert!(one.stages.is_empty());
+        let (module, fast, cut) = at(2_300).unwrap();
+        println!("{slow}\n{fast}");
+        assert!(slow.clock > 2_300 && fast.clock <= 2_300);
+        assert!(fast.latency > slow.latency);
+        assert!(cut.stages.iter().any(|s| *s > 1), "{:?}", cut.stages);
+        let vectors = cut.vectors(&cut.random_events(40, 1)).unwrap();
+        let mut stepper = Stepper::new(&module).unwrap();
+        let wrong = stream(&module, &mut stepper, &vectors, &Held::new(), |_| {}).unwrap();
+        assert_eq!(wrong, []);
+        let text = serde_json::to_string(&cut).unwrap();
+        assert_eq!(serde_json::from_str::<NetworkDesign>(&text).unwrap(), cut);
+        let refused = at(1_000).unwrap_err();
+        assert_eq!(refused.0[0].code, "impossible-clock");
+    }
+
+    #[test]
+    fn stages_that_do_not_fit_are_refused() {
+        let network = network(&[3, 2]);
+        for stages in [&[1, 1][..], &[0], &[65]] {
+            let refused = Schedule::of(&network, 1, stages).unwrap_err();
+            assert!(refused.message.contains("stages"), "{refused}");
         }
     }
 
@@ -342,8 +459,8 @@ mod tests {
         output(&mut graph, "head", head);
         output(&mut graph, "early", first);
         same_when_folded(&graph, &[1, 2, 7, 20, 45, 480]);
-        let most = Schedule::of(&graph, 1).unwrap().multipliers;
-        let least = Schedule::of(&graph, 480).unwrap().multipliers;
+        let most = Schedule::of(&graph, 1, &[]).unwrap().multipliers;
+        let least = Schedule::of(&graph, 480, &[]).unwrap().multipliers;
         assert!(least * 40 < most, "{least} {most}");
     }
 
@@ -373,7 +490,7 @@ mod tests {
         let mut graph = input(&[1, 3]);
         let y = push(&mut graph, "relu", Op::Relu, &[T(0)]);
         output(&mut graph, "y", y);
-        let refused = Schedule::of(&graph, 2).unwrap_err();
+        let refused = Schedule::of(&graph, 2, &[]).unwrap_err();
         assert!(refused.message.contains("no dense"), "{refused}");
     }
 }

@@ -9,8 +9,10 @@ use crate::model::{Graph, Op};
 pub const MAX_REUSE: u32 = 1 << 16;
 /// Most multipliers.
 const MAX_MULTIPLIERS: usize = 1 << 16;
-/// Cycles from the last beat of a matrix to the start of the next step.
-pub(super) const TAIL: u32 = 3;
+/// Cycles from the last beat of a matrix to the start of the next step, if its products take one stage.
+const TAIL: u32 = 3;
+/// Most register stages of a step.
+const MAX_STAGES: u32 = 64;
 
 /// The steps of a folded network.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub struct Schedule {
     /// Multipliers.
     pub multipliers: usize,
     pub(super) steps: Vec<Step>,
+    /// For each step the register stages of what it computes: layers, or products and their sum.
+    pub(super) stages: Vec<u32>,
     /// For each tensor the step at which the layer that gives it takes its operands.
     pub(super) starts: Vec<usize>,
     /// For each tensor the step at which it is there.
@@ -33,37 +37,43 @@ pub struct Schedule {
 /// What happens from one point of the time line to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
-    /// One register.
+    /// Layers that are no matrices.
     Stage,
     /// Products, one after another.
     Matrix(Matrix),
 }
 
 impl Step {
-    /// Cycles that it takes.
-    fn cycles(&self) -> u32 {
+    /// Cycles that it takes if what it computes has so many stages.
+    fn cycles(&self, stages: u32) -> u32 {
         match self {
-            Self::Stage => 1,
-            Self::Matrix(matrix) => matrix.beats() + TAIL,
+            Self::Stage => stages,
+            Self::Matrix(matrix) => matrix.beats() + tail(stages),
         }
     }
 }
 
+/// Cycles from the last beat of a matrix to the start of the next step.
+pub(super) fn tail(stages: u32) -> u32 {
+    TAIL + stages - 1
+}
+
 impl Schedule {
-    /// The schedule of `graph` at this reuse factor.
+    /// The schedule of `graph` at this reuse factor, with so many register stages in each step; none stands for one in each.
     ///
     /// Layers that are no matrices begin as soon as their operands are there, and those of one point of time share a
     /// register stage. Matrices follow one another, even if they do not depend on each other.
     ///
     /// # Errors
-    /// A network without a matrix, or one that needs too many multipliers.
-    pub fn of(graph: &Graph, reuse: u32) -> Result<Self, Diagnostic> {
+    /// A network without a matrix, or one that needs too many multipliers; stages that are not those of its steps.
+    pub fn of(graph: &Graph, reuse: u32, stages: &[u32]) -> Result<Self, Diagnostic> {
         let inputs = graph.inputs().len();
         let mut schedule = Self {
             interval: 1,
             latency: 1,
             multipliers: 0,
             steps: Vec::new(),
+            stages: stages.to_vec(),
             starts: vec![0; inputs],
             at: vec![0; inputs],
             constant: vec![false; inputs],
@@ -93,9 +103,13 @@ impl Schedule {
             schedule.at.push(end);
             schedule.constant.push(constant);
         }
+        if stages.is_empty() {
+            schedule.stages = vec![1; schedule.steps.len()];
+        }
         schedule.check()?;
-        let cycles = |step: &Step| step.cycles();
-        schedule.latency = schedule.steps.iter().map(cycles).sum::<u32>() + 1;
+        let steps = schedule.steps.iter().zip(&schedule.stages);
+        let cycles = steps.map(|(step, stages)| step.cycles(*stages));
+        schedule.latency = cycles.sum::<u32>() + 1;
         schedule.interval = schedule.beats().max().unwrap_or(1);
         Ok(schedule)
     }
@@ -119,6 +133,13 @@ impl Schedule {
     }
 
     fn check(&self) -> Result<(), Diagnostic> {
+        let valid = |stages: &u32| (1..=MAX_STAGES).contains(stages);
+        if self.stages.len() != self.steps.len() || !self.stages.iter().all(valid) {
+            let (steps, stages) = (self.steps.len(), &self.stages);
+            let message = format!("{stages:?} are no stages of {steps} steps");
+            let help = format!("each step has 1 to {MAX_STAGES} stages");
+            return Err(Diagnostic::error("folding", message).help(help));
+        }
         let why = match (self.beats().count(), self.multipliers) {
             (0, _) => "there is no dense or convolution layer to fold".to_owned(),
             (_, count) if count > MAX_MULTIPLIERS => {

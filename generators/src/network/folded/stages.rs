@@ -1,0 +1,111 @@
+//! Register stages of what a folded network computes between its registers: one, or as many as the clock needs.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use hdl::analysis::Timing;
+use hdl::dfg::{Module, ModuleBuilder, Stamp, Value};
+use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::passes::delay::DelayModel;
+use hdl::passes::pipeline::{Goal, Options, pipeline};
+
+use super::moved;
+
+/// What a clock that is too fast wants.
+pub const SLOWER: &str =
+    "ask for a slower clock: single operators, accumulators and the choice of operands are not cut";
+
+/// What is done with the parts that lie between registers.
+pub(super) enum Cut<'a> {
+    /// They get as many stages as the schedule says.
+    Scheduled(&'a dyn DelayModel),
+    /// It is found out how many stages each step needs.
+    Measured {
+        /// The delays.
+        delays: &'a dyn DelayModel,
+        /// The clock period in picoseconds, a register's share included.
+        clock: u32,
+        /// One a step.
+        needed: RefCell<Vec<u32>>,
+    },
+}
+
+/// Results of a part for its operands, in any module.
+pub(super) type Part<'p> =
+    dyn for<'m> Fn(&'m ModuleBuilder, &[Value<'m>]) -> Result<Vec<Value<'m>>, Diagnostic> + 'p;
+
+impl Cut<'_> {
+    /// The results of `part`, so many cycles later; they are unknown at first. `name` is for its registers.
+    pub fn staged<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        (step, stages): (usize, u32),
+        name: &str,
+        operands: &[Value<'m>],
+        part: &Part<'_>,
+    ) -> Result<Vec<Value<'m>>, Diagnostics> {
+        if let Cut::Measured {
+            delays,
+            clock,
+            needed,
+        } = self
+        {
+            let (module, _) = alone(name, operands, part)?;
+            let stages = fewest_stages(&module, *delays, *clock)?;
+            let most = &mut needed.borrow_mut()[step];
+            *most = stages.max(*most);
+        }
+        if let (Cut::Scheduled(delays), 2..) = (self, stages) {
+            let (module, inputs) = alone(name, operands, part)?;
+            let options = Options::new(Goal::Latency(stages));
+            let (module, _) = pipeline(&module, *delays, &options)?;
+            return Ok(m.instance(&Arc::new(module), name, &inputs));
+        }
+        let results = part(m, operands)?;
+        let register = |(i, v): (usize, &Value<'m>)| match results.len() {
+            1 => moved(m, name, *v),
+            _ => moved(m, &format!("{name}_{i}"), *v),
+        };
+        Ok(results.iter().enumerate().map(register).collect())
+    }
+}
+
+/// A part as a module, and the values of its inputs: constants are inside.
+fn alone<'m>(
+    name: &str,
+    operands: &[Value<'m>],
+    part: &Part<'_>,
+) -> Result<(Arc<Module>, Vec<Value<'m>>), Diagnostics> {
+    let m = ModuleBuilder::new(name);
+    let varies = |v: &&Value<'m>| v.range().as_point().is_none();
+    let inputs: Vec<Value<'m>> = operands.iter().filter(varies).copied().collect();
+    let formats = inputs.iter().map(Value::format).collect();
+    let mut ports = m.input_port("x", formats, Stamp::at(0)).into_iter();
+    let inside = |v: &Value<'m>| match v.range().as_point() {
+        Some(value) => m.constant(value, v.frac()),
+        None => ports.next().expect("one for each value that varies"),
+    };
+    let inside: Vec<Value<'_>> = operands.iter().map(inside).collect();
+    let results = part(&m, &inside)?;
+    let results: Vec<Value<'_>> = results.iter().map(|v| v.with_frac(0)).collect();
+    m.output_array("y", &results);
+    Ok((m.finish()?, inputs))
+}
+
+/// Fewest stages, the last register included.
+fn fewest_stages(module: &Module, delays: &dyn DelayModel, clock: u32) -> Result<u32, Diagnostics> {
+    let longest = Timing::of(module, delays, 0).longest();
+    if longest + u64::from(delays.register()) <= u64::from(clock) {
+        return Ok(1);
+    }
+    let cut = pipeline(module, delays, &Options::new(Goal::Clock(clock)));
+    let (_, report) = cut.map_err(|diagnostics| {
+        // the least clock of a part says little of the whole
+        let of_a_part = |d: Diagnostic| match d.code {
+            "impossible-clock" => Diagnostic::error(d.code, d.message).help(SLOWER),
+            _ => d,
+        };
+        Diagnostics(diagnostics.0.into_iter().map(of_a_part).collect())
+    })?;
+    Ok(report.latency.max(1))
+}

@@ -9,6 +9,7 @@ use hdl::lower::{FULL_ADDER, INVERTER};
 
 use crate::tools::Meter;
 
+use super::primitives::Primitives;
 use super::{ADDER_CELLS, FRONT, LIBERTY, NETLIST, Program, owners};
 
 /// Adders as rows of `hwgen_full_adder`.
@@ -24,6 +25,13 @@ pub const SCRIPT: &str = "map.ys";
 
 /// How many inputs one gate drives before buffers are put in.
 const FAN_OUT: u32 = 16;
+
+/// Writes [`FRONT`] from what an FPGA's script has made so far, and goes on from there: gates, and registers that do
+/// nothing but load, or load where they are enabled. Nothing is simplified, since the proof is cut at sums: they must be
+/// what the gates behind them read.
+const FAMILY_FRONT: &str = "design -save words\ntechmap\nsimplemap\nsetundef -zero\n\
+    dfflegalize -cell $_DFF_P_ 01 -cell $_DFFE_PP_ 01 -cell $_DFF_PP?_ 01\nopt_clean\n\
+    write_verilog -noattr -noexpr front.v\ndesign -load words\n";
 
 /// Cells and area of a netlist.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -129,12 +137,23 @@ pub fn family_script(sources: &Sources<'_>, synthesis: &str) -> String {
     }
     text += &keep(sources);
     let command = format!("{synthesis} -top {}", sources.top);
-    text += &match splits_carry_chains(sources, synthesis) {
-        true => format!(
-            "{command} -run begin:coarse\ntechmap -map {CARRY_CHAINS_FILE}\n{command} -run coarse:\n"
-        ),
-        false => command + "\n",
+    let mut start = "begin";
+    if splits_carry_chains(sources, synthesis) {
+        let _ = writeln!(
+            text,
+            "{command} -run {start}:coarse\ntechmap -map {CARRY_CHAINS_FILE}"
+        );
+        start = "coarse";
+    }
+    // memories are registers by then, adders are still words; what the rest begins with may remove registers
+    let (words, first) = match Primitives::of(synthesis) {
+        Some(Primitives::Amd) => ("fine", "opt -full\n"),
+        _ => ("map_gates", ""),
     };
+    let _ = writeln!(
+        text,
+        "{command} -run {start}:{words}\n{first}{FAMILY_FRONT}{command} -run {words}:"
+    );
     let _ = writeln!(
         text,
         "tee -o stat.txt stat\nwrite_verilog -noattr {NETLIST}\nwrite_json {}",

@@ -4,6 +4,7 @@ use constraints::Constraints;
 use constraints::liberty::{adder_cells, models};
 use constraints::timing::{Budget, Dialect, Units};
 use hdl::diag::Diagnostic;
+use sim::synth::functions::Functions;
 use sim::synth::mapping::{self, Effort, Mapping, Sources};
 use sim::synth::{self, Program, equivalence, timing};
 use sim::testbench;
@@ -205,7 +206,8 @@ impl Asic<'_> {
     }
 
     fn gates(&mut self, meter: &Meter) -> Found {
-        gates::simulate(&self.work, &functions(&self.cells.library), meter)
+        let cells = functions(&self.cells.library);
+        gates::simulate(&self.work, Functions::Cells(&cells), meter)
     }
 
     /// Writes the report.

@@ -122,7 +122,8 @@ impl Fpga<'_> {
         self.family.place_and_route.is_some()
     }
 
-    /// Whether every input is streamed, so that samples can come through the shell.
+    /// Whether samples can come through the shell: every input is streamed, and what
+    /// comes out follows from what went in so many cycles before.
     fn is_streamed(&self) -> std::result::Result<bool, Diagnostics> {
         let (vectors, preamble) = self.work.vectors()?;
         let top = &self.work.folder.top;
@@ -134,7 +135,9 @@ impl Fpga<'_> {
             .outputs
             .iter()
             .all(|p| vectors.outputs.contains_key(&p.name));
-        Ok(preamble.is_none() && streamed && checked)
+        let outputs = top.output_formats();
+        let is_pipeline = outputs.iter().all(|(_, stamp)| stamp.cycle().is_some());
+        Ok(is_pipeline && preamble.is_none() && streamed && checked)
     }
 
     /// The scripts, the shell, and a Makefile that runs them.

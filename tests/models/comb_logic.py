@@ -1,7 +1,10 @@
 """Traces small random networks with alkaid and saves them as CombLogic: `python comb_logic.py` with requirements-comb.txt.
 
 Writes comb_*.json, the program, and comb_*.npz, random inputs and what alkaid's own interpreter gives for them.
+`python comb_logic.py FOLDER COUNT` writes as many random networks of gates into a folder instead.
 """
+
+import sys
 
 import numpy as np
 from alkaid.trace import FVArrayInput, trace
@@ -34,12 +37,34 @@ def saturating(rng, x):
     return np.concatenate([np.maximum(z[:3], high), z[:3] * high, quantize(low, 1, 0, 5, "SAT", "RND"), np.abs(z)])
 
 
-for name, network, inputs in [("wrapping", wrapping, 10), ("saturating", saturating, 8)]:
-    rng = np.random.default_rng(3)
+def gates(rng, x):
+    """Gates, inversions and tests of all bits, on patterns that differ in sign, width and binary point."""
+    count = x.shape[-1]
+    x = quantize(x, rng.integers(0, 2, count), rng.integers(0, 4, count), rng.integers(1, 5, count))
+    y = x[rng.permutation(count)]
+    z = quantize(x + 2.0 * y, 1, 2, 2)
+    mask = np.float32(rng.integers(-20, 20) / 8)
+    a = [x & y, x | y * 4.0, x ^ -y, ~x & z, (x ^ mask) | 0.5, -(z & -0.75)]
+    b = [(x ^ y).to_bool("any"), (~z).to_bool("all"), x.to_bool("all"), x == z, x > y, x <= 0.5 * z, np.sign(z)]
+    votes = sum(b[1:], b[0]) + (a[0] ^ a[1])
+    rounded = quantize(a[2] * b[0] + ~a[3], 1, 3, 2, "SAT", "RND_CONV")
+    return np.concatenate([*a, *b, votes, rounded, dense(rng, np.concatenate([~x, b[3]]), 3, 3)])
+
+
+def save(network, inputs, seed, path):
+    rng = np.random.default_rng(seed)
     traced = FVArrayInput((inputs,))
     logic = trace(traced, network(rng, traced))
-    logic.save(f"comb_{name}.json")
+    logic.save(f"{path}.json")
     x = (rng.integers(-512, 512, (SAMPLES, inputs)) / 64.0).astype(np.float64)
-    np.savez_compressed(f"comb_{name}.npz", x=x, y=logic.predict(x))
+    np.savez_compressed(f"{path}.npz", x=x, y=logic.predict(x))
     opcodes, counts = np.unique([op.opcode for op in logic.ops], return_counts=True)
     print(logic, dict(zip(opcodes.tolist(), counts.tolist())))
+
+
+if len(sys.argv) == 3:
+    for k in range(int(sys.argv[2])):
+        save(gates, 1 + k % 8, k, f"{sys.argv[1]}/comb_{k}")
+else:
+    for name, network, inputs in [("wrapping", wrapping, 10), ("saturating", saturating, 8), ("gates", gates, 5)]:
+        save(network, inputs, 3, f"comb_{name}")

@@ -127,7 +127,13 @@ const TARGETS: [Target; 9] = [
     },
     Target {
         name: "comb_logic",
-        corpus: || committed(&["comb_wrapping.json", "comb_saturating.json"]),
+        corpus: || {
+            committed(&[
+                "comb_wrapping.json",
+                "comb_saturating.json",
+                "comb_gates.json",
+            ])
+        },
         damage: |bytes, rng| either(bytes, rng, mutate::json_text),
         read: |bytes, _| {
             if let Ok(imported) = comb_logic::read(bytes) {

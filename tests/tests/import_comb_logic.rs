@@ -1,28 +1,33 @@
 //! Programs that alkaid traced and saved, against what its own interpreter gives (`tests/models/comb_logic.py`).
 
-use std::path::Path;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use hwgen::import::comb_logic;
 use hwgen::model::{Graph, Op};
 use hwgen::network;
 use hwgen_tests::numpy::npz;
 
-fn file(name: &str) -> std::path::PathBuf {
+fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("models")
         .join(name)
 }
 
 fn read(name: &str) -> Graph {
-    let bytes = std::fs::read(file(name)).expect("a committed program");
-    let imported = comb_logic::read(&bytes).unwrap_or_else(|e| panic!("{name}: {e}"));
+    read_from(&file(name))
+}
+
+fn read_from(path: &Path) -> Graph {
+    let bytes = std::fs::read(path).expect("a program");
+    let imported = comb_logic::read(&bytes).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     assert_eq!(imported.require_exact(), Ok(()));
     imported.graph
 }
 
 /// How many of the outputs differ from the reference.
-fn differences(graph: &Graph, reference: &str) -> usize {
-    let (x, y) = (npz(&file(reference), "x"), npz(&file(reference), "y"));
+fn differences(graph: &Graph, reference: &Path) -> usize {
+    let (x, y) = (npz(reference, "x"), npz(reference, "y"));
     assert!(x.shape[0] >= 1000);
     let row = |(x, y): (&[f32], &[f32])| {
         let got = graph.predict(&[x.to_vec()]).unwrap().remove(0);
@@ -32,11 +37,11 @@ fn differences(graph: &Graph, reference: &str) -> usize {
     x.rows().zip(y.rows()).map(row).sum()
 }
 
-fn hardware_is_the_model(graph: &Graph, reference: &str) {
+fn hardware_is_the_model(graph: &Graph, reference: &Path) {
     let module = network::build(graph, "traced").unwrap();
     let batch = sim::batch::Batch::compile(&module).unwrap();
     let encoded = |x: &[f32]| graph.encode(&[x.to_vec()]).unwrap();
-    let rows: Vec<Vec<Vec<i64>>> = npz(&file(reference), "x").rows().map(encoded).collect();
+    let rows: Vec<Vec<Vec<i64>>> = npz(reference, "x").rows().map(encoded).collect();
     let flat: Vec<i64> = rows.iter().flat_map(|row| row.concat()).collect();
     let results = rows
         .iter()
@@ -55,30 +60,83 @@ fn quantisers_that_wrap() {
         .iter()
         .filter(|l| matches!(l.op, Op::Dense { .. }));
     assert_eq!(dense.count(), 3);
-    assert_eq!(differences(&graph, "comb_wrapping.npz"), 0);
-    hardware_is_the_model(&graph, "comb_wrapping.npz");
+    assert_eq!(differences(&graph, &file("comb_wrapping.npz")), 0);
+    hardware_is_the_model(&graph, &file("comb_wrapping.npz"));
 }
 
 #[test]
 fn selections_products_and_tables() {
     let graph = read("comb_saturating.json");
-    assert_eq!(differences(&graph, "comb_saturating.npz"), 0);
-    hardware_is_the_model(&graph, "comb_saturating.npz");
+    assert_eq!(differences(&graph, &file("comb_saturating.npz")), 0);
+    hardware_is_the_model(&graph, &file("comb_saturating.npz"));
 }
 
-/// One number of the program changed.
+/// Gates, inversions and tests of all bits, on patterns that differ in sign, width and binary point.
 #[test]
-fn a_wrong_constant_is_seen() {
-    let text = std::fs::read_to_string(file("comb_wrapping.json")).unwrap();
+fn operations_on_bits() {
+    let graph = read("comb_gates.json");
+    assert_eq!(differences(&graph, &file("comb_gates.npz")), 0);
+    hardware_is_the_model(&graph, &file("comb_gates.npz"));
+}
+
+/// Every program in the folder that `HWGEN_COMB_PROGRAMS` names; `comb_logic.py FOLDER COUNT` fills one at random.
+#[test]
+fn random_operations_on_bits() {
+    let Some(folder) = std::env::var_os("HWGEN_COMB_PROGRAMS") else {
+        println!("skipped: HWGEN_COMB_PROGRAMS is not set");
+        return;
+    };
+    let files = std::fs::read_dir(&folder).expect("a folder");
+    let paths = files.map(|entry| entry.expect("a file").path());
+    let programs: Vec<_> = paths
+        .filter(|p| p.extension().is_some_and(|e| e == "json"))
+        .collect();
+    for program in &programs {
+        let (graph, reference) = (read_from(program), program.with_extension("npz"));
+        assert_eq!(differences(&graph, &reference), 0, "{}", program.display());
+        hardware_is_the_model(&graph, &reference);
+    }
+    println!("{} programs, no difference", programs.len());
+}
+
+/// The program with one operation changed: the first of that kind with that number.
+fn changed(
+    name: &str,
+    kind: i64,
+    place: usize,
+    number: Option<i64>,
+    other: impl Fn(i64) -> i64,
+) -> Graph {
+    let text = std::fs::read_to_string(file(name)).unwrap();
     let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
     let operations = json["model"][5].as_array_mut().expect("operations");
-    let constant = operations
-        .iter_mut()
-        .find(|o| o[1] == 4)
-        .expect("a constant addition");
-    constant[2][0] = (constant[2][0].as_i64().unwrap() + 1).into();
-    let graph = comb_logic::read(json.to_string().as_bytes()).unwrap().graph;
-    assert_ne!(differences(&graph, "comb_wrapping.npz"), 0);
+    let is = |o: &serde_json::Value| o[1] == kind && number.is_none_or(|n| o[2][place] == n);
+    let found = operations.iter_mut().find(|o| is(o));
+    let number = &mut found.expect("an operation of this kind")[2][place];
+    *number = other(number.as_i64().expect("an integer")).into();
+    comb_logic::read(json.to_string().as_bytes()).unwrap().graph
+}
+
+#[test]
+fn a_wrong_constant_is_seen() {
+    let graph = changed("comb_wrapping.json", 4, 0, None, |c| c + 1);
+    assert_ne!(differences(&graph, &file("comb_wrapping.npz")), 0);
+}
+
+/// One gate for another, or whether any bit is set for whether all are.
+#[test]
+fn a_wrong_operation_on_bits_is_seen() {
+    for (kind, place, number, other) in [(10, 1, 1, 0), (10, 1, 2, 0), (9, 0, 1, 2), (9, 0, 2, 1)] {
+        let graph = changed("comb_gates.json", kind, place, Some(number), |_| other);
+        let reference = file("comb_gates.npz");
+        assert_ne!(differences(&graph, &reference), 0, "{kind} {number}");
+    }
+}
+
+fn zip(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(bytes).unwrap();
+    packer.finish().unwrap()
 }
 
 #[test]
@@ -88,8 +146,19 @@ fn other_files_are_refused_with_advice() {
     let old = refused(&text.replace("\"spec_version\":4", "\"spec_version\":3"));
     assert!(old.help.unwrap().contains("alkaid"));
     assert!(refused("{}").message.contains("CombLogic"));
-    let bitwise = refused(&text.replacen("],3,[0]", "],9,[0]", 1));
-    assert!(bitwise.message.contains("single bits"), "{bitwise}");
+    let inverted = refused(&text.replacen("],3,[0]", "],9,[0]", 1));
+    assert!(inverted.message.contains("inverted"), "{inverted}");
+    let unknown = refused(&text.replacen("],3,[0]", "],12,[0]", 1));
+    assert!(unknown.message.contains("kind 12"), "{unknown}");
+    let mut packed = zip(text.as_bytes());
+    assert!(comb_logic::read(&packed).is_ok());
+    let twice = comb_logic::read(&zip(&packed)).unwrap_err();
+    assert!(twice.message.contains("twice"), "{twice}");
+    packed.truncate(1000);
+    let cut = comb_logic::read(&packed).unwrap_err();
+    assert!(cut.message.contains("unpacked"), "{cut}");
+    let large = comb_logic::read(&zip(&vec![b' '; (1 << 26) + 1])).unwrap_err();
+    assert!(large.message.contains("67108864 bytes"), "{large}");
     let forward = refused(&text.replacen("[[0,", "[[100000,", 1));
     assert!(
         forward.message.contains("operation") || forward.message.contains("inputs"),

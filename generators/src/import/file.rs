@@ -11,7 +11,7 @@ use crate::failure::{Failure, Result};
 use crate::model::Graph;
 
 /// Reads `.onnx`, `.h5` (Keras 2 with QKeras), `.keras` (Keras 3 with HGQ2) or `.json` (hwgen's own form, alone or in an
-/// output folder's `model.json`, and programs that alkaid saved).
+/// output folder's `model.json`, and programs that alkaid saved, also as `.json.gz`).
 ///
 /// `formats` are for inputs that the network does not quantise itself.
 ///
@@ -24,6 +24,7 @@ pub fn read(path: &Path, formats: &[InputFormat]) -> Result<Imported> {
     let network = match extension.map(str::to_ascii_lowercase).as_deref() {
         Some("onnx") => onnx::read(&bytes, formats),
         Some("h5" | "hdf5" | "keras") => keras::network(bytes, formats),
+        Some("json" | "gz") if comb_logic::is_compressed(&bytes) => comb_logic::read(&bytes),
         Some("json") => json(&bytes, formats),
         _ => Err(Diagnostic::error("network", "this is no kind of file that is known")
             .help("known are .onnx (QONNX, QDQ), .h5 (Keras 2 with QKeras), .keras (Keras 3 with HGQ2) and .json (see `hwgen schema`, or CombLogic.save)")),

@@ -143,7 +143,9 @@ impl Graph {
                 each(&|e| passed_steps(&function, e))
             }
             // anything may happen
-            Op::ArgMax { .. } | Op::Softmax(_) | Op::Constant(_) => vec![i64::MAX; elements],
+            Op::And | Op::Or | Op::Xor | Op::ArgMax { .. } | Op::Softmax(_) | Op::Constant(_) => {
+                vec![i64::MAX; elements]
+            }
         }
     }
 

@@ -211,6 +211,9 @@ impl Graph {
             Op::Mul => both(|a, b| a * b),
             Op::Min => both(i64::min),
             Op::Max => both(i64::max),
+            Op::And => both(|a, b| a & b),
+            Op::Or => both(|a, b| a | b),
+            Op::Xor => both(|a, b| a ^ b),
             Op::Relu => each(&|v| v.max(0)),
             Op::LeakyRelu { positive, negative } => {
                 each(&|v| if v >= 0 { v * positive } else { v * negative })

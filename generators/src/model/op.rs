@@ -134,6 +134,12 @@ pub enum Op {
     Min,
     /// The greater.
     Max,
+    /// `x & y`, bit by bit on two's complement without end.
+    And,
+    /// `x | y`, likewise.
+    Or,
+    /// `x ^ y`, likewise.
+    Xor,
     /// `max(x, 0)`.
     Relu,
     /// `positive · x` where `x ≥ 0`, else `negative · x`.
@@ -233,6 +239,9 @@ impl Op {
             Op::Mul => "mul",
             Op::Min => "min",
             Op::Max => "max",
+            Op::And => "and",
+            Op::Or => "or",
+            Op::Xor => "xor",
             Op::Relu => "relu",
             Op::LeakyRelu { .. } => "leaky_relu",
             Op::Clamp { .. } => "clamp",
@@ -269,7 +278,9 @@ impl Op {
     pub fn arity(&self) -> Option<usize> {
         match self {
             Op::Constant(_) => Some(0),
-            Op::MatMul | Op::Add | Op::Sub | Op::Mul | Op::Min | Op::Max => Some(2),
+            Op::MatMul => Some(2),
+            Op::Add | Op::Sub | Op::Mul | Op::Min | Op::Max => Some(2),
+            Op::And | Op::Or | Op::Xor => Some(2),
             Op::Concat { .. } => None,
             _ => Some(1),
         }

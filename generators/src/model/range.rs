@@ -47,6 +47,9 @@ fn interval(op: &Op, operands: &[&TensorInfo]) -> Result<Interval, OutOfRange> {
         Op::Mul => x.mul(y),
         Op::Min => Ok(x.min(y)),
         Op::Max => Ok(x.max(y)),
+        Op::And => x.and(y),
+        Op::Or => x.or(y),
+        Op::Xor => x.xor(y),
         Op::Relu => Ok(x.max(zero)),
         Op::LeakyRelu { positive, negative } => {
             let scaled = |part: Interval, factor: i64| part.mul(Interval::point(factor.into())?);

@@ -57,13 +57,10 @@ pub(super) fn shape_of(op: &Op, operands: &[&TensorInfo]) -> Result<Vec<usize>, 
                 Some(_) => x.to_vec(),
             }
         }
-        Op::Add | Op::Sub | Op::Mul | Op::Min | Op::Max => broadcast(x, &operands[1].shape)
-            .ok_or_else(|| {
-                format!(
-                    "{x:?} and {:?} do not stretch to one shape",
-                    operands[1].shape
-                )
-            })?,
+        Op::Add | Op::Sub | Op::Mul | Op::Min | Op::Max | Op::And | Op::Or | Op::Xor => {
+            let y = &operands[1].shape;
+            broadcast(x, y).ok_or_else(|| format!("{x:?} and {y:?} do not stretch to one shape"))?
+        }
         Op::Concat { axis } => concatenated(*axis, operands)?,
         Op::Threshold { functions } => {
             if !stretches(well_formed(functions)?, x) {

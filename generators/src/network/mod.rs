@@ -237,6 +237,9 @@ fn values<'m>(
         Op::Mul => both(&|a, b| a * b),
         Op::Min => both(&|a, b| a.min(b)),
         Op::Max => both(&|a, b| a.max(b)),
+        Op::And => both(&|a, b| a & b),
+        Op::Or => both(&|a, b| a | b),
+        Op::Xor => both(&|a, b| a ^ b),
         Op::Relu => each(&|v| v.relu()),
         Op::LeakyRelu { positive, negative } => each(&|v| {
             let negative_part = v * constant(*negative);

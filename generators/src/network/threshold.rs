@@ -1,4 +1,4 @@
-//! Step functions in hardware, in the cheapest of four forms.
+//! Step functions in hardware, in the cheapest of five forms.
 
 use hdl::dfg::{ModuleBuilder, Value};
 
@@ -9,9 +9,9 @@ const MAX_COMPARATORS: usize = 3;
 
 /// `function(x)`.
 ///
-/// Steps at equal distances of a power of two and of equal height are a shift and a clamp; up to three steps are
-/// comparisons whose results are added; any other function is a binary search, one comparison a level with a threshold
-/// that the levels before choose.
+/// One value at a single place and another everywhere else is a test for equality; steps at equal distances of a power
+/// of two and of equal height are a shift and a clamp; up to three steps are comparisons whose results are added; any
+/// other function is a binary search, one comparison a level with a threshold that the levels before choose.
 pub(super) fn step_function<'m>(
     m: &'m ModuleBuilder,
     x: Value<'m>,
@@ -29,6 +29,13 @@ pub(super) fn step_function<'m>(
         return uniform(m, x, first, &steps).unwrap_or_else(|| search(m, x, first, &steps));
     }
     let constant = |v: i64| m.constant(v.into(), 0);
+    if let [(place, inside), (behind, outside)] = *steps
+        && behind == place + 1
+        && outside == first
+    {
+        let there = x.equals(constant(place));
+        return there.mux(constant(inside), constant(outside));
+    }
     let mut addends = vec![constant(first)];
     let mut below = first;
     for (place, value) in steps {
@@ -107,8 +114,10 @@ mod tests {
     #[test]
     fn hardware_is_the_function() {
         let range = Interval::new(-50, 60).unwrap();
-        let functions: [fn(i64) -> i64; 8] = [
+        let functions: [fn(i64) -> i64; 10] = [
             |_| 3,
+            |n| i64::from(n != 0),
+            |n| if n == -1 { 5 } else { -2 },
             |n| if n >= 7 { 1 } else { -1 },
             |n| (n / 20).clamp(-1, 1),
             |n| (n + 2).div_euclid(4).clamp(-3, 4),

@@ -104,6 +104,63 @@ fn a_folded_network_in_every_engine() {
     }
 }
 
+/// Gates on pairs of values of random signs and widths, then on pairs of results; `first` is the first of them.
+fn gates(first: &str) -> String {
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut inputs = Vec::new();
+    for k in 0..12 {
+        let top = (1i64 << random.u32(1..=20)) - 1;
+        let some = -random.i64(0..=top);
+        let low = random.choice([0, -top - 1, some, top]).unwrap();
+        let shape = random.choice([1, 3]).unwrap();
+        inputs.push(json!({"name": format!("x{k}"), "shape": [shape], "range": [low, top]}));
+    }
+    let mut layers = Vec::new();
+    for k in 0..24usize {
+        let op = match k {
+            0 => first,
+            _ => random.choice(["and", "or", "xor"]).unwrap(),
+        };
+        let operands = [random.usize(..12 + k), random.usize(..12 + k)];
+        layers.push(json!({"name": format!("gates{k}"), "op": op, "inputs": operands}));
+    }
+    let outputs = (12..36).map(|t| json!({"name": format!("y{t}"), "tensor": t}));
+    let outputs: Vec<Json> = outputs.collect();
+    json!({"name": "gates", "inputs": inputs, "layers": layers, "outputs": outputs}).to_string()
+}
+
+/// Bits of any two formats meet in the right places, in every engine; another gate is noticed.
+#[test]
+fn gates_of_random_formats_in_every_engine() {
+    let home = Home::new();
+    let build = |gate: &str, out: &str| {
+        home.write("gates.json", gates(gate));
+        let clock = ["--clock-ns", "1.5", "--events", "64"];
+        home.success(&[&["build", "gates.json", "--out", out], &clock[..]].concat());
+    };
+    build("and", "rtl");
+    simulated(&home, &["--random", "2000"]);
+    for (engine, tool, version) in [
+        ("icarus", "iverilog", "-V"),
+        ("verilator", "verilator", "--version"),
+    ] {
+        if available(tool, version) {
+            simulated(&home, &["--engine", engine]);
+        }
+    }
+    build("xor", "other");
+    for file in ["network.v", "design.dfg"] {
+        let from = home.path(&format!("other/{file}"));
+        fs::copy(from, home.path(&format!("rtl/{file}"))).unwrap();
+    }
+    let mut engines = vec!["batch"];
+    engines.extend(available("iverilog", "-V").then_some("icarus"));
+    for engine in engines {
+        let output = home.run(&["sim", "rtl", "--engine", engine]);
+        assert_eq!(output.status.code(), Some(1), "{engine}: {output:?}");
+    }
+}
+
 /// A small convolutional network with a short way around a convolution and two heads, in hwgen's JSON form.
 fn convolutional() -> String {
     let weights = |shape: [usize; 4], seed: i64| {

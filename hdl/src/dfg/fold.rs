@@ -28,6 +28,7 @@ pub(super) fn fold(g: &Graph, op: Op) -> Option<Folded> {
         Op::Add(a, b) | Op::Xor(a, b) | Op::Or(a, b) | Op::Sub(a, b) if is(b, 0) => Node(a),
         Op::Sub(a, b) if a == b => Constant(0),
         Op::Xor(a, b) if a == b => Constant(0),
+        Op::Sub(a, b) if borrows_nowhere(g.as_constant(a), range(b)) => Form(Op::Xor(b, a)),
         Op::And(a, b) | Op::Or(a, b) | Op::Min(a, b) | Op::Max(a, b) if a == b => Node(a),
         Op::Eq(a, b) if a == b => Constant(1),
         Op::Lt(a, b) if a == b => Constant(0),
@@ -94,6 +95,12 @@ fn constant_value(g: &Graph, op: Op) -> Option<i128> {
     }
     op.range(|n| g.range(n))?.ok()?;
     op.apply(|n| g.as_constant(n).expect("checked above"))
+}
+
+/// Whether the constant has all bits that `x` may have, which is any pattern of a width, so that `constant - x` inverts each.
+fn borrows_nowhere(constant: Option<i128>, x: Interval) -> bool {
+    let any = Interval::of_width(x.width(), x.signed()) == Ok(x);
+    any && constant == Some(if x.signed() { -1 } else { x.hi() })
 }
 
 fn power_of_two(g: &Graph, n: N) -> Option<u32> {

@@ -193,8 +193,9 @@ impl Op {
             Op::FullAdder(a, b, c) => bits_added([range(a), range(b), range(c)]),
             Op::Shl(a, s) => range(a).shl(s),
             Op::Shr(a, s) => Ok(range(a).shr(s)),
-            Op::And(a, b) => bitwise_and(range(a), range(b)),
-            Op::Or(a, b) | Op::Xor(a, b) => pattern_hull(range(a), range(b)),
+            Op::And(a, b) => range(a).and(range(b)),
+            Op::Or(a, b) => range(a).or(range(b)),
+            Op::Xor(a, b) => range(a).xor(range(b)),
             Op::Lt(..) | Op::Eq(..) => Ok(Interval::BIT),
             Op::Mux(_, a, b) => Ok(range(a).union(range(b))),
             Op::Min(a, b) => Ok(range(a).min(range(b))),
@@ -224,22 +225,6 @@ fn square(a: Interval) -> Result<Interval, OutOfRange> {
     } else {
         Interval::new(all.lo().max(0), all.hi())
     }
-}
-
-/// The range of `a & b`: no more than either operand that is never negative.
-fn bitwise_and(a: Interval, b: Interval) -> Result<Interval, OutOfRange> {
-    match (a.signed(), b.signed()) {
-        (false, false) => Interval::new(0, a.hi().min(b.hi())),
-        (false, true) => Interval::new(0, a.hi()),
-        (true, false) => Interval::new(0, b.hi()),
-        (true, true) => pattern_hull(a, b),
-    }
-}
-
-/// All patterns as wide as the wider operand.
-fn pattern_hull(a: Interval, b: Interval) -> Result<Interval, OutOfRange> {
-    let both = a.union(b);
-    Interval::of_width(both.width(), both.signed())
 }
 
 /// `a` itself if every value fits the pattern, the part of one period if `a` lies in one, else all patterns.

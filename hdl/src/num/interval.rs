@@ -142,6 +142,39 @@ impl Interval {
         }
     }
 
+    /// Range of `a & b`: no more than either operand that is never negative.
+    pub fn and(self, other: Self) -> Result<Self, OutOfRange> {
+        match (self.signed(), other.signed()) {
+            (false, false) => Self::new(0, self.hi.min(other.hi)),
+            (false, true) => Self::new(0, self.hi),
+            (true, false) => Self::new(0, other.hi),
+            (true, true) => self.patterns(other, self.hi < 0 && other.hi < 0),
+        }
+    }
+
+    /// Range of `a | b`.
+    pub fn or(self, other: Self) -> Result<Self, OutOfRange> {
+        self.patterns(other, self.hi < 0 || other.hi < 0)
+    }
+
+    /// Range of `a ^ b`.
+    pub fn xor(self, other: Self) -> Result<Self, OutOfRange> {
+        if self.hi < 0 && other.hi < 0 {
+            let inverted = |x: Self| Self::new(!x.hi, !x.lo);
+            return inverted(self)?.patterns(inverted(other)?, false);
+        }
+        let opposite = self.hi < 0 && other.lo >= 0 || self.lo >= 0 && other.hi < 0;
+        self.patterns(other, opposite)
+    }
+
+    /// All patterns as wide as the wider of both, or those of them that have a sign.
+    fn patterns(self, other: Self, negative: bool) -> Result<Self, OutOfRange> {
+        let both = self.union(other);
+        let all = Self::of_width(both.width(), both.signed())?;
+        let hi = if negative { -1 } else { all.hi };
+        Self::new(all.lo, hi)
+    }
+
     /// Range of the element-wise least of both.
     pub fn min(self, other: Self) -> Self {
         Self {
@@ -209,6 +242,38 @@ mod tests {
         assert_eq!(a.mul(b).unwrap(), all(|x, y| x * y));
         assert_eq!(a.min(b), all(|x, y| x.min(y)));
         assert_eq!(a.max(b), all(|x, y| x.max(y)));
+    }
+
+    /// Bit for bit on endless two's complement; as narrow a pattern as holds every result where a sign is possible.
+    #[test]
+    fn bitwise_operators_cover_all_values() {
+        let spans = [(-3, 2), (0, 5), (-6, -2), (1, 1), (3, 9), (-1, 0), (0, 0)];
+        type Operator = (
+            fn(Interval, Interval) -> Result<Interval, OutOfRange>,
+            fn(i128, i128) -> i128,
+        );
+        let operators: [Operator; 3] = [
+            (Interval::and, |x, y| x & y),
+            (Interval::or, |x, y| x | y),
+            (Interval::xor, |x, y| x ^ y),
+        ];
+        for (a, b) in spans.iter().flat_map(|a| spans.map(|b| (*a, b))) {
+            for (range, value) in operators {
+                let range = range(iv(a.0, a.1), iv(b.0, b.1)).unwrap();
+                let mut pairs = (a.0..=a.1).flat_map(|x| (b.0..=b.1).map(move |y| (x, y)));
+                assert!(
+                    pairs.all(|(x, y)| range.contains(value(x, y))),
+                    "{a:?} {b:?}"
+                );
+            }
+        }
+        assert_eq!(iv(0, 5).and(iv(-8, 7)), Ok(iv(0, 5)));
+        assert_eq!(iv(0, 5).or(iv(0, 2)), Ok(iv(0, 7)));
+        assert_eq!(iv(-3, 0).xor(iv(0, 5)), Ok(iv(-8, 7)));
+        assert_eq!(iv(-6, -2).and(iv(-3, -1)), Ok(iv(-8, -1)));
+        assert_eq!(iv(-6, -2).or(iv(-3, 9)), Ok(iv(-16, -1)));
+        assert_eq!(iv(-6, -2).xor(iv(-3, -1)), Ok(iv(0, 7)));
+        assert_eq!(iv(-6, -2).xor(iv(3, 9)), Ok(iv(-16, -1)));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use hdl::diag::Diagnostic;
 use hdl::num::Rounding;
 
+use super::bits::{all_bits, any_bit};
 use super::form::Form;
 use super::program::{Format, Program};
 use super::{Kind, Task, error};
@@ -89,7 +90,7 @@ impl Layers {
         Ok(layers)
     }
 
-    fn push(&mut self, name: &str, op: Op, inputs: Vec<T>) -> Result<T, Diagnostic> {
+    pub(super) fn push(&mut self, name: &str, op: Op, inputs: Vec<T>) -> Result<T, Diagnostic> {
         self.graph.push(Layer {
             name: name.to_owned(),
             op,
@@ -99,7 +100,12 @@ impl Layers {
     }
 
     /// One format an element.
-    fn each(&mut self, name: &str, x: T, formats: Vec<Requantise>) -> Result<T, Diagnostic> {
+    pub(super) fn each(
+        &mut self,
+        name: &str,
+        x: T,
+        formats: Vec<Requantise>,
+    ) -> Result<T, Diagnostic> {
         let formats = Array {
             shape: vec![1, formats.len()],
             values: formats,
@@ -171,6 +177,7 @@ impl Layers {
                 weights[row * width + column_of[value]] = integer(*factor, bits)?;
             }
         }
+        let columns: Vec<(T, usize)> = columns.into_iter().map(|(t, k, _)| (t, k)).collect();
         let x = self.columns(name, &columns)?;
         let weights = Array {
             shape: vec![rows, width],
@@ -179,59 +186,70 @@ impl Layers {
         self.push(name, Op::Dense { weights, bias }, vec![x])
     }
 
-    /// One tensor of values that may stand in several.
-    fn columns(&mut self, name: &str, columns: &[(T, usize, u32)]) -> Result<T, Diagnostic> {
+    /// One tensor of elements that may stand in several.
+    fn columns(&mut self, name: &str, columns: &[(T, usize)]) -> Result<T, Diagnostic> {
+        let mut order: Vec<usize> = (0..columns.len()).collect();
+        order.sort_by_key(|k| columns[*k].0);
         let mut parts = Vec::new();
-        for part in columns.chunk_by(|a, b| a.0 == b.0) {
-            let tensor = part[0].0;
-            let indices: Vec<usize> = part.iter().map(|c| c.1).collect();
-            let whole = indices
-                .iter()
-                .copied()
-                .eq(0..self.graph.info(tensor).shape[1]);
-            parts.push(if whole {
-                tensor
-            } else {
-                self.push(name, Op::Gather { axis: 1, indices }, vec![tensor])?
-            });
+        for part in order.chunk_by(|a, b| columns[*a].0 == columns[*b].0) {
+            let indices = part.iter().map(|k| columns[*k].1).collect();
+            parts.push(self.gathered(name, columns[part[0]].0, indices)?);
         }
-        match parts.as_slice() {
-            [one] => Ok(*one),
-            _ => self.push(name, Op::Concat { axis: 1 }, parts),
-        }
+        let together = match parts.as_slice() {
+            [one] => *one,
+            _ => self.push(name, Op::Concat { axis: 1 }, parts)?,
+        };
+        let mut places = vec![0; order.len()];
+        order.iter().enumerate().for_each(|(k, c)| places[*c] = k);
+        self.gathered(name, together, places)
     }
 
-    /// The sums with as few fraction bits as hold them; values by themselves, shifted at most, need no matrix.
-    fn natural_rows(&mut self, name: &str, forms: &[&Form]) -> Result<(T, Vec<i32>), Diagnostic> {
-        if let Some(columns) = self.shifted_values(forms)? {
-            let fracs = columns.iter().map(|(_, frac)| *frac).collect();
-            let columns: Vec<_> = columns.into_iter().map(|(column, _)| column).collect();
-            return Ok((self.columns(name, &columns)?, fracs));
+    /// These elements of a tensor.
+    fn gathered(&mut self, name: &str, x: T, indices: Vec<usize>) -> Result<T, Diagnostic> {
+        let whole = 0..self.graph.info(x).shape[1];
+        if indices.iter().copied().eq(whole) {
+            return Ok(x);
         }
+        self.push(name, Op::Gather { axis: 1, indices }, vec![x])
+    }
+
+    /// The sums with as few fraction bits as hold them. Where none has two terms, no matrix is needed.
+    pub(super) fn natural_rows(
+        &mut self,
+        name: &str,
+        forms: &[&Form],
+    ) -> Result<(T, Vec<i32>), Diagnostic> {
         let fracs = forms.iter().map(|f| self.frac(f));
         let fracs: Vec<i32> = fracs.collect::<Result<_, _>>()?;
-        Ok((self.rows(name, forms, &fracs)?, fracs))
+        let tensor = match forms.iter().all(|f| is_value(f) || f.terms.is_empty()) {
+            true => self.values(name, forms, &fracs)?,
+            false => self.rows(name, forms, &fracs)?,
+        };
+        Ok((tensor, fracs))
     }
 
-    /// Where the forms are, with their fraction bits, if each is one value times a power of two.
-    #[allow(clippy::type_complexity)] // the columns of [`Layers::columns`]
-    fn shifted_values(
-        &self,
-        forms: &[&Form],
-    ) -> Result<Option<Vec<((T, usize, u32), i32)>>, Diagnostic> {
-        let mut columns = Vec::with_capacity(forms.len());
-        for form in forms {
-            let [(value, factor)] = form.terms.as_slice() else {
-                return Ok(None);
-            };
-            if form.constant != 0.0 || *factor != 2f64.powi(last_place(*factor)) {
-                return Ok(None);
-            }
-            let place = self.place(*value)?;
-            let column = (place.tensor, place.element, *value);
-            columns.push((column, place.frac - last_place(*factor)));
-        }
-        Ok(Some(columns))
+    /// A tensor of constants, and of values each of which is a form by itself.
+    fn values(&mut self, name: &str, forms: &[&Form], fracs: &[i32]) -> Result<T, Diagnostic> {
+        let constants = forms.iter().zip(fracs).filter(|(f, _)| f.terms.is_empty());
+        let constants: Vec<i64> = constants
+            .map(|(form, frac)| integer(form.constant, *frac))
+            .collect::<Result<_, _>>()?;
+        let array = Array {
+            shape: vec![1, constants.len()],
+            values: constants,
+        };
+        let any = !array.values.is_empty();
+        let constants = any.then(|| self.push(name, Op::Constant(array), Vec::new()));
+        let constants = constants.transpose()?.into_iter();
+        let mut constants = constants.flat_map(|tensor| (0..).map(move |k| (tensor, k)));
+        let column = |form: &&Form| match form.terms.first() {
+            Some((value, _)) => self
+                .place(*value)
+                .map(|place| (place.tensor, place.element)),
+            None => Ok(constants.next().expect("one for each form without terms")),
+        };
+        let columns = forms.iter().map(column).collect::<Result<Vec<_>, _>>()?;
+        self.columns(name, &columns)
     }
 
     /// All operations of a kind that stand behind equally many others.
@@ -257,6 +275,9 @@ impl Layers {
                 let name = format!("table{table}_{level}");
                 self.looked_up(&name, tasks, *operand, *table, program)?
             }
+            Kind::Gates(gate) => self.gates(level, *gate, tasks)?,
+            Kind::Any => self.tested(&format!("any{level}"), tasks, any_bit)?,
+            Kind::All => self.tested(&format!("all{level}"), tasks, all_bits)?,
         };
         for (element, (task, frac)) in tasks.iter().zip(fracs).enumerate() {
             let value = task.value as usize;
@@ -286,7 +307,7 @@ impl Layers {
     }
 
     /// Rounded down and wrapped into the formats of the results.
-    fn formatted(
+    pub(super) fn formatted(
         &mut self,
         name: &str,
         x: T,
@@ -302,14 +323,15 @@ impl Layers {
     /// `other + met · difference` with `met` 0 or 1.
     fn selected(&mut self, name: &str, tasks: &[Task]) -> Result<(T, Vec<i32>), Diagnostic> {
         let (condition, condition_fracs) = self.natural_rows(name, &operands(tasks, 0))?;
-        let place = |(task, frac): (&Task, &i32)| match task.threshold {
-            None => Ok(StepFunction {
+        // the highest bit: the sign, or what is at least half of the range
+        let place = |(task, frac): (&Task, &i32)| match &task.patterns[0] {
+            tested if tested.signed => Ok(StepFunction {
                 first: 1,
                 steps: vec![(0, 0)],
             }),
-            Some(half) => Ok(StepFunction {
+            tested => Ok(StepFunction {
                 first: 0,
-                steps: vec![(ceiling(half, *frac)?, 1)],
+                steps: vec![(ceiling(highest_bit(tested), *frac)?, 1)],
             }),
         };
         let functions = tasks.iter().zip(&condition_fracs).map(place);
@@ -394,13 +416,26 @@ impl Layers {
     }
 }
 
+/// Whether the form is one value, moved by some bits at most.
+fn is_value(form: &Form) -> bool {
+    match form.terms.as_slice() {
+        [(_, factor)] => form.constant == 0.0 && *factor == 2f64.powi(last_place(*factor)),
+        _ => false,
+    }
+}
+
+/// The place of a pattern's highest bit.
+fn highest_bit(format: &Format) -> f64 {
+    2f64.powi(format.width as i32 - 1 - format.frac)
+}
+
 /// Operand `k` of each task.
-fn operands(tasks: &[Task], k: usize) -> Vec<&Form> {
+pub(super) fn operands(tasks: &[Task], k: usize) -> Vec<&Form> {
     tasks.iter().map(|t| &t.forms[k]).collect()
 }
 
 /// Rounded down by `drop` bits and wrapped into a format.
-fn wrapped(drop: i32, format: &Format) -> Requantise {
+pub(super) fn wrapped(drop: i32, format: &Format) -> Requantise {
     let limit = match format.width {
         0 => Limit::Saturate { lo: 0, hi: 0 },
         width => Limit::Wrap {

@@ -1,9 +1,11 @@
 //! Programs that alkaid's front ends trace (`CombLogic.save`, version 4 of its format), as quantised networks.
 //!
-//! The file lists adders, and what stands between them: quantisers, rectifiers, multiplexers, products, tables. A tree of
-//! adders is a linear map of the values that are not sums, so it is multiplied out again into the rows of a matrix, for
-//! our own optimiser to build; what is not linear becomes a layer with all of its kind that need no later one.
+//! The file lists adders, and what stands between them: quantisers, rectifiers, multiplexers, products, tables, operations
+//! on bits. A tree of adders is a linear map of the values that are not sums, so it is multiplied out again into the rows
+//! of a matrix, for our own optimiser to build; what is not linear becomes a layer with all of its kind that need no later
+//! one. Inverting every bit is linear: what is left of all ones.
 
+mod bits;
 mod form;
 mod layers;
 mod program;
@@ -12,10 +14,13 @@ use std::collections::BTreeMap;
 
 use hdl::diag::Diagnostic;
 
+use self::bits::Gate;
 use self::form::Form;
 use self::layers::Layers;
 use self::program::{Format, MAX_SHIFT, Operation, Program};
 use super::lift::Imported;
+
+pub use self::program::is_compressed;
 
 /// Most factors of all matrices together.
 const MAX_TERMS: usize = 1 << 23;
@@ -24,7 +29,7 @@ fn error(message: impl Into<String>) -> Diagnostic {
     Diagnostic::error("comb-logic", message)
 }
 
-/// The network in the bytes of a serialised `CombLogic`: one input `x` and one output `y`, both with one row.
+/// The network in the bytes of a serialised `CombLogic`, packed with gzip or not: one input `x` and one output `y`, both with one row.
 ///
 /// # Errors
 /// No such file, another version of the format, and operations that are not supported: their number and what they are.
@@ -64,6 +69,12 @@ enum Kind {
     Multiply,
     /// The value of a table for operands of that format.
     Lookup { table: i64, operand: Format },
+    /// Two bit patterns, binary points aligned; then wrapped.
+    Gates(Gate),
+    /// 1 where any bit of the pattern is 1, else 0.
+    Any,
+    /// 1 where all bits of the pattern are 1, else 0.
+    All,
 }
 
 /// One operation that is no sum.
@@ -73,10 +84,10 @@ struct Task {
     value: u32,
     /// Its operands.
     forms: Vec<Form>,
+    /// The formats of the first operands, as far as their bits are looked at.
+    patterns: Vec<Format>,
     /// The format of the result.
     format: Format,
-    /// For a selection the greatest condition that is not met, plus one, if conditions are not negative.
-    threshold: Option<f64>,
 }
 
 /// All values that are no sums, and the sums between them.
@@ -204,12 +215,12 @@ impl Collector<'_> {
             2 => {
                 let ([x], []) = operation.parts()?;
                 let forms = vec![self.operand(x)?.clone()];
-                self.task(Kind::Relu, forms, operation.format()?, None)
+                self.task(Kind::Relu, forms, Vec::new(), operation.format()?)
             }
             3 => {
                 let ([x], [shift]) = operation.parts()?;
                 let forms = vec![self.operand(x)?.scaled(power(shift)?)];
-                self.task(Kind::Quantise, forms, operation.format()?, None)
+                self.task(Kind::Quantise, forms, Vec::new(), operation.format()?)
             }
             4 => {
                 let ([x], [integer, frac]) = operation.parts()?;
@@ -224,15 +235,22 @@ impl Collector<'_> {
             7 => {
                 let ([x, y], []) = operation.parts()?;
                 let forms = vec![self.operand(x)?.clone(), self.operand(y)?.clone()];
-                self.task(Kind::Multiply, forms, operation.format()?, None)
+                self.task(Kind::Multiply, forms, Vec::new(), operation.format()?)
             }
             8 => {
                 let ([x], [table]) = operation.parts()?;
                 let forms = vec![self.operand(x)?.clone()];
                 let format = self.program.table(table)?.format()?;
                 let operand = self.program.5[x].format()?;
-                self.task(Kind::Lookup { table, operand }, forms, format, None)
+                self.task(
+                    Kind::Lookup { table, operand },
+                    forms,
+                    vec![operand],
+                    format,
+                )
             }
+            9 => self.unary_bits(operation),
+            10 => self.binary_bits(operation),
             11 => {
                 if operation.2.len() != 2 * operation.0.len() {
                     return Err(error("its numbers do not fit its operands"));
@@ -244,8 +262,6 @@ impl Collector<'_> {
                 }
                 Ok(sum)
             }
-            9 | 10 => Err(error("operations on single bits are not supported")
-                .help("write the network without bitwise operators")),
             other => Err(error(format!("there is no operation of kind {other}"))),
         }
     }
@@ -256,10 +272,7 @@ impl Collector<'_> {
         let difference = self.operand(met)?.plus(&other, -1.0)?;
         let forms = vec![self.operand(condition)?.clone(), difference, other];
         let tested = self.program.5[condition].format()?;
-        // the highest bit: the sign, or what is at least half of the range
-        let half = 2f64.powi(tested.width as i32 - 1 - tested.frac);
-        let threshold = (!tested.signed).then_some(half);
-        self.task(Kind::Select, forms, operation.format()?, threshold)
+        self.task(Kind::Select, forms, vec![tested], operation.format()?)
     }
 
     /// Appends an operation that is no sum; its value is a new one.
@@ -267,8 +280,8 @@ impl Collector<'_> {
         &mut self,
         kind: Kind,
         forms: Vec<Form>,
+        patterns: Vec<Format>,
         format: Format,
-        threshold: Option<f64>,
     ) -> Result<Form, Diagnostic> {
         if format.width == 0 && !matches!(kind, Kind::Multiply) {
             return Ok(Form::default());
@@ -284,8 +297,8 @@ impl Collector<'_> {
         self.tasks.entry((level, kind)).or_default().push(Task {
             value,
             forms,
+            patterns,
             format,
-            threshold,
         });
         Ok(Form::value(value))
     }

@@ -1,12 +1,18 @@
 //! The file: a list of operations, each on results of earlier ones.
 
+use std::io::Read;
+
 use hdl::diag::Diagnostic;
+use hdl::num::Interval;
 use serde::Deserialize;
 
 use super::error;
 
 /// The version of the format.
 const VERSION: u64 = 4;
+
+/// Most bytes of a file that was compressed.
+const MAX_UNPACKED: u64 = 1 << 26;
 
 /// Largest shift, in bits.
 pub(super) const MAX_SHIFT: i64 = 128;
@@ -67,11 +73,16 @@ struct TableRange {
     step: f64,
 }
 
+/// What the file says of itself.
 #[derive(Debug, Deserialize)]
-struct File {
-    model: serde_json::Value,
+struct Head {
     meta: String,
     spec_version: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct File {
+    model: Program,
 }
 
 /// The bits of a value: integers of `width` bits times `2^-frac`.
@@ -87,15 +98,12 @@ pub(super) struct Format {
     pub least: i64,
 }
 
-impl Format {
-    fn of(Range(least, greatest, step): Range) -> Option<Self> {
+impl Range {
+    /// Least and greatest value, counted in steps.
+    fn integers(self) -> Option<(i64, i64)> {
+        let Self(least, greatest, step) = self;
         if least == 0.0 && greatest == 0.0 {
-            return Some(Self {
-                signed: false,
-                width: 0,
-                frac: 0,
-                least: 0,
-            });
+            return Some((0, 0));
         }
         let exponent = step.log2();
         let count = |v: f64| {
@@ -104,15 +112,28 @@ impl Format {
         };
         let valid = step > 0.0 && exponent.fract() == 0.0 && exponent.abs() <= MAX_SHIFT as f64;
         let (low, high) = (count(least)?, count(greatest)?);
-        (valid && low <= high).then(|| {
-            let top = (-low).max(high + 1).max(1) as u64;
-            let magnitude = top.next_power_of_two().ilog2();
-            Self {
-                signed: low < 0,
-                width: magnitude + u32::from(low < 0),
-                frac: -exponent as i32,
-                least: low,
-            }
+        (valid && low <= high).then_some((low, high))
+    }
+}
+
+impl Format {
+    fn of(range: Range) -> Option<Self> {
+        let (low, high) = range.integers()?;
+        if (low, high) == (0, 0) {
+            return Some(Self {
+                signed: false,
+                width: 0,
+                frac: 0,
+                least: 0,
+            });
+        }
+        let top = (-low).max(high + 1).max(1) as u64;
+        let magnitude = top.next_power_of_two().ilog2();
+        Some(Self {
+            signed: low < 0,
+            width: magnitude + u32::from(low < 0),
+            frac: -range.2.log2() as i32,
+            least: low,
         })
     }
 
@@ -129,12 +150,20 @@ impl Format {
 impl Operation {
     /// The format of the result.
     pub fn format(&self) -> Result<Format, Diagnostic> {
+        Format::of(self.3).ok_or_else(|| self.no_range())
+    }
+
+    /// What the result can be, counted in its steps.
+    pub fn range(&self) -> Result<Interval, Diagnostic> {
+        let (low, high) = self.3.integers().ok_or_else(|| self.no_range())?;
+        Interval::new(low.into(), high.into()).map_err(|_| self.no_range())
+    }
+
+    fn no_range(&self) -> Diagnostic {
         let Range(least, greatest, step) = self.3;
-        Format::of(self.3).ok_or_else(|| {
-            error(format!(
-                "[{least}, {greatest}] in steps of {step} is no range of a fixed-point number"
-            ))
-        })
+        error(format!(
+            "[{least}, {greatest}] in steps of {step} is no range of a fixed-point number"
+        ))
     }
 
     /// The only operands and numbers that there are.
@@ -168,30 +197,52 @@ impl Table {
     }
 }
 
+/// Whether the bytes are gzip's.
+pub fn is_compressed(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\x1f\x8b")
+}
+
+fn unpacked(bytes: &[u8]) -> Result<Vec<u8>, Diagnostic> {
+    let mut unpacked = Vec::new();
+    let mut decoder = flate2::read::GzDecoder::new(bytes).take(MAX_UNPACKED + 1);
+    decoder
+        .read_to_end(&mut unpacked)
+        .map_err(|e| error(format!("the file cannot be unpacked: {e}")))?;
+    if unpacked.len() as u64 > MAX_UNPACKED {
+        return Err(error(format!(
+            "the file has more than {MAX_UNPACKED} bytes when it is unpacked"
+        )));
+    }
+    match is_compressed(&unpacked) {
+        true => Err(error("the file is compressed twice")),
+        false => Ok(unpacked),
+    }
+}
+
 impl Program {
-    /// Reads the JSON that `CombLogic.save` writes.
+    /// Reads the JSON that `CombLogic.save` writes, packed with gzip or not.
     ///
     /// # Errors
     /// Another version, lists of the wrong lengths, shifted inputs.
     pub fn parse(bytes: &[u8]) -> Result<Self, Diagnostic> {
-        if bytes.starts_with(b"\x1f\x8b") {
-            return Err(error("the file is compressed").help("unpack it with gunzip first"));
+        if is_compressed(bytes) {
+            return Self::parse(&unpacked(bytes)?);
         }
-        let file: File = serde_json::from_slice(bytes)
+        let head: Head = serde_json::from_slice(bytes)
             .map_err(|e| error(format!("this is no serialised CombLogic: {e}")))?;
-        if file.meta != "ALIRModel" {
-            let kind = hdl::names::quoted(&file.meta);
+        if head.meta != "ALIRModel" {
+            let kind = hdl::names::quoted(&head.meta);
             return Err(error(format!("this is a {kind}, not an ALIRModel"))
                 .help("load it with alkaid 0.8 and save it again"));
         }
-        if file.spec_version != VERSION {
+        if head.spec_version != VERSION {
             return Err(error(format!(
                 "this is version {} of the format, {VERSION} is wanted",
-                file.spec_version
+                head.spec_version
             ))
             .help("load it with alkaid 0.8 and save it again"));
         }
-        let program: Self = serde_json::from_value(file.model)
+        let File { model: program } = serde_json::from_slice(bytes)
             .map_err(|e| error(format!("the program is damaged: {e}")))?;
         let (inputs, outputs) = program.0;
         let lengths = [program.2.len(), program.3.len(), program.4.len()];
@@ -201,6 +252,7 @@ impl Program {
             )));
         }
         if program.1.iter().any(|s| *s != 0) {
+            // alkaid's two interpreters disagree on what is wrapped first
             return Err(error("inputs with a shift are not supported")
                 .help("trace the matrix instead of saving the solver's solution"));
         }

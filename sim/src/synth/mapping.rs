@@ -10,7 +10,7 @@ use hdl::lower::{FULL_ADDER, INVERTER};
 use crate::tools::Meter;
 
 use super::primitives::Primitives;
-use super::{ADDER_CELLS, FRONT, LIBERTY, NETLIST, Program, owners};
+use super::{ADDER_CELLS, FRONT, LIBERTY, NETLIST, Program, buffers::Buffers, json};
 
 /// Adders as rows of `hwgen_full_adder`.
 pub const ADDERS: &str = include_str!("adders.v");
@@ -22,6 +22,10 @@ pub const CARRY_CHAINS: &str = include_str!("carry_chains.v");
 pub const CARRY_CHAINS_FILE: &str = "carry_chains.v";
 /// Name of the script.
 pub const SCRIPT: &str = "map.ys";
+/// Name of the script that writes the netlist of a cell library, with its buffers.
+pub const WRITE_SCRIPT: &str = "write.ys";
+/// What [`SCRIPT`] maps to a cell library, before it is buffered.
+pub const MAPPED: &str = "mapped.json";
 
 /// How many inputs one gate drives before buffers are put in.
 const FAN_OUT: u32 = 16;
@@ -117,11 +121,17 @@ pub fn cell_script(sources: &Sources<'_>, mapping: &Mapping<'_>) -> String {
     }
     let _ = writeln!(
         text,
-        "opt_clean -purge\ntee -o stat.txt stat -liberty {LIBERTY}\nwrite_verilog -noattr -noexpr -simple-lhs {NETLIST}\n\
-         read_liberty -lib -ignore_miss_func -ignore_miss_dir {LIBERTY}\nwrite_json {}",
-        owners::FILE
+        "opt_clean -purge\nread_liberty -lib -ignore_miss_func -ignore_miss_dir {LIBERTY}\nwrite_json {MAPPED}"
     );
     text
+}
+
+/// The script that writes [`NETLIST`] and its statistics once it is buffered.
+pub fn write_script() -> String {
+    format!(
+        "read_json {}\ntee -o stat.txt stat -liberty {LIBERTY}\nwrite_verilog -noattr -noexpr -simple-lhs {NETLIST}\n",
+        json::FILE
+    )
 }
 
 /// The script that maps `sources` with the family's `synthesis` command.
@@ -157,7 +167,7 @@ pub fn family_script(sources: &Sources<'_>, synthesis: &str) -> String {
     let _ = writeln!(
         text,
         "tee -o stat.txt stat\nwrite_verilog -noattr {NETLIST}\nwrite_json {}",
-        owners::FILE
+        json::FILE
     );
     text
 }
@@ -202,12 +212,42 @@ fn front(sources: &Sources<'_>) -> String {
     text
 }
 
-/// Runs [`SCRIPT`] in `folder`.
+/// Runs [`SCRIPT`] of an FPGA's family in `folder`.
 ///
 /// # Errors
 /// Those of running Yosys; `tool-output` if its statistics are not understood.
 pub fn map(folder: &Path, meter: &Meter) -> Result<Mapped, Diagnostics> {
     Program::Yosys.run(folder, &["-q", "-l", "map.log", "-s", SCRIPT], meter)?;
+    statistics(folder)
+}
+
+/// Runs [`SCRIPT`] of a cell library in `folder`, puts buffers into `modules`, each of which stands behind those that it
+/// instantiates, and runs [`WRITE_SCRIPT`]. Gives the netlist's statistics and the number of buffers.
+///
+/// # Errors
+/// Those of running Yosys; `tool-output` if its netlist or its statistics are not understood; `file` if the buffered
+/// netlist cannot be written.
+pub fn map_cells<'m>(
+    folder: &Path,
+    modules: impl Iterator<Item = &'m str>,
+    buffers: Option<&Buffers>,
+    meter: &Meter,
+) -> Result<(Mapped, usize), Diagnostics> {
+    Program::Yosys.run(folder, &["-q", "-l", "map.log", "-s", SCRIPT], meter)?;
+    let file = |what: &str, e: std::io::Error| -> Diagnostics {
+        Diagnostic::error("file", format!("cannot {what} the netlist: {e}")).into()
+    };
+    let text = std::fs::read_to_string(folder.join(MAPPED)).map_err(|e| file("read", e))?;
+    let mut netlist = json::Netlist::parse(&text)?;
+    let inserted = buffers.map(|buffers| buffers.insert(&mut netlist, modules));
+    netlist
+        .write(&folder.join(json::FILE))
+        .map_err(|e| file("write", e))?;
+    Program::Yosys.run(folder, &["-q", "-s", WRITE_SCRIPT], meter)?;
+    Ok((statistics(folder)?, inserted.unwrap_or(0)))
+}
+
+fn statistics(folder: &Path) -> Result<Mapped, Diagnostics> {
     let stat = std::fs::read_to_string(folder.join("stat.txt")).unwrap_or_default();
     read_statistics(&stat).ok_or_else(|| {
         Diagnostic::error("tool-output", "the statistics of Yosys are not understood")

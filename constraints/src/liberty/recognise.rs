@@ -79,6 +79,11 @@ impl Role {
     }
 }
 
+/// Small inverters that the input of a buffer may weigh.
+const BUFFER_INPUT: f64 = 2.5;
+/// How much slower than the fastest a buffer may be at middling load.
+const BUFFER_DELAY: f64 = 1.5;
+
 /// A cell in a role.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CellMatch {
@@ -109,6 +114,30 @@ impl Library {
                     .then(a.leakage_nw.total_cmp(&b.leakage_nw))
                     .then_with(|| a.cell.cmp(&b.cell))
             })
+    }
+
+    /// The buffer for nets with many readers: the largest of those that load their driver with no more than
+    /// [`BUFFER_INPUT`] small inverters and are no delay cells.
+    pub fn strong_buffer(&self) -> Option<CellMatch> {
+        let limit_ff = BUFFER_INPUT * self.inverter_ff()?;
+        let light = |cell: &Cell| cell.inputs().all(|pin| pin.capacitance_ff <= limit_ff);
+        let usable = self.cells.iter().filter(|c| !c.dont_use && !c.other_state);
+        let buffers: Vec<(CellMatch, f64)> = usable
+            .filter(|cell| light(cell))
+            .filter_map(|cell| Some((matches(cell, Role::Buffer)?, cell.delay_ps.unwrap_or(0.0))))
+            .collect();
+        let delays = buffers.iter().map(|(_, delay)| *delay);
+        let fast_ps = BUFFER_DELAY * delays.fold(f64::INFINITY, f64::min);
+        let fast = buffers.into_iter().filter(|(_, delay)| *delay <= fast_ps);
+        // the first of equals
+        fast.map(|(cell, _)| cell)
+            .min_by(|a, b| b.area_um2.total_cmp(&a.area_um2))
+    }
+
+    /// Input capacitance of the smallest inverter, in fF.
+    pub fn inverter_ff(&self) -> Option<f64> {
+        let inverter = self.cell(&self.find(Role::Inverter)?.cell)?;
+        inverter.inputs().map(|pin| pin.capacitance_ff).next()
     }
 }
 
@@ -265,6 +294,35 @@ mod tests {
         let mux = library.find(Role::Mux2).unwrap();
         assert_eq!((mux.inputs.concat(), mux.inverted), ("BAS".into(), true));
         assert_eq!(name(Role::Xor2), None);
+    }
+
+    #[test]
+    fn the_strong_buffer_is_neither_heavy_nor_slow() {
+        let sized = |name: &str, kind: &str, area: u32, ff: f64, delay: f64| {
+            let timing =
+                format!("timing() {{ cell_rise(t) {{ values (\"{delay}\"); }} }} function");
+            cell(name, area, "A", &[("Y", kind)])
+                .replace(
+                    "direction : input",
+                    &format!("capacitance : {ff}; direction : input"),
+                )
+                .replace("function", &timing)
+        };
+        let cells = [
+            sized("INV", "!A", 1, 0.002, 0.02),
+            sized("SMALL", "A", 2, 0.001, 0.03),
+            sized("GOOD", "A", 4, 0.004, 0.04),
+            sized("HEAVY", "A", 8, 0.008, 0.03),
+            sized("SLOW", "A", 6, 0.002, 0.4),
+        ];
+        let of = |cells: &[String]| library(&cells.concat()).strong_buffer().map(|c| c.cell);
+        assert_eq!(of(&cells).as_deref(), Some("GOOD"));
+        assert_eq!(of(&cells[..1]), None);
+        assert_eq!(
+            of(&cells[1..]),
+            None,
+            "without an inverter nothing is known"
+        );
     }
 
     #[test]

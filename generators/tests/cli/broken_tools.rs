@@ -313,7 +313,7 @@ fn simulators_that_are_missing_or_killed_and_netlists_that_are_cut_off() {
     ] {
         let home = tiny();
         let mapped = format!(
-            "printf '{netlist}' > netlist.v; echo '{{\"modules\": {{}}}}' > netlist.json; \
+            "printf '{netlist}' > netlist.v; echo '{{\"modules\": {{}}}}' > mapped.json; \
              printf 'Number of cells: 1\\n  INVX1 1\\n Chip area for module x: 16\\n' > stat.txt"
         );
         fake(

@@ -5,7 +5,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use sim::tools::{Engine, Job, Verdict};
+use sim::synth;
+use sim::synth::equivalence::{self, Proof};
+use sim::synth::functions::Functions;
+use sim::synth::primitives::Primitives;
+use sim::tools::{Engine, Job, Meter, Verdict};
 
 use crate::support::{Home, available};
 
@@ -68,7 +72,8 @@ fn amd_parts_are_counted_by_layer_and_not_timed() {
     };
     home.success(&["synth", "rtl", "--target", "xcup", "--out", "mapped"]);
     let report = report(&home, "mapped");
-    assert_eq!(states(&report), [("map", "done"), ("gates", "done")]);
+    let all = ["map", "gates", "equiv"].map(|step| (step, "done"));
+    assert_eq!(states(&report), all);
     // the count, and its share of three parts
     assert_eq!(figures(&report, "look-up tables").len(), 4);
     assert!(figures(&report, "greatest clock frequency").is_empty());
@@ -104,7 +109,8 @@ fn kept_modules_are_mapped_once_and_count_for_every_copy() {
         "mapped",
     ]);
     let report = report(&home, "mapped");
-    assert_eq!(states(&report), [("map", "done"), ("gates", "done")]);
+    let all = ["map", "gates", "equiv"].map(|step| (step, "done"));
+    assert_eq!(states(&report), all);
     let cells = report["cells"].as_object().unwrap();
     assert!(
         cells.keys().all(|cell| !cell.contains("interaction")),
@@ -152,7 +158,12 @@ fn a_lattice_part_is_placed_and_a_clock_that_is_too_fast_is_violated() {
     let placed = report(&home, "mapped");
     assert_eq!(
         states(&placed),
-        [("map", "done"), ("gates", "done"), ("place", "done")]
+        [
+            ("map", "done"),
+            ("gates", "done"),
+            ("equiv", "done"),
+            ("place", "done")
+        ]
     );
     let shell = placed["steps"][1]["result"].as_str().unwrap();
     assert!(
@@ -172,7 +183,7 @@ fn a_lattice_part_is_placed_and_a_clock_that_is_too_fast_is_violated() {
     assert_eq!(done.status.code(), Some(1));
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     assert!(said.contains("VIOLATED") && said.contains('→'), "{said}");
-    assert_eq!(states(&report(&home, "mapped"))[2], ("place", "failed"));
+    assert_eq!(states(&report(&home, "mapped"))[3], ("place", "failed"));
 }
 
 /// Maps the folder `rtl` for iCE40 and simulates the netlist; both stay in `mapped`.
@@ -210,6 +221,47 @@ fn one_wrong_look_up_table_fails_gate_level_simulation() {
     let changed = format!("{before}.LUT_INIT(16'h{:04x}{}", !function, &table[4..]);
     fs::write(&path, changed).unwrap();
     assert!(matches!(verdict(), Verdict::Fail(_)));
+}
+
+/// ABC's verdict on the netlist in the folder `mapped`.
+fn compare(home: &Home, primitives: Primitives) -> Proof {
+    let mapped = home.path("mapped");
+    let read = |name: &str| fs::read_to_string(mapped.join(name)).unwrap();
+    let meter = Meter::new(Duration::from_secs(300));
+    let sides = [&*read(synth::FRONT), &*read(synth::NETLIST)];
+    equivalence::compare(&mapped, sides, Functions::Primitives(primitives), &meter).unwrap()
+}
+
+#[test]
+fn netlists_of_every_family_are_proved_and_one_wrong_table_is_found() {
+    let Some(home) = small_matrix(&MAPPED) else {
+        return;
+    };
+    for (target, table, primitives) in [
+        ("ice40-hx8k", ".LUT_INIT(16'h", Primitives::Ice40),
+        ("ecp5-45k", ".INIT(16'h", Primitives::Ecp5),
+        ("xc7", ".INIT(4'h", Primitives::Amd),
+        ("xcup", ".INIT(4'h", Primitives::Amd),
+    ] {
+        home.success(&[
+            "synth", "rtl", "--target", target, "--steps", "equiv", "--out", "mapped",
+        ]);
+        let report = report(&home, "mapped");
+        let said = report["steps"][1]["result"].as_str().unwrap();
+        assert!(said.starts_with("proved: "), "{target}: {said}");
+        assert!(matches!(compare(&home, primitives), Proof::Equivalent(_)));
+        let path = home.path("mapped/netlist.v");
+        let netlist = fs::read_to_string(&path).unwrap();
+        let (before, content) = netlist.split_once(table).unwrap();
+        let (content, after) = content.split_once(')').unwrap();
+        let bits = u16::from_str_radix(content, 16).unwrap();
+        let digits = content.len();
+        let other = format!("{:04x}", !bits);
+        let changed = format!("{before}{table}{}){after}", &other[4 - digits..]);
+        fs::write(&path, changed).unwrap();
+        let found = compare(&home, primitives);
+        assert!(matches!(found, Proof::Different(_)), "{target}: {found:?}");
+    }
 }
 
 #[test]

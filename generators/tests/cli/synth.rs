@@ -12,6 +12,7 @@ use sim::gates::{self, Circuit, Delays, Outcome, Stimulus};
 use sim::synth::{
     self,
     equivalence::{self, Proof},
+    functions::Functions,
     netlist::Netlist,
 };
 use sim::tools::{Engine, Job, Meter, Verdict};
@@ -95,8 +96,8 @@ fn compare(home: &Home) -> Proof {
     let library = Library::read(&mapped.join(synth::LIBERTY)).unwrap();
     let meter = Meter::new(Duration::from_secs(300));
     let sides = [&*read(synth::FRONT), &*read(synth::NETLIST)];
-    let cells = [&equivalence::gates(), &functions(&library)];
-    equivalence::compare(&mapped, sides, cells, &meter).unwrap()
+    let cells = functions(&library);
+    equivalence::compare(&mapped, sides, Functions::Cells(&cells), &meter).unwrap()
 }
 
 #[test]

@@ -6,9 +6,8 @@ use hdl::diag::{Diagnostic, Diagnostics};
 
 use super::levels::State;
 use super::order::{self, Group};
-use super::primitives;
 use super::program::{Program, Programs};
-use crate::synth::equivalence::{Cell, Cells, Function, Register, STATE};
+use crate::synth::cell::{Cells, Function, Register, STATE};
 use crate::synth::netlist::{CONSTANTS, Instance, Netlist};
 
 /// Nothing drives a net, or a part of a cell belongs to no pin.
@@ -57,7 +56,7 @@ impl Node {
 }
 
 impl Circuit {
-    /// The circuit of a netlist of these cells, and of AMD's primitives, whose only clock is the input `clock`.
+    /// The circuit of a netlist of these cells whose only clock is the input `clock`.
     ///
     /// # Errors
     /// `unknown-cell`; `netlist`: a net with two drivers, a register with another clock than the rising edges
@@ -197,25 +196,11 @@ impl<'n> Builder<'n> {
         instance: &'n Instance,
         cells: &Cells,
     ) -> Result<(), Diagnostics> {
-        let made;
-        let cell = match cells.get(&instance.cell) {
-            Some(cell) => cell,
-            None => {
-                made = primitives::cell(instance).ok_or_else(|| unknown(instance))?;
-                &made
-            }
-        };
+        let cell = cells.get(&instance.cell).ok_or_else(|| unknown(instance))?;
         let mut pins = Pins::default();
         for (pin, net) in &instance.pins {
             let net = self.net(net)?;
             pins.0.push((pin, net));
-        }
-        // what one output needs of another must have a net, though none is connected
-        for (output, _) in &cell.outputs {
-            if pins.find(output).is_none() && is_read(cell, output) {
-                let net = self.fresh();
-                pins.0.push((output, net));
-            }
         }
         if let Some(register) = &cell.register {
             let state = self.register(instance, number, register, &pins)?;
@@ -294,7 +279,11 @@ impl<'n> Builder<'n> {
             }
             loaded = next;
         }
-        let initial = primitives::initial(instance);
+        let initial = match register.initial {
+            Some(false) => State::Zero,
+            Some(true) => State::One,
+            None => State::Unknown,
+        };
         self.node(Action::Register(initial), 0, &[loaded], [held, NONE])?;
         Ok(state)
     }
@@ -367,12 +356,6 @@ impl Pins<'_> {
         let mut pins = self.0.iter();
         pins.find_map(|(name, net)| (*name == pin).then_some(*net))
     }
-}
-
-/// Whether another output of the cell is a function of `output`.
-fn is_read(cell: &Cell, output: &str) -> bool {
-    let mut functions = cell.outputs.iter().map(|(_, function)| function);
-    functions.any(|function| function.pins.iter().any(|pin| pin == output))
 }
 
 fn unknown(instance: &Instance) -> Diagnostics {

@@ -12,7 +12,6 @@ mod dump;
 mod glitch;
 mod levels;
 mod order;
-mod primitives;
 mod program;
 mod simulator;
 mod stimulus;

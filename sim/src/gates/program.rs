@@ -4,9 +4,6 @@ use std::collections::HashMap;
 
 use super::levels::Levels;
 
-/// Most variables of a table.
-pub const VARIABLES: usize = 6;
-
 /// Where `variable` is one, the value is that of `one`, else that of `zero`.
 ///
 /// Values 0 and 1 are the constants, value `k + 2` is that of decision `k` of the program.
@@ -137,6 +134,9 @@ mod tests {
 
     use super::super::levels::State;
     use super::*;
+
+    /// Most variables of a table.
+    const VARIABLES: usize = 6;
 
     /// The level of `table` for inputs of which `known` are known to be `assignment`.
     fn value(table: u64, variables: usize, assignment: usize, known: usize) -> State {

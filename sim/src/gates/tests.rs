@@ -11,7 +11,7 @@ use hdl::num::Format;
 
 use super::*;
 use crate::preamble::{Preamble, PreambleCycle};
-use crate::synth::equivalence::{Cell, Cells, Function, Register, STATE};
+use crate::synth::cell::{Cell, Cells, Function, Register, STATE};
 use crate::synth::netlist::Netlist;
 use crate::testbench::{self, bench};
 use crate::tools::{Engine, Job, Verdict};
@@ -64,12 +64,7 @@ fn cells() -> Cells {
         };
         ((*name).to_owned(), cell)
     });
-    let plain = Register {
-        clock: function(&["CK"], 0b10),
-        next: function(&["D"], 0b10),
-        clear: Function::NEVER,
-        preset: Function::NEVER,
-    };
+    let plain = Register::plain(function(&["CK"], 0b10), function(&["D"], 0b10));
     let q = ("Q".to_owned(), function(&[STATE], 0b10));
     let enabled = Register {
         next: function(&["E", "D", STATE], 0xd8),

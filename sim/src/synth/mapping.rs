@@ -9,7 +9,8 @@ use hdl::lower::{FULL_ADDER, INVERTER};
 
 use crate::tools::Meter;
 
-use super::{ADDER_CELLS, FRONT, LIBERTY, NETLIST, Program, owners};
+use super::primitives::Primitives;
+use super::{ADDER_CELLS, FRONT, LIBERTY, NETLIST, Program, buffers::Buffers, json};
 
 /// Adders as rows of `hwgen_full_adder`.
 pub const ADDERS: &str = include_str!("adders.v");
@@ -21,9 +22,20 @@ pub const CARRY_CHAINS: &str = include_str!("carry_chains.v");
 pub const CARRY_CHAINS_FILE: &str = "carry_chains.v";
 /// Name of the script.
 pub const SCRIPT: &str = "map.ys";
+/// Name of the script that writes the netlist of a cell library, with its buffers.
+pub const WRITE_SCRIPT: &str = "write.ys";
+/// What [`SCRIPT`] maps to a cell library, before it is buffered.
+pub const MAPPED: &str = "mapped.json";
 
 /// How many inputs one gate drives before buffers are put in.
 const FAN_OUT: u32 = 16;
+
+/// Writes [`FRONT`] from what an FPGA's script has made so far, and goes on from there: gates, and registers that do
+/// nothing but load, or load where they are enabled. Nothing is simplified, since the proof is cut at sums: they must be
+/// what the gates behind them read.
+const FAMILY_FRONT: &str = "design -save words\ntechmap\nsimplemap\nsetundef -zero\n\
+    dfflegalize -cell $_DFF_P_ 01 -cell $_DFFE_PP_ 01 -cell $_DFF_PP?_ 01\nopt_clean\n\
+    write_verilog -noattr -noexpr front.v\ndesign -load words\n";
 
 /// Cells and area of a netlist.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -109,11 +121,17 @@ pub fn cell_script(sources: &Sources<'_>, mapping: &Mapping<'_>) -> String {
     }
     let _ = writeln!(
         text,
-        "opt_clean -purge\ntee -o stat.txt stat -liberty {LIBERTY}\nwrite_verilog -noattr -noexpr -simple-lhs {NETLIST}\n\
-         read_liberty -lib -ignore_miss_func -ignore_miss_dir {LIBERTY}\nwrite_json {}",
-        owners::FILE
+        "opt_clean -purge\nread_liberty -lib -ignore_miss_func -ignore_miss_dir {LIBERTY}\nwrite_json {MAPPED}"
     );
     text
+}
+
+/// The script that writes [`NETLIST`] and its statistics once it is buffered.
+pub fn write_script() -> String {
+    format!(
+        "read_json {}\ntee -o stat.txt stat -liberty {LIBERTY}\nwrite_verilog -noattr -noexpr -simple-lhs {NETLIST}\n",
+        json::FILE
+    )
 }
 
 /// The script that maps `sources` with the family's `synthesis` command.
@@ -129,16 +147,27 @@ pub fn family_script(sources: &Sources<'_>, synthesis: &str) -> String {
     }
     text += &keep(sources);
     let command = format!("{synthesis} -top {}", sources.top);
-    text += &match splits_carry_chains(sources, synthesis) {
-        true => format!(
-            "{command} -run begin:coarse\ntechmap -map {CARRY_CHAINS_FILE}\n{command} -run coarse:\n"
-        ),
-        false => command + "\n",
+    let mut start = "begin";
+    if splits_carry_chains(sources, synthesis) {
+        let _ = writeln!(
+            text,
+            "{command} -run {start}:coarse\ntechmap -map {CARRY_CHAINS_FILE}"
+        );
+        start = "coarse";
+    }
+    // memories are registers by then, adders are still words; what the rest begins with may remove registers
+    let (words, first) = match Primitives::of(synthesis) {
+        Some(Primitives::Amd) => ("fine", "opt -full\n"),
+        _ => ("map_gates", ""),
     };
     let _ = writeln!(
         text,
+        "{command} -run {start}:{words}\n{first}{FAMILY_FRONT}{command} -run {words}:"
+    );
+    let _ = writeln!(
+        text,
         "tee -o stat.txt stat\nwrite_verilog -noattr {NETLIST}\nwrite_json {}",
-        owners::FILE
+        json::FILE
     );
     text
 }
@@ -183,12 +212,42 @@ fn front(sources: &Sources<'_>) -> String {
     text
 }
 
-/// Runs [`SCRIPT`] in `folder`.
+/// Runs [`SCRIPT`] of an FPGA's family in `folder`.
 ///
 /// # Errors
 /// Those of running Yosys; `tool-output` if its statistics are not understood.
 pub fn map(folder: &Path, meter: &Meter) -> Result<Mapped, Diagnostics> {
     Program::Yosys.run(folder, &["-q", "-l", "map.log", "-s", SCRIPT], meter)?;
+    statistics(folder)
+}
+
+/// Runs [`SCRIPT`] of a cell library in `folder`, puts buffers into `modules`, each of which stands behind those that it
+/// instantiates, and runs [`WRITE_SCRIPT`]. Gives the netlist's statistics and the number of buffers.
+///
+/// # Errors
+/// Those of running Yosys; `tool-output` if its netlist or its statistics are not understood; `file` if the buffered
+/// netlist cannot be written.
+pub fn map_cells<'m>(
+    folder: &Path,
+    modules: impl Iterator<Item = &'m str>,
+    buffers: Option<&Buffers>,
+    meter: &Meter,
+) -> Result<(Mapped, usize), Diagnostics> {
+    Program::Yosys.run(folder, &["-q", "-l", "map.log", "-s", SCRIPT], meter)?;
+    let file = |what: &str, e: std::io::Error| -> Diagnostics {
+        Diagnostic::error("file", format!("cannot {what} the netlist: {e}")).into()
+    };
+    let text = std::fs::read_to_string(folder.join(MAPPED)).map_err(|e| file("read", e))?;
+    let mut netlist = json::Netlist::parse(&text)?;
+    let inserted = buffers.map(|buffers| buffers.insert(&mut netlist, modules));
+    netlist
+        .write(&folder.join(json::FILE))
+        .map_err(|e| file("write", e))?;
+    Program::Yosys.run(folder, &["-q", "-s", WRITE_SCRIPT], meter)?;
+    Ok((statistics(folder)?, inserted.unwrap_or(0)))
+}
+
+fn statistics(folder: &Path) -> Result<Mapped, Diagnostics> {
     let stat = std::fs::read_to_string(folder.join("stat.txt")).unwrap_or_default();
     read_statistics(&stat).ok_or_else(|| {
         Diagnostic::error("tool-output", "the statistics of Yosys are not understood")

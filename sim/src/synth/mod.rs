@@ -5,12 +5,17 @@
 //! each of them by hand. Nothing here knows a library: scripts name [`LIBERTY`], and the adder cells come as the
 //! techmap file [`ADDER_CELLS`].
 
+pub mod buffers;
+pub mod cell;
 pub mod equivalence;
+pub mod functions;
+pub mod json;
 pub mod mapping;
 pub mod models;
 pub mod netlist;
 pub mod owners;
 pub mod place;
+pub mod primitives;
 mod program;
 pub mod shell;
 pub mod timing;

@@ -4,8 +4,9 @@ use constraints::Constraints;
 use constraints::liberty::{adder_cells, models};
 use constraints::timing::{Budget, Dialect, Units};
 use hdl::diag::Diagnostic;
+use sim::synth::functions::Functions;
 use sim::synth::mapping::{self, Effort, Mapping, Sources};
-use sim::synth::{self, Program, equivalence, timing};
+use sim::synth::{self, Program, equivalence, json, timing};
 use sim::testbench;
 use sim::tools::Meter;
 
@@ -84,6 +85,7 @@ impl Asic<'_> {
         };
         let script = mapping::cell_script(&sources, &mapping);
         staging.write(mapping::SCRIPT, script)?;
+        staging.write(mapping::WRITE_SCRIPT, mapping::write_script())?;
         staging.write(timing::SCRIPT, timing::script(top))?;
         staging.write(timing::POWER_SCRIPT, timing::power_script(top))?;
         let registers = work.folder.design.model().register_port();
@@ -99,7 +101,13 @@ impl Asic<'_> {
     fn map(&mut self, meter: &Meter) -> Found {
         let Self { work, cells, .. } = self;
         let origin = cells.origin(Program::Yosys.find()?.version);
-        let mapped = mapping::map(work.staging.path(), meter)?;
+        let inner_first = self.kept.iter().rev().chain([&work.folder.top.name]);
+        let (mapped, buffers) = mapping::map_cells(
+            work.staging.path(),
+            inner_first.map(String::as_str),
+            cells.buffers().as_ref(),
+            meter,
+        )?;
         let Some(area) = mapped.area_um2 else {
             return Err(Diagnostic::error("tool-output", "Yosys reports no area").into());
         };
@@ -136,7 +144,9 @@ impl Asic<'_> {
             "area at an assumed utilisation of {}",
             cells.utilisation
         )));
-        Ok(Finding::good(format!("{count} cells")))
+        Ok(Finding::good(format!(
+            "{count} cells; {buffers} buffers on nets with many readers"
+        )))
     }
 
     fn sta(&mut self, meter: &Meter) -> Found {
@@ -205,7 +215,8 @@ impl Asic<'_> {
     }
 
     fn gates(&mut self, meter: &Meter) -> Found {
-        gates::simulate(&self.work, &functions(&self.cells.library), meter)
+        let cells = functions(&self.cells.library);
+        gates::simulate(&self.work, Functions::Cells(&cells), meter)
     }
 
     /// Writes the report.
@@ -239,10 +250,14 @@ fn bus_of(net: &str) -> &str {
 fn makefile(top: &str) -> String {
     let [map, sta, power] = [mapping::SCRIPT, timing::SCRIPT, timing::POWER_SCRIPT];
     format!(
-        "# The steps of `hwgen synth`, one by one.\nall: sta gates\n\n{netlist}: {map}\n\tyosys -q -l map.log -s {map}\n\n\
+        "# The steps of `hwgen synth`, one by one.\nall: sta gates\n\n{mapped}: {map}\n\tyosys -q -l map.log -s {map}\n\n\
+         # {buffered} is {mapped} with the buffers that hwgen puts in\n{netlist}: {buffered} {write}\n\tyosys -q -s {write}\n\n\
          sta: {netlist}\n\tsta -no_splash -exit {sta}\n\npower: {netlist}\n\trm -f power_*.txt\n\tsta -no_splash -exit {power}\n\n\
          gates: {netlist}\n\tiverilog -g2001 -s {top}_tb -o bench.vvp {RTL}/{top}_tb.v {netlist} {models}\n\tvvp -n bench.vvp +vectors={vectors}\n\n\
          equiv: {netlist}\n\tyosys-abc -q \"source {equiv}\"\n\n.PHONY: all sta power gates equiv\n",
+        mapped = mapping::MAPPED,
+        buffered = json::FILE,
+        write = mapping::WRITE_SCRIPT,
         netlist = synth::NETLIST,
         equiv = equivalence::SCRIPT,
         models = synth::CELL_MODELS,

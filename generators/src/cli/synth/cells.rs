@@ -10,8 +10,15 @@ use constraints::target::{Corner, Scaling, Technology};
 use constraints::timing::Picoseconds;
 use hdl::diag::{Diagnostic, Diagnostics};
 
+use sim::synth::buffers::{Buffers, Pin};
+use sim::synth::cell::Register;
+
+use super::equiv::functions;
 use crate::failure::{Failure, Result};
 use crate::output::synthesis::Origin;
+
+/// Small inverters that a net may load its driver with.
+const READERS: f64 = 24.0;
 
 /// A cell library.
 pub struct Cells {
@@ -96,6 +103,31 @@ impl Cells {
             (plain(&cell.cell) && plain(&pin)).then_some((cell.cell, pin))
         };
         Some([tie(Role::TieLow)?, tie(Role::TieHigh)?])
+    }
+
+    /// Buffers for nets with many readers, if the library has any.
+    pub fn buffers(&self) -> Option<Buffers> {
+        let buffer = self.library.strong_buffer()?;
+        let clocks = functions(&self.library);
+        let pins = self.library.cells.iter().map(|cell| {
+            let register = clocks.get(&cell.name).and_then(|c| c.register.as_ref());
+            let pins = cell.inputs().map(|pin| {
+                let pins = |register: &Register| register.clock.pins.contains(&pin.name);
+                let on = Pin {
+                    load_ff: pin.capacitance_ff,
+                    is_clock: register.is_some_and(pins),
+                };
+                (pin.name.clone(), on)
+            });
+            (cell.name.clone(), pins.collect())
+        });
+        Some(Buffers {
+            limit_ff: READERS * self.library.inverter_ff()?,
+            pins: pins.collect(),
+            input: buffer.inputs.first()?.clone(),
+            output: buffer.outputs.first()?.clone(),
+            cell: buffer.cell,
+        })
     }
 
     /// Figures that `tool` finds with this library.

@@ -1,16 +1,18 @@
 //! Proof that a netlist computes what the Verilog does.
 
 use std::fs;
-use std::path::Path;
 
 use constraints::liberty::{self, FlipFlop, Library, truth_table};
 use hdl::diag::{Diagnostic, Diagnostics};
-use sim::synth::equivalence::{self, Cell, Cells, Function, Proof, Proved, Register, STATE};
+use sim::synth::cell::{Cell, Cells, Function, Register, STATE};
+use sim::synth::equivalence::{self, Proof, Proved};
+use sim::synth::functions::Functions;
 use sim::synth::{self, Program};
 use sim::tools::Meter;
 
 use super::asic::Asic;
 use super::step::{Finding, Found};
+use super::work::Work;
 
 /// What lies before the first of the compared netlists.
 const TRUSTED: &str = "from Yosys's gates on; its reading of the Verilog and its optimisation of words are not part of the proof";
@@ -18,16 +20,14 @@ const TRUSTED: &str = "from Yosys's gates on; its reading of the Verilog and its
 impl Asic<'_> {
     /// Compares the design before and after it is mapped: module by module, cut at registers and full adders.
     pub(super) fn equiv(&mut self, meter: &Meter) -> Found {
-        prove(
-            self.work.staging.path(),
-            &functions(&self.cells.library),
-            meter,
-        )
+        let cells = functions(&self.cells.library);
+        prove(&self.work, Functions::Cells(&cells), meter)
     }
 }
 
-/// Compares the run's netlist of `cells` with the design before it was mapped.
-fn prove(folder: &Path, cells: &Cells, meter: &Meter) -> Found {
+/// Compares the run's netlist of cells with these `functions` with the design before it was mapped.
+pub(super) fn prove(work: &Work<'_>, functions: Functions<'_>, meter: &Meter) -> Found {
+    let folder = work.staging.path();
     let read = |name: &str| {
         fs::read_to_string(folder.join(name)).map_err(|e| -> Diagnostics {
             Diagnostic::error("file", format!("equivalence: cannot read {name}: {e}")).into()
@@ -36,7 +36,7 @@ fn prove(folder: &Path, cells: &Cells, meter: &Meter) -> Found {
     let sides = [&*read(synth::FRONT)?, &*read(synth::NETLIST)?];
     let version = Program::Abc.find()?.version;
     Ok(
-        match equivalence::compare(folder, sides, [&equivalence::gates(), cells], meter)? {
+        match equivalence::compare(folder, sides, functions, meter)? {
             Proof::Equivalent(proved) => {
                 Finding::good(format!("{}; {TRUSTED}; {version}", in_words(&proved)))
             }
@@ -54,7 +54,7 @@ fn in_words(proved: &Proved) -> String {
         proved.outputs, proved.registers
     );
     if proved.cuts > 0 {
-        words += &format!(", cut at {} outputs of full adders", proved.cuts);
+        words += &format!(", cut at {} outputs of adders", proved.cuts);
     }
     if proved.modules > 1 {
         words += &format!(
@@ -99,10 +99,9 @@ fn of_flip_flop(f: &FlipFlop) -> Option<Register> {
         None => Some(Function::NEVER),
     };
     Some(Register {
-        clock: of(&f.clocked_on)?,
-        next: of(&f.next_state)?,
         clear: optional(&f.clear)?,
         preset: optional(&f.preset)?,
+        ..Register::plain(of(&f.clocked_on)?, of(&f.next_state)?)
     })
 }
 

@@ -4,18 +4,20 @@
 use constraints::Target;
 use constraints::fetch::default_cache;
 use constraints::target::{Family, Part};
-use hdl::diag::Diagnostics;
-use sim::synth::equivalence::Cells;
+use hdl::diag::{Diagnostic, Diagnostics};
+use sim::synth::equivalence;
+use sim::synth::functions::Functions;
 use sim::synth::mapping::Sources;
 use sim::synth::place::{self, Nextpnr, Placed, WorstPath};
+use sim::synth::primitives::Primitives;
 use sim::synth::{self, Program, mapping, models, shell};
 use sim::testbench;
 use sim::tools::{Engine, Meter};
 
-use super::gates;
 use super::layers::{self, Layers};
 use super::step::{Choice, Finding, Flow, Found, Task};
 use super::work::{RTL, Work};
+use super::{equiv, gates};
 use crate::failure::Result;
 use crate::output::synthesis::{self, Counts, Origin, Synthesis};
 
@@ -102,6 +104,7 @@ impl Flow for Fpga<'_> {
         let mut tasks = vec![
             Task::new(Choice::Map, &[], Self::map),
             Task::new(Choice::Gates, &[Choice::Map], Self::gates),
+            Task::new(Choice::Equiv, &[Choice::Map], Self::equiv),
         ];
         if self.is_placed() {
             tasks.push(Task::new(Choice::Place, &[Choice::Map], Self::place));
@@ -119,7 +122,8 @@ impl Fpga<'_> {
         self.family.place_and_route.is_some()
     }
 
-    /// Whether every input is streamed, so that samples can come through the shell.
+    /// Whether samples can come through the shell: every input is streamed, and what
+    /// comes out follows from what went in so many cycles before.
     fn is_streamed(&self) -> std::result::Result<bool, Diagnostics> {
         let (vectors, preamble) = self.work.vectors()?;
         let top = &self.work.folder.top;
@@ -131,7 +135,9 @@ impl Fpga<'_> {
             .outputs
             .iter()
             .all(|p| vectors.outputs.contains_key(&p.name));
-        Ok(preamble.is_none() && streamed && checked)
+        let outputs = top.output_formats();
+        let is_pipeline = outputs.iter().all(|(_, stamp)| stamp.cycle().is_some());
+        Ok(is_pipeline && preamble.is_none() && streamed && checked)
     }
 
     /// The scripts, the shell, and a Makefile that runs them.
@@ -166,10 +172,11 @@ impl Fpga<'_> {
         let mut text = format!(
             "# The steps of `hwgen synth`, one by one.\nall: {netlist} gates{more}\n\n{netlist}: {map}\n\tyosys -q -l map.log -s {map}\n\n\
              gates: {netlist}\n\tiverilog -g2001 -s {top}_tb -o bench.vvp {RTL}/{top}_tb.v {netlist} {models}\n\t\
-             vvp -n bench.vvp +vectors={vectors}\n\n",
+             vvp -n bench.vvp +vectors={vectors}\n\nequiv: {netlist}\n\tyosys-abc -q \"source {equiv}\"\n\n",
             more = if self.is_placed() { " place" } else { "" },
             models = synth::CELL_MODELS,
             vectors = testbench::FOLDER,
+            equiv = equivalence::SCRIPT,
         );
         if let Some([program, part @ ..]) = self.family.place_and_route.as_deref() {
             text += &format!(
@@ -181,7 +188,7 @@ impl Fpga<'_> {
                 arguments = place::arguments(self.frequency_mhz()).join(" "),
             );
         }
-        text + ".PHONY: all gates place\n"
+        text + ".PHONY: all gates equiv place\n"
     }
 
     fn frequency_mhz(&self) -> f64 {
@@ -234,7 +241,7 @@ impl Fpga<'_> {
     fn gates(&mut self, meter: &Meter) -> Found {
         let text = models::of_family(&self.family.synthesis)?;
         self.work.write(synth::CELL_MODELS, &text)?;
-        let found = gates::simulate(&self.work, &Cells::new(), meter)?;
+        let found = gates::simulate(&self.work, self.functions()?, meter)?;
         if !found.holds || !self.is_placed() || !self.is_streamed()? {
             return Ok(found);
         }
@@ -255,6 +262,20 @@ impl Fpga<'_> {
                 found.words, shell.words
             ),
         })
+    }
+
+    fn equiv(&mut self, meter: &Meter) -> Found {
+        equiv::prove(&self.work, self.functions()?, meter)
+    }
+
+    fn functions(&self) -> std::result::Result<Functions<'static>, Diagnostics> {
+        let synthesis = &self.family.synthesis;
+        let missing = || {
+            let message = format!("the primitives that `{synthesis}` maps to are not known");
+            Diagnostic::error("unknown-cell", message)
+        };
+        let primitives = Primitives::of(synthesis).ok_or_else(missing)?;
+        Ok(Functions::Primitives(primitives))
     }
 
     fn place(&mut self, meter: &Meter) -> Found {

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use hdl::diag::{Diagnostic, Diagnostics};
 use sim::gates::{Circuit, Delays, Outcome, Stimulus, check};
 use sim::synth;
-use sim::synth::equivalence::Cells;
+use sim::synth::functions::Functions;
 use sim::synth::netlist::Netlist;
 use sim::testbench::{self, bench};
 use sim::tools::{Engine, Job, Meter, Verdict};
@@ -59,18 +59,19 @@ pub struct Mapped {
 }
 
 impl Mapped {
-    /// Reads the run's netlist of `cells`, and the folder's vectors.
+    /// Reads the run's netlist of cells with these `functions`, and the folder's vectors.
     ///
     /// # Errors
     /// Those of reading, and a netlist that cannot be simulated.
-    pub fn read(work: &Work<'_>, cells: &Cells) -> Result<Self, Diagnostics> {
+    pub fn read(work: &Work<'_>, functions: Functions<'_>) -> Result<Self, Diagnostics> {
         let path = work.staging.path().join(synth::NETLIST);
         let failed = |e: std::io::Error| -> Diagnostics {
             Diagnostic::error("netlist", format!("{}: {e}", synth::NETLIST)).into()
         };
         let file = File::open(path).map_err(failed)?;
-        let netlist = Netlist::read(BufReader::new(file)).map_err(failed)?;
-        let circuit = Circuit::new(&netlist, cells, "clk")?;
+        let mut netlist = Netlist::read(BufReader::new(file)).map_err(failed)?;
+        let cells = functions.resolve(&mut netlist);
+        let circuit = Circuit::new(&netlist, &cells, "clk")?;
         let (vectors, preamble) = work.vectors()?;
         let stimulus = Stimulus::new(&work.folder.top, &vectors, preamble.as_ref())?;
         Ok(Self {
@@ -119,14 +120,14 @@ impl Mapped {
     }
 }
 
-/// Runs all vectors through the netlist of `cells`, as the run's `simulator` says.
-pub fn simulate(work: &Work<'_>, cells: &Cells, meter: &Meter) -> Found {
+/// Runs all vectors through the netlist of cells with these `functions`, as the run's `simulator` says.
+pub fn simulate(work: &Work<'_>, functions: Functions<'_>, meter: &Meter) -> Found {
     let samples = write_vectors(work)?;
     let bench = |engine, samples| all_or_some(work, engine, samples, meter);
     match work.simulator {
         Simulator::Icarus => bench(Engine::Icarus, samples),
         Simulator::Verilator => bench(Engine::Verilator, samples),
-        Simulator::Own => simulate_here(work, cells),
+        Simulator::Own => simulate_here(work, functions),
         Simulator::Auto => {
             let instances = work.report.cells.values().sum::<usize>().max(1);
             let before = work
@@ -136,7 +137,7 @@ pub fn simulate(work: &Work<'_>, cells: &Cells, meter: &Meter) -> Found {
             if instances * (before + samples) <= SMALL {
                 return bench(Engine::Icarus, samples);
             }
-            let found = match simulate_here(work, cells) {
+            let found = match simulate_here(work, functions) {
                 // a primitive that only the models of its family describe
                 Err(error) if is_unknown_cell(&error) => return bench(Engine::Icarus, samples),
                 found => found?,
@@ -165,8 +166,8 @@ fn is_unknown_cell(error: &Diagnostics) -> bool {
     error.0.iter().any(|d| d.code == "unknown-cell")
 }
 
-fn simulate_here(work: &Work<'_>, cells: &Cells) -> Found {
-    let mapped = Mapped::read(work, cells)?;
+fn simulate_here(work: &Work<'_>, functions: Functions<'_>) -> Found {
+    let mapped = Mapped::read(work, functions)?;
     let outcome = mapped.run(work, None)?;
     Ok(mapped.finding(&outcome, work.folder.top.latency()))
 }

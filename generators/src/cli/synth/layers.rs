@@ -7,7 +7,7 @@ use hdl::dfg::Module;
 use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::lower::{self, ADD3, Adders};
 use hdl::rtl::{self, Cell, Names};
-use sim::synth::owners;
+use sim::synth::json;
 
 use super::work::Work;
 use crate::output::synthesis;
@@ -163,13 +163,13 @@ pub fn count(
     kept: &[String],
     bus: impl Fn(&str) -> &str,
 ) -> Result<synthesis::Layers, Diagnostics> {
-    let path = work.staging.path().join(owners::FILE);
+    let path = work.staging.path().join(json::FILE);
     let text = std::fs::read_to_string(&path).map_err(|e| {
         let error = Diagnostic::error("file", format!("cannot read the netlist: {e}"));
-        error.at(owners::FILE, "this file")
+        error.at(json::FILE, "this file")
     })?;
     let layers = Layers::of_folder(work)?;
-    let netlist = owners::Netlist::parse(&text)?;
+    let netlist = json::Netlist::parse(&text)?;
     let layer = |module: &str, net: &str| {
         let exact = layers.of_net(module, net);
         exact.or_else(|| layers.of_net(module, bus(net)))

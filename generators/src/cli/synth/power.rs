@@ -6,6 +6,7 @@ use constraints::liberty::Library;
 use hdl::diag::Diagnostic;
 use sim::gates::Activity;
 use sim::synth::Program;
+use sim::synth::functions::Functions;
 use sim::synth::netlist::Instance;
 use sim::synth::timing::{self, InstancePower};
 use sim::tools::Meter;
@@ -46,7 +47,7 @@ impl Asic<'_> {
     pub(super) fn power(&mut self, meter: &Meter) -> Found {
         let tool = Program::OpenSta.find()?.version;
         let library = &self.cells.library;
-        let mapped = Mapped::read(&self.work, &functions(library))?;
+        let mapped = Mapped::read(&self.work, Functions::Cells(&functions(library)))?;
         let delay = |cell: &constraints::liberty::Cell| Some((cell.name.clone(), cell.delay_ps?));
         let delays = mapped.delays(&library.cells.iter().filter_map(delay).collect());
         let outcome = mapped.run(&self.work, Some(&delays))?;

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use hdl::diag::Diagnostics;
 
-use super::{Function, STATE, wrong};
+use super::wrong;
+use crate::synth::cell::{Function, STATE};
 use crate::synth::netlist::{CONSTANTS, Instance};
 
 /// The net on a pin, if there is one.
@@ -21,21 +22,26 @@ pub struct Side<'a> {
     /// Nets with a driver, by number.
     has_driver: HashSet<u32>,
     count: u32,
-    states: HashMap<&'a str, usize>,
     body: String,
 }
 
 impl<'a> Side<'a> {
-    /// The registers whose states come in.
-    pub fn name_states(&mut self, registers: &'a [String]) {
-        let names = registers.iter().map(String::as_str);
-        self.states = names.zip(0..).collect();
-    }
-
-    /// Drives a net by another.
-    pub fn alias(&mut self, driven: &'a str, driver: &'a str) -> Result<(), Diagnostics> {
-        let (from, to) = (self.used(driver), self.driven(driven)?);
-        let _ = writeln!(self.body, ".names n{from} n{to}\n1 1");
+    /// Drives nets by others as far as they are read: what nobody reads may have no driver.
+    pub fn aliases(&mut self, aliases: &'a [(String, String)]) -> Result<(), Diagnostics> {
+        let drivers: HashMap<&str, &str> = aliases.iter().map(|(a, b)| (&**a, &**b)).collect();
+        let mut open: Vec<&str> = self.numbers.keys().copied().collect();
+        open.sort_unstable();
+        let mut seen: HashSet<&str> = open.iter().copied().collect();
+        while let Some(net) = open.pop() {
+            let Some(driver) = drivers.get(net).copied() else {
+                continue;
+            };
+            let (from, to) = (self.used(driver), self.driven(net)?);
+            let _ = writeln!(self.body, ".names n{from} n{to}\n1 1");
+            if seen.insert(driver) {
+                open.push(driver);
+            }
+        }
         Ok(())
     }
 
@@ -69,19 +75,19 @@ impl<'a> Side<'a> {
         let _ = writeln!(self.body, ".names s{number} n{output}\n1 1");
     }
 
-    /// Drives `output` by a function of the instance's pins and its state.
+    /// Drives `output` by a function of the instance's pins and its state, which is the shared input `state`.
     pub fn function(
         &mut self,
         instance: &'a Instance,
+        state: Option<usize>,
         function: &Function,
         output: u32,
     ) -> Result<(), Diagnostics> {
         let mut line = String::from(".names");
         for pin in &function.pins {
             if pin == STATE {
-                let state = self.states.get(instance.name.as_str()).ok_or_else(|| {
-                    wrong(format!("the register `{}` is not known", instance.name))
-                })?;
+                let unknown = || wrong(format!("the register `{}` is not known", instance.name));
+                let state = state.ok_or_else(unknown)?;
                 let _ = write!(line, " s{state}");
                 continue;
             }

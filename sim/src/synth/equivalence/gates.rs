@@ -1,6 +1,6 @@
 //! The cells of Yosys' own that are left before a design is mapped.
 
-use super::{Cell, Cells, Function, Register, STATE};
+use super::super::cell::{Cell, Cells, Function, Register, STATE};
 
 /// Name, input pins, output pin, truth table.
 const GATES: [(&str, &str, &str, u64); 13] = [
@@ -23,10 +23,8 @@ const GATES: [(&str, &str, &str, u64); 13] = [
 pub fn gates() -> Cells {
     let mut cells = Cells::new();
     for (name, pins, output, table) in GATES {
-        let function = Function {
-            pins: pins.chars().map(String::from).collect(),
-            table,
-        };
+        let pins: Vec<&str> = pins.split("").filter(|pin| !pin.is_empty()).collect();
+        let function = Function::new(&pins, table);
         let cell: &mut Cell = cells.entry(name.to_owned()).or_default();
         cell.outputs.push((output.to_owned(), function));
     }
@@ -40,20 +38,16 @@ fn flip_flops() -> Vec<(String, Cell)> {
     let polarities = [('N', false), ('P', true)];
     let mut cells = Vec::new();
     for (c, clock) in polarities {
-        let plain = register(pin("C", clock));
+        let plain = Register::plain(Function::pin("C", clock), Function::pin("D", true));
         cells.push((format!("$_DFF_{c}_"), plain.clone()));
         for (a, active) in polarities {
-            let enable = Function {
-                pins: ["D", "E", STATE].map(str::to_owned).to_vec(),
-                // D if E, else the state
-                table: if active { 0xb8 } else { 0xe2 },
-            };
+            let enabled = |[state, d, e]: [bool; 3]| if e == active { d } else { state };
             let loads = Register {
-                next: enable,
+                next: Function::of([STATE, "D", "E"], enabled),
                 ..plain.clone()
             };
             cells.push((format!("$_DFFE_{c}{a}_"), loads));
-            let reset = || pin("R", active);
+            let reset = || Function::pin("R", active);
             let clears = Register {
                 clear: reset(),
                 ..plain.clone()
@@ -66,42 +60,16 @@ fn flip_flops() -> Vec<(String, Cell)> {
             cells.push((format!("$_DFF_{c}{a}1_"), sets));
             for (r, reset) in polarities {
                 let both = Register {
-                    preset: pin("S", active),
-                    clear: pin("R", reset),
+                    preset: Function::pin("S", active),
+                    clear: Function::pin("R", reset),
                     ..plain.clone()
                 };
                 cells.push((format!("$_DFFSR_{c}{a}{r}_"), both));
             }
         }
     }
-    let state = Function {
-        pins: vec![STATE.to_owned()],
-        table: 0b10,
-    };
-    let cell = |register| Cell {
-        outputs: vec![("Q".to_owned(), state.clone())],
-        register: Some(register),
-    };
+    let cells = cells.into_iter();
     cells
-        .into_iter()
-        .map(|(name, register)| (name, cell(register)))
+        .map(|(name, register)| (name, register.cell()))
         .collect()
-}
-
-/// A register that loads `D` and does nothing else.
-fn register(clock: Function) -> Register {
-    Register {
-        clock,
-        next: pin("D", true),
-        clear: Function::NEVER,
-        preset: Function::NEVER,
-    }
-}
-
-/// The value of a pin, or its complement.
-fn pin(name: &str, active: bool) -> Function {
-    Function {
-        pins: vec![name.to_owned()],
-        table: if active { 0b10 } else { 0b01 },
-    }
 }

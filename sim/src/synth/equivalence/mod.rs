@@ -3,17 +3,21 @@
 //! What a register holds becomes an input of both sides; what it loads, its clock, clear and preset become outputs. If
 //! all outputs agree for all inputs, then the netlists agree in every cycle from any common state on. A register that
 //! only the first side has proves nothing by itself, but its state stays a free input: the other side, which lacks it,
-//! must agree for every value of it.
+//! must agree for every value of it. Registers that one side has merged have one state ([`registers`]).
 //!
-//! Full adders and instances of modules are cuts as well ([`cuts`]): their outputs are inputs of both sides, and what
-//! drives them becomes outputs. That splits a product of columns of adders, which SAT does not solve, into functions of a
-//! few gates. Both sides are free of combinational loops ([`order`]), so that cuts that agree as functions of one another
+//! Full adders, or else sums of the same name, and instances of modules are cuts as well ([`cuts`]): they are inputs of
+//! both sides, and what drives them becomes outputs. That splits a product of columns of adders, which SAT does not
+//! solve, into functions of a few gates. Both sides are free of combinational loops ([`order`]), so that cuts that agree as functions of one another
 //! agree as signals. Cuts are sufficient, not necessary: where the proof fails with them, ABC is asked again without.
 
 mod blif;
+mod classes;
 mod cuts;
+mod frame;
 mod gates;
+mod names;
 mod order;
+mod registers;
 #[cfg(test)]
 mod tests;
 
@@ -22,10 +26,12 @@ use std::path::Path;
 
 use hdl::diag::{Diagnostic, Diagnostics};
 
-use self::blif::{Side, net_on};
-use self::cuts::{Adders, Boxes, Ports};
+use self::cuts::{Boxes, Cuts, Ports};
+use self::frame::Frame;
 pub use self::gates::gates;
 use super::Program;
+use super::cell::Cells;
+use super::functions::Functions;
 use super::netlist::{self, Instance, Netlist};
 use crate::tools::Meter;
 
@@ -33,64 +39,6 @@ use crate::tools::Meter;
 pub const SCRIPT: &str = "equiv.abc";
 /// How the names of the files of both sides begin; the module follows.
 const SIDES: [&str; 2] = ["golden", "gate"];
-
-/// The pin of a register's functions that stands for its state.
-pub const STATE: &str = "(state)";
-
-/// What becomes an output for each register.
-const PARTS: [&str; 4] = ["clock", "next state", "clear", "preset"];
-
-/// Outputs that are named when the proof fails.
-const SHOWN: usize = 5;
-
-/// A Boolean function of pins.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Function {
-    /// Pins, or [`STATE`]; at most six.
-    pub pins: Vec<String>,
-    /// Bit `k` is its value if pin `i` has the value of bit `i` of `k`.
-    pub table: u64,
-}
-
-impl Function {
-    /// Zero.
-    pub const NEVER: Self = Self {
-        pins: Vec::new(),
-        table: 0,
-    };
-}
-
-/// What a cell does.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Cell {
-    /// Output pins.
-    pub outputs: Vec<(String, Function)>,
-    /// Its state, if it has one.
-    pub register: Option<Register>,
-}
-
-/// Functions of a register: it loads `next` when `clock` rises, unless cleared or preset.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Register {
-    /// Rises to load.
-    pub clock: Function,
-    /// What is loaded.
-    pub next: Function,
-    /// Clears while true.
-    pub clear: Function,
-    /// Sets while true.
-    pub preset: Function,
-}
-
-impl Register {
-    /// What becomes an output, in the order of [`PARTS`].
-    fn parts(&self) -> [&Function; 4] {
-        [&self.clock, &self.next, &self.clear, &self.preset]
-    }
-}
-
-/// Cells by type.
-pub type Cells = HashMap<String, Cell>;
 
 /// What was compared and found equal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -101,7 +49,7 @@ pub struct Proved {
     pub registers: usize,
     /// Registers that only the first side has.
     pub dropped: usize,
-    /// Outputs of full adders at which both sides were cut.
+    /// Outputs of full adders, or sums, at which both sides were cut.
     pub cuts: usize,
     /// Bits compared.
     pub outputs: usize,
@@ -116,7 +64,7 @@ pub enum Proof {
     Different(Vec<String>),
 }
 
-/// Compares two texts, `golden` of `golden_cells` and `gate` of `gate_cells`, in `folder`, where ABC's files stay.
+/// Compares two texts, `golden` out of [`gates`] and `gate` of cells with these `functions`, in `folder`, where ABC's files stay.
 ///
 /// Each module is compared by itself, with those that it instantiates cut out: what goes into an instance must agree,
 /// what comes out may be anything. That the instances agree is another module's proof.
@@ -127,22 +75,24 @@ pub enum Proof {
 pub fn compare(
     folder: &Path,
     [golden, gate]: [&str; 2],
-    cells: [&Cells; 2],
+    functions: Functions<'_>,
     meter: &Meter,
 ) -> Result<Proof, Diagnostics> {
     let read = |text| netlist::modules(text).map_err(|e| wrong(e.to_string()));
-    let (golden, gate) = (read(golden)?, read(gate)?);
-    let mut partners: HashMap<&str, &Netlist> = gate
-        .iter()
-        .map(|(name, module)| (name.as_str(), module))
-        .collect();
+    let (mut golden, gate) = (read(golden)?, read(gate)?);
+    let mut partners: HashMap<String, Netlist> = gate.into_iter().collect();
+    let golden_cells = golden.iter_mut().fold(gates(), |cells, (_, module)| {
+        functions.resolve_front(module, cells)
+    });
     let _ = std::fs::remove_file(folder.join(SCRIPT));
     let mut boxes = Boxes::new();
     let mut total = Proved::default();
     for (name, golden) in inner_first(&golden)? {
         let missing = || wrong(format!("the module `{name}` is not in the mapped netlist"));
-        let gate = partners.remove(name).ok_or_else(missing)?;
-        let sides = [golden, gate];
+        let mut gate = partners.remove(name).ok_or_else(missing)?;
+        let gate_cells = functions.resolve(&mut gate);
+        let sides = [golden, &gate];
+        let cells = [&golden_cells, &*gate_cells];
         let ports = Ports {
             inputs: golden.inputs.clone(),
             outputs: golden.outputs.clone(),
@@ -216,18 +166,18 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    /// With cuts at full adders; without, if they do not help.
+    /// With cuts; without, if they do not help.
     fn compare(&self, folder: &Path, meter: &Meter) -> Result<Proof, Diagnostics> {
-        let adders = Adders::of(self.sides, self.cells);
-        let has_cuts = !adders.names.is_empty();
-        match self.run(folder, adders, meter)? {
-            Proof::Different(_) if has_cuts => self.run(folder, Adders::default(), meter),
+        let cuts = Cuts::of(self.sides, self.cells);
+        let has_cuts = cuts.signals() > 0;
+        match self.run(folder, cuts, meter)? {
+            Proof::Different(_) if has_cuts => self.run(folder, Cuts::default(), meter),
             found => Ok(found),
         }
     }
 
-    fn run(&self, folder: &Path, adders: Adders, meter: &Meter) -> Result<Proof, Diagnostics> {
-        let frame = Frame::of(self, adders)?;
+    fn run(&self, folder: &Path, cuts: Cuts, meter: &Meter) -> Result<Proof, Diagnostics> {
+        let frame = Frame::of(self, cuts)?;
         let files = SIDES.map(|side| format!("{side}_{}.blif", self.module));
         for (side, name) in files.iter().enumerate() {
             write(folder, name, &frame.blif(side, self)?)?;
@@ -240,9 +190,9 @@ impl Pair<'_> {
         if said.contains("Networks are equivalent") {
             Ok(Proof::Equivalent(Proved {
                 modules: 1,
-                registers: frame.registers.len(),
-                dropped: frame.states.len() - frame.registers.len(),
-                cuts: frame.adders.names.len(),
+                registers: frame.registers.shared(),
+                dropped: frame.registers.states() - frame.registers.shared(),
+                cuts: frame.cuts.signals(),
                 outputs: frame.outputs.len(),
             }))
         } else if said.contains("NOT EQUIVALENT") {
@@ -262,218 +212,6 @@ fn write(folder: &Path, name: &str, text: &str) -> Result<(), Diagnostics> {
     })
 }
 
-/// An error if `second` has one that `first` lacks.
-fn only_in_second<'a>(
-    kind: &str,
-    first: impl Iterator<Item = &'a str>,
-    second: impl Iterator<Item = &'a str>,
-) -> Result<(), Diagnostics> {
-    let first: HashSet<&str> = first.collect();
-    match second.filter(|name| !first.contains(name)).min() {
-        Some(extra) => Err(wrong(format!(
-            "the {kind} `{extra}` is in the mapped netlist only"
-        ))),
-        None => Ok(()),
-    }
-}
-
 fn wrong(message: String) -> Diagnostics {
     Diagnostic::error("netlist", message).into()
-}
-
-/// Inputs and outputs that both sides get, in this order.
-#[derive(Debug)]
-struct Frame {
-    inputs: Vec<String>,
-    /// Registers of the first side: their states are inputs.
-    states: Vec<String>,
-    /// Registers of both sides.
-    registers: HashSet<String>,
-    /// Their outputs are inputs, after the states.
-    adders: Adders,
-    /// Instances of modules on the first side, with the number of their first output, which are inputs after those.
-    instances: HashMap<String, usize>,
-    /// Instances of both sides, in the first's order.
-    joined: Vec<(String, String)>,
-    /// Number of inputs besides the module's.
-    shared: usize,
-    /// Names for people.
-    outputs: Vec<String>,
-}
-
-impl Frame {
-    fn of(pair: &Pair<'_>, adders: Adders) -> Result<Self, Diagnostics> {
-        let [golden, gate] = pair.sides;
-        let cells = pair.cells;
-        if (&golden.inputs, &golden.outputs) != (&gate.inputs, &gate.outputs) {
-            return Err(wrong(format!(
-                "the netlists of `{}` have different ports",
-                pair.module
-            )));
-        }
-        let registers = |side: usize| -> Vec<&Instance> {
-            let instances = pair.sides[side].instances.iter();
-            let is_register = |cell: &Cell| cell.register.is_some();
-            instances
-                .filter(|i| cells[side].get(&i.cell).is_some_and(is_register))
-                .collect()
-        };
-        let states = registers(0);
-        let of_gate: HashSet<String> = registers(1).iter().map(|i| i.name.clone()).collect();
-        let names = states.iter().map(|i| i.name.as_str());
-        only_in_second("register", names, of_gate.iter().map(String::as_str))?;
-        let mut outputs = golden.outputs.clone();
-        for register in states.iter().filter(|r| of_gate.contains(&r.name)) {
-            // people know a register by what it drives
-            let drives = &cells[0][&register.cell].outputs;
-            let net = drives.first().and_then(|(pin, _)| net_on(register, pin));
-            let name = net.unwrap_or(&register.name);
-            outputs.extend(PARTS.map(|part| format!("{part} of {name}")));
-        }
-        outputs.extend(adders.names.iter().cloned());
-        let mut shared = states.len() + adders.names.len();
-        let modules = |side: usize| -> Vec<(&str, &str)> {
-            let instances = pair.sides[side].instances.iter();
-            let boxed = instances.filter(|i| pair.boxes.contains_key(&i.cell));
-            boxed.map(|i| (i.name.as_str(), i.cell.as_str())).collect()
-        };
-        let of_golden = modules(0);
-        let modules_of_gate = modules(1);
-        let [first, second] = [&of_golden, &modules_of_gate].map(|all| -> Vec<String> {
-            let all = all.iter();
-            all.map(|(name, module)| format!("{name}` of `{module}"))
-                .collect()
-        });
-        let names = first.iter().map(String::as_str);
-        only_in_second("instance", names, second.iter().map(String::as_str))?;
-        let kept: HashSet<&str> = modules_of_gate.iter().map(|(name, _)| *name).collect();
-        let mut instances = HashMap::new();
-        let mut joined = Vec::new();
-        for (name, module) in of_golden {
-            let ports = &pair.boxes[module];
-            instances.insert(name.to_owned(), shared);
-            shared += ports.outputs.len();
-            if kept.contains(name) {
-                joined.push((name.to_owned(), module.to_owned()));
-                let inputs = ports.inputs.iter();
-                outputs.extend(inputs.map(|port| format!("{port} of {name}")));
-            }
-        }
-        Ok(Self {
-            inputs: golden.inputs.clone(),
-            states: states.iter().map(|i| i.name.clone()).collect(),
-            registers: of_gate,
-            adders,
-            instances,
-            joined,
-            shared,
-            outputs,
-        })
-    }
-
-    /// One side in BLIF. Nets are numbered, so that names may hold what BLIF cannot.
-    fn blif(&self, number: usize, pair: &Pair<'_>) -> Result<String, Diagnostics> {
-        let (netlist, cells) = (pair.sides[number], pair.cells[number]);
-        let mut side = Side::default();
-        for net in &self.inputs {
-            side.driven(net)?;
-        }
-        let mut loads: HashMap<&str, Vec<u32>> = HashMap::new();
-        let mut cuts = vec![0; self.adders.names.len()];
-        side.name_states(&self.states);
-        for instance in &netlist.instances {
-            if let Some(ports) = pair.boxes.get(&instance.cell) {
-                let inputs = self.module(instance, ports, &mut side)?;
-                loads.insert(&instance.name, inputs);
-                continue;
-            }
-            let cell = cells.get(&instance.cell).ok_or_else(|| {
-                wrong(format!(
-                    "`{}` is of the type `{}`, whose function is not known",
-                    instance.name, instance.cell
-                ))
-            })?;
-            for (pin, function) in &cell.outputs {
-                let Some(net) = net_on(instance, pin) else {
-                    continue;
-                };
-                let mut output = side.driven(net)?;
-                if let Some(cut) = self.adders.cut(number, instance, pin) {
-                    side.shared(self.states.len() + cut, output);
-                    output = side.fresh();
-                    cuts[cut] = output;
-                }
-                side.function(instance, function, output)?;
-            }
-            if let Some(register) = cell
-                .register
-                .as_ref()
-                .filter(|_| self.registers.contains(&instance.name))
-            {
-                let outputs = register.parts().map(|part| (side.fresh(), part));
-                for (output, function) in outputs {
-                    side.function(instance, function, output)?;
-                }
-                loads.insert(&instance.name, outputs.map(|(output, _)| output).to_vec());
-            }
-        }
-        for (driven, driver) in &netlist.aliases {
-            side.alias(driven, driver)?;
-        }
-        side.constants();
-        let mut outputs: Vec<u32> = netlist.outputs.iter().map(|net| side.used(net)).collect();
-        let load = |name: &str| {
-            let missing = || wrong(format!("there is no register or instance `{name}`"));
-            loads.get(name).ok_or_else(missing)
-        };
-        for register in self.states.iter().filter(|r| self.registers.contains(*r)) {
-            outputs.extend(load(register)?);
-        }
-        outputs.extend(cuts);
-        for (instance, _) in &self.joined {
-            outputs.extend(load(instance)?);
-        }
-        side.check()?;
-        Ok(side.text(&self.inputs, self.shared, &outputs))
-    }
-
-    /// Drives what an instance drives by the shared inputs; gives the nets that go into it.
-    fn module<'n>(
-        &self,
-        instance: &'n Instance,
-        ports: &Ports,
-        side: &mut Side<'n>,
-    ) -> Result<Vec<u32>, Diagnostics> {
-        let pins = instance.pins.iter();
-        let on: HashMap<&str, &'n str> = pins.map(|(p, net)| (p.as_str(), net.as_str())).collect();
-        let first = self.instances[&instance.name];
-        for (port, i) in ports.outputs.iter().zip(first..) {
-            if let Some(net) = on.get(port.as_str()).filter(|net| !net.is_empty()) {
-                let output = side.driven(net)?;
-                side.shared(i, output);
-            }
-        }
-        let inputs = ports.inputs.iter().map(|port| match on.get(port.as_str()) {
-            Some(net) if !net.is_empty() => Ok(side.used(net)),
-            _ => Err(wrong(format!(
-                "nothing is on port {port} of `{}`",
-                instance.name
-            ))),
-        });
-        inputs.collect()
-    }
-
-    /// The outputs that ABC names, `o12`, with their names for people.
-    fn named(&self, said: &str) -> Vec<String> {
-        let indices = said
-            .split(|c: char| !c.is_ascii_alphanumeric())
-            .filter_map(|word| word.strip_prefix('o')?.parse::<usize>().ok());
-        let mut names: Vec<String> = Vec::new();
-        for name in indices.filter_map(|i| self.outputs.get(i)) {
-            if !names.contains(name) && names.len() < SHOWN {
-                names.push(name.clone());
-            }
-        }
-        names
-    }
 }

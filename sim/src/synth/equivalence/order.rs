@@ -6,7 +6,8 @@ use std::collections::{HashMap, HashSet};
 use hdl::diag::Diagnostics;
 
 use super::cuts::Boxes;
-use super::{Cells, STATE, wrong};
+use super::wrong;
+use crate::synth::cell::{Cells, STATE};
 use crate::synth::netlist::{Instance, Netlist};
 
 /// Something that drives a net from others.

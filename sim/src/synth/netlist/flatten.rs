@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::operand::Buses;
-use super::{CONSTANTS, Instance, Netlist};
+use super::{CONSTANTS, Instance, Netlist, UNKNOWN};
 
 /// More cells than any netlist has that could be worked on.
 const MOST_CELLS: usize = 1 << 26;
@@ -60,7 +60,7 @@ fn dissolve<'m>(top: &'m Module, modules: &HashMap<&str, &'m Module>) -> Result<
         depth: 0,
     }];
     while let Some(copy) = copies.pop() {
-        let named = |net: &str| match CONSTANTS.contains(&net) {
+        let named = |net: &str| match CONSTANTS.contains(&net) || net == UNKNOWN {
             true => net.to_owned(),
             false => format!("{}{net}", copy.prefix),
         };

@@ -13,6 +13,8 @@ use self::operand::{aliases, bits, list, plain};
 
 /// Constant nets.
 pub const CONSTANTS: [&str; 2] = ["1'h0", "1'h1"];
+/// The net of a level that is left open; nothing drives it.
+pub const UNKNOWN: &str = "1'hx";
 
 /// A cell of the netlist.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,7 +25,8 @@ pub struct Instance {
     pub name: String,
     /// Parameters and their values as they are written, such as `8'h96`.
     pub parameters: Vec<(String, String)>,
-    /// Pins and the nets on them, as a waveform names them: `net` or `bus[3]`, or one of [`CONSTANTS`]. A pin of several
+    /// Pins and the nets on them, as a waveform names them: `net` or `bus[3]`, or one of [`CONSTANTS`], or
+    /// [`UNKNOWN`]. A pin of several
     /// bits is as many pins, `PIN[3]` to `PIN[0]`.
     pub pins: Vec<(String, String)>,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::CONSTANTS;
+use super::{CONSTANTS, UNKNOWN};
 
 /// More bits than any port has.
 const MOST_BITS: i64 = 1 << 20;
@@ -71,27 +71,59 @@ fn operand(text: &str, buses: &Buses) -> Option<Vec<String>> {
 /// The value of a constant of at most 64 known bits.
 pub(crate) fn number(text: &str) -> Option<u64> {
     let bits = constant(text).filter(|bits| bits.len() <= 64)?;
-    let ones = bits.iter().map(|bit| u64::from(bit == CONSTANTS[1]));
-    Some(ones.fold(0, |value, bit| value << 1 | bit))
+    bits.iter().try_fold(0, |value, bit| {
+        let bit = CONSTANTS.iter().position(|constant| constant == bit)?;
+        Some(value << 1 | bit as u64)
+    })
 }
 
-/// `9'h01f`, `5'd31` or `2'b10`; unknown bits are none.
+/// The bits of `9'h01f`, `5'd31`, `2'b10` or `3'hx`, the most significant first.
 fn constant(text: &str) -> Option<Vec<String>> {
     let (width, value) = text.split_once('\'')?;
-    let width: u32 = width.parse().ok()?;
-    let value = match value.split_at_checked(1)? {
-        ("h", digits) => u128::from_str_radix(digits, 16).ok()?,
-        ("d", digits) => digits.parse().ok()?,
-        ("b", digits) => u128::from_str_radix(digits, 2).ok()?,
+    let width: usize = width
+        .parse()
+        .ok()
+        .filter(|width| *width <= MOST_BITS as usize)?;
+    let (base, digits) = value.split_at_checked(1)?;
+    let mut bits = Vec::new();
+    match base {
+        "h" => digits
+            .chars()
+            .try_for_each(|digit| digit_bits(digit, 4, &mut bits))?,
+        "b" => digits
+            .chars()
+            .try_for_each(|digit| digit_bits(digit, 1, &mut bits))?,
+        "d" => {
+            let value: u128 = digits.parse().ok()?;
+            bits.extend(
+                (0..u128::BITS)
+                    .rev()
+                    .map(|i| CONSTANTS[(value >> i & 1) as usize]),
+            );
+        }
         _ => return None,
-    };
-    let bit = |bit: u32| value.checked_shr(bit).unwrap_or(0) & 1 == 1;
-    Some(
-        (0..width)
-            .rev()
-            .map(|i| CONSTANTS[usize::from(bit(i))].to_owned())
-            .collect(),
-    )
+    }
+    let missing = width.saturating_sub(bits.len());
+    let zeros = std::iter::repeat_n(CONSTANTS[0], missing);
+    let kept = bits.len().min(width);
+    let kept = bits[bits.len() - kept..].iter().copied();
+    Some(zeros.chain(kept).map(str::to_owned).collect())
+}
+
+/// Adds the bits of a digit.
+fn digit_bits(digit: char, bits: u32, to: &mut Vec<&'static str>) -> Option<()> {
+    match digit {
+        'x' | 'z' => to.extend((0..bits).map(|_| UNKNOWN)),
+        _ => {
+            let value = digit.to_digit(1 << bits)?;
+            to.extend(
+                (0..bits)
+                    .rev()
+                    .map(|i| CONSTANTS[(value >> i & 1) as usize]),
+            );
+        }
+    }
+    Some(())
 }
 
 /// A name without the marks of an escaped identifier.

@@ -41,16 +41,28 @@ fn ports_and_assignments_are_split_into_bits() {
 }
 
 #[test]
-fn sides_of_different_width_and_unknown_constants_are_errors() {
+fn sides_of_different_width_and_strange_constants_are_errors() {
     for line in [
         "assign y[1:0] = z;",
-        "assign y[0] = 1'hx;",
+        "assign y[0] = 1'hy;",
+        "assign y[0] = 9999999'h0;",
         "assign y[0] = 1'o7;",
         "wire [999999999:0] y;",
     ] {
         let error = Netlist::read(line.as_bytes()).unwrap_err();
         assert!(error.to_string().contains(line), "{error}");
     }
+}
+
+#[test]
+fn digits_may_be_unknown() {
+    let netlist = Netlist::read("assign y[5:0] = 6'h3x;".as_bytes()).unwrap();
+    let one = CONSTANTS[1];
+    let drivers: Vec<&str> = netlist.aliases.iter().map(|(_, b)| &**b).collect();
+    assert_eq!(drivers, [one, one, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN]);
+    assert_eq!(number("3'b01"), Some(1));
+    assert_eq!(number("70'd5"), None);
+    assert_eq!(number("2'bx1"), None);
 }
 
 const FPGA: &str = "module top(clk, y);\n  wire [3:0] d;\n  LUT2 #(\n    .INIT(4'h8)\n  ) \\u.v  (\n    .I0(d[0]),\n    .O(_1_)\n  );\n  \

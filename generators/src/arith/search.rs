@@ -158,14 +158,19 @@ fn refine(mut best: Scored, exact: Exact, problem: &Problem) -> Scored {
     }
 }
 
-/// Steps of a normal search: fewer for large problems, whose steps take longer.
+/// Steps of a normal search: fewer for large problems, whose steps take longer. Look-up tables reward patience: four
+/// times the steps save 3 % of them on small matrices.
 fn normal_steps(problem: &Problem) -> usize {
     let columns = 0..problem.matrix.columns();
     let digits: u64 = columns
         .flat_map(|j| problem.matrix.column(j))
         .map(|(_, w)| u64::from(digits::weight(w)))
         .sum();
-    (10_000_000 / digits.max(1)).clamp(100, 2000) as usize
+    let most = match problem.objective {
+        Objective::Luts => 8000,
+        Objective::AdderBits | Objective::LogicBits => 2000,
+    };
+    (10_000_000 / digits.max(1)).clamp(100, most) as usize
 }
 
 /// Inputs whose digits are shared among each other in one go, for the fast effort and for the others. The time of a

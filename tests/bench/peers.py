@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from networks import MODELS
+from trained import matrices
 
 DELAY_SETTINGS = (-1, 0, 1, 2)
 ADDER_OPCODES = (0, 1)
@@ -36,22 +37,22 @@ LIMITS = {
 }
 
 
-def da4ml(weights, bits, delay):
+def da4ml(weights, formats, delay):
     from da4ml.trace import FixedVariableArrayInput, HWConfig, comb_trace
     from da4ml.trace.ops import quantize
     from da4ml.types import minimal_kif
 
     symbols = FixedVariableArrayInput((len(weights),), hwconf=HWConfig(1, -1, -1), solver_options={"hard_dc": delay})
-    circuit = comb_trace(symbols, quantize(symbols, 1, bits - 1, 0) @ weights)
+    circuit = comb_trace(symbols, quantize(symbols, *formats, 0) @ weights)
     return circuit, minimal_kif, lambda op: [i for i in (op.id0, op.id1) if i >= 0] if op.opcode != -1 else []
 
 
-def alkaid(weights, bits, delay):
+def alkaid(weights, formats, delay):
     from alkaid.trace import FVArrayInput, trace
     from alkaid.trace.ops import quantize
 
     symbols = FVArrayInput((len(weights),), solver_options={"hard_dc": delay})
-    circuit = trace(symbols, quantize(symbols, 1, bits - 1, 0) @ weights)
+    circuit = trace(symbols, quantize(symbols, *formats, 0) @ weights)
     return circuit, lambda interval: interval.kif, lambda op: list(op.addr)
 
 
@@ -84,12 +85,12 @@ def sources(folder):
     return design + [f for f in library if re.search(rf"\b{f.stem}\b", text) or "table" not in f.stem]
 
 
-def peer(tool, weights, bits):
-    """The least adder bits over the delay settings, with the circuit that has them."""
+def peer(tool, weights, formats):
+    """The least adder bits over the delay settings, with the circuit that has them; of each input sign and integer bits."""
     best, fused = None, []
     for delay in DELAY_SETTINGS:
         start = time.perf_counter()
-        circuit, kif, operands = tool(weights, bits, delay)
+        circuit, kif, operands = tool(weights, formats, delay)
         seconds = time.perf_counter() - start
         if tool is alkaid:
             fused.append(fused_estimate(circuit))
@@ -132,19 +133,27 @@ def hwgen(arguments, program):
     return run.stdout
 
 
-def matrix(name, weights, bits, options, work):
-    """Every figure of one matrix for the three tools."""
+def peer_formats(ranges):
+    """Sign and integer bits that hold each range of integers."""
+    signs = [int(lo < 0) for lo, _ in ranges]
+    bits = [max(hi.bit_length(), (-lo - 1).bit_length() if lo < 0 else 0) for lo, hi in ranges]
+    return np.array(signs), np.array(bits)
+
+
+def matrix(name, weights, ranges, options, work):
+    """Every figure of one matrix for the three tools; `ranges` has least and greatest integer of each input."""
     file = work / f"{name}.json"
     file.write_text(json.dumps(weights))
     rows = {}
     for tool in (da4ml, alkaid):
-        figures, circuit = peer(tool, np.array(weights, dtype=np.float32), bits)
+        figures, circuit = peer(tool, np.array(weights, dtype=np.float32), peer_formats(ranges))
         if options.synthesis:
             folder = work / f"{name}_{tool.__name__}"
             figures |= synthesise(verilog(tool, circuit, folder), "top", folder / "yosys")
         rows[tool.__name__] = figures
     depth = min(rows.values(), key=lambda r: r["adder bits"])["depth"]
-    common = ["cmvm", file, "--input-bits", bits, "--signed", "--json"]
+    limits = ",".join(f"{lo}:{hi}" for lo, hi in ranges)
+    common = ["cmvm", file, f"--input-ranges={limits}", "--json"]
 
     def ours(*arguments):
         return json.loads(hwgen([*common, *arguments], options.hwgen))
@@ -246,9 +255,14 @@ def main():
             continue
         case = json.loads(file.read_text())
         if case.get("kind", "cmvm") == "cmvm":
-            show(name, matrix(name, case["W"], case["x_bits"], options, work))
+            reach = 1 << case["x_bits"] - 1
+            ranges = [(-reach, reach - 1)] * len(case["W"])
+            show(name, matrix(name, case["W"], ranges, options, work))
         else:
             show(name, network(name, file, bench, options, work))
+    for name, weights, ranges in matrices(options.hwgen, Path("tests/models"), work):
+        if options.only in name:
+            show(name, matrix(name, weights, ranges, options, work))
 
 
 main()

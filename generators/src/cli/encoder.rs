@@ -145,7 +145,8 @@ impl EncoderArgs {
         })
     }
 
-    /// The asked latency; else the chip's two cycles at its 25 ns where they suffice, and the fewest cycles elsewhere.
+    /// The asked latency, as fast as it gets but for a quarter; else the chip's two cycles at its 25 ns where they suffice,
+    /// and the fewest cycles elsewhere.
     fn build(
         &self,
         design: &EncoderDesign,
@@ -156,12 +157,27 @@ impl EncoderArgs {
             let built = design.build(delays, options);
             built.map_err(|d| self.timing.explain(d))
         };
-        let within = |latency| options(clock, |clock| Goal::ClockAndLatency { clock, latency });
+        let within = |latency| {
+            // the stages share what the clock leaves: each takes at most a quarter more than it must, to save register bits
+            let asked = options(clock, Goal::Clock)?;
+            let fastest = design.build(
+                delays,
+                &pipeline::Options {
+                    goal: Goal::Latency(latency),
+                    ..asked
+                },
+            );
+            let shared = fastest.map_or(u64::MAX, |(_, fastest)| fastest.clock * 5 / 4);
+            build(&options(clock, |clock| Goal::ClockAndLatency {
+                clock: clock.min(u32::try_from(shared).unwrap_or(u32::MAX)),
+                latency,
+            })?)
+        };
         if let Some(latency) = self.timing.latency {
-            return build(&within(latency)?);
+            return within(latency);
         }
         if self.timing.is_default_clock()
-            && let Ok(built) = build(&within(CHIP_LATENCY)?)
+            && let Ok(built) = within(CHIP_LATENCY)
         {
             return Ok(built);
         }

@@ -1,5 +1,6 @@
 //! When every node settles in its cycle, and the path that settles last.
 
+use super::fan_out;
 use crate::dfg::{Module, N, Op};
 use crate::passes::delay::{Arrival, DelayModel};
 
@@ -9,6 +10,7 @@ use crate::passes::delay::{Arrival, DelayModel};
 pub struct Timing<'a> {
     module: &'a Module,
     model: &'a dyn DelayModel,
+    readers: Vec<u32>,
     arrival: Vec<Arrival>,
 }
 
@@ -23,6 +25,7 @@ impl<'a> Timing<'a> {
     /// The times under `model`; inputs settle `input_delay` picoseconds after the clock edge of their cycle.
     pub fn of(module: &'a Module, model: &'a dyn DelayModel, input_delay: u32) -> Self {
         let graph = &module.graph;
+        let readers = fan_out(module);
         let mut arrival = vec![Arrival::default(); graph.len()];
         for n in graph.nodes() {
             arrival[n.index()] = match graph.op(n) {
@@ -32,13 +35,15 @@ impl<'a> Timing<'a> {
                     .operands()
                     .enumerate()
                     .fold(Arrival::default(), |all, (i, a)| {
-                        all.join(arrival[a.index()].through(model.delay(graph, n, i)))
+                        let delay = model.delay_among(graph, n, i, readers[a.index()]);
+                        all.join(arrival[a.index()].through(delay))
                     }),
             };
         }
         Self {
             module,
             model,
+            readers,
             arrival,
         }
     }
@@ -87,14 +92,21 @@ impl<'a> Timing<'a> {
         }
         let own = self.arrival(n);
         graph.op(n).operands().enumerate().find_map(|(i, a)| {
-            let (operand, delay) = (self.arrival(a), self.model.delay(graph, n, i));
+            let readers = self.readers[a.index()];
+            let operand = self.arrival(a);
+            let delay = self.model.delay_among(graph, n, i, readers);
+            let signed = |time: u32| Some(time.cast_signed());
             let (low, high, time) = match end {
-                End::Low => (Some(delay.low_to_low), delay.high_to_low, own.low),
-                End::High => (Some(delay.low_to_high), Some(delay.high_to_high), own.high),
+                End::Low => (signed(delay.low_to_low), delay.high_to_low, own.low),
+                End::High => (
+                    signed(delay.low_to_high),
+                    signed(delay.high_to_high),
+                    own.high,
+                ),
             };
-            let explains = |start: u64, delay: Option<u32>| {
+            let explains = |start: u64, delay: Option<i32>| {
                 graph.as_constant(a).is_none()
-                    && delay.is_some_and(|d| start + u64::from(d) == time)
+                    && delay.is_some_and(|d| start.saturating_add_signed(d.into()) == time)
             };
             if explains(operand.high, high) {
                 Some((a, End::High))

@@ -54,6 +54,12 @@ impl<'a> Problem<'a> {
         let graph = &module.graph;
         let role = roles(module)?;
         let source = sources(module, &role);
+        let mut readers = vec![0u32; graph.len()];
+        for n in graph.nodes().filter(|n| role[n.index()] != Role::Register) {
+            for a in graph.op(n).operands() {
+                readers[source[a.index()].index()] += 1;
+            }
+        }
         let mut first = vec![0];
         let mut edges = Vec::new();
         for n in graph.nodes() {
@@ -63,7 +69,8 @@ impl<'a> Problem<'a> {
                     delay: if is_register(graph.op(n)) {
                         EdgeDelay::ZERO
                     } else {
-                        model.delay(graph, n, i)
+                        let readers = readers[source[a.index()].index()];
+                        model.delay_among(graph, n, i, readers)
                     },
                 }));
             }

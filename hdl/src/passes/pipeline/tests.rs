@@ -231,7 +231,7 @@ fn impossible_goals_say_the_least_possible() {
     assert_eq!(
         message(&module, &both(2000, three.latency - 1)),
         format!(
-            "a latency of {} cycles is impossible at a clock of 2000 ps | the least possible latency at this clock is {} cycles, the least possible clock at this latency 2015 ps",
+            "a latency of {} cycles is impossible at a clock of 2000 ps | the least possible latency at this clock is {} cycles, the least possible clock at this latency 2960 ps",
             three.latency - 1,
             three.latency
         )

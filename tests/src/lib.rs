@@ -1,5 +1,6 @@
 //! What the integration tests have in common.
 
+pub mod emitted;
 pub mod mutate;
 pub mod numpy;
 

@@ -1,17 +1,13 @@
 //! Edge classifiers that take an event in several beats, cycle by cycle against the integer model.
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use constraints::timing::Picoseconds;
 use constraints::{Target, delay};
 use hdl::analysis::Statistics;
 use hdl::dfg::Module;
 use hdl::dfg::eval::Stepper;
 use hdl::passes::flatten;
 use hdl::passes::pipeline::{self, Goal, Options};
-use hwgen::design::Design;
 use hwgen::interaction::aggregate::Aggregation;
 use hwgen::interaction::assembly::{Stages, Structure};
 use hwgen::interaction::budget::{Sizes, beats_within};
@@ -19,10 +15,8 @@ use hwgen::interaction::design::InteractionDesign;
 use hwgen::interaction::network::{Network, Tracking};
 use hwgen::interaction::random::Shape;
 use hwgen::interaction::stream::{Lanes, Timing};
-use hwgen::output::emit::Emission;
-use hwgen::output::folder::Staging;
-use hwgen::output::report::Report;
-use sim::tools::{Engine, Job, Verdict};
+use hwgen_tests::emitted;
+use sim::tools::{Engine, Verdict};
 use sim::vectors::{Held, Vectors};
 
 fn shape(nodes: usize, edges: usize) -> Shape {
@@ -74,35 +68,8 @@ fn simulated(engine: Engine, network: Tracking, beats: usize, events: usize) -> 
     let vectors = design.vectors(&design.random_events(events, 7)).unwrap();
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("rtl");
-    let staging = Staging::begin(&folder).unwrap();
-    let emission = Emission {
-        top: &module,
-        model: Design::Interaction(design).to_json(),
-        clock: Picoseconds::from_ns(5.0).unwrap(),
-        register_port: &[],
-        vectors: &vectors,
-        preamble: None,
-        carry_cell: None,
-    };
-    let report = Report::new("interaction", &module, 5.0, &pipeline, "");
-    emission.write(&staging, report).unwrap();
-    staging.finish().unwrap();
-    let files = std::fs::read_dir(&folder)
-        .unwrap()
-        .map(|f| f.unwrap().path());
-    let sources: Vec<PathBuf> = files
-        .filter(|file| file.extension().is_some_and(|e| e == "v"))
-        .collect();
-    let job = Job {
-        top: "net",
-        sources: &sources,
-        vectors: &folder.join("vectors"),
-        samples: vectors.len(),
-        blocks: &[],
-        waves: None,
-        limit: Duration::from_secs(3600),
-    };
-    engine.run(&job).unwrap().verdict
+    emitted::interaction(&folder, design, (&module, &pipeline), &vectors);
+    emitted::verdict(engine, &folder, "net", vectors.len(), &[])
 }
 
 /// Cycles and ports that are not as `vectors` has them.

@@ -1,20 +1,15 @@
 //! Verilator on networks of blocks: compiled one by one or together, it must see what is wrong.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
-use constraints::timing::Picoseconds;
 use constraints::{Target, delay};
 use hdl::passes::pipeline::{Goal, Options};
-use hwgen::design::Design;
 use hwgen::interaction::aggregate::Aggregation;
 use hwgen::interaction::assembly::{Stages, Structure};
 use hwgen::interaction::design::InteractionDesign;
 use hwgen::interaction::random::Shape;
-use hwgen::output::emit::Emission;
-use hwgen::output::folder::Staging;
-use hwgen::output::report::Report;
-use sim::tools::{Engine, Job, Verdict};
+use hwgen_tests::emitted;
+use sim::tools::{Engine, Verdict};
 
 const SAMPLES: usize = 64;
 
@@ -43,38 +38,11 @@ fn emitted(folder: &Path) {
     };
     let (top, pipeline) = design.build(stages).unwrap();
     let vectors = design.vectors(&design.random_events(SAMPLES, 7)).unwrap();
-    let staging = Staging::begin(folder).unwrap();
-    let emission = Emission {
-        top: &top,
-        model: Design::Interaction(design).to_json(),
-        clock: Picoseconds::from_ns(5.0).unwrap(),
-        register_port: &[],
-        vectors: &vectors,
-        preamble: None,
-        carry_cell: None,
-    };
-    let report = Report::new("interaction", &top, 5.0, &pipeline, "");
-    emission.write(&staging, report).unwrap();
-    staging.finish().unwrap();
+    emitted::interaction(folder, design, (&top, &pipeline), &vectors);
 }
 
 fn verdict(folder: &Path, blocks: &[String]) -> Verdict {
-    let files = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|f| f.unwrap().path());
-    let sources: Vec<PathBuf> = files
-        .filter(|file| file.extension().is_some_and(|e| e == "v"))
-        .collect();
-    let job = Job {
-        top: "net",
-        sources: &sources,
-        vectors: &folder.join("vectors"),
-        samples: SAMPLES,
-        blocks,
-        waves: None,
-        limit: Duration::from_secs(1200),
-    };
-    Engine::Verilator.run(&job).unwrap().verdict
+    emitted::verdict(Engine::Verilator, folder, "net", SAMPLES, blocks)
 }
 
 /// Changes the last bit of one expected word.

@@ -104,6 +104,20 @@ fn a_folded_network_in_every_engine() {
     }
 }
 
+/// The data path in the folder `other` fails against the vectors in `rtl`.
+fn the_other_is_refuted(home: &Home) {
+    for file in ["network.v", "design.dfg"] {
+        let from = home.path(&format!("other/{file}"));
+        fs::copy(from, home.path(&format!("rtl/{file}"))).unwrap();
+    }
+    let mut engines = vec!["batch"];
+    engines.extend(available("iverilog", "-V").then_some("icarus"));
+    for engine in engines {
+        let output = home.run(&["sim", "rtl", "--engine", engine]);
+        assert_eq!(output.status.code(), Some(1), "{engine}: {output:?}");
+    }
+}
+
 /// Gates on pairs of values of random signs and widths, then on pairs of results; `first` is the first of them.
 fn gates(first: &str) -> String {
     let mut random = fastrand::Rng::with_seed(7);
@@ -149,16 +163,7 @@ fn gates_of_random_formats_in_every_engine() {
         }
     }
     build("xor", "other");
-    for file in ["network.v", "design.dfg"] {
-        let from = home.path(&format!("other/{file}"));
-        fs::copy(from, home.path(&format!("rtl/{file}"))).unwrap();
-    }
-    let mut engines = vec!["batch"];
-    engines.extend(available("iverilog", "-V").then_some("icarus"));
-    for engine in engines {
-        let output = home.run(&["sim", "rtl", "--engine", engine]);
-        assert_eq!(output.status.code(), Some(1), "{engine}: {output:?}");
-    }
+    the_other_is_refuted(&home);
 }
 
 /// Between its registers a folded network has as many stages as a clock needs, which one stage each would not reach.
@@ -382,17 +387,7 @@ fn a_flipped_weight_bit_is_caught() {
     home.write("flipped.json", weights(4));
     home.success(&["dense", "--weights", "weights.json", "--out", "rtl"]);
     home.success(&["dense", "--weights", "flipped.json", "--out", "other"]);
-    // the data path of another network against the vectors of this one
-    for file in ["network.v", "design.dfg"] {
-        let from = home.path(&format!("other/{file}"));
-        fs::copy(from, home.path(&format!("rtl/{file}"))).unwrap();
-    }
-    let mut engines = vec!["batch"];
-    engines.extend(available("iverilog", "-V").then_some("icarus"));
-    for engine in engines {
-        let output = home.run(&["sim", "rtl", "--engine", engine]);
-        assert_eq!(output.status.code(), Some(1), "{engine}: {output:?}");
-    }
+    the_other_is_refuted(&home);
 }
 
 /// A sigmoid at the end stays outside the hardware unless a format is asked for; then its error is said.

@@ -235,7 +235,7 @@ impl GenericDelay {
     /// lowest by no more than the carries between, or before the highest by no less, whether the sum's own carries or late
     /// operands decide.
     fn upper_bits(&self, first: u32, width: u32) -> EdgeDelay {
-        let passed = self.carry * (width - 1 - first);
+        let passed = self.carry * (width - first).saturating_sub(1);
         EdgeDelay {
             low_to_low: self.carry * first,
             high_to_low: Some(-passed.cast_signed()),
@@ -343,7 +343,7 @@ impl DelayModel for GenericDelay {
         let width = |n: N| graph.range(n).width();
         match graph.op(n) {
             Op::Shr(a, s) => match wrapped_sum(graph, a) {
-                Some(sum) => self.upper_bits(s.min(width(sum) - 1), width(sum)),
+                Some(sum) => self.upper_bits(s.min(width(sum).saturating_sub(1)), width(sum)),
                 None => EdgeDelay::uniform(0),
             },
             op if is_wire(op) => wire(op),

@@ -50,6 +50,17 @@ pub enum Direction {
     Inout,
 }
 
+/// How a port or a net is declared, besides its width.
+#[derive(Debug, Serialize, Deserialize)]
+struct Declared {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    offset: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    upto: Option<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signed: Option<u8>,
+}
+
 /// A port.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Port {
@@ -57,12 +68,8 @@ pub struct Port {
     pub direction: Direction,
     /// Its bits, the lowest first.
     pub bits: Vec<Bit>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    offset: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    upto: Option<u8>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    signed: Option<u8>,
+    #[serde(flatten)]
+    declared: Declared,
 }
 
 /// A cell, or an instance of a module.
@@ -91,12 +98,8 @@ pub struct Net {
     pub hide_name: u8,
     /// Its bits, the lowest first.
     pub bits: Vec<Bit>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    offset: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    upto: Option<u8>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    signed: Option<u8>,
+    #[serde(flatten)]
+    declared: Declared,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     attributes: Option<Box<RawValue>>,
 }

@@ -33,9 +33,13 @@ const FAN_OUT: u32 = 16;
 /// Writes [`FRONT`] from what an FPGA's script has made so far, and goes on from there: gates, and registers that do
 /// nothing but load, or load where they are enabled. Nothing is simplified, since the proof is cut at sums: they must be
 /// what the gates behind them read.
-const FAMILY_FRONT: &str = "design -save words\ntechmap\nsimplemap\nsetundef -zero\n\
-    dfflegalize -cell $_DFF_P_ 01 -cell $_DFFE_PP_ 01 -cell $_DFF_PP?_ 01\nopt_clean\n\
-    write_verilog -noattr -noexpr front.v\ndesign -load words\n";
+fn family_front() -> String {
+    format!(
+        "design -save words\ntechmap\nsimplemap\nsetundef -zero\n\
+         dfflegalize -cell $_DFF_P_ 01 -cell $_DFFE_PP_ 01 -cell $_DFF_PP?_ 01\nopt_clean\n\
+         write_verilog -noattr -noexpr {FRONT}\ndesign -load words\n"
+    )
+}
 
 /// Cells and area of a netlist.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -162,7 +166,8 @@ pub fn family_script(sources: &Sources<'_>, synthesis: &str) -> String {
     };
     let _ = writeln!(
         text,
-        "{command} -run {start}:{words}\n{first}{FAMILY_FRONT}{command} -run {words}:"
+        "{command} -run {start}:{words}\n{first}{}{command} -run {words}:",
+        family_front()
     );
     let _ = writeln!(
         text,

@@ -52,6 +52,11 @@ impl Classes {
         classes.count = firsts.len();
         classes
     }
+
+    /// Of each pair, the first side's thing, by what each of them is called.
+    pub fn named<'n>(&self, names: &'n [String]) -> impl Iterator<Item = &'n String> {
+        self.pairs.iter().map(|[golden, _]| &names[*golden])
+    }
 }
 
 #[cfg(test)]

@@ -166,10 +166,7 @@ impl Cuts {
 
     /// Of each pair: the first side's net.
     pub fn names(&self) -> impl Iterator<Item = &String> {
-        self.classes
-            .pairs
-            .iter()
-            .map(|[golden, _]| &self.nets[*golden])
+        self.classes.named(&self.nets)
     }
 }
 

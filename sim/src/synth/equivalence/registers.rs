@@ -99,10 +99,7 @@ impl Registers {
 
     /// Of each pair: the first side's register.
     pub fn names(&self) -> impl Iterator<Item = &String> {
-        self.classes
-            .pairs
-            .iter()
-            .map(|[golden, _]| &self.names[*golden])
+        self.classes.named(&self.names)
     }
 }
 

@@ -44,16 +44,22 @@ fn library() -> Cells {
     cells
 }
 
-/// The verdict on the gate-level text, or `None` without ABC.
+/// The verdict on the gate-level text out of [`library`]'s cells, or `None` without ABC.
 fn verdict(golden: &str, gate: &str) -> Option<Result<Proof, Diagnostics>> {
+    verdict_by(golden, gate, Functions::Cells(&library()))
+}
+
+fn verdict_by(
+    golden: &str,
+    gate: &str,
+    functions: Functions<'_>,
+) -> Option<Result<Proof, Diagnostics>> {
     if Program::Abc.find().is_err() {
         println!("skipped: yosys-abc is not installed");
         return None;
     }
     let folder = tempfile::tempdir().unwrap();
     let meter = Meter::new(Duration::from_secs(60));
-    let cells = library();
-    let functions = Functions::Cells(&cells);
     Some(compare(folder.path(), [golden, gate], functions, &meter))
 }
 
@@ -219,14 +225,7 @@ fn other_modules_and_combinational_loops_are_errors() {
 
 /// ABC's verdict on AMD's primitives, or `None` without ABC.
 fn verdict_on_primitives(golden: &str, gate: &str) -> Option<Result<Proof, Diagnostics>> {
-    if Program::Abc.find().is_err() {
-        println!("skipped: yosys-abc is not installed");
-        return None;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let meter = Meter::new(Duration::from_secs(60));
-    let functions = Functions::Primitives(Primitives::Amd);
-    Some(compare(folder.path(), [golden, gate], functions, &meter))
+    verdict_by(golden, gate, Functions::Primitives(Primitives::Amd))
 }
 
 /// A module with the ports `clk`, `d` and `q`.

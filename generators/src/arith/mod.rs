@@ -6,6 +6,7 @@
 
 mod assemble;
 pub mod cases;
+pub mod cell_front;
 pub mod cell_lower;
 pub mod cell_sums;
 pub mod cells;
@@ -29,7 +30,8 @@ mod search;
 mod signs;
 mod trees;
 
-pub use cell_sums::{CellSums, optimise_cells};
+pub use cell_front::{Front, Wanted};
+pub use cell_sums::CellSums;
 pub use cells::CellCosts;
 pub use compress::CarrySave;
 pub use cost::Objective;

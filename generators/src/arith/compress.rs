@@ -317,15 +317,20 @@ impl<'a> Compressor<'a> {
     }
 
     /// Adds cells to column `k` until at most `most` wires are left of it.
+    ///
+    /// A full adder takes two wires away. Where two may stay, an odd number is made even by a half adder first: a full
+    /// adder on the last three would wait for the carry of the one in the column below, as in a ripple chain.
     fn reduce(&mut self, k: usize, most: usize) {
+        let mut halve = most == 2 && self.piles[k].len() % 2 == 1;
         while self.piles[k].len() > most {
-            let full = self.piles[k].len() > 2;
+            let full = self.piles[k].len() > 2 && !halve;
             let pile = &mut self.piles[k];
             let mut take = || pile.pop().expect("a cell is made of wires of a column").0;
             let inputs = match full {
                 true => [take(), take(), take()],
                 false => [(0, 0), take(), take()],
             };
+            halve = false;
             self.add_cell(k, inputs);
         }
     }

@@ -129,8 +129,7 @@ pub fn run_cells(
     seed: u64,
 ) -> Result<(CellSums, CellReport), ReportError> {
     let start = Instant::now();
-    let wide = choice.sweep || choice.wanted != Wanted::Smallest;
-    let front = Front::search(problem, costs, wide, effort, seed)?;
+    let front = Front::search(problem, costs, true, effort, seed)?;
     let cells = front.choose(choice.wanted)?;
     let seconds = start.elapsed().as_secs_f64();
     certificate::check_cells(problem, &cells)?;

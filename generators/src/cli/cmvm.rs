@@ -65,7 +65,8 @@ pub struct CmvmArgs {
     /// Cell libraries: the fastest structure of at most this cell area, by the target's figures
     #[arg(long, value_name = "UM2", value_parser = area_um2, conflicts_with = "max_delay")]
     max_area: Option<f64>,
-    /// Cell libraries: also list what area buys what delay, to choose --max-delay or --max-area by
+    /// Cell libraries: also list what area buys what delay, to choose --max-delay or --max-area by. Without these it is
+    /// the fastest structure that is at most a tenth larger than the smallest
     #[arg(long)]
     sweep: bool,
     /// Cell libraries: two-input adders as operators, for the synthesis tool to build
@@ -171,7 +172,7 @@ fn run_cells(
     let wanted = match (args.max_delay, args.max_area) {
         (Some(ns), _) => Wanted::Within((ns * 1000.0) as u32),
         (None, Some(area)) => Wanted::Fastest(area),
-        (None, None) => Wanted::Smallest,
+        (None, None) => Wanted::Balanced,
     };
     let choice = Choice {
         wanted,

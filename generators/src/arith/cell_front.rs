@@ -20,7 +20,7 @@ use super::search::{self, Effort};
 /// Which structure is wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Wanted {
-    /// The fastest that is at most a tenth larger than the smallest.
+    /// The fastest that is at most 15 % larger than the smallest.
     #[default]
     Balanced,
     /// The smallest that takes at most so many ps.
@@ -60,7 +60,7 @@ struct Structure {
 
 /// Area of the largest structure that counts as balanced, the smallest being 1: by as little most of them get a fifth to
 /// a third faster.
-const BALANCED: f64 = 1.1;
+const BALANCED: f64 = 1.15;
 
 /// Shared sums that all ripple.
 const RIPPLING: SharedAdders = SharedAdders {

@@ -17,11 +17,12 @@ use serde::Serialize;
 use self::figures::{Figures, cell_parameters, cell_table, parameters, table};
 use super::clock::{Timing, options};
 use super::sim::run_batch;
+use super::sums::{Sums, fabric};
 use crate::arith::design::MatrixDesign;
 use crate::arith::estimate::estimate;
 use crate::arith::report::{self, Choice, run as optimise};
 use crate::arith::{
-    AdderGraph, CellCosts, Effort, InputSpec, Objective, Problem, Wanted, cell_lower, cost, lower,
+    AdderGraph, CellCosts, Effort, Fabric, InputSpec, Problem, Wanted, cell_lower, cost, lower,
 };
 use crate::design::Design;
 use crate::failure::{Failure, Result};
@@ -66,12 +67,13 @@ pub struct CmvmArgs {
     #[arg(long, value_name = "UM2", value_parser = area_um2, conflicts_with = "max_delay")]
     max_area: Option<f64>,
     /// Cell libraries: also list what area buys what delay, to choose --max-delay or --max-area by. Without these it is
-    /// the fastest structure that is at most a tenth larger than the smallest
+    /// the fastest structure that is at most 15 % larger than the smallest
     #[arg(long)]
     sweep: bool,
-    /// Cell libraries: two-input adders as operators, for the synthesis tool to build
-    #[arg(long, conflicts_with_all = ["max_delay", "max_area", "sweep"])]
-    operators: bool,
+    /// Cell libraries: trees of full adder cells, or two-input adders for the synthesis tool to build [default: cells
+    /// where the library's full adder is known]
+    #[arg(long, value_enum)]
+    sums: Option<Sums>,
     /// Seed of the search
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -128,16 +130,17 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
     let mut problem = Problem::new(matrix, inputs);
     problem.max_depth = args.max_depth;
     let target = Target::load(&args.timing.target)?;
-    if let Some(costs) = CellCosts::on(&target).filter(|_| !args.operators) {
-        return run_cells(args, &target, &problem, &costs, staging);
-    }
+    let objective = match fabric(&target, args.sums)? {
+        Fabric::Cells(costs) => return run_cells(args, &target, &problem, &costs, staging),
+        Fabric::Operators(objective) => objective,
+    };
     if args.max_delay.is_some() || args.max_area.is_some() || args.sweep {
         let message = "delay and area are weighed against each other where sums are made of cells";
         return Err(Failure::user(Diagnostic::error("no-cells", message).help(
             "name a cell library with --target, or bound the adder levels with --max-depth",
         )));
     }
-    problem.objective = Objective::of(&target);
+    problem.objective = objective;
     let (graph, report) =
         optimise(&problem, args.effort, args.seed).map_err(|e| args.wrong(e.to_string()))?;
     if let Some(staging) = staging {

@@ -20,6 +20,7 @@ pub mod estimate;
 mod exact;
 pub mod graph;
 pub mod lower;
+pub mod multiply;
 mod plan;
 pub mod prefix;
 pub mod problem;

@@ -49,7 +49,7 @@ pub struct EncoderArgs {
     /// Weights built into the adders, or in registers written at run time
     #[arg(long, value_enum, default_value_t = Storage::Fixed)]
     weights: Storage,
-    /// How products with programmable weights are built
+    /// How products with programmable weights, and the front end's, are built
     #[arg(long, value_enum, value_name = "FORM", default_value_t)]
     multipliers: Multiplier,
     /// Weights instead of the shipped ones: JSON (register values or float masters) or a QKeras .h5 file

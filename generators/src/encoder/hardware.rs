@@ -62,7 +62,7 @@ struct Neuron {
 /// | out `encoded` | 16 × the output format | always |
 /// | out `module_sum` | u9.0, a 5E+4M float | unless the input is normalised |
 ///
-/// Programmable weights are multiplied as `dot_product` says.
+/// Programmable weights and the front end's calibration are multiplied as `dot_product` says.
 pub fn datapath(
     name: &str,
     model: &EncoderModel,
@@ -70,7 +70,7 @@ pub fn datapath(
     dot_product: DotProduct,
 ) -> Result<Arc<Module>, Diagnostics> {
     let m = ModuleBuilder::new(name);
-    let cells = m.scope("input", || input(&m, model, parts));
+    let cells = m.scope("input", || input(&m, model, parts, dot_product));
     let weights = match parts.storage {
         Storage::Fixed => None,
         Storage::Programmable => {
@@ -113,7 +113,12 @@ pub fn datapath(
     m.finish()
 }
 
-fn input<'m>(m: &'m ModuleBuilder, model: &EncoderModel, parts: Parts) -> Vec<Value<'m>> {
+fn input<'m>(
+    m: &'m ModuleBuilder,
+    model: &EncoderModel,
+    parts: Parts,
+    dot_product: DotProduct,
+) -> Vec<Value<'m>> {
     let unsigned = |width| Format::unsigned(width, 0).expect("a few bits");
     match (model.input, parts.front_end) {
         (Input::Normalised, _) => m.input_array("normalised", CELLS, model.input_format().format()),
@@ -128,7 +133,9 @@ fn input<'m>(m: &'m ModuleBuilder, model: &EncoderModel, parts: Parts) -> Vec<Va
                 calibration: timeless("calibration", CELLS, front_end::CALIBRATION_BITS),
                 high_density: timeless("high_density", 1, 1)[0],
             };
-            m.scope("front_end", || front_end::build(m, &codes, &registers))
+            m.scope("front_end", || {
+                front_end::build(m, &codes, &registers, dot_product)
+            })
         }
     }
 }

@@ -102,12 +102,40 @@ pub fn estimate(graph: &AdderGraph, target: &Target) -> Estimate {
             .fold(Arrival::default(), Arrival::join);
         arrival[n] = ready.through(chain);
     }
+    if let Technology::Fpga { model, .. } = &target.technology
+        && model.inverters
+    {
+        total.luts += f64::from(inverted_bits(graph));
+    }
     let outputs = graph.outputs.iter().flatten();
     total.delay_ps = outputs
         .map(|t| arrival[t.node as usize].last())
         .max()
         .unwrap_or(0);
     total
+}
+
+/// Bits of the values that are needed inverted besides as they are. An adder whose sum is only subtracted delivers it
+/// inverted at no cost.
+fn inverted_bits(graph: &AdderGraph) -> u32 {
+    let mut uses = vec![[false; 2]; graph.nodes.len()];
+    for (_, a, b) in graph.adders() {
+        for t in [a, b] {
+            uses[t.node as usize][usize::from(t.neg)] = true;
+        }
+    }
+    for t in graph.outputs.iter().flatten() {
+        uses[t.node as usize][0] = true;
+    }
+    let nodes = graph.nodes.iter().zip(uses);
+    nodes
+        .filter(|(node, [plain, inverted])| match node.op {
+            Op::Input { .. } => *inverted,
+            Op::Constant { .. } => false,
+            Op::Add { .. } => *plain && *inverted,
+        })
+        .map(|(node, _)| cost::width(node.lo, node.hi))
+        .sum()
 }
 
 #[cfg(test)]

@@ -180,7 +180,7 @@ fn finish(
         delay: outputs.iter().map(CarrySave::delay).max().unwrap_or(0),
         graph: AdderGraph {
             nodes,
-            outputs: Vec::new(),
+            ..AdderGraph::default()
         },
         sums,
         outputs,
@@ -329,6 +329,7 @@ impl CellSums {
                 (Op::Add { a, b }, None) => {
                     a.apply(values[a.node as usize]) + b.apply(values[b.node as usize])
                 }
+                (Op::Table { table }, None) => self.graph.tables[table as usize].eval(x),
             };
             values.push(value);
         }

@@ -114,7 +114,12 @@ pub(super) fn choose(source: &Module, widths: &[u32]) -> Vec<Option<Three>> {
             if let Some([x, y]) = inner(n, made).filter(|_| widths[other.n.index()] > 0) {
                 adder.operands[side] = Some(made.n.0);
                 let all = sorted([x, y, other]);
-                adder.taking[side] = width - first(&all).min(width) + gates(&all) * width;
+                let tables: u32 = all
+                    .map(|t| table_bits(graph, &readers, widths, t))
+                    .iter()
+                    .sum();
+                let own = width - first(&all).min(width);
+                adder.taking[side] = own + tables + gates(&all) * width;
             }
         }
         adder
@@ -170,6 +175,26 @@ fn alone(graph: &Graph, [a, b]: [Term; 2], width: u32) -> u32 {
         0
     } else {
         width - high.zeros.min(width)
+    }
+}
+
+/// Inputs of the look-up tables beside the carry chain.
+const LUT_INPUTS: u32 = 6;
+
+/// Look-up tables of a subtracted operand that is a table, which a two-operand adder computes in its own look-up tables
+/// and a three-operand adder has no room for; 0 for other operands.
+fn table_bits(graph: &Graph, readers: &[u32], widths: &[u32], t: Term) -> u32 {
+    let n = match graph.op(t.n) {
+        Op::Shl(a, _) if readers[t.n.index()] == 1 => a,
+        _ => t.n,
+    };
+    match graph.op(n) {
+        Op::Table(index, _)
+            if t.minus && readers[n.index()] == 1 && graph.range(index).width() < LUT_INPUTS =>
+        {
+            widths[n.index()]
+        }
+        _ => 0,
     }
 }
 
@@ -276,6 +301,21 @@ mod tests {
         };
         assert!(sum(false).contains(ADD3));
         assert!(!sum(true).contains(ADD3));
+    }
+
+    #[test]
+    fn a_subtracted_table_stays_with_its_adder() {
+        let design = |bits| {
+            let m = ModuleBuilder::new("m");
+            let x = m.input("x", Format::unsigned(bits, 0).unwrap());
+            let y = m.input("y", Format::signed(8, 0).unwrap());
+            let z = m.input("z", Format::signed(8, 0).unwrap());
+            let entries: Vec<i128> = (0..1 << bits).map(|i| i * i).collect();
+            m.output("out", y - x.lookup(&entries, 0) + z);
+            text(&m.finish().unwrap(), Adders::ThreeOperand)
+        };
+        assert!(!design(5).contains(ADD3));
+        assert!(design(6).contains(ADD3));
     }
 
     #[test]

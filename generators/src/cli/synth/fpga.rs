@@ -91,6 +91,11 @@ impl Kind {
     }
 }
 
+/// Look-up tables of a mapped netlist, as the report counts them.
+pub fn look_up_tables(cells: &Counts) -> usize {
+    KINDS[0].count(cells)
+}
+
 /// What nextpnr calls that which it places, and what figures call it.
 const PLACED: [(&str, &str); 3] = [
     ("ICESTORM_LC", "logic cells placed"),

@@ -10,6 +10,7 @@ mod power;
 mod step;
 mod work;
 
+pub use self::fpga::look_up_tables;
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -9,6 +9,7 @@ mod assemble;
 pub mod cases;
 pub mod cell_lower;
 pub mod cell_sums;
+pub mod cell_total;
 pub mod cells;
 pub mod certificate;
 pub mod compress;

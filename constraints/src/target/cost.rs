@@ -137,6 +137,7 @@ impl FpgaModel {
             luts,
             ..Cost::default()
         };
+        let whole = |width: u32| f64::from(width.next_multiple_of(self.carry_bits));
         // Gates of two inputs share a look-up table with what follows: of `k` inputs, `k - 1` gates fill one.
         let packed = f64::from(self.lut_inputs.saturating_sub(1).max(1));
         match operation {
@@ -148,10 +149,10 @@ impl FpgaModel {
             | Operation::Xor(0)
             | Operation::Compare(0)
             | Operation::Register(0) => Cost::default(),
-            Operation::Add(w) => luts(chain(w), f64::from(w)),
+            Operation::Add(w) => luts(chain(w), whole(w)),
             // The majority of one bit goes to the next one's table, and that one's output onto the chain.
             Operation::Add3(w) if self.carry_cell.is_some() => luts(level + chain(w), w.into()),
-            Operation::Add3(w) => luts(2.0 * chain(w), 2.0 * f64::from(w)),
+            Operation::Add3(w) => luts(2.0 * chain(w), 2.0 * whole(w)),
             Operation::Compress(w) => luts(level, 2.0 * f64::from(w)),
             Operation::Mux(w) => luts(level, f64::from(w)),
             Operation::And(w) | Operation::Xor(w) => luts(level, f64::from(w) / packed),

@@ -173,6 +173,9 @@ fn check(technology: &Technology) -> Result<(), String> {
             if !(2..=8).contains(&model.lut_inputs) {
                 return Err("`lut_inputs` must be from 2 to 8".into());
             }
+            if !(1..=64).contains(&model.carry_bits) {
+                return Err("`carry_bits` must be from 1 to 64".into());
+            }
             model
                 .figures()
                 .iter()
@@ -350,6 +353,12 @@ mod tests {
                 "no family and no parts",
             ),
             ("xc7", "lut_inputs = 6", "lut_inputs = 60", "from 2 to 8"),
+            (
+                "ecp5-45k",
+                "carry_bits = 2",
+                "carry_bits = 0",
+                "from 1 to 64",
+            ),
         ] {
             let error = error_of(name, from, to);
             assert!(error.contains(reason), "{name} {from} -> {to}: {error}");

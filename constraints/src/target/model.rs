@@ -97,9 +97,24 @@ pub struct FpgaModel {
     pub register_ps: Figure,
     /// Widths of the hard multiplier's operands, if there is one.
     pub multiplier: Option<[u32; 2]>,
+    /// Bits of the carry chain that are always taken together: an adder takes look-up tables for a multiple of them.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub carry_bits: u32,
+    /// Whether the carry takes operands from before the look-up table, so that each bit of a value that is subtracted
+    /// needs an inverter in a table of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inverters: bool,
     /// The cell of the carry chain, if look-up tables with two outputs beside it add three operands.
     #[serde(default, with = "carry_cell", skip_serializing_if = "Option::is_none")]
     pub carry_cell: Option<CarryCell>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(n: &u32) -> bool {
+    *n == 1
 }
 
 /// A carry cell by its vendor's name.

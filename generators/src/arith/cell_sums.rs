@@ -124,7 +124,7 @@ impl SharedSums {
             delay: outputs.iter().map(CarrySave::delay).max().unwrap_or(0),
             graph: AdderGraph {
                 nodes: plan.nodes.iter().enumerate().map(node).collect(),
-                outputs: Vec::new(),
+                ..AdderGraph::default()
             },
             sums: self.sums,
             outputs,
@@ -242,6 +242,7 @@ impl CellSums {
                 (Op::Add { a, b }, None) => {
                     a.apply(values[a.node as usize]) + b.apply(values[b.node as usize])
                 }
+                (Op::Table { table }, None) => self.graph.tables[table as usize].eval(x),
             };
             values.push(value);
         }

@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::cell_sums::CellSums;
 use super::compress::CarrySave;
 use super::compress_certificate::{self, RefutedTree};
-use super::graph::{AdderGraph, Node, Op, Term};
+use super::graph::{AdderGraph, Node, Op, Table, Term};
 use super::problem::Problem;
 
 /// What the certificate found wrong.
@@ -65,6 +65,24 @@ pub enum Refuted {
         declared: u32,
         /// Real level.
         real: u32,
+    },
+    /// A table without exactly one entry for each pattern of its inputs.
+    #[error("the table of node {node} does not have one entry for each pattern of its inputs")]
+    Patterns {
+        /// The node.
+        node: usize,
+    },
+    /// A table whose entry is not the sum of what its index stands for.
+    #[error("entry {index} of the table of node {node} is {found}, expected {expected}")]
+    Entry {
+        /// The node.
+        node: usize,
+        /// The index.
+        index: usize,
+        /// What the table says.
+        found: i64,
+        /// What the inputs sum up to.
+        expected: i128,
     },
     /// An output that is not the matrix column plus bias.
     #[error("output {output} has weight {found} for input {input}, expected {expected}")]
@@ -284,6 +302,15 @@ fn node_forms<'a>(
                 }
                 (form, level(graph, a, b))
             }
+            Op::Table { table } => {
+                let table = graph.tables.get(table as usize);
+                table_form(
+                    problem,
+                    id,
+                    node,
+                    table.ok_or(Refuted::Patterns { node: id })?,
+                )?
+            }
         };
         if node.depth != depth {
             return Err(Refuted::Depth {
@@ -305,6 +332,93 @@ fn node_forms<'a>(
         forms.push(form);
     }
     Ok(forms)
+}
+
+/// Widest index of a table that is checked.
+const WIDEST_INDEX: u32 = 16;
+
+/// Proves that each entry of a table is the sum that it stands for; the sum as a linear form, and its level.
+fn table_form(
+    problem: &Problem,
+    id: usize,
+    node: &Node,
+    table: &Table,
+) -> Result<(Form, u32), Refuted> {
+    let patterns = Refuted::Patterns { node: id };
+    let rows = problem.matrix.rows();
+    let mut form = Form::from([(ONE, i128::from(table.bias))]);
+    let mut level = 0;
+    let mut bits = 0;
+    for t in &table.terms {
+        let input = t.input;
+        let spec = problem.inputs.get(input as usize).ok_or(Refuted::Input {
+            node: id,
+            input,
+            rows,
+        })?;
+        let (least, greatest) = representable(spec.lo < 0, t.bits).ok_or(patterns.clone())?;
+        bits += t.bits;
+        if spec.lo < least || spec.hi > greatest || bits > WIDEST_INDEX {
+            return Err(patterns);
+        }
+        *form.entry(input).or_insert(0) += i128::from(t.weight);
+        level = level.max(spec.arrival);
+    }
+    if table.entries.len() != 1 << bits {
+        return Err(patterns);
+    }
+    for (index, &found) in table.entries.iter().enumerate() {
+        let mut sum = Some(i128::from(table.bias));
+        let mut place = 0;
+        for t in &table.terms {
+            let spec = &problem.inputs[t.input as usize];
+            let pattern = (index >> place & ((1 << t.bits) - 1)) as i64;
+            place += t.bits;
+            let signed = spec.lo < 0 && t.bits > 0 && pattern >> (t.bits - 1) == 1;
+            let value = if signed {
+                pattern - (1 << t.bits)
+            } else {
+                pattern
+            };
+            let is_there = (spec.lo..=spec.hi).contains(&value);
+            sum = sum
+                .filter(|_| is_there)
+                .map(|s| s + i128::from(t.weight) * i128::from(value));
+        }
+        match sum {
+            Some(expected) if expected != i128::from(found) => {
+                return Err(Refuted::Entry {
+                    node: id,
+                    index,
+                    found,
+                    expected,
+                });
+            }
+            None if !(node.lo..=node.hi).contains(&found) => {
+                return Err(Refuted::Range {
+                    node: id,
+                    lo: node.lo,
+                    hi: node.hi,
+                    least: found.into(),
+                    greatest: found.into(),
+                });
+            }
+            _ => {}
+        }
+    }
+    form.retain(|_, c| *c != 0);
+    Ok((form, level))
+}
+
+/// Least and greatest number of that many bits; `None` for more than a table's index has.
+fn representable(signed: bool, bits: u32) -> Option<(i64, i64)> {
+    if bits > WIDEST_INDEX || signed && bits == 0 {
+        return None;
+    }
+    Some(match signed {
+        true => (-(1 << (bits - 1)), (1 << (bits - 1)) - 1),
+        false => (0, (1 << bits) - 1),
+    })
 }
 
 /// The last adder that uses each node; what outputs use counts as later than any.

@@ -1,8 +1,9 @@
 //! What an adder costs.
 
 use hdl::lower::{Adder, Cover};
+use rustc_hash::FxHashSet;
 
-use super::graph::{AdderGraph, NodeId, Op, Term};
+use super::graph::{AdderGraph, Node, NodeId, Op, Table, Term};
 
 /// Bits needed for every value of `lo..=hi`, two's complement if `lo < 0`.
 pub fn width(lo: i64, hi: i64) -> u32 {
@@ -24,6 +25,16 @@ pub enum Objective {
 }
 
 impl Objective {
+    /// Inputs of a look-up table where sums of few bits may become tables; an adder of [`Self::Luts`] computes one of its
+    /// operands in its own tables, out of all their inputs but one.
+    pub fn table_inputs(self) -> Option<u32> {
+        match self {
+            Self::AdderBits => None,
+            Self::LogicBits => Some(4),
+            Self::Luts => Some(6),
+        }
+    }
+
     /// The cost of an adder with operands `(term, least, greatest)` (the node's range, unshifted) and a result range.
     pub fn adder(self, a: Operand, b: Operand, result: (i64, i64)) -> u32 {
         match self {
@@ -109,15 +120,123 @@ pub fn cover(graph: &AdderGraph) -> Cover {
         Op::Add { a, b } if readers[t.node as usize] == 1 => Some((t.node, [a, b])),
         _ => None,
     };
-    let adders: Vec<Adder> = graph
-        .nodes
-        .iter()
-        .map(|n| match n.op {
-            Op::Add { a, b } => choice([operand(a), operand(b)], (n.lo, n.hi), [made(a), made(b)]),
-            _ => Adder::default(),
+    let own = |t: Term| match graph.nodes[t.node as usize].op {
+        Op::Table { table } if joins(graph, &readers, t) => own_bits(&graph.tables[table as usize]),
+        _ => 0,
+    };
+    let adder = |n: &Node| {
+        let Op::Add { a, b } = n.op else {
+            return Adder::default();
+        };
+        let made = [made(a), made(b)];
+        let mut adder = choice([operand(a), operand(b)], (n.lo, n.hi), made);
+        // with three operands there is no room for a table in the adder's own
+        for (side, other) in [b, a].into_iter().enumerate() {
+            let inner = made[side].map(|(_, terms)| terms).into_iter().flatten();
+            adder.taking[side] += inner.chain([other]).map(own).sum::<u32>();
+        }
+        adder
+    };
+    let adders: Vec<Adder> = graph.nodes.iter().map(adder).collect();
+    let mut cover = Cover::cheapest(&adders);
+    cover.cost += separate_tables(graph, &readers);
+    cover
+}
+
+/// Whether the adder that subtracts `t` computes it in its own look-up tables: it is a table that nothing else reads.
+fn joins(graph: &AdderGraph, readers: &[u32], t: Term) -> bool {
+    let room = Objective::Luts
+        .table_inputs()
+        .map_or(0, |inputs| inputs - 1);
+    match graph.nodes[t.node as usize].op {
+        Op::Table { table } => {
+            t.neg
+                && readers[t.node as usize] == 1
+                && graph.tables[table as usize].index_bits() <= room
+        }
+        _ => false,
+    }
+}
+
+/// Look-up tables of the tables that no adder could compute in its own; equal bits of the same inputs count once.
+fn separate_tables(graph: &AdderGraph, readers: &[u32]) -> u64 {
+    let mut joined = vec![false; graph.nodes.len()];
+    for (_, a, b) in graph.adders() {
+        for t in [a, b] {
+            joined[t.node as usize] |= joins(graph, readers, t);
+        }
+    }
+    let nodes = graph.nodes.iter().zip(joined);
+    let tables = nodes.filter_map(|(node, joined)| match node.op {
+        Op::Table { table } if !joined => Some(&graph.tables[table as usize]),
+        _ => None,
+    });
+    let bits: FxHashSet<_> = tables
+        .flat_map(|t| {
+            bit_functions(t).map(|f| (t.terms.iter().map(|t| t.input).collect::<Vec<_>>(), f))
         })
         .collect();
-    Cover::cheapest(&adders)
+    bits.len() as u64
+}
+
+/// Look-up tables of a table by itself.
+fn own_bits(table: &Table) -> u32 {
+    bit_functions(table).collect::<FxHashSet<_>>().len() as u32
+}
+
+/// For each bit of the table's entries that is neither constant nor a bit of the index, which entries have it.
+fn bit_functions(table: &Table) -> impl Iterator<Item = Vec<bool>> + '_ {
+    let range = table
+        .entries
+        .iter()
+        .fold((0, 0), |(lo, hi), &e| (e.min(lo), e.max(hi)));
+    let column = |k: u32| table.entries.iter().map(move |e| e >> k & 1 == 1).collect();
+    (0..width(range.0, range.1))
+        .map(column)
+        .filter(|column: &Vec<bool>| {
+            let copies = |k: u32| {
+                (0..)
+                    .zip(column)
+                    .all(|(i, c): (usize, _)| (i >> k & 1 == 1) == *c)
+            };
+            let constant = column.iter().all(|c| *c == column[0]);
+            !constant && !(0..table.index_bits()).any(copies)
+        })
+}
+
+/// Look-up tables of the graph's tables on an FPGA where adders compute none of them.
+pub fn table_luts(graph: &AdderGraph) -> u64 {
+    separate_tables(graph, &vec![u32::MAX; graph.nodes.len()])
+}
+
+/// Look-up tables that the graph takes, by the objective's way of building adders.
+pub fn luts(graph: &AdderGraph, objective: Objective) -> u64 {
+    match objective {
+        Objective::Luts => cover(graph).cost,
+        Objective::AdderBits | Objective::LogicBits => lut_estimate(graph) + table_luts(graph),
+    }
+}
+
+/// Look-up tables of the tables that no adder computes in its own, `cover` being the choice of three-operand adders.
+pub fn tables_beside(graph: &AdderGraph, cover: &Cover) -> u64 {
+    let readers = readers(graph);
+    let mut beside = separate_tables(graph, &readers);
+    let mut inside = vec![false; graph.nodes.len()];
+    for (n, node) in graph.nodes.iter().enumerate().rev() {
+        let Op::Add { a, b } = node.op else { continue };
+        let side = cover.takes[n].filter(|_| !inside[n]);
+        if let Some(side) = side {
+            inside[[a, b][usize::from(side)].node as usize] = true;
+        }
+        if inside[n] || side.is_some() {
+            for t in [a, b].into_iter().filter(|t| joins(graph, &readers, *t)) {
+                if let Op::Table { table } = graph.nodes[t.node as usize].op {
+                    beside += u64::from(own_bits(&graph.tables[table as usize]));
+                }
+            }
+        }
+    }
+    beside
 }
 
 /// How often each node is read; an output counts as two readers, since no adder can take over from it.

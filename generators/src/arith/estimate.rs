@@ -55,7 +55,12 @@ pub fn estimate(graph: &AdderGraph, target: &Target) -> Estimate {
             inside[[a, b][usize::from(side)].node as usize] = true;
         }
     }
+    total.luts += cost::tables_beside(graph, &cover) as f64;
+    let level = target.cost(Operation::And(1)).delay_ps;
     for n in 0..graph.nodes.len() {
+        if let Op::Table { .. } = graph.nodes[n].op {
+            arrival[n] = Arrival::at(level.round() as u64);
+        }
         let Op::Add { a, b } = graph.nodes[n].op else {
             continue;
         };
@@ -102,12 +107,40 @@ pub fn estimate(graph: &AdderGraph, target: &Target) -> Estimate {
             .fold(Arrival::default(), Arrival::join);
         arrival[n] = ready.through(chain);
     }
+    if let Technology::Fpga { model, .. } = &target.technology
+        && model.inverters
+    {
+        total.luts += f64::from(inverted_bits(graph));
+    }
     let outputs = graph.outputs.iter().flatten();
     total.delay_ps = outputs
         .map(|t| arrival[t.node as usize].last())
         .max()
         .unwrap_or(0);
     total
+}
+
+/// Bits of the values that are needed inverted besides as they are. An adder whose sum is only subtracted delivers it
+/// inverted at no cost.
+fn inverted_bits(graph: &AdderGraph) -> u32 {
+    let mut uses = vec![[false; 2]; graph.nodes.len()];
+    for (_, a, b) in graph.adders() {
+        for t in [a, b] {
+            uses[t.node as usize][usize::from(t.neg)] = true;
+        }
+    }
+    for t in graph.outputs.iter().flatten() {
+        uses[t.node as usize][0] = true;
+    }
+    let nodes = graph.nodes.iter().zip(uses);
+    nodes
+        .filter(|(node, [plain, inverted])| match node.op {
+            Op::Input { .. } => *inverted,
+            Op::Constant { .. } | Op::Table { .. } => false,
+            Op::Add { .. } => *plain && *inverted,
+        })
+        .map(|(node, _)| cost::width(node.lo, node.hi))
+        .sum()
 }
 
 #[cfg(test)]
@@ -127,9 +160,20 @@ mod tests {
         let graph = graph(&[vec![1], vec![1], vec![1]]);
         let on = |name| estimate(&graph, &Target::load(name).unwrap());
         assert_eq!(on("xcup").luts, 10.0);
-        assert_eq!(on("ecp5-45k").luts, 9.0 + 10.0);
+        // carry cells of two bits
+        assert_eq!(on("ecp5-45k").luts, 10.0 + 10.0);
         assert!(on("osu018").area_um2 > 0.0 && on("osu018").luts == 0.0);
         assert!(on("xcup").delay_ps > 0);
+    }
+
+    #[test]
+    fn inverters_before_the_carry_chain_take_tables() {
+        let on = |rows: &[Vec<i64>]| {
+            let graph = graph(rows);
+            estimate(&graph, &Target::load("ice40-hx8k").unwrap()).luts
+        };
+        assert_eq!(on(&[vec![1], vec![1]]), 9.0);
+        assert_eq!(on(&[vec![1], vec![-1]]), 9.0 + 8.0);
     }
 
     #[test]

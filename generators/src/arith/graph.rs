@@ -1,4 +1,4 @@
-//! The adder graph: an arena of exact integer nodes, operands before users.
+//! The adder graph: an arena of exact integer nodes, operands before users, with tables for sums of few bits.
 //!
 //! A node's value is an integer that is linear in the inputs. Nothing wraps and nothing is cut off: the range of
 //! a node is derived from its linear form, not from its operands' ranges, so terms that cancel cost no width.
@@ -62,6 +62,54 @@ pub enum Op {
         /// Right operand.
         b: Term,
     },
+    /// Entry of [`AdderGraph::tables`] at the inputs' bits.
+    Table {
+        /// Which table.
+        table: u32,
+    },
+}
+
+/// The weighted sum of inputs of few bits, entry by entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// What is summed. The index is the inputs' bit patterns side by side, the first one's lowest.
+    pub terms: Vec<TableTerm>,
+    /// A constant in the sum.
+    pub bias: i64,
+    /// The sum at each index; where no values of the inputs lead, any number in the node's range.
+    pub entries: Vec<i64>,
+}
+
+/// An input in a [`Table`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TableTerm {
+    /// Entry of the input vector.
+    pub input: u32,
+    /// Its width.
+    pub bits: u32,
+    /// What it is multiplied by.
+    pub weight: i64,
+}
+
+impl Table {
+    /// Width of the index.
+    pub fn index_bits(&self) -> u32 {
+        self.terms.iter().map(|t| t.bits).sum()
+    }
+
+    /// The entry for one input vector.
+    ///
+    /// # Panics
+    /// If `x` is shorter than an input index, or there are too few entries.
+    pub fn eval(&self, x: &[i64]) -> i64 {
+        let (mut index, mut place) = (0, 0);
+        for t in &self.terms {
+            let pattern = x[t.input as usize] & ((1 << t.bits) - 1);
+            index |= (pattern as usize) << place;
+            place += t.bits;
+        }
+        self.entries[index]
+    }
 }
 
 /// A node with its exact range and the adder level at which it is there.
@@ -84,6 +132,8 @@ pub struct AdderGraph {
     pub nodes: Vec<Node>,
     /// One for each output; `None` is the constant zero.
     pub outputs: Vec<Option<Term>>,
+    /// The tables of sums of few bits.
+    pub tables: Vec<Table>,
 }
 
 impl AdderGraph {
@@ -100,6 +150,7 @@ impl AdderGraph {
                 Op::Add { a, b } => {
                     a.apply(values[a.node as usize]) + b.apply(values[b.node as usize])
                 }
+                Op::Table { table } => self.tables[table as usize].eval(x),
             });
         }
         self.outputs

@@ -4,7 +4,7 @@ use hdl::dfg::{ModuleBuilder, Value};
 use hdl::lower::Cover;
 
 use super::fabric::{Fabric, Sums};
-use super::graph::{AdderGraph, Op, Term};
+use super::graph::{AdderGraph, Op, Table, Term};
 use super::problem::{ArithError, InputSpec, Matrix, Problem};
 use super::{Effort, cost, optimise};
 
@@ -36,6 +36,7 @@ pub fn build<'m>(
             _ if inside[n] => nothing,
             (Op::Input { index }, _) => inputs[index as usize].with_frac(0),
             (Op::Constant { value }, _) => m.constant(i128::from(value), 0),
+            (Op::Table { table }, _) => looked_up(m, inputs, &graph.tables[table as usize]),
             (Op::Add { a, b }, None) => sum(&values, a, b),
             (Op::Add { .. }, Some((inner, other))) => {
                 let Op::Add { a, b } = graph.nodes[inner.node as usize].op else {
@@ -162,6 +163,21 @@ fn specification(value: &Value<'_>) -> InputSpec {
         hi: bound(range.hi()),
         arrival: 0,
     }
+}
+
+/// The table's entry at the bits of its inputs.
+fn looked_up<'m>(m: &'m ModuleBuilder, inputs: &[Value<'m>], table: &Table) -> Value<'m> {
+    let (mut index, mut bits) = (m.constant(0, 0), 0);
+    for term in table.terms.iter().filter(|t| t.bits > 0) {
+        let pattern = inputs[term.input as usize].slice(term.bits - 1, 0);
+        index = match bits {
+            0 => pattern,
+            _ => pattern.concat(index, bits),
+        };
+        bits += term.bits;
+    }
+    let entries: Vec<i128> = table.entries.iter().map(|e| i128::from(*e)).collect();
+    index.lookup(&entries, 0)
 }
 
 fn shifted<'m>(values: &[Value<'m>], term: Term) -> Value<'m> {

@@ -5,16 +5,15 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::Effort;
-use super::assemble::assemble;
 use super::cell_front::{Front, Point, Wanted};
 use super::cell_sums::CellSums;
 use super::cells::CellCosts;
 use super::certificate::{self, Refuted};
 use super::compress::{CarrySave, CellCount};
-use super::cost::{self, Objective};
+use super::cost;
 use super::graph::AdderGraph;
 use super::problem::{ArithError, Problem};
-use super::search::search;
+use super::solve;
 
 /// What one optimised matrix costs.
 #[derive(Clone, Debug, Serialize)]
@@ -35,6 +34,8 @@ pub struct CmvmReport {
     pub constant_adder_bits: u64,
     /// Adder levels from time zero to the latest output, bias adders not counted.
     pub depth: u32,
+    /// Tables of sums of inputs of few bits.
+    pub tables: usize,
     /// Estimated six-input LUTs of an FPGA with carry chains, which add three operands if that is the objective.
     pub lut_estimate: u64,
     /// Wall-clock time of the optimisation.
@@ -180,8 +181,7 @@ pub fn run(
 ) -> Result<(AdderGraph, CmvmReport), ReportError> {
     let start = Instant::now();
     problem.validate()?;
-    let found = search(problem, effort, seed);
-    let graph = assemble(found.plan, problem);
+    let (graph, adders_at_least) = solve(problem, effort, seed);
     let seconds = start.elapsed().as_secs_f64();
     certificate::check(problem, &graph)?;
     let (constants, adders): (Vec<_>, Vec<_>) = graph
@@ -196,15 +196,13 @@ pub fn run(
         inputs: problem.matrix.rows(),
         outputs: problem.matrix.columns(),
         adders: adders.len(),
-        adders_at_least: found.adders_at_least,
+        adders_at_least,
         adder_bits: bits(&adders),
         constant_adders: constants.len(),
         constant_adder_bits: bits(&constants),
         depth: graph.depth(),
-        lut_estimate: match problem.objective {
-            Objective::Luts => cost::cover(&graph).cost,
-            _ => cost::lut_estimate(&graph),
-        },
+        tables: graph.tables.len(),
+        lut_estimate: cost::luts(&graph, problem.objective),
         seconds,
         peak_memory_mb: peak_memory_mb(),
     };

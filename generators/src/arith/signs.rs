@@ -152,7 +152,11 @@ pub fn settle(plan: &mut Plan, problem: &Problem) {
     let mut columns: Vec<Vec<u32>> = vec![Vec::new(); plan.nodes.len()];
     for (n, node) in plan.nodes.iter().enumerate() {
         for t in node.recipe.iter().flat_map(|(a, b)| [a, b]) {
-            users[t.node as usize].push(n as NodeId);
+            // a sum of a node with its own multiple reads it twice, and is turned once
+            let users = &mut users[t.node as usize];
+            if users.last() != Some(&(n as NodeId)) {
+                users.push(n as NodeId);
+            }
         }
     }
     for (j, column) in plan.columns.iter().enumerate() {

@@ -295,3 +295,49 @@ fn mistakes_are_errors() {
         Err(ArithError::Arrival { input: 0, .. })
     ));
 }
+
+/// A shared difference that is turned round, and read twice by its own multiple.
+#[test]
+fn a_negative_multiple_of_a_negative_multiple() {
+    for bits in [1, 8] {
+        for rows in [vec![vec![-7, -21]], vec![vec![-7, -21, -63, -35]]] {
+            let inputs = vec![InputSpec::bits(bits, false)];
+            let problem = Problem::new(Matrix::from_rows(&rows).unwrap(), inputs);
+            let graph = optimise(&problem, Effort::Fast, 0).unwrap();
+            assert_eq!(certificate::check(&problem, &graph), Ok(()));
+        }
+    }
+}
+
+prop_compose! {
+    /// Inputs of one to three bits, some wider, for a target that pays for look-up tables.
+    fn few_bits()(rows in 1usize..12, columns in 1usize..5)(
+        entries in prop::collection::vec(prop::collection::vec(entry(), columns), rows),
+        inputs in prop::collection::vec((-4i64..3, 0i64..5, 0u32..3, prop::bool::weighted(0.15)), rows),
+        bias in prop::option::of(prop::collection::vec(-2000i64..2000, columns)),
+        six in any::<bool>(),
+    ) -> Problem {
+        let input = |&(lo, span, arrival, wide): &(i64, i64, u32, bool)| InputSpec {
+            lo: if wide { -100 } else { lo },
+            hi: lo + span,
+            arrival,
+        };
+        let mut problem = Problem::new(
+            Matrix::from_rows(&entries).unwrap(),
+            inputs.iter().map(input).collect(),
+        );
+        problem.bias = bias;
+        problem.objective = if six { Objective::Luts } else { Objective::LogicBits };
+        problem
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn sums_with_tables_are_the_matrix(problem in few_bits(), seed in any::<u64>()) {
+        let graph = optimise(&problem, Effort::Fast, seed).unwrap();
+        prop_assert_eq!(certificate::check(&problem, &graph), Ok(()));
+        check_on_vectors(&problem, &graph, seed);
+    }
+}

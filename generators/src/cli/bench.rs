@@ -12,6 +12,7 @@ use sim::synth::mapping;
 use sim::tools::Meter;
 
 use super::cmvm::{effort, matrix_module};
+use super::synth::look_up_tables;
 use crate::arith::cases::{Case, INPUT_BITS, cases};
 use crate::arith::estimate::{Estimate, estimate};
 use crate::arith::report::{CmvmReport, run as optimise};
@@ -78,7 +79,7 @@ struct Measured {
 /// What Yosys made of a result.
 #[derive(Debug, Serialize)]
 struct Mapping {
-    /// Look-up tables of every size; one with two outputs counts as one.
+    /// Look-up tables of every size and inverters; one with two outputs counts as one, a CCU2C as two.
     luts: usize,
     /// Share by which the estimate is off.
     error: f64,
@@ -188,11 +189,7 @@ fn map(
     write(mapping::SCRIPT, script.as_bytes())?;
     let start = Instant::now();
     let cells = mapping::map(folder.path(), &Meter::new(MAPPING_LIMIT))?.cells;
-    let luts = cells
-        .iter()
-        .filter(|(name, _)| name.contains("LUT"))
-        .map(|(_, count)| count)
-        .sum();
+    let luts = look_up_tables(&cells);
     Ok(Mapping {
         luts,
         error: estimate.luts / f64::max(luts as f64, 1.0) - 1.0,

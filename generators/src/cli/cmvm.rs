@@ -90,6 +90,9 @@ pub struct CmvmArgs {
 /// The target whose sums are left to the synthesis tool.
 const PLAIN: &str = "generic";
 
+/// Entries of a matrix up to which a fast optimisation takes less time than starting threads for it.
+const QUICK: usize = 1 << 10;
+
 /// Samples in the vectors of a matrix.
 const SAMPLES: usize = 256;
 
@@ -141,6 +144,11 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
         )));
     }
     problem.objective = objective;
+    if args.effort == Effort::Fast && problem.matrix.rows() * problem.matrix.columns() <= QUICK {
+        // no threads: this one does all the work; that there is a pool already does no harm
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1);
+        _ = pool.use_current_thread().build_global();
+    }
     let (graph, report) =
         optimise(&problem, args.effort, args.seed).map_err(|e| args.wrong(e.to_string()))?;
     if let Some(staging) = staging {

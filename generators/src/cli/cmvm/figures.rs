@@ -95,6 +95,9 @@ pub(super) fn table(
         "negations, as constant adders",
         report.constant_adders.to_string(),
     );
+    if report.tables > 0 {
+        row("tables of sums of few bits", report.tables.to_string());
+    }
     row("depth", report.depth.to_string());
     row("target of the estimates", target.clone());
     match estimate.luts {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::registers::register_bits;
+use super::registers::{cut_one_by_one, register_bits};
 use super::schedule::latest;
 use super::*;
 use crate::dfg::{ModuleBuilder, RegisterStyle, Reset};
@@ -89,8 +89,8 @@ fn best_bits(problem: &Problem<'_>, budget: u64, latency: u32) -> u64 {
     best
 }
 
-/// On small modules the register bits are the least of all schedules, but for one in a hundred modules where only
-/// moving several boundaries at once would gain.
+/// On small modules the register bits are the least of all schedules; cuts of one boundary after the other miss them in
+/// one of fifty modules at most.
 #[test]
 fn register_bits_are_least() {
     let mut tried = 0;
@@ -104,21 +104,49 @@ fn register_bits_are_least() {
             continue;
         }
         let budget = 1150 + 1000 * (seed % 2);
-        let latency = earliest(&problem, budget)
-            .unwrap()
-            .latency(&problem, budget);
+        let early = earliest(&problem, budget).unwrap();
+        let latency = early.latency(&problem, budget) + (seed % 3 / 2) as u32;
         if (u64::from(latency) + 1).pow(free as u32) > 300_000 {
             continue;
         }
-        let schedule = fewest_bits(&problem, budget, latency).unwrap();
-        let bits = register_bits(&problem, &schedule.stage, latency);
+        let late = latest(&problem, budget, latency, &early);
         let best = best_bits(&problem, budget, latency);
-        assert!(bits >= best);
+        let schedule = fewest_bits(&problem, budget, latency).unwrap();
+        assert_eq!(register_bits(&problem, &schedule.stage, latency), best);
+        let one_by_one = cut_one_by_one(&problem, budget, latency, &early, &late);
+        let bits = one_by_one.into_iter().filter_map(|stage| {
+            let mut schedule = Schedule {
+                stage,
+                arrival: early.arrival.clone(),
+            };
+            schedule.settle(&problem, budget, latency)?;
+            Some(register_bits(&problem, &schedule.stage, latency))
+        });
         tried += 1;
-        missed += usize::from(bits > best);
+        missed += usize::from(bits.min() != Some(best));
     }
     assert!(tried > 100, "{tried}");
-    assert!(missed * 100 <= tried, "{missed} of {tried}");
+    assert!(missed * 50 <= tried, "{missed} of {tried}");
+}
+
+/// A clock that leaves more time never costs registers.
+#[test]
+fn slower_clocks_need_no_more_registers() {
+    let model = GenericDelay::default();
+    for seed in 0..10 {
+        let module = random_data_path(seed, 80);
+        let options = Options::new(Goal::Latency(6));
+        let module = clean(&module).unwrap();
+        let problem = Problem::new(&module, &model, &options).unwrap();
+        let bits = |budget| {
+            let early = earliest(&problem, budget).ok()?;
+            let met = early.latency(&problem, budget) <= 6;
+            let schedule = met.then(|| fewest_bits(&problem, budget, 6).unwrap())?;
+            Some(register_bits(&problem, &schedule.stage, 6))
+        };
+        let bits: Vec<u64> = (20..80).filter_map(|t| bits(t * 100)).collect();
+        assert!(bits.is_sorted_by(|a, b| a >= b), "{bits:?}");
+    }
 }
 
 /// On larger modules cuts save much against placing every node as early, or every node as late, as it can be.

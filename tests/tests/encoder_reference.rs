@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use hdl::dfg::eval;
+use hwgen::arith::multiply::DotProduct;
 use hwgen::encoder::arithmetic::{Contract, Widths, layers};
 use hwgen::encoder::geometry::place_of;
 use hwgen::encoder::hardware::{Parts, Storage, datapath};
@@ -118,6 +119,7 @@ fn the_data_path_is_the_model() {
                 storage: Storage::Fixed,
                 front_end: false,
             },
+            DotProduct::default(),
         )
         .unwrap();
         for seed in 0..20u64 {
@@ -165,6 +167,7 @@ fn the_qkeras_samples_are_exact() {
             storage: Storage::Fixed,
             front_end: false,
         },
+        DotProduct::default(),
     )
     .unwrap();
     let mut exact = 0;

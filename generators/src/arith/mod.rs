@@ -22,6 +22,7 @@ mod exact;
 mod few_bits;
 pub mod graph;
 pub mod lower;
+pub mod multiply;
 mod plan;
 pub mod prefix;
 pub mod problem;

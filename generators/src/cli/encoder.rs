@@ -8,11 +8,11 @@ use constraints::timing::Picoseconds;
 use constraints::{Target, delay};
 use hdl::dfg::Module;
 use hdl::draw::dot;
-use hdl::passes::delay::DelayModel;
 use hdl::passes::pipeline::{self, Goal};
 
 use super::clock::{Timing, options};
 use super::sim::run_batch;
+use crate::arith::multiply::{DotProduct, Multiplier};
 use crate::design::Design;
 use crate::encoder::arithmetic::Contract;
 use crate::encoder::design::{EncoderDesign, REGISTER_PORT};
@@ -49,6 +49,9 @@ pub struct EncoderArgs {
     /// Weights built into the adders, or in registers written at run time
     #[arg(long, value_enum, default_value_t = Storage::Fixed)]
     weights: Storage,
+    /// How products with programmable weights, and the front end's, are built
+    #[arg(long, value_enum, value_name = "FORM", default_value_t)]
+    multipliers: Multiplier,
     /// Weights instead of the shipped ones: JSON (register values or float masters) or a QKeras .h5 file
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
@@ -80,7 +83,7 @@ pub fn run(args: &EncoderArgs) -> Result<()> {
     let design = args.design()?;
     let target = Target::load(&args.timing.target)?;
     let clock = args.timing.clock()?;
-    let (top, pipeline) = args.build(&design, &delay::of(&target), clock)?;
+    let (top, pipeline) = args.build(&design, &target, clock)?;
     let vectors = design
         .vectors(&design.shipped_events())
         .map_err(Failure::user)?;
@@ -150,18 +153,20 @@ impl EncoderArgs {
     fn build(
         &self,
         design: &EncoderDesign,
-        delays: &dyn DelayModel,
+        target: &Target,
         clock: Picoseconds,
     ) -> Result<(Arc<Module>, pipeline::Report)> {
+        let (delays, dot_product) = (delay::of(target), DotProduct::on(target, self.multipliers));
         let build = |options: &pipeline::Options| {
-            let built = design.build(delays, options);
+            let built = design.build(dot_product, &delays, options);
             built.map_err(|d| self.timing.explain(d))
         };
         let within = |latency| {
             // the stages share what the clock leaves: each takes at most a quarter more than it must, to save register bits
             let asked = options(clock, Goal::Clock)?;
             let fastest = design.build(
-                delays,
+                dot_product,
+                &delays,
                 &pipeline::Options {
                     goal: Goal::Latency(latency),
                     ..asked

@@ -18,6 +18,7 @@ use super::model::{EncoderModel, Input};
 use super::registers::{block_bytes, pack};
 use super::store::{self, with_registers};
 use super::weights::registers_of;
+use crate::arith::multiply::DotProduct;
 use crate::output::report::LayerFormats;
 
 /// Events that ship with the program: showers, noise, single cells, empty and full-scale ones.
@@ -39,9 +40,10 @@ pub struct EncoderDesign {
 pub const REGISTER_PORT: [&str; 4] = ["reg_write", "reg_address", "reg_wdata", "reg_rdata"];
 
 impl EncoderDesign {
-    /// The top module, its data path cut into stages.
+    /// The top module, its data path cut into stages, programmable weights multiplied as `dot_product` says.
     pub fn build(
         &self,
+        dot_product: DotProduct,
         delays: &dyn DelayModel,
         options: &pipeline::Options,
     ) -> Result<(Arc<Module>, pipeline::Report), Diagnostics> {
@@ -51,7 +53,7 @@ impl EncoderDesign {
         } else {
             self.top.clone()
         };
-        let combinational = datapath(&name, &self.model, self.parts)?;
+        let combinational = datapath(&name, &self.model, self.parts, dot_product)?;
         let (datapath, report) = pipeline(&combinational, delays, options)?;
         let datapath = Arc::new(datapath);
         if !has_registers {

@@ -4,6 +4,7 @@ use hdl::dfg::{ModuleBuilder, Value};
 
 use super::geometry::CELLS;
 use super::normaliser::CALQ_BITS;
+use crate::arith::multiply::DotProduct;
 
 /// Bits of one trigger cell on the link: four of exponent above three of mantissa.
 pub const CODE_BITS: u32 = 7;
@@ -74,6 +75,7 @@ pub fn build<'m>(
     m: &'m ModuleBuilder,
     codes: &[Value<'m>],
     registers: &Registers<'m>,
+    dot_product: DotProduct,
 ) -> Vec<Value<'m>> {
     let expanded: Vec<Value<'m>> = codes
         .iter()
@@ -82,7 +84,11 @@ pub fn build<'m>(
     (0..CELLS)
         .map(|i| {
             m.scope(&format!("cell{i}"), || {
-                let charge = registers.select[i].select(&expanded) * registers.calibration[i];
+                let factors = (
+                    registers.select[i].select(&expanded),
+                    registers.calibration[i],
+                );
+                let charge = dot_product.sum(m, &[factors], &[], None);
                 (charge >> CALIBRATION_FRAC)
                     .truncate(0)
                     .wrap(CALQ_BITS, false)

@@ -15,6 +15,7 @@ use super::normaliser;
 use super::registers::{WEIGHTS, index};
 use crate::arith::ArithError;
 use crate::arith::lower::{linear, multiples};
+use crate::arith::multiply::DotProduct;
 
 /// Where the weights are.
 #[derive(
@@ -60,13 +61,16 @@ struct Neuron {
 /// | `weights` | 2144 × the weights' format, timeless, in register order | programmable |
 /// | out `encoded` | 16 × the output format | always |
 /// | out `module_sum` | u9.0, a 5E+4M float | unless the input is normalised |
+///
+/// Programmable weights and the front end's calibration are multiplied as `dot_product` says.
 pub fn datapath(
     name: &str,
     model: &EncoderModel,
     parts: Parts,
+    dot_product: DotProduct,
 ) -> Result<Arc<Module>, Diagnostics> {
     let m = ModuleBuilder::new(name);
-    let cells = m.scope("input", || input(&m, model, parts));
+    let cells = m.scope("input", || input(&m, model, parts, dot_product));
     let weights = match parts.storage {
         Storage::Fixed => None,
         Storage::Programmable => {
@@ -84,21 +88,17 @@ pub fn datapath(
             normalised.cells
         }
     };
-    let registers = weights.as_deref();
-    let conv_registers = registers.map(|r| {
-        (
-            r,
-            index::conv_weight as Place,
-            index::conv_bias as fn(usize) -> usize,
-        )
-    });
-    let dense_registers = registers.map(|r| {
-        (
-            r,
-            index::dense_weight as Place,
-            index::dense_bias as fn(usize) -> usize,
-        )
-    });
+    let registers = |weight: Place, bias: fn(usize) -> usize| {
+        let values = weights.as_deref()?;
+        Some(Registers {
+            values,
+            weight,
+            bias,
+            dot_product,
+        })
+    };
+    let conv_registers = registers(index::conv_weight, index::conv_bias);
+    let dense_registers = registers(index::dense_weight, index::dense_bias);
     let hidden = m.scope("conv", || {
         layer(&m, &model.conv, &convolution(), &normalised, conv_registers)
     })?;
@@ -113,7 +113,12 @@ pub fn datapath(
     m.finish()
 }
 
-fn input<'m>(m: &'m ModuleBuilder, model: &EncoderModel, parts: Parts) -> Vec<Value<'m>> {
+fn input<'m>(
+    m: &'m ModuleBuilder,
+    model: &EncoderModel,
+    parts: Parts,
+    dot_product: DotProduct,
+) -> Vec<Value<'m>> {
     let unsigned = |width| Format::unsigned(width, 0).expect("a few bits");
     match (model.input, parts.front_end) {
         (Input::Normalised, _) => m.input_array("normalised", CELLS, model.input_format().format()),
@@ -128,7 +133,9 @@ fn input<'m>(m: &'m ModuleBuilder, model: &EncoderModel, parts: Parts) -> Vec<Va
                 calibration: timeless("calibration", CELLS, front_end::CALIBRATION_BITS),
                 high_density: timeless("high_density", 1, 1)[0],
             };
-            m.scope("front_end", || front_end::build(m, &codes, &registers))
+            m.scope("front_end", || {
+                front_end::build(m, &codes, &registers, dot_product)
+            })
         }
     }
 }
@@ -158,8 +165,16 @@ fn dense() -> Vec<Neuron> {
 /// From a neuron's row and a weight's place in it to the register.
 type Place = fn(usize, usize) -> usize;
 
-/// The registers of a layer: all weights, and where the layer's weights and biases are among them.
-type Registers<'r, 'm> = (&'r [Value<'m>], Place, fn(usize) -> usize);
+/// The registers of a layer, and what its products are made of.
+struct Registers<'r, 'm> {
+    /// All weights.
+    values: &'r [Value<'m>],
+    /// Where the layer's weights are among them.
+    weight: Place,
+    /// Where its biases are.
+    bias: fn(usize) -> usize,
+    dot_product: DotProduct,
+}
 
 /// `saturate(round(max(bias + Σ product(x·w), 0)))` for every neuron.
 fn layer<'m>(
@@ -171,7 +186,7 @@ fn layer<'m>(
 ) -> Result<Vec<Value<'m>>, Diagnostics> {
     let arithmetic = &layer.arithmetic;
     let sums = match (registers, arithmetic.product) {
-        (Some(registers), _) => registered_sums(m, layer, neurons, inputs, registers),
+        (Some(registers), _) => registered_sums(m, layer, neurons, inputs, &registers),
         (None, Product::Exact) => m.scope("products", || exact_sums(m, layer, neurons, inputs)),
         (None, Product::FloorTo(frac)) => floored_sums(m, layer, neurons, inputs, frac)?,
     };
@@ -182,27 +197,29 @@ fn layer<'m>(
         .collect())
 }
 
-/// Weights in registers: a multiplier for each product.
+/// Weights in registers: a multiplier for each product, recoded by its weight, which many products have in common.
 fn registered_sums<'m>(
     m: &'m ModuleBuilder,
     layer: &Layer,
     neurons: &[Neuron],
     inputs: &[Value<'m>],
-    (registers, weight, bias): Registers<'_, 'm>,
+    registers: &Registers<'_, 'm>,
 ) -> Vec<Value<'m>> {
     let arithmetic = &layer.arithmetic;
-    let product = |neuron: &Neuron, (input, place): (usize, usize)| {
-        let product = inputs[input] * registers[weight(neuron.row, place)];
-        match arithmetic.product {
-            Product::Exact => product,
-            Product::FloorTo(frac) => at_most(product, frac),
-        }
+    let floor_to = match arithmetic.product {
+        Product::Exact => None,
+        Product::FloorTo(frac) => Some(frac),
     };
     let sum = |neuron: &Neuron| {
         m.scope(&neuron.scope, || {
-            let bias = at_most(registers[bias(neuron.row)], arithmetic.accumulator_frac());
-            let products = neuron.terms.iter().map(|term| product(neuron, *term));
-            total(products.chain([bias]))
+            let bias = registers.values[(registers.bias)(neuron.row)];
+            let bias = at_most(bias, arithmetic.accumulator_frac());
+            let factors = |&(input, place): &(usize, usize)| {
+                let weight = (registers.weight)(neuron.row, place);
+                (inputs[input], registers.values[weight])
+            };
+            let products: Vec<_> = neuron.terms.iter().map(factors).collect();
+            registers.dot_product.sum(m, &products, &[bias], floor_to)
         })
     };
     neurons.iter().map(sum).collect()

@@ -100,16 +100,26 @@ pub(super) fn choose(source: &Module, widths: &[u32]) -> Vec<Option<Three>> {
             return Adder::default();
         };
         let width = widths[n.index()];
+        let gates = |terms: &[Term]| {
+            terms
+                .iter()
+                .filter(|t| own(**t) && is_gate(graph, t.n))
+                .count() as u32
+        };
         let mut adder = Adder {
-            alone: alone(graph, [a, b], width),
+            alone: alone(graph, [a, b], width) + gates(&[a, b]).saturating_sub(1) * width,
             ..Adder::default()
         };
         for (side, (made, other)) in [(a, b), (b, a)].into_iter().enumerate() {
             if let Some([x, y]) = inner(n, made).filter(|_| widths[other.n.index()] > 0) {
                 adder.operands[side] = Some(made.n.0);
-                let tables = [x, y, other].map(|t| table_bits(graph, &readers, widths, t));
-                let own = width - first(&sorted([x, y, other])).min(width);
-                adder.taking[side] = own + tables.into_iter().sum::<u32>();
+                let all = sorted([x, y, other]);
+                let tables: u32 = all
+                    .map(|t| table_bits(graph, &readers, widths, t))
+                    .iter()
+                    .sum();
+                let own = width - first(&all).min(width);
+                adder.taking[side] = own + tables + gates(&all) * width;
             }
         }
         adder
@@ -144,6 +154,15 @@ fn terms(graph: &Graph, n: N) -> Option<[Term; 2]> {
         Op::Sub(a, b) => Some([term(a, false), term(b, true)]),
         _ => None,
     }
+}
+
+/// Whether bits are gates on others. Those that one adder reads cost no tables where it has two operands: one of the two
+/// goes onto the carry chain as it is, what the other is made of goes into the table before it.
+fn is_gate(graph: &Graph, mut n: N) -> bool {
+    while let Op::Shl(x, _) | Op::Concat(x, ..) = graph.op(n) {
+        n = x;
+    }
+    matches!(graph.op(n), Op::And(..) | Op::Or(..) | Op::Xor(..))
 }
 
 /// Look-up tables of a two-operand adder: one for each bit that is not passed from the operand that reaches lower.
@@ -265,6 +284,23 @@ mod tests {
         .assert_eq(&text(&module, Adders::ThreeOperand));
         let plain = lower(&module).unwrap();
         assert!(plain.modules.iter().all(|m| m.black_box.is_none()));
+    }
+
+    /// A row of gates is made by the tables of an adder of two, but not by those of an adder of three.
+    #[test]
+    fn gates_stay_in_front_of_adders_of_two() {
+        let sum = |gates: bool| {
+            let m = ModuleBuilder::new("m");
+            let x = m.input_array("x", 5, Format::signed(4, 0).unwrap());
+            let row = |k: usize| match gates {
+                true => x[k] & x[4],
+                false => x[k],
+            };
+            m.output("y", x[0] + row(1) + row(2));
+            text(&m.finish().unwrap(), Adders::ThreeOperand)
+        };
+        assert!(sum(false).contains(ADD3));
+        assert!(!sum(true).contains(ADD3));
     }
 
     #[test]

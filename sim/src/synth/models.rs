@@ -7,6 +7,8 @@ use hdl::diag::{Diagnostic, Diagnostics};
 
 /// Ports with default values, which iCE40's models have in SystemVerilog, are switched off by this.
 const PLAIN_PORTS: &str = "`define NO_ICE40_DEFAULT_ASSIGNMENTS\n";
+/// Models of the multipliers that Yosys has none of.
+const MULTIPLIERS: &str = include_str!("multipliers.v");
 /// The models in a family's folder.
 const FILE: &str = "cells_sim.v";
 
@@ -36,6 +38,7 @@ pub fn of_family(synthesis: &str) -> Result<String, Diagnostics> {
         }
         text.push('\n');
     }
+    text.push_str(MULTIPLIERS);
     Ok(text)
 }
 

@@ -18,7 +18,7 @@ use super::layers::{self, Layers};
 use super::step::{Choice, Finding, Flow, Found, Task};
 use super::work::{RTL, Work};
 use super::{equiv, gates};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::output::synthesis::{self, Counts, Origin, Synthesis};
 
 /// A run for an FPGA.
@@ -29,6 +29,8 @@ pub struct Fpga<'a> {
     pub target: &'a Target,
     /// Whose primitives it maps to.
     pub family: &'a Family,
+    /// The command of Yosys that maps to them, see [`synthesis_command`].
+    pub synthesis: String,
     /// Modules that are mapped once each, however many copies there are; none if the design is flattened.
     pub kept: Vec<String>,
 }
@@ -101,6 +103,26 @@ const PLACED: [(&str, &str); 3] = [
     ("TRELLIS_FF", "flip-flops placed"),
 ];
 
+/// What keeps a `synth_…` command of Yosys from using DSP blocks.
+const NO_DSP: &str = " -nodsp";
+
+/// The command that maps to the primitives of `family`; DSP blocks take products if `dsp` asks for that.
+///
+/// # Errors
+/// A family without DSP blocks.
+pub fn synthesis_command(target: &Target, family: &Family, dsp: bool) -> Result<String> {
+    let command = &family.synthesis;
+    match (dsp, command.contains(NO_DSP)) {
+        (false, _) => Ok(command.clone()),
+        (true, true) => Ok(command.replace(NO_DSP, "")),
+        (true, false) => {
+            let message = format!("target {} has no DSP blocks", target.name);
+            let error = Diagnostic::error("no-dsp", message).help("leave --dsp out");
+            Err(Failure::user(error))
+        }
+    }
+}
+
 /// Samples that are taken through the shell: each of its bits moves alone, so they are slow.
 const SHELL_SAMPLES: usize = 8;
 
@@ -150,7 +172,7 @@ impl Fpga<'_> {
         let staging = self.work.staging;
         let sources = self.work.copy_sources()?;
         let top = &self.work.folder.top;
-        let synthesis = &self.family.synthesis;
+        let synthesis = &self.synthesis;
         let mapped = Sources {
             top: &top.name,
             files: &sources,
@@ -244,7 +266,7 @@ impl Fpga<'_> {
     }
 
     fn gates(&mut self, meter: &Meter) -> Found {
-        let text = models::of_family(&self.family.synthesis)?;
+        let text = models::of_family(&self.synthesis)?;
         self.work.write(synth::CELL_MODELS, &text)?;
         let found = gates::simulate(&self.work, self.functions()?, meter)?;
         if !found.holds || !self.is_placed() || !self.is_streamed()? {
@@ -274,7 +296,7 @@ impl Fpga<'_> {
     }
 
     fn functions(&self) -> std::result::Result<Functions<'static>, Diagnostics> {
-        let synthesis = &self.family.synthesis;
+        let synthesis = &self.synthesis;
         let missing = || {
             let message = format!("the primitives that `{synthesis}` maps to are not known");
             Diagnostic::error("unknown-cell", message)

@@ -62,6 +62,9 @@ pub struct SynthArgs {
     /// What becomes of the modules below the top
     #[arg(long, value_enum, default_value_t = Hierarchy::Auto)]
     hierarchy: Hierarchy,
+    /// FPGAs: products that are left to the synthesis tool may take DSP blocks
+    #[arg(long)]
+    dsp: bool,
     /// What simulates the netlist
     #[arg(long, value_enum, default_value_t)]
     gates: Simulator,
@@ -188,6 +191,7 @@ impl SynthArgs {
                     work,
                     target,
                     family,
+                    synthesis: fpga::synthesis_command(target, family, self.dsp)?,
                     kept,
                 };
                 flow.write_inputs()?;

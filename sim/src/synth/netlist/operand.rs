@@ -77,13 +77,14 @@ pub(crate) fn number(text: &str) -> Option<u64> {
     })
 }
 
-/// The bits of `9'h01f`, `5'd31`, `2'b10` or `3'hx`, the most significant first.
+/// The bits of `9'h01f`, `5'd31`, `32'sd1`, `2'b10` or `3'hx`, the most significant first.
 fn constant(text: &str) -> Option<Vec<String>> {
     let (width, value) = text.split_once('\'')?;
     let width: usize = width
         .parse()
         .ok()
         .filter(|width| *width <= MOST_BITS as usize)?;
+    let value = value.strip_prefix('s').unwrap_or(value);
     let (base, digits) = value.split_at_checked(1)?;
     let mut bits = Vec::new();
     match base {

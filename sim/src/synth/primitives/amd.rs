@@ -2,11 +2,13 @@
 
 use super::super::cell::{Cell, Function, Register, STATE};
 use super::super::netlist::{CONSTANTS, Instance};
-use super::{CHOOSE, XOR, combinational, look_up, parameter, single, text, value};
+use super::{CHOOSE, XOR, combinational, look_up, parameter, product, single, text, value};
 
 const INPUTS: [&str; 6] = ["I0", "I1", "I2", "I3", "I4", "I5"];
 /// One flip-flop of a shift register.
 const STAGE: &str = "(stage)";
+/// A DSP block that does nothing but multiply.
+const PRODUCT: &str = "(product)";
 
 /// What an instance does; `None` if it is no such primitive, or a parameter of it is not understood.
 pub(super) fn cell(instance: &Instance) -> Option<Cell> {
@@ -50,6 +52,14 @@ pub(super) fn cell(instance: &Instance) -> Option<Cell> {
             let register = flip_flop("PRE", true);
             Register { preset, ..register }.cell()
         }
+        PRODUCT => {
+            let pins = |bus: &str, bits| -> Vec<String> {
+                (0..bits).map(|i| format!("{bus}[{i}]")).collect()
+            };
+            let outputs =
+                product::signed(&pins("A", 27), &pins("B", 18), 48, |i| format!("P[{i}]"));
+            combinational(outputs)
+        }
         STAGE => Register {
             initial: value(instance, "INIT").map(|value| value == 1),
             ..Register::plain(
@@ -72,6 +82,65 @@ fn has_inverted_pin(instance: &Instance) -> bool {
     names
         .filter(|name| inverts(name))
         .any(|name| value(instance, name) != Some(0))
+}
+
+/// Registers of a DSP48E2, which stand for none if they are 0.
+const DSP_REGISTERS: [&str; 14] = [
+    "ACASCREG",
+    "ADREG",
+    "ALUMODEREG",
+    "AREG",
+    "BCASCREG",
+    "BREG",
+    "CARRYINREG",
+    "CARRYINSELREG",
+    "CREG",
+    "DREG",
+    "INMODEREG",
+    "MREG",
+    "OPMODEREG",
+    "PREG",
+];
+/// What a DSP48E2 that multiplies is set to.
+const DSP_SETTINGS: [(&str, &str); 6] = [
+    ("USE_MULT", "MULTIPLY"),
+    ("USE_SIMD", "ONE48"),
+    ("A_INPUT", "DIRECT"),
+    ("B_INPUT", "DIRECT"),
+    ("AMULTSEL", "A"),
+    ("BMULTSEL", "B"),
+];
+/// Its modes: pin, bits, value.
+const DSP_MODES: [(&str, u32, u64); 4] = [
+    ("OPMODE", 9, 0b101),
+    ("ALUMODE", 4, 0),
+    ("INMODE", 5, 0),
+    ("CARRYINSEL", 3, 0),
+];
+
+/// The instance as a [`PRODUCT`]; `None` if it is no DSP48E2, or does more than multiply.
+pub(super) fn multiplier(instance: &Instance) -> Option<Instance> {
+    let registers = DSP_REGISTERS
+        .iter()
+        .all(|name| value(instance, name) == Some(0));
+    let settings = DSP_SETTINGS
+        .iter()
+        .all(|(name, set)| text(instance, name, set) == Some(set));
+    let modes = DSP_MODES.iter().all(|(pin, bits, mode)| {
+        product::is_constant(instance, (0..*bits).map(|i| format!("{pin}[{i}]")), *mode)
+    });
+    let carry = product::is_constant(instance, ["CARRYIN".to_owned()].into_iter(), 0);
+    let plain = instance.cell == "DSP48E2"
+        && registers
+        && settings
+        && modes
+        && carry
+        && !has_inverted_pin(instance);
+    plain.then(|| Instance {
+        cell: PRODUCT.to_owned(),
+        parameters: Vec::new(),
+        ..instance.clone()
+    })
 }
 
 /// The flip-flops of a shift register of constant length; `None` if it is none.

@@ -2,7 +2,7 @@
 
 use super::super::cell::{Cell, Function, Register, STATE};
 use super::super::netlist::Instance;
-use super::{CHOOSE, XOR, combinational, look_up, single, text, value};
+use super::{CHOOSE, XOR, combinational, look_up, product, single, text, value};
 
 /// `S ? second : first` of second, first, S.
 const CHOOSE_FIRST: u64 = 0xac;
@@ -15,8 +15,42 @@ pub(super) fn cell(instance: &Instance) -> Option<Cell> {
         "L6MUX21" => single("Z", Function::new(&["D0", "D1", "SD"], CHOOSE)),
         "CCU2C" => combinational(carry(instance)?),
         "TRELLIS_FF" => flip_flop(instance)?.cell(),
+        PRODUCT => combinational(product()),
         _ => return None,
     })
+}
+
+/// Pins of a MULT18X18D that choose its operands from elsewhere.
+const SOURCES: [&str; 2] = ["SOURCEA", "SOURCEB"];
+/// A MULT18X18D without registers.
+const PRODUCT: &str = "(product)";
+
+/// The instance as a [`PRODUCT`]; `None` if it is no multiplier, or has registers or other operands.
+pub(super) fn multiplier(instance: &Instance) -> Option<Instance> {
+    let direct = product::is_constant(instance, SOURCES.map(str::to_owned).into_iter(), 0);
+    let clocked = |(name, value): &(String, String)| name.ends_with("_CLK") && value != "\"NONE\"";
+    let plain = instance.cell == "MULT18X18D" && direct && !instance.parameters.iter().any(clocked);
+    plain.then(|| Instance {
+        cell: PRODUCT.to_owned(),
+        parameters: Vec::new(),
+        ..instance.clone()
+    })
+}
+
+/// The product; a factor has a sign if its pin says so.
+fn product() -> Vec<(String, Function)> {
+    let factor = |name: &str| -> Vec<String> {
+        let bits = (0..18).map(|i| format!("{name}{i}"));
+        bits.chain([format!("(sign {name})")]).collect()
+    };
+    let sign = |name: &str| {
+        let pins = [format!("{name}17"), format!("SIGNED{name}")];
+        let both = Function::new(&pins.each_ref().map(String::as_str), 0b1000);
+        (format!("(sign {name})"), both)
+    };
+    let signs = ["A", "B"].map(sign).into_iter();
+    let product = product::signed(&factor("A"), &factor("B"), 36, |i| format!("P{i}"));
+    signs.chain(product).collect()
 }
 
 /// Two bits of a carry chain: each is a look-up table, whose output is added to the carry that comes in and tells whether

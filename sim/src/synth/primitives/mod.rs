@@ -1,8 +1,9 @@
-//! The primitives of FPGAs, as far as mapped logic is made of them: look-up tables, carry chains, flip-flops.
+//! The primitives of FPGAs, as far as mapped logic is made of them: look-up tables, carry chains, flip-flops, products.
 
 mod amd;
 mod ecp5;
 mod ice40;
+mod product;
 #[cfg(test)]
 mod tests;
 
@@ -46,7 +47,7 @@ impl Primitives {
         let mut unknown = HashSet::new();
         let mut resolved = Vec::with_capacity(netlist.instances.len());
         for instance in netlist.instances.drain(..) {
-            for mut instance in self.flip_flops(instance) {
+            for mut instance in self.parts(instance) {
                 let name = specialised(&instance);
                 if !cells.contains_key(&name) && !unknown.contains(&name) {
                     match self.cell(&instance) {
@@ -73,13 +74,15 @@ impl Primitives {
         }
     }
 
-    /// The instance, or the flip-flops that it is made of.
-    fn flip_flops(self, instance: Instance) -> Vec<Instance> {
-        let stages = match self {
-            Self::Amd => amd::stages(&instance),
-            Self::Ice40 | Self::Ecp5 => None,
+    /// The instance, or the flip-flops of a shift register, or a multiplier whose pins say that it is nothing more.
+    fn parts(self, instance: Instance) -> Vec<Instance> {
+        let product = |multiplier: Option<Instance>| multiplier.map(|m| vec![m]);
+        let parts = match self {
+            Self::Amd => amd::stages(&instance).or_else(|| product(amd::multiplier(&instance))),
+            Self::Ecp5 => product(ecp5::multiplier(&instance)),
+            Self::Ice40 => None,
         };
-        stages.unwrap_or_else(|| vec![instance])
+        parts.unwrap_or_else(|| vec![instance])
     }
 }
 

@@ -137,6 +137,22 @@ const ECP5: [Case; 12] = [
 ];
 
 /// The cases as a netlist, all on the inputs `x`; each output bit is one of `y`.
+/// Multipliers, whose factors are their first inputs.
+const MULTIPLIERS: [Case; 2] = [
+    (
+        "DSP48E2",
+        "ACASCREG=32'sd0 ADREG=32'sd0 ALUMODEREG=32'sd0 AREG=32'sd0 BCASCREG=32'sd0 BREG=32'sd0 CARRYINREG=32'sd0 CARRYINSELREG=32'sd0 CREG=32'sd0 DREG=32'sd0 INMODEREG=32'sd0 MREG=32'sd0 OPMODEREG=32'sd0 PREG=32'sd0 USE_MULT=\"MULTIPLY\" USE_SIMD=\"ONE48\"",
+        "A[30] B[18] C=48'h0 D=27'h0 OPMODE=9'h5 ALUMODE=4'h0 INMODE=5'h0 CARRYINSEL=3'h0 CARRYIN=1'h0",
+        "P[48]",
+    ),
+    (
+        "MULT18X18D",
+        "",
+        "A0 A1 A2 A3 A4 A5 A6 A7 A8 A9 A10 A11 A12 A13 A14 A15 A16 A17 B0 B1 B2 B3 B4 B5 B6 B7 B8 B9 B10 B11 B12 B13 B14 B15 B16 B17 SIGNEDA=1'h1 SIGNEDB=1'h0 SOURCEA=1'h0 SOURCEB=1'h0",
+        "P0 P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P11 P12 P13 P14 P15 P16 P17 P18 P19 P20 P21 P22 P23 P24 P25 P26 P27 P28 P29 P30 P31 P32 P33 P34 P35",
+    ),
+];
+
 struct Text {
     instances: String,
     inputs: usize,
@@ -415,6 +431,39 @@ fn all_primitives_do_what_their_models_do() {
     }
 }
 
+/// The models of multipliers against integers; the functions of the cells are held against integers beside their code.
+#[test]
+fn models_of_multipliers_multiply() {
+    let Ok(models) = models::of_family("synth_ecp5") else {
+        println!("skipped: Yosys is not installed");
+        return;
+    };
+    if Engine::Icarus.find().is_err() {
+        println!("skipped: Icarus is not installed");
+        return;
+    }
+    for (case, bits, signed) in [
+        (MULTIPLIERS[0], [27, 3, 18], [true, true]),
+        (MULTIPLIERS[1], [18, 0, 18], [true, false]),
+    ] {
+        let text = text(&[case]);
+        let steps = stimulus(text.inputs);
+        let said = icarus(&models, &text, &steps);
+        assert_eq!(said.len(), STEPS);
+        for (x, said) in steps.iter().zip(said) {
+            let number = |from: usize, bits: usize, signed: bool| {
+                let value: i64 = (0..bits).map(|i| i64::from(x[1 + from + i]) << i).sum();
+                value - (i64::from(signed && x[from + bits]) << bits)
+            };
+            let a = number(0, bits[0], signed[0]);
+            let b = number(bits[0] + bits[1], bits[2], signed[1]);
+            let product = (0..text.outputs).rev().map(|i| (a * b) >> i & 1);
+            let product: String = product.map(|bit| bit.to_string()).collect();
+            assert_eq!(said, product, "{} {a} {b}", case.0);
+        }
+    }
+}
+
 #[test]
 fn another_function_is_noticed() {
     let spoil = |cells: &mut Cells| {
@@ -443,6 +492,11 @@ fn what_is_not_understood_is_left_alone() {
             "FDRE #(\n.IS_C_INVERTED(1'h1)\n) u (\n.C(a)\n);",
         ),
         (Primitives::Amd, "SRL16E u (\n.A0(a),\n.D(b)\n);"),
+        (
+            Primitives::Amd,
+            "DSP48E2 #(\n.AREG(32'sd1)\n) u (\n.A(a)\n);",
+        ),
+        (Primitives::Ecp5, "MULT18X18D u (\n.SOURCEA(1'h1)\n);"),
         (Primitives::Ice40, "SB_DFFX u (\n.C(a)\n);"),
         (
             Primitives::Ecp5,

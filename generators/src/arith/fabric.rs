@@ -8,6 +8,7 @@ use super::cell_sums::CellSums;
 use super::cells::CellCosts;
 use super::cost::{self, Objective};
 use super::graph::AdderGraph;
+use super::multiply::DotProduct;
 use super::problem::{ArithError, Problem};
 use super::{Effort, cell_lower, lower, optimise};
 
@@ -53,6 +54,15 @@ impl Fabric {
             }
         }
     }
+}
+
+/// What the products of a network are made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Arithmetic {
+    /// Those with constants.
+    pub constants: Fabric,
+    /// Those of two computed values.
+    pub variables: DotProduct,
 }
 
 /// The sums of a product, to be built as often as it is needed.

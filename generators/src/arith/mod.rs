@@ -40,7 +40,7 @@ pub use cell_sums::CellSums;
 pub use cells::CellCosts;
 pub use compress::CarrySave;
 pub use cost::Objective;
-pub use fabric::Fabric;
+pub use fabric::{Arithmetic, Fabric};
 pub use graph::{AdderGraph, Node, NodeId, Op, Term};
 pub use problem::{ArithError, InputSpec, Matrix, Problem};
 pub use search::Effort;

@@ -5,14 +5,14 @@
 //! is the complement of its pattern and a one, which finds a place below the next digit's row. Without recoding there is
 //! a row of AND gates for each bit, and that of the sign is subtracted (Baugh and Wooley 1973).
 
-use constraints::Target;
-use constraints::target::Technology;
 use hdl::dfg::{ModuleBuilder, Value};
 use hdl::num::{Interval, OutOfRange};
 use serde::{Deserialize, Serialize};
 
 use super::cell_total;
 use super::cells::CellCosts;
+use super::cost::Objective;
+use super::fabric::Fabric;
 
 /// What a product of two variables is made of.
 #[derive(
@@ -60,16 +60,22 @@ pub struct DotProduct {
 const COUNTED: usize = 6;
 
 impl DotProduct {
-    /// Of `multiplier`s, added up as `target` does best.
-    pub fn on(target: &Target, multiplier: Multiplier) -> Self {
-        let accumulation = match &target.technology {
-            Technology::Asic { .. } => Accumulation::Tree,
-            Technology::Fpga { .. } => Accumulation::Chain,
+    /// Of `multiplier`s, added up as what constant products are made of does best.
+    pub fn of(fabric: Fabric, multiplier: Multiplier) -> Self {
+        let accumulation = match fabric {
+            Fabric::Cells(costs) => Accumulation::Cells(costs),
+            Fabric::Operators(Objective::AdderBits) => Accumulation::Tree,
+            Fabric::Operators(Objective::LogicBits | Objective::Luts) => Accumulation::Chain,
         };
         Self {
             multiplier,
             accumulation,
         }
+    }
+
+    /// `x · y`.
+    pub fn product<'m>(self, x: Value<'m>, y: Value<'m>) -> Value<'m> {
+        self.sum(x.builder(), &[(x, y)], &[], None)
     }
 
     /// `Σ x·y + Σ addends`; with `floor_to`, each product is floored to that many fraction bits before it is added, as
@@ -301,6 +307,7 @@ fn floored(rows: Vec<Value<'_>>, cut: u32) -> Vec<Value<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use constraints::Target;
     use hdl::dfg::eval;
     use hdl::num::Format;
 

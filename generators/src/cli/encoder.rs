@@ -13,6 +13,7 @@ use hdl::passes::pipeline::{self, Goal};
 use super::clock::{Timing, options};
 use super::sim::run_batch;
 use crate::arith::multiply::{DotProduct, Multiplier};
+use crate::arith::{Fabric, Objective};
 use crate::design::Design;
 use crate::encoder::arithmetic::Contract;
 use crate::encoder::design::{EncoderDesign, REGISTER_PORT};
@@ -156,7 +157,10 @@ impl EncoderArgs {
         target: &Target,
         clock: Picoseconds,
     ) -> Result<(Arc<Module>, pipeline::Report)> {
-        let (delays, dot_product) = (delay::of(target), DotProduct::on(target, self.multipliers));
+        let (delays, dot_product) = (
+            delay::of(target),
+            DotProduct::of(Fabric::Operators(Objective::of(target)), self.multipliers),
+        );
         let build = |options: &pipeline::Options| {
             let built = design.build(dot_product, &delays, options);
             built.map_err(|d| self.timing.explain(d))

@@ -10,7 +10,8 @@ use super::clock::Timing;
 use super::cmvm::effort;
 use super::sim::run_batch;
 use super::sums::{Sums, fabric};
-use crate::arith::Effort;
+use crate::arith::multiply::{DotProduct, Multiplier};
+use crate::arith::{Arithmetic, Effort};
 use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::model::{Graph, Input};
@@ -32,6 +33,9 @@ pub struct Hardware {
     /// build [default: cells where the library's full adder is known]
     #[arg(long, value_enum)]
     sums: Option<Sums>,
+    /// How products of two computed values are built
+    #[arg(long, value_enum, value_name = "FORM", default_value_t)]
+    multipliers: Multiplier,
     /// Fold the network: each multiplier of a dense or convolution layer serves up to N weights, a new event may begin
     /// every N cycles at the latest, weights lie in tables. For networks that are too large to unroll
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_REUSE)), conflicts_with_all = ["effort", "latency"])]
@@ -91,10 +95,14 @@ impl Hardware {
             stages: Vec::new(),
             network: source.network,
         };
-        let fabric = fabric(&target, self.sums)?;
+        let constants = fabric(&target, self.sums)?;
+        let arithmetic = Arithmetic {
+            constants,
+            variables: DotProduct::of(constants, self.multipliers),
+        };
         let built = design.build(
             self.effort,
-            fabric,
+            arithmetic,
             &delay::of(&target),
             &self.timing.stages()?,
         );

@@ -84,11 +84,8 @@ pub fn build<'m>(
     (0..CELLS)
         .map(|i| {
             m.scope(&format!("cell{i}"), || {
-                let factors = (
-                    registers.select[i].select(&expanded),
-                    registers.calibration[i],
-                );
-                let charge = dot_product.sum(m, &[factors], &[], None);
+                let charge = registers.select[i].select(&expanded);
+                let charge = dot_product.product(charge, registers.calibration[i]);
                 (charge >> CALIBRATION_FRAC)
                     .truncate(0)
                     .wrap(CALQ_BITS, false)

@@ -7,9 +7,9 @@ use hdl::dfg::{ModuleBuilder, Value};
 use hdl::num::Interval;
 use rustc_hash::FxHashMap;
 
-use crate::arith::Effort;
-use crate::arith::fabric::{Fabric, Sums};
+use crate::arith::fabric::Sums;
 use crate::arith::lower::{multiplied, shared};
+use crate::arith::{Arithmetic, Effort};
 use crate::model::{Array, Window};
 
 /// Most weights of a matrix that is searched without being asked to; a larger one gets the greedy pass alone.
@@ -18,21 +18,25 @@ const SEARCHED: usize = 1 << 12;
 /// A matrix with its bias and the ranges of its operands.
 type Problem = (Vec<Vec<i64>>, Vec<i64>, Vec<Interval>);
 
-/// Builder of constant products. A convolution has the same one at many positions, so each is solved once.
+/// Builder of products. A convolution has the same one at many positions, so each is solved once.
 pub(super) struct Products<'m> {
     m: &'m ModuleBuilder,
     effort: Option<Effort>,
-    fabric: Fabric,
+    arithmetic: Arithmetic,
     solved: RefCell<FxHashMap<Problem, Option<Rc<Sums>>>>,
 }
 
 impl<'m> Products<'m> {
     /// Without an effort it depends on the matrix.
-    pub(super) fn new(m: &'m ModuleBuilder, effort: Option<Effort>, fabric: Fabric) -> Self {
+    pub(super) fn new(
+        m: &'m ModuleBuilder,
+        effort: Option<Effort>,
+        arithmetic: Arithmetic,
+    ) -> Self {
         Self {
             m,
             effort,
-            fabric,
+            arithmetic,
             solved: RefCell::default(),
         }
     }
@@ -53,7 +57,7 @@ impl<'m> Products<'m> {
                 true => Effort::Normal,
                 false => Effort::Fast,
             });
-            let sums = shared(inputs, &problem.0, bias, effort, &self.fabric);
+            let sums = shared(inputs, &problem.0, bias, effort, &self.arithmetic.constants);
             let sums = sums.ok().map(Rc::new);
             let mut solved = self.solved.borrow_mut();
             solved.insert(problem.clone(), sums.clone());
@@ -63,6 +67,19 @@ impl<'m> Products<'m> {
             Some(sums) => sums.build(self.m, inputs),
             None => multiplied(self.m, inputs, &problem.0, bias),
         }
+    }
+}
+
+impl<'m> Products<'m> {
+    /// `Σ x·y` of computed values. Rows are made of the narrower factors, which have fewer digits.
+    pub(super) fn dot(&self, factors: &[(Value<'m>, Value<'m>)]) -> Value<'m> {
+        let width = |v: Value<'m>| v.range().width();
+        let turned = |&(x, y): &(Value<'m>, Value<'m>)| match width(x) < width(y) {
+            true => (y, x),
+            false => (x, y),
+        };
+        let factors: Vec<_> = factors.iter().map(turned).collect();
+        self.arithmetic.variables.sum(self.m, &factors, &[], None)
     }
 }
 
@@ -218,7 +235,7 @@ pub(super) fn convolution<'m>(
 
 /// The product of two computed matrices, or of stacks of them.
 pub(super) fn matrix_product<'m>(
-    m: &'m ModuleBuilder,
+    products: &Products<'m>,
     x: &[Value<'m>],
     a: &[usize],
     y: &[Value<'m>],
@@ -243,9 +260,9 @@ pub(super) fn matrix_product<'m>(
         let (x, y) = (&x[i * rows * depth..], &y[j * depth * columns..]);
         for row in 0..*rows {
             for column in 0..*columns {
-                let product = |k: usize| x[row * depth + k] * y[k * columns + column];
-                let products: Vec<_> = (0..depth).map(product).collect();
-                results.push(Value::sum(&products).unwrap_or_else(|| m.constant(0, 0)));
+                let factors = |k: usize| (x[row * depth + k], y[k * columns + column]);
+                let factors: Vec<_> = (0..depth).map(factors).collect();
+                results.push(products.dot(&factors));
             }
         }
     }
@@ -266,7 +283,7 @@ mod tests {
             true => [x[0], x[1], x[2], x[1], x[2], x[3]],
             false => [x[0], x[1], x[2], x[3], x[4], x[5]],
         };
-        let products = Products::new(&m, Some(Effort::Fast), Fabric::default());
+        let products = Products::new(&m, Some(Effort::Fast), Arithmetic::default());
         let weights = Array {
             shape: vec![1, 3],
             values: vec![1, 1, 1],

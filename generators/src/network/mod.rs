@@ -20,7 +20,7 @@ use hdl::num::{Format, Interval, Overflow};
 use linear::Products;
 use ports::{Ports, identifier};
 
-use crate::arith::{Effort, Fabric};
+use crate::arith::{Arithmetic, Effort};
 use crate::model::{
     Array, Decode, Graph, Input, Layer, Limit, Op, PoolKind, Requantise, TensorInfo, moved,
 };
@@ -37,7 +37,7 @@ const MAX_PRODUCTS: u64 = 1 << 23;
 /// # Errors
 /// A name that is no Verilog identifier, a network too large to unroll, numbers beyond what a value can hold.
 pub fn build(graph: &Graph, name: &str) -> Result<Arc<Module>, Diagnostics> {
-    build_with(graph, name, Some(Effort::Fast), Fabric::default())
+    build_with(graph, name, Some(Effort::Fast), Arithmetic::default())
 }
 
 /// As [`build`], with what products are made of, and with an effort of the search for shared sums that holds for each
@@ -49,12 +49,12 @@ pub fn build_with(
     graph: &Graph,
     name: &str,
     effort: Option<Effort>,
-    fabric: Fabric,
+    arithmetic: Arithmetic,
 ) -> Result<Arc<Module>, Diagnostics> {
     graph.check()?;
     check_size(graph)?;
     let m = ModuleBuilder::new(name);
-    let products = Products::new(&m, effort, fabric);
+    let products = Products::new(&m, effort, arithmetic);
     let ports = Ports::of(graph, name);
     let mut tensors: Vec<Vec<Value<'_>>> =
         Vec::with_capacity(graph.inputs().len() + graph.layers().len());
@@ -193,7 +193,7 @@ fn values<'m>(
         } => linear::convolution(products, x, &info.shape, weights, bias, window, *groups)
             .map_err(misfit)?,
         Op::MatMul => linear::matrix_product(
-            m,
+            products,
             x,
             &info.shape,
             operands[1].values,
@@ -234,7 +234,7 @@ fn values<'m>(
         }
         Op::Add => both(&|a, b| a + b),
         Op::Sub => both(&|a, b| a - b),
-        Op::Mul => both(&|a, b| a * b),
+        Op::Mul => both(&|a, b| products.dot(&[(a, b)])),
         Op::Min => both(&|a, b| a.min(b)),
         Op::Max => both(&|a, b| a.max(b)),
         Op::And => both(&|a, b| a & b),

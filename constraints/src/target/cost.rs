@@ -137,7 +137,10 @@ impl FpgaModel {
             luts,
             ..Cost::default()
         };
-        let whole = |width: u32| f64::from(width.next_multiple_of(self.carry_bits));
+        let whole = |width: u32| match width < self.carry_least {
+            true => f64::from(width),
+            false => f64::from(width.next_multiple_of(self.carry_bits)),
+        };
         // Gates of two inputs share a look-up table with what follows: of `k` inputs, `k - 1` gates fill one.
         let packed = f64::from(self.lut_inputs.saturating_sub(1).max(1));
         match operation {
@@ -203,6 +206,13 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn carry_cells_of_two_bits_are_taken_whole() {
+        let target = Target::load("ecp5-45k").unwrap();
+        let luts = |width| target.cost(Operation::Add(width)).luts;
+        assert_eq!([3, 5, 6, 7].map(luts), [3.0, 6.0, 6.0, 8.0]);
     }
 
     #[test]

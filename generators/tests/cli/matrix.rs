@@ -121,23 +121,34 @@ fn bounds_out_of_reach_or_place_are_explained() {
 }
 
 #[test]
+fn sums_of_one_bit_inputs_are_exact_in_simulators() {
+    let home = Home::new();
+    home.write("matrix.json", MATRIX);
+    for target in ["xcup", "ice40-hx8k"] {
+        let bits = ["--input-bits", "1", "--target", target, "--out", target];
+        let arguments = [&["cmvm", "matrix.json", "--json"][..], &bits].concat();
+        let figures: Json = serde_json::from_str(&home.success(&arguments)).unwrap();
+        assert!(figures["tables"].as_u64().unwrap() > 0, "{figures}");
+        home.success(&["sim", target]);
+        if available("iverilog", "-V") {
+            home.success(&["sim", target, "--engine", "icarus"]);
+        }
+    }
+}
+
+#[test]
 fn the_estimate_is_within_a_tenth_of_what_yosys_maps() {
     if !available("yosys", "-V") {
         return;
     }
     let home = Home::new();
-    let said = home.success(&[
-        "bench",
-        "arith",
-        "--only",
-        "square8_w4",
-        "--target",
-        "xcup",
-        "--mapped",
-        "--json",
-    ]);
-    let measured: Json = serde_json::from_str(&said).unwrap();
-    let mapped = &measured[0]["mapped"];
-    assert!(mapped["luts"].as_u64().unwrap() > 100, "{said}");
-    assert!(mapped["error"].as_f64().unwrap().abs() < 0.1, "{said}");
+    for target in ["ecp5-45k", "ice40-hx8k", "xc7", "xcup"] {
+        let case = ["--only", "square8_w4", "--target", target];
+        let arguments = [&["bench", "arith", "--mapped", "--json"][..], &case].concat();
+        let said = home.success(&arguments);
+        let measured: Json = serde_json::from_str(&said).unwrap();
+        let mapped = &measured[0]["mapped"];
+        assert!(mapped["luts"].as_u64().unwrap() > 100, "{said}");
+        assert!(mapped["error"].as_f64().unwrap().abs() < 0.1, "{said}");
+    }
 }

@@ -308,9 +308,9 @@ mod tests {
         let design = |bits| {
             let m = ModuleBuilder::new("m");
             let x = m.input("x", Format::unsigned(bits, 0).unwrap());
-            let y = m.input("y", Format::signed(8, 0).unwrap());
-            let z = m.input("z", Format::signed(8, 0).unwrap());
-            let entries: Vec<i128> = (0..1 << bits).map(|i| i * i).collect();
+            let y = m.input("y", Format::signed(4, 0).unwrap());
+            let z = m.input("z", Format::signed(4, 0).unwrap());
+            let entries: Vec<i128> = (0..1 << bits).map(|i| i * i - 480).collect();
             m.output("out", y - x.lookup(&entries, 0) + z);
             text(&m.finish().unwrap(), Adders::ThreeOperand)
         };

@@ -20,8 +20,8 @@ use crate::passes::max_flow::{Network, Side, UNLIMITED};
 const MOST_UNKNOWNS: usize = 150_000;
 
 /// Nodes visited in search of paths that take too long, and implications from them, beyond which it is not tried either.
-const MOST_VISITS: usize = 40_000_000;
-const MOST_IMPLICATIONS: usize = 3_000_000;
+const MOST_VISITS: usize = 20_000_000;
+const MOST_IMPLICATIONS: usize = 1_500_000;
 
 /// The stages under which the registers hold the fewest bits; `None` if the module is too large for that.
 ///
@@ -213,6 +213,7 @@ impl<'a> SlowPaths<'a> {
     /// Pairs, the earlier node first, that together keep every path within a stage; `None` if they are too many.
     fn search(mut self) -> Option<Vec<(N, N)>> {
         let mut pairs = Vec::new();
+        let mut implications = 0;
         let mut from: Vec<Vec<N>> = vec![Vec::new(); self.late.len()];
         let free = |n: &N| self.problem.role(*n) == Role::Free;
         let starts: Vec<N> = self.problem.nodes().rev().filter(free).collect();
@@ -221,15 +222,31 @@ impl<'a> SlowPaths<'a> {
             // a reader that is too far away as well says the same and more
             let implied = |end: &N| {
                 let readers = self.problem.readers(n).iter();
-                readers.clone().any(|(r, _)| from[r.index()].contains(end))
+                readers
+                    .clone()
+                    .any(|(r, _)| from[r.index()].binary_search(end).is_ok())
             };
-            pairs.extend(ends.iter().filter(|end| !implied(end)).map(|end| (n, *end)));
+            for &end in ends.iter().filter(|end| !implied(end)) {
+                let boundaries = self.boundaries(n, end);
+                implications += boundaries;
+                if boundaries > 0 {
+                    pairs.push((n, end));
+                }
+            }
             from[n.index()] = ends;
-            if pairs.len() > MOST_IMPLICATIONS || self.visits > MOST_VISITS {
+            if implications > MOST_IMPLICATIONS || self.visits > MOST_VISITS {
                 return None;
             }
         }
         Some(pairs)
+    }
+
+    /// Boundaries before which `later` may stand or not, `earlier` likewise before the ones in front of them.
+    fn boundaries(&self, earlier: N, later: N) -> usize {
+        let (early, late) = (&self.early.stage, self.late);
+        let first = early[later.index()].max(early[earlier.index()] + 1);
+        let end = late[later.index()].min(late[earlier.index()] + 1);
+        end.saturating_sub(first) as usize
     }
 
     /// The first nodes of all paths from `start` on that settle too late if they are in its stage, sorted.

@@ -1,23 +1,16 @@
-//! A constant matrix-vector product as cells: which sums are shared, and how each is compressed and finished.
-//!
-//! Sharing and compression pull against each other: a shared sum saves the full adders of all its uses but one, and
-//! makes them wait for its carries. The search's plan is therefore cut at every depth, the rest being summed by one
-//! carry-save tree an output; of all cuts, and of all ways to finish the trees, the smallest that meets the delay bound
-//! is taken.
+//! A constant matrix-vector product as cells: shared sums, and what is left of each output, as trees.
 
 use hdl::lower::Fan;
-use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::cells::CellCosts;
 use super::compress::{CarrySave, FinalAdder, Summand, Wire, compress};
-use super::cost::{Objective, width};
+use super::cost::width;
 use super::digits;
 use super::graph::{AdderGraph, Linear, Node, NodeId, Op, Term};
-use super::plan::Plan;
+use super::plan::{Plan, Shared};
 use super::prefix::Shape;
-use super::problem::{ArithError, Problem};
-use super::search::{self, Effort};
+use super::problem::Problem;
 
 /// Shared sums and outputs as trees of cells.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,156 +27,108 @@ pub struct CellSums {
     pub delay: u32,
 }
 
-/// Ways to finish a sum, from small to fast; the fraction is the share of its bits that ripple before the network.
-const FINISHES: [(Shape, f64); 9] = [
-    (Shape::BrentKung, 0.75),
-    (Shape::Earliest, 0.75),
-    (Shape::BrentKung, 0.5),
-    (Shape::Earliest, 0.5),
-    (Shape::Sklansky, 0.25),
-    (Shape::Earliest, 0.25),
-    (Shape::BrentKung, 0.0),
-    (Shape::KoggeStone, 0.0),
-    (Shape::Earliest, 0.0),
-];
+/// Every sum but the outputs' ends in a ripple chain unless that takes it beyond a time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct SharedAdders {
+    /// In ps; sums that ripple until later end in `fast`.
+    pub slow_after: u32,
+    /// How those end.
+    pub fast: Ending,
+}
 
-/// Finds cells of little area that deliver every output within `max_delay_ps`, if it is given.
-///
-/// # Errors
-/// Those of [`Problem::validate`]; [`ArithError::TooSlow`] with what can be reached if the bound cannot be met.
-pub fn optimise_cells(
-    problem: &Problem,
-    costs: &CellCosts,
-    max_delay_ps: Option<u32>,
-    effort: Effort,
-    seed: u64,
-) -> Result<CellSums, ArithError> {
-    problem.validate()?;
-    let least = problem.least_depth().map_or(0, |d| d.1);
-    let bounds = [problem.max_depth, Some(least + 1), Some(least)];
-    let mut plans: Vec<Plan> = Vec::new();
-    for max_depth in bounds {
-        if problem
-            .max_depth
-            .is_some_and(|d| max_depth.is_some_and(|m| m > d))
-        {
-            continue;
-        }
-        let bounded = Problem {
-            max_depth,
-            objective: Objective::LogicBits,
-            ..problem.clone()
-        };
-        plans.push(search::search(&bounded, effort, seed).plan);
-        if max_delay_ps.is_none() {
-            break;
+/// A final adder for sums of any width.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Ending {
+    /// How carries run.
+    pub shape: Shape,
+    /// Share of the bits that ripple before that.
+    pub rippling: f64,
+}
+
+impl Ending {
+    /// For a sum of so many bits.
+    pub fn adder(self, bits: usize) -> FinalAdder {
+        FinalAdder {
+            shape: self.shape,
+            from: (bits as f64 * self.rippling) as usize,
         }
     }
-    let cuts: Vec<(&Plan, u32)> = plans
-        .iter()
-        .flat_map(|plan| {
-            let deepest = plan.nodes.iter().map(|n| n.depth).max().unwrap_or(0);
-            (0..=deepest).map(move |depth| (plan, depth))
-        })
-        .collect();
-    let build = |&(plan, depth): &(&Plan, u32)| {
-        let plan = cut(plan, depth);
-        let slow = finish(&plan, problem, costs, max_delay_ps, Shape::Ripple);
-        match max_delay_ps {
-            Some(bound) if slow.delay > bound => {
-                let fast = finish(&plan, problem, costs, max_delay_ps, Shape::Earliest);
-                if fast.delay < slow.delay { fast } else { slow }
-            }
-            _ => slow,
+}
+
+/// The shared sums of a plan as trees.
+pub(super) struct SharedSums {
+    /// When each bit of each node is where it is read.
+    pub arrivals: Vec<Vec<u32>>,
+    sums: Vec<Option<CarrySave>>,
+}
+
+impl SharedSums {
+    /// Those of `plan`.
+    pub fn of(plan: &Plan, costs: &CellCosts, adders: SharedAdders) -> Self {
+        let loads = loads(plan, costs);
+        let mut shared = Self {
+            arrivals: Vec::with_capacity(plan.nodes.len()),
+            sums: Vec::with_capacity(plan.nodes.len()),
+        };
+        for (index, node) in plan.nodes.iter().enumerate() {
+            let range = (node.lo, node.hi);
+            let bits = width(node.lo, node.hi) as usize;
+            let sum = node.recipe.map(|(a, b)| {
+                let terms = [a, b].map(|t| summand(plan, &shared.arrivals, t));
+                let tree = |adder| compress(&terms, 0, range, adder, costs);
+                let slow = tree(FinalAdder::RIPPLE);
+                match slow.delay() > adders.slow_after {
+                    true => tree(adders.fast.adder(bits)),
+                    false => slow,
+                }
+            });
+            let own = match &sum {
+                Some(sum) => sum.arrivals.clone(),
+                None => vec![node.depth * costs.full_adder.delay; bits],
+            };
+            let read = own.iter().map(|time| time + loads[index]);
+            shared.arrivals.push(read.collect());
+            shared.sums.push(sum);
         }
-    };
-    let built: Vec<CellSums> = cuts.par_iter().map(build).collect();
-    let meets = |sums: &&CellSums| max_delay_ps.is_none_or(|bound| sums.delay <= bound);
-    let best = built
-        .iter()
-        .filter(meets)
-        .min_by(|a, b| a.area.total_cmp(&b.area).then(a.delay.cmp(&b.delay)));
-    best.cloned().ok_or_else(|| ArithError::TooSlow {
-        asked_ps: max_delay_ps.unwrap_or(0),
-        least_ps: built.iter().map(|sums| sums.delay).min().unwrap_or(0),
-    })
-}
+        shared
+    }
 
-/// The plan with every shared sum beyond `depth` dissolved into the outputs.
-fn cut(plan: &Plan, depth: u32) -> Plan {
-    let mut plan = plan.clone();
-    let is_input: Vec<bool> = plan.nodes.iter().map(|n| n.recipe.is_none()).collect();
-    let mut gone: Vec<bool> = plan
-        .nodes
-        .iter()
-        .zip(is_input)
-        .map(|(n, input)| !input && n.depth > depth)
-        .collect();
-    plan.dissolve(&mut gone);
-    plan.prune();
-    plan
-}
+    /// When each sum is there, in ps.
+    pub fn delays(&self) -> Vec<u32> {
+        self.sums.iter().flatten().map(CarrySave::delay).collect()
+    }
 
-/// The plan as cells; shared sums end in adders of shape `shared`.
-fn finish(
-    plan: &Plan,
-    problem: &Problem,
-    costs: &CellCosts,
-    bound: Option<u32>,
-    shared: Shape,
-) -> CellSums {
-    let loads = loads(plan, costs);
-    let shared = FinalAdder {
-        shape: shared,
-        from: 0,
-    };
-    let mut arrivals: Vec<Vec<u32>> = Vec::with_capacity(plan.nodes.len());
-    let mut sums = Vec::with_capacity(plan.nodes.len());
-    let mut nodes = Vec::with_capacity(plan.nodes.len());
-    for (index, node) in plan.nodes.iter().enumerate() {
-        let bits = width(node.lo, node.hi) as usize;
-        let (op, sum) = match node.recipe {
-            None => (
-                Op::Input {
+    /// Cell area in µm², that of the outputs included.
+    pub fn area(&self, plan: &Plan, outputs: &[CarrySave], costs: &CellCosts) -> f64 {
+        let trees = || self.sums.iter().flatten().chain(outputs);
+        let cells: f64 = trees().map(|tree| tree.area(costs)).sum();
+        cells + inverters(plan, trees(), costs)
+    }
+
+    /// Together with the outputs' sums.
+    pub fn with(self, plan: &Plan, outputs: Vec<CarrySave>, costs: &CellCosts) -> CellSums {
+        let area = self.area(plan, &outputs, costs);
+        let node = |(index, node): (usize, &Shared)| Node {
+            op: match node.recipe {
+                None => Op::Input {
                     index: index as u32,
                 },
-                None,
-            ),
-            Some((a, b)) => {
-                let terms = [a, b].map(|t| summand(plan, &arrivals, t));
-                let sum = compress(&terms, 0, (node.lo, node.hi), shared, costs);
-                (Op::Add { a, b }, Some(sum))
-            }
-        };
-        let own = sum.as_ref().map_or_else(
-            || vec![node.depth * costs.full_adder.delay; bits],
-            |sum| sum.arrivals.clone(),
-        );
-        arrivals.push(own.iter().map(|time| time + loads[index]).collect());
-        sums.push(sum);
-        nodes.push(Node {
-            op,
+                Some((a, b)) => Op::Add { a, b },
+            },
             lo: node.lo,
             hi: node.hi,
             depth: node.depth,
-        });
-    }
-    let output = |column: usize| output(plan, problem, column, &arrivals, costs, bound);
-    let outputs: Vec<CarrySave> = (0..plan.columns.len())
-        .into_par_iter()
-        .map(output)
-        .collect();
-    let trees = || sums.iter().flatten().chain(&outputs);
-    let cells: f64 = trees().map(|tree| tree.area(costs)).sum();
-    CellSums {
-        area: cells + inverters(plan, trees(), costs),
-        delay: outputs.iter().map(CarrySave::delay).max().unwrap_or(0),
-        graph: AdderGraph {
-            nodes,
-            ..AdderGraph::default()
-        },
-        sums,
-        outputs,
+        };
+        CellSums {
+            area,
+            delay: outputs.iter().map(CarrySave::delay).max().unwrap_or(0),
+            graph: AdderGraph {
+                nodes: plan.nodes.iter().enumerate().map(node).collect(),
+                ..AdderGraph::default()
+            },
+            sums: self.sums,
+            outputs,
+        }
     }
 }
 
@@ -219,15 +164,13 @@ fn summand(plan: &Plan, arrivals: &[Vec<u32>], term: Term) -> Summand {
     }
 }
 
-/// One output's tree with the smallest final adder that meets the bound, or else the fastest.
-fn output(
+/// What an output sums up, its bias and its range.
+pub(super) fn output(
     plan: &Plan,
     problem: &Problem,
     column: usize,
     arrivals: &[Vec<u32>],
-    costs: &CellCosts,
-    bound: Option<u32>,
-) -> CarrySave {
+) -> (Vec<Summand>, i64, (i64, i64)) {
     let mut terms = Vec::new();
     for &(node, coefficient) in &plan.columns[column] {
         for (shift, neg) in digits::narrowest(coefficient).iter() {
@@ -236,37 +179,7 @@ fn output(
     }
     let bias = problem.bias.as_ref().map_or(0, |b| b[column]);
     let (lo, hi) = Linear(problem.matrix.column(column).collect()).range(&problem.inputs);
-    smallest_within(&terms, bias, (lo + bias, hi + bias), costs, bound)
-}
-
-/// The tree of a sum with the smallest final adder that meets the bound, or else with the fastest.
-pub fn smallest_within(
-    terms: &[Summand],
-    bias: i64,
-    range: (i64, i64),
-    costs: &CellCosts,
-    bound: Option<u32>,
-) -> CarrySave {
-    let ripple = compress(terms, bias, range, FinalAdder::RIPPLE, costs);
-    let Some(bound) = bound.filter(|bound| ripple.delay() > *bound) else {
-        return ripple;
-    };
-    let bits = ripple.rows.len();
-    let mut best = ripple;
-    for (shape, share) in FINISHES {
-        let from = (bits as f64 * share) as usize;
-        let tree = compress(terms, bias, range, FinalAdder { shape, from }, costs);
-        let better = match (tree.delay() <= bound, best.delay() <= bound) {
-            (true, true) => tree.area(costs) < best.area(costs),
-            (true, false) => true,
-            (false, true) => false,
-            (false, false) => tree.delay() < best.delay(),
-        };
-        if better {
-            best = tree;
-        }
-    }
-    best
+    (terms, bias, (lo + bias, hi + bias))
 }
 
 /// Area of the inverters between the nodes' bits and what reads them or their complements.

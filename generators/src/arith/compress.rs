@@ -7,6 +7,9 @@
 //! makes the final adder a ripple chain there; columns from some position on may be left with two wires, which a
 //! prefix adder sums.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use super::cells::CellCosts;
 use super::cost::width;
 use super::graph::Term;
@@ -58,7 +61,7 @@ pub struct Summand {
 /// How the last two rows are summed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FinalAdder {
-    /// How carries run from bit `from` on; [`Shape::Ripple`] does without a network.
+    /// How carries run from bit `from` on.
     pub shape: Shape,
     /// The columns below are a ripple chain.
     pub from: usize,
@@ -68,7 +71,7 @@ impl FinalAdder {
     /// A ripple chain from end to end.
     pub const RIPPLE: Self = Self {
         shape: Shape::Ripple,
-        from: 0,
+        from: usize::MAX,
     };
 }
 
@@ -218,8 +221,8 @@ impl CarrySave {
     }
 }
 
-/// The wires still to be summed in one column, with their arrival times.
-type Pile = Vec<(u32, WireId)>;
+/// The wires still to be summed in one column, with their arrival times, the earliest first.
+type Pile = BinaryHeap<Reverse<(u32, WireId)>>;
 
 /// Builds the carry-save tree of `Σ terms + bias`, whose exact range is `lo..=hi` (which may be tighter than the
 /// terms' ranges say).
@@ -230,47 +233,55 @@ pub fn compress(
     adder: FinalAdder,
     costs: &CellCosts,
 ) -> CarrySave {
-    let bits = width(range.0, range.1) as usize;
-    let tree = CarrySave {
-        summands: summands.to_vec(),
-        bias,
-        lo: range.0,
-        hi: range.1,
-        wires: vec![Wire::Zero],
-        cells: Vec::new(),
-        rows: vec![[None; 2]; bits],
-        adder: None,
-        arrivals: vec![0; bits],
-    };
-    let mut compressor = Compressor {
-        tree,
-        piles: vec![Vec::new(); bits],
-        costs,
-    };
-    let constant = compressor.spread();
-    for k in (0..bits).filter(|k| constant >> k & 1 == 1) {
-        compressor.tree.wires.push(Wire::One);
-        let wire = compressor.tree.wires.len() as WireId - 1;
-        compressor.piles[k].push((0, wire));
-    }
-    let from = if adder.shape == Shape::Ripple {
-        bits
-    } else {
-        adder.from.min(bits)
-    };
-    for k in 0..bits {
-        compressor.reduce(k, if k < from { 1 } else { 2 });
-    }
-    compressor.finish(adder.shape, from)
+    Compressor::reduced(summands, bias, range, adder.from, costs).finish(adder.shape)
 }
 
-struct Compressor<'a> {
+/// A tree without its final adder.
+#[derive(Clone)]
+pub(super) struct Compressor<'a> {
     tree: CarrySave,
     piles: Vec<Pile>,
     costs: &'a CellCosts,
 }
 
-impl Compressor<'_> {
+impl<'a> Compressor<'a> {
+    /// As for [`compress`]; only the columns below `from` are summed up.
+    pub(super) fn reduced(
+        summands: &[Summand],
+        bias: i64,
+        range: (i64, i64),
+        from: usize,
+        costs: &'a CellCosts,
+    ) -> Self {
+        let bits = width(range.0, range.1) as usize;
+        let tree = CarrySave {
+            summands: summands.to_vec(),
+            bias,
+            lo: range.0,
+            hi: range.1,
+            wires: vec![Wire::Zero],
+            cells: Vec::new(),
+            rows: vec![[None; 2]; bits],
+            adder: None,
+            arrivals: vec![0; bits],
+        };
+        let mut compressor = Self {
+            tree,
+            piles: vec![Pile::new(); bits],
+            costs,
+        };
+        let constant = compressor.spread();
+        for k in (0..bits).filter(|k| constant >> k & 1 == 1) {
+            compressor.tree.wires.push(Wire::One);
+            let wire = compressor.tree.wires.len() as WireId - 1;
+            compressor.piles[k].push(Reverse((0, wire)));
+        }
+        for k in 0..bits {
+            compressor.reduce(k, if k < from { 1 } else { 2 });
+        }
+        compressor
+    }
+
     /// Puts every bit of every summand into its column; returns the constant row.
     fn spread(&mut self) -> u64 {
         let mut constant = self.tree.bias as u64;
@@ -293,7 +304,7 @@ impl Compressor<'_> {
                 if let Some(pile) = self.piles.get_mut(k) {
                     let time = arrivals.get(bit as usize).copied().unwrap_or(last);
                     let time = time + if inverted { self.costs.driver.delay } else { 0 };
-                    pile.push((time, self.tree.wires.len() as WireId));
+                    pile.push(Reverse((time, self.tree.wires.len() as WireId)));
                     self.tree.wires.push(Wire::Source {
                         term: index as u32,
                         bit: bit as u8,
@@ -306,16 +317,20 @@ impl Compressor<'_> {
     }
 
     /// Adds cells to column `k` until at most `most` wires are left of it.
+    ///
+    /// A full adder takes two wires away. Where two may stay, an odd number is made even by a half adder first: a full
+    /// adder on the last three would wait for the carry of the one in the column below, as in a ripple chain.
     fn reduce(&mut self, k: usize, most: usize) {
+        let mut halve = most == 2 && self.piles[k].len() % 2 == 1;
         while self.piles[k].len() > most {
-            self.piles[k].sort_unstable_by(|x, y| y.cmp(x));
-            let full = self.piles[k].len() > 2;
+            let full = self.piles[k].len() > 2 && !halve;
             let pile = &mut self.piles[k];
-            let mut take = || pile.pop().expect("a cell is made of wires of a column");
+            let mut take = || pile.pop().expect("a cell is made of wires of a column").0;
             let inputs = match full {
                 true => [take(), take(), take()],
                 false => [(0, 0), take(), take()],
             };
+            halve = false;
             self.add_cell(k, inputs);
         }
     }
@@ -334,24 +349,25 @@ impl Compressor<'_> {
         self.tree.cells.push(Cell(inputs.map(|w| w.1)));
         let sum = self.tree.wires.len() as WireId;
         self.tree.wires.push(Wire::Sum(cell));
-        self.piles[k].push((latest + sum_ps, sum));
+        self.piles[k].push(Reverse((latest + sum_ps, sum)));
         if let Some(next) = self.piles.get_mut(k + 1) {
             self.tree.wires.push(Wire::Carry(cell));
-            next.push((latest + carry_ps, sum + 1));
+            next.push(Reverse((latest + carry_ps, sum + 1)));
         }
     }
 
-    /// Notes what is left of each column, and adds the rows from `from` on by a prefix network.
-    fn finish(mut self, shape: Shape, from: usize) -> CarrySave {
-        for (k, pile) in self.piles.iter().enumerate() {
-            for (slot, &(time, wire)) in self.tree.rows[k].iter_mut().zip(pile) {
+    /// Adds what is left by a prefix network of that shape.
+    pub(super) fn finish(mut self, shape: Shape) -> CarrySave {
+        for (k, pile) in self.piles.into_iter().enumerate() {
+            let left = pile.into_sorted_vec();
+            for (slot, &Reverse((time, wire))) in self.tree.rows[k].iter_mut().zip(&left) {
                 *slot = Some(wire);
                 self.tree.arrivals[k] = self.tree.arrivals[k].max(time);
             }
         }
         // columns with one wire add nothing to what comes from below
         let first = self.tree.rows.iter().position(|row| row[1].is_some());
-        let Some(from) = first.filter(|_| from < self.tree.rows.len()) else {
+        let Some(from) = first else {
             return self.tree;
         };
         let costs = self.costs;

@@ -3,9 +3,10 @@
 use hdl::dfg::{ModuleBuilder, Value};
 use hdl::lower::Cover;
 
+use super::fabric::{Fabric, Sums};
 use super::graph::{AdderGraph, Op, Table, Term};
 use super::problem::{ArithError, InputSpec, Matrix, Problem};
-use super::{Effort, Objective, cost, optimise};
+use super::{Effort, cost, optimise};
 
 /// The outputs of `graph` on `inputs`, as integers. Adders that `cover` takes into others are written as sums of three.
 ///
@@ -74,6 +75,7 @@ pub fn linear<'m>(
     weights: &[Vec<i64>],
     bias: &[i64],
     weight_frac: i32,
+    fabric: &Fabric,
 ) -> Vec<Value<'m>> {
     assert_eq!(weights.len(), bias.len(), "one bias a row");
     assert!(
@@ -85,8 +87,8 @@ pub fn linear<'m>(
         .iter()
         .map(|x| x.extended(input_frac).with_frac(0))
         .collect();
-    let sums = match shared(&inputs, weights, bias, Effort::Fast, Objective::AdderBits) {
-        Ok(graph) => build(m, &inputs, &graph, None),
+    let sums = match shared(&inputs, weights, bias, Effort::Fast, fabric) {
+        Ok(sums) => sums.build(m, &inputs),
         Err(_) => multiplied(m, &inputs, weights, bias),
     };
     sums.into_iter()
@@ -94,7 +96,7 @@ pub fn linear<'m>(
         .collect()
 }
 
-/// The adders of `bias + Σ inputs·weights` for each row of `weights`, for integers in the inputs' ranges.
+/// The sums `bias + Σ inputs·weights` for each row of `weights`, for integers in the inputs' ranges.
 ///
 /// # Errors
 /// Rows of different lengths; sums beyond the optimiser's 60 bits, for which there is [`multiplied`].
@@ -103,8 +105,8 @@ pub fn shared(
     weights: &[Vec<i64>],
     bias: &[i64],
     effort: Effort,
-    objective: Objective,
-) -> Result<AdderGraph, ArithError> {
+    fabric: &Fabric,
+) -> Result<Sums, ArithError> {
     let rows: Vec<Vec<i64>> = (0..inputs.len())
         .map(|i| weights.iter().map(|row| row[i]).collect())
         .collect();
@@ -113,8 +115,7 @@ pub fn shared(
         inputs.iter().map(specification).collect(),
     );
     problem.bias = Some(bias.to_vec());
-    problem.objective = objective;
-    optimise(&problem, effort, 0)
+    fabric.solve(problem, effort)
 }
 
 /// The same out of multipliers, for numbers of any width.
@@ -204,6 +205,7 @@ fn sum_of_three<'m>(values: &[Value<'m>], mut terms: [Term; 3]) -> Value<'m> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arith::Objective;
     use hdl::dfg::eval;
     use hdl::num::Format;
 
@@ -218,7 +220,7 @@ mod tests {
         let bias = [4, 0, -9, 1];
         let m = ModuleBuilder::new("matrix");
         let x = m.input_array("x", 3, Format::signed(6, 2).unwrap());
-        let y = linear(&m, &x, &weights, &bias, 3);
+        let y = linear(&m, &x, &weights, &bias, 3, &Fabric::default());
         assert!(y.iter().all(|v| v.frac() == 5));
         m.output_array("y", &y);
         let module = m.finish().unwrap();
@@ -265,8 +267,21 @@ mod tests {
     fn no_inputs_and_wide_inputs_are_summed_too() {
         let m = ModuleBuilder::new("wide");
         let x = m.input("x", Format::signed(64, 0).unwrap());
-        let y = linear(&m, &[x, x << 1], &[vec![3, -1]], &[5], 0);
-        m.output_array("y", &[y[0], linear(&m, &[], &[vec![]], &[7], 0)[0]]);
+        let y = linear(
+            &m,
+            &[x, x << 1],
+            &[vec![3, -1]],
+            &[5],
+            0,
+            &Fabric::default(),
+        );
+        m.output_array(
+            "y",
+            &[
+                y[0],
+                linear(&m, &[], &[vec![]], &[7], 0, &Fabric::default())[0],
+            ],
+        );
         let module = m.finish().unwrap();
         assert_eq!(
             eval::evaluate(&module, &[1 << 62]).unwrap(),

@@ -7,8 +7,10 @@
 
 mod assemble;
 pub mod cases;
+pub mod cell_front;
 pub mod cell_lower;
 pub mod cell_sums;
+pub mod cell_total;
 pub mod cells;
 pub mod certificate;
 pub mod compress;
@@ -19,6 +21,7 @@ pub mod design;
 pub mod digits;
 pub mod estimate;
 mod exact;
+pub mod fabric;
 mod few_bits;
 pub mod graph;
 pub mod lower;
@@ -32,10 +35,12 @@ mod search;
 mod signs;
 mod trees;
 
-pub use cell_sums::{CellSums, optimise_cells};
+pub use cell_front::{Front, Wanted};
+pub use cell_sums::CellSums;
 pub use cells::CellCosts;
 pub use compress::CarrySave;
 pub use cost::Objective;
+pub use fabric::Fabric;
 pub use graph::{AdderGraph, Node, NodeId, Op, Term};
 pub use problem::{ArithError, InputSpec, Matrix, Problem};
 pub use search::Effort;

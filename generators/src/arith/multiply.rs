@@ -11,6 +11,9 @@ use hdl::dfg::{ModuleBuilder, Value};
 use hdl::num::{Interval, OutOfRange};
 use serde::{Deserialize, Serialize};
 
+use super::cell_total;
+use super::cells::CellCosts;
+
 /// What a product of two variables is made of.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, clap::ValueEnum,
@@ -30,11 +33,13 @@ pub enum Multiplier {
 }
 
 /// How rows are added up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Accumulation {
     #[default]
     /// The rows of all products of a sum in one tree, as carry-save adders take them.
     Tree,
+    /// The same, made of a library's full adders.
+    Cells(CellCosts),
     /// Each product by a chain of carry adders, whose look-up tables make the rows as well.
     Chain,
 }
@@ -43,7 +48,7 @@ pub enum Accumulation {
 pub type Factors<'m> = (Value<'m>, Value<'m>);
 
 /// How sums of products are built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct DotProduct {
     /// What products are made of.
     pub multiplier: Multiplier,
@@ -82,16 +87,22 @@ impl DotProduct {
             .iter()
             .flat_map(|&factors| self.summands(factors, floor_to));
         let all: Vec<Value<'m>> = summands.chain(addends.iter().copied()).collect();
-        let total = match self.accumulation {
-            Accumulation::Tree => Value::sum(&all),
-            Accumulation::Chain => Value::sum(&counted(&all)),
+        let frac = all.iter().map(Value::frac).max();
+        let frac = frac.or(floor_to).unwrap_or(0);
+        let reached = range(products, addends, floor_to, frac);
+        let total = match (self.accumulation, reached) {
+            (Accumulation::Cells(costs), Ok(range)) => {
+                let integers = all.iter().map(|v| v.extended(frac).with_frac(0));
+                let integers: Vec<Value<'m>> = integers.collect();
+                cell_total::total(m, &integers, range, &costs).map(|sum| sum.with_frac(frac))
+            }
+            (Accumulation::Chain, _) => Value::sum(&counted(&all)),
+            _ => None,
         };
-        let total = total.unwrap_or_else(|| m.constant(0, floor_to.unwrap_or(0)));
+        let total = total.or_else(|| Value::sum(&all));
+        let total = total.unwrap_or_else(|| m.constant(0, frac));
         // rows reach further than their sum does
-        match range(products, addends, floor_to, total.frac()) {
-            Ok(range) => narrowed(total, range),
-            Err(_) => total,
-        }
+        reached.map_or(total, |range| narrowed(total, range))
     }
 
     /// Values whose sum is the product, floored to `floor_to` fraction bits if it has more.
@@ -108,7 +119,7 @@ impl DotProduct {
             Multiplier::Booth8 => digit_rows(x, y, 3),
         };
         let rows = match self.accumulation {
-            Accumulation::Tree => rows,
+            Accumulation::Tree | Accumulation::Cells(_) => rows,
             Accumulation::Chain => chained(rows, x.range().mul(y.range())),
         };
         let rows = floored(rows, frac.abs_diff(kept));
@@ -297,7 +308,13 @@ mod tests {
     fn ways() -> impl Iterator<Item = DotProduct> {
         let forms = [Multiplier::Array, Multiplier::Booth, Multiplier::Booth8];
         let way = |multiplier| {
-            [Accumulation::Tree, Accumulation::Chain].map(|accumulation| DotProduct {
+            let cells = CellCosts::on(&Target::load("osu018").unwrap()).unwrap();
+            let kinds = [
+                Accumulation::Tree,
+                Accumulation::Cells(cells),
+                Accumulation::Chain,
+            ];
+            kinds.map(|accumulation| DotProduct {
                 multiplier,
                 accumulation,
             })

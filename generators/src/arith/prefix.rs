@@ -209,12 +209,17 @@ impl Prefix {
         times
     }
 
-    /// Cell area of the joins in µm²; `single` tells the bits that generate nothing, since they have one addend.
+    /// Cell area of the joins in µm².
+    ///
+    /// Mapping makes a complex inverting gate of the AND and the OR and a simple one of the AND of the propagating parts,
+    /// and needs an inverter for about every other join: as shares of an AND's area.
     pub fn area(&self, costs: &CellCosts) -> f64 {
         let propagates = self.propagates();
-        let joins =
-            (0..self.joins.len()).map(|j| 2.0 + f64::from(u8::from(propagates[self.bits + j])));
-        joins.sum::<f64>() * costs.and.area
+        let join = |j: usize| match propagates[self.bits + j] {
+            true => 2.25,
+            false => 1.5,
+        };
+        (0..self.joins.len()).map(join).sum::<f64>() * costs.and.area
     }
 
     /// Proves that every carry is that of all bits up to it.
@@ -242,9 +247,10 @@ impl Prefix {
     }
 }
 
-/// Delay of one join: an AND and an OR, of which mapping makes two inverting gates.
+/// Delay of one join: a complex inverting gate, or its dual where its inputs come as complements; either takes about as
+/// long as an AND.
 pub fn join_ps(costs: &CellCosts) -> u32 {
-    costs.and.delay * 3 / 2
+    costs.and.delay
 }
 
 #[cfg(test)]

@@ -168,6 +168,16 @@ pub enum ArithError {
         /// The least delay that was found, in ps.
         least_ps: u32,
     },
+    /// The area bound is below what any structure that was tried takes.
+    #[error(
+        "an area of {asked_um2} µm² is out of reach: the smallest structure takes {least_um2} µm²"
+    )]
+    TooSmall {
+        /// The bound given, in µm².
+        asked_um2: u64,
+        /// The least area that was found, in µm².
+        least_um2: u64,
+    },
     /// Values beyond the 60 bits that exact arithmetic is kept in.
     #[error("output {output} may reach beyond ±2^60; scale the weights or narrow the inputs")]
     TooWide {

@@ -5,7 +5,8 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::Effort;
-use super::cell_sums::{CellSums, optimise_cells};
+use super::cell_front::{Front, Point, Wanted};
+use super::cell_sums::CellSums;
 use super::cells::CellCosts;
 use super::certificate::{self, Refuted};
 use super::compress::{CarrySave, CellCount};
@@ -66,25 +67,71 @@ pub struct CellReport {
     pub area_um2: f64,
     /// Estimated time from the inputs to the last output, in ns, without wires.
     pub delay_ns: f64,
+    /// What there is to choose from, the smallest first, if that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub front: Vec<Offer>,
     /// Wall-clock time of the optimisation.
     pub seconds: f64,
     /// Largest resident memory of the whole process so far, where the system tells.
     pub peak_memory_mb: Option<f64>,
 }
 
-/// Finds the smallest cells within the delay bound, in ps, proves them, and measures them.
+/// A structure that can be had.
+#[derive(Clone, Debug, Serialize)]
+pub struct Offer {
+    /// Estimated cell area in µm².
+    pub area_um2: f64,
+    /// Estimated delay in ns.
+    pub delay_ns: f64,
+    /// Whether it is the one that the report is about.
+    pub chosen: bool,
+}
+
+/// An offer is left out if it is faster than the one before by less than this share.
+const STEP: f64 = 0.02;
+
+/// What the front has to offer in steps worth looking at.
+fn offers(front: &Front<'_>, chosen: &CellSums) -> Vec<Offer> {
+    let mut offers: Vec<Offer> = Vec::new();
+    let mut points = front.points().peekable();
+    while let Some(Point { area_um2, delay_ps }) = points.next() {
+        let offer = Offer {
+            area_um2,
+            delay_ns: f64::from(delay_ps) / 1000.0,
+            chosen: delay_ps == chosen.delay,
+        };
+        let faster = |last: &Offer| offer.delay_ns < last.delay_ns * (1.0 - STEP);
+        let is_end = points.peek().is_none();
+        if offer.chosen || is_end || offers.last().is_none_or(faster) {
+            offers.push(offer);
+        }
+    }
+    offers
+}
+
+/// Which structure of library cells is made, and whether to report what else there is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Choice {
+    /// The structure.
+    pub wanted: Wanted,
+    /// Whether to report the others.
+    pub sweep: bool,
+}
+
+/// Finds the cells that are wanted, proves them, and measures them.
 ///
 /// # Errors
 /// As for [`run`].
 pub fn run_cells(
     problem: &Problem,
     costs: &CellCosts,
-    max_delay_ps: Option<u32>,
+    choice: Choice,
     effort: Effort,
     seed: u64,
 ) -> Result<(CellSums, CellReport), ReportError> {
     let start = Instant::now();
-    let cells = optimise_cells(problem, costs, max_delay_ps, effort, seed)?;
+    let front = Front::search(problem, costs, true, effort, seed)?;
+    let cells = front.choose(choice.wanted)?;
     let seconds = start.elapsed().as_secs_f64();
     certificate::check_cells(problem, &cells)?;
     let counts: Vec<CellCount> = cells.trees().map(CarrySave::count).collect();
@@ -102,6 +149,10 @@ pub fn run_cells(
         prefix_bits,
         area_um2: cells.area,
         delay_ns: f64::from(cells.delay) / 1000.0,
+        front: match choice.sweep {
+            true => offers(&front, &cells),
+            false => Vec::new(),
+        },
         seconds,
         peak_memory_mb: peak_memory_mb(),
     };

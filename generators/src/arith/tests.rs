@@ -92,10 +92,11 @@ proptest! {
     #[test]
     fn cells_equal_the_matrix(problem in problem(), seed in 0u64..1000, bound in prop::option::of(0u32..6000)) {
         let costs = costs();
-        let cells = match optimise_cells(&problem, &costs, bound, Effort::Fast, seed) {
+        let front = Front::search(&problem, &costs, bound.is_some(), Effort::Fast, seed).unwrap();
+        let cells = match front.choose(bound.map_or(Wanted::Balanced, Wanted::Within)) {
             Err(ArithError::TooSlow { asked_ps, least_ps }) => {
                 prop_assert!(asked_ps < least_ps);
-                optimise_cells(&problem, &costs, Some(least_ps), Effort::Fast, seed).unwrap()
+                front.choose(Wanted::Within(least_ps)).unwrap()
             }
             other => other.unwrap(),
         };

@@ -18,7 +18,7 @@ pub struct Timing {
     /// Clock period in nanoseconds
     #[arg(long, value_name = "NS", default_value_t = DEFAULT_CLOCK_NS)]
     pub clock_ns: f64,
-    /// Cycles from input to output; by default the fewest that meet the clock
+    /// Cycles from input to output; by default the fewest that meet the clock. 0 is without registers
     #[arg(long, value_name = "CYCLES")]
     pub latency: Option<u32>,
     /// Technology whose estimated delays the stages are cut by
@@ -30,6 +30,19 @@ impl Timing {
     /// The clock period.
     pub fn clock(&self) -> Result<Picoseconds> {
         Ok(Picoseconds::from_ns(self.clock_ns)?)
+    }
+
+    /// What a data path is cut to. Latency 0 is without any register, also at the outputs.
+    pub fn stages(&self) -> Result<Options> {
+        let goal = |clock| match self.latency {
+            Some(0) if self.is_default_clock() => Goal::Latency(0),
+            Some(latency) => Goal::ClockAndLatency { clock, latency },
+            None => Goal::Clock(clock),
+        };
+        Ok(Options {
+            register_outputs: self.latency != Some(0),
+            ..options(self.clock()?, goal)?
+        })
     }
 
     /// Whether the user left the clock as it is.

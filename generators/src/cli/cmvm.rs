@@ -17,11 +17,12 @@ use serde::Serialize;
 use self::figures::{Figures, cell_parameters, cell_table, parameters, table};
 use super::clock::{Timing, options};
 use super::sim::run_batch;
+use super::sums::{Sums, fabric};
 use crate::arith::design::MatrixDesign;
 use crate::arith::estimate::estimate;
-use crate::arith::report::{self, run as optimise};
+use crate::arith::report::{self, Choice, run as optimise};
 use crate::arith::{
-    AdderGraph, CellCosts, Effort, InputSpec, Objective, Problem, cell_lower, cost, lower,
+    AdderGraph, CellCosts, Effort, Fabric, InputSpec, Problem, Wanted, cell_lower, cost, lower,
 };
 use crate::design::Design;
 use crate::failure::{Failure, Result};
@@ -62,9 +63,17 @@ pub struct CmvmArgs {
     /// Cell libraries: the smallest structure that takes at most this long, by the target's figures without wires
     #[arg(long, value_name = "NS", value_parser = delay_ns)]
     max_delay: Option<f64>,
-    /// Cell libraries: two-input adders as operators, for the synthesis tool to build
-    #[arg(long, conflicts_with = "max_delay")]
-    operators: bool,
+    /// Cell libraries: the fastest structure of at most this cell area, by the target's figures
+    #[arg(long, value_name = "UM2", value_parser = area_um2, conflicts_with = "max_delay")]
+    max_area: Option<f64>,
+    /// Cell libraries: also list what area buys what delay, to choose --max-delay or --max-area by. Without these it is
+    /// the fastest structure that is at most 15 % larger than the smallest
+    #[arg(long)]
+    sweep: bool,
+    /// Cell libraries: trees of full adder cells, or two-input adders for the synthesis tool to build [default: cells
+    /// where the library's full adder is known]
+    #[arg(long, value_enum)]
+    sums: Option<Sums>,
     /// Seed of the search
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -108,6 +117,14 @@ fn delay_ns(text: &str) -> std::result::Result<f64, String> {
     }
 }
 
+/// Reads an area bound in square micrometres.
+fn area_um2(text: &str) -> std::result::Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(area) if area > 0.0 && area <= 1e15 => Ok(area),
+        _ => Err("expected square micrometres above zero".into()),
+    }
+}
+
 /// Runs the command.
 pub fn run(args: &CmvmArgs) -> Result<()> {
     let staging = args.out.as_deref().map(Staging::begin).transpose()?;
@@ -116,17 +133,17 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
     let mut problem = Problem::new(matrix, inputs);
     problem.max_depth = args.max_depth;
     let target = Target::load(&args.timing.target)?;
-    if let Some(costs) = CellCosts::on(&target).filter(|_| !args.operators) {
-        return run_cells(args, &target, &problem, &costs, staging);
+    let objective = match fabric(&target, args.sums)? {
+        Fabric::Cells(costs) => return run_cells(args, &target, &problem, &costs, staging),
+        Fabric::Operators(objective) => objective,
+    };
+    if args.max_delay.is_some() || args.max_area.is_some() || args.sweep {
+        let message = "delay and area are weighed against each other where sums are made of cells";
+        return Err(Failure::user(Diagnostic::error("no-cells", message).help(
+            "name a cell library with --target, or bound the adder levels with --max-depth",
+        )));
     }
-    if args.max_delay.is_some() {
-        return Err(Failure::user(
-            Diagnostic::error("max-delay", "only sums of cells take a delay bound").help(
-                "name a cell library with --target, or bound the adder levels with --max-depth",
-            ),
-        ));
-    }
-    problem.objective = Objective::of(&target);
+    problem.objective = objective;
     if args.effort == Effort::Fast && problem.matrix.rows() * problem.matrix.columns() <= QUICK {
         // no threads: this one does all the work; that there is a pool already does no harm
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1);
@@ -163,8 +180,16 @@ fn run_cells(
     costs: &CellCosts,
     staging: Option<Staging>,
 ) -> Result<()> {
-    let bound = args.max_delay.map(|ns| (ns * 1000.0) as u32);
-    let (cells, report) = report::run_cells(problem, costs, bound, args.effort, args.seed)
+    let wanted = match (args.max_delay, args.max_area) {
+        (Some(ns), _) => Wanted::Within((ns * 1000.0) as u32),
+        (None, Some(area)) => Wanted::Fastest(area),
+        (None, None) => Wanted::Balanced,
+    };
+    let choice = Choice {
+        wanted,
+        sweep: args.sweep,
+    };
+    let (cells, report) = report::run_cells(problem, costs, choice, args.effort, args.seed)
         .map_err(|e| args.wrong(e.to_string()))?;
     if let Some(staging) = staging {
         let m = ModuleBuilder::new("cmvm");

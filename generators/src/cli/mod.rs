@@ -12,8 +12,9 @@ pub mod interaction;
 mod network;
 pub mod schema;
 pub mod sim;
+pub mod sums;
 pub mod synth;
-pub mod target;
+mod target;
 pub mod weights;
 
 use clap::{Parser, Subcommand, builder::RangedU64ValueParser};

@@ -5,17 +5,18 @@ use std::path::PathBuf;
 
 use clap::Args;
 use constraints::{Target, delay};
-use hdl::passes::pipeline::Goal;
 
-use super::clock::{Timing, options};
+use super::clock::Timing;
 use super::cmvm::effort;
 use super::sim::run_batch;
-use crate::arith::{Effort, Objective};
+use super::sums::{Sums, fabric};
+use crate::arith::Effort;
 use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::model::{Graph, Input};
 use crate::network::design::{Event, NetworkDesign};
 use crate::network::folded::{MAX_REUSE, Schedule};
+use crate::output::cells::write_cells;
 use crate::output::emit::Emission;
 use crate::output::folder::Staging;
 use crate::output::report::{Check, Report};
@@ -27,6 +28,10 @@ pub struct Hardware {
     /// normal up to 4096 weights, fast beyond]
     #[arg(long, value_parser = effort)]
     effort: Option<Effort>,
+    /// Cell libraries: constant products as trees of full adder cells, or as two-input adders for the synthesis tool to
+    /// build [default: cells where the library's full adder is known]
+    #[arg(long, value_enum)]
+    sums: Option<Sums>,
     /// Fold the network: each multiplier of a dense or convolution layer serves up to N weights, a new event may begin
     /// every N cycles at the latest, weights lie in tables. For networks that are too large to unroll
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_REUSE)), conflicts_with_all = ["effort", "latency"])]
@@ -80,22 +85,18 @@ impl Hardware {
     pub fn generate(&self, staging: Staging, source: Source) -> Result<()> {
         let target = Target::load(&self.timing.target)?;
         let clock = self.timing.clock()?;
-        let goal = |clock| match self.timing.latency {
-            Some(latency) => Goal::ClockAndLatency { clock, latency },
-            None => Goal::Clock(clock),
-        };
         let mut design = NetworkDesign {
             top: self.top.clone(),
             reuse: self.reuse,
             stages: Vec::new(),
             network: source.network,
         };
-        let objective = Objective::of(&target);
+        let fabric = fabric(&target, self.sums)?;
         let built = design.build(
             self.effort,
-            objective,
+            fabric,
             &delay::of(&target),
-            &options(clock, goal)?,
+            &self.timing.stages()?,
         );
         let (top, pipeline) = built.map_err(|d| self.timing.explain(d))?;
         let schedule = design.schedule().map_err(Failure::user)?;
@@ -121,6 +122,9 @@ impl Hardware {
             "{} adders of {} bits",
             report.size.adders, report.size.adder_bits
         );
+        if let Some(cells) = report.size.operators.get("adder") {
+            work += &format!(" and {cells} full adders");
+        }
         if let Some(traced) = source.traced_adders {
             work += &format!(" (as traced: {traced} adders)");
             report.checks.push(Check {
@@ -147,6 +151,7 @@ impl Hardware {
             carry_cell: target.carry_cell(),
         };
         emission.write(&staging, report)?;
+        write_cells(&staging, &target)?;
         staging.finish()?;
         super::say(format_args!(
             "{}: latency {} cycles, initiation interval {interval}, {work}, {registers}\n{}\n",

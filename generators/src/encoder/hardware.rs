@@ -13,9 +13,9 @@ use super::geometry::{CELLS, FILTERS, HIDDEN, OUTPUTS, positions, window};
 use super::model::{EncoderModel, Input, Layer};
 use super::normaliser;
 use super::registers::{WEIGHTS, index};
-use crate::arith::ArithError;
 use crate::arith::lower::{linear, multiples};
 use crate::arith::multiply::DotProduct;
+use crate::arith::{ArithError, Fabric};
 
 /// Where the weights are.
 #[derive(
@@ -245,7 +245,14 @@ fn exact_sums<'m>(
         .iter()
         .map(|neuron| layer.bias_in_accumulator(neuron.row))
         .collect();
-    linear(m, inputs, &matrix, &bias, layer.arithmetic.weight.frac)
+    linear(
+        m,
+        inputs,
+        &matrix,
+        &bias,
+        layer.arithmetic.weight.frac,
+        &Fabric::default(),
+    )
 }
 
 /// Constant weights, each product floored to `frac` fraction bits: the multiples of each input share their adders.

@@ -4,7 +4,7 @@ use hdl::dfg::{ModuleBuilder, Value};
 
 use super::format::ApFixed;
 use super::mlp::{Layer, Mlp};
-use crate::arith::lower;
+use crate::arith::{Fabric, lower};
 
 /// `bias + Σ weight·input`, exactly, one sum for each row of `weights`.
 ///
@@ -18,7 +18,7 @@ pub fn linear<'m>(
 ) -> Vec<Value<'m>> {
     let frac = inputs.iter().map(Value::frac).max().unwrap_or(0);
     let bias: Vec<i64> = bias.iter().map(|bias| bias << frac).collect();
-    lower::linear(m, inputs, weights, &bias, format.frac())
+    lower::linear(m, inputs, weights, &bias, format.frac(), &Fabric::default())
 }
 
 /// A layer's outputs for its exact sums.

@@ -15,7 +15,7 @@ use sim::vectors::{Rows, Vectors};
 use super::build_with;
 use super::folded::{self, MAX_REUSE, SLOWER, Schedule};
 use super::ports::{Ports, START, VALID};
-use crate::arith::{Effort, Objective};
+use crate::arith::{Effort, Fabric};
 use crate::model::{Graph, Input, Op};
 use crate::output::report::LayerFormats;
 
@@ -49,7 +49,7 @@ impl NetworkDesign {
     pub fn build(
         &mut self,
         effort: Option<Effort>,
-        objective: Objective,
+        fabric: Fabric,
         delays: &dyn DelayModel,
         options: &Options,
     ) -> Result<(Arc<Module>, Report), Diagnostics> {
@@ -65,7 +65,7 @@ impl NetworkDesign {
             let report = as_it_is(&module, schedule.latency, delays, options)?;
             return Ok((module, report));
         }
-        let module = build_with(&self.network, &self.top, effort, objective)?;
+        let module = build_with(&self.network, &self.top, effort, fabric)?;
         let (module, report) = pipeline(&module, delays, options)?;
         Ok((Arc::new(module), report))
     }

@@ -7,8 +7,9 @@ use hdl::dfg::{ModuleBuilder, Value};
 use hdl::num::Interval;
 use rustc_hash::FxHashMap;
 
-use crate::arith::lower::{build, multiplied, shared};
-use crate::arith::{AdderGraph, Effort, Objective, cost};
+use crate::arith::Effort;
+use crate::arith::fabric::{Fabric, Sums};
+use crate::arith::lower::{multiplied, shared};
 use crate::model::{Array, Window};
 
 /// Most weights of a matrix that is searched without being asked to; a larger one gets the greedy pass alone.
@@ -21,17 +22,17 @@ type Problem = (Vec<Vec<i64>>, Vec<i64>, Vec<Interval>);
 pub(super) struct Products<'m> {
     m: &'m ModuleBuilder,
     effort: Option<Effort>,
-    objective: Objective,
-    solved: RefCell<FxHashMap<Problem, Option<Rc<AdderGraph>>>>,
+    fabric: Fabric,
+    solved: RefCell<FxHashMap<Problem, Option<Rc<Sums>>>>,
 }
 
 impl<'m> Products<'m> {
     /// Without an effort it depends on the matrix.
-    pub(super) fn new(m: &'m ModuleBuilder, effort: Option<Effort>, objective: Objective) -> Self {
+    pub(super) fn new(m: &'m ModuleBuilder, effort: Option<Effort>, fabric: Fabric) -> Self {
         Self {
             m,
             effort,
-            objective,
+            fabric,
             solved: RefCell::default(),
         }
     }
@@ -46,25 +47,20 @@ impl<'m> Products<'m> {
         let ranges = inputs.iter().map(Value::range).collect();
         let problem = (matrix, bias.to_vec(), ranges);
         let known = self.solved.borrow().get(&problem).cloned();
-        let graph = known.unwrap_or_else(|| {
+        let sums = known.unwrap_or_else(|| {
             let size = problem.0.iter().flatten().filter(|w| **w != 0).count();
             let effort = self.effort.unwrap_or(match size <= SEARCHED {
                 true => Effort::Normal,
                 false => Effort::Fast,
             });
-            let graph = shared(inputs, &problem.0, bias, effort, self.objective)
-                .ok()
-                .map(Rc::new);
-            self.solved
-                .borrow_mut()
-                .insert(problem.clone(), graph.clone());
-            graph
+            let sums = shared(inputs, &problem.0, bias, effort, &self.fabric);
+            let sums = sums.ok().map(Rc::new);
+            let mut solved = self.solved.borrow_mut();
+            solved.insert(problem.clone(), sums.clone());
+            sums
         });
-        match graph {
-            Some(graph) => {
-                let cover = (self.objective == Objective::Luts).then(|| cost::cover(&graph));
-                build(self.m, inputs, &graph, cover.as_ref())
-            }
+        match sums {
+            Some(sums) => sums.build(self.m, inputs),
             None => multiplied(self.m, inputs, &problem.0, bias),
         }
     }
@@ -270,7 +266,7 @@ mod tests {
             true => [x[0], x[1], x[2], x[1], x[2], x[3]],
             false => [x[0], x[1], x[2], x[3], x[4], x[5]],
         };
-        let products = Products::new(&m, Some(Effort::Fast), Objective::default());
+        let products = Products::new(&m, Some(Effort::Fast), Fabric::default());
         let weights = Array {
             shape: vec![1, 3],
             values: vec![1, 1, 1],

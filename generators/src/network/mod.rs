@@ -20,7 +20,7 @@ use hdl::num::{Format, Interval, Overflow};
 use linear::Products;
 use ports::{Ports, identifier};
 
-use crate::arith::{Effort, Objective};
+use crate::arith::{Effort, Fabric};
 use crate::model::{
     Array, Decode, Graph, Input, Layer, Limit, Op, PoolKind, Requantise, TensorInfo, moved,
 };
@@ -37,10 +37,10 @@ const MAX_PRODUCTS: u64 = 1 << 23;
 /// # Errors
 /// A name that is no Verilog identifier, a network too large to unroll, numbers beyond what a value can hold.
 pub fn build(graph: &Graph, name: &str) -> Result<Arc<Module>, Diagnostics> {
-    build_with(graph, name, Some(Effort::Fast), Objective::AdderBits)
+    build_with(graph, name, Some(Effort::Fast), Fabric::default())
 }
 
-/// As [`build`], with what the search for shared adders makes small, and with an effort of it that holds for each
+/// As [`build`], with what products are made of, and with an effort of the search for shared sums that holds for each
 /// matrix; without one, it is normal for matrices of at most 4096 weights.
 ///
 /// # Errors
@@ -49,12 +49,12 @@ pub fn build_with(
     graph: &Graph,
     name: &str,
     effort: Option<Effort>,
-    objective: Objective,
+    fabric: Fabric,
 ) -> Result<Arc<Module>, Diagnostics> {
     graph.check()?;
     check_size(graph)?;
     let m = ModuleBuilder::new(name);
-    let products = Products::new(&m, effort, objective);
+    let products = Products::new(&m, effort, fabric);
     let ports = Ports::of(graph, name);
     let mut tensors: Vec<Vec<Value<'_>>> =
         Vec::with_capacity(graph.inputs().len() + graph.layers().len());

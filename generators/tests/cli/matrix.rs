@@ -53,6 +53,74 @@ fn other_targets_get_plain_operators() {
 }
 
 #[test]
+fn area_is_traded_for_delay_on_a_cell_library() {
+    let home = Home::new();
+    home.write("matrix.json", MATRIX);
+    let common = ["cmvm", "matrix.json", "--signed", "--target", "osu018"];
+    let figures = |more: &[&str]| -> Json {
+        let said = home.success(&[&common[..], more, &["--json"]].concat());
+        serde_json::from_str(&said).unwrap()
+    };
+    let number = |json: &Json, key: &str| json[key].as_f64().unwrap();
+    let swept = figures(&["--sweep"]);
+    let front = swept["front"].as_array().unwrap();
+    assert!(front.len() > 3);
+    let chosen: Vec<&Json> = front
+        .iter()
+        .filter(|offer| offer["chosen"] == true)
+        .collect();
+    assert_eq!(chosen.len(), 1);
+    assert_eq!(chosen[0]["delay_ns"], swept["delay_ns"]);
+    let bound = 1.3 * number(&front[0], "area_um2");
+    let fastest = figures(&["--max-area", &bound.to_string()]);
+    assert!(number(&fastest, "area_um2") <= bound);
+    assert!(number(&fastest, "delay_ns") < number(&swept, "delay_ns"));
+    assert!(fastest["front"].is_null());
+    let delay = number(&fastest, "delay_ns").to_string();
+    let within = figures(&["--max-delay", &delay]);
+    assert_eq!(within["area_um2"], fastest["area_um2"]);
+}
+
+#[test]
+fn bounds_out_of_reach_or_place_are_explained() {
+    let home = Home::new();
+    home.write("matrix.json", MATRIX);
+    for (target, options, said) in [
+        (
+            "osu018",
+            ["--max-area", "100"],
+            "out of reach: the smallest structure takes",
+        ),
+        (
+            "osu018",
+            ["--max-delay", "0.1"],
+            "out of reach: the fastest structure takes",
+        ),
+        (
+            "osu018",
+            ["--max-area", "0"],
+            "expected square micrometres above zero",
+        ),
+        (
+            "generic",
+            ["--max-area", "1000"],
+            "where sums are made of cells",
+        ),
+        (
+            "xcup",
+            ["--sums", "cells"],
+            "no full adder is known of target",
+        ),
+    ] {
+        let common = ["cmvm", "matrix.json", "--target", target];
+        let output = home.run(&[&common[..], &options[..]].concat());
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.contains(said), "{message}");
+    }
+}
+
+#[test]
 fn sums_of_one_bit_inputs_are_exact_in_simulators() {
     let home = Home::new();
     home.write("matrix.json", MATRIX);

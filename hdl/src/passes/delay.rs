@@ -346,6 +346,11 @@ impl DelayModel for GenericDelay {
                 Some(sum) => self.upper_bits(s.min(width(sum).saturating_sub(1)), width(sum)),
                 None => EdgeDelay::uniform(0),
             },
+            // its carry is there before its sum, which is taken out of it by a cut
+            Op::FullAdder(..) => EdgeDelay::uniform(self.carry),
+            Op::Wrap(a, ..) if matches!(graph.op(a), Op::FullAdder(..)) => {
+                EdgeDelay::uniform(self.sum.saturating_sub(self.carry))
+            }
             op if is_wire(op) => wire(op),
             Op::Sub(a, b) if operand == 1 => self.adder(graph, n, [a, b]).after(self.inverter),
             Op::Add(a, b) | Op::Sub(a, b) => self.adder(graph, n, [a, b]),
@@ -368,7 +373,6 @@ impl DelayModel for GenericDelay {
             }
             Op::Xor(..) => EdgeDelay::bitwise(self.xor),
             Op::And(..) | Op::Or(..) => EdgeDelay::bitwise(self.gate),
-            Op::FullAdder(..) => EdgeDelay::uniform(self.sum),
             Op::Lt(a, b) => {
                 let low = self.xor + self.less(graph, a, b);
                 EdgeDelay {
@@ -443,5 +447,24 @@ mod tests {
                 assert_eq!(forward, backward, "{a:?} {b:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_full_adder_s_carry_is_there_before_its_sum() {
+        let m = crate::dfg::ModuleBuilder::new("adder");
+        let x = m.input_array("x", 3, crate::num::Format::unsigned(1, 0).unwrap());
+        let both = m.full_adder(x[0], x[1], x[2]);
+        m.output("sum", both.bit(0));
+        m.output("carry", both.bit(1));
+        let module = m.finish().unwrap();
+        let delays = GenericDelay {
+            sum: 300,
+            carry: 200,
+            ..GenericDelay::default()
+        };
+        let timing = crate::analysis::Timing::of(&module, &delays, 0);
+        let ports = module.outputs.iter().flat_map(|port| &port.elements);
+        let outputs: Vec<u64> = ports.map(|bit| timing.arrival(bit.node).last()).collect();
+        assert_eq!(outputs, [300, 200]);
     }
 }

@@ -49,6 +49,16 @@ pub(super) fn cell_table(report: &CellReport) -> Table {
     row("delay, estimated, ns", format!("{:.2}", report.delay_ns));
     row("seconds", format!("{:.3}", report.seconds));
     row("peak memory, MB", memory(report.peak_memory_mb));
+    for offer in &report.front {
+        let name = match offer.chosen {
+            true => "area, µm², and delay, ns: chosen",
+            false => "area, µm², and delay, ns",
+        };
+        row(
+            name,
+            format!("{:.0}, {:.2}", offer.area_um2, offer.delay_ns),
+        );
+    }
     table
 }
 

@@ -41,7 +41,7 @@ pub use timeline::{MAX_REUSE, Schedule};
 use super::linear::Products;
 use super::ports::{Ports, START, VALID};
 use super::{check_size, fraction_bits, identifier, input_format, layer_values};
-use crate::arith::{Effort, Objective};
+use crate::arith::{Effort, Fabric};
 use crate::model::{Graph, Layer, T};
 
 /// The folded network: `start` is 1 in cycles in which an event is there, at least [`Schedule::interval`] apart; in the
@@ -93,7 +93,7 @@ fn built(
     graph.check()?;
     check_size(graph)?;
     let m = ModuleBuilder::new(name);
-    let products = Products::new(&m, Some(Effort::Fast), Objective::default());
+    let products = Products::new(&m, Some(Effort::Fast), Fabric::default());
     let ports = Ports::of(graph, name);
     let start = m.input(START, Format::BIT);
     let mut tensors = Tensors {
@@ -180,7 +180,7 @@ impl<'m> Tensors<'_, 'm> {
                 let (stages, name) = ((step, control.stages), format!("stage{step}_{k}"));
                 self.cut
                     .staged(m, stages, &name, &operands.concat(), &|m, mut all| {
-                        let products = Products::new(m, Some(Effort::Fast), Objective::default());
+                        let products = Products::new(m, Some(Effort::Fast), Fabric::default());
                         let mut operands = Vec::new();
                         for size in &sizes {
                             let (operand, others) = all.split_at(*size);
@@ -336,7 +336,7 @@ mod tests {
         let mut at = |clock| {
             let options = Options::new(Goal::Clock(clock));
             let delays = GenericDelay::default();
-            let built = design.build(None, Objective::default(), &delays, &options);
+            let built = design.build(None, Fabric::default(), &delays, &options);
             built.map(|(module, report)| (module, report, design.clone()))
         };
         let (_, slow, one) = at(20_000).unwrap();

@@ -5,6 +5,8 @@
 //! is the complement of its pattern and a one, which finds a place below the next digit's row. Without recoding there is
 //! a row of AND gates for each bit, and that of the sign is subtracted (Baugh and Wooley 1973).
 
+use constraints::Target;
+use constraints::target::Technology;
 use hdl::dfg::{ModuleBuilder, Value};
 use hdl::num::{Interval, OutOfRange};
 use serde::{Deserialize, Serialize};
@@ -21,7 +23,6 @@ use super::fabric::Fabric;
 #[serde(rename_all = "kebab-case")]
 pub enum Multiplier {
     /// A row for each two bits of a factor, of 0, 1 and 2 times the other.
-    #[default]
     Booth,
     /// A row for each three bits of a factor, of 0 to 4 times the other; three times is an adder that all its products
     /// share.
@@ -29,7 +30,18 @@ pub enum Multiplier {
     /// A row for each bit of a factor.
     Array,
     /// `*`, for the synthesis tool to build.
+    #[default]
     Operator,
+}
+
+impl Multiplier {
+    /// What serves a target best: rows where it is known what they are made of.
+    pub fn on(target: &Target) -> Self {
+        match &target.technology {
+            Technology::Asic { library, .. } if library.full_adder.is_none() => Self::Operator,
+            Technology::Asic { .. } | Technology::Fpga { .. } => Self::Booth,
+        }
+    }
 }
 
 /// How rows are added up.
@@ -307,7 +319,6 @@ fn floored(rows: Vec<Value<'_>>, cut: u32) -> Vec<Value<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use constraints::Target;
     use hdl::dfg::eval;
     use hdl::num::Format;
 
@@ -391,6 +402,15 @@ mod tests {
                 assert_eq!(found, [products + (bias << 2)]);
             }
         }
+    }
+
+    #[test]
+    fn only_targets_that_are_known_get_rows() {
+        let on = |name| Multiplier::on(&Target::load(name).unwrap());
+        for name in ["osu018", "lp65", "nangate45", "xcup", "ice40-hx8k"] {
+            assert_eq!(on(name), Multiplier::Booth, "{name}");
+        }
+        assert_eq!(on("generic"), Multiplier::Operator);
     }
 
     #[test]

@@ -50,9 +50,10 @@ pub struct EncoderArgs {
     /// Weights built into the adders, or in registers written at run time
     #[arg(long, value_enum, default_value_t = Storage::Fixed)]
     weights: Storage,
-    /// How products with programmable weights, and the front end's, are built
-    #[arg(long, value_enum, value_name = "FORM", default_value_t)]
-    multipliers: Multiplier,
+    /// How products with programmable weights, and the front end's, are built [default: booth where the target's adders are
+    /// known, else operator]
+    #[arg(long, value_enum, value_name = "FORM")]
+    multipliers: Option<Multiplier>,
     /// Weights instead of the shipped ones: JSON (register values or float masters) or a QKeras .h5 file
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
@@ -159,7 +160,10 @@ impl EncoderArgs {
     ) -> Result<(Arc<Module>, pipeline::Report)> {
         let (delays, dot_product) = (
             delay::of(target),
-            DotProduct::of(Fabric::Operators(Objective::of(target)), self.multipliers),
+            DotProduct::of(
+                Fabric::Operators(Objective::of(target)),
+                self.multipliers.unwrap_or_else(|| Multiplier::on(target)),
+            ),
         );
         let build = |options: &pipeline::Options| {
             let built = design.build(dot_product, &delays, options);

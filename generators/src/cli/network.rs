@@ -33,9 +33,9 @@ pub struct Hardware {
     /// build [default: cells where the library's full adder is known]
     #[arg(long, value_enum)]
     sums: Option<Sums>,
-    /// How products of two computed values are built
-    #[arg(long, value_enum, value_name = "FORM", default_value_t)]
-    multipliers: Multiplier,
+    /// How products of two computed values are built [default: booth where the target's adders are known, else operator]
+    #[arg(long, value_enum, value_name = "FORM")]
+    multipliers: Option<Multiplier>,
     /// Fold the network: each multiplier of a dense or convolution layer serves up to N weights, a new event may begin
     /// every N cycles at the latest, weights lie in tables. For networks that are too large to unroll
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_REUSE)), conflicts_with_all = ["effort", "latency"])]
@@ -98,7 +98,10 @@ impl Hardware {
         let constants = fabric(&target, self.sums)?;
         let arithmetic = Arithmetic {
             constants,
-            variables: DotProduct::of(constants, self.multipliers),
+            variables: DotProduct::of(
+                constants,
+                self.multipliers.unwrap_or_else(|| Multiplier::on(&target)),
+            ),
         };
         let built = design.build(
             self.effort,

@@ -301,6 +301,39 @@ fn a_softmax_is_built_when_asked() {
     assert_eq!(said.status.code(), Some(2), "{said:?}");
 }
 
+/// Products of computed values, in every form and out of what each kind of target has.
+#[test]
+fn products_of_computed_values_in_every_form() {
+    let home = Home::new();
+    let model = json!({
+        "name": "products",
+        "inputs": [{"name": "x", "shape": [2, 3], "range": [-16, 15]},
+                   {"name": "w", "shape": [3, 2], "range": [0, 63]}],
+        "layers": [{"name": "sums", "op": "mat_mul", "inputs": [0, 1]},
+                   {"name": "squares", "op": "mul", "inputs": [2, 2]},
+                   {"name": "products", "op": "mul", "inputs": [2, 3]}],
+        "outputs": [{"name": "y", "tensor": 4}],
+    });
+    home.write("products.json", model.to_string());
+    let build = |target: &str, form: &str| {
+        let options = ["--target", target, "--multipliers", form, "--out", "rtl"];
+        home.success(&[&["build", "products.json"][..], &options].concat());
+        home.success(&["sim", "rtl", "--random", "500"]);
+        if available("iverilog", "-V") {
+            home.success(&["sim", "rtl", "--engine", "icarus"]);
+        }
+        fs::read_to_string(home.path("rtl/network.v")).unwrap()
+    };
+    for target in ["osu018", "ice40-hx8k"] {
+        for form in ["booth", "booth8", "array"] {
+            let verilog = build(target, form);
+            // a square stays one
+            assert_eq!(verilog.matches(" * ").count(), 4, "{target} {form}");
+        }
+    }
+    assert!(build("generic", "operator").matches(" * ").count() > 4);
+}
+
 /// A trained network in Verilog simulators.
 #[test]
 fn a_trained_network_in_icarus() {

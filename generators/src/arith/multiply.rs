@@ -47,8 +47,8 @@ impl Multiplier {
 /// How rows are added up.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Accumulation {
-    #[default]
     /// The rows of all products of a sum in one tree, as carry-save adders take them.
+    #[default]
     Tree,
     /// The same, made of a library's full adders.
     Cells(CellCosts),

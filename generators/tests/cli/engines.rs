@@ -138,6 +138,8 @@ fn the_front_end_takes_the_cycles_that_it_needs() {
         "--front-end",
         "--weights",
         "programmable",
+        "--multipliers",
+        "operator",
         "--out",
         "rtl",
     ]);
@@ -221,7 +223,10 @@ fn a_flipped_bit_in_the_weight_store_is_caught() {
         return;
     }
     let home = Home::new();
-    home.success(&["encoder", "--weights", "programmable", "--out", "rtl"]);
+    // multipliers as operators simulate faster than as rows
+    let operators = ["--multipliers", "operator"];
+    let arguments = ["encoder", "--weights", "programmable", "--out", "rtl"];
+    home.success(&[&arguments[..], &operators].concat());
     let path = home.path("rtl/model.json");
     let mut json: Json = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
     let weight = &mut json["model"]["conv"]["weights"][0][4];

@@ -9,7 +9,6 @@ use constraints::Target;
 use constraints::target::Technology;
 use hdl::dfg::{ModuleBuilder, Value};
 use hdl::num::{Interval, OutOfRange};
-use serde::{Deserialize, Serialize};
 
 use super::cell_total;
 use super::cells::CellCosts;
@@ -17,10 +16,7 @@ use super::cost::Objective;
 use super::fabric::Fabric;
 
 /// What a product of two variables is made of.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, clap::ValueEnum,
-)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Multiplier {
     /// A row for each two bits of a factor, of 0, 1 and 2 times the other.
     Booth,

@@ -10,6 +10,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::boundary::{Ends, Place, charge};
 use super::problem::{Problem, Role};
 use super::schedule::Schedule;
 use crate::dfg::N;
@@ -37,27 +38,21 @@ pub(super) fn fewest_bits(
     let slow = SlowPaths::new(problem, budget, early, late).search()?;
     let mut network = Network::default();
     (0..unknowns.count).for_each(|_| _ = network.vertex());
-    let (source, sink) = (network.vertex(), network.vertex());
+    let ends = Ends {
+        source: network.vertex(),
+        sink: network.vertex(),
+    };
     for n in problem.nodes().filter(|n| problem.is_timed(*n)) {
         unknowns.order(&mut network, n);
         for b in 0..latency {
-            unknowns.charge(&mut network, n, b, source, sink);
+            charge(&mut network, ends, problem, n, |n| unknowns.place(n, b));
         }
     }
     for (earlier, later) in slow {
         unknowns.separate(&mut network, earlier, later);
     }
-    let before = network.least_cut(source, sink, Side::SmallestSource);
+    let before = network.least_cut(ends.source, ends.sink, Side::SmallestSource);
     Some(unknowns.stages(&before))
-}
-
-/// On which side of a boundary a node stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Before,
-    After,
-    /// To be decided: the number of the unknown.
-    Open(u32),
 }
 
 /// One unknown for each node and boundary from the node's earliest stage to before its latest.
@@ -132,41 +127,6 @@ impl<'a> Unknowns<'a> {
                 (self.place(later, b), self.place(earlier, b - 1))
             {
                 network.edge(own, other, UNLIMITED);
-            }
-        }
-    }
-
-    /// Lets `n` pay its width at `b` if it stands before it and one of its readers after it.
-    fn charge(&self, network: &mut Network, n: N, b: u32, source: u32, sink: u32) {
-        let own = match self.place(n, b) {
-            Place::After => return,
-            Place::Before => source,
-            Place::Open(own) => own,
-        };
-        let width = u64::from(self.problem.width[n.index()]);
-        let readers = self.problem.readers(n);
-        let places = || readers.iter().map(|(r, _)| self.place(*r, b));
-        if self.problem.is_output[n.index()] || places().any(|p| p == Place::After) {
-            if own != source {
-                network.edge(own, sink, width);
-            }
-            return;
-        }
-        let mut open: Vec<u32> = places()
-            .filter_map(|p| match p {
-                Place::Open(reader) => Some(reader),
-                _ => None,
-            })
-            .collect();
-        open.sort_unstable();
-        open.dedup();
-        match *open {
-            [] => {}
-            [reader] => network.edge(own, reader, width),
-            _ => {
-                let hub = network.vertex();
-                network.edge(own, hub, width);
-                open.iter().for_each(|r| network.edge(hub, *r, UNLIMITED));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Cuts a combinational data path into pipeline stages: to a clock, to a latency, with the fewest register bits.
 
+mod boundary;
 mod joint;
 mod problem;
 mod registers;

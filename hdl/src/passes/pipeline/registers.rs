@@ -15,6 +15,7 @@
 
 use std::ops::Range;
 
+use super::boundary::{Ends, Place, charge};
 use super::joint;
 use super::problem::{Problem, Role};
 use super::schedule::{Schedule, earliest, fits, latest};
@@ -117,15 +118,6 @@ enum Freedom {
     AllEarlier,
 }
 
-/// On which side of the boundary a node stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Before,
-    After,
-    /// To be decided; the node's vertex in the network.
-    Open(u32),
-}
-
 struct Cutter<'a> {
     problem: &'a Problem<'a>,
     budget: u64,
@@ -197,19 +189,22 @@ impl<'a> Cutter<'a> {
         let open = self.open_nodes(b, freedom);
         self.force(b, freedom, &open);
         let mut network = Network::default();
-        let (source, sink) = (network.vertex(), network.vertex());
+        let ends = Ends {
+            source: network.vertex(),
+            sink: network.vertex(),
+        };
         for n in &open {
             if let Some(Place::Open(vertex)) = &mut self.place[n.index()] {
                 *vertex = network.vertex();
             }
         }
         for n in self.payers(b, &open) {
-            self.charge(&mut network, n, b, source, sink);
+            charge(&mut network, ends, self.problem, n, |n| self.side_of(n, b));
         }
         for &n in &open {
             self.order(&mut network, n);
         }
-        let before = network.least_cut(source, sink, side);
+        let before = network.least_cut(ends.source, ends.sink, side);
         self.apply(b, freedom, &open, &before);
     }
 
@@ -317,39 +312,6 @@ impl<'a> Cutter<'a> {
         payers.sort_unstable();
         payers.dedup();
         payers
-    }
-
-    /// Lets `n` pay its width if it stands before the boundary and one of its readers after it.
-    fn charge(&self, network: &mut Network, n: N, b: u32, source: u32, sink: u32) {
-        let own = match self.side_of(n, b) {
-            Place::After => return,
-            Place::Before => source,
-            Place::Open(vertex) => vertex,
-        };
-        let width = u64::from(self.problem.width[n.index()]);
-        let readers = self.problem.readers(n);
-        let sides = || readers.iter().map(|(r, _)| self.side_of(*r, b));
-        if self.problem.is_output[n.index()] || sides().any(|s| s == Place::After) {
-            if own != source {
-                network.edge(own, sink, width);
-            }
-            return;
-        }
-        let open = || {
-            sides().filter_map(|s| match s {
-                Place::Open(vertex) => Some(vertex),
-                _ => None,
-            })
-        };
-        match open().count() {
-            0 => {}
-            1 => open().for_each(|reader| network.edge(own, reader, width)),
-            _ => {
-                let hub = network.vertex();
-                network.edge(own, hub, width);
-                open().for_each(|reader| network.edge(hub, reader, UNLIMITED));
-            }
-        }
     }
 
     /// Keeps the open operands of `n` before the boundary if `n` is.

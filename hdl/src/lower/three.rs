@@ -100,26 +100,21 @@ pub(super) fn choose(source: &Module, widths: &[u32]) -> Vec<Option<Three>> {
             return Adder::default();
         };
         let width = widths[n.index()];
-        let gates = |terms: &[Term]| {
-            terms
-                .iter()
-                .filter(|t| own(**t) && is_gate(graph, t.n))
-                .count() as u32
+        let extra = |t: Term| match own(t) && fits_tables(graph, &readers, t) {
+            true => widths[t.n.index()].min(width),
+            false => 0,
         };
         let mut adder = Adder {
-            alone: alone(graph, [a, b], width) + gates(&[a, b]).saturating_sub(1) * width,
+            // one of two operands is made in the adder's tables, the other goes onto the carry chain as it is
+            alone: alone(graph, [a, b], width) + extra(a).min(extra(b)),
             ..Adder::default()
         };
         for (side, (made, other)) in [(a, b), (b, a)].into_iter().enumerate() {
             if let Some([x, y]) = inner(n, made).filter(|_| widths[other.n.index()] > 0) {
                 adder.operands[side] = Some(made.n.0);
                 let all = sorted([x, y, other]);
-                let tables: u32 = all
-                    .map(|t| table_bits(graph, &readers, widths, t))
-                    .iter()
-                    .sum();
-                let own = width - first(&all).min(width);
-                adder.taking[side] = own + tables + gates(&all) * width;
+                let tables: u32 = all.map(extra).iter().sum();
+                adder.taking[side] = width - first(&all).min(width) + tables;
             }
         }
         adder
@@ -156,13 +151,23 @@ fn terms(graph: &Graph, n: N) -> Option<[Term; 2]> {
     }
 }
 
-/// Whether bits are gates on others. Those that one adder reads cost no tables where it has two operands: one of the two
-/// goes onto the carry chain as it is, what the other is made of goes into the table before it.
-fn is_gate(graph: &Graph, mut n: N) -> bool {
+/// Inputs of the look-up tables beside the carry chain.
+const LUT_INPUTS: u32 = 6;
+
+/// Whether the tables of a two-operand adder can make an operand as well, for which those of a three-operand adder have no
+/// room: gates, and a table of few bits that is subtracted, since synthesis gives what is added to the chain as it is.
+fn fits_tables(graph: &Graph, readers: &[u32], t: Term) -> bool {
+    let mut n = t.n;
     while let Op::Shl(x, _) | Op::Concat(x, ..) = graph.op(n) {
         n = x;
     }
-    matches!(graph.op(n), Op::And(..) | Op::Or(..) | Op::Xor(..))
+    match graph.op(n) {
+        Op::And(..) | Op::Or(..) | Op::Xor(..) => true,
+        Op::Table(index, _) => {
+            t.minus && readers[n.index()] == 1 && graph.range(index).width() < LUT_INPUTS
+        }
+        _ => false,
+    }
 }
 
 /// Look-up tables of a two-operand adder: one for each bit that is not passed from the operand that reaches lower.
@@ -175,26 +180,6 @@ fn alone(graph: &Graph, [a, b]: [Term; 2], width: u32) -> u32 {
         0
     } else {
         width - high.zeros.min(width)
-    }
-}
-
-/// Inputs of the look-up tables beside the carry chain.
-const LUT_INPUTS: u32 = 6;
-
-/// Look-up tables of a subtracted operand that is a table, which a two-operand adder computes in its own look-up tables
-/// and a three-operand adder has no room for; 0 for other operands.
-fn table_bits(graph: &Graph, readers: &[u32], widths: &[u32], t: Term) -> u32 {
-    let n = match graph.op(t.n) {
-        Op::Shl(a, _) if readers[t.n.index()] == 1 => a,
-        _ => t.n,
-    };
-    match graph.op(n) {
-        Op::Table(index, _)
-            if t.minus && readers[n.index()] == 1 && graph.range(index).width() < LUT_INPUTS =>
-        {
-            widths[n.index()]
-        }
-        _ => 0,
     }
 }
 

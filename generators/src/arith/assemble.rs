@@ -14,7 +14,7 @@ pub fn assemble(mut plan: Plan, problem: &Problem) -> AdderGraph {
     let plan = &plan;
     let mut graph = AdderGraph::default();
     for (index, node) in plan.nodes.iter().enumerate() {
-        graph.nodes.push(shared_node(index, node));
+        graph.push(shared_node(index, node));
     }
     let sum = |column| trees::sum(plan, column, problem);
     let trees: Vec<Tree> = (0..plan.columns.len()).into_par_iter().map(sum).collect();
@@ -56,7 +56,7 @@ fn append(graph: &mut AdderGraph, tree: &Tree, first: NodeId) -> Option<Term> {
         }
     };
     for (&(a, b), &(lo, hi, depth)) in tree.steps.iter().zip(&tree.nodes) {
-        graph.nodes.push(Node {
+        graph.push(Node {
             op: Op::Add {
                 a: place(a),
                 b: place(b),
@@ -83,21 +83,20 @@ fn finish(graph: &mut AdderGraph, root: Option<Term>, bias: i64, free_sign: bool
     };
     let c = Term::plain(constant(graph, bias));
     let (a, b) = if root.neg { (c, root) } else { (root, c) };
-    graph.nodes.push(Node {
+    let sum = graph.push(Node {
         op: Op::Add { a, b },
         lo: from.0 + bias,
         hi: from.1 + bias,
         depth,
     });
-    Some(Term::plain(graph.nodes.len() as NodeId - 1))
+    Some(Term::plain(sum))
 }
 
 fn constant(graph: &mut AdderGraph, value: i64) -> NodeId {
-    graph.nodes.push(Node {
+    graph.push(Node {
         op: Op::Constant { value },
         lo: value,
         hi: value,
         depth: 0,
-    });
-    graph.nodes.len() as NodeId - 1
+    })
 }

@@ -120,8 +120,8 @@ pub fn estimate(graph: &AdderGraph, target: &Target) -> Estimate {
     total
 }
 
-/// Bits of the values that are needed inverted besides as they are. An adder whose sum is only subtracted delivers it
-/// inverted at no cost.
+/// Bits of the values that are needed inverted besides as they are. An adder or a table whose sum is only subtracted
+/// delivers it inverted at no cost.
 fn inverted_bits(graph: &AdderGraph) -> u32 {
     let mut uses = vec![[false; 2]; graph.nodes.len()];
     for (_, a, b) in graph.adders() {
@@ -136,8 +136,8 @@ fn inverted_bits(graph: &AdderGraph) -> u32 {
     nodes
         .filter(|(node, [plain, inverted])| match node.op {
             Op::Input { .. } => *inverted,
-            Op::Constant { .. } | Op::Table { .. } => false,
-            Op::Add { .. } => *plain && *inverted,
+            Op::Constant { .. } => false,
+            Op::Add { .. } | Op::Table { .. } => *plain && *inverted,
         })
         .map(|(node, _)| cost::width(node.lo, node.hi))
         .sum()

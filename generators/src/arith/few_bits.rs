@@ -7,7 +7,7 @@
 //!
 //! A column's inputs of few bits are divided into tables in their order; a few tables in a row make a leg, legs and the
 //! adders of the other inputs make a tree. Tables share nothing but their equals, so they win where inputs have one bit, or
-//! where there are few outputs.
+//! where there are few outputs. Where adders win, the small ones among them still become tables ([`small_sums`]).
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -16,9 +16,10 @@ use rustc_hash::FxHashMap;
 
 use super::assemble::assemble;
 use super::cost::{self, width};
-use super::graph::{AdderGraph, Node, NodeId, Op, Table, TableTerm, Term};
+use super::graph::{AdderGraph, Node, NodeId, Op, TableTerm, Term};
 use super::problem::{Matrix, Problem};
 use super::search::{Effort, search};
+use super::small_sums;
 
 /// Widest input that may go to a table.
 const WIDEST: u32 = 3;
@@ -26,7 +27,7 @@ const WIDEST: u32 = 3;
 /// Tables in a row, the first of them not in an adder: a longer row would take more carry chains one after the other.
 const LEG: usize = 3;
 
-/// The graph with tables that takes the fewest look-up tables, if it takes fewer than `adders`.
+/// The graph with tables that takes the fewest look-up tables, if there is one that takes no more than `adders`.
 ///
 /// The problem is valid. Inputs of one, of up to two and of up to three bits are tried.
 pub fn cheaper(
@@ -36,8 +37,10 @@ pub fn cheaper(
     adders: &AdderGraph,
 ) -> Option<AdderGraph> {
     let inputs = problem.objective.table_inputs()?;
-    let mut best = None;
-    let mut least = cost::luts(adders, problem.objective);
+    let luts = |graph: &AdderGraph| cost::luts(graph, problem.objective);
+    let mut best =
+        small_sums::tabulated(problem, inputs, adders).filter(|graph| luts(graph) <= luts(adders));
+    let mut least = luts(best.as_ref().unwrap_or(adders));
     let mut tried = 0;
     for widest in 1..=WIDEST.min(inputs) {
         let few = few_bits(problem, widest);
@@ -47,7 +50,7 @@ pub fn cheaper(
         }
         tried = count;
         let graph = Builder::new(problem, &few, inputs, effort, seed).build();
-        let cost = cost::luts(&graph, problem.objective);
+        let cost = luts(&graph);
         let depth = problem.max_depth.is_none_or(|d| graph.depth() <= d);
         if depth && cost < least {
             (best, least) = (Some(graph), cost);
@@ -198,7 +201,9 @@ impl<'a> Builder<'a> {
         let key = (terms, scaled(bias));
         let known = self.known.get(&key).filter(|_| !subtracted).copied();
         let node = known.unwrap_or_else(|| {
-            let node = self.new_table(key.0.clone(), key.1);
+            let node = self
+                .graph
+                .push_table(key.0.clone(), key.1, &self.problem.inputs);
             self.known.insert(key, node);
             node
         });
@@ -207,48 +212,6 @@ impl<'a> Builder<'a> {
             shift: shift as u8,
             neg: subtracted,
         }
-    }
-
-    fn new_table(&mut self, terms: Vec<TableTerm>, bias: i64) -> NodeId {
-        let spec = |t: &TableTerm| self.problem.inputs[t.input as usize];
-        let reach = |t: &TableTerm| (t.weight * spec(t).lo, t.weight * spec(t).hi);
-        let (lo, hi) = terms
-            .iter()
-            .map(reach)
-            .fold((bias, bias), |(lo, hi), (x, y)| {
-                (lo + x.min(y), hi + x.max(y))
-            });
-        let bits: u32 = terms.iter().map(|t| t.bits).sum();
-        let entry = |index: usize| {
-            let (mut sum, mut place) = (bias, 0);
-            for t in &terms {
-                let pattern = (index >> place & ((1 << t.bits) - 1)) as i64;
-                place += t.bits;
-                let negative = spec(t).lo < 0 && pattern >> (t.bits - 1) == 1;
-                sum += t.weight
-                    * if negative {
-                        pattern - (1 << t.bits)
-                    } else {
-                        pattern
-                    };
-            }
-            // a pattern that no value has may lead beyond
-            sum.clamp(lo, hi)
-        };
-        let entries = (0..1 << bits).map(entry).collect();
-        let depth = terms.iter().map(|t| spec(t).arrival).max().unwrap_or(0);
-        let table = self.graph.tables.len() as u32;
-        self.graph.tables.push(Table {
-            terms,
-            bias,
-            entries,
-        });
-        self.push(Node {
-            op: Op::Table { table },
-            lo,
-            hi,
-            depth,
-        })
     }
 
     /// The sum of two terms of different inputs, of which at most one is negative.
@@ -262,7 +225,7 @@ impl<'a> Builder<'a> {
         let range = |t: Term| t.range((node(t).lo, node(t).hi));
         let (x, y) = (range(a), range(b));
         let depth = node(a).depth.max(node(b).depth) + 1;
-        let node = self.push(Node {
+        let node = self.graph.push(Node {
             op: Op::Add { a, b },
             lo: x.0 + y.0,
             hi: x.1 + y.1,
@@ -272,11 +235,6 @@ impl<'a> Builder<'a> {
             shift,
             ..Term::plain(node)
         }
-    }
-
-    fn push(&mut self, node: Node) -> NodeId {
-        self.graph.nodes.push(node);
-        self.graph.nodes.len() as NodeId - 1
     }
 }
 
@@ -296,6 +254,7 @@ fn taken<'t>(rest: &mut &'t [TableTerm], inputs: u32) -> &'t [TableTerm] {
 #[cfg(test)]
 mod tests {
     use super::super::certificate::{Refuted, check};
+    use super::super::graph::Table;
     use super::super::{InputSpec, Objective, estimate, lower, optimise};
     use super::*;
     use constraints::Target;

@@ -137,6 +137,51 @@ pub struct AdderGraph {
 }
 
 impl AdderGraph {
+    /// Appends a node whose operands are there.
+    pub fn push(&mut self, node: Node) -> NodeId {
+        self.nodes.push(node);
+        self.nodes.len() as NodeId - 1
+    }
+
+    /// Appends the table of `bias` and the weighted sum `terms` of inputs with the ranges `inputs`.
+    pub fn push_table(&mut self, terms: Vec<TableTerm>, bias: i64, inputs: &[InputSpec]) -> NodeId {
+        let spec = |t: &TableTerm| inputs[t.input as usize];
+        let reach = |t: &TableTerm| (t.weight * spec(t).lo, t.weight * spec(t).hi);
+        let (lo, hi) = terms
+            .iter()
+            .map(reach)
+            .fold((bias, bias), |(lo, hi), (x, y)| {
+                (lo + x.min(y), hi + x.max(y))
+            });
+        let bits: u32 = terms.iter().map(|t| t.bits).sum();
+        let entry = |index: usize| {
+            let (mut sum, mut place) = (bias, 0);
+            for t in &terms {
+                let pattern = (index >> place & ((1 << t.bits) - 1)) as i64;
+                place += t.bits;
+                let negative = spec(t).lo < 0 && pattern >> (t.bits - 1) == 1;
+                let value = pattern - if negative { 1 << t.bits } else { 0 };
+                sum += t.weight * value;
+            }
+            // a pattern that no value has may lead beyond
+            sum.clamp(lo, hi)
+        };
+        let entries = (0..1 << bits).map(entry).collect();
+        let depth = terms.iter().map(|t| spec(t).arrival).max().unwrap_or(0);
+        let table = self.tables.len() as u32;
+        self.tables.push(Table {
+            terms,
+            bias,
+            entries,
+        });
+        self.push(Node {
+            op: Op::Table { table },
+            lo,
+            hi,
+            depth,
+        })
+    }
+
     /// The value of every output for one input vector.
     ///
     /// # Panics

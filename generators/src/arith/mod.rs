@@ -33,6 +33,7 @@ pub mod report;
 mod rng;
 mod search;
 mod signs;
+mod small_sums;
 mod trees;
 
 pub use cell_front::{Front, Wanted};

@@ -74,6 +74,9 @@ pub fn estimate(graph: &AdderGraph, target: &Target) -> Estimate {
                 _ if inside[n] => continue,
                 None => {
                     let bits = cost::logic_bits(operand(a), operand(b), (node.lo, node.hi));
+                    if target.carry_cell().is_some() {
+                        total.luts -= f64::from(bits.min(extended_bits(graph, n, a, b)));
+                    }
                     (Operation::Add, bits, vec![a, b])
                 }
                 Some(side) => {
@@ -118,6 +121,18 @@ pub fn estimate(graph: &AdderGraph, target: &Target) -> Estimate {
         .max()
         .unwrap_or(0);
     total
+}
+
+/// Result bits of the adder `n` above the tops of both operands. What goes onto the carry chain there is what goes onto it
+/// at the top, or a constant, and Yosys makes it once. None of an adder that computes a table in its own.
+fn extended_bits(graph: &AdderGraph, n: usize, a: Term, b: Term) -> u32 {
+    let is_table = |t: Term| matches!(graph.nodes[t.node as usize].op, Op::Table { .. });
+    if is_table(a) || is_table(b) {
+        return 0;
+    }
+    let bits = |n: usize| cost::width(graph.nodes[n].lo, graph.nodes[n].hi);
+    let top = |t: Term| bits(t.node as usize) + u32::from(t.shift);
+    bits(n).saturating_sub(top(a).max(top(b)))
 }
 
 /// Bits of the values that are needed inverted besides as they are. An adder or a table whose sum is only subtracted
@@ -177,13 +192,14 @@ mod tests {
     }
 
     #[test]
-    fn the_estimate_is_the_cover() {
+    fn the_estimate_is_the_cover_but_for_extended_bits() {
         let rows: Vec<Vec<i64>> = (1..9)
             .map(|i| (1..9).map(|j| (i * 7 + j * 13) % 31 - 15).collect())
             .collect();
         let graph = graph(&rows);
         let luts = estimate(&graph, &Target::load("xcup").unwrap()).luts;
-        assert_eq!(luts, cost::cover(&graph).cost as f64);
+        let cover = cost::cover(&graph).cost as f64;
+        assert!((0.9 * cover..cover).contains(&luts), "{luts} of {cover}");
     }
 
     #[test]

@@ -189,6 +189,7 @@ impl<'a> Lowering<'a> {
             }
             op => match three {
                 Some(Three::Sum(terms)) => self.sum_of_three(terms, width),
+                Some(Three::Apart) => self.sum_apart(op, width),
                 _ => self.operator(op, width),
             },
         };

@@ -71,6 +71,8 @@ pub(super) enum Three {
     Sum([Term; 3]),
     /// Inside.
     Inside,
+    /// A sum of two that must be kept apart from one of its operands, see [`joined`].
+    Apart,
 }
 
 /// For each node of `source` what it is in the choice of three-operand adders that takes the fewest look-up tables.
@@ -131,7 +133,23 @@ pub(super) fn choose(source: &Module, widths: &[u32]) -> Vec<Option<Three>> {
             chosen[made.n.index()] = Some(Three::Inside);
         }
     }
+    for n in graph.nodes().filter(|n| widths[n.index()] > 0) {
+        let sum = |t: Term| terms(graph, t.n).is_some() && chosen[t.n.index()].is_none();
+        let whole = |t: &Term| own(*t) && sum(*t) && widths[t.n.index()] == widths[n.index()];
+        if chosen[n.index()].is_none() && joined(graph, n).is_some_and(|t| t.iter().any(whole)) {
+            chosen[n.index()] = Some(Three::Apart);
+        }
+    }
     chosen
+}
+
+/// The operands of a sum of two whose every bit is added.
+///
+/// Yosys takes a sum into another one that is as wide and its only reader, and then adds three numbers by a row of full
+/// adders and a chain, where two chains with what makes their operands in their tables were meant.
+fn joined(graph: &Graph, n: N) -> Option<[Term; 2]> {
+    let added = |t: &Term| t.zeros == 0 && graph.as_constant(t.n).is_none();
+    terms(graph, n).filter(|t| t.iter().all(added))
 }
 
 /// The operands of a sum or difference.
@@ -195,6 +213,22 @@ fn first([low, next, _]: &[Term; 3]) -> u32 {
 }
 
 impl Lowering<'_> {
+    /// The low `width` bits of a sum of two that no tool takes for a part of a sum of three: it begins a bit lower.
+    pub fn sum_apart(&mut self, op: Op, width: u32) -> Net {
+        let (cell, x, y): (fn(Net, Net) -> Cell, N, N) = match op {
+            Op::Add(x, y) => (Cell::Add, x, y),
+            Op::Sub(x, y) => (Cell::Sub, x, y),
+            _ => unreachable!("only sums are kept apart"),
+        };
+        let zero = self.b.integer(0, 1);
+        let [x, y] = [x, y].map(|n| {
+            let bits = self.low(n, width);
+            self.b.concat(&[bits, zero])
+        });
+        let sum = self.b.binary(cell, x, y);
+        self.b.slice(sum, 1, width)
+    }
+
     /// The low `width` bits of a sum of three.
     pub fn sum_of_three(&mut self, terms: [Term; 3], width: u32) -> Net {
         let below = first(&terms).min(width);
@@ -301,6 +335,19 @@ mod tests {
         };
         assert!(!design(5).contains(ADD3));
         assert!(design(6).contains(ADD3));
+    }
+
+    #[test]
+    fn sums_as_wide_as_what_reads_them_are_kept_apart() {
+        let m = ModuleBuilder::new("m");
+        let x = m.input("x", Format::unsigned(5, 0).unwrap());
+        let y = m.input_array("y", 2, Format::signed(4, 0).unwrap());
+        let entries: Vec<i128> = (0..32).map(|i| i & 1).collect();
+        let [first, second] = [0, 1].map(|k| x.lookup(&entries, k));
+        m.output("out", (y[0] + y[1] - first - second).wrap(5, true));
+        let module = m.finish().unwrap();
+        let text = text(&module, Adders::ThreeOperand);
+        assert!(text.contains(", 1'd0} - {"), "{text}");
     }
 
     #[test]

@@ -6,7 +6,8 @@ Yosys maps the same way for everybody (light mapping on purpose: what is compare
 Verilog instantiates stay as they are, OpenSTA times the mapped netlist with ideal inputs and no wires. Two questions:
 - area: hwgen's default structure against the peers' smallest, whose delay it must not exceed; where it does, the one that
   `--max-delay` gives;
-- delay: hwgen's fastest of no more area than that, against the fastest that the peers have at any area.
+- delay: hwgen's fastest of no more area than that, against the fastest that the peers have at any area; where that is not
+  fast enough, hwgen's fastest of no more area than the peers' fastest has.
 The peers run with and without their bound on the depth. `estimate` is hwgen's own figure divided by the mapped one.
 """
 import argparse
@@ -84,7 +85,7 @@ def matrix(name, weights, ranges, options):
             run([sys.executable, "tests/bench/peer_verilog.py", tool, case, delay, folder])
             peers.append(mapped(peer_files(folder), "top", folder / "mapped", options.liberty))
     least, least_ns = min(peers)
-    fastest_ns = min(ns for _, ns in peers)
+    fastest_ns, fastest = min((ns, area) for area, ns in peers)
 
     def ours(label, *arguments):
         folder = work / label
@@ -97,14 +98,18 @@ def matrix(name, weights, ranges, options):
     area, ns, area_error, ns_error = ours("default")
     if ns > least_ns:
         area, ns, area_error, ns_error = ours("within", "--max-delay", ASKED_NS * least_ns)
-    quick, quick_ns, quick_error, quick_ns_error = ours("fastest", "--max-area", ASKED * least)
+    allowed = least
+    quick, quick_ns, quick_error, quick_ns_error = ours("fastest", "--max-area", ASKED * allowed)
+    if quick_ns > DELAY[0] * fastest_ns and fastest > least:
+        allowed = fastest
+        quick, quick_ns, quick_error, quick_ns_error = ours("larger", "--max-area", ASKED * allowed)
     small = judged(area / least, AREA) if ns <= least_ns else "missed"
-    fast = judged(quick_ns / fastest_ns, DELAY) if quick <= least else "missed"
+    fast = judged(quick_ns / fastest_ns, DELAY) if quick <= allowed else "missed"
     close = all(abs(error - 1) <= ESTIMATE for error in (area_error, quick_error))
     row(
         name, f"{least:.0f}", f"{least_ns:.2f}", f"{fastest_ns:.2f}",
         f"{area:.0f}", f"{ns:.2f}", f"{area / least:.2f}", f"{ns / least_ns:.2f}", small,
-        f"{quick:.0f}", f"{quick_ns:.2f}", f"{quick / least:.2f}", f"{quick_ns / fastest_ns:.2f}", fast,
+        f"{quick:.0f}", f"{quick_ns:.2f}", f"{quick / allowed:.2f}", f"{quick_ns / fastest_ns:.2f}", fast,
         f"{area_error:.2f} {quick_error:.2f}", "must" if close else "missed", f"{ns_error:.2f} {quick_ns_error:.2f}",
     )
 

@@ -84,6 +84,15 @@ impl<'a> Side<'a> {
         output: u32,
     ) -> Result<(), Diagnostics> {
         let mut line = String::from(".names");
+        let width = function.pins.len();
+        let rows: Vec<u64> = (0..1u64 << width)
+            .filter(|k| function.table >> k & 1 == 1)
+            .collect();
+        if rows.is_empty() {
+            // ABC refuses inputs without a row
+            let _ = writeln!(self.body, "{line} n{output}");
+            return Ok(());
+        }
         for pin in &function.pins {
             if pin == STATE {
                 let unknown = || wrong(format!("the register `{}` is not known", instance.name));
@@ -96,8 +105,7 @@ impl<'a> Side<'a> {
             let _ = write!(line, " n{}", self.used(net));
         }
         let _ = writeln!(self.body, "{line} n{output}");
-        let width = function.pins.len();
-        for k in (0..1u64 << width).filter(|k| function.table >> k & 1 == 1) {
+        for k in rows {
             let row: String = (0..width)
                 .map(|i| if k >> i & 1 == 1 { '1' } else { '0' })
                 .collect();

@@ -265,6 +265,50 @@ fn netlists_of_every_family_are_proved_and_one_wrong_table_is_found() {
 }
 
 #[test]
+fn netlists_with_multiplier_blocks_are_proved_and_a_wrong_input_bit_is_found() {
+    if !available("yosys", "-V") || !available("iverilog", "-V") {
+        return;
+    }
+    let home = Home::new();
+    let product = r#"{"name": "product", "layers": [{"name": "product", "op": "mat_mul", "inputs": [0, 1]}],
+        "inputs": [{"name": "x", "shape": [1, 2], "range": [0, 255]}, {"name": "w", "shape": [2, 1], "range": [-32, 31]}],
+        "outputs": [{"name": "y", "tensor": 2}]}"#;
+    home.write("product.json", product);
+    for (target, input, wrong, primitives) in [
+        ("ecp5-45k", ".A1(x[1])", ".A1(x[0])", Primitives::Ecp5),
+        ("xcup", ", x[7:0] })", ", x[7:1], x[1] })", Primitives::Amd),
+    ] {
+        home.success(&[
+            "build",
+            "product.json",
+            "--target",
+            target,
+            "--multipliers",
+            "operator",
+            "--latency",
+            "0",
+            "--out",
+            "rtl",
+        ]);
+        home.success(&[
+            "synth", "rtl", "--target", target, "--dsp", "--out", "mapped",
+        ]);
+        let report = report(&home, "mapped");
+        assert_eq!(figures(&report, "multipliers")[0]["value"], 2.0);
+        let steps = ["map", "gates", "equiv"].map(|step| (step, "done"));
+        assert_eq!(states(&report)[..3], steps, "{target}");
+        let said = report["steps"][2]["result"].as_str().unwrap();
+        assert!(said.starts_with("proved: "), "{target}: {said}");
+        let path = home.path("mapped/netlist.v");
+        let netlist = fs::read_to_string(&path).unwrap();
+        assert!(netlist.contains(input), "{target}");
+        fs::write(&path, netlist.replacen(input, wrong, 1)).unwrap();
+        let found = compare(&home, primitives);
+        assert!(matches!(found, Proof::Different(_)), "{target}: {found:?}");
+    }
+}
+
+#[test]
 fn the_steps_run_by_hand() {
     let Some(home) = small_matrix(&PLACED) else {
         return;

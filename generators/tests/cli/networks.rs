@@ -347,6 +347,9 @@ fn a_trained_network_in_icarus() {
         file,
         "--effort",
         "fast",
+        // full adders take Icarus several times as long
+        "--sums",
+        "operators",
         "--clock-ns",
         "5",
         "--out",

@@ -41,7 +41,7 @@ impl Fabric {
     pub fn operators(self) -> Self {
         match self {
             Self::Operators(_) => self,
-            Self::Cells(_) => Self::default(),
+            Self::Cells(_) => Self::Operators(Objective::AdderBits),
         }
     }
 

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use constraints::Target;
 use hdl::dfg::eval;
-use hwgen::arith::multiply::DotProduct;
+use hwgen::arith::multiply::Multiplier;
+use hwgen::arith::{Arithmetic, Fabric};
 use hwgen::encoder::arithmetic::{Contract, Widths, layers};
 use hwgen::encoder::geometry::place_of;
 use hwgen::encoder::hardware::{Parts, Storage, datapath};
@@ -99,29 +101,27 @@ fn a_flipped_weight_bit_is_seen() {
 #[test]
 fn the_data_path_is_the_model() {
     let shipped = Tensors::shipped();
-    for (contract, bits) in [
-        (Contract::Silicon, 8),
-        (Contract::Silicon, 4),
-        (Contract::Qkeras, 8),
+    let fabrics = ["generic", "lp65", "xcup"].map(|t| Fabric::of(&Target::load(t).unwrap()));
+    for (contract, bits, constants) in [
+        (Contract::Silicon, 8, fabrics[0]),
+        (Contract::Silicon, 8, fabrics[1]),
+        (Contract::Silicon, 8, fabrics[2]),
+        (Contract::Silicon, 4, fabrics[1]),
+        (Contract::Qkeras, 8, fabrics[0]),
+        (Contract::Qkeras, 4, fabrics[1]),
     ] {
-        let arithmetic = layers(
-            contract,
-            Widths {
-                bits,
-                ..Widths::CHIP
-            },
-        );
-        let model = shipped.model(contract, Input::Calq, arithmetic).unwrap();
-        let fixed = datapath(
-            "encoder",
-            &model,
-            Parts {
-                storage: Storage::Fixed,
-                front_end: false,
-            },
-            DotProduct::default(),
-        )
-        .unwrap();
+        let widths = Widths {
+            bits,
+            ..Widths::CHIP
+        };
+        let layers = layers(contract, widths);
+        let model = shipped.model(contract, Input::Calq, layers).unwrap();
+        let parts = Parts {
+            storage: Storage::Fixed,
+            front_end: false,
+        };
+        let arithmetic = Arithmetic::of(constants, Multiplier::Operator);
+        let fixed = datapath("encoder", &model, parts, arithmetic).unwrap();
         for seed in 0..20u64 {
             let calq: Vec<i64> = (0..48)
                 .map(|i| {
@@ -138,7 +138,8 @@ fn the_data_path_is_the_model() {
                 .chain(&expected.encoded)
                 .map(|v| i128::from(*v))
                 .collect();
-            assert_eq!(outputs, expected, "{contract:?} {bits} bits seed {seed}");
+            let case = format!("{contract:?} {bits} bits {constants:?} seed {seed}");
+            assert_eq!(outputs, expected, "{case}");
         }
     }
 }
@@ -167,7 +168,7 @@ fn the_qkeras_samples_are_exact() {
             storage: Storage::Fixed,
             front_end: false,
         },
-        DotProduct::default(),
+        Arithmetic::default(),
     )
     .unwrap();
     let mut exact = 0;

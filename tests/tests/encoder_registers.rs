@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hdl::dfg::Module;
 use hdl::dfg::eval::Stepper;
-use hwgen::arith::multiply::DotProduct;
+use hwgen::arith::Arithmetic;
 use hwgen::encoder::arithmetic::{Contract, Widths, layers};
 use hwgen::encoder::front_end::{self, FrontEndSettings};
 use hwgen::encoder::hardware::{Parts, Storage, datapath};
@@ -24,7 +24,7 @@ fn model() -> EncoderModel {
 }
 
 fn build(model: &EncoderModel, parts: Parts) -> Arc<Module> {
-    let datapath = datapath("datapath", model, parts, DotProduct::default()).unwrap();
+    let datapath = datapath("datapath", model, parts, Arithmetic::default()).unwrap();
     with_registers(
         "encoder",
         &datapath,

@@ -7,6 +7,8 @@ use hdl::analysis::Statistics;
 use hdl::dfg::{Module, ModuleBuilder, Stamp};
 use hdl::num::Format;
 use hdl::passes::pipeline::{Goal, Options};
+use hwgen::arith::multiply::Multiplier;
+use hwgen::arith::{Arithmetic, Effort, Fabric, Products};
 use hwgen::design::Design;
 use hwgen::interaction::aggregate::Aggregation;
 use hwgen::interaction::assembly::{Stages, Structure};
@@ -72,13 +74,14 @@ fn design(network: Network, structure: Structure) -> InteractionDesign {
 
 /// Built for a 5 ns clock in the default technology.
 fn build(design: &InteractionDesign) -> Arc<Module> {
-    build_at(design, 20_000)
+    build_at(design, 20_000, Arithmetic::default())
 }
 
-/// Built for a clock of so many delay units in the default technology.
-fn build_at(design: &InteractionDesign, clock: u32) -> Arc<Module> {
+/// Built of `arithmetic` for a clock of so many delay units in the default technology.
+fn build_at(design: &InteractionDesign, clock: u32, arithmetic: Arithmetic) -> Arc<Module> {
     let target = Target::load(constraints::target::DEFAULT).unwrap();
     let stages = Stages {
+        arithmetic,
         delays: &delay::of(&target),
         options: Options::new(Goal::Clock(clock)),
     };
@@ -108,6 +111,25 @@ fn edge_classifiers_are_their_model() {
     for aggregation in AGGREGATIONS {
         let shape = shaped(|s| s.aggregation = aggregation);
         check_both(&shape.tracking().unwrap(), 500);
+    }
+}
+
+/// On a library with a full adder and on an FPGA; means over a set without mask have constant divisors.
+#[test]
+fn networks_are_their_model_whatever_their_products_are_made_of() {
+    for target in ["nangate45", "xcup"] {
+        let target = Target::load(target).unwrap();
+        let arithmetic = Arithmetic::of(Fabric::of(&target), Multiplier::Booth);
+        let shape = shaped(|s| {
+            (s.nodes, s.edges, s.aggregation) = (3, 4, Aggregation::Mean);
+            s.format = "ap_fixed<5,3>".parse().unwrap();
+        });
+        for network in [shape.tracking(), shape.jedinet(), shape.deep_sets()] {
+            let design = design(network.unwrap(), Structure::Blocks);
+            let vectors = design.vectors(&design.random_events(200, 5)).unwrap();
+            let module = build_at(&design, 20_000, arithmetic);
+            assert_eq!(differing(&module, &vectors), 0);
+        }
     }
 }
 
@@ -204,8 +226,9 @@ fn a_linear_relation_takes_linear_time() {
 /// Adders of the layers by themselves.
 fn adders_of(layers: &[Layer], inputs: &[Format]) -> usize {
     let m = ModuleBuilder::new("layers");
+    let products = Products::new(Arithmetic::default(), Some(Effort::Fast));
     let inputs = m.input_port("inputs", inputs.to_vec(), Stamp::at(0));
-    m.output_array("outputs", &continued(&m, layers, &inputs));
+    m.output_array("outputs", &continued(&m, &products, layers, &inputs));
     Statistics::of(&m.finish().unwrap()).adders
 }
 
@@ -439,7 +462,8 @@ fn the_fifty_particle_network_is_exact() {
     let network = jedinet::import(&json, None, Some(format)).unwrap();
     let design = design(Network::Jedinet(network), Structure::Blocks);
     let vectors = design.vectors(&design.random_events(10_000, 5)).unwrap();
-    assert_eq!(differing(&build_at(&design, 40_000), &vectors), 0);
+    let module = build_at(&design, 40_000, Arithmetic::default());
+    assert_eq!(differing(&module, &vectors), 0);
 }
 
 /// A dense layer in floating point, from a matrix that lies row-major `[input][output]`.

@@ -6,6 +6,7 @@ use constraints::{Target, delay};
 use hdl::analysis::Statistics;
 use hdl::dfg::Module;
 use hdl::passes::pipeline::{Goal, Options};
+use hwgen::arith::Arithmetic;
 use hwgen::interaction::aggregate::Aggregation;
 use hwgen::interaction::assembly::{Stages, Structure};
 use hwgen::interaction::design::InteractionDesign;
@@ -54,6 +55,7 @@ fn design(network: &Tracking, structure: Structure) -> InteractionDesign {
 fn build(design: &InteractionDesign) -> Arc<Module> {
     let target = Target::load(constraints::target::DEFAULT).unwrap();
     let stages = Stages {
+        arithmetic: Arithmetic::default(),
         delays: &delay::of(&target),
         options: Options::new(Goal::Clock(20_000)),
     };

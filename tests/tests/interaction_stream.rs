@@ -8,6 +8,7 @@ use hdl::dfg::Module;
 use hdl::dfg::eval::Stepper;
 use hdl::passes::flatten;
 use hdl::passes::pipeline::{self, Goal, Options};
+use hwgen::arith::{Arithmetic, Fabric};
 use hwgen::interaction::aggregate::Aggregation;
 use hwgen::interaction::assembly::{Stages, Structure};
 use hwgen::interaction::budget::{Sizes, beats_within};
@@ -55,6 +56,7 @@ fn reported(network: Tracking, beats: usize) -> (InteractionDesign, Arc<Module>,
     };
     let target = Target::load(constraints::target::DEFAULT).unwrap();
     let stages = Stages {
+        arithmetic: Arithmetic::default(),
         delays: &delay::of(&target),
         options: Options::new(Goal::Clock(20_000)),
     };
@@ -172,18 +174,29 @@ fn another_weight_is_seen() {
 #[test]
 fn a_budget_decides_on_the_copies() {
     let network = tracking(shape(28, 56));
-    let sizes = Sizes::of(&network).unwrap();
+    let sizes = Sizes::of(&network, Fabric::default()).unwrap();
     for beats in [7, 14, 28] {
         let lanes = Lanes::of(&network, beats).unwrap();
         let counted = sizes.adder_bits(&network, Some(lanes));
         let (_, module) = streamed(network.clone(), beats);
         let built = Statistics::of(&flatten(&module).unwrap()).adder_bits;
         assert!(counted.abs_diff(built) * 5 < built, "{counted} {built}");
-        assert_eq!(beats_within(&network, counted).unwrap(), beats);
-        assert!(beats_within(&network, counted - 1).is_ok_and(|b| b > beats) || beats == 28);
+        assert_eq!(
+            beats_within(&network, Fabric::default(), counted).unwrap(),
+            beats
+        );
+        assert!(
+            beats_within(&network, Fabric::default(), counted - 1).is_ok_and(|b| b > beats)
+                || beats == 28
+        );
     }
-    assert_eq!(beats_within(&network, u64::MAX).unwrap(), 1);
-    let refused = beats_within(&network, 10).unwrap_err().to_string();
+    assert_eq!(
+        beats_within(&network, Fabric::default(), u64::MAX).unwrap(),
+        1
+    );
+    let refused = beats_within(&network, Fabric::default(), 10)
+        .unwrap_err()
+        .to_string();
     assert!(refused.contains("the least is"), "{refused}");
 }
 

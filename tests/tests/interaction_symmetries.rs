@@ -3,6 +3,7 @@
 
 use constraints::{Target, delay};
 use hdl::passes::pipeline::{Goal, Options};
+use hwgen::arith::Arithmetic;
 use hwgen::interaction::aggregate::Aggregation;
 use hwgen::interaction::assembly::{Stages, Structure};
 use hwgen::interaction::design::InteractionDesign;
@@ -29,6 +30,7 @@ fn hardware(network: &Network, structure: Structure, events: &[Vec<i64>]) -> Vec
     };
     let target = Target::load(constraints::target::DEFAULT).unwrap();
     let stages = Stages {
+        arithmetic: Arithmetic::default(),
         delays: &delay::of(&target),
         options: Options::new(Goal::Clock(20_000)),
     };

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use constraints::{Target, delay};
 use hdl::passes::pipeline::{Goal, Options};
+use hwgen::arith::Arithmetic;
 use hwgen::interaction::aggregate::Aggregation;
 use hwgen::interaction::assembly::{Stages, Structure};
 use hwgen::interaction::design::InteractionDesign;
@@ -33,6 +34,7 @@ fn emitted(folder: &Path) {
     };
     let target = Target::load(constraints::target::DEFAULT).unwrap();
     let stages = Stages {
+        arithmetic: Arithmetic::default(),
         delays: &delay::of(&target),
         options: Options::new(Goal::Clock(20_000)),
     };

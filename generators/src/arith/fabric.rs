@@ -8,7 +8,7 @@ use super::cell_sums::CellSums;
 use super::cells::CellCosts;
 use super::cost::{self, Objective};
 use super::graph::AdderGraph;
-use super::multiply::DotProduct;
+use super::multiply::{DotProduct, Multiplier};
 use super::problem::{ArithError, Problem};
 use super::{Effort, cell_lower, lower, optimise};
 
@@ -36,6 +36,15 @@ impl Fabric {
         }
     }
 
+    /// The same without cells.
+    #[must_use]
+    pub fn operators(self) -> Self {
+        match self {
+            Self::Operators(_) => self,
+            Self::Cells(_) => Self::Operators(Objective::AdderBits),
+        }
+    }
+
     /// The sums of one product.
     ///
     /// # Errors
@@ -56,13 +65,32 @@ impl Fabric {
     }
 }
 
-/// What the products of a network are made of.
+/// Which products a design has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kinds {
+    /// Products with constants.
+    pub constants: bool,
+    /// Products of two computed values.
+    pub variables: bool,
+}
+
+/// What the products of a design are made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Arithmetic {
     /// Those with constants.
     pub constants: Fabric,
     /// Those of two computed values.
     pub variables: DotProduct,
+}
+
+impl Arithmetic {
+    /// Constant products of `constants`, others of `multiplier`s whose rows are added up alike.
+    pub fn of(constants: Fabric, multiplier: Multiplier) -> Self {
+        Self {
+            constants,
+            variables: DotProduct::of(constants, multiplier),
+        }
+    }
 }
 
 /// The sums of a product, to be built as often as it is needed.

@@ -29,6 +29,7 @@ pub mod multiply;
 mod plan;
 pub mod prefix;
 pub mod problem;
+pub mod products;
 pub mod report;
 mod rng;
 mod search;
@@ -41,9 +42,10 @@ pub use cell_sums::CellSums;
 pub use cells::CellCosts;
 pub use compress::CarrySave;
 pub use cost::Objective;
-pub use fabric::{Arithmetic, Fabric};
+pub use fabric::{Arithmetic, Fabric, Kinds};
 pub use graph::{AdderGraph, Node, NodeId, Op, Term};
 pub use problem::{ArithError, InputSpec, Matrix, Problem};
+pub use products::Products;
 pub use search::Effort;
 
 /// Finds an adder graph of few adder bits for the problem.

@@ -52,6 +52,40 @@ pub enum Accumulation {
     Chain,
 }
 
+impl Accumulation {
+    /// What serves sums beside constant products of `fabric` best.
+    pub fn of(fabric: Fabric) -> Self {
+        match fabric {
+            Fabric::Cells(costs) => Self::Cells(costs),
+            Fabric::Operators(Objective::AdderBits) => Self::Tree,
+            Fabric::Operators(Objective::LogicBits | Objective::Luts) => Self::Chain,
+        }
+    }
+
+    /// `Σ values`, of `frac` fraction bits as the finest of them is; it is known to be one of the integers `reached`.
+    pub fn total<'m>(
+        self,
+        m: &'m ModuleBuilder,
+        values: &[Value<'m>],
+        frac: i32,
+        reached: Result<Interval, OutOfRange>,
+    ) -> Value<'m> {
+        let total = match (self, reached) {
+            (Self::Cells(costs), Ok(range)) => {
+                let integers = values.iter().map(|v| v.extended(frac).with_frac(0));
+                let integers: Vec<Value<'m>> = integers.collect();
+                cell_total::total(m, &integers, range, &costs).map(|sum| sum.with_frac(frac))
+            }
+            (Self::Chain, _) => Value::sum(&counted(values)),
+            _ => None,
+        };
+        let total = total.or_else(|| Value::sum(values));
+        let total = total.unwrap_or_else(|| m.constant(0, frac));
+        // summands reach further than their sum does
+        reached.map_or(total, |range| narrowed(total, range))
+    }
+}
+
 /// Two factors; rows are made of the digits of the second.
 pub type Factors<'m> = (Value<'m>, Value<'m>);
 
@@ -70,14 +104,9 @@ const COUNTED: usize = 6;
 impl DotProduct {
     /// Of `multiplier`s, added up as what constant products are made of does best.
     pub fn of(fabric: Fabric, multiplier: Multiplier) -> Self {
-        let accumulation = match fabric {
-            Fabric::Cells(costs) => Accumulation::Cells(costs),
-            Fabric::Operators(Objective::AdderBits) => Accumulation::Tree,
-            Fabric::Operators(Objective::LogicBits | Objective::Luts) => Accumulation::Chain,
-        };
         Self {
             multiplier,
-            accumulation,
+            accumulation: Accumulation::of(fabric),
         }
     }
 
@@ -103,20 +132,8 @@ impl DotProduct {
         let all: Vec<Value<'m>> = summands.chain(addends.iter().copied()).collect();
         let frac = all.iter().map(Value::frac).max();
         let frac = frac.or(floor_to).unwrap_or(0);
-        let reached = range(products, addends, floor_to, frac);
-        let total = match (self.accumulation, reached) {
-            (Accumulation::Cells(costs), Ok(range)) => {
-                let integers = all.iter().map(|v| v.extended(frac).with_frac(0));
-                let integers: Vec<Value<'m>> = integers.collect();
-                cell_total::total(m, &integers, range, &costs).map(|sum| sum.with_frac(frac))
-            }
-            (Accumulation::Chain, _) => Value::sum(&counted(&all)),
-            _ => None,
-        };
-        let total = total.or_else(|| Value::sum(&all));
-        let total = total.unwrap_or_else(|| m.constant(0, frac));
-        // rows reach further than their sum does
-        reached.map_or(total, |range| narrowed(total, range))
+        let reached = reached(products, addends, floor_to, frac);
+        self.accumulation.total(m, &all, frac, reached)
     }
 
     /// Values whose sum is the product, floored to `floor_to` fraction bits if it has more.
@@ -182,8 +199,11 @@ fn narrowed(value: Value<'_>, range: Interval) -> Value<'_> {
     }
 }
 
-/// The integers that `Σ x·y + Σ addends` can be, of `frac` fraction bits.
-fn range(
+/// The integers that `Σ x·y + Σ addends` can be, of `frac` fraction bits, with `floor_to` as in [`DotProduct::sum`].
+///
+/// # Errors
+/// A range beyond what values can hold.
+pub fn reached(
     products: &[Factors<'_>],
     addends: &[Value<'_>],
     floor_to: Option<i32>,

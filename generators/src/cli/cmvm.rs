@@ -16,8 +16,8 @@ use serde::Serialize;
 
 use self::figures::{Figures, cell_parameters, cell_table, parameters, table};
 use super::clock::{Timing, options};
+use super::products::{Sums, fabric};
 use super::sim::run_batch;
-use super::sums::{Sums, fabric};
 use crate::arith::design::MatrixDesign;
 use crate::arith::estimate::estimate;
 use crate::arith::report::{self, Choice, run as optimise};

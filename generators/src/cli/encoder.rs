@@ -11,9 +11,10 @@ use hdl::draw::dot;
 use hdl::passes::pipeline::{self, Goal};
 
 use super::clock::{Timing, options};
+use super::products::{Products, parameters};
 use super::sim::run_batch;
-use crate::arith::multiply::{DotProduct, Multiplier};
-use crate::arith::{Fabric, Objective};
+use crate::arith::multiply::DotProduct;
+use crate::arith::{Arithmetic, Fabric, Objective};
 use crate::design::Design;
 use crate::encoder::arithmetic::Contract;
 use crate::encoder::design::{EncoderDesign, REGISTER_PORT};
@@ -21,6 +22,7 @@ use crate::encoder::hardware::{Parts, Storage};
 use crate::encoder::model::Input;
 use crate::encoder::weights::Choice;
 use crate::failure::{Failure, Result};
+use crate::output::cells::write_cells;
 use crate::output::emit::Emission;
 use crate::output::file::write_new;
 use crate::output::folder::Staging;
@@ -50,10 +52,8 @@ pub struct EncoderArgs {
     /// Weights built into the adders, or in registers written at run time
     #[arg(long, value_enum, default_value_t = Storage::Fixed)]
     weights: Storage,
-    /// How products with programmable weights, and the front end's, are built [default: booth where the target's adders are
-    /// known, else operator]
-    #[arg(long, value_enum, value_name = "FORM")]
-    multipliers: Option<Multiplier>,
+    #[command(flatten)]
+    products: Products,
     /// Weights instead of the shipped ones: JSON (register values or float masters) or a QKeras .h5 file
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
@@ -85,7 +85,8 @@ pub fn run(args: &EncoderArgs) -> Result<()> {
     let design = args.design()?;
     let target = Target::load(&args.timing.target)?;
     let clock = args.timing.clock()?;
-    let (top, pipeline) = args.build(&design, &target, clock)?;
+    let arithmetic = args.arithmetic(&design, &target)?;
+    let (top, pipeline) = args.build(&design, arithmetic, &target, clock)?;
     let vectors = design
         .vectors(&design.shipped_events())
         .map_err(Failure::user)?;
@@ -100,6 +101,9 @@ pub fn run(args: &EncoderArgs) -> Result<()> {
         &args.timing.source(&target),
     );
     report.parameters = args.parameters(&design);
+    report
+        .parameters
+        .extend(parameters(&arithmetic, design.products()));
     report.layers = design.layer_formats();
     report.checks.push(Check {
         what: check.engine.clone(),
@@ -119,6 +123,7 @@ pub fn run(args: &EncoderArgs) -> Result<()> {
         carry_cell: target.carry_cell(),
     };
     emission.write(&staging, report)?;
+    write_cells(&staging, &target)?;
     if let Some(path) = &args.dot {
         write_new(path, dot(&top).as_bytes())?;
     }
@@ -150,30 +155,37 @@ impl EncoderArgs {
         })
     }
 
+    /// What products are made of. The rows of products with programmable weights, of which there are 3,000, are left to
+    /// operators.
+    fn arithmetic(&self, design: &EncoderDesign, target: &Target) -> Result<Arithmetic> {
+        let arithmetic = self.products.arithmetic(target, design.products())?;
+        let operators = Fabric::Operators(Objective::of(target));
+        Ok(Arithmetic {
+            variables: DotProduct::of(operators, arithmetic.variables.multiplier),
+            ..arithmetic
+        })
+    }
+
     /// The asked latency, as fast as it gets but for a quarter; else the chip's two cycles at its 25 ns where they suffice,
     /// and the fewest cycles elsewhere.
     fn build(
         &self,
         design: &EncoderDesign,
+        arithmetic: Arithmetic,
         target: &Target,
         clock: Picoseconds,
     ) -> Result<(Arc<Module>, pipeline::Report)> {
-        let (delays, dot_product) = (
-            delay::of(target),
-            DotProduct::of(
-                Fabric::Operators(Objective::of(target)),
-                self.multipliers.unwrap_or_else(|| Multiplier::on(target)),
-            ),
-        );
+        let delays = delay::of(target);
+        let logic = design.logic(arithmetic).map_err(Failure::User)?;
         let build = |options: &pipeline::Options| {
-            let built = design.build(dot_product, &delays, options);
+            let built = design.build(&logic, &delays, options);
             built.map_err(|d| self.timing.explain(d))
         };
         let within = |latency| {
             // the stages share what the clock leaves: each takes at most a quarter more than it must, to save register bits
             let asked = options(clock, Goal::Clock)?;
             let fastest = design.build(
-                dot_product,
+                &logic,
                 &delays,
                 &pipeline::Options {
                     goal: Goal::Latency(latency),

@@ -11,7 +11,9 @@ use hdl::diag::Diagnostic;
 use hdl::passes::pipeline::{self, Goal};
 
 use super::clock::{Timing, options};
+use super::products::{Products, parameters};
 use super::sim::run_batch;
+use crate::arith::Fabric;
 use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::interaction::accuracy::Accuracy;
@@ -23,6 +25,7 @@ use crate::interaction::format::ApFixed;
 use crate::interaction::network::{Network, Windows};
 use crate::interaction::random::Shape;
 use crate::interaction::{budget, jedinet, roc, stream};
+use crate::output::cells::write_cells;
 use crate::output::emit::Emission;
 use crate::output::folder::Staging;
 use crate::output::report::{Check, Report};
@@ -76,6 +79,8 @@ pub struct InteractionArgs {
     /// The fewest cycles from one event to the next with which all perceptrons and sums take no more adder bits than these
     #[arg(long, value_name = "ADDER_BITS", conflicts_with_all = ["reuse", "latency"])]
     budget: Option<u64>,
+    #[command(flatten)]
+    products: Products,
     /// Random events that the test bench runs
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     events: u32,
@@ -119,14 +124,17 @@ const EVENT_SEED: u64 = 1;
 /// Runs the command.
 pub fn run(args: &InteractionArgs) -> Result<()> {
     let staging = Staging::begin(&args.out)?;
-    let mut design = args.design()?;
     let target = Target::load(&args.timing.target)?;
+    let mut design = args.design(&target)?;
+    let kinds = design.products();
+    let arithmetic = args.products.arithmetic(&target, kinds)?;
     let clock = args.timing.clock()?;
     let goal = |clock| match args.timing.latency {
         Some(latency) => Goal::ClockAndLatency { clock, latency },
         None => Goal::Clock(clock),
     };
     let (top, pipeline) = design.build(Stages {
+        arithmetic,
         delays: &delay::of(&target),
         options: options(clock, goal)?,
     })?;
@@ -141,6 +149,7 @@ pub fn run(args: &InteractionArgs) -> Result<()> {
     report.timing.latency = pipeline.latency;
     report.timing.initiation_interval = design.interval();
     report.parameters = args.parameters(&design);
+    report.parameters.extend(parameters(&arithmetic, kinds));
     report.layers = design.layer_formats().map_err(Failure::user)?;
     report.checks.push(Check {
         what: check.engine.clone(),
@@ -161,13 +170,14 @@ pub fn run(args: &InteractionArgs) -> Result<()> {
         carry_cell: target.carry_cell(),
     };
     emission.write(&staging, report)?;
+    write_cells(&staging, &target)?;
     staging.finish()?;
     super::say(summary(args, interval, &top, &pipeline));
     Ok(())
 }
 
 impl InteractionArgs {
-    fn design(&self) -> Result<InteractionDesign> {
+    fn design(&self, target: &Target) -> Result<InteractionDesign> {
         if let Err(reason) = hdl::names::check_identifier(&self.top) {
             let top = hdl::names::quoted(&self.top);
             let error = Diagnostic::error("bad-name", format!("top module name {top}: {reason}"))
@@ -178,7 +188,7 @@ impl InteractionArgs {
             Some(file) => self.read(file)?,
             None => self.random().map_err(Failure::user)?,
         };
-        let beats = self.beats(&network)?;
+        let beats = self.beats(&network, Fabric::of(target))?;
         if beats.is_some() && self.structure == Structure::Flat {
             let error = Diagnostic::error("reuse", "a stream is made of blocks");
             return Err(Failure::user(error.help("leave --structure away")));
@@ -192,7 +202,7 @@ impl InteractionArgs {
     }
 
     /// The beats of an event, none if it is taken whole.
-    fn beats(&self, network: &Network) -> Result<Option<usize>> {
+    fn beats(&self, network: &Network, constants: Fabric) -> Result<Option<usize>> {
         let Some(budget) = self.budget else {
             return Ok(self.reuse);
         };
@@ -200,7 +210,7 @@ impl InteractionArgs {
             let error = Diagnostic::error("budget", "only edge classifiers are streamed");
             return Err(Failure::user(error.help("leave --budget away")));
         };
-        let beats = budget::beats_within(network, budget).map_err(Failure::User)?;
+        let beats = budget::beats_within(network, constants, budget).map_err(Failure::User)?;
         Ok((beats > 1).then_some(beats))
     }
 

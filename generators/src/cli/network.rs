@@ -8,10 +8,9 @@ use constraints::{Target, delay};
 
 use super::clock::Timing;
 use super::cmvm::effort;
+use super::products::{Products, parameters};
 use super::sim::run_batch;
-use super::sums::{Sums, fabric};
-use crate::arith::multiply::{DotProduct, Multiplier};
-use crate::arith::{Arithmetic, Effort};
+use crate::arith::Effort;
 use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::model::{Graph, Input};
@@ -29,16 +28,11 @@ pub struct Hardware {
     /// normal up to 4096 weights, fast beyond]
     #[arg(long, value_parser = effort)]
     effort: Option<Effort>,
-    /// Cell libraries: constant products as trees of full adder cells, or as two-input adders for the synthesis tool to
-    /// build [default: cells where the library's full adder is known]
-    #[arg(long, value_enum)]
-    sums: Option<Sums>,
-    /// How products of two computed values are built [default: booth where the target's adders are known, else operator]
-    #[arg(long, value_enum, value_name = "FORM")]
-    multipliers: Option<Multiplier>,
+    #[command(flatten)]
+    products: Products,
     /// Fold the network: each multiplier of a dense or convolution layer serves up to N weights, a new event may begin
     /// every N cycles at the latest, weights lie in tables. For networks that are too large to unroll
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_REUSE)), conflicts_with_all = ["effort", "latency"])]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_REUSE)), conflicts_with_all = ["effort", "latency", "sums", "multipliers"])]
     reuse: Option<u32>,
     /// Events that the test bench runs [default: 256, fewer for a folded network]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -95,14 +89,8 @@ impl Hardware {
             stages: Vec::new(),
             network: source.network,
         };
-        let constants = fabric(&target, self.sums)?;
-        let arithmetic = Arithmetic {
-            constants,
-            variables: DotProduct::of(
-                constants,
-                self.multipliers.unwrap_or_else(|| Multiplier::on(&target)),
-            ),
-        };
+        let kinds = design.products();
+        let arithmetic = self.products.arithmetic(&target, kinds)?;
         let built = design.build(
             self.effort,
             arithmetic,
@@ -122,6 +110,7 @@ impl Hardware {
         let delays = self.timing.source(&target);
         let mut report = Report::new(source.command, &top, clock.ns(), &pipeline, &delays);
         report.parameters = self.parameters(source.parameters);
+        report.parameters.extend(parameters(&arithmetic, kinds));
         report.layers = design.layer_formats();
         report.checks.push(Check {
             what: check.engine.clone(),

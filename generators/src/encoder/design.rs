@@ -18,7 +18,7 @@ use super::model::{EncoderModel, Input};
 use super::registers::{block_bytes, pack};
 use super::store::{self, with_registers};
 use super::weights::registers_of;
-use crate::arith::multiply::DotProduct;
+use crate::arith::{Arithmetic, Kinds};
 use crate::output::report::LayerFormats;
 
 /// Events that ship with the program: showers, noise, single cells, empty and full-scale ones.
@@ -40,23 +40,31 @@ pub struct EncoderDesign {
 pub const REGISTER_PORT: [&str; 4] = ["reg_write", "reg_address", "reg_wdata", "reg_rdata"];
 
 impl EncoderDesign {
-    /// The top module, its data path cut into stages, programmable weights multiplied as `dot_product` says.
+    /// The data path without stages, products made as `arithmetic` says.
+    ///
+    /// # Errors
+    /// Those of [`datapath`].
+    pub fn logic(&self, arithmetic: Arithmetic) -> Result<Arc<Module>, Diagnostics> {
+        let name = match self.has_registers() {
+            true => format!("{}_datapath", self.top),
+            false => self.top.clone(),
+        };
+        datapath(&name, &self.model, self.parts, arithmetic)
+    }
+
+    /// The top module, its `logic` cut into stages.
+    ///
+    /// # Errors
+    /// Those of [`pipeline`].
     pub fn build(
         &self,
-        dot_product: DotProduct,
+        logic: &Module,
         delays: &dyn DelayModel,
         options: &pipeline::Options,
     ) -> Result<(Arc<Module>, pipeline::Report), Diagnostics> {
-        let has_registers = self.has_registers();
-        let name = if has_registers {
-            format!("{}_datapath", self.top)
-        } else {
-            self.top.clone()
-        };
-        let combinational = datapath(&name, &self.model, self.parts, dot_product)?;
-        let (datapath, report) = pipeline(&combinational, delays, options)?;
+        let (datapath, report) = pipeline(logic, delays, options)?;
         let datapath = Arc::new(datapath);
-        if !has_registers {
+        if !self.has_registers() {
             return Ok((datapath, report));
         }
         let weight = self.model.conv.arithmetic.weight.format();
@@ -64,6 +72,14 @@ impl EncoderDesign {
             with_registers(&self.top, &datapath, self.parts, weight)?,
             report,
         ))
+    }
+
+    /// Which products it has.
+    pub fn products(&self) -> Kinds {
+        Kinds {
+            constants: self.parts.storage == Storage::Fixed,
+            variables: self.has_registers(),
+        }
     }
 
     /// Whether anything is written at run time.

@@ -1,21 +1,20 @@
 //! The encoder as a data path: combinational, to be cut into pipeline stages afterwards.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hdl::dfg::{Module, ModuleBuilder, Stamp, Value};
-use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::diag::Diagnostics;
 use hdl::num::Format;
 
 use super::arithmetic::Product;
+use super::floored;
 use super::front_end;
 use super::geometry::{CELLS, FILTERS, HIDDEN, OUTPUTS, positions, window};
 use super::model::{EncoderModel, Input, Layer};
 use super::normaliser;
 use super::registers::{WEIGHTS, index};
-use crate::arith::lower::{linear, multiples};
 use crate::arith::multiply::DotProduct;
-use crate::arith::{ArithError, Fabric};
+use crate::arith::{Arithmetic, Effort, Products};
 
 /// Where the weights are.
 #[derive(
@@ -41,13 +40,13 @@ pub struct Parts {
 
 /// One output of a layer: which inputs it sees through which of its weights.
 #[derive(Debug)]
-struct Neuron {
+pub(super) struct Neuron {
     /// Scope of its own.
-    scope: String,
+    pub scope: String,
     /// Row of the layer's weights, and entry of its biases.
-    row: usize,
+    pub row: usize,
     /// (input, weight in the row).
-    terms: Vec<(usize, usize)>,
+    pub terms: Vec<(usize, usize)>,
 }
 
 /// The data path of `model`.
@@ -62,15 +61,16 @@ struct Neuron {
 /// | out `encoded` | 16 × the output format | always |
 /// | out `module_sum` | u9.0, a 5E+4M float | unless the input is normalised |
 ///
-/// Programmable weights and the front end's calibration are multiplied as `dot_product` says.
+/// Products are made as `arithmetic` says: those of fixed weights are constant ones, those of programmable weights and the
+/// front end's calibration are not.
 pub fn datapath(
     name: &str,
     model: &EncoderModel,
     parts: Parts,
-    dot_product: DotProduct,
+    arithmetic: Arithmetic,
 ) -> Result<Arc<Module>, Diagnostics> {
     let m = ModuleBuilder::new(name);
-    let cells = m.scope("input", || input(&m, model, parts, dot_product));
+    let cells = m.scope("input", || input(&m, model, parts, arithmetic.variables));
     let weights = match parts.storage {
         Storage::Fixed => None,
         Storage::Programmable => {
@@ -94,17 +94,18 @@ pub fn datapath(
             values,
             weight,
             bias,
-            dot_product,
         })
     };
     let conv_registers = registers(index::conv_weight, index::conv_bias);
     let dense_registers = registers(index::dense_weight, index::dense_bias);
+    let (conv, neurons) = (&model.conv, convolution());
     let hidden = m.scope("conv", || {
-        layer(&m, &model.conv, &convolution(), &normalised, conv_registers)
-    })?;
+        outputs(&m, conv, &neurons, &normalised, conv_registers, arithmetic)
+    });
+    let (last, neurons) = (&model.dense, dense());
     let encoded = m.scope("dense", || {
-        layer(&m, &model.dense, &dense(), &hidden, dense_registers)
-    })?;
+        outputs(&m, last, &neurons, &hidden, dense_registers, arithmetic)
+    });
     m.output_port(
         "encoded",
         &encoded,
@@ -165,7 +166,7 @@ fn dense() -> Vec<Neuron> {
 /// From a neuron's row and a weight's place in it to the register.
 type Place = fn(usize, usize) -> usize;
 
-/// The registers of a layer, and what its products are made of.
+/// The registers of a layer.
 struct Registers<'r, 'm> {
     /// All weights.
     values: &'r [Value<'m>],
@@ -173,28 +174,33 @@ struct Registers<'r, 'm> {
     weight: Place,
     /// Where its biases are.
     bias: fn(usize) -> usize,
-    dot_product: DotProduct,
 }
 
 /// `saturate(round(max(bias + Σ product(x·w), 0)))` for every neuron.
-fn layer<'m>(
+fn outputs<'m>(
     m: &'m ModuleBuilder,
     layer: &Layer,
     neurons: &[Neuron],
     inputs: &[Value<'m>],
     registers: Option<Registers<'_, 'm>>,
-) -> Result<Vec<Value<'m>>, Diagnostics> {
-    let arithmetic = &layer.arithmetic;
-    let sums = match (registers, arithmetic.product) {
-        (Some(registers), _) => registered_sums(m, layer, neurons, inputs, &registers),
-        (None, Product::Exact) => m.scope("products", || exact_sums(m, layer, neurons, inputs)),
-        (None, Product::FloorTo(frac)) => floored_sums(m, layer, neurons, inputs, frac)?,
+    arithmetic: Arithmetic,
+) -> Vec<Value<'m>> {
+    let sums = match (registers, layer.arithmetic.product) {
+        (Some(registers), _) => {
+            registered_sums(m, layer, neurons, inputs, &registers, arithmetic.variables)
+        }
+        (None, Product::Exact) => m.scope("products", || {
+            exact_sums(m, layer, neurons, inputs, arithmetic)
+        }),
+        (None, Product::FloorTo(frac)) => {
+            floored::sums(m, layer, neurons, inputs, frac, arithmetic.constants)
+        }
     };
-    let quantiser = arithmetic.quantiser();
+    let quantiser = layer.arithmetic.quantiser();
     let results = neurons.iter().zip(sums);
-    Ok(results
+    results
         .map(|(neuron, sum)| m.scope(&neuron.scope, || sum.quantise(&quantiser)))
-        .collect())
+        .collect()
 }
 
 /// Weights in registers: a multiplier for each product, recoded by its weight, which many products have in common.
@@ -204,6 +210,7 @@ fn registered_sums<'m>(
     neurons: &[Neuron],
     inputs: &[Value<'m>],
     registers: &Registers<'_, 'm>,
+    dot_product: DotProduct,
 ) -> Vec<Value<'m>> {
     let arithmetic = &layer.arithmetic;
     let floor_to = match arithmetic.product {
@@ -219,7 +226,7 @@ fn registered_sums<'m>(
                 (inputs[input], registers.values[weight])
             };
             let products: Vec<_> = neuron.terms.iter().map(factors).collect();
-            registers.dot_product.sum(m, &products, &[bias], floor_to)
+            dot_product.sum(m, &products, &[bias], floor_to)
         })
     };
     neurons.iter().map(sum).collect()
@@ -231,6 +238,7 @@ fn exact_sums<'m>(
     layer: &Layer,
     neurons: &[Neuron],
     inputs: &[Value<'m>],
+    arithmetic: Arithmetic,
 ) -> Vec<Value<'m>> {
     let row = |neuron: &Neuron| {
         let mut row = vec![0; inputs.len()];
@@ -245,76 +253,12 @@ fn exact_sums<'m>(
         .iter()
         .map(|neuron| layer.bias_in_accumulator(neuron.row))
         .collect();
-    linear(
-        m,
-        inputs,
-        &matrix,
-        &bias,
-        layer.arithmetic.weight.frac,
-        &Fabric::default(),
-    )
-}
-
-/// Constant weights, each product floored to `frac` fraction bits: the multiples of each input share their adders.
-fn floored_sums<'m>(
-    m: &'m ModuleBuilder,
-    layer: &Layer,
-    neurons: &[Neuron],
-    inputs: &[Value<'m>],
-    frac: i32,
-) -> Result<Vec<Value<'m>>, Diagnostics> {
-    let mut wanted: Vec<BTreeSet<i64>> = vec![BTreeSet::new(); inputs.len()];
-    for neuron in neurons {
-        for &(input, place) in &neuron.terms {
-            wanted[input].insert(layer.weights[neuron.row][place]);
-        }
-    }
-    let product_frac = layer.arithmetic.input.frac + layer.arithmetic.weight.frac;
-    let products = |(i, wanted): (usize, &BTreeSet<i64>)| {
-        m.scope(&format!("multiples{i}"), || {
-            let constants: Vec<i64> = wanted.iter().copied().collect();
-            let multiples = multiples(m, inputs[i], &constants).map_err(too_wide)?;
-            let floored = multiples
-                .into_iter()
-                .map(|v| at_most(v.with_frac(product_frac), frac));
-            Ok(constants
-                .iter()
-                .copied()
-                .zip(floored)
-                .collect::<BTreeMap<i64, Value<'m>>>())
-        })
-    };
-    let products: Vec<BTreeMap<i64, Value<'m>>> = wanted
-        .iter()
-        .enumerate()
-        .map(products)
-        .collect::<Result<_, Diagnostics>>()?;
-    let sum = |neuron: &Neuron| {
-        m.scope(&neuron.scope, || {
-            let bias = m.constant(i128::from(layer.bias_in_accumulator(neuron.row)), frac);
-            let row = &layer.weights[neuron.row];
-            total(
-                neuron
-                    .terms
-                    .iter()
-                    .map(|&(input, place)| products[input][&row[place]])
-                    .chain([bias]),
-            )
-        })
-    };
-    Ok(neurons.iter().map(sum).collect())
-}
-
-fn total<'m>(addends: impl Iterator<Item = Value<'m>>) -> Value<'m> {
-    Value::sum(&addends.collect::<Vec<_>>()).expect("there is a bias")
-}
-
-fn too_wide(error: ArithError) -> Diagnostics {
-    Diagnostic::error("too-wide", error.to_string()).into()
+    let products = Products::new(arithmetic, Some(Effort::Fast));
+    products.linear(m, inputs, &matrix, &bias, layer.arithmetic.weight.frac)
 }
 
 /// Floored to `frac` fraction bits if it has more.
-fn at_most(value: Value<'_>, frac: i32) -> Value<'_> {
+pub(super) fn at_most(value: Value<'_>, frac: i32) -> Value<'_> {
     if value.frac() > frac {
         value.truncate(frac)
     } else {

@@ -5,6 +5,7 @@
 
 pub mod arithmetic;
 pub mod design;
+mod floored;
 pub mod front_end;
 pub mod geometry;
 pub mod hardware;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::format::ApFixed;
 use super::mlp::{Exact, aligned};
+use crate::arith::Products;
 
 /// Fraction bits of the reciprocals by which a mean multiplies: each is `1/count` rounded to nearest, so that a mean
 /// is off by at most `2^-17` of the sum before it is quantised.
@@ -185,7 +186,12 @@ impl Aggregate {
     }
 
     /// The aggregate, from the columns of all rows combined.
-    pub fn finish<'m>(self, m: &'m ModuleBuilder, columns: &[Value<'m>]) -> Vec<Value<'m>> {
+    pub fn finish<'m>(
+        self,
+        m: &'m ModuleBuilder,
+        products: &Products,
+        columns: &[Value<'m>],
+    ) -> Vec<Value<'m>> {
         let (presence, totals) = match self.how {
             Aggregation::Sum => (None, columns),
             _ => {
@@ -200,9 +206,17 @@ impl Aggregate {
                 let table: Vec<i128> = (0..=most).map(|c| reciprocal(c).into()).collect();
                 count.lookup(&table, RECIPROCAL_FRAC)
             });
+        // the number of members is known where none is masked
+        let scaled = |total: Value<'m>, scale: Value<'m>| match scale.range().as_point() {
+            Some(scale) => {
+                let row = vec![scale as i64];
+                products.linear(m, &[total], &[row], &[0], RECIPROCAL_FRAC)[0]
+            }
+            None => products.arithmetic().variables.product(total, scale),
+        };
         let finished = |total: &Value<'m>| {
             let total = match (scale, presence) {
-                (Some(scale), _) => *total * scale,
+                (Some(scale), _) => scaled(*total, scale),
                 (None, Some(any)) => any.mux(*total, m.constant(0, 0)),
                 (None, None) => *total,
             };
@@ -215,6 +229,7 @@ impl Aggregate {
     pub fn build<'m>(
         self,
         m: &'m ModuleBuilder,
+        products: &Products,
         rows: &[(Option<Value<'m>>, &[Value<'m>])],
         width: usize,
     ) -> Vec<Value<'m>> {
@@ -228,6 +243,6 @@ impl Aggregate {
             Value::tree(&column, |a, b| self.combine(a, b)).unwrap_or(m.constant(0, 0))
         };
         let combined: Vec<Value<'m>> = (0..width + self.presence_columns()).map(combined).collect();
-        self.finish(m, &combined)
+        self.finish(m, products, &combined)
     }
 }

@@ -12,6 +12,8 @@ use hdl::passes::delay::DelayModel;
 use hdl::passes::pipeline::{Goal, Options, Report, pipeline};
 use serde::{Deserialize, Serialize};
 
+use crate::arith::{Arithmetic, Effort, Products};
+
 /// How a design is cut into modules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, Default)]
 #[serde(rename_all = "lowercase")]
@@ -23,9 +25,11 @@ pub enum Structure {
     Flat,
 }
 
-/// The delays that stages are cut by, and what to.
+/// What blocks are made of, the delays that stages are cut by, and what to.
 #[derive(Clone, Copy)]
 pub struct Stages<'a> {
+    /// What products are made of.
+    pub arithmetic: Arithmetic,
     /// Operator delays.
     pub delays: &'a dyn DelayModel,
     /// Clock and ports.
@@ -38,6 +42,7 @@ pub struct Assembly<'m, 'a> {
     top: &'a str,
     structure: Structure,
     stages: Stages<'a>,
+    products: Products,
     made: RefCell<Vec<Made>>,
 }
 
@@ -53,6 +58,11 @@ struct Made {
 }
 
 impl<'m> Assembly<'m, '_> {
+    /// The products of all blocks.
+    pub fn products(&self) -> &Products {
+        &self.products
+    }
+
     /// The outputs of a copy of `block` for `inputs`; `body` says what the block does.
     ///
     /// Blocks of one name do the same, and become one module for each row of input formats.
@@ -172,6 +182,7 @@ pub fn assemble(
         top,
         structure,
         stages,
+        products: Products::new(stages.arithmetic, Some(Effort::Fast)),
         made: RefCell::new(Vec::new()),
     };
     body(&assembly, &m)?;

@@ -1,6 +1,7 @@
 //! How many copies of its perceptrons an edge classifier is given: as many as an area allows.
 //!
-//! The area is counted in adder bits, one of which takes about a LUT; multiplexers and registers come on top.
+//! The area is counted in adder bits of operators, on libraries too; one of them takes about a LUT. Multiplexers and
+//! registers come on top.
 
 use hdl::analysis::Statistics;
 use hdl::dfg::{ModuleBuilder, Stamp};
@@ -10,6 +11,8 @@ use super::aggregate::Aggregation;
 use super::layers::perceptron;
 use super::network::Tracking;
 use super::stream::Lanes;
+use crate::arith::multiply::Multiplier;
+use crate::arith::{Arithmetic, Effort, Fabric, Products};
 
 /// Adder bits of one copy of each block, and of one adder of an aggregate over all its columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,17 +26,19 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// Those of a network.
+    /// Those of a network with constant products of `constants`.
     ///
     /// # Errors
     /// A network that does not fit together.
-    pub fn of(network: &Tracking) -> Result<Self, Diagnostics> {
+    pub fn of(network: &Tracking, constants: Fabric) -> Result<Self, Diagnostics> {
+        let arithmetic = Arithmetic::of(constants.operators(), Multiplier::Operator);
+        let products = Products::new(arithmetic, Some(Effort::Fast));
         let mut bits = Vec::new();
         let blocks = network.blocks()?;
         for block in &blocks {
             let m = ModuleBuilder::new(block.name);
             let inputs = m.input_port("inputs", block.inputs.clone(), Stamp::at(0));
-            m.output_array("outputs", &perceptron(&m, block.mlp, &inputs));
+            m.output_array("outputs", &perceptron(&m, &products, block.mlp, &inputs));
             bits.push(Statistics::of(&*m.finish()?).adder_bits);
         }
         let message = vec![blocks[0].mlp.output_format(); network.relation.outputs()];
@@ -80,8 +85,12 @@ fn unrolled_adders(network: &Tracking) -> usize {
 ///
 /// # Errors
 /// A network that does not fit together; a budget too small for any number of beats.
-pub fn beats_within(network: &Tracking, budget: u64) -> Result<usize, Diagnostics> {
-    let sizes = Sizes::of(network)?;
+pub fn beats_within(
+    network: &Tracking,
+    constants: Fabric,
+    budget: u64,
+) -> Result<usize, Diagnostics> {
+    let sizes = Sizes::of(network, constants)?;
     let streams = (2..=network.nodes).filter_map(|beats| Lanes::of(network, beats).ok());
     let mut least = u64::MAX;
     for lanes in [None].into_iter().chain(streams.map(Some)) {

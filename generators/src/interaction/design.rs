@@ -10,11 +10,13 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sim::vectors::{Rows, Vectors};
 
+use super::aggregate::Aggregation;
 use super::assembly::{Stages, Structure};
 use super::hardware::datapath;
 use super::network::{Network, Tracking};
 use super::stream::Lanes;
 use super::{random, stream};
+use crate::arith::Kinds;
 use crate::output::report::LayerFormats;
 
 /// A network with its name and structure.
@@ -51,6 +53,19 @@ impl InteractionDesign {
                 "reuse",
                 "only edge classifiers are streamed",
             )),
+        }
+    }
+
+    /// Which products it has: two computed values are multiplied by means over members that may be masked.
+    pub fn products(&self) -> Kinds {
+        let aggregate = match &self.network {
+            Network::Tracking(network) => Some(network.aggregate),
+            Network::DeepSets(network) if network.masked => Some(network.aggregate),
+            Network::Jedinet(_) | Network::DeepSets(_) => None,
+        };
+        Kinds {
+            constants: true,
+            variables: aggregate.is_some_and(|a| a.how == Aggregation::Mean),
         }
     }
 

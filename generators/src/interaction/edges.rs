@@ -11,6 +11,7 @@ use super::hardware::take;
 use super::layers::perceptron;
 use super::network::Tracking;
 use super::sorted::{self, Group};
+use crate::arith::Products;
 
 impl Tracking {
     /// | block | copies | does |
@@ -29,13 +30,13 @@ impl Tracking {
         let [x, e, sender, receiver, valid] = ports else {
             unreachable!("the ports of this network")
         };
-        let width = self.relation.outputs();
+        let (products, width) = (assembly.products(), self.relation.outputs());
         let mut relations = Vec::new();
         for (k, e) in e.chunks(self.edge_features).enumerate() {
             let windows = self.windows_of(k);
             let nodes = self.nodes_of(&windows, x, self.node_features);
             let inputs = [&nodes[..], e, &[receiver[k], sender[k], valid[k]]].concat();
-            let body = relate(self, &windows);
+            let body = relate(self, products, &windows);
             let (block, name) = (self.block("relation", &windows), format!("relation{k}"));
             relations.push(assembly.place(&block, &name, &inputs, body)?);
         }
@@ -62,7 +63,7 @@ impl Tracking {
             }
             let shown: Vec<String> = degrees.iter().map(usize::to_string).collect();
             let block = format!("node{}", shown.join("_"));
-            let body = object(self, &degrees);
+            let body = object(self, products, &degrees);
             objects.extend(assembly.place(&block, &format!("node{i}"), &inputs, body)?);
         }
         let mut weights = Vec::new();
@@ -71,7 +72,7 @@ impl Tracking {
             let nodes = self.nodes_of(&windows, &objects, self.object.outputs());
             let ends = [receiver[k], sender[k], relation[width]];
             let inputs = [&nodes[..], &relation[..width], &ends].concat();
-            let body = score(self, &windows);
+            let body = score(self, products, &windows);
             let (block, name) = (self.block("score", &windows), format!("score{k}"));
             weights.extend(assembly.place(&block, &name, &inputs, body)?);
         }
@@ -124,6 +125,7 @@ impl Tracking {
 /// a message, or the columns of an aggregate of which one row at most is the node's → new node features.
 fn object(
     network: &Tracking,
+    products: &Products,
     degrees: &[usize],
 ) -> impl for<'m> Fn(&'m ModuleBuilder, &[Value<'m>]) -> Vec<Value<'m>> {
     move |m, mut inputs| {
@@ -135,13 +137,13 @@ fn object(
             .map(|row| (row[0], &row[1..]))
             .collect();
         let aggregate = m.scope("scatter", || match network.sorted {
-            true => sorted::gathered(m, aggregate, degrees, &rows, width),
+            true => sorted::gathered(m, products, aggregate, degrees, &rows, width),
             false => {
                 let rows: Vec<_> = rows.iter().map(|(here, row)| (Some(*here), *row)).collect();
-                aggregate.build(m, &rows, width)
+                aggregate.build(m, products, &rows, width)
             }
         });
-        perceptron(m, &network.object, &[x, &aggregate].concat())
+        perceptron(m, products, &network.object, &[x, &aggregate].concat())
     }
 }
 
@@ -149,6 +151,7 @@ fn object(
 /// each node of the window whether it is the receiver (none if the edge is not live).
 fn relate(
     network: &Tracking,
+    products: &Products,
     windows: &[Range<usize>; 2],
 ) -> impl for<'m> Fn(&'m ModuleBuilder, &[Value<'m>]) -> Vec<Value<'m>> {
     move |m, inputs| {
@@ -156,7 +159,7 @@ fn relate(
         let (ends, mut rest) = gathered(m, windows, inputs, features, network.edge_features);
         let e = take(&mut rest, network.edge_features);
         let (receiver, sender, valid) = (rest[0], rest[1], rest[2]);
-        let message = perceptron(m, &network.relation, &[&ends[..], e].concat());
+        let message = perceptron(m, products, &network.relation, &[&ends[..], e].concat());
         if network.sorted {
             return message;
         }
@@ -172,6 +175,7 @@ fn relate(
 /// New nodes of the windows, message, receiver, sender, live → edge weight.
 fn score(
     network: &Tracking,
+    products: &Products,
     windows: &[Range<usize>; 2],
 ) -> impl for<'m> Fn(&'m ModuleBuilder, &[Value<'m>]) -> Vec<Value<'m>> {
     move |m, inputs| {
@@ -179,7 +183,7 @@ fn score(
         let (ends, mut rest) = gathered(m, windows, inputs, features, width);
         let message = take(&mut rest, width);
         let live = rest[2];
-        let score = perceptron(m, &network.score, &[&ends[..], message].concat());
+        let score = perceptron(m, products, &network.score, &[&ends[..], message].concat());
         let weight = m.scope("sigmoid", || network.sigmoid.build(score[0]));
         vec![live.mux(weight, m.constant(0, 0))]
     }

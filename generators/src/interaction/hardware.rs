@@ -62,6 +62,7 @@ impl Jedinet {
         assembly: &Assembly<'m, '_>,
         ports: &[Vec<Value<'m>>],
     ) -> Result<Vec<Value<'m>>, Diagnostics> {
+        let products = assembly.products();
         let x: Vec<&[Value<'m>]> = ports[0].chunks(self.features).collect();
         let objects = match self.is_linear() {
             true => self.linear_objects(assembly, &x)?,
@@ -70,8 +71,8 @@ impl Jedinet {
         assembly.place("classify", "classify", &objects, |m, objects| {
             let width = self.object.outputs();
             let rows: Vec<_> = objects.chunks(width).map(|row| (None, row)).collect();
-            let pooled = m.scope("sum", || self.pool.build(m, &rows, width));
-            perceptron(m, &self.classifier, &pooled)
+            let pooled = m.scope("sum", || self.pool.build(m, products, &rows, width));
+            perceptron(m, products, &self.classifier, &pooled)
         })
     }
 
@@ -81,7 +82,7 @@ impl Jedinet {
         assembly: &Assembly<'m, '_>,
         x: &[&[Value<'m>]],
     ) -> Result<Vec<Value<'m>>, Diagnostics> {
-        let layer = &self.relation.layers[0];
+        let (products, layer) = (assembly.products(), &self.relation.layers[0]);
         let senders = self.particles as i64 - 1;
         let bias: Vec<i64> = layer.bias.iter().map(|b| b * senders).collect();
         let none = vec![0; layer.outputs()];
@@ -100,19 +101,19 @@ impl Jedinet {
                 Value::sum(&feature.collect::<Vec<_>>())
             };
             let sums: Vec<Value<'_>> = (0..self.features).filter_map(sum).collect();
-            linear(m, &sums, &of_all, &bias, layer.weight)
+            linear(m, products, &sums, &of_all, &bias, layer.weight)
         })?;
         let mut objects = Vec::new();
         for (i, x) in x.iter().enumerate() {
             let inputs = [x, &total[..]].concat();
             let node = assembly.place("node", &format!("node{i}"), &inputs, |m, inputs| {
                 let (x, total) = inputs.split_at(self.features);
-                let own = linear(m, x, &own, &none, layer.weight);
+                let own = linear(m, products, x, &own, &none, layer.weight);
                 let sums = own.iter().zip(total).map(|(a, b)| *a + *b);
                 let quantiser = self.aggregate.quantiser;
                 let aggregate = sums.map(|sum| quantiser.map_or(sum, |q| sum.quantise(&q.0)));
                 let inputs = x.iter().copied().chain(aggregate).collect::<Vec<_>>();
-                m.scope("object", || perceptron(m, &self.object, &inputs))
+                m.scope("object", || perceptron(m, products, &self.object, &inputs))
             })?;
             objects.extend(node);
         }
@@ -125,13 +126,14 @@ impl Jedinet {
         assembly: &Assembly<'m, '_>,
         x: &[&[Value<'m>]],
     ) -> Result<Vec<Value<'m>>, Diagnostics> {
+        let products = assembly.products();
         let (first, others) = self.relation.layers.split_first().expect("validated");
         let (split, hidden) = (Split::of(first, self.features), first.outputs());
         let parts: Vec<Vec<Value<'m>>> = (0..)
             .zip(x)
             .map(|(i, x): (usize, _)| {
                 assembly.place("project", &format!("project{i}"), x, |m, x| {
-                    split.parts(m, x)
+                    split.parts(m, products, x)
                 })
             })
             .collect::<Result<_, _>>()?;
@@ -151,13 +153,16 @@ impl Jedinet {
                     let receiver = take(&mut inputs, hidden);
                     let messages: Vec<Vec<Value<'_>>> = inputs
                         .chunks(hidden)
-                        .map(|sender| continued(m, others, &split.joined(receiver, sender)))
+                        .map(|sender| {
+                            continued(m, products, others, &split.joined(receiver, sender))
+                        })
                         .collect();
                     let rows: Vec<_> = messages.iter().map(|row| (None, &row[..])).collect();
                     let width = self.relation.outputs();
-                    let aggregate = m.scope("sum", || self.aggregate.build(m, &rows, width));
+                    let aggregate =
+                        m.scope("sum", || self.aggregate.build(m, products, &rows, width));
                     m.scope("object", || {
-                        perceptron(m, &self.object, &[x, &aggregate].concat())
+                        perceptron(m, products, &self.object, &[x, &aggregate].concat())
                     })
                 },
             )?;
@@ -177,11 +182,13 @@ impl DeepSets {
         assembly: &Assembly<'m, '_>,
         ports: &[Vec<Value<'m>>],
     ) -> Result<Vec<Value<'m>>, Diagnostics> {
+        let products = assembly.products();
         let mut members = Vec::new();
         for (i, x) in ports[0].chunks(self.features).enumerate() {
             let name = format!("element{i}");
-            let element =
-                assembly.place("element", &name, x, |m, x| perceptron(m, &self.element, x))?;
+            let element = assembly.place("element", &name, x, |m, x| {
+                perceptron(m, products, &self.element, x)
+            })?;
             members.extend(element);
         }
         let width = self.element.outputs();
@@ -192,8 +199,10 @@ impl DeepSets {
                 .zip(members.chunks(width))
                 .map(|(i, row): (usize, _)| (masks.get(i).copied(), row))
                 .collect();
-            let pooled = m.scope("aggregate", || self.aggregate.build(m, &rows, width));
-            perceptron(m, &self.classifier, &pooled)
+            let pooled = m.scope("aggregate", || {
+                self.aggregate.build(m, products, &rows, width)
+            });
+            perceptron(m, products, &self.classifier, &pooled)
         })
     }
 }

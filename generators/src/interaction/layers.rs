@@ -4,13 +4,14 @@ use hdl::dfg::{ModuleBuilder, Value};
 
 use super::format::ApFixed;
 use super::mlp::{Layer, Mlp};
-use crate::arith::{Fabric, lower};
+use crate::arith::Products;
 
 /// `bias + Σ weight·input`, exactly, one sum for each row of `weights`.
 ///
 /// Weights and biases are integers of the format `format`. Every product of a network with fixed weights is made here.
 pub fn linear<'m>(
     m: &'m ModuleBuilder,
+    products: &Products,
     inputs: &[Value<'m>],
     weights: &[Vec<i64>],
     bias: &[i64],
@@ -18,7 +19,7 @@ pub fn linear<'m>(
 ) -> Vec<Value<'m>> {
     let frac = inputs.iter().map(Value::frac).max().unwrap_or(0);
     let bias: Vec<i64> = bias.iter().map(|bias| bias << frac).collect();
-    lower::linear(m, inputs, weights, &bias, format.frac(), &Fabric::default())
+    products.linear(m, inputs, weights, &bias, format.frac())
 }
 
 /// A layer's outputs for its exact sums.
@@ -33,20 +34,33 @@ pub fn activate<'m>(layer: &Layer, sums: &[Value<'m>]) -> Vec<Value<'m>> {
 }
 
 /// A perceptron's outputs.
-pub fn perceptron<'m>(m: &'m ModuleBuilder, mlp: &Mlp, inputs: &[Value<'m>]) -> Vec<Value<'m>> {
-    continued(m, &mlp.layers, inputs)
+pub fn perceptron<'m>(
+    m: &'m ModuleBuilder,
+    products: &Products,
+    mlp: &Mlp,
+    inputs: &[Value<'m>],
+) -> Vec<Value<'m>> {
+    continued(m, products, &mlp.layers, inputs)
 }
 
 /// The outputs of `layers` in a row.
 pub fn continued<'m>(
     m: &'m ModuleBuilder,
+    products: &Products,
     layers: &[Layer],
     inputs: &[Value<'m>],
 ) -> Vec<Value<'m>> {
     let mut values = inputs.to_vec();
     for (k, layer) in layers.iter().enumerate() {
         values = m.scope(&format!("layer{k}"), || {
-            let sums = linear(m, &values, &layer.weights, &layer.bias, layer.weight);
+            let sums = linear(
+                m,
+                products,
+                &values,
+                &layer.weights,
+                &layer.bias,
+                layer.weight,
+            );
             activate(layer, &sums)
         });
     }
@@ -78,11 +92,16 @@ impl<'l> Split<'l> {
     }
 
     /// What an element adds at the first place, bias included, then what it adds at the second.
-    pub fn parts<'m>(&self, m: &'m ModuleBuilder, element: &[Value<'m>]) -> Vec<Value<'m>> {
+    pub fn parts<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        products: &Products,
+        element: &[Value<'m>],
+    ) -> Vec<Value<'m>> {
         let format = self.layer.weight;
-        let mut sums = linear(m, element, &self.first, &self.layer.bias, format);
+        let mut sums = linear(m, products, element, &self.first, &self.layer.bias, format);
         let none = vec![0; self.layer.outputs()];
-        sums.extend(linear(m, element, &self.second, &none, format));
+        sums.extend(linear(m, products, element, &self.second, &none, format));
         sums
     }
 

@@ -14,6 +14,7 @@ use super::aggregate::{Aggregate, Aggregation};
 use super::assembly::Assembly;
 use super::edges::inside;
 use super::network::Tracking;
+use crate::arith::Products;
 
 /// Edges that are aggregated together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,6 +185,7 @@ fn prefix<T: Copy>(values: &[T], combine: impl Fn(T, T) -> T) -> Vec<T> {
 /// A node's aggregate: of each group of rows, as many as `degrees` says, that which is the node's.
 pub fn gathered<'m>(
     m: &'m ModuleBuilder,
+    products: &Products,
     aggregate: Aggregate,
     degrees: &[usize],
     rows: &[(Value<'m>, &[Value<'m>])],
@@ -208,7 +210,7 @@ pub fn gathered<'m>(
         all.unwrap_or(m.constant(0, 0))
     };
     let combined: Vec<Value<'m>> = (0..columns).map(combined).collect();
-    aggregate.finish(m, &combined)
+    aggregate.finish(m, products, &combined)
 }
 
 /// Column `k` of the row whose flag is set, of which there is one at most; 0 of none.

@@ -30,6 +30,7 @@ use super::aggregate::{Aggregate, Aggregation};
 use super::assembly::{Assembly, Stages, Structure, assemble};
 use super::layers::perceptron;
 use super::network::{InputPort, Tracking};
+use crate::arith::Products;
 
 /// How a stream is timed, as `model.json` has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -325,6 +326,7 @@ fn build<'m>(
     let blocks = network.blocks()?;
     let messages = vec![blocks[0].mlp.output_format(); network.relation.outputs()];
     let sums = sum_formats(network.aggregate, &messages, lanes);
+    let products = assembly.products();
     let mut modules = Vec::new();
     for block in blocks {
         let inputs = match block.name {
@@ -336,12 +338,12 @@ fn build<'m>(
         };
         modules.push(
             assembly.module(block.name, inputs, |m, x| match block.name {
-                "object" => object(network, m, x),
+                "object" => object(network, m, products, x),
                 "score" => {
-                    let score = perceptron(m, block.mlp, x)[0];
+                    let score = perceptron(m, products, block.mlp, x)[0];
                     vec![m.scope("sigmoid", || network.sigmoid.build(score))]
                 }
-                _ => perceptron(m, block.mlp, x),
+                _ => perceptron(m, products, block.mlp, x),
             })?,
         );
     }
@@ -376,7 +378,12 @@ fn sum_formats(aggregate: Aggregate, message: &[Format], lanes: Lanes) -> Vec<Fo
 }
 
 /// Node features, then the columns of each lane → new node features.
-fn object<'m>(network: &Tracking, m: &'m ModuleBuilder, inputs: &[Value<'m>]) -> Vec<Value<'m>> {
+fn object<'m>(
+    network: &Tracking,
+    m: &'m ModuleBuilder,
+    products: &Products,
+    inputs: &[Value<'m>],
+) -> Vec<Value<'m>> {
     let (x, lanes) = inputs.split_at(network.node_features);
     let aggregate = network.aggregate;
     let columns = network.relation.outputs() + aggregate.presence_columns();
@@ -387,9 +394,9 @@ fn object<'m>(network: &Tracking, m: &'m ModuleBuilder, inputs: &[Value<'m>]) ->
     };
     let aggregate = m.scope("aggregate", || {
         let combined: Vec<Value<'m>> = (0..columns).map(combined).collect();
-        aggregate.finish(m, &combined)
+        aggregate.finish(m, products, &combined)
     });
-    perceptron(m, &network.object, &[x, &aggregate].concat())
+    perceptron(m, products, &network.object, &[x, &aggregate].concat())
 }
 
 impl<'m> Stream<'_, 'm> {

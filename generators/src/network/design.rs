@@ -15,7 +15,7 @@ use sim::vectors::{Rows, Vectors};
 use super::build_with;
 use super::folded::{self, MAX_REUSE, SLOWER, Schedule};
 use super::ports::{Ports, START, VALID};
-use crate::arith::{Arithmetic, Effort};
+use crate::arith::{Arithmetic, Effort, Kinds};
 use crate::model::{Graph, Input, Op};
 use crate::output::report::LayerFormats;
 
@@ -83,6 +83,17 @@ impl NetworkDesign {
             }
         };
         self.reuse.map(schedule).transpose()
+    }
+
+    /// Which products are made of what is chosen for them: none of a folded network.
+    pub fn products(&self) -> Kinds {
+        let has = |wanted: fn(&Op) -> bool| {
+            self.reuse.is_none() && self.network.layers().iter().any(|layer| wanted(&layer.op))
+        };
+        Kinds {
+            constants: has(|op| matches!(op, Op::Dense { .. } | Op::Convolution { .. })),
+            variables: has(|op| matches!(op, Op::Mul | Op::MatMul)),
+        }
     }
 
     /// An error unless there is something to compute.

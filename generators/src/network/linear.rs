@@ -1,29 +1,15 @@
 //! Products of constant matrices with computed vectors, and what is made of them.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use hdl::dfg::{ModuleBuilder, Value};
-use hdl::num::Interval;
 use rustc_hash::FxHashMap;
 
-use crate::arith::fabric::Sums;
-use crate::arith::lower::{multiplied, shared};
-use crate::arith::{Arithmetic, Effort};
+use crate::arith::{self, Arithmetic, Effort};
 use crate::model::{Array, Window};
 
-/// Most weights of a matrix that is searched without being asked to; a larger one gets the greedy pass alone.
-const SEARCHED: usize = 1 << 12;
-
-/// A matrix with its bias and the ranges of its operands.
-type Problem = (Vec<Vec<i64>>, Vec<i64>, Vec<Interval>);
-
-/// Builder of products. A convolution has the same one at many positions, so each is solved once.
+/// The products of an unrolled network.
 pub(super) struct Products<'m> {
     m: &'m ModuleBuilder,
-    effort: Option<Effort>,
-    arithmetic: Arithmetic,
-    solved: RefCell<FxHashMap<Problem, Option<Rc<Sums>>>>,
+    all: arith::Products,
 }
 
 impl<'m> Products<'m> {
@@ -33,44 +19,20 @@ impl<'m> Products<'m> {
         effort: Option<Effort>,
         arithmetic: Arithmetic,
     ) -> Self {
-        Self {
-            m,
-            effort,
-            arithmetic,
-            solved: RefCell::default(),
-        }
+        let all = arith::Products::new(arithmetic, effort);
+        Self { m, all }
     }
 
     /// `bias + matrix · inputs`, one value for each row of the matrix.
     fn matrix_vector(
         &self,
         inputs: &[Value<'m>],
-        matrix: Vec<Vec<i64>>,
+        matrix: &[Vec<i64>],
         bias: &[i64],
     ) -> Vec<Value<'m>> {
-        let ranges = inputs.iter().map(Value::range).collect();
-        let problem = (matrix, bias.to_vec(), ranges);
-        let known = self.solved.borrow().get(&problem).cloned();
-        let sums = known.unwrap_or_else(|| {
-            let size = problem.0.iter().flatten().filter(|w| **w != 0).count();
-            let effort = self.effort.unwrap_or(match size <= SEARCHED {
-                true => Effort::Normal,
-                false => Effort::Fast,
-            });
-            let sums = shared(inputs, &problem.0, bias, effort, &self.arithmetic.constants);
-            let sums = sums.ok().map(Rc::new);
-            let mut solved = self.solved.borrow_mut();
-            solved.insert(problem.clone(), sums.clone());
-            sums
-        });
-        match sums {
-            Some(sums) => sums.build(self.m, inputs),
-            None => multiplied(self.m, inputs, &problem.0, bias),
-        }
+        self.all.linear(self.m, inputs, matrix, bias, 0)
     }
-}
 
-impl<'m> Products<'m> {
     /// `Σ x·y` of computed values. Rows are made of the narrower factors, which have fewer digits.
     pub(super) fn dot(&self, factors: &[(Value<'m>, Value<'m>)]) -> Value<'m> {
         let width = |v: Value<'m>| v.range().width();
@@ -79,7 +41,8 @@ impl<'m> Products<'m> {
             false => (x, y),
         };
         let factors: Vec<_> = factors.iter().map(turned).collect();
-        self.arithmetic.variables.sum(self.m, &factors, &[], None)
+        let variables = self.all.arithmetic().variables;
+        variables.sum(self.m, &factors, &[], None)
     }
 }
 
@@ -101,13 +64,13 @@ impl<'m> Products<'m> {
         match Self::joint(&products) {
             Some((inputs, matrix)) => {
                 let bias: Vec<i64> = products.iter().flat_map(|p| p.bias.clone()).collect();
-                let mut sums = self.matrix_vector(&inputs, matrix, &bias).into_iter();
+                let mut sums = self.matrix_vector(&inputs, &matrix, &bias).into_iter();
                 let of = |p: &Product<'m>| sums.by_ref().take(p.bias.len()).collect();
                 products.iter().map(of).collect()
             }
             None => {
                 let alone = |p: Product<'m>| {
-                    let sums = || self.matrix_vector(&p.inputs, p.matrix, &p.bias);
+                    let sums = || self.matrix_vector(&p.inputs, &p.matrix, &p.bias);
                     match &p.scope {
                         Some(scope) => self.m.scope(scope, sums),
                         None => sums(),
@@ -163,7 +126,7 @@ pub(super) fn dense<'m>(
     let matrix = rows(&weights.values, inputs);
     let vectors: Vec<&[Value<'m>]> = x.chunks(inputs).collect();
     if let &[x] = vectors.as_slice() {
-        return products.matrix_vector(x, matrix, bias);
+        return products.matrix_vector(x, &matrix, bias);
     }
     let product = |x: &[Value<'m>]| Product {
         scope: None,

@@ -235,6 +235,29 @@ fn numbers() {
     refused("target", &["--target", "vacuum-tubes"]);
 }
 
+/// What products are made of may be chosen only where there are such products.
+#[test]
+fn choices_without_effect() {
+    let home = Home::new();
+    for (name, command) in [
+        ("products-encoder", "encoder --multipliers booth"),
+        (
+            "products-programmable",
+            "encoder --weights programmable --sums cells",
+        ),
+        ("products-dense", "dense --layers 4,2 --multipliers array"),
+        (
+            "products-interaction",
+            "interaction --nodes 4 --edges 4 --multipliers booth8",
+        ),
+        ("products-target", "encoder --target xcup --sums cells"),
+    ] {
+        let command: Vec<&str> = command.split(' ').collect();
+        let args = [&command[..], &["--out", "rtl"]].concat();
+        assert_refused(&home, name, &args);
+    }
+}
+
 /// What a refusal names depends on the design, so only its words are fixed.
 #[test]
 fn impossible_timing() {

@@ -10,7 +10,11 @@ use crate::support::{Home, available, shared};
 
 /// The chip's vectors, each with its own weights.
 const GOLDEN: [&str; 3] = ["econt_11", "econt_12", "econt_small"];
-const STORAGE: [&str; 2] = ["fixed", "programmable"];
+/// Weights built into trees of full adders, which is the default and takes Icarus and Verilator several times as long as
+/// operators; built into operators; in registers.
+const CELLS: &[&str] = &["--sums", "cells"];
+const OPERATORS: &[&str] = &["--sums", "operators"];
+const REGISTERS: &[&str] = &["--weights", "programmable"];
 
 fn golden(name: &str) -> Option<PathBuf> {
     shared(&format!("golden/{name}.json"))
@@ -37,59 +41,51 @@ fn passed(home: &Home, dir: &str, options: &[&str]) -> usize {
 }
 
 /// The chip's encoder with the weights of a golden file, in the folder `rtl`.
-fn generate(home: &Home, file: &Path, storage: &str) {
-    home.success(&[
-        "encoder",
-        "--model",
-        text(file),
-        "--weights",
-        storage,
-        "--out",
-        "rtl",
-    ]);
+fn generate(home: &Home, file: &Path, form: &[&str]) {
+    let command = ["encoder", "--model", text(file), "--out", "rtl"];
+    home.success(&[&command[..], form].concat());
 }
 
 #[test]
 fn golden_events_in_batch_and_icarus() {
-    for (name, storage) in GOLDEN.iter().flat_map(|name| STORAGE.map(|s| (name, s))) {
+    let forms = [(CELLS, 6), (OPERATORS, 100), (REGISTERS, 100)];
+    for (name, (form, first)) in GOLDEN.iter().flat_map(|name| forms.map(|f| (name, f))) {
         let Some(file) = golden(name) else { return };
         let home = Home::new();
-        generate(&home, &file, storage);
+        generate(&home, &file, form);
         let vectors = ["--vectors", text(&file)];
         assert_eq!(passed(&home, "rtl", &vectors), events(&file));
         if available("iverilog", "-V") {
-            let options = [&vectors[..], &["--engine", "icarus", "--first", "100"]].concat();
-            let wanted = events(&file).min(100);
-            assert_eq!(passed(&home, "rtl", &options), wanted, "{name}, {storage}");
+            let count = first.to_string();
+            let options = [&vectors[..], &["--engine", "icarus", "--first", &count]].concat();
+            let wanted = events(&file).min(first);
+            assert_eq!(passed(&home, "rtl", &options), wanted, "{name}, {form:?}");
         }
     }
 }
 
-fn golden_events_in_verilator(storage: &str) {
+fn golden_events_in_verilator(form: &[&str]) {
     for name in GOLDEN {
         let Some(file) = golden(name) else { return };
         if !available("verilator", "--version") {
             return;
         }
         let home = Home::new();
-        generate(&home, &file, storage);
+        generate(&home, &file, form);
         let options = ["--vectors", text(&file), "--engine", "verilator"];
-        assert_eq!(
-            passed(&home, "rtl", &options),
-            events(&file),
-            "{name}, {storage}"
-        );
+        let passed = passed(&home, "rtl", &options);
+        assert_eq!(passed, events(&file), "{name}, {form:?}");
     }
 }
 
 #[test]
 fn golden_events_in_verilator_with_fixed_weights() {
-    golden_events_in_verilator("fixed");
+    golden_events_in_verilator(OPERATORS);
 }
 
 #[test]
 fn golden_events_in_verilator_with_programmable_weights() {
-    golden_events_in_verilator("programmable");
+    golden_events_in_verilator(REGISTERS);
 }
 
 #[test]
@@ -100,30 +96,15 @@ fn the_shipped_weights_at_other_widths() {
         ("qkeras", "5"),
         ("qkeras", "8"),
     ] {
-        for storage in STORAGE {
+        for form in [CELLS, REGISTERS] {
             let home = Home::new();
-            home.success(&[
-                "encoder",
-                "--contract",
-                contract,
-                "--bits",
-                bits,
-                "--weights",
-                storage,
-                "--out",
-                "rtl",
-            ]);
-            assert!(
-                passed(&home, "rtl", &[]) > 100,
-                "{contract}, {bits} bits, {storage}"
-            );
+            let command = ["encoder", "--contract", contract, "--bits", bits];
+            home.success(&[&command[..], form, &["--out", "rtl"]].concat());
+            let case = format!("{contract}, {bits} bits, {form:?}");
+            assert!(passed(&home, "rtl", &[]) > 100, "{case}");
             if available("iverilog", "-V") {
-                let options = ["--engine", "icarus", "--first", "12"];
-                assert_eq!(
-                    passed(&home, "rtl", &options),
-                    12,
-                    "{contract}, {bits} bits, {storage}"
-                );
+                let options = ["--engine", "icarus", "--first", "6"];
+                assert_eq!(passed(&home, "rtl", &options), 6, "{case}");
             }
         }
     }
@@ -152,9 +133,9 @@ fn the_front_end_takes_the_cycles_that_it_needs() {
     }
 }
 
-/// The test bench of a sound design with fixed weights passes in Icarus; with `break_it` done to the folder `rtl` it
-/// does not, and the program says so with exit code 1.
-fn assert_caught(break_it: impl FnOnce(&Home, &Path)) {
+/// The test bench of a sound design passes in Icarus; with `break_it` done to the folder `rtl` it does not, and the
+/// program says so with exit code 1.
+fn assert_caught(form: &[&str], break_it: impl FnOnce(&Home, &Path)) {
     let Some(file) = golden("econt_small") else {
         return;
     };
@@ -162,8 +143,9 @@ fn assert_caught(break_it: impl FnOnce(&Home, &Path)) {
         return;
     }
     let home = Home::new();
-    generate(&home, &file, "fixed");
-    let args = ["sim", "rtl", "--engine", "icarus", "--vectors", text(&file)];
+    generate(&home, &file, form);
+    let engine = ["--engine", "icarus", "--first", "16"];
+    let args = [&["sim", "rtl", "--vectors", text(&file)], &engine[..]].concat();
     home.success(&args);
     break_it(&home, &file);
     let output = home.run(&args);
@@ -183,23 +165,26 @@ fn replace_verilog(home: &Home, options: &[&str]) {
 
 #[test]
 fn a_flipped_weight_bit_is_caught() {
-    assert_caught(|home, file| {
+    assert_caught(CELLS, |home, file| {
         let mut json: Json = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
         let weight = &mut json["conv_weight"][1][1][0];
         *weight = (weight.as_i64().unwrap() ^ 16).into();
         home.write("flipped.json", json.to_string());
-        replace_verilog(home, &["--model", "flipped.json"]);
+        replace_verilog(home, &[&["--model", "flipped.json"], CELLS].concat());
     });
 }
 
 #[test]
 fn a_wrong_latency_is_caught() {
-    assert_caught(|home, file| replace_verilog(home, &["--model", text(file), "--latency", "3"]));
+    assert_caught(OPERATORS, |home, file| {
+        let late = ["--model", text(file), "--latency", "3"];
+        replace_verilog(home, &[&late[..], OPERATORS].concat());
+    });
 }
 
 #[test]
 fn swapped_outputs_are_caught() {
-    assert_caught(|home, _| {
+    assert_caught(OPERATORS, |home, _| {
         let path = home.path("rtl/encoder.v");
         let sound = fs::read_to_string(&path).unwrap();
         // outputs 1 and 2 are not always equal on these events

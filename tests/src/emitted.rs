@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use constraints::Target;
 use constraints::timing::Picoseconds;
 use hdl::dfg::Module;
 use hdl::passes::pipeline::Report as Pipeline;
@@ -33,7 +34,7 @@ pub fn interaction(
         register_port: &[],
         vectors,
         preamble: None,
-        carry_cell: None,
+        target: &Target::load("generic").expect("a target"),
     };
     let report = Report::new("interaction", top, 5.0, pipeline, "");
     emission.write(&staging, report).expect("an emission");

@@ -27,7 +27,6 @@ use crate::arith::{
 use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::import::matrix;
-use crate::output::cells::write_cells;
 use crate::output::emit::Emission;
 use crate::output::folder::Staging;
 use crate::output::report::{Check, Report};
@@ -334,8 +333,7 @@ fn emit(
         register_port: &[],
         vectors: &vectors,
         preamble: None,
-        carry_cell: target.carry_cell(),
+        target,
     }
-    .write(staging, report)?;
-    write_cells(staging, target)
+    .write(staging, report)
 }

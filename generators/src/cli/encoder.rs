@@ -22,7 +22,6 @@ use crate::encoder::hardware::{Parts, Storage};
 use crate::encoder::model::Input;
 use crate::encoder::weights::Choice;
 use crate::failure::{Failure, Result};
-use crate::output::cells::write_cells;
 use crate::output::emit::Emission;
 use crate::output::file::write_new;
 use crate::output::folder::Staging;
@@ -120,10 +119,9 @@ pub fn run(args: &EncoderArgs) -> Result<()> {
         },
         vectors: &vectors,
         preamble: preamble.as_ref(),
-        carry_cell: target.carry_cell(),
+        target: &target,
     };
     emission.write(&staging, report)?;
-    write_cells(&staging, &target)?;
     if let Some(path) = &args.dot {
         write_new(path, dot(&top).as_bytes())?;
     }

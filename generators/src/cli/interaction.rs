@@ -25,7 +25,6 @@ use crate::interaction::format::ApFixed;
 use crate::interaction::network::{Network, Windows};
 use crate::interaction::random::Shape;
 use crate::interaction::{budget, jedinet, roc, stream};
-use crate::output::cells::write_cells;
 use crate::output::emit::Emission;
 use crate::output::folder::Staging;
 use crate::output::report::{Check, Report};
@@ -167,10 +166,9 @@ pub fn run(args: &InteractionArgs) -> Result<()> {
         register_port: &[],
         vectors: &vectors,
         preamble: None,
-        carry_cell: target.carry_cell(),
+        target: &target,
     };
     emission.write(&staging, report)?;
-    write_cells(&staging, &target)?;
     staging.finish()?;
     super::say(summary(args, interval, &top, &pipeline));
     Ok(())

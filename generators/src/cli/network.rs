@@ -16,7 +16,6 @@ use crate::failure::{Failure, Result};
 use crate::model::{Graph, Input};
 use crate::network::design::{Event, NetworkDesign};
 use crate::network::folded::{MAX_REUSE, Schedule};
-use crate::output::cells::write_cells;
 use crate::output::emit::Emission;
 use crate::output::folder::Staging;
 use crate::output::report::{Check, Report};
@@ -148,10 +147,9 @@ impl Hardware {
             register_port: &[],
             vectors: &vectors,
             preamble: None,
-            carry_cell: target.carry_cell(),
+            target: &target,
         };
         emission.write(&staging, report)?;
-        write_cells(&staging, &target)?;
         staging.finish()?;
         super::say(format_args!(
             "{}: latency {} cycles, initiation interval {interval}, {work}, {registers}\n{}\n",

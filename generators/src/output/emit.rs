@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use constraints::timing::{Budget, Dialect, Picoseconds, Units};
-use constraints::{Constraints, openlane};
+use constraints::{Constraints, Target, openlane};
 use hdl::dfg::{Module, text};
 use hdl::draw::pipeline_svg;
 use hdl::lower::{ADD3, Adders};
@@ -16,9 +16,10 @@ use sim::preamble::Preamble;
 use sim::testbench::{self, bench};
 use sim::vectors::{Held, Vectors};
 
+use super::cells::write_cells;
 use super::folder::Staging;
-use super::hardening;
 use super::report::Report;
+use super::{estimate, hardening};
 use crate::failure::{Failure, Result};
 
 /// The data-flow graph in its text form: what the batch simulator reads.
@@ -46,8 +47,8 @@ pub struct Emission<'a> {
     pub vectors: &'a Vectors,
     /// What it does before.
     pub preamble: Option<&'a Preamble>,
-    /// The cell that three-operand adders are made with, if the target has them.
-    pub carry_cell: Option<CarryCell>,
+    /// What it is emitted for.
+    pub target: &'a Target,
 }
 
 /// One run of emitted lines and the part of the network that it is.
@@ -66,12 +67,15 @@ impl Emission<'_> {
         let mut files = |name: String, what: &str| {
             report.files.insert(name, what.to_owned());
         };
-        let design = lower::lower_to(self.top, adders(self.carry_cell))?;
+        let carry_cell = self.target.carry_cell();
+        let design = lower::lower_to(self.top, adders(carry_cell))?;
+        report.size.estimate = estimate::of(&design, self.target);
         let mut verilog = write_verilog(staging, &design)?;
         for name in &verilog {
             files(name.clone(), "Verilog-2001");
         }
-        if let Some(cell) = self.carry_cell
+        write_cells(staging, self.target)?;
+        if let Some(cell) = carry_cell
             && design.modules.iter().any(|m| m.name == ADD3)
         {
             let name = format!("{ADD3}.v");

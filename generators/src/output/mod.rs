@@ -2,6 +2,7 @@
 
 pub mod cells;
 pub mod emit;
+pub mod estimate;
 pub mod file;
 pub mod folder;
 pub mod hardening;

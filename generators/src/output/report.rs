@@ -9,6 +9,7 @@ use hdl::num::Format;
 use hdl::passes::pipeline;
 use serde::Serialize;
 
+use super::estimate::Estimate;
 use super::table::Table;
 
 /// Version of the report's layout; it changes when a field changes its meaning.
@@ -122,6 +123,9 @@ pub struct Size {
     pub pipeline_register_bits: u64,
     /// Bits of registers with feedback, such as weight stores.
     pub state_bits: u64,
+    /// What the target's formulas make of it; none if it has something without a formula.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Estimate>,
 }
 
 /// One thing that was run.
@@ -279,8 +283,15 @@ impl Report {
             .for_each(|(op, count)| table.row([op.clone(), count.to_string()]));
         format!(
             "{} adders and subtractors of {} bits in all, {} bits of pipeline registers, {} bits of stored settings. \
-             These are counts of the data-flow graph, not of cells.\n\n{table}",
-            size.adders, size.adder_bits, size.pipeline_register_bits, size.state_bits
+             These are counts of the data-flow graph, not of cells.\n{}\n{table}",
+            size.adders,
+            size.adder_bits,
+            size.pipeline_register_bits,
+            size.state_bits,
+            size.estimate
+                .as_ref()
+                .map(Estimate::text)
+                .unwrap_or_default(),
         )
     }
 }

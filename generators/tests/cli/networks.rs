@@ -554,6 +554,9 @@ fn inexact_sums_are_refused_unless_accepted() {
         "build",
         file,
         "--accept-rounding",
+        // the large network is searched for cells three times
+        "--sums",
+        "operators",
         "--inputs",
         &x,
         "--clock-ns",

@@ -231,7 +231,8 @@ def network(name, case, shared, options, work):
         inputs = sum(p["bits"] for p in report["interface"] if p["direction"] == "input" and p["cycle"] == 0)
         figure = "register bits" if factor == 1 else f"register bits, {factor} x clock"
         rows["hwgen"][figure] = report["size"]["pipeline_register_bits"] + inputs
-    rows["hwgen"]["LUT estimate"] = report["size"]["estimate"]["look_up_tables"]
+    if estimate := report["size"].get("estimate"):
+        rows["hwgen"]["LUT estimate"] = estimate["look_up_tables"]
     if options.synthesis:
         files = [f for f in sorted(folder.glob("*.v")) if not f.name.endswith("_tb.v")]
         rows["hwgen"] |= synthesise(files, report["top"], work / f"{name}_yosys")

@@ -1,6 +1,7 @@
 """Area and delay of hwgen's sums of cells beside those of da4ml and alkaid.
 
-usage: asic.py HWGEN WORK_DIR SHARED_DIR LIBERTY [--effort EFFORT] [--only TEXT] [--target NAME] [--networks] [CASES...]
+usage: asic.py HWGEN WORK_DIR SHARED_DIR LIBERTY [--effort EFFORT] [--only TEXT] [--target NAME] [--networks]
+               [--peers FILE] [CASES...]
 
 Yosys maps the same way for everybody (light mapping on purpose: what is compared is the structure), library cells that
 Verilog instantiates stay as they are, OpenSTA times the mapped netlist with ideal inputs and no wires. Two questions:
@@ -9,12 +10,16 @@ Verilog instantiates stay as they are, OpenSTA times the mapped netlist with ide
 - delay: hwgen's fastest of no more area than that, against the fastest that the peers have at any area; where that is not
   fast enough, hwgen's fastest of no more area than the peers' fastest has.
 The peers run with and without their bound on the depth. `estimate` is hwgen's own figure divided by the mapped one.
+Mapping the peers is nearly all of the time, and takes every core; --peers keeps their figures for the next run.
 """
 import argparse
+import hashlib
 import json
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from os import cpu_count
 from pathlib import Path
 
 from networks import MODELS
@@ -58,6 +63,24 @@ def mapped(files, top, folder, liberty):
     return float(area), float(delay)
 
 
+def peers(case, designs, options):
+    """Area and delay of each peer's design: `designs` has its folder and the command that writes it."""
+    key = f"{case.stem} {Path(options.liberty).stem} {hashlib.sha256(case.read_bytes()).hexdigest()}"
+    known = json.loads(options.peers.read_text()) if options.peers and options.peers.exists() else {}
+    if key not in known:
+
+        def figures(design):
+            folder, command, place = design
+            run([sys.executable, *command, folder], cwd=place)
+            return mapped(peer_files(folder), "top", folder / "mapped", options.liberty)
+
+        with ThreadPoolExecutor(cpu_count()) as pool:
+            known[key] = list(pool.map(figures, designs))
+        if options.peers:
+            options.peers.write_text(json.dumps(known, indent=1))
+    return [tuple(figures) for figures in known[key]]
+
+
 def peer_files(folder):
     """A peer's Verilog, without the modules of its library that the design does not use: one of them opens a file."""
     files = sorted(folder.rglob("*.v"))
@@ -76,16 +99,13 @@ def matrix(name, weights, ranges, options):
     """One row of the table; `ranges` has least and greatest integer of each input."""
     work = options.work / name
     work.mkdir()
-    case = work / "case.json"
+    case = work / f"{name}.json"
     case.write_text(json.dumps({"W": weights, "ranges": ranges}))
-    peers = []
-    for tool in TOOLS:
-        for delay in DELAY_SETTINGS:
-            folder = work / f"{tool}{delay}"
-            run([sys.executable, "tests/bench/peer_verilog.py", tool, case, delay, folder])
-            peers.append(mapped(peer_files(folder), "top", folder / "mapped", options.liberty))
-    least, least_ns = min(peers)
-    fastest_ns, fastest = min((ns, area) for area, ns in peers)
+    script = "tests/bench/peer_verilog.py"
+    designs = [(work / f"{t}{d}", [script, t, case, d], None) for t in TOOLS for d in DELAY_SETTINGS]
+    known = peers(case, designs, options)
+    least, least_ns = min(known)
+    fastest_ns, fastest = min((ns, area) for area, ns in known)
 
     def ours(label, *arguments):
         folder = work / label
@@ -118,12 +138,9 @@ def network(name, case, options):
     """The same of a whole network as combinational logic, in the structure that hwgen gives it."""
     work = options.work / name
     work.mkdir()
-    peers = []
-    for tool in TOOLS:
-        folder = work / tool
-        run([sys.executable, "peers.py", tool, name, "-1", "0", folder], cwd=options.shared.resolve() / "bench")
-        peers.append(mapped(peer_files(folder), "top", folder / "mapped", options.liberty))
-    least, least_ns = min(peers)
+    place = options.shared.resolve() / "bench"
+    designs = [(work / tool, ["peers.py", tool, name, "-1", "0"], place) for tool in TOOLS]
+    least, least_ns = min(peers(case, designs, options))
     content = json.loads(case.read_text())
     arguments = ["dense", "--weights", case]
     if content["kind"] in MODELS:
@@ -153,6 +170,7 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--target", default="osu018")
     parser.add_argument("--networks", action="store_true")
+    parser.add_argument("--peers", type=Path)
     parser.add_argument("cases", type=Path, nargs="*")
     options = parser.parse_args()
 

@@ -172,7 +172,7 @@ def main():
     parser.add_argument("--networks", action="store_true")
     parser.add_argument("--peers", type=Path)
     parser.add_argument("cases", type=Path, nargs="*")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
 
     row(
         "case", "peers' least µm²", "ns", "peers' least ns", "hwgen µm²", "ns", "area ÷", "delay ÷", "",

@@ -56,7 +56,7 @@ impl Accumulation {
     /// What serves sums beside constant products of `fabric` best.
     pub fn of(fabric: Fabric) -> Self {
         match fabric {
-            Fabric::Cells(costs) => Self::Cells(costs),
+            Fabric::Cells(costs, _) => Self::Cells(costs),
             Fabric::Operators(Objective::AdderBits) => Self::Tree,
             Fabric::Operators(Objective::LogicBits | Objective::Luts) => Self::Chain,
         }

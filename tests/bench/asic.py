@@ -22,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from os import cpu_count
 from pathlib import Path
 
+from case import input_ranges
 from networks import MODELS
 from trained import matrices
 
@@ -207,9 +208,7 @@ def main():
         if options.only not in file.stem or large or is_matrix == options.networks:
             continue
         if is_matrix:
-            reach = 1 << case["x_bits"] - 1
-            ranges = [(-reach, reach - 1)] * len(case["W"])
-            matrix(file.stem, case["W"], ranges, options)
+            matrix(file.stem, case["W"], input_ranges(case), options)
         else:
             network(file.stem, file, options)
     if not options.networks and not options.cases:

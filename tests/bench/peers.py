@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from case import input_ranges
 from networks import MODELS
 from trained import matrices
 
@@ -279,9 +280,7 @@ def main():
             continue
         case = json.loads(file.read_text())
         if case.get("kind", "cmvm") == "cmvm":
-            reach = 1 << case["x_bits"] - 1
-            ranges = [(-reach, reach - 1)] * len(case["W"])
-            show(name, matrix(name, case["W"], ranges, options, work))
+            show(name, matrix(name, case["W"], input_ranges(case), options, work))
         else:
             show(name, network(name, file, bench, options, work))
     for name, weights, ranges in matrices(options.hwgen, Path("tests/models"), work):

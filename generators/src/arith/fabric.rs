@@ -66,12 +66,14 @@ impl Fabric {
 }
 
 /// Which products a design has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kinds {
     /// Products with constants.
     pub constants: bool,
     /// Products of two computed values.
     pub variables: bool,
+    /// Whether weights come out of tables, as those of a folded network do.
+    pub stored_weights: bool,
 }
 
 /// What the products of a design are made of.

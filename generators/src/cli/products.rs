@@ -24,7 +24,8 @@ pub struct Products {
     /// build [default: cells where the library's full adder is known]
     #[arg(long, value_enum)]
     sums: Option<Sums>,
-    /// How products of two computed values are built [default: booth where the target's adders are known, else operator]
+    /// How products of two computed values are built, and those of folded networks [default: booth where the target's
+    /// adders are known, else operator; operator for folded networks on FPGAs]
     #[arg(long, value_enum, value_name = "FORM")]
     multipliers: Option<Multiplier>,
 }
@@ -81,7 +82,11 @@ impl Products {
             return Err(without("multipliers", "of two computed values"));
         }
         let constants = fabric(target, self.sums)?;
-        let multiplier = self.multipliers.unwrap_or_else(|| Multiplier::on(target));
+        let usual = match kinds.stored_weights {
+            true => Multiplier::of_stored_weights(target),
+            false => Multiplier::on(target),
+        };
+        let multiplier = self.multipliers.unwrap_or(usual);
         Ok(Arithmetic::of(constants, multiplier))
     }
 }

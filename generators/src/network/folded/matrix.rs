@@ -8,6 +8,7 @@ use hdl::num::{Format, Interval, OutOfRange};
 use super::control::{Beat, Control, later};
 use super::stages::Cut;
 use super::{moved, plain};
+use crate::arith::multiply::DotProduct;
 use crate::model::{Layer, Op, Tap};
 
 /// A dense or convolution layer as sums of products at several positions.
@@ -161,6 +162,7 @@ impl Matrix {
         layer: &Layer,
         x: &[Value<'m>],
         control: &Control<'m>,
+        products: DotProduct,
         cut: &Cut<'_>,
     ) -> Result<Vec<Value<'m>>, Diagnostics> {
         let (Op::Dense { bias, .. } | Op::Convolution { bias, .. }) = &layer.op else {
@@ -179,6 +181,7 @@ impl Matrix {
             matrix: self,
             // operands and weights take a cycle
             adding: self.adding(m, &name, beat, 1 + control.stages),
+            products,
             cut,
             step: (step, control.stages),
             name,
@@ -244,6 +247,7 @@ struct Hardware<'a, 'm> {
     name: String,
     beat: &'a Beat<'m>,
     adding: Adding<'m>,
+    products: DotProduct,
     cut: &'a Cut<'a>,
     /// Number, and stages of products and their sum.
     step: (usize, u32),
@@ -328,9 +332,14 @@ impl<'m> Hardware<'_, 'm> {
         let named = |what: &str| format!("{}_{what}{unit}_{filter}", self.name);
         let addend =
             self.cut
-                .staged(m, self.step, &named("products"), &factors, &|_, factors| {
-                    let products = factors.chunks(2).map(|pair| pair[0] * pair[1]);
-                    Ok(Vec::from_iter(Value::sum(&products.collect::<Vec<_>>())))
+                .staged(m, self.step, &named("products"), &factors, &|m, factors| {
+                    let pairs = factors.chunks(2).map(|pair| (pair[0], pair[1]));
+                    Ok(vec![self.products.sum(
+                        m,
+                        &Vec::from_iter(pairs),
+                        &[],
+                        None,
+                    )])
                 })?[0];
         let (width, signed) = (range.width().max(1), range.signed());
         let format = Interval::of_width(width, signed).map(Format::integer);

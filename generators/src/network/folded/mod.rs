@@ -104,8 +104,7 @@ fn built(
         m: &m,
         schedule,
         controls: control::controls(&m, &schedule.steps, &schedule.stages, start)?,
-        arithmetic,
-        cut,
+        construction: Construction { arithmetic, cut },
         values: HashMap::new(),
     };
     for (k, (input, port)) in graph.inputs().iter().zip(&ports.inputs).enumerate() {
@@ -143,14 +142,22 @@ fn built(
     }
 }
 
+/// How everything between registers is made.
+#[derive(Clone, Copy)]
+struct Construction<'a> {
+    /// What its products are made of.
+    arithmetic: Arithmetic,
+    /// How it is cut into stages.
+    cut: &'a Cut<'a>,
+}
+
 /// The tensors that have been built, at the steps at which they are there.
 struct Tensors<'a, 'm> {
     m: &'m ModuleBuilder,
     schedule: &'a Schedule,
     /// One a step, and the end.
     controls: Vec<Control<'m>>,
-    arithmetic: Arithmetic,
-    cut: &'a Cut<'a>,
+    construction: Construction<'a>,
     /// By tensor and step.
     values: HashMap<(usize, usize), Vec<Value<'m>>>,
 }
@@ -179,24 +186,22 @@ impl<'m> Tensors<'_, 'm> {
         let control = &self.controls[step];
         match &self.schedule.steps[step] {
             Step::Matrix(matrix) => m.scope(&identifier(&layer.name), || {
-                let products = self.arithmetic.variables;
-                matrix.build(m, step, layer, operands[0], control, products, self.cut)
+                matrix.build(m, step, layer, operands[0], control, self.construction)
             }),
             Step::Stage => {
                 let sizes: Vec<usize> = operands.iter().map(|x| x.len()).collect();
                 let (stages, name) = ((step, control.stages), format!("stage{step}_{k}"));
-                let arithmetic = self.arithmetic;
-                self.cut
-                    .staged(m, stages, &name, &operands.concat(), &|m, mut all| {
-                        let products = Products::new(m, Some(Effort::Fast), arithmetic);
-                        let mut operands = Vec::new();
-                        for size in &sizes {
-                            let (operand, others) = all.split_at(*size);
-                            operands.push(operand);
-                            all = others;
-                        }
-                        layer_values(m, &products, graph, k, &operands)
-                    })
+                let Construction { arithmetic, cut } = self.construction;
+                cut.staged(m, stages, &name, &operands.concat(), &|m, mut all| {
+                    let products = Products::new(m, Some(Effort::Fast), arithmetic);
+                    let mut operands = Vec::new();
+                    for size in &sizes {
+                        let (operand, others) = all.split_at(*size);
+                        operands.push(operand);
+                        all = others;
+                    }
+                    layer_values(m, &products, graph, k, &operands)
+                })
             }
         }
     }

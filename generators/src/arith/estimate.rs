@@ -203,6 +203,14 @@ mod tests {
     }
 
     #[test]
+    fn no_sum_is_turned_round_where_a_digit_can_be_positive() {
+        let on = |rows: &[Vec<i64>]| estimate(&graph(rows), &Target::load("xcup").unwrap()).luts;
+        // x - 4x, and b - 2a - 4b in one row of tables
+        assert_eq!(on(&[vec![-3]]), 8.0);
+        assert_eq!(on(&[vec![-2], vec![-3]]), 10.0);
+    }
+
+    #[test]
     fn nothing_costs_nothing() {
         let target = Target::load("xcup").unwrap();
         assert_eq!(estimate(&graph(&[vec![4]]), &target), Estimate::default());

@@ -52,8 +52,41 @@ impl Cut {
     }
 }
 
+/// What a mapper may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Tables {
+    /// The most inputs.
+    inputs: usize,
+    /// What a table of so many inputs counts in the choice.
+    costs: [f32; MOST_INPUTS + 1],
+}
+
+impl Tables {
+    /// Tables of up to `inputs` inputs that count the same.
+    pub fn alike(inputs: u32) -> Self {
+        Self {
+            inputs: (inputs as usize).min(MOST_INPUTS),
+            costs: [1.0; MOST_INPUTS + 1],
+        }
+    }
+
+    /// What Yosys tells its mapper of AMD's tables (`abc -luts 2:2,3,6:5`), since two narrow ones fit into one: a narrow
+    /// table that two others read is cheaper than to make these wider.
+    pub fn amd() -> Self {
+        Self {
+            inputs: MOST_INPUTS,
+            costs: [2.0, 2.0, 2.0, 3.0, 5.0, 5.0, 5.0],
+        }
+    }
+
+    /// What a table on the cut counts, with what it reads.
+    fn cost(&self, cut: &Cut) -> f32 {
+        cut.flow + self.costs[cut.len]
+    }
+}
+
 /// Tables that make gates.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Cover {
     /// How many there are.
     pub tables: u64,
@@ -61,15 +94,14 @@ pub struct Cover {
     pub readers: Vec<u32>,
 }
 
-/// Tables of `inputs` inputs that make `needed`. A bit that is no gate's takes one where it is needed inverted, unless
+/// Tables that make `needed`. A bit that is no gate's takes one where it is needed inverted, unless
 /// `invertible` says of its node that it can be had so; then only if it is needed as it is as well.
 pub fn cover(
     gates: &Gates,
     needed: &[Bit],
-    inputs: u32,
+    tables: Tables,
     invertible: impl Fn(usize) -> bool,
 ) -> Cover {
-    let most = (inputs as usize).min(MOST_INPUTS);
     let mut polarities = vec![[false; 2]; gates.len()];
     for bit in needed.iter().filter(|bit| !bit.is_constant()) {
         polarities[bit.node()][usize::from(bit.is_inverted())] = true;
@@ -87,24 +119,22 @@ pub fn cover(
             .iter()
             .for_each(|n| readers[*n as usize] += 1);
     }
-    let mut least: Option<Cover> = None;
+    let mut least = (f32::INFINITY, Cover::default());
     for _ in 0..ROUNDS {
-        let found = covered(&cheapest(gates, &readers, most), &roots);
+        let cuts = cheapest(gates, &readers, tables);
+        let (cost, found) = covered(&cuts, &roots, tables);
         readers.clone_from(&found.readers);
-        if least
-            .as_ref()
-            .is_none_or(|least| found.tables < least.tables)
-        {
-            least = Some(found);
+        if cost < least.0 {
+            least = (cost, found);
         }
     }
-    let mut cover = least.expect("there are rounds");
+    let (_, mut cover) = least;
     cover.tables += inverters;
     cover
 }
 
 /// For each gate the cheapest set of signals that it can be computed from.
-fn cheapest(gates: &Gates, readers: &[u32], most: usize) -> Vec<Option<Cut>> {
+fn cheapest(gates: &Gates, readers: &[u32], tables: Tables) -> Vec<Option<Cut>> {
     let mut flow = vec![0.0f32; gates.len()];
     let mut kept: Vec<Cut> = Vec::new();
     let mut places: Vec<(usize, usize)> = Vec::with_capacity(gates.len());
@@ -121,11 +151,11 @@ fn cheapest(gates: &Gates, readers: &[u32], most: usize) -> Vec<Option<Cut>> {
             for cut in &partial {
                 let own = [*input];
                 let sets = kept[start..end].iter().map(Cut::leaves).chain([&own[..]]);
-                next.extend(sets.filter_map(|set| cut.union(set, most, &flow)));
+                next.extend(sets.filter_map(|set| cut.union(set, tables.inputs, &flow)));
             }
             next.sort_by(|a, b| {
-                let cost = a.flow.total_cmp(&b.flow).then(a.len.cmp(&b.len));
-                cost.then_with(|| a.leaves.cmp(&b.leaves))
+                let cost = tables.cost(a).total_cmp(&tables.cost(b));
+                cost.then_with(|| a.leaves().cmp(b.leaves()))
             });
             next.dedup();
             let direct = |cut: &Cut| cut.leaves() == &inputs[..=k];
@@ -138,7 +168,7 @@ fn cheapest(gates: &Gates, readers: &[u32], most: usize) -> Vec<Option<Cut>> {
             std::mem::swap(&mut partial, &mut next);
         }
         if let Some(best) = partial.first() {
-            flow[node] = (best.flow + 1.0) / readers[node].max(1) as f32;
+            flow[node] = tables.cost(best) / readers[node].max(1) as f32;
         }
         places.push((kept.len(), kept.len() + partial.len()));
         kept.extend(&partial);
@@ -147,17 +177,20 @@ fn cheapest(gates: &Gates, readers: &[u32], most: usize) -> Vec<Option<Cut>> {
     places.into_iter().map(first).collect()
 }
 
-/// The tables of the gates that `roots` need.
-fn covered(cuts: &[Option<Cut>], roots: &[bool]) -> Cover {
-    let mut readers: Vec<u32> = roots.iter().map(|root| u32::from(*root)).collect();
-    let mut tables = 0;
+/// The tables of the gates that `roots` need, and what they count.
+fn covered(cuts: &[Option<Cut>], roots: &[bool], tables: Tables) -> (f32, Cover) {
+    let readers = roots.iter().map(|root| u32::from(*root)).collect();
+    let mut cost = 0.0;
+    let mut cover = Cover { tables: 0, readers };
     for (node, cut) in cuts.iter().enumerate().rev() {
-        if let Some(cut) = cut.filter(|_| readers[node] > 0) {
-            tables += 1;
-            cut.leaves().iter().for_each(|n| readers[*n as usize] += 1);
+        if let Some(cut) = cut.filter(|_| cover.readers[node] > 0) {
+            cost += tables.costs[cut.len];
+            cover.tables += 1;
+            let leaves = cut.leaves().iter();
+            leaves.for_each(|n| cover.readers[*n as usize] += 1);
         }
     }
-    Cover { tables, readers }
+    (cost, cover)
 }
 
 #[cfg(test)]
@@ -166,7 +199,7 @@ mod tests {
     use super::*;
 
     fn six(gates: &Gates, needed: &[Bit]) -> u64 {
-        cover(gates, needed, 6, |_| false).tables
+        cover(gates, needed, Tables::amd(), |_| false).tables
     }
 
     #[test]
@@ -175,10 +208,26 @@ mod tests {
         let bits: Vec<Bit> = (0..16).map(|_| gates.source()).collect();
         let all = gates.chain(truth::AND, bits.iter().copied());
         assert_eq!(six(&gates, &[all]), 3);
-        let four = |needed: &[Bit]| cover(&gates, needed, 4, |_| false).tables;
+        let four = |needed: &[Bit]| cover(&gates, needed, Tables::alike(4), |_| false).tables;
         assert_eq!(four(&[all]), 5);
         assert_eq!(six(&gates, &[all, all]), 3);
         assert_eq!(six(&gates, &[bits[0], Bit::constant(true)]), 0);
+    }
+
+    #[test]
+    fn a_table_that_two_sums_read_stays_where_narrow_tables_are_cheap() {
+        let mut gates = Gates::default();
+        let x: Vec<Bit> = (0..5).map(|_| gates.source()).collect();
+        let shared = gates.gate(1 << 31 | 1 << 7, &x);
+        let mut sum = || {
+            let other = gates.source();
+            gates.gate(truth::XOR, &[shared, other])
+        };
+        let sums = [sum(), sum()];
+        assert_eq!(six(&gates, &sums[..1]), 1);
+        assert_eq!(six(&gates, &sums), 3);
+        let alike = cover(&gates, &sums, Tables::alike(6), |_| false);
+        assert_eq!(alike.tables, 2);
     }
 
     /// Yosys makes 19 LUT6 of a shifter of two stages to 19 bits, though the bits between have two readers each.
@@ -207,7 +256,9 @@ mod tests {
         assert_eq!(six(&gates, &[not(a), not(a), b]), 1);
         assert_eq!(six(&gates, &[not(and)]), 1);
         assert_eq!(six(&gates, &[not(and), and]), 2);
-        let made = |needed: &[Bit]| cover(&gates, needed, 4, |node| node == a.node()).tables;
+        let made = |needed: &[Bit]| {
+            cover(&gates, needed, Tables::alike(4), |node| node == a.node()).tables
+        };
         assert_eq!(made(&[not(a)]), 0);
         assert_eq!(made(&[not(a), a]), 1);
     }

@@ -6,7 +6,7 @@ use hdl::rtl::{Cell, Module, Net};
 use rustc_hash::FxHashMap;
 
 use super::Size;
-use super::cover;
+use super::cover::{self, Tables};
 use super::gates::{Bit, Gates, truth};
 use super::sums::{self, Operand, Reader};
 
@@ -36,14 +36,15 @@ pub fn size(module: &Module, model: &FpgaModel, target: &Target) -> Option<Size>
         mapper.need(net);
     }
     let made = |node: usize| mapper.sums.binary_search(&node).is_ok();
-    let cover = cover::cover(&mapper.gates, &mapper.needed, model.lut_inputs, made);
-    let read = mapper.sums.iter().filter(|node| cover.readers[**node] > 0);
-    let sums = match mapper.single() {
-        true => read.count() as f64,
-        false => mapper.chains,
+    let tables = match model.carry_cell {
+        Some(_) => Tables::amd(),
+        None => Tables::alike(model.lut_inputs),
     };
+    let cover = cover::cover(&mapper.gates, &mapper.needed, tables, made);
+    let read = |node: &&usize| mapper.single() && cover.readers[**node] > 0;
+    let singles = mapper.sums.iter().filter(read).count() as u64;
     Some(Size {
-        look_up_tables: sums + cover.tables as f64,
+        look_up_tables: mapper.chains + (singles + cover.tables) as f64,
         flip_flops: mapper.flip_flops.into(),
         area_um2: 0.0,
     })
@@ -61,9 +62,9 @@ pub struct Mapper<'a> {
     starts: Vec<usize>,
     /// Bits that must be there as signals.
     pub needed: Vec<Bit>,
-    /// Nodes that sums of look-up tables with carries make, which may as well make them inverted; ascending.
+    /// Bits of sums that tables with a carry make, which may as well make them inverted; ascending nodes.
     pub sums: Vec<usize>,
-    /// Look-up tables of carry chains that their formulas give.
+    /// Look-up tables by formulas: of chains that are taken whole, and of comparisons.
     pub chains: f64,
     /// What reads each net.
     pub readers: Vec<Reader>,

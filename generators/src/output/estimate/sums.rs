@@ -2,14 +2,11 @@
 
 use std::collections::VecDeque;
 
-use constraints::target::{FpgaModel, Operation};
+use constraints::target::Operation;
 use hdl::rtl::{Cell, Module, Net};
 
 use super::fpga::Mapper;
 use super::gates::{Bit, truth};
-
-/// Bits up to which Yosys makes a sum of gates on AMD parts.
-const LEAST_CHAIN: usize = 2;
 
 /// An operand of a sum.
 pub struct Operand {
@@ -73,7 +70,7 @@ impl Mapper<'_> {
         }
         let sum = self.of_two(width, operands);
         match self.model.carry_cell {
-            Some(_) if width <= LEAST_CHAIN => self.of_gates(&sum),
+            _ if width < self.model.carry_least as usize => self.of_gates(&sum),
             Some(_) => self.beside_tables(&sum),
             None => self.in_tables(&sum),
         }
@@ -177,13 +174,7 @@ impl Mapper<'_> {
     /// Whether each bit of a chain is by itself: then a bit that nothing reads takes no table, and neither does the carry
     /// above both operands.
     pub fn single(&self) -> bool {
-        let FpgaModel {
-            carry_bits,
-            carry_least,
-            carry_cell,
-            ..
-        } = self.model;
-        carry_cell.is_none() && (*carry_bits, *carry_least) == (1, 1)
+        self.model.carry_cell.is_none() && self.model.carry_bits == 1
     }
 
     /// Each bit of the sum is a table with the carry, which takes the operands from before it.
@@ -203,8 +194,10 @@ impl Mapper<'_> {
                 self.sums.push(bit.node());
             }
         }
-        let width = (sum.x.len() - passed) as u32;
-        self.chains += self.target.cost(Operation::Add(width)).luts;
+        if !self.single() {
+            let width = (sum.x.len() - passed) as u32;
+            self.chains += self.target.cost(Operation::Add(width)).luts;
+        }
     }
 
     fn of_gates(&mut self, sum: &Two) {

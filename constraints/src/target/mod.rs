@@ -88,7 +88,7 @@ pub struct AdderCell {
     pub outputs: [String; 2],
 }
 
-/// An inverter of the library that drives a dozen cells, for Verilog that instantiates it.
+/// An inverter of the library that drives four full adders, for Verilog that instantiates it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InverterCell {

@@ -13,24 +13,34 @@ pub struct Case {
     pub weight_bits: u32,
     /// Share of weights that are 0, in percent.
     pub sparsity: u32,
+    /// Bits of an input.
+    pub input_bits: u32,
+    /// Whether inputs have a sign.
+    pub signed: bool,
 }
 
-/// Bits of the signed inputs.
-pub const INPUT_BITS: u32 = 8;
-
-/// Square matrices without zeros, and shapes as trained networks have them: sparse, with few large weights.
+/// Square matrices without zeros, shapes as trained networks have them (sparse, with few large weights), and inputs of
+/// one or two bits.
 pub fn cases() -> Vec<Case> {
     let square = |n: usize, weight_bits: u32| Case {
         name: format!("square{n}_w{weight_bits}"),
         shape: (n, n),
         weight_bits,
         sparsity: 0,
+        input_bits: 8,
+        signed: true,
     };
     let sparse = |inputs: usize, outputs: usize, sparsity: u32| Case {
         name: format!("sparse{sparsity}_{inputs}x{outputs}"),
         shape: (inputs, outputs),
-        weight_bits: 6,
         sparsity,
+        ..square(inputs, 6)
+    };
+    let few_bits = |input_bits: u32, n: usize, weight_bits: u32| Case {
+        name: format!("bits{input_bits}_{n}_w{weight_bits}"),
+        input_bits,
+        signed: false,
+        ..square(n, weight_bits)
     };
     let squares = [8, 16, 32, 64]
         .into_iter()
@@ -41,6 +51,11 @@ pub fn cases() -> Vec<Case> {
             sparse(16, 64, 80),
             sparse(64, 32, 85),
             sparse(64, 64, 90),
+            few_bits(1, 8, 6),
+            few_bits(1, 16, 6),
+            few_bits(1, 32, 6),
+            few_bits(1, 16, 2),
+            few_bits(2, 16, 6),
         ])
         .collect()
 }
@@ -69,12 +84,12 @@ impl Case {
             .collect()
     }
 
-    /// The problem, with signed inputs of [`INPUT_BITS`] bits.
+    /// The problem; inputs take all values of their width.
     ///
     /// # Errors
     /// None for the cases of [`cases`].
     pub fn problem(&self, seed: u64) -> Result<Problem, ArithError> {
-        let inputs = vec![InputSpec::bits(INPUT_BITS, true); self.shape.0];
+        let inputs = vec![InputSpec::bits(self.input_bits, self.signed); self.shape.0];
         Ok(Problem::new(Matrix::from_rows(&self.rows(seed))?, inputs))
     }
 }

@@ -18,15 +18,19 @@ use super::problem::{ArithError, Problem};
 use super::search::{self, Effort};
 
 /// Which structure is wanted.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Wanted {
-    /// The fastest that is at most 15 % larger than the smallest.
-    #[default]
-    Balanced,
+    /// The fastest that is at most so many times as large as the smallest.
+    Larger(f64),
     /// The smallest that takes at most so many ps.
     Within(u32),
     /// The fastest of at most so many µm².
     Fastest(f64),
+}
+
+impl Wanted {
+    /// Barely larger than the smallest: by as little most structures get a fifth to a third faster.
+    pub const BALANCED: Self = Self::Larger(1.15);
 }
 
 /// Estimated cost of a structure.
@@ -57,10 +61,6 @@ struct Structure {
     depth: u32,
     shared: SharedAdders,
 }
-
-/// Area of the largest structure that counts as balanced, the smallest being 1: by as little most of them get a fifth to
-/// a third faster.
-const BALANCED: f64 = 1.15;
 
 /// Shared sums that all ripple.
 const RIPPLING: SharedAdders = SharedAdders {
@@ -163,8 +163,8 @@ impl<'a> Front<'a> {
             self.structures.iter().rev().find(meets)
         };
         let found = match wanted {
-            Wanted::Balanced => {
-                Ok(fastest_of(smallest.cost.area_um2 * BALANCED).unwrap_or(smallest))
+            Wanted::Larger(factor) => {
+                Ok(fastest_of(smallest.cost.area_um2 * factor).unwrap_or(smallest))
             }
             Wanted::Within(bound) => {
                 let meets = |s: &&Structure| s.cost.delay_ps <= bound;
@@ -384,13 +384,17 @@ mod tests {
     }
 
     #[test]
-    fn balanced_is_nearly_as_small_as_the_smallest() {
+    fn area_buys_speed() {
         let (problem, costs) = (problem(), costs());
         let front = Front::search(&problem, &costs, true, Effort::Fast, 0).unwrap();
         let smallest = front.points().next().unwrap();
-        let balanced = front.choose(Wanted::Balanced).unwrap();
-        assert!(balanced.area <= smallest.area_um2 * BALANCED);
-        assert!(balanced.delay < smallest.delay_ps);
+        let mut last = smallest.delay_ps;
+        for factor in [1.15, 1.5] {
+            let larger = front.choose(Wanted::Larger(factor)).unwrap();
+            assert!(larger.area <= smallest.area_um2 * factor);
+            assert!(larger.delay < last);
+            last = larger.delay;
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub struct CellCosts {
     pub and: Gate,
     /// Inverter.
     pub inverter: Gate,
-    /// Inverter between a wire and a dozen of its readers.
+    /// Inverter between a wire and a few of its readers.
     pub driver: Gate,
     /// What each further reader of a wire adds to its delay, in ps.
     pub load: u32,

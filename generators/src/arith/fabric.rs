@@ -17,8 +17,8 @@ use super::{Effort, cell_lower, lower, optimise};
 pub enum Fabric {
     /// Operators of two operands, for the synthesis tool to build; the search makes this small.
     Operators(Objective),
-    /// Full adders of a library with these costs.
-    Cells(CellCosts),
+    /// Full adders of a library with these costs, in the structure that is wanted of each product.
+    Cells(CellCosts, Wanted),
 }
 
 impl Default for Fabric {
@@ -31,7 +31,7 @@ impl Fabric {
     /// What a target is best served with.
     pub fn of(target: &Target) -> Self {
         match CellCosts::on(target) {
-            Some(costs) => Self::Cells(costs),
+            Some(costs) => Self::Cells(costs, Wanted::BALANCED),
             None => Self::Operators(Objective::of(target)),
         }
     }
@@ -41,7 +41,7 @@ impl Fabric {
     pub fn operators(self) -> Self {
         match self {
             Self::Operators(_) => self,
-            Self::Cells(_) => Self::Operators(Objective::AdderBits),
+            Self::Cells(..) => Self::Operators(Objective::AdderBits),
         }
     }
 
@@ -57,21 +57,23 @@ impl Fabric {
                 let cover = (*objective == Objective::Luts).then(|| cost::cover(&graph));
                 Ok(Sums::Operators(graph, cover))
             }
-            Self::Cells(costs) => {
+            Self::Cells(costs, wanted) => {
                 let front = Front::search(&problem, costs, true, effort, 0)?;
-                front.choose(Wanted::default()).map(Sums::Cells)
+                front.choose(*wanted).map(Sums::Cells)
             }
         }
     }
 }
 
 /// Which products a design has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kinds {
     /// Products with constants.
     pub constants: bool,
     /// Products of two computed values.
     pub variables: bool,
+    /// Whether weights come out of tables, as those of a folded network do.
+    pub stored_weights: bool,
 }
 
 /// What the products of a design are made of.
@@ -155,7 +157,7 @@ mod tests {
 
     #[test]
     fn only_libraries_with_a_full_adder_get_cells() {
-        let cells = |name| matches!(Fabric::of(&Target::load(name).unwrap()), Fabric::Cells(_));
+        let cells = |name| matches!(Fabric::of(&Target::load(name).unwrap()), Fabric::Cells(..));
         assert!(
             ["osu018", "lp65", "nangate45", "sky130"]
                 .into_iter()

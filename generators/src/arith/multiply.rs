@@ -38,6 +38,15 @@ impl Multiplier {
             Technology::Asic { .. } | Technology::Fpga { .. } => Self::Booth,
         }
     }
+
+    /// What serves products with weights out of tables best: as others, but `*` on FPGAs, whose DSP blocks are made for
+    /// them; rows there take fewer tables and more cycles.
+    pub fn of_stored_weights(target: &Target) -> Self {
+        match &target.technology {
+            Technology::Asic { .. } => Self::on(target),
+            Technology::Fpga { .. } => Self::Operator,
+        }
+    }
 }
 
 /// How rows are added up.
@@ -56,7 +65,7 @@ impl Accumulation {
     /// What serves sums beside constant products of `fabric` best.
     pub fn of(fabric: Fabric) -> Self {
         match fabric {
-            Fabric::Cells(costs) => Self::Cells(costs),
+            Fabric::Cells(costs, _) => Self::Cells(costs),
             Fabric::Operators(Objective::AdderBits) => Self::Tree,
             Fabric::Operators(Objective::LogicBits | Objective::Luts) => Self::Chain,
         }
@@ -427,6 +436,9 @@ mod tests {
             assert_eq!(on(name), Multiplier::Booth, "{name}");
         }
         assert_eq!(on("generic"), Multiplier::Operator);
+        let stored = |name| Multiplier::of_stored_weights(&Target::load(name).unwrap());
+        assert_eq!(stored("osu018"), Multiplier::Booth);
+        assert_eq!(stored("xcup"), Multiplier::Operator);
     }
 
     #[test]

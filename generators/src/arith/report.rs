@@ -110,7 +110,7 @@ fn offers(front: &Front<'_>, chosen: &CellSums) -> Vec<Offer> {
 }
 
 /// Which structure of library cells is made, and whether to report what else there is.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Choice {
     /// The structure.
     pub wanted: Wanted,

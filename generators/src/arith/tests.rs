@@ -93,7 +93,7 @@ proptest! {
     fn cells_equal_the_matrix(problem in problem(), seed in 0u64..1000, bound in prop::option::of(0u32..6000)) {
         let costs = costs();
         let front = Front::search(&problem, &costs, bound.is_some(), Effort::Fast, seed).unwrap();
-        let cells = match front.choose(bound.map_or(Wanted::Balanced, Wanted::Within)) {
+        let cells = match front.choose(bound.map_or(Wanted::BALANCED, Wanted::Within)) {
             Err(ArithError::TooSlow { asked_ps, least_ps }) => {
                 prop_assert!(asked_ps < least_ps);
                 front.choose(Wanted::Within(least_ps)).unwrap()

@@ -15,7 +15,7 @@ use sim::tools::Meter;
 
 use super::cmvm::{Estimate, effort, matrix_module};
 use super::synth::look_up_tables;
-use crate::arith::cases::{Case, INPUT_BITS, cases};
+use crate::arith::cases::{Case, cases};
 use crate::arith::report::{CmvmReport, run as optimise};
 use crate::arith::{Effort, Objective};
 use crate::failure::{Failure, Result};
@@ -56,7 +56,7 @@ struct ArithArgs {
     /// Also map each result to the target, an FPGA, with Yosys, and compare with the estimate
     #[arg(long, requires = "target")]
     mapped: bool,
-    /// Also write the matrices, each as JSON with `W` and `x_bits`, for other tools to run
+    /// Also write the matrices, each as JSON with `W`, `x_bits` and `x_signed`, for other tools to run
     #[arg(long, value_name = "DIR")]
     export: Option<PathBuf>,
     /// Only name the matrices, and write them if --export is given
@@ -111,7 +111,11 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     if let Some(folder) = &args.export {
         let staging = Staging::begin(folder)?;
         for case in &chosen {
-            let json = serde_json::json!({ "W": case.rows(args.seed), "x_bits": INPUT_BITS });
+            let json = serde_json::json!({
+                "W": case.rows(args.seed),
+                "x_bits": case.input_bits,
+                "x_signed": case.signed,
+            });
             staging.write(&format!("{}.json", case.name), json.to_string() + "\n")?;
         }
         staging.finish()?;

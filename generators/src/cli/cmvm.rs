@@ -133,7 +133,7 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
     problem.max_depth = args.max_depth;
     let target = Target::load(&args.timing.target)?;
     let objective = match fabric(&target, args.sums)? {
-        Fabric::Cells(costs) => return run_cells(args, &target, &problem, &costs, staging),
+        Fabric::Cells(costs, _) => return run_cells(args, &target, &problem, &costs, staging),
         Fabric::Operators(objective) => objective,
     };
     if args.max_delay.is_some() || args.max_area.is_some() || args.sweep {
@@ -182,7 +182,7 @@ fn run_cells(
     let wanted = match (args.max_delay, args.max_area) {
         (Some(ns), _) => Wanted::Within((ns * 1000.0) as u32),
         (None, Some(area)) => Wanted::Fastest(area),
-        (None, None) => Wanted::Balanced,
+        (None, None) => Wanted::BALANCED,
     };
     let choice = Choice {
         wanted,

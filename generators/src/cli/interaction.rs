@@ -11,7 +11,7 @@ use hdl::diag::Diagnostic;
 use hdl::passes::pipeline::{self, Goal};
 
 use super::clock::{Timing, options};
-use super::products::{Products, parameters};
+use super::products::{MatrixProducts, parameters};
 use super::sim::run_batch;
 use crate::arith::Fabric;
 use crate::design::Design;
@@ -79,7 +79,7 @@ pub struct InteractionArgs {
     #[arg(long, value_name = "ADDER_BITS", conflicts_with_all = ["reuse", "latency"])]
     budget: Option<u64>,
     #[command(flatten)]
-    products: Products,
+    products: MatrixProducts,
     /// Random events that the test bench runs
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     events: u32,

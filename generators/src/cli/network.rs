@@ -8,7 +8,7 @@ use constraints::{Target, delay};
 
 use super::clock::Timing;
 use super::cmvm::effort;
-use super::products::{Products, parameters};
+use super::products::{MatrixProducts, parameters};
 use super::sim::run_batch;
 use crate::arith::Effort;
 use crate::design::Design;
@@ -28,10 +28,10 @@ pub struct Hardware {
     #[arg(long, value_parser = effort)]
     effort: Option<Effort>,
     #[command(flatten)]
-    products: Products,
+    products: MatrixProducts,
     /// Fold the network: each multiplier of a dense or convolution layer serves up to N weights, a new event may begin
     /// every N cycles at the latest, weights lie in tables. For networks that are too large to unroll
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_REUSE)), conflicts_with_all = ["effort", "latency", "sums", "multipliers"])]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_REUSE)), conflicts_with_all = ["effort", "latency", "sums", "area_factor"])]
     reuse: Option<u32>,
     /// Events that the test bench runs [default: 256, fewer for a folded network]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]

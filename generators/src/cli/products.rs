@@ -1,11 +1,11 @@
-//! `--sums` and `--multipliers`: what products are made of.
+//! `--sums`, `--multipliers` and `--area-factor`: what products are made of.
 
 use clap::{Args, ValueEnum};
 use constraints::Target;
 use hdl::diag::Diagnostic;
 
 use crate::arith::multiply::Multiplier;
-use crate::arith::{Arithmetic, CellCosts, Fabric, Kinds, Objective};
+use crate::arith::{Arithmetic, Fabric, Kinds, Objective, Wanted};
 use crate::failure::{Failure, Result};
 
 /// What constant products are made of on a cell library.
@@ -24,9 +24,28 @@ pub struct Products {
     /// build [default: cells where the library's full adder is known]
     #[arg(long, value_enum)]
     sums: Option<Sums>,
-    /// How products of two computed values are built [default: booth where the target's adders are known, else operator]
+    /// How products of two computed values are built, and those of folded networks [default: booth where the target's
+    /// adders are known, else operator; operator for folded networks on FPGAs]
     #[arg(long, value_enum, value_name = "FORM")]
     multipliers: Option<Multiplier>,
+}
+
+/// What products are made of, those of whole matrices among them.
+#[derive(Debug, Args)]
+pub struct MatrixProducts {
+    #[command(flatten)]
+    products: Products,
+    /// Cell libraries: each constant matrix in its fastest structure of at most so many times its least area; more area
+    /// makes a design faster or its cycles fewer [default: 1.15]
+    #[arg(long, value_name = "FACTOR", value_parser = area_factor)]
+    area_factor: Option<f64>,
+}
+
+fn area_factor(text: &str) -> std::result::Result<f64, String> {
+    match text.parse() {
+        Ok(factor) if (1.0..=1e3).contains(&factor) => Ok(factor),
+        _ => Err("expected a number from 1 to 1000".into()),
+    }
 }
 
 /// What was asked for, or else what is best on the target.
@@ -34,12 +53,15 @@ pub(super) fn fabric(target: &Target, sums: Option<Sums>) -> Result<Fabric> {
     match sums {
         None => Ok(Fabric::of(target)),
         Some(Sums::Operators) => Ok(Fabric::Operators(Objective::of(target))),
-        Some(Sums::Cells) => CellCosts::on(target).map(Fabric::Cells).ok_or_else(|| {
-            let name = hdl::names::quoted(&target.name);
-            let message = format!("no full adder is known of target {name}");
-            let help = "leave --sums away, or name a cell library with a full adder";
-            Failure::user(Diagnostic::error("sums", message).help(help))
-        }),
+        Some(Sums::Cells) => match Fabric::of(target) {
+            cells @ Fabric::Cells(..) => Ok(cells),
+            Fabric::Operators(_) => {
+                let name = hdl::names::quoted(&target.name);
+                let message = format!("no full adder is known of target {name}");
+                let help = "leave --sums away, or name a cell library with a full adder";
+                Err(Failure::user(Diagnostic::error("sums", message).help(help)))
+            }
+        },
     }
 }
 
@@ -60,8 +82,36 @@ impl Products {
             return Err(without("multipliers", "of two computed values"));
         }
         let constants = fabric(target, self.sums)?;
-        let multiplier = self.multipliers.unwrap_or_else(|| Multiplier::on(target));
+        let usual = match kinds.stored_weights {
+            true => Multiplier::of_stored_weights(target),
+            false => Multiplier::on(target),
+        };
+        let multiplier = self.multipliers.unwrap_or(usual);
         Ok(Arithmetic::of(constants, multiplier))
+    }
+}
+
+impl MatrixProducts {
+    /// What was asked for, or else what is best on the target.
+    ///
+    /// # Errors
+    /// Those of [`Products::arithmetic`], and an area factor for products that are not made of cells.
+    pub(super) fn arithmetic(&self, target: &Target, kinds: Kinds) -> Result<Arithmetic> {
+        let mut arithmetic = self.products.arithmetic(target, kinds)?;
+        let Some(factor) = self.area_factor else {
+            return Ok(arithmetic);
+        };
+        match &mut arithmetic.constants {
+            Fabric::Cells(_, wanted) if kinds.constants => *wanted = Wanted::Larger(factor),
+            _ => {
+                let message = "--area-factor has no effect on a design without products of cells";
+                let help = "leave --area-factor away, or name a cell library with --target";
+                return Err(Failure::user(
+                    Diagnostic::error("area-factor", message).help(help),
+                ));
+            }
+        }
+        Ok(arithmetic)
     }
 }
 
@@ -70,14 +120,19 @@ pub(super) fn parameters(
     arithmetic: &Arithmetic,
     kinds: Kinds,
 ) -> impl Iterator<Item = (String, String)> {
-    let sums = match arithmetic.constants {
-        Fabric::Cells(_) => Sums::Cells,
-        Fabric::Operators(_) => Sums::Operators,
+    let (sums, wanted) = match arithmetic.constants {
+        Fabric::Cells(_, wanted) => (Sums::Cells, wanted),
+        Fabric::Operators(_) => (Sums::Operators, Wanted::BALANCED),
     };
+    let area_factor = match wanted {
+        Wanted::Larger(factor) if wanted != Wanted::BALANCED => Some(factor),
+        _ => None,
+    };
+    let area_factor = area_factor.map(|f| ("area factor", f.to_string()));
     let sums = kinds.constants.then(|| ("sums", name(sums)));
     let multiplier = arithmetic.variables.multiplier;
     let multipliers = kinds.variables.then(|| ("multipliers", name(multiplier)));
-    let chosen = sums.into_iter().chain(multipliers);
+    let chosen = sums.into_iter().chain(area_factor).chain(multipliers);
     chosen.map(|(key, value)| (key.to_owned(), value))
 }
 

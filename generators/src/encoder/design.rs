@@ -79,6 +79,7 @@ impl EncoderDesign {
         Kinds {
             constants: self.parts.storage == Storage::Fixed,
             variables: self.has_registers(),
+            ..Kinds::default()
         }
     }
 

@@ -164,7 +164,7 @@ impl<'m> Assembly<'m, '_> {
 /// on `xcup` (JEDI-linear of 8 nodes at 5 ns), but a cycle more.
 fn shallow(arithmetic: Arithmetic) -> Arithmetic {
     match arithmetic.constants {
-        Fabric::Cells(_) => arithmetic,
+        Fabric::Cells(..) => arithmetic,
         Fabric::Operators(_) => Arithmetic {
             constants: Fabric::Operators(Objective::AdderBits),
             ..arithmetic

@@ -66,6 +66,7 @@ impl InteractionDesign {
         Kinds {
             constants: true,
             variables: aggregate.is_some_and(|a| a.how == Aggregation::Mean),
+            ..Kinds::default()
         }
     }
 

@@ -54,14 +54,16 @@ impl NetworkDesign {
         options: &Options,
     ) -> Result<(Arc<Module>, Report), Diagnostics> {
         if let Some(schedule) = self.schedule()? {
-            let module = folded::build(&self.network, &self.top, &schedule, delays)?;
+            let (network, top) = (&self.network, &self.top);
+            let build = |schedule| folded::build(network, top, schedule, arithmetic, delays);
+            let module = build(&schedule)?;
             let report = as_it_is(&module, schedule.latency, delays, options);
             let (Goal::Clock(clock), true) = (options.goal, report.is_err()) else {
                 return Ok((module, report?));
             };
-            self.stages = folded::stages_for(&self.network, &self.top, &schedule, delays, clock)?;
+            self.stages = folded::stages_for(network, top, &schedule, arithmetic, delays, clock)?;
             let schedule = self.schedule()?.expect("it is folded");
-            let module = folded::build(&self.network, &self.top, &schedule, delays)?;
+            let module = build(&schedule)?;
             let report = as_it_is(&module, schedule.latency, delays, options)?;
             return Ok((module, report));
         }
@@ -85,14 +87,16 @@ impl NetworkDesign {
         self.reuse.map(schedule).transpose()
     }
 
-    /// Which products are made of what is chosen for them: none of a folded network.
+    /// Which products there are. Those of a folded network's matrices are with weights out of tables.
     pub fn products(&self) -> Kinds {
-        let has = |wanted: fn(&Op) -> bool| {
-            self.reuse.is_none() && self.network.layers().iter().any(|layer| wanted(&layer.op))
-        };
+        let layers = self.network.layers();
+        let has = |wanted: fn(&Op) -> bool| layers.iter().any(|layer| wanted(&layer.op));
+        let matrices = has(|op| matches!(op, Op::Dense { .. } | Op::Convolution { .. }));
+        let folded = self.reuse.is_some();
         Kinds {
-            constants: has(|op| matches!(op, Op::Dense { .. } | Op::Convolution { .. })),
-            variables: has(|op| matches!(op, Op::Mul | Op::MatMul)),
+            constants: matrices && !folded,
+            variables: has(|op| matches!(op, Op::Mul | Op::MatMul)) || matrices && folded,
+            stored_weights: folded,
         }
     }
 

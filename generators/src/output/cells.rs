@@ -85,8 +85,8 @@ mod tests {
         };
         let text = inverter(&library.inverter.unwrap());
         let (before, after) = text.split_once("`else").unwrap();
-        assert!(before.contains("INV_X4 inverter (.A(A), .ZN(Y));"));
-        assert!(!after.contains("INV_X4"));
+        assert!(before.contains("INV_X2 inverter (.A(A), .ZN(Y));"));
+        assert!(!after.contains("INV_X2"));
         let text = full_adder(&library.full_adder.unwrap());
         let (before, after) = text.split_once("`else").unwrap();
         assert!(before.contains("FA_X1 adder (.A(A), .B(B), .CI(C), .S(Y), .CO(X));"));

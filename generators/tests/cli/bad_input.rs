@@ -251,6 +251,14 @@ fn choices_without_effect() {
             "interaction --nodes 4 --edges 4 --multipliers booth8",
         ),
         ("products-target", "encoder --target xcup --sums cells"),
+        (
+            "products-area",
+            "dense --layers 4,2 --target xcup --area-factor 2",
+        ),
+        (
+            "products-area-range",
+            "dense --layers 4,2 --target osu018 --area-factor 0.9",
+        ),
     ] {
         let command: Vec<&str> = command.split(' ').collect();
         let args = [&command[..], &["--out", "rtl"]].concat();

@@ -334,6 +334,32 @@ fn products_of_computed_values_in_every_form() {
     assert!(build("generic", "operator").matches('*').count() > 4);
 }
 
+/// A network of cells with more area for its products, which are then built faster.
+#[test]
+fn area_buys_speed() {
+    let home = Home::new();
+    let build = |factor: &str| {
+        let network = ["--layers", "6,8,3", "--bits", "5", "--effort", "fast"];
+        let structure = ["--target", "osu018", "--area-factor", factor];
+        let timing = ["--latency", "0", "--out", "rtl"];
+        home.success(&[&["dense"], &network[..], &structure, &timing].concat());
+        home.success(&["sim", "rtl", "--random", "500"]);
+        let report = fs::read_to_string(home.path("rtl/report.json")).unwrap();
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        assert_eq!(report["parameters"]["area factor"], factor);
+        let area = report["size"]["estimate"]["area_um2"].as_f64().unwrap();
+        (
+            area,
+            report["timing"]["stage_delays_ps"][0].as_u64().unwrap(),
+        )
+    };
+    let (small, large) = (build("1"), build("1.6"));
+    assert!(
+        small.0 < large.0 && small.1 > large.1,
+        "{small:?} {large:?}"
+    );
+}
+
 /// A trained network in Verilog simulators.
 #[test]
 fn a_trained_network_in_icarus() {

@@ -14,11 +14,11 @@ use crate::rtl::{Builder, Cell, Instance, Module, ModuleId, Net};
 /// The inverter's module: input `A`, output `Y`. It stands behind the full adder in a design that uses it.
 pub const INVERTER: &str = "hwgen_inverter";
 
-/// Full adders that one inverter drives.
-const READERS: u32 = 8;
+/// Full adders that one inverter drives: one of twice or four times the least size, which costs little more than that.
+const READERS: u32 = 4;
 
 /// Complements that no more full adders than this read are left to synthesis.
-const FEW_INVERTED: u32 = 2;
+const FEW_INVERTED: u32 = 1;
 
 /// Full adders that a bit drives by itself: two inverters take about as long as four readers more.
 const FEW: u32 = 6;
@@ -223,17 +223,17 @@ mod tests {
 
     #[test]
     fn few_readers_need_no_inverters() {
-        assert_eq!(instances(2, true).0, 0);
+        assert_eq!(instances(1, true).0, 0);
         assert_eq!(instances(6, false).0, 0);
     }
 
     #[test]
     fn many_readers_share_inverters_evenly() {
-        for (readers, inverters) in [(3, 1), (8, 1), (9, 2), (100, 13)] {
+        for (readers, inverters) in [(2, 1), (4, 1), (5, 2), (100, 25)] {
             assert_eq!(instances(readers, true).0, inverters);
             assert_eq!(Fan::inverted(readers as u32).leaves as usize, inverters);
         }
-        for (readers, inverters) in [(7, 2), (9, 3), (32, 5), (33, 7)] {
+        for (readers, inverters) in [(7, 3), (9, 4), (32, 10), (33, 12)] {
             assert_eq!(instances(readers, false).0, inverters);
         }
     }

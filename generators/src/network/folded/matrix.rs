@@ -6,8 +6,7 @@ use hdl::names::quoted;
 use hdl::num::{Format, Interval, OutOfRange};
 
 use super::control::{Beat, Control, later};
-use super::stages::Cut;
-use super::{moved, plain};
+use super::{Construction, moved, plain};
 use crate::model::{Layer, Op, Tap};
 
 /// A dense or convolution layer as sums of products at several positions.
@@ -161,7 +160,7 @@ impl Matrix {
         layer: &Layer,
         x: &[Value<'m>],
         control: &Control<'m>,
-        cut: &Cut<'_>,
+        construction: Construction<'_>,
     ) -> Result<Vec<Value<'m>>, Diagnostics> {
         let (Op::Dense { bias, .. } | Op::Convolution { bias, .. }) = &layer.op else {
             unreachable!("made of such a layer")
@@ -179,7 +178,7 @@ impl Matrix {
             matrix: self,
             // operands and weights take a cycle
             adding: self.adding(m, &name, beat, 1 + control.stages),
-            cut,
+            construction,
             step: (step, control.stages),
             name,
             beat,
@@ -244,7 +243,7 @@ struct Hardware<'a, 'm> {
     name: String,
     beat: &'a Beat<'m>,
     adding: Adding<'m>,
-    cut: &'a Cut<'a>,
+    construction: Construction<'a>,
     /// Number, and stages of products and their sum.
     step: (usize, u32),
     buffer: &'a [Value<'m>],
@@ -326,12 +325,16 @@ impl<'m> Hardware<'_, 'm> {
             return Ok(vec![bias; positions]);
         }
         let named = |what: &str| format!("{}_{what}{unit}_{filter}", self.name);
-        let addend =
-            self.cut
-                .staged(m, self.step, &named("products"), &factors, &|_, factors| {
-                    let products = factors.chunks(2).map(|pair| pair[0] * pair[1]);
-                    Ok(Vec::from_iter(Value::sum(&products.collect::<Vec<_>>())))
-                })?[0];
+        let Construction { arithmetic, cut } = self.construction;
+        let addend = cut.staged(m, self.step, &named("products"), &factors, &|m, factors| {
+            let pairs = factors.chunks(2).map(|pair| (pair[0], pair[1]));
+            Ok(vec![arithmetic.variables.sum(
+                m,
+                &Vec::from_iter(pairs),
+                &[],
+                None,
+            )])
+        })?[0];
         let (width, signed) = (range.width().max(1), range.signed());
         let format = Interval::of_width(width, signed).map(Format::integer);
         let format = format.map_err(|e| Diagnostic::error("folding", e.to_string()))?;

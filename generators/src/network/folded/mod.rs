@@ -47,7 +47,8 @@ use crate::model::{Graph, Layer, T};
 /// The folded network: `start` is 1 in cycles in which an event is there, at least [`Schedule::interval`] apart; in the
 /// cycle in which its result appears `valid` is 1, and the result stays until the next one.
 ///
-/// Where the schedule has several register stages in a step, they are cut at equal delays.
+/// Where the schedule has several register stages in a step, they are cut at equal delays. Products are made of
+/// `arithmetic`; none has a factor that is constant.
 ///
 /// # Errors
 /// As [`build`](super::build), and of cutting.
@@ -55,9 +56,10 @@ pub fn build(
     graph: &Graph,
     name: &str,
     schedule: &Schedule,
+    arithmetic: Arithmetic,
     delays: &dyn DelayModel,
 ) -> Result<Arc<Module>, Diagnostics> {
-    built(graph, name, schedule, &Cut::Scheduled(delays))
+    built(graph, name, schedule, arithmetic, &Cut::Scheduled(delays))
 }
 
 /// Register stages that each step needs for a clock period in picoseconds.
@@ -68,6 +70,7 @@ pub fn stages_for(
     graph: &Graph,
     name: &str,
     schedule: &Schedule,
+    arithmetic: Arithmetic,
     delays: &dyn DelayModel,
     clock: u32,
 ) -> Result<Vec<u32>, Diagnostics> {
@@ -77,7 +80,7 @@ pub fn stages_for(
         clock,
         needed,
     };
-    built(graph, name, schedule, &cut)?;
+    built(graph, name, schedule, arithmetic, &cut)?;
     match cut {
         Cut::Measured { needed, .. } => Ok(needed.into_inner()),
         Cut::Scheduled(_) => unreachable!("made above"),
@@ -88,19 +91,20 @@ fn built(
     graph: &Graph,
     name: &str,
     schedule: &Schedule,
+    arithmetic: Arithmetic,
     cut: &Cut<'_>,
 ) -> Result<Arc<Module>, Diagnostics> {
     graph.check()?;
     check_size(graph)?;
     let m = ModuleBuilder::new(name);
-    let products = Products::new(&m, Some(Effort::Fast), Arithmetic::default());
+    let products = Products::new(&m, Some(Effort::Fast), arithmetic);
     let ports = Ports::of(graph, name);
     let start = m.input(START, Format::BIT);
     let mut tensors = Tensors {
         m: &m,
         schedule,
         controls: control::controls(&m, &schedule.steps, &schedule.stages, start)?,
-        cut,
+        construction: Construction { arithmetic, cut },
         values: HashMap::new(),
     };
     for (k, (input, port)) in graph.inputs().iter().zip(&ports.inputs).enumerate() {
@@ -138,13 +142,22 @@ fn built(
     }
 }
 
+/// How everything between registers is made.
+#[derive(Clone, Copy)]
+struct Construction<'a> {
+    /// What its products are made of.
+    arithmetic: Arithmetic,
+    /// How it is cut into stages.
+    cut: &'a Cut<'a>,
+}
+
 /// The tensors that have been built, at the steps at which they are there.
 struct Tensors<'a, 'm> {
     m: &'m ModuleBuilder,
     schedule: &'a Schedule,
     /// One a step, and the end.
     controls: Vec<Control<'m>>,
-    cut: &'a Cut<'a>,
+    construction: Construction<'a>,
     /// By tensor and step.
     values: HashMap<(usize, usize), Vec<Value<'m>>>,
 }
@@ -173,22 +186,22 @@ impl<'m> Tensors<'_, 'm> {
         let control = &self.controls[step];
         match &self.schedule.steps[step] {
             Step::Matrix(matrix) => m.scope(&identifier(&layer.name), || {
-                matrix.build(m, step, layer, operands[0], control, self.cut)
+                matrix.build(m, step, layer, operands[0], control, self.construction)
             }),
             Step::Stage => {
                 let sizes: Vec<usize> = operands.iter().map(|x| x.len()).collect();
                 let (stages, name) = ((step, control.stages), format!("stage{step}_{k}"));
-                self.cut
-                    .staged(m, stages, &name, &operands.concat(), &|m, mut all| {
-                        let products = Products::new(m, Some(Effort::Fast), Arithmetic::default());
-                        let mut operands = Vec::new();
-                        for size in &sizes {
-                            let (operand, others) = all.split_at(*size);
-                            operands.push(operand);
-                            all = others;
-                        }
-                        layer_values(m, &products, graph, k, &operands)
-                    })
+                let Construction { arithmetic, cut } = self.construction;
+                cut.staged(m, stages, &name, &operands.concat(), &|m, mut all| {
+                    let products = Products::new(m, Some(Effort::Fast), arithmetic);
+                    let mut operands = Vec::new();
+                    for size in &sizes {
+                        let (operand, others) = all.split_at(*size);
+                        operands.push(operand);
+                        all = others;
+                    }
+                    layer_values(m, &products, graph, k, &operands)
+                })
             }
         }
     }
@@ -246,6 +259,7 @@ fn moved<'m>(m: &'m ModuleBuilder, name: &str, value: Value<'m>) -> Value<'m> {
 
 #[cfg(test)]
 mod tests {
+    use constraints::Target;
     use hdl::dfg::eval::Stepper;
 
     use hdl::num::Rounding;
@@ -253,6 +267,8 @@ mod tests {
     use hdl::passes::pipeline::{Goal, Options};
 
     use super::*;
+    use crate::arith::Fabric;
+    use crate::arith::multiply::Multiplier;
     use crate::model::{Array, Input, Limit, Op, Output, Requantise, Window};
     use crate::network::dense::{DenseLayer, DenseNetwork, Requantiser};
     use crate::network::design::NetworkDesign;
@@ -278,7 +294,12 @@ mod tests {
     /// Every reuse factor from unrolled to one input a beat, events as close as they may come.
     #[test]
     fn folded_is_unrolled() {
-        for reuse in [1, 2, 3, 5, 7, 11] {
+        let cells = Fabric::of(&Target::load("osu018").unwrap());
+        let cells = Arithmetic::of(cells, Multiplier::Booth);
+        for (reuse, arithmetic) in [1, 2, 3, 5, 7, 11].into_iter().flat_map(|reuse| {
+            let each = [Arithmetic::default(), cells];
+            each.map(|arithmetic| (reuse, arithmetic))
+        }) {
             let network = network(&[7, 9, 4]);
             let schedule = Schedule::of(&network, reuse, &[]).unwrap();
             assert!(schedule.interval <= reuse.min(9));
@@ -288,7 +309,8 @@ mod tests {
                 stages: Vec::new(),
                 network,
             };
-            let module = build(&design.network, "folded", &schedule, &UnitDelay).unwrap();
+            let module =
+                build(&design.network, "folded", &schedule, arithmetic, &UnitDelay).unwrap();
             let vectors = design.vectors(&design.random_events(40, 1)).unwrap();
             let mut stepper = Stepper::new(&module).unwrap();
             let wrong = stream(&module, &mut stepper, &vectors, &Held::new(), |_| {}).unwrap();
@@ -311,7 +333,14 @@ mod tests {
     fn streams(graph: &Graph, reuse: u32, stages: Vec<u32>) {
         let schedule = Schedule::of(graph, reuse, &stages).unwrap();
         assert!(schedule.interval <= reuse, "{schedule:?}");
-        let module = build(graph, "folded", &schedule, &UnitDelay).unwrap();
+        let module = build(
+            graph,
+            "folded",
+            &schedule,
+            Arithmetic::default(),
+            &UnitDelay,
+        )
+        .unwrap();
         let design = NetworkDesign {
             top: "folded".into(),
             reuse: Some(reuse),

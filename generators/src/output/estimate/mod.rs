@@ -223,6 +223,14 @@ mod tests {
         assert_eq!([subtracted, subtracted_from], [8, 16]);
     }
 
+    /// The narrower of two operands goes onto the chain as it is.
+    #[test]
+    fn gates_of_the_wider_operand_are_made_in_the_adders_tables() {
+        let [wider, ..] = unsigned(8, |_, x| x[0].slice(4, 0) + (x[1] & x[2]));
+        let [narrower, ..] = unsigned(8, |_, x| x[0] + (x[1].slice(4, 0) & x[2].slice(4, 0)));
+        assert_eq!([wider, narrower], [8, 10]);
+    }
+
     #[test]
     fn a_maximum_is_a_comparison_and_a_choice() {
         let [amd, ..] = tables(8, |_, x| x[0].max(x[1]));

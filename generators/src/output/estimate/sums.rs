@@ -24,6 +24,8 @@ struct Two {
     subtract: bool,
     /// Whether one more is added.
     carry: bool,
+    /// Whether it is known that `x` is what goes onto a chain as it is.
+    ordered: bool,
 }
 
 /// What reads a net, cells left aside that nothing reads.
@@ -117,6 +119,13 @@ impl Mapper<'_> {
 
     /// The same sum out of two operands: rows of full adders make two of three.
     fn of_two(&mut self, width: usize, mut operands: Vec<Operand>) -> Two {
+        if let [a, b] = &operands[..]
+            && !b.minus
+            && b.bits.len() < a.bits.len()
+        {
+            operands.swap(0, 1);
+        }
+        let widths: Vec<usize> = operands.iter().map(|o| o.bits.len()).collect();
         operands
             .iter_mut()
             .for_each(|o| o.bits.resize(width, Bit::ZERO));
@@ -128,6 +137,7 @@ impl Mapper<'_> {
                 y,
                 subtract,
                 carry: subtract,
+                ordered: subtract || widths[0] < widths[1],
             };
         }
         // -x is x inverted and one more, which a row's carries and the chain have room for
@@ -154,17 +164,19 @@ impl Mapper<'_> {
             y,
             subtract: false,
             carry: ones > 0,
+            ordered: false,
         }
     }
 
     /// On AMD parts a table beside each bit of the chain says whether the operands differ, and the first of them goes onto
-    /// the chain as it is. Which one that is of two that are added Yosys chooses by other things.
+    /// the chain as it is. Of two that are added that is the narrower; which one of two as wide Yosys chooses by other
+    /// things.
     fn beside_tables(&mut self, sum: &Two) {
         for (x, y) in sum.x.iter().zip(&sum.y) {
             let either = [*x, y.inverted_if(sum.subtract)];
             let differ = self.gates.gate(truth::XOR, &either);
             self.needed.extend([differ, *x]);
-            if !sum.subtract {
+            if !sum.ordered {
                 self.needed.push(*y);
             }
         }

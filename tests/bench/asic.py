@@ -169,7 +169,8 @@ def network(name, case, options):
         return area, ns, report["size"]["estimate"]["area_um2"] / area, report["timing"]["stage_delays_ps"][0] / 1000 / ns
 
     default = ours("default")
-    quick = ours("fastest", "--area-factor", max(BALANCED, ASKED * BALANCED * least / default[0]))
+    larger = ours("larger", "--area-factor", max(BALANCED, ASKED * BALANCED * least / default[0]))
+    quick = min(default, larger, key=lambda figures: figures[1])
     print_row(name, least, least_ns, fastest_ns, default, least, quick)
 
 

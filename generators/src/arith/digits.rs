@@ -107,6 +107,20 @@ pub fn narrowest(v: i64) -> Digits {
     form
 }
 
+/// A form of least weight with a positive digit, if there is one: `-3 = 1 - 4`.
+pub fn with_plus(v: i64) -> Option<Digits> {
+    let positive = alternatives(v).plus;
+    if positive == 0 {
+        return None;
+    }
+    let lowest = 1 << positive.trailing_zeros();
+    let form = narrowest(v - lowest);
+    Some(Digits {
+        plus: form.plus | lowest as u64,
+        ..form
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,6 +148,18 @@ mod tests {
         }
         assert_eq!(narrowest(3), Digits { plus: 3, minus: 0 });
         assert_eq!(narrowest(7), Digits { plus: 8, minus: 1 });
+    }
+
+    #[test]
+    fn a_positive_digit_where_least_weight_allows_it() {
+        for v in -5000..5000 {
+            match with_plus(v) {
+                Some(d) => assert!(value(d) == v && d.count() == weight(v) && d.plus != 0),
+                None => assert!(v <= 0 && alternatives(v).plus == 0),
+            }
+        }
+        assert_eq!(with_plus(-3), Some(Digits { plus: 1, minus: 4 }));
+        assert_eq!(with_plus(-5), None);
     }
 
     #[test]

@@ -117,6 +117,14 @@ mod tests {
     }
 
     #[test]
+    fn no_sum_is_turned_round_where_a_digit_can_be_positive() {
+        let on = |rows: &[Vec<i64>]| cost::luts(&graph(rows), Objective::Luts);
+        // x - 4x, and b - 2a - 4b in one row of tables
+        assert_eq!(on(&[vec![-3]]), 8);
+        assert_eq!(on(&[vec![-2], vec![-3]]), 10);
+    }
+
+    #[test]
     fn carries_of_successive_adders_overlap() {
         let target = Target::load("xcup").unwrap();
         let delay = |rows: usize| estimate(&graph(&vec![vec![1]; rows]), &target).delay_ps;

@@ -127,6 +127,24 @@ impl Plan {
         Cover::cheapest(&adders).cost
     }
 
+    /// What a column sums up. Coefficients are in the narrowest of the forms of least weight; but where all digits would
+    /// be negative and turning the sum round costs something (`counted`), the first coefficient that can has a positive one.
+    pub fn terms(&self, column: usize, counted: bool) -> Vec<Term> {
+        let column = &self.columns[column];
+        let mut forms: Vec<_> = column.iter().map(|&(_, c)| digits::narrowest(c)).collect();
+        if counted && forms.iter().all(|form| form.plus == 0) {
+            let other = |(form, &(_, c)): (_, &(NodeId, i64))| Some((form, digits::with_plus(c)?));
+            if let Some((form, positive)) = forms.iter_mut().zip(column).find_map(other) {
+                *form = positive;
+            }
+        }
+        let terms = |(&(node, _), form): (&(NodeId, i64), digits::Digits)| {
+            form.iter()
+                .map(move |(shift, neg)| Term { node, shift, neg })
+        };
+        column.iter().zip(forms).flat_map(terms).collect()
+    }
+
     /// `Σ weight·2^depth` over a column's terms: at most `2^d` if the column can be summed in depth `d` (Kraft).
     pub fn kraft(&self, column: usize) -> u64 {
         self.columns[column]

@@ -205,6 +205,17 @@ impl Problem {
         }
     }
 
+    /// Whether an output's negated sum serves as well: its sign is free, or the adder of its bias turns it round.
+    pub fn takes_negation(&self, output: usize) -> bool {
+        self.free_output_signs || self.bias.as_ref().is_some_and(|b| b[output] != 0)
+    }
+
+    /// Whether the objective counts what turns a sum round. Adder bits, as other tools count them, are only those of sums
+    /// and differences of two operands.
+    pub fn counts_negations(&self) -> bool {
+        self.objective != Objective::AdderBits
+    }
+
     /// Checks shapes, ranges and widths, and that the depth bound can be met.
     pub fn validate(&self) -> Result<(), ArithError> {
         let (rows, columns) = (self.matrix.rows(), self.matrix.columns());

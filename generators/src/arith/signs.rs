@@ -7,7 +7,6 @@
 //! Shared differences can be turned round too, which turns the sign of every use.
 
 use super::cost::Objective;
-use super::digits;
 use super::graph::{NodeId, Term};
 use super::plan::Plan;
 use super::problem::Problem;
@@ -160,8 +159,7 @@ pub fn settle(plan: &mut Plan, problem: &Problem) {
         }
     }
     for (j, column) in plan.columns.iter().enumerate() {
-        // A bias takes the negation in.
-        if problem.bias.as_ref().is_none_or(|b| b[j] == 0) {
+        if !problem.takes_negation(j) {
             column
                 .iter()
                 .for_each(|t| columns[t.0 as usize].push(j as u32));
@@ -176,7 +174,7 @@ pub fn settle(plan: &mut Plan, problem: &Problem) {
         let negative = |plan: &Plan| {
             columns[node]
                 .iter()
-                .filter(|&&j| all_negative(plan, j as usize))
+                .filter(|&&j| all_negative(plan, j as usize, problem.counts_negations()))
                 .count()
         };
         let before = negative(plan);
@@ -195,10 +193,8 @@ pub fn settle(plan: &mut Plan, problem: &Problem) {
     }
 }
 
-fn all_negative(plan: &Plan, column: usize) -> bool {
-    plan.columns[column]
-        .iter()
-        .all(|&(_, c)| digits::narrowest(c).plus == 0)
+fn all_negative(plan: &Plan, column: usize, counted: bool) -> bool {
+    plan.terms(column, counted).iter().all(|t| t.neg)
 }
 
 /// Makes a difference `a - b` the difference `b - a`, everywhere.

@@ -10,8 +10,7 @@ use std::sync::Arc;
 
 use hdl::lower::{Adder, Cover};
 
-use super::cost::{self, Objective, width};
-use super::digits;
+use super::cost::{self, Objective, Operand, width};
 use super::graph::{Linear, NodeId, Term};
 use super::plan::{DEEPEST, Plan};
 use super::problem::{InputSpec, Problem};
@@ -63,16 +62,10 @@ pub fn sum(plan: &Plan, column: usize, problem: &Problem) -> Tree {
         ..
     } = problem;
     let mut items: Vec<Item> = Vec::new();
-    for &(node, coefficient) in &plan.columns[column] {
-        let n = &plan.nodes[node as usize];
-        for (shift, neg) in digits::narrowest(coefficient).iter() {
-            items.push(Item::new(
-                Term { node, shift, neg },
-                n.form.clone(),
-                (n.lo, n.hi),
-                n.depth,
-            ));
-        }
+    let counted = problem.counts_negations() && !problem.takes_negation(column);
+    for term in plan.terms(column, counted) {
+        let n = &plan.nodes[term.node as usize];
+        items.push(Item::new(term, n.form.clone(), (n.lo, n.hi), n.depth));
     }
     items.sort_unstable_by_key(|i| (i.top(), i.term));
     let first = plan.nodes.len() as NodeId;
@@ -103,36 +96,50 @@ pub fn sum(plan: &Plan, column: usize, problem: &Problem) -> Tree {
     }
     tree.root = pairing.items.iter().flatten().next().map(|i| i.term);
     signs::orient(&mut tree, plan, *objective, problem.free_output_signs);
-    if by_three {
-        tree.cost = covered_cost(&tree, plan);
+    let negation = (tree.root)
+        .filter(|root| counted && root.neg)
+        .map(|root| negation(root, &tree, plan));
+    match by_three {
+        true => tree.cost = covered_cost(&tree, plan, negation),
+        false => tree.cost += negation.map_or(0, |n| u64::from(n.alone)),
     }
     tree
 }
 
-/// The tree's look-up tables where its adders may have three operands.
-fn covered_cost(tree: &Tree, plan: &Plan) -> u64 {
-    let first = plan.nodes.len() as NodeId;
-    let operand = |t: Term| match t.node.checked_sub(first) {
+/// The adder that makes `root` positive.
+fn negation(root: Term, tree: &Tree, plan: &Plan) -> Adder {
+    let operand = operand(root, tree, plan);
+    let (lo, hi) = root.range(operand.1);
+    let zero = (Term::plain(root.node), (0, 0));
+    cost::choice([zero, operand], (lo, hi), [None, made(root, tree, plan)])
+}
+
+/// A term with the range of its node.
+fn operand(t: Term, tree: &Tree, plan: &Plan) -> Operand {
+    match t.node.checked_sub(plan.nodes.len() as NodeId) {
         None => (t, plan.nodes[t.node as usize].range()),
         Some(k) => {
             let (lo, hi, _) = tree.nodes[k as usize];
             (t, (lo, hi))
         }
+    }
+}
+
+/// The step that makes a term, and its operands.
+fn made(t: Term, tree: &Tree, plan: &Plan) -> Option<(u32, [Term; 2])> {
+    let k = t.node.checked_sub(plan.nodes.len() as NodeId)?;
+    let (a, b) = tree.steps[k as usize];
+    Some((k, [a, b]))
+}
+
+/// The tree's look-up tables where its adders may have three operands, with the one that turns its sum round.
+fn covered_cost(tree: &Tree, plan: &Plan, negation: Option<Adder>) -> u64 {
+    let adder = |(&(a, b), &(lo, hi, _)): (&(Term, Term), &(i64, i64, u32))| {
+        let operands = [a, b].map(|t| operand(t, tree, plan));
+        cost::choice(operands, (lo, hi), [a, b].map(|t| made(t, tree, plan)))
     };
-    let made = |t: Term| {
-        let k = t.node.checked_sub(first)?;
-        let (a, b) = tree.steps[k as usize];
-        Some((k, [a, b]))
-    };
-    let adders: Vec<Adder> = tree
-        .steps
-        .iter()
-        .zip(&tree.nodes)
-        .map(|(&(a, b), &(lo, hi, _))| {
-            cost::choice([operand(a), operand(b)], (lo, hi), [made(a), made(b)])
-        })
-        .collect();
-    Cover::cheapest(&adders).cost
+    let steps = tree.steps.iter().zip(&tree.nodes).map(adder);
+    Cover::cheapest(&steps.chain(negation).collect::<Vec<_>>()).cost
 }
 
 impl Item {

@@ -93,7 +93,7 @@ pub(super) fn choose(source: &Module, widths: &[u32]) -> Vec<Option<Three>> {
         // an inner sum that drops bits which the outer one needs must stay
         let whole = |x: Term| {
             let needs = graph.range(x.n).width().min(widths[n.index()]);
-            needs > 0 && widths[x.n.index()] >= needs
+            is_zero(graph, x.n) || needs > 0 && widths[x.n.index()] >= needs
         };
         (whole(x) && whole(y)).then(|| [turned(x), turned(y)])
     };
@@ -112,7 +112,8 @@ pub(super) fn choose(source: &Module, widths: &[u32]) -> Vec<Option<Three>> {
             ..Adder::default()
         };
         for (side, (made, other)) in [(a, b), (b, a)].into_iter().enumerate() {
-            if let Some([x, y]) = inner(n, made).filter(|_| widths[other.n.index()] > 0) {
+            let there = is_zero(graph, other.n) || widths[other.n.index()] > 0;
+            if let Some([x, y]) = inner(n, made).filter(|_| there) {
                 adder.operands[side] = Some(made.n.0);
                 let all = sorted([x, y, other]);
                 let tables: u32 = all.map(extra).iter().sum();
@@ -141,6 +142,11 @@ pub(super) fn choose(source: &Module, widths: &[u32]) -> Vec<Option<Three>> {
         }
     }
     chosen
+}
+
+/// Whether it is the zero of a negation, which has no bits of its own.
+fn is_zero(graph: &Graph, n: N) -> bool {
+    graph.as_constant(n) == Some(0)
 }
 
 /// The operands of a sum of two whose every bit is added.
@@ -303,6 +309,18 @@ mod tests {
         .assert_eq(&text(&module, Adders::ThreeOperand));
         let plain = lower(&module).unwrap();
         assert!(plain.modules.iter().all(|m| m.black_box.is_none()));
+    }
+
+    #[test]
+    fn a_negated_sum_is_a_sum_of_three() {
+        let m = ModuleBuilder::new("m");
+        let x = m.input_array("x", 2, Format::signed(4, 0).unwrap());
+        m.output("y", -(x[0] + (x[1] << 1)));
+        let text = text(&m.finish().unwrap(), Adders::ThreeOperand);
+        assert!(
+            text.contains("SUBTRACT(2)") && !text.contains("= -"),
+            "{text}"
+        );
     }
 
     /// A row of gates is made by the tables of an adder of two, but not by those of an adder of three.

@@ -160,14 +160,18 @@ impl FpgaModel {
             Operation::Compress(w) => luts(level, 2.0 * f64::from(w)),
             Operation::Mux(w) => luts(level, f64::from(w)),
             Operation::And(w) | Operation::Xor(w) => luts(level, f64::from(w) / packed),
-            // With six inputs a look-up table takes two bits of both operands onto the chain.
+            // With five inputs a look-up table takes two bits of both operands onto the chain. With six Yosys takes three,
+            // by a table for whether they are equal and one for which is greater.
             Operation::Compare(w) => {
-                let steps = if self.lut_inputs >= 5 {
-                    w.div_ceil(2)
-                } else {
-                    w
+                let steps = match self.lut_inputs {
+                    5.. => w.div_ceil(2),
+                    _ => w,
                 };
-                luts(chain(steps), f64::from(steps))
+                let tables = match self.lut_inputs {
+                    6.. => 2 * w.div_ceil(3),
+                    _ => steps,
+                };
+                luts(chain(steps), f64::from(tables))
             }
             Operation::Register(w) => Cost {
                 delay_ps: self.register_ps.value,
@@ -214,6 +218,14 @@ mod tests {
         let target = Target::load("ecp5-45k").unwrap();
         let luts = |width| target.cost(Operation::Add(width)).luts;
         assert_eq!([2, 3, 5, 6, 7].map(luts), [2.0, 3.5, 6.0, 6.0, 8.0]);
+    }
+
+    /// Yosys makes 4 LUT6 and 2 LUT4 of `a < b` at eight bits.
+    #[test]
+    fn three_bits_of_a_comparison_are_two_tables_of_six_inputs() {
+        let target = Target::load("xcup").unwrap();
+        let luts = |width| target.cost(Operation::Compare(width)).luts;
+        assert_eq!([4, 8, 9].map(luts), [4.0, 6.0, 6.0]);
     }
 
     #[test]

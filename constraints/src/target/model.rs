@@ -100,7 +100,7 @@ pub struct FpgaModel {
     /// Bits of the carry chain that are always taken together: an adder takes look-up tables for a multiple of them.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub carry_bits: u32,
-    /// Bits from which on a sum is made of carry cells; a narrower one takes a look-up table for each bit.
+    /// Bits from which on a sum is made of carry cells; a narrower one is gates.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub carry_least: u32,
     /// Whether the carry takes operands from before the look-up table, so that each bit of a value that is subtracted

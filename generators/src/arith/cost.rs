@@ -217,28 +217,6 @@ pub fn luts(graph: &AdderGraph, objective: Objective) -> u64 {
     }
 }
 
-/// Look-up tables of the tables that no adder computes in its own, `cover` being the choice of three-operand adders.
-pub fn tables_beside(graph: &AdderGraph, cover: &Cover) -> u64 {
-    let readers = readers(graph);
-    let mut beside = separate_tables(graph, &readers);
-    let mut inside = vec![false; graph.nodes.len()];
-    for (n, node) in graph.nodes.iter().enumerate().rev() {
-        let Op::Add { a, b } = node.op else { continue };
-        let side = cover.takes[n].filter(|_| !inside[n]);
-        if let Some(side) = side {
-            inside[[a, b][usize::from(side)].node as usize] = true;
-        }
-        if inside[n] || side.is_some() {
-            for t in [a, b].into_iter().filter(|t| joins(graph, &readers, *t)) {
-                if let Op::Table { table } = graph.nodes[t.node as usize].op {
-                    beside += u64::from(own_bits(&graph.tables[table as usize]));
-                }
-            }
-        }
-    }
-    beside
-}
-
 /// How often each node is read; an output counts as two readers, since no adder can take over from it.
 fn readers(graph: &AdderGraph) -> Vec<u32> {
     let mut readers = vec![0; graph.nodes.len()];

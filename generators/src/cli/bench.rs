@@ -1,22 +1,23 @@
 //! `hwgen bench`: figures of the constant-matrix optimiser on generated cases.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 use constraints::Target;
 use constraints::target::Technology;
+use hdl::dfg::Module;
 use hdl::diag::Diagnostic;
 use serde::Serialize;
 use sim::synth::mapping;
 use sim::tools::Meter;
 
-use super::cmvm::{effort, matrix_module};
+use super::cmvm::{Estimate, effort, matrix_module};
 use super::synth::look_up_tables;
 use crate::arith::cases::{Case, cases};
-use crate::arith::estimate::{Estimate, estimate};
 use crate::arith::report::{CmvmReport, run as optimise};
-use crate::arith::{AdderGraph, Effort, Objective, Problem};
+use crate::arith::{Effort, Objective};
 use crate::failure::{Failure, Result};
 use crate::output::emit;
 use crate::output::folder::Staging;
@@ -132,19 +133,21 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         problem.objective = target.as_ref().map_or(Objective::default(), Objective::of);
         let (graph, report) =
             optimise(&problem, args.effort, args.seed).map_err(|e| failed(e.to_string()))?;
-        let estimate = target.as_ref().map(|target| estimate(&graph, target));
-        let mapped = match (&target, estimate) {
-            (Some(target), Some(estimate)) if args.mapped => {
-                Some(map(&problem, &graph, target, estimate)?)
-            }
-            _ => None,
-        };
-        Ok(Measured {
+        let mut measured = Measured {
             case: case.name.clone(),
             report,
-            estimate,
-            mapped,
-        })
+            estimate: None,
+            mapped: None,
+        };
+        if let Some(target) = &target {
+            let module = matrix_module(&problem, &graph, target)?;
+            let estimate = Estimate::of(&graph, &module, target)?;
+            measured.estimate = Some(estimate);
+            if args.mapped {
+                measured.mapped = Some(map(&module, target, estimate)?);
+            }
+        }
+        Ok(measured)
     };
     let measured: Vec<Measured> = chosen.iter().map(measure).collect::<Result<_>>()?;
     if args.json {
@@ -161,13 +164,8 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     Ok(())
 }
 
-/// Maps the graph as combinational logic.
-fn map(
-    problem: &Problem,
-    graph: &AdderGraph,
-    target: &Target,
-    estimate: Estimate,
-) -> Result<Mapping> {
+/// Maps a module of combinational logic.
+fn map(top: &Arc<Module>, target: &Target, estimate: Estimate) -> Result<Mapping> {
     let Technology::Fpga { family, .. } = &target.technology else {
         let message = format!(
             "target {} is no FPGA and has no look-up tables",
@@ -175,14 +173,13 @@ fn map(
         );
         return Err(Failure::user(Diagnostic::error("target-kind", message)));
     };
-    let top = matrix_module(problem, graph, target)?;
     let folder = tempfile::tempdir()
         .map_err(|e| Failure::io("make a folder in", &std::env::temp_dir(), &e))?;
     let write = |name: &str, content: &[u8]| {
         let path = folder.path().join(name);
         std::fs::write(&path, content).map_err(|e| Failure::io("write the file", &path, &e))
     };
-    let verilog = emit::flat_verilog(&top, target.carry_cell())?;
+    let verilog = emit::flat_verilog(top, target.carry_cell())?;
     write("matrix.v", &verilog)?;
     let sources = mapping::Sources {
         top: "cmvm",
@@ -196,7 +193,7 @@ fn map(
     let luts = look_up_tables(&cells);
     Ok(Mapping {
         luts,
-        error: estimate.luts / f64::max(luts as f64, 1.0) - 1.0,
+        error: estimate.luts as f64 / f64::max(luts as f64, 1.0) - 1.0,
         seconds: start.elapsed().as_secs_f64(),
     })
 }
@@ -213,13 +210,13 @@ fn table(measured: &[Measured]) -> Table {
     for m in measured {
         let luts = m
             .estimate
-            .map_or(m.report.lut_estimate as f64, |estimate| estimate.luts);
+            .map_or(m.report.lut_estimate, |estimate| estimate.luts);
         table.row([
             m.case.clone(),
             m.report.adders.to_string(),
             m.report.adder_bits.to_string(),
             m.report.depth.to_string(),
-            format!("{luts:.0}"),
+            luts.to_string(),
             format!("{:.3}", m.report.seconds),
         ]);
     }

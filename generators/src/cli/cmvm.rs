@@ -14,12 +14,12 @@ use hdl::num::{Format, Interval};
 use hdl::passes::pipeline::{self, Goal, pipeline};
 use serde::Serialize;
 
+pub(super) use self::figures::Estimate;
 use self::figures::{Figures, cell_parameters, cell_table, parameters, table};
 use super::clock::{Timing, options};
 use super::products::{Sums, fabric};
 use super::sim::run_batch;
 use crate::arith::design::MatrixDesign;
-use crate::arith::estimate::estimate;
 use crate::arith::report::{self, Choice, run as optimise};
 use crate::arith::{
     AdderGraph, CellCosts, Effort, Fabric, InputSpec, Problem, Wanted, cell_lower, cost, lower,
@@ -150,8 +150,8 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
     }
     let (graph, report) =
         optimise(&problem, args.effort, args.seed).map_err(|e| args.wrong(e.to_string()))?;
+    let module = matrix_module(&problem, &graph, &target)?;
     if let Some(staging) = staging {
-        let module = matrix_module(&problem, &graph, &target)?;
         emit(
             args,
             &target,
@@ -163,7 +163,7 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
         staging.finish()?;
     }
     let figures = Figures {
-        estimate: estimate(&graph, &target),
+        estimate: Estimate::of(&graph, &module, &target)?,
         target: target.name,
         report,
     };

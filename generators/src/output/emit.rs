@@ -68,7 +68,7 @@ impl Emission<'_> {
             report.files.insert(name, what.to_owned());
         };
         let carry_cell = self.target.carry_cell();
-        let design = lower::lower_to(self.top, adders(carry_cell))?;
+        let design = lowered(self.top, carry_cell)?;
         report.size.estimate = estimate::of(&design, self.target);
         let mut verilog = write_verilog(staging, &design)?;
         for name in &verilog {
@@ -155,17 +155,18 @@ impl Emission<'_> {
     }
 }
 
-/// The sums of a design for a target with that cell.
-fn adders(carry_cell: Option<CarryCell>) -> Adders {
-    match carry_cell {
+/// The design of `top` and all below it, with three-operand adders where the target has that cell.
+pub fn lowered(top: &Arc<Module>, carry_cell: Option<CarryCell>) -> Result<Design> {
+    let adders = match carry_cell {
         Some(_) => Adders::ThreeOperand,
         None => Adders::TwoOperand,
-    }
+    };
+    Ok(lower::lower_to(top, adders)?)
 }
 
 /// The Verilog of `top` and all below it in one piece, with the three-operand adder if the target has one.
 pub fn flat_verilog(top: &Arc<Module>, carry_cell: Option<CarryCell>) -> Result<Vec<u8>> {
-    let design = lower::lower_to(top, adders(carry_cell))?;
+    let design = lowered(top, carry_cell)?;
     let mut text = Vec::new();
     verilog::write_design(&design, &mut text).expect("memory takes everything");
     text.extend(carry_cell.map(CarryCell::add3).unwrap_or_default().bytes());

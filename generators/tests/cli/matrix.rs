@@ -137,7 +137,7 @@ fn sums_of_one_bit_inputs_are_exact_in_simulators() {
 }
 
 #[test]
-fn the_estimate_is_within_a_tenth_of_what_yosys_maps() {
+fn the_estimate_is_within_two_percent_of_what_yosys_maps() {
     if !available("yosys", "-V") {
         return;
     }
@@ -149,6 +149,6 @@ fn the_estimate_is_within_a_tenth_of_what_yosys_maps() {
         let measured: Json = serde_json::from_str(&said).unwrap();
         let mapped = &measured[0]["mapped"];
         assert!(mapped["luts"].as_u64().unwrap() > 100, "{said}");
-        assert!(mapped["error"].as_f64().unwrap().abs() < 0.1, "{said}");
+        assert!(mapped["error"].as_f64().unwrap().abs() < 0.02, "{said}");
     }
 }

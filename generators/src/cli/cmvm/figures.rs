@@ -1,11 +1,18 @@
 //! What `hwgen cmvm` prints and reports.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use constraints::Target;
+use hdl::dfg::Module;
 use serde::Serialize;
 
-use crate::arith::estimate::Estimate;
+use crate::arith::AdderGraph;
+use crate::arith::estimate::{self, estimate};
 use crate::arith::report::{CellReport, CmvmReport};
+use crate::failure::Result;
+use crate::output;
+use crate::output::emit;
 use crate::output::table::Table;
 
 pub(super) fn parameters(figures: &CmvmReport) -> BTreeMap<String, String> {
@@ -66,6 +73,30 @@ fn memory(megabytes: Option<f64>) -> String {
     megabytes.map_or("unknown".into(), |mb| format!("{mb:.0}"))
 }
 
+/// What a matrix costs as combinational logic. What a technology does not have is 0.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(in crate::cli) struct Estimate {
+    /// Look-up tables; one with two outputs counts as one.
+    pub luts: u64,
+    /// Cell area in µm².
+    pub area_um2: f64,
+    #[serde(flatten)]
+    pub signals: estimate::Estimate,
+}
+
+impl Estimate {
+    /// What `graph` costs on `target`, of which `module` is made.
+    pub fn of(graph: &AdderGraph, module: &Arc<Module>, target: &Target) -> Result<Self> {
+        let design = emit::lowered(module, target.carry_cell())?;
+        let size = output::estimate::of(&design, target).expect("sums and tables have formulas");
+        Ok(Self {
+            luts: size.look_up_tables,
+            area_um2: size.area_um2,
+            signals: estimate(graph, target),
+        })
+    }
+}
+
 /// What the command prints.
 #[derive(Debug, Serialize)]
 pub(super) struct Figures {
@@ -100,17 +131,15 @@ pub(super) fn table(
     }
     row("depth", report.depth.to_string());
     row("target of the estimates", target.clone());
+    let signals = estimate.signals;
     match estimate.luts {
-        0.0 => {
+        0 => {
             row("cell area, µm²", format!("{:.0}", estimate.area_um2));
-            row("energy, pJ", format!("{:.2}", estimate.energy_fj / 1e3));
+            row("energy, pJ", format!("{:.2}", signals.energy_fj / 1e3));
         }
-        luts => row("look-up tables", format!("{luts:.0}")),
+        luts => row("look-up tables", luts.to_string()),
     }
-    row(
-        "delay, ns",
-        format!("{:.2}", estimate.delay_ps as f64 / 1e3),
-    );
+    row("delay, ns", format!("{:.2}", signals.delay_ps as f64 / 1e3));
     row("seconds", format!("{:.3}", report.seconds));
     row("peak memory, MB", memory(report.peak_memory_mb));
     table

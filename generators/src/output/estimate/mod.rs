@@ -168,22 +168,25 @@ mod tests {
         m.finish().unwrap()
     }
 
-    /// Look-up tables on [`FPGAS`], inputs being signed.
+    /// Look-up tables on [`FPGAS`].
+    fn on_fpgas(module: &Arc<dfg::Module>) -> [u64; 3] {
+        FPGAS.map(|name| estimate(module, name).unwrap().look_up_tables)
+    }
+
+    /// The same of `body` on signed inputs.
     fn tables(
         bits: u32,
         body: impl for<'m> Fn(&'m ModuleBuilder, &[Value<'m>]) -> Value<'m>,
     ) -> [u64; 3] {
-        let module = module(bits, true, body);
-        FPGAS.map(|name| estimate(&module, name).unwrap().look_up_tables)
+        on_fpgas(&module(bits, true, body))
     }
 
-    /// The same, inputs being unsigned.
+    /// The same of `body` on unsigned inputs.
     fn unsigned(
         bits: u32,
         body: impl for<'m> Fn(&'m ModuleBuilder, &[Value<'m>]) -> Value<'m>,
     ) -> [u64; 3] {
-        let module = module(bits, false, body);
-        FPGAS.map(|name| estimate(&module, name).unwrap().look_up_tables)
+        on_fpgas(&module(bits, false, body))
     }
 
     #[test]

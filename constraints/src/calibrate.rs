@@ -54,20 +54,8 @@ const CHAINS: [Chain; 9] = [
     chain("ripple", Role::FullAdder, 2, 1, 1),
 ];
 
-const fn chain(
-    name: &'static str,
-    role: Role,
-    input: usize,
-    output: usize,
-    fan_out: usize,
-) -> Chain {
-    Chain {
-        name,
-        role,
-        input,
-        output,
-        fan_out,
-    }
+const fn chain(name: &'static str, role: Role, input: usize, output: usize, fan_out: usize) -> Chain {
+    Chain { name, role, input, output, fan_out }
 }
 
 /// Measures the library in the Liberty file at `path` with the OpenSTA program `sta`.
@@ -77,31 +65,20 @@ const fn chain(
 /// and `calibrate-output` if it prints what is not understood.
 pub fn measure(path: &Path, sta: &Path) -> Result<AsicModel, Diagnostics> {
     let library = Library::read(path)?;
-    let cells = CHAINS
-        .iter()
-        .map(|chain| required(&library, chain.role))
-        .collect::<Result<Vec<_>, _>>()?;
+    let cells = CHAINS.iter().map(|chain| required(&library, chain.role)).collect::<Result<Vec<_>, _>>()?;
     let flip_flop = required(&library, Role::FlipFlop)?;
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let work = tempfile::tempdir().map_err(|e| failed(&format!("no temporary folder: {e}")))?;
-    let write = |name: &str, text: String| {
-        fs::write(work.path().join(name), text).map_err(|e| failed(&format!("{name}: {e}")))
-    };
+    let write =
+        |name: &str, text: String| fs::write(work.path().join(name), text).map_err(|e| failed(&format!("{name}: {e}")));
     write("chains.v", netlist(&cells, &flip_flop))?;
     write("chains.tcl", script(&path)?)?;
     let mut command = Command::new(sta);
-    command
-        .args(["-no_splash", "-exit", "chains.tcl"])
-        .current_dir(work.path());
+    command.args(["-no_splash", "-exit", "chains.tcl"]).current_dir(work.path());
     let done = process::run(&mut command, LIMIT)
         .map_err(|error| process::with_help(error, "install the Debian package `opensta`"))?
         .success(&sta.to_string_lossy())?;
-    model(
-        &library,
-        &cells,
-        &flip_flop,
-        &Readings::parse(&done.stdout)?,
-    )
+    model(&library, &cells, &flip_flop, &Readings::parse(&done.stdout)?)
 }
 
 fn failed(message: &str) -> Diagnostics {
@@ -114,19 +91,11 @@ fn required(library: &Library, role: Role) -> Result<CellMatch, Diagnostics> {
             .help("hwgen needs INV, NAND2, AND2, OR2, XOR2, MUX2, a half adder, a full adder and a D flip-flop")
             .into()
     };
-    let cell = library
-        .find(role)
-        .ok_or_else(|| missing(format!("no cell is a {role:?}")))?;
-    let names = std::iter::once(&cell.cell)
-        .chain(&cell.inputs)
-        .chain(&cell.outputs);
+    let cell = library.find(role).ok_or_else(|| missing(format!("no cell is a {role:?}")))?;
+    let names = std::iter::once(&cell.cell).chain(&cell.inputs).chain(&cell.outputs);
     for name in names {
-        check_identifier(name).map_err(|why| {
-            missing(format!(
-                "name {} cannot be used: {why}",
-                hdl::names::quoted(name)
-            ))
-        })?;
+        check_identifier(name)
+            .map_err(|why| missing(format!("name {} cannot be used: {why}", hdl::names::quoted(name))))?;
     }
     Ok(cell)
 }
@@ -193,17 +162,9 @@ fn emit_cell(
 fn emit_flip_flops(body: &mut String, cell: &CellMatch) {
     let (d, clock, q) = (&cell.inputs[0], &cell.inputs[1], &cell.outputs[0]);
     body.push_str("wire q_ff;\n");
-    for (instance, from, to) in [
-        ("ff_0", "i_ff", ", .Q(q_ff)"),
-        ("ff_1", "q_ff", ", .Q(o_ff)"),
-        ("ff_2", "q_ff", ""),
-    ] {
+    for (instance, from, to) in [("ff_0", "i_ff", ", .Q(q_ff)"), ("ff_1", "q_ff", ", .Q(o_ff)"), ("ff_2", "q_ff", "")] {
         let to = to.replace(".Q", &format!(".{q}"));
-        let _ = writeln!(
-            body,
-            "{} {instance} (.{d}({from}), .{clock}(clk){to});",
-            cell.cell
-        );
+        let _ = writeln!(body, "{} {instance} (.{d}({from}), .{clock}(clk){to});", cell.cell);
     }
 }
 
@@ -211,9 +172,7 @@ fn emit_flip_flops(body: &mut String, cell: &CellMatch) {
 fn script(liberty: &Path) -> Result<String, Diagnostics> {
     let path = liberty.display().to_string();
     if path.contains(['{', '}', '\\', '\n']) {
-        return Err(failed(
-            "the path of the Liberty file holds a brace, a backslash or a line break",
-        ));
+        return Err(failed("the path of the Liberty file holds a brace, a backslash or a line break"));
     }
     let mut tcl = format!(
         "read_liberty {{{path}}}\nread_verilog chains.v\nlink_design chains\n\
@@ -224,24 +183,15 @@ fn script(liberty: &Path) -> Result<String, Diagnostics> {
     );
     for k in 0..CHAINS.len() {
         for l in LENGTHS {
-            let _ = writeln!(
-                tcl,
-                "slack {k}_{l} [get_ports i_{k}_{l}] [get_ports o_{k}_{l}]"
-            );
+            let _ = writeln!(tcl, "slack {k}_{l} [get_ports i_{k}_{l}] [get_ports o_{k}_{l}]");
         }
     }
     tcl.push_str("slack ff [get_clocks clk] [get_cells ff_1]\n");
     for activity in ["0.5", "1.0"] {
-        let _ = writeln!(
-            tcl,
-            "set_power_activity -global -activity {activity} -duty 0.5"
-        );
+        let _ = writeln!(tcl, "set_power_activity -global -activity {activity} -duty 0.5");
         let probes = (0..CHAINS.len()).map(|k| format!("u_{k}_{}_{PROBED}", LENGTHS[1]));
         for probe in probes.chain(["ff_0".to_owned()]) {
-            let _ = writeln!(
-                tcl,
-                "puts \"power {activity}\"\nreport_power -instances [get_cells {probe}] -digits 6"
-            );
+            let _ = writeln!(tcl, "puts \"power {activity}\"\nreport_power -instances [get_cells {probe}] -digits 6");
         }
     }
     Ok(tcl)
@@ -335,12 +285,7 @@ fn model(
     let of = |name: &str| {
         let k = CHAINS.iter().position(|c| c.name == name);
         let k = k.ok_or_else(|| failed(&format!("no chain {name}")))?;
-        Ok::<_, Diagnostics>(operator(
-            k,
-            &cells[k],
-            readings.delays_ps[k],
-            readings.energies_fj[0][k],
-        ))
+        Ok::<_, Diagnostics>(operator(k, &cells[k], readings.delays_ps[k], readings.energies_fj[0][k]))
     };
     let last = CHAINS.len();
     let [half, full] = [readings.energies_fj[0][last], readings.energies_fj[1][last]];
@@ -359,18 +304,11 @@ fn model(
         ripple_ps: of("ripple")?.delay_ps,
         flip_flop: operator(last, flip_flop, readings.flip_flop_ps, half - clock),
         flip_flop_clock_fj: clock,
-        wire_delay: estimated(
-            0.25,
-            "wires added 0.05 to 0.5 ns to placed multipliers of 0.4 to 8 k cells",
-        ),
+        wire_delay: estimated(0.25, "wires added 0.05 to 0.5 ns to placed multipliers of 0.4 to 8 k cells"),
         utilisation: estimated(0.7, "usual for standard cells on ten metals"),
     })
 }
 
 fn estimated(value: f64, source: &str) -> Figure {
-    Figure {
-        value,
-        basis: Basis::Estimated,
-        source: source.into(),
-    }
+    Figure { value, basis: Basis::Estimated, source: source.into() }
 }

@@ -44,18 +44,13 @@ mod tests {
     fn every_target_has_delays() {
         for target in Target::all().unwrap() {
             let delay = of(&target);
-            assert!(
-                delay.register > 0 && delay.sum > delay.carry && delay.carry > 0,
-                "{delay:?}"
-            );
+            assert!(delay.register > 0 && delay.sum > delay.carry && delay.carry > 0, "{delay:?}");
         }
     }
 
     #[test]
     fn an_older_process_is_slower() {
         let delay = |name| of(&Target::load(name).unwrap());
-        assert!(
-            delay("osu018").sum > delay("lp65").sum && delay("lp65").sum > delay("nangate45").sum
-        );
+        assert!(delay("osu018").sum > delay("lp65").sum && delay("lp65").sum > delay("nangate45").sum);
     }
 }

@@ -95,19 +95,11 @@ const DENSITY_SLACK: f64 = 10.0;
 pub fn files(design: &Design<'_>) -> Result<Vec<File>, Diagnostics> {
     check(design)?;
     let c = design.constraints;
-    let file = |name, text, executable| File {
-        name,
-        text,
-        executable,
-    };
+    let file = |name, text, executable| File { name, text, executable };
     Ok(vec![
         file("check.py", CHECK_PY.to_owned(), true),
         file("config.json", config(design)?, false),
-        file(
-            "constraints.sdc",
-            c.to_sdc(Dialect::Cells(Units::default()))?,
-            false,
-        ),
+        file("constraints.sdc", c.to_sdc(Dialect::Cells(Units::default()))?, false),
         file("constraints.xdc", c.to_sdc(Dialect::Vivado)?, false),
         file("design.tcl", tcl(design), false),
         file("pin_order.cfg", pin_order(c), false),
@@ -125,11 +117,7 @@ pub fn files(design: &Design<'_>) -> Result<Vec<File>, Diagnostics> {
 pub fn core(design: &Design<'_>) -> Result<String, Diagnostics> {
     check(design)?;
     let top = &design.constraints.top;
-    let sources: String = design
-        .verilog
-        .iter()
-        .map(|path| format!("      - {path}\n"))
-        .collect();
+    let sources: String = design.verilog.iter().map(|path| format!("      - {path}\n")).collect();
     Ok(format!(
         "CAPI=2:\nname: ::{top}:0\ndescription: {top}, emitted by hwgen\nfilesets:\n  rtl:\n    files:\n{sources}    \
          file_type: verilogSource\n  xdc:\n    files: [{FOLDER}/constraints.xdc]\n    file_type: xdc\n\
@@ -152,37 +140,20 @@ fn check(design: &Design<'_>) -> Result<(), Diagnostics> {
     design.constraints.check()?;
     let wrong = |why: String| Err(Diagnostic::error("openlane", why).into());
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
-    if let Some(bad) = design
-        .verilog
-        .iter()
-        .find(|p| p.is_empty() || !p.chars().all(plain))
-    {
-        return wrong(format!(
-            "path {} holds more than letters, digits and `_-./`",
-            quoted(bad)
-        ));
+    if let Some(bad) = design.verilog.iter().find(|p| p.is_empty() || !p.chars().all(plain)) {
+        return wrong(format!("path {} holds more than letters, digits and `_-./`", quoted(bad)));
     }
     if design.verilog.is_empty() {
         return wrong(String::from("there is no Verilog file"));
     }
-    if design.part.is_empty()
-        || !design
-            .part
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '-')
-    {
+    if design.part.is_empty() || !design.part.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
         return wrong(format!("{} is no FPGA part", quoted(design.part)));
     }
     if !(0.05..=0.95).contains(&design.utilisation) {
-        return wrong(format!(
-            "utilisation {} is not from 0.05 to 0.95",
-            design.utilisation
-        ));
+        return wrong(format!("utilisation {} is not from 0.05 to 0.95", design.utilisation));
     }
     match design.cell_area_um2 {
-        Some(area) if !(area > 0.0 && area < 1e12) => {
-            wrong(format!("{area} is no cell area in µm²"))
-        }
+        Some(area) if !(area > 0.0 && area < 1e12) => wrong(format!("{area} is no cell area in µm²")),
         _ => Ok(()),
     }
 }
@@ -195,16 +166,9 @@ fn config(design: &Design<'_>) -> Result<String, Diagnostics> {
         [0.0, 0.0, side, side]
     });
     let config = Config {
-        meta: Meta {
-            version: 2,
-            flow: "Classic",
-        },
+        meta: Meta { version: 2, flow: "Classic" },
         design_name: &c.top,
-        verilog_files: design
-            .verilog
-            .iter()
-            .map(|path| format!("dir::../{path}"))
-            .collect(),
+        verilog_files: design.verilog.iter().map(|path| format!("dir::../{path}")).collect(),
         clock_port: c.clock.port.as_deref(),
         clock_net: c.clock.port.as_deref(),
         clock_period: c.clock.period.ns(),
@@ -212,11 +176,7 @@ fn config(design: &Design<'_>) -> Result<String, Diagnostics> {
         signoff_sdc_file: "dir::constraints.sdc",
         fallback_sdc: "dir::constraints.sdc",
         fp_pin_order_cfg: "dir::pin_order.cfg",
-        fp_sizing: if die.is_some() {
-            "absolute"
-        } else {
-            "relative"
-        },
+        fp_sizing: if die.is_some() { "absolute" } else { "relative" },
         die_area: die,
         fp_core_util: percent,
         pl_target_density_pct: (percent + DENSITY_SLACK).min(100.0),
@@ -249,11 +209,7 @@ fn pin_order(c: &Constraints) -> String {
 fn tcl(design: &Design<'_>) -> String {
     let c = design.constraints;
     let clock = c.clock.port.as_deref().unwrap_or_default();
-    let sources: Vec<String> = design
-        .verilog
-        .iter()
-        .map(|path| format!("../{path}"))
-        .collect();
+    let sources: Vec<String> = design.verilog.iter().map(|path| format!("../{path}")).collect();
     format!(
         "set top {{{}}}\nset clock {{{clock}}}\nset part {{{}}}\nset sources {{{}}}\n",
         c.top,
@@ -373,51 +329,15 @@ mod tests {
     #[test]
     fn what_could_break_a_script_is_refused() {
         let (c, good) = (constraints(false), [String::from("adder.v")]);
-        let design = Design {
-            constraints: &c,
-            verilog: &good,
-            cell_area_um2: None,
-            utilisation: 0.5,
-            part: "xc7",
-        };
+        let design = Design { constraints: &c, verilog: &good, cell_area_um2: None, utilisation: 0.5, part: "xc7" };
         assert!(files(&design).is_ok());
         let bad = [String::from("a.v; rm -rf")];
         for (design, reason) in [
-            (
-                Design {
-                    verilog: &bad,
-                    ..design
-                },
-                "`a.v; rm -rf`",
-            ),
-            (
-                Design {
-                    verilog: &[],
-                    ..design
-                },
-                "no Verilog file",
-            ),
-            (
-                Design {
-                    part: "x}",
-                    ..design
-                },
-                "no FPGA part",
-            ),
-            (
-                Design {
-                    utilisation: f64::NAN,
-                    ..design
-                },
-                "utilisation NaN",
-            ),
-            (
-                Design {
-                    cell_area_um2: Some(-1.0),
-                    ..design
-                },
-                "no cell area",
-            ),
+            (Design { verilog: &bad, ..design }, "`a.v; rm -rf`"),
+            (Design { verilog: &[], ..design }, "no Verilog file"),
+            (Design { part: "x}", ..design }, "no FPGA part"),
+            (Design { utilisation: f64::NAN, ..design }, "utilisation NaN"),
+            (Design { cell_area_um2: Some(-1.0), ..design }, "no cell area"),
         ] {
             let error = files(&design).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");

@@ -23,13 +23,8 @@ fn installed(program: &str, argument: &str) -> bool {
 
 fn osu018() -> Option<fetch::Fetched> {
     let cache = tempfile::tempdir().unwrap();
-    let offline = Programs {
-        apt_get: "no-such-apt-get".into(),
-        ..Programs::default()
-    };
-    let fetched = Target::load("osu018")
-        .unwrap()
-        .fetch(cache.path(), &offline);
+    let offline = Programs { apt_get: "no-such-apt-get".into(), ..Programs::default() };
+    let fetched = Target::load("osu018").unwrap().fetch(cache.path(), &offline);
     if fetched.is_err() {
         println!("skipped: qflow-tech-osu018 is not installed");
     }
@@ -40,18 +35,14 @@ fn osu018() -> Option<fetch::Fetched> {
 fn full_adder() -> Arc<Module> {
     let b = ModuleBuilder::new("adder");
     let x = b.input_array("x", 3, Format::BIT);
-    let style = RegisterStyle {
-        reset: Reset::Synchronous,
-        ..RegisterStyle::default()
-    };
+    let style = RegisterStyle { reset: Reset::Synchronous, ..RegisterStyle::default() };
     let sum = x[0] + x[1] + x[2];
     b.output("y", sum.registered(style));
     b.finish().unwrap()
 }
 
 /// The same as a netlist of library cells.
-const NETLIST: &str =
-    "module adder (clk, rst, x, y); input clk, rst; input [2:0] x; output [1:0] y;
+const NETLIST: &str = "module adder (clk, rst, x, y); input clk, rst; input [2:0] x; output [1:0] y;
 wire s, c, n, d0, d1;
 FAX1 add (.A(x[0]), .B(x[1]), .C(x[2]), .YS(s), .YC(c));
 INVX1 inv (.A(rst), .Y(n));
@@ -79,16 +70,9 @@ fn opensta(liberty: &Path, period: Picoseconds) -> String {
             liberty.display()
         ),
     );
-    let output = Command::new("sta")
-        .args(["-no_splash", "-exit", "a.tcl"])
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
+    let output =
+        Command::new("sta").args(["-no_splash", "-exit", "a.tcl"]).current_dir(folder.path()).output().unwrap();
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 #[test]
@@ -97,14 +81,8 @@ fn opensta_reads_the_sdc_and_sees_a_clock_that_is_too_fast() {
         return;
     };
     let report = opensta(&library.liberty, Picoseconds(25_000));
-    assert!(
-        report.contains("SETUP_OK") && report.contains("slack (MET)"),
-        "{report}"
-    );
-    assert!(
-        !report.contains("Error") && !report.contains("Warning"),
-        "{report}"
-    );
+    assert!(report.contains("SETUP_OK") && report.contains("slack (MET)"), "{report}");
+    assert!(!report.contains("Error") && !report.contains("Warning"), "{report}");
     let report = opensta(&library.liberty, Picoseconds(300));
     assert!(report.contains("slack (VIOLATED)"), "{report}");
 }
@@ -115,15 +93,9 @@ fn the_shipped_model_is_what_opensta_measures() {
         return;
     };
     let measured = calibrate::measure(&library.liberty, Path::new("sta")).unwrap();
-    assert!(
-        Target::text("osu018")
-            .unwrap()
-            .ends_with(&model_text(&measured))
-    );
+    assert!(Target::text("osu018").unwrap().ends_with(&model_text(&measured)));
     let custom = Target::load("custom").unwrap();
-    let custom = custom
-        .with_liberty(&library.liberty, Path::new("sta"))
-        .unwrap();
+    let custom = custom.with_liberty(&library.liberty, Path::new("sta")).unwrap();
     assert!(matches!(custom.technology, Technology::Asic { model, .. } if model == measured));
 }
 
@@ -135,9 +107,7 @@ fn calibration_fails_with_reasons() {
     let spoilt = folder.path().join("spoilt.lib");
     let reason = |text: &str, sta: &str| {
         std::fs::write(&spoilt, text).unwrap();
-        calibrate::measure(&spoilt, Path::new(sta))
-            .unwrap_err()
-            .to_string()
+        calibrate::measure(&spoilt, Path::new(sta)).unwrap_err().to_string()
     };
     assert!(reason(&text[..text.len() / 2], "sta").contains("the file ends inside"));
     assert!(reason(&text.replace("(A^B)", "(A+B)"), "sta").contains("no cell is a Xor2"));
@@ -150,10 +120,8 @@ fn calibration_fails_with_reasons() {
 fn the_cells_of_osu018_are_recognised() {
     let Some(library) = osu018() else { return };
     let library = Library::read(&library.liberty).unwrap();
-    let found: Vec<String> = Role::ALL
-        .iter()
-        .map(|&role| library.find(role).map_or_else(|| "-".into(), |m| m.cell))
-        .collect();
+    let found: Vec<String> =
+        Role::ALL.iter().map(|&role| library.find(role).map_or_else(|| "-".into(), |m| m.cell)).collect();
     assert_eq!(
         found.join(" "),
         "INVX1 BUFX2 NAND2X1 NOR2X1 AND2X1 OR2X1 XOR2X1 XNOR2X1 MUX2X1 HAX1 FAX1 DFFPOSX1 - - -"
@@ -176,35 +144,16 @@ fn nextpnr_takes_pins_and_frequency_of_the_pcf() {
     );
     write("a.pcf", &c.to_pcf(&pins).unwrap());
     let run = |program: &str, arguments: &[&str]| {
-        let output = Command::new(program)
-            .args(arguments)
-            .current_dir(folder.path())
-            .output();
+        let output = Command::new(program).args(arguments).current_dir(folder.path()).output();
         let output = output.unwrap();
         let log = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{log}");
         log
     };
-    run(
-        "yosys",
-        &[
-            "-q",
-            "-p",
-            "read_verilog a.v; synth_ice40 -top adder -json a.json",
-        ],
-    );
+    run("yosys", &["-q", "-p", "read_verilog a.v; synth_ice40 -top adder -json a.json"]);
     let log = run(
         "nextpnr-ice40",
-        &[
-            "--hx8k",
-            "--package",
-            "ct256",
-            "--json",
-            "a.json",
-            "--pcf",
-            "a.pcf",
-            "--pcf-allow-unconstrained",
-        ],
+        &["--hx8k", "--package", "ct256", "--json", "a.json", "--pcf", "a.pcf", "--pcf-allow-unconstrained"],
     );
     assert!(log.contains("PASS at 50.00 MHz"), "{log}");
 }
@@ -241,23 +190,13 @@ fn fusesoc_sets_up_every_target_and_misses_a_file() {
     harden(folder.path(), Picoseconds(25_000));
     let set_up = |target: &str| {
         let output = Command::new(&fusesoc)
-            .args([
-                "--cores-root=.",
-                "run",
-                "--setup",
-                "--target",
-                target,
-                "::adder:0",
-            ])
+            .args(["--cores-root=.", "run", "--setup", "--target", target, "::adder:0"])
             .current_dir(folder.path())
             .env("XDG_CONFIG_HOME", folder.path())
             .output()
             .unwrap();
         let text = [output.stdout, output.stderr].concat();
-        (
-            output.status.success(),
-            String::from_utf8_lossy(&text).into_owned(),
-        )
+        (output.status.success(), String::from_utf8_lossy(&text).into_owned())
     };
     for target in ["lint", "vivado"] {
         let (fine, text) = set_up(target);
@@ -273,12 +212,8 @@ fn run_sh_says_what_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let inner = harden(folder.path(), Picoseconds(25_000));
     let run = |path: &str, harden: &str| {
-        let output = Command::new("/bin/sh")
-            .arg(inner.join("run.sh"))
-            .env("PATH", path)
-            .env("HARDEN", harden)
-            .output()
-            .unwrap();
+        let output =
+            Command::new("/bin/sh").arg(inner.join("run.sh")).env("PATH", path).env("HARDEN", harden).output().unwrap();
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         (output.status.code(), text)
     };
@@ -289,20 +224,11 @@ fn run_sh_says_what_is_missing() {
     let tools = tools.display().to_string();
     let (code, text) = run(&tools, "");
     assert_eq!(code, Some(1));
-    assert!(
-        text.contains("neither librelane nor openlane is installed"),
-        "{text}"
-    );
+    assert!(text.contains("neither librelane nor openlane is installed"), "{text}");
     let (code, text) = run(&tools, "no-such-flow");
-    assert!(
-        code == Some(1) && text.contains("no-such-flow, which is not installed"),
-        "{text}"
-    );
+    assert!(code == Some(1) && text.contains("no-such-flow, which is not installed"), "{text}");
     let (code, text) = run(&tools, "dirname");
-    assert!(
-        code == Some(1) && text.contains("missing: yosys openroad"),
-        "{text}"
-    );
+    assert!(code == Some(1) && text.contains("missing: yosys openroad"), "{text}");
 }
 
 /// Set `HWGEN_LIBRELANE_PYTHON` to a Python that has `librelane` to run this.
@@ -315,11 +241,7 @@ fn librelane_s_loader_accepts_the_configuration_and_only_that() {
     let folder = tempfile::tempdir().unwrap();
     let inner = harden(folder.path(), Picoseconds(25_000));
     let check = || {
-        let output = Command::new(&python)
-            .args(["check.py", "config.json"])
-            .current_dir(&inner)
-            .output()
-            .unwrap();
+        let output = Command::new(&python).args(["check.py", "config.json"]).current_dir(&inner).output().unwrap();
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         (output.status.code(), text)
     };

@@ -37,10 +37,7 @@ pub struct Column {
 impl Column {
     /// A column that is called what its port is called.
     pub fn of_port(port: &str) -> Self {
-        Self {
-            key: port.to_owned(),
-            port: port.to_owned(),
-        }
+        Self { key: port.to_owned(), port: port.to_owned() }
     }
 }
 
@@ -96,11 +93,7 @@ impl Modelled for EncoderDesign {
     }
 
     fn register_port(&self) -> &'static [&'static str] {
-        if self.has_registers() {
-            &REGISTER_PORT
-        } else {
-            &[]
-        }
+        if self.has_registers() { &REGISTER_PORT } else { &[] }
     }
 
     fn random_vectors(&self, count: usize, seed: u64) -> Result<Vectors, Diagnostic> {
@@ -112,10 +105,7 @@ impl Modelled for EncoderDesign {
     }
 
     fn outputs(&self) -> Vec<Column> {
-        let module_sum = Column {
-            key: "module_sum_5e4m".into(),
-            port: "module_sum".into(),
-        };
+        let module_sum = Column { key: "module_sum_5e4m".into(), port: "module_sum".into() };
         vec![Column::of_port("encoded"), module_sum]
     }
 }

@@ -31,8 +31,7 @@ impl Failure {
     /// A file or folder that cannot be read or written.
     pub fn io(action: &str, path: &Path, error: &std::io::Error) -> Self {
         Self::user(
-            Diagnostic::error("file", format!("cannot {action}: {error}"))
-                .at(path.display().to_string(), "this one"),
+            Diagnostic::error("file", format!("cannot {action}: {error}")).at(path.display().to_string(), "this one"),
         )
     }
 

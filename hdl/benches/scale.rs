@@ -28,14 +28,8 @@ fn main() {
         return measure(nodes);
     }
     let given: Vec<usize> = env::args().filter_map(|a| a.parse().ok()).collect();
-    let sizes = if given.is_empty() {
-        SIZES.to_vec()
-    } else {
-        given
-    };
-    println!(
-        "nanoseconds a node of each step, then peak bytes a node before and after the pipeline pass"
-    );
+    let sizes = if given.is_empty() { SIZES.to_vec() } else { given };
+    println!("nanoseconds a node of each step, then peak bytes a node before and after the pipeline pass");
     println!(
         "{:>9} {:>9} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>9} {:>9} {:>7} {:>7}",
         "nodes",
@@ -54,9 +48,7 @@ fn main() {
     );
     let program = env::current_exe().expect("the bench knows where it is");
     for nodes in sizes {
-        let status = Command::new(&program)
-            .env(CHILD, nodes.to_string())
-            .status();
+        let status = Command::new(&program).env(CHILD, nodes.to_string()).status();
         assert!(status.is_ok_and(|s| s.success()), "{nodes} nodes failed");
     }
 }
@@ -77,11 +69,7 @@ fn data_path(nodes: usize) -> Arc<Module> {
             1 => (a << 1).with_frac(0) + b,
             _ => a + b,
         };
-        values.push(if sum.range().width() > 14 {
-            sum.wrap(8, true)
-        } else {
-            sum
-        });
+        values.push(if sum.range().width() > 14 { sum.wrap(8, true) } else { sum });
     }
     m.output_array("y", &values[values.len() - 64..]);
     m.finish().unwrap()
@@ -112,11 +100,7 @@ fn measure(nodes: usize) {
         (Duration::ZERO, 0)
     };
     let options = Options::new(Goal::Clock(5000));
-    let (cut, _) = timed(|| {
-        pipeline(&cleaned, &GenericDelay::default(), &options)
-            .unwrap()
-            .1
-    });
+    let (cut, _) = timed(|| pipeline(&cleaned, &GenericDelay::default(), &options).unwrap().1);
     let after = peak();
     let (drop_time, ()) = timed(|| drop((module, cleaned)));
     let each = |time: Duration| time.as_nanos() as usize / made;

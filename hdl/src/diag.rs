@@ -41,48 +41,30 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// An error without labels.
     pub fn error(code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            level: Level::Error,
-            code,
-            message: message.into(),
-            labels: Vec::new(),
-            help: None,
-        }
+        Self { level: Level::Error, code, message: message.into(), labels: Vec::new(), help: None }
     }
 
     /// A warning without labels.
     pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            level: Level::Warning,
-            ..Self::error(code, message)
-        }
+        Self { level: Level::Warning, ..Self::error(code, message) }
     }
 
     /// An internal error without labels.
     pub fn bug(code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            level: Level::Bug,
-            ..Self::error(code, message)
-        }
+        Self { level: Level::Bug, ..Self::error(code, message) }
     }
 
     /// Adds a label.
     #[must_use]
     pub fn label(mut self, place: Option<&Location<'_>>, text: impl Into<String>) -> Self {
-        self.labels.push(Label {
-            place: place.map(Location::to_string),
-            text: text.into(),
-        });
+        self.labels.push(Label { place: place.map(Location::to_string), text: text.into() });
         self
     }
 
     /// Adds a label at a place outside the program's source, such as a file.
     #[must_use]
     pub fn at(mut self, place: impl Into<String>, text: impl Into<String>) -> Self {
-        self.labels.push(Label {
-            place: Some(place.into()),
-            text: text.into(),
-        });
+        self.labels.push(Label { place: Some(place.into()), text: text.into() });
         self
     }
 

@@ -27,9 +27,7 @@ uwire var vectored virtual void wait wait_order wand weak weak0 weak1 while wild
 
 /// Whether `word` is reserved.
 pub fn is_keyword(word: &str) -> bool {
-    KEYWORDS
-        .split_ascii_whitespace()
-        .any(|keyword| keyword == word)
+    KEYWORDS.split_ascii_whitespace().any(|keyword| keyword == word)
 }
 
 /// Whether `name` can stand in Verilog as it is, or why not.
@@ -39,10 +37,7 @@ pub fn check_identifier(name: &str) -> Result<(), String> {
         return Err("a name cannot be empty".into());
     };
     if name.len() > MAX_LENGTH {
-        return Err(format!(
-            "{} characters are too many, {MAX_LENGTH} are allowed",
-            name.chars().count()
-        ));
+        return Err(format!("{} characters are too many, {MAX_LENGTH} are allowed", name.chars().count()));
     }
     if !(first.is_ascii_alphabetic() || first == '_') {
         return Err("a name begins with a letter or an underscore".into());
@@ -63,11 +58,7 @@ pub fn quoted(name: &str) -> String {
     for c in name.chars().take(SHOWN) {
         let _ = write!(text, "{}", c.escape_debug());
     }
-    text.push_str(if name.chars().count() > SHOWN {
-        "…`"
-    } else {
-        "`"
-    });
+    text.push_str(if name.chars().count() > SHOWN { "…`" } else { "`" });
     text
 }
 
@@ -106,11 +97,7 @@ impl Allocator {
 
 /// `text` with everything that no identifier may hold made an underscore, cut after `length` characters.
 pub fn sanitised(text: &str, length: usize) -> String {
-    let mut name: String = text
-        .chars()
-        .take(length)
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-        .collect();
+    let mut name: String = text.chars().take(length).map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     if !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
         name.insert(0, '_');
     }
@@ -126,19 +113,7 @@ mod tests {
         for good in ["a", "_x9", "encoder", "n_1"] {
             assert_eq!(check_identifier(good), Ok(()), "{good}");
         }
-        for bad in [
-            "",
-            "9a",
-            "a b",
-            "a;b",
-            "module",
-            "wire",
-            "logic",
-            "a$",
-            "é",
-            "\\esc",
-            &"x".repeat(10_000),
-        ] {
+        for bad in ["", "9a", "a b", "a;b", "module", "wire", "logic", "a$", "é", "\\esc", &"x".repeat(10_000)] {
             assert!(check_identifier(bad).is_err(), "{bad}");
         }
     }

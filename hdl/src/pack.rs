@@ -25,11 +25,7 @@ pub fn width(formats: impl IntoIterator<Item = Format>) -> u32 {
 
 /// The bus that holds `values`, one a format.
 pub fn pack(formats: impl IntoIterator<Item = Format>, values: &[i128]) -> BigUint {
-    layout(formats)
-        .zip(values)
-        .fold(BigUint::ZERO, |bus, ((low, width), &value)| {
-            bus | (pattern(value, width) << low)
-        })
+    layout(formats).zip(values).fold(BigUint::ZERO, |bus, ((low, width), &value)| bus | (pattern(value, width) << low))
 }
 
 /// The values on a bus.
@@ -53,12 +49,7 @@ mod tests {
     #[test]
     fn packing_is_undone() {
         let range = |lo, hi| Format::integer(Interval::new(lo, hi).unwrap());
-        let formats = [
-            range(-3, 2),
-            range(0, 0),
-            range(0, 9),
-            range(-(1 << 119), 0),
-        ];
+        let formats = [range(-3, 2), range(0, 0), range(0, 9), range(-(1 << 119), 0)];
         for values in [[-3, 0, 9, -(1 << 119)], [2, 0, 0, 0], [-1, 0, 5, -77]] {
             let bus = pack(formats, &values);
             assert!(bus.bits() <= u64::from(width(formats)));

@@ -67,11 +67,7 @@ pub fn module(name: &str, choices: &[u32]) -> Arc<Module> {
     let (inner, own) = choices.split_at(choices.len() / 4);
     let child = (inner.len() >= 16).then(|| module(&format!("{name}_inner"), inner));
     let builder = ModuleBuilder::new(name);
-    let mut maker = Maker {
-        m: &builder,
-        choices: own.iter(),
-        pool: Vec::new(),
-    };
+    let mut maker = Maker { m: &builder, choices: own.iter(), pool: Vec::new() };
     maker.inputs();
     let states = maker.states();
     let mut made = 0;
@@ -111,10 +107,7 @@ impl<'m> Maker<'m, '_> {
                 Interval::new(lo.min(hi), hi.max(lo)).unwrap_or(full)
             }
         };
-        Format {
-            range,
-            frac: self.below(4) as i32 - 1,
-        }
+        Format { range, frac: self.below(4) as i32 - 1 }
     }
 
     fn inputs(&mut self) {
@@ -134,11 +127,7 @@ impl<'m> Maker<'m, '_> {
     fn style(&mut self, range: Interval) -> RegisterStyle {
         let reset = [Reset::Synchronous, Reset::Asynchronous, Reset::None][self.below(3) as usize];
         let initial = i128::from(self.below(9)).clamp(range.lo(), range.hi());
-        RegisterStyle {
-            reset,
-            initial,
-            enable: None,
-        }
+        RegisterStyle { reset, initial, enable: None }
     }
 
     fn states(&mut self) -> Vec<(StateHandle<'m>, Format)> {
@@ -164,11 +153,7 @@ impl<'m> Maker<'m, '_> {
     /// One that is narrow enough to multiply.
     fn narrow(&mut self) -> Value<'m> {
         let value = self.any();
-        if value.range().width() > WIDE / 2 {
-            value.wrap(12, true)
-        } else {
-            value
-        }
+        if value.range().width() > WIDE / 2 { value.wrap(12, true) } else { value }
     }
 
     fn bit(&mut self) -> Value<'m> {
@@ -202,11 +187,7 @@ impl<'m> Maker<'m, '_> {
             kind => vec![self.operator(kind)],
         });
         for value in values {
-            let value = if value.range().width() > WIDE {
-                value.wrap(20, made.is_multiple_of(2))
-            } else {
-                value
-            };
+            let value = if value.range().width() > WIDE { value.wrap(20, made.is_multiple_of(2)) } else { value };
             if made.is_multiple_of(5) {
                 value.named("value");
             }
@@ -239,9 +220,7 @@ impl<'m> Maker<'m, '_> {
             19 => self.any().mux(self.constant(), a),
             20 => a.min(self.any()),
             21 => a.max(self.constant()),
-            22 => a
-                .relu()
-                .min(self.m.constant((1 << (1 + self.below(7))) - 1, a.frac())),
+            22 => a.relu().min(self.m.constant((1 << (1 + self.below(7))) - 1, a.frac())),
             23 => a.abs(),
             24 => self.quantised(),
             25 => self.slices(),
@@ -298,9 +277,7 @@ impl<'m> Maker<'m, '_> {
         let (enable, to, data) = (self.bit(), self.fitted(address), self.fitted(format));
         memory.write(enable, to, data);
         let reads = 1 + self.below(2);
-        (0..reads)
-            .map(|_| memory.read(self.fitted(address)))
-            .collect()
+        (0..reads).map(|_| memory.read(self.fitted(address))).collect()
     }
 
     fn instance(&mut self, child: Option<&Arc<Module>>, made: usize) -> Vec<Value<'m>> {

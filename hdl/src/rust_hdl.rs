@@ -34,25 +34,15 @@ impl Core {
     ///
     /// # Errors
     /// A signal that the module does not have or of another width, a port without a signal, or a black box inside.
-    pub fn new(
-        module: &Arc<Module>,
-        inputs: &[PortShape],
-        outputs: &[PortShape],
-    ) -> Result<Self, Diagnostics> {
-        let mut ports: Vec<(&str, u32)> = module
-            .inputs
-            .iter()
-            .map(|p| (&*p.name, pack::width(p.elements.iter().copied())))
-            .collect();
+    pub fn new(module: &Arc<Module>, inputs: &[PortShape], outputs: &[PortShape]) -> Result<Self, Diagnostics> {
+        let mut ports: Vec<(&str, u32)> =
+            module.inputs.iter().map(|p| (&*p.name, pack::width(p.elements.iter().copied()))).collect();
         if module.has_reset() {
             ports.push(("rst", 1));
         }
         agree(module, "input", &ports, inputs)?;
-        let ports: Vec<(&str, u32)> = module
-            .outputs
-            .iter()
-            .map(|p| (&*p.name, pack::width(p.elements.iter().map(|e| e.format))))
-            .collect();
+        let ports: Vec<(&str, u32)> =
+            module.outputs.iter().map(|p| (&*p.name, pack::width(p.elements.iter().map(|e| e.format)))).collect();
         agree(module, "output", &ports, outputs)?;
         Ok(Self {
             stepper: Stepper::new(module)?,
@@ -71,12 +61,7 @@ impl Core {
             .module
             .inputs
             .iter()
-            .flat_map(|p| {
-                pack::unpack(
-                    p.elements.iter().copied(),
-                    bus(&p.name).expect("checked when made"),
-                )
-            })
+            .flat_map(|p| pack::unpack(p.elements.iter().copied(), bus(&p.name).expect("checked when made")))
             .collect();
         if edge {
             self.stepper.step(&values, reset);
@@ -100,12 +85,7 @@ impl Core {
 }
 
 /// An error unless both sides name the same ports of the same widths.
-fn agree(
-    module: &Module,
-    direction: &str,
-    ports: &[(&str, u32)],
-    shapes: &[PortShape],
-) -> Result<(), Diagnostics> {
+fn agree(module: &Module, direction: &str, ports: &[(&str, u32)], shapes: &[PortShape]) -> Result<(), Diagnostics> {
     let wrong = |message: String| Err(Diagnostic::error("rust-hdl-ports", message).into());
     for (name, bits) in shapes {
         match ports.iter().find(|(port, _)| port == name) {
@@ -119,24 +99,16 @@ fn agree(
             Some(_) => {}
         }
     }
-    match ports
-        .iter()
-        .find(|(port, _)| shapes.iter().all(|(name, _)| name != port))
-    {
-        Some((port, width)) => wrong(format!(
-            "{direction} `{port}` of `{}` ({width} bits) is not in the block",
-            module.name
-        )),
+    match ports.iter().find(|(port, _)| shapes.iter().all(|(name, _)| name != port)) {
+        Some((port, width)) => {
+            wrong(format!("{direction} `{port}` of `{}` ({width} bits) is not in the block", module.name))
+        }
         None => Ok(()),
     }
 }
 
 /// An instance of the module, and its body behind a guard.
-fn wrapper(
-    module: &Arc<Module>,
-    inputs: &[PortShape],
-    outputs: &[PortShape],
-) -> Result<Verilog, Diagnostics> {
+fn wrapper(module: &Arc<Module>, inputs: &[PortShape], outputs: &[PortShape]) -> Result<Verilog, Diagnostics> {
     let design = lower::lower(module)?;
     let mut body = Vec::new();
     verilog::write_design(&design, &mut body).expect("memory takes all that is written");
@@ -156,16 +128,12 @@ fn wrapper(
 
 /// The level of a rust-hdl signal.
 pub fn level<const N: usize>(bits: Bits<N>) -> BigUint {
-    (0..N)
-        .filter(|i| bits.get_bit(*i))
-        .fold(BigUint::ZERO, |level, i| level | (BigUint::from(1u8) << i))
+    (0..N).filter(|i| bits.get_bit(*i)).fold(BigUint::ZERO, |level, i| level | (BigUint::from(1u8) << i))
 }
 
 /// The signal of a level.
 pub fn signal<const N: usize>(level: &BigUint) -> Bits<N> {
-    (0..N).fold(Bits::<N>::default(), |bits, i| {
-        bits.replace_bit(i, level.bit(i as u64))
-    })
+    (0..N).fold(Bits::<N>::default(), |bits, i| bits.replace_bit(i, level.bit(i as u64)))
 }
 
 /// Declares a rust-hdl logic block around a [`Module`]: a struct with a `clk`, one signal a port, and a constructor

@@ -18,17 +18,12 @@ const SOURCE: &str = include_str!("diagnostics.rs");
 fn with_lines(text: &str) -> String {
     let lines: Vec<&str> = SOURCE.lines().collect();
     let shown = text.lines().map(|line| {
-        let place = line
-            .strip_prefix("  --> ")
-            .and_then(|rest| rest.split_once("diagnostics.rs:"));
+        let place = line.strip_prefix("  --> ").and_then(|rest| rest.split_once("diagnostics.rs:"));
         let Some((_, rest)) = place else {
             return line.to_owned();
         };
         let mut parts = rest.splitn(3, ':');
-        let number: usize = parts
-            .next()
-            .and_then(|n| n.parse().ok())
-            .expect("a line number");
+        let number: usize = parts.next().and_then(|n| n.parse().ok()).expect("a line number");
         let says = parts.nth(1).expect("what happens there");
         format!("  --> `{}`:{says}", lines[number - 1].trim())
     });
@@ -51,11 +46,7 @@ fn upto(last: i128) -> Format {
 fn accumulator() -> Arc<Module> {
     let m = ModuleBuilder::new("accumulator");
     let x = m.input("x", s8());
-    let sum = m.state(
-        "sum",
-        Format::signed(16, 0).unwrap(),
-        RegisterStyle::default(),
-    );
+    let sum = m.state("sum", Format::signed(16, 0).unwrap(), RegisterStyle::default());
     sum.set_next((sum.value() + x).saturate(sum.value().range()));
     m.output("y", sum.value());
     m.finish().unwrap()
@@ -265,10 +256,7 @@ fn a_long_loop_is_cut_short() {
     m.drive(back, chain);
     m.output("y", chain);
     let text = m.finish().unwrap_err().to_string();
-    assert!(
-        text.contains("and 1981 more") && text.lines().count() < 30,
-        "{text}"
-    );
+    assert!(text.contains("and 1981 more") && text.lines().count() < 30, "{text}");
 }
 
 #[test]
@@ -293,11 +281,7 @@ fn cycles_mixed() {
 fn cycles_mixed_at_a_register_file() {
     let m = ModuleBuilder::new("m");
     m.set_balance(Balance::Strict);
-    let (on, at, x) = (
-        m.input("on", Format::BIT),
-        m.input("at", upto(3)),
-        m.input("x", s8()),
-    );
+    let (on, at, x) = (m.input("on", Format::BIT), m.input("at", upto(3)), m.input("x", s8()));
     let words = m.memory("words", 4, s8());
     words.write(on, at, x.delay(1));
     m.output("y", words.read(at));
@@ -401,10 +385,7 @@ fn range_overflow_at_a_register() {
 #[test]
 fn range_overflow_of_an_initial_value() {
     let m = ModuleBuilder::new("m");
-    let style = RegisterStyle {
-        initial: 200,
-        ..RegisterStyle::default()
-    };
+    let style = RegisterStyle { initial: 200, ..RegisterStyle::default() };
     let held = m.state("held", s8(), style);
     held.set_next(m.input("x", s8()));
     m.output("y", held.value());

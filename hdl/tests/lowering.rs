@@ -17,11 +17,8 @@ fn check(choices: &[u32], seed: u64) -> Result<(), TestCaseError> {
         let inputs = numbers.inputs(&module);
         let reset = numbers.bits().is_multiple_of(8);
         let expected = dfg.step(&inputs, reset);
-        let buses: Vec<_> = module
-            .inputs
-            .iter()
-            .map(|p| pack::pack(p.elements.iter().copied(), &inputs[p.first as usize..]))
-            .collect();
+        let buses: Vec<_> =
+            module.inputs.iter().map(|p| pack::pack(p.elements.iter().copied(), &inputs[p.first as usize..])).collect();
         let got: Vec<i128> = rtl
             .step(&buses, reset)
             .iter()

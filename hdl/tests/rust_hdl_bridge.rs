@@ -100,22 +100,12 @@ fn its_verilog_holds_the_body_once_and_runs_in_icarus() {
         endmodule";
     std::fs::write(folder.path().join("design.v"), verilog + bench).unwrap();
     let mut compiler = Command::new("iverilog");
-    compiler
-        .args(["-g2005", "-s", "bench", "-o", "a.out", "design.v"])
-        .current_dir(&folder);
+    compiler.args(["-g2005", "-s", "bench", "-o", "a.out", "design.v"]).current_dir(&folder);
     let Ok(compiled) = compiler.output() else {
         return println!("skipped: iverilog is not installed");
     };
-    assert!(
-        compiled.status.success(),
-        "{}",
-        String::from_utf8_lossy(&compiled.stderr)
-    );
-    let run = Command::new("vvp")
-        .args(["-n", "a.out"])
-        .current_dir(&folder)
-        .output()
-        .unwrap();
+    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+    let run = Command::new("vvp").args(["-n", "a.out"]).current_dir(&folder).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&run.stdout).trim(), "601 28");
 }
 
@@ -128,12 +118,6 @@ fn ports_must_agree() {
         struct Missing { in a: 8, out y: 17 }
     }
     let text = |error: hdl::diag::Diagnostics| error.to_string();
-    assert!(
-        text(Wrong::new(&product()).err().unwrap())
-            .contains("`b` of `product` has 8 bits, the block says 7")
-    );
-    assert!(
-        text(Missing::new(&product()).err().unwrap())
-            .contains("`b` of `product` (8 bits) is not in the block")
-    );
+    assert!(text(Wrong::new(&product()).err().unwrap()).contains("`b` of `product` has 8 bits, the block says 7"));
+    assert!(text(Missing::new(&product()).err().unwrap()).contains("`b` of `product` (8 bits) is not in the block"));
 }

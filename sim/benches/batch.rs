@@ -29,15 +29,9 @@ fn network(width: usize, fan_in: usize, layers: usize) -> Arc<Module> {
     for _ in 0..layers {
         let neuron = |random: &mut Random| {
             let terms: Vec<Value<'_>> = (0..fan_in)
-                .map(|_| {
-                    values[random.below(width as u64) as usize]
-                        * m.constant(1 << random.below(5), 0)
-                })
+                .map(|_| values[random.below(width as u64) as usize] * m.constant(1 << random.below(5), 0))
                 .collect();
-            let sum = Value::tree(
-                &terms,
-                |a, b| if random.below(2) == 0 { a + b } else { a - b },
-            );
+            let sum = Value::tree(&terms, |a, b| if random.below(2) == 0 { a + b } else { a - b });
             let sum = sum.expect("a neuron has terms");
             let limits = Interval::new(0, 255).expect("not empty");
             sum.with_frac(4).truncate(0).saturate(limits).delay(1)
@@ -49,29 +43,19 @@ fn network(width: usize, fan_in: usize, layers: usize) -> Arc<Module> {
 }
 
 fn throughput(c: &mut Criterion) {
-    let one_thread = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .build()
-        .unwrap();
+    let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let mut group = c.benchmark_group("batch");
-    group
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(2))
-        .sample_size(20);
+    group.warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(2)).sample_size(20);
     for (width, fan_in, layers) in [(32, 20, 4), (64, 20, 4), (64, 40, 4)] {
         let module = network(width, fan_in, layers);
         let batch = Batch::compile(&module).unwrap();
         let samples = 16_384;
         let mut random = Random(2);
-        let inputs: Vec<i32> = (0..samples * width)
-            .map(|_| random.below(256) as i32)
-            .collect();
+        let inputs: Vec<i32> = (0..samples * width).map(|_| random.below(256) as i32).collect();
         group.throughput(Throughput::Elements(samples as u64));
         let size = batch.size();
         let name = format!("{}-instructions-{}-slots", size.instructions, size.slots);
-        group.bench_function(name, |b| {
-            b.iter(|| one_thread.install(|| batch.run(&inputs).unwrap()))
-        });
+        group.bench_function(name, |b| b.iter(|| one_thread.install(|| batch.run(&inputs).unwrap())));
     }
     group.finish();
 }

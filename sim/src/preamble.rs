@@ -40,18 +40,12 @@ pub(crate) struct Resolved<'a> {
 impl Resolved<'_> {
     /// Formats of all driven elements.
     pub fn drive_formats(&self) -> Vec<Format> {
-        self.drives
-            .iter()
-            .flat_map(|p| p.elements.iter().copied())
-            .collect()
+        self.drives.iter().flat_map(|p| p.elements.iter().copied()).collect()
     }
 
     /// Formats of all elements that are looked at.
     pub fn read_formats(&self) -> Vec<Format> {
-        self.reads
-            .iter()
-            .flat_map(|p| p.elements.iter().map(|e| e.format))
-            .collect()
+        self.reads.iter().flat_map(|p| p.elements.iter().map(|e| e.format)).collect()
     }
 }
 
@@ -85,11 +79,7 @@ impl Preamble {
     ///
     /// # Errors
     /// A port that `module` does not have, or values that do not fit a port.
-    pub fn play(
-        &self,
-        module: &Arc<Module>,
-        stepper: &mut Stepper,
-    ) -> Result<Vec<usize>, Diagnostics> {
+    pub fn play(&self, module: &Arc<Module>, stepper: &mut Stepper) -> Result<Vec<usize>, Diagnostics> {
         let resolved = self.resolve(module)?;
         let mut inputs: Vec<i128> = module.inputs.iter().flat_map(idle).collect();
         let mut wrong = Vec::new();
@@ -101,11 +91,7 @@ impl Preamble {
                 rest = others;
             }
             let outputs = stepper.step(&inputs, false);
-            if cycle
-                .expect
-                .as_ref()
-                .is_some_and(|e| *e != resolved.pick(module, &outputs))
-            {
+            if cycle.expect.as_ref().is_some_and(|e| *e != resolved.pick(module, &outputs)) {
                 wrong.push(i);
             }
         }
@@ -136,11 +122,7 @@ mod tests {
         let m = ModuleBuilder::new("store");
         let load = m.input("load", Format::BIT);
         let value = m.input("value", Format::signed(6, 0).unwrap());
-        let weight = m.state(
-            "weight",
-            Format::signed(6, 0).unwrap(),
-            RegisterStyle::default(),
-        );
+        let weight = m.state("weight", Format::signed(6, 0).unwrap(), RegisterStyle::default());
         weight.set_next_when(load, value);
         m.output("held", weight.value());
         m.finish().unwrap()
@@ -151,14 +133,8 @@ mod tests {
             drives: vec!["value".into(), "load".into()],
             reads: vec!["held".into()],
             cycles: vec![
-                PreambleCycle {
-                    drive: vec![-7, 1],
-                    expect: None,
-                },
-                PreambleCycle {
-                    drive: vec![9, 0],
-                    expect: Some(vec![expected]),
-                },
+                PreambleCycle { drive: vec![-7, 1], expect: None },
+                PreambleCycle { drive: vec![9, 0], expect: Some(vec![expected]) },
             ],
         }
     }

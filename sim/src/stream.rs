@@ -28,17 +28,8 @@ pub struct Mismatch {
 
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            sample,
-            port,
-            element,
-            expected,
-            got,
-        } = self;
-        write!(
-            f,
-            "sample {sample} port {port} element {element} expected {expected} got {got}"
-        )
+        let Self { sample, port, element, expected, got } = self;
+        write!(f, "sample {sample} port {port} element {element} expected {expected} got {got}")
     }
 }
 
@@ -69,30 +60,19 @@ pub fn stream(
 ) -> Result<Vec<Mismatch>, Diagnostics> {
     let rows = vectors.input_rows(module, held)?;
     let (samples, width) = (vectors.len(), module.input_count());
-    let last_input = module
-        .inputs
-        .iter()
-        .filter_map(|p| p.stamp.cycle())
-        .max()
-        .unwrap_or(0);
+    let last_input = module.inputs.iter().filter_map(|p| p.stamp.cycle()).max().unwrap_or(0);
     let cycles = samples + module.latency().max(last_input) as usize;
     let mut found = Vec::new();
     let mut inputs = vec![0; width];
     for number in 0..cycles {
         for port in &module.inputs {
             // outside its samples a port keeps the nearest one: the values must not matter
-            let sample = number
-                .saturating_sub(delay(port.stamp.cycle()))
-                .min(samples - 1);
+            let sample = number.saturating_sub(delay(port.stamp.cycle())).min(samples - 1);
             let elements = port.first as usize..port.first as usize + port.elements.len();
             inputs[elements.clone()].copy_from_slice(&rows[sample * width..][elements]);
         }
         let outputs = stepper.step(&inputs, false);
-        watch(Cycle {
-            number,
-            inputs: &inputs,
-            outputs: &outputs,
-        });
+        watch(Cycle { number, inputs: &inputs, outputs: &outputs });
         compare(module, vectors, number, &outputs, &mut found);
     }
     found.sort_by_key(|m: &Mismatch| m.sample);
@@ -104,48 +84,30 @@ fn delay(cycle: Option<u32>) -> usize {
 }
 
 /// Adds what differs in this cycle.
-fn compare(
-    module: &Module,
-    vectors: &Vectors,
-    number: usize,
-    outputs: &[i128],
-    found: &mut Vec<Mismatch>,
-) {
+fn compare(module: &Module, vectors: &Vectors, number: usize, outputs: &[i128], found: &mut Vec<Mismatch>) {
     let mut rest = outputs;
     for port in &module.outputs {
         let (own, others) = rest.split_at(port.elements.len());
         rest = others;
-        let sample = number
-            .checked_sub(delay(port.stamp.cycle()))
-            .filter(|i| *i < vectors.len());
+        let sample = number.checked_sub(delay(port.stamp.cycle())).filter(|i| *i < vectors.len());
         let (Some(sample), Some(expected)) = (sample, vectors.outputs.get(&port.name)) else {
             continue;
         };
         let pairs = expected.row(sample).iter().zip(own).enumerate();
-        found.extend(
-            pairs
-                .filter(|(_, (e, g))| e != g)
-                .map(|(element, (e, g))| Mismatch {
-                    sample,
-                    port: port.name.clone(),
-                    element,
-                    expected: *e,
-                    got: *g,
-                }),
-        );
+        found.extend(pairs.filter(|(_, (e, g))| e != g).map(|(element, (e, g))| Mismatch {
+            sample,
+            port: port.name.clone(),
+            element,
+            expected: *e,
+            got: *g,
+        }));
     }
 }
 
 /// Output ports of which no two successive samples differ, so that no stream can prove their latency.
 pub fn unproven(vectors: &Vectors) -> Vec<&str> {
-    let constant =
-        |rows: &crate::vectors::Rows| (1..rows.len()).all(|i| rows.row(i - 1) == rows.row(i));
-    vectors
-        .outputs
-        .iter()
-        .filter(|(_, rows)| constant(rows))
-        .map(|(name, _)| name.as_str())
-        .collect()
+    let constant = |rows: &crate::vectors::Rows| (1..rows.len()).all(|i| rows.row(i - 1) == rows.row(i));
+    vectors.outputs.iter().filter(|(_, rows)| constant(rows)).map(|(name, _)| name.as_str()).collect()
 }
 
 #[cfg(test)]
@@ -169,16 +131,9 @@ mod tests {
         let text = |f: &dyn Fn(i128) -> i128| (0..20).map(|i| vec![f(i)]).collect::<Vec<_>>();
         let column = |f: &dyn Fn(i128) -> i128| text(f).try_into().unwrap();
         Vectors {
-            inputs: [
-                ("x".into(), column(&|i| i - 9)),
-                ("c".into(), column(&|i| i * 7 % 30)),
-            ]
-            .into(),
+            inputs: [("x".into(), column(&|i| i - 9)), ("c".into(), column(&|i| i * 7 % 30))].into(),
             outputs: [
-                (
-                    "y".into(),
-                    column(&|i| 3 * (i - shift - 9) + (i - shift) * 7 % 30),
-                ),
+                ("y".into(), column(&|i| 3 * (i - shift - 9) + (i - shift) * 7 % 30)),
                 ("early".into(), column(&|i| i - 9)),
             ]
             .into(),
@@ -207,24 +162,17 @@ mod tests {
         let mut wrong = vectors(0);
         let mut rows: Vec<Vec<i128>> = wrong.outputs["early"].clone().into();
         rows[4][0] = 11;
-        wrong
-            .outputs
-            .insert("early".into(), rows.try_into().unwrap());
+        wrong.outputs.insert("early".into(), rows.try_into().unwrap());
         let found = run(&wrong);
         assert_eq!(found.len(), 1);
-        assert_eq!(
-            found[0].to_string(),
-            "sample 4 port early element 0 expected 11 got -5"
-        );
+        assert_eq!(found[0].to_string(), "sample 4 port early element 0 expected 11 got -5");
     }
 
     #[test]
     fn a_constant_output_proves_no_latency() {
         let mut constant = vectors(0);
         assert_eq!(unproven(&constant), [""; 0]);
-        constant
-            .outputs
-            .insert("y".into(), vec![vec![3]; 20].try_into().unwrap());
+        constant.outputs.insert("y".into(), vec![vec![3]; 20].try_into().unwrap());
         assert_eq!(unproven(&constant), ["y"]);
     }
 }

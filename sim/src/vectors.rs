@@ -56,15 +56,9 @@ impl TryFrom<Vec<Vec<i128>>> for Rows {
     fn try_from(rows: Vec<Vec<i128>>) -> Result<Self, String> {
         let width = rows.first().map_or(1, Vec::len);
         if let Some(i) = rows.iter().position(|row| row.len() != width || width == 0) {
-            return Err(format!(
-                "sample {i} has {} elements, sample 0 has {width}",
-                rows[i].len()
-            ));
+            return Err(format!("sample {i} has {} elements, sample 0 has {width}", rows[i].len()));
         }
-        Ok(Self {
-            width,
-            values: rows.concat(),
-        })
+        Ok(Self { width, values: rows.concat() })
     }
 }
 
@@ -138,18 +132,8 @@ impl Vectors {
             if port.stamp == Stamp::TIMELESS && !self.outputs.contains_key(&port.name) {
                 continue;
             }
-            let values = rows
-                .chunks_exact(count)
-                .flat_map(|row| &row[elements.clone()])
-                .copied()
-                .collect();
-            outputs.insert(
-                port.name.clone(),
-                Rows {
-                    width: port.elements.len(),
-                    values,
-                },
-            );
+            let values = rows.chunks_exact(count).flat_map(|row| &row[elements.clone()]).copied().collect();
+            outputs.insert(port.name.clone(), Rows { width: port.elements.len(), values });
         }
         Self { outputs, ..self }
     }
@@ -179,46 +163,26 @@ impl Vectors {
 
     fn check_column(&self, name: &str, formats: &[Format], rows: &Rows) -> Result<(), Diagnostics> {
         if rows.len() != self.len() {
-            let message = format!(
-                "port `{name}` is given {} samples, other ports {}",
-                rows.len(),
-                self.len()
-            );
+            let message = format!("port `{name}` is given {} samples, other ports {}", rows.len(), self.len());
             return Err(Diagnostic::error("sample-count", message).into());
         }
-        rows.iter()
-            .enumerate()
-            .try_for_each(|(i, row)| check_row(name, formats, row, &format!("sample {i}")))
+        rows.iter().enumerate().try_for_each(|(i, row)| check_row(name, formats, row, &format!("sample {i}")))
     }
 }
 
 /// What a port is held at unless something else is asked for: 0, or the value of its format that is next to 0.
 pub fn idle(port: &Port) -> impl Iterator<Item = i128> + '_ {
-    port.elements
-        .iter()
-        .map(|f| 0.clamp(f.range.lo(), f.range.hi()))
+    port.elements.iter().map(|f| 0.clamp(f.range.lo(), f.range.hi()))
 }
 
-pub(crate) fn check_row(
-    name: &str,
-    formats: &[Format],
-    row: &[i128],
-    which: &str,
-) -> Result<(), Diagnostics> {
+pub(crate) fn check_row(name: &str, formats: &[Format], row: &[i128], which: &str) -> Result<(), Diagnostics> {
     if row.len() != formats.len() {
-        let message = format!(
-            "{which} of port `{name}` has {} elements, the port has {}",
-            row.len(),
-            formats.len()
-        );
+        let message = format!("{which} of port `{name}` has {} elements, the port has {}", row.len(), formats.len());
         return Err(Diagnostic::error("element-count", message).into());
     }
     for (k, (value, format)) in row.iter().zip(formats).enumerate() {
         if !format.range.contains(*value) {
-            let message = format!(
-                "{which} of port `{name}`: {value} at element {k} is not in {}",
-                format.range
-            );
+            let message = format!("{which} of port `{name}`: {value} at element {k} is not in {}", format.range);
             return Err(Diagnostic::error("vector-range", message).into());
         }
     }
@@ -231,11 +195,8 @@ pub(crate) fn unknown(direction: &str, name: &str, module: &Module) -> Diagnosti
         _ => module.outputs.iter().map(|p| p.name.as_str()).collect(),
     };
     let quoted = hdl::names::quoted(name);
-    Diagnostic::error(
-        "unknown-port",
-        format!("`{}` has no {direction} {quoted}", module.name),
-    )
-    .help(format!("its {direction}s are: {}", ports.join(", ")))
+    Diagnostic::error("unknown-port", format!("`{}` has no {direction} {quoted}", module.name))
+        .help(format!("its {direction}s are: {}", ports.join(", ")))
 }
 
 #[cfg(test)]
@@ -259,26 +220,15 @@ mod tests {
         assert_eq!(vectors.len(), 2);
         assert_eq!(serde_json::to_string(&vectors).unwrap(), text);
         let held = Held::from([("k".to_owned(), vec![5])]);
-        assert_eq!(
-            vectors.input_rows(&module(), &held).unwrap(),
-            [1, -2, 5, 3, 4, 5]
-        );
-        assert_eq!(
-            vectors.input_rows(&module(), &Held::new()).unwrap(),
-            [1, -2, 0, 3, 4, 0]
-        );
+        assert_eq!(vectors.input_rows(&module(), &held).unwrap(), [1, -2, 5, 3, 4, 5]);
+        assert_eq!(vectors.input_rows(&module(), &Held::new()).unwrap(), [1, -2, 0, 3, 4, 0]);
         assert_eq!(vectors.clone().with_outputs(&module(), &[-1, 7]), vectors);
     }
 
     #[test]
     fn ragged_json_is_an_error() {
         let error = serde_json::from_str::<Vectors>(r#"{"inputs":{"x":[[1,2],[3]]},"outputs":{}}"#);
-        assert!(
-            error
-                .unwrap_err()
-                .to_string()
-                .contains("sample 1 has 1 elements, sample 0 has 2")
-        );
+        assert!(error.unwrap_err().to_string().contains("sample 1 has 1 elements, sample 0 has 2"));
     }
 
     #[test]
@@ -286,20 +236,11 @@ mod tests {
         for (text, code) in [
             (r#"{"inputs":{},"outputs":{}}"#, "no-samples"),
             (r#"{"inputs":{"z":[[1]]},"outputs":{}}"#, "unknown-port"),
-            (
-                r#"{"inputs":{"x":[[1,2]]},"outputs":{"x":[[1]]}}"#,
-                "unknown-port",
-            ),
-            (
-                r#"{"inputs":{"x":[[1,2]]},"outputs":{"y":[[1],[2]]}}"#,
-                "sample-count",
-            ),
+            (r#"{"inputs":{"x":[[1,2]]},"outputs":{"x":[[1]]}}"#, "unknown-port"),
+            (r#"{"inputs":{"x":[[1,2]]},"outputs":{"y":[[1],[2]]}}"#, "sample-count"),
             (r#"{"inputs":{"x":[[1]]},"outputs":{}}"#, "element-count"),
             (r#"{"inputs":{"x":[[1,16]]},"outputs":{}}"#, "vector-range"),
-            (
-                r#"{"inputs":{"x":[[1,15]]},"outputs":{"y":[[40]]}}"#,
-                "vector-range",
-            ),
+            (r#"{"inputs":{"x":[[1,15]]},"outputs":{"y":[[40]]}}"#, "vector-range"),
         ] {
             let vectors: Vectors = serde_json::from_str(text).unwrap();
             let found = vectors.check(&module()).unwrap_err();
@@ -309,18 +250,12 @@ mod tests {
 
     #[test]
     fn a_held_port_is_checked() {
-        let vectors: Vectors =
-            serde_json::from_str(r#"{"inputs":{"x":[[1,2]]},"outputs":{}}"#).unwrap();
-        for (held, code) in [
-            (("q", vec![1]), "unknown-port"),
-            (("k", vec![1, 2]), "element-count"),
-            (("k", vec![8]), "vector-range"),
-        ] {
+        let vectors: Vectors = serde_json::from_str(r#"{"inputs":{"x":[[1,2]]},"outputs":{}}"#).unwrap();
+        for (held, code) in
+            [(("q", vec![1]), "unknown-port"), (("k", vec![1, 2]), "element-count"), (("k", vec![8]), "vector-range")]
+        {
             let held = Held::from([(held.0.to_owned(), held.1)]);
-            assert_eq!(
-                vectors.input_rows(&module(), &held).unwrap_err().0[0].code,
-                code
-            );
+            assert_eq!(vectors.input_rows(&module(), &held).unwrap_err().0[0].code, code);
         }
     }
 }

@@ -34,19 +34,10 @@ impl<W: io::Write> Waves<W> {
         let clock = writer.add_wire(1, "clk")?;
         let mut signals = Vec::new();
         let inputs = module.inputs.iter().map(|p| (&p.name, p.elements.clone()));
-        let outputs = module
-            .outputs
-            .iter()
-            .map(|p| (&p.name, p.elements.iter().map(|e| e.format).collect()));
+        let outputs = module.outputs.iter().map(|p| (&p.name, p.elements.iter().map(|e| e.format).collect()));
         for (name, formats) in inputs.chain(outputs) {
             for (k, format) in formats.iter().enumerate() {
-                signals.push(Signal::declare(
-                    &mut writer,
-                    name,
-                    k,
-                    formats.len(),
-                    format,
-                )?);
+                signals.push(Signal::declare(&mut writer, name, k, formats.len(), format)?);
             }
         }
         writer.upscope()?;
@@ -54,11 +45,7 @@ impl<W: io::Write> Waves<W> {
         writer.begin(SimulationCommand::Dumpvars)?;
         writer.change_scalar(clock, Value::V0)?;
         writer.end()?;
-        Ok(Self {
-            writer,
-            clock,
-            signals,
-        })
+        Ok(Self { writer, clock, signals })
     }
 
     /// Writes what changed in this cycle.
@@ -69,15 +56,9 @@ impl<W: io::Write> Waves<W> {
         let start = 10 * cycle.number as u64;
         self.writer.timestamp(start)?;
         self.writer.change_scalar(self.clock, Value::V0)?;
-        for (signal, value) in self
-            .signals
-            .iter_mut()
-            .zip(cycle.inputs.iter().chain(cycle.outputs))
-        {
+        for (signal, value) in self.signals.iter_mut().zip(cycle.inputs.iter().chain(cycle.outputs)) {
             if signal.last.replace(*value) != Some(*value) {
-                let bits = (0..signal.width)
-                    .rev()
-                    .map(|b| Value::from(value >> b & 1 == 1));
+                let bits = (0..signal.width).rev().map(|b| Value::from(value >> b & 1 == 1));
                 self.writer.change_vector(signal.id, bits)?;
             }
         }
@@ -103,17 +84,9 @@ impl Signal {
         format: &Format,
     ) -> io::Result<Self> {
         let width = format.range.width().max(1);
-        let name = if elements > 1 {
-            format!("{port}_{element}")
-        } else {
-            port.to_owned()
-        };
+        let name = if elements > 1 { format!("{port}_{element}") } else { port.to_owned() };
         let id = writer.add_var(VarType::Wire, width, &name, None)?;
-        Ok(Self {
-            id,
-            width,
-            last: None,
-        })
+        Ok(Self { id, width, last: None })
     }
 }
 
@@ -132,17 +105,11 @@ mod tests {
         m.output("y", (x[0] + x[1]).delay(1));
         let module = m.finish().unwrap();
         let rows = vec![vec![1, -1], vec![1, 2]].try_into().unwrap();
-        let vectors = Vectors {
-            inputs: [("x".into(), rows)].into(),
-            outputs: [].into(),
-        };
+        let vectors = Vectors { inputs: [("x".into(), rows)].into(), outputs: [].into() };
         let mut text = Vec::new();
         let mut waves = Waves::new(&mut text, &module).unwrap();
         let mut stepper = Stepper::new(&module).unwrap();
-        stream(&module, &mut stepper, &vectors, &Held::new(), |cycle| {
-            waves.write(cycle).unwrap()
-        })
-        .unwrap();
+        stream(&module, &mut stepper, &vectors, &Held::new(), |cycle| waves.write(cycle).unwrap()).unwrap();
         waves.finish().unwrap();
         let text = String::from_utf8(text).unwrap();
         let mut parser = vcd::Parser::new(text.as_bytes());
@@ -160,12 +127,7 @@ mod tests {
                 _ => {}
             }
         }
-        let expected = [
-            (0, false, "111"),
-            (0, true, "0000"),
-            (10, false, "010"),
-            (20, true, "0011"),
-        ];
+        let expected = [(0, false, "111"), (0, true, "0000"), (10, false, "010"), (20, true, "0011")];
         assert_eq!(changes, expected.map(|(t, s, b)| (t, s, b.to_owned())));
     }
 }

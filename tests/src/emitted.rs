@@ -45,18 +45,10 @@ pub fn interaction(
 ///
 /// # Panics
 /// If the simulator does not come to a verdict.
-pub fn verdict(
-    engine: Engine,
-    folder: &Path,
-    top: &str,
-    samples: usize,
-    blocks: &[String],
-) -> Verdict {
+pub fn verdict(engine: Engine, folder: &Path, top: &str, samples: usize, blocks: &[String]) -> Verdict {
     let files = std::fs::read_dir(folder).expect("a folder");
     let files = files.map(|file| file.expect("a file").path());
-    let sources: Vec<PathBuf> = files
-        .filter(|file| file.extension().is_some_and(|e| e == "v"))
-        .collect();
+    let sources: Vec<PathBuf> = files.filter(|file| file.extension().is_some_and(|e| e == "v")).collect();
     let job = Job {
         top,
         sources: &sources,

@@ -10,10 +10,8 @@ use std::path::PathBuf;
 ///
 /// It is looked for in the environment variable `HWGEN_SHARED`, then beside the workspace in `../shared`.
 pub fn shared(path: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("HWGEN_SHARED").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
-        PathBuf::from,
-    );
+    let root = std::env::var_os("HWGEN_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
     let found = root.join(path);
     if found.exists() {
         return Some(found);

@@ -8,22 +8,8 @@ use prost::Message;
 use serde_json::Value as Json;
 
 /// Integers at which code that counts breaks.
-const EXTREMES: [i64; 14] = [
-    0,
-    1,
-    -1,
-    2,
-    62,
-    64,
-    255,
-    1 << 16,
-    1 << 24,
-    i32::MAX as i64,
-    1 << 32,
-    i64::MAX,
-    i64::MIN,
-    -(1 << 31),
-];
+const EXTREMES: [i64; 14] =
+    [0, 1, -1, 2, 62, 64, 255, 1 << 16, 1 << 24, i32::MAX as i64, 1 << 32, i64::MAX, i64::MIN, -(1 << 31)];
 
 fn extreme(rng: &mut Rng) -> i64 {
     EXTREMES[rng.usize(..EXTREMES.len())]
@@ -224,8 +210,7 @@ pub fn archive(archive: &[u8], rng: &mut Rng) -> Vec<u8> {
     }
     let mut old = zip::ZipArchive::new(Cursor::new(archive)).expect("a valid archive");
     let mut new = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    let options =
-        zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     let victim = ["config.json", "model.weights.h5"][rng.usize(..2)];
     for k in 0..old.len() {
         let mut entry = old.by_index(k).expect("counted");

@@ -35,9 +35,7 @@ pub fn npz(path: &Path, name: &str) -> NumpyArray {
     let file = std::fs::File::open(path).expect("a readable file");
     let mut archive = zip::ZipArchive::new(file).expect("a zip file");
     let mut bytes = Vec::new();
-    let mut entry = archive
-        .by_name(&format!("{name}.npy"))
-        .expect("an array of that name");
+    let mut entry = archive.by_name(&format!("{name}.npy")).expect("an array of that name");
     entry.read_to_end(&mut bytes).expect("readable data");
     parse(&bytes)
 }
@@ -58,11 +56,7 @@ fn parse(bytes: &[u8]) -> NumpyArray {
             }
         },
     };
-    let values = if columns_first {
-        row_major(&shape, &values)
-    } else {
-        values
-    };
+    let values = if columns_first { row_major(&shape, &values) } else { values };
     NumpyArray { shape, values }
 }
 
@@ -75,10 +69,7 @@ fn row_major(shape: &[usize], values: &[f32]) -> Vec<f32> {
         stride / extent
     });
     for (extent, stride) in shape.iter().zip(strides) {
-        places = places
-            .iter()
-            .flat_map(|place| (0..*extent).map(move |i| place + i * stride))
-            .collect();
+        places = places.iter().flat_map(|place| (0..*extent).map(move |i| place + i * stride)).collect();
     }
     places.into_iter().map(|place| values[place]).collect()
 }
@@ -87,9 +78,6 @@ fn row_major(shape: &[usize], values: &[f32]) -> Vec<f32> {
 mod tests {
     #[test]
     fn columns_become_rows() {
-        assert_eq!(
-            super::row_major(&[2, 3], &[1., 4., 2., 5., 3., 6.]),
-            [1., 2., 3., 4., 5., 6.]
-        );
+        assert_eq!(super::row_major(&[2, 3], &[1., 4., 2., 5., 3., 6.]), [1., 2., 3., 4., 5., 6.]);
     }
 }

@@ -19,13 +19,7 @@ fn golden_events_are_exact_in_model_and_hardware() {
             return;
         };
         let golden = file.with_extension("npz");
-        let Weights::Layers {
-            layers,
-            shifts,
-            requantiser,
-            activation_bits,
-        } = read(&[file]).unwrap()
-        else {
+        let Weights::Layers { layers, shifts, requantiser, activation_bits } = read(&[file]).unwrap() else {
             panic!("{case} holds matrices")
         };
         let network = DenseNetwork {

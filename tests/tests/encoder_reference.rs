@@ -15,24 +15,13 @@ use hwgen_tests::{shared, shared_json};
 use serde_json::Value as Json;
 
 fn integers(value: &Json) -> Vec<i64> {
-    value
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|v| v.as_i64().unwrap())
-        .collect()
+    value.as_array().unwrap().iter().map(|v| v.as_i64().unwrap()).collect()
 }
 
 fn golden_model(json: &Json) -> EncoderModel {
     let tensors = Tensors::parse(&json.to_string(), "golden").unwrap();
     assert!(tensors.registers);
-    tensors
-        .model(
-            Contract::Silicon,
-            Input::Calq,
-            layers(Contract::Silicon, Widths::CHIP),
-        )
-        .unwrap()
+    tensors.model(Contract::Silicon, Input::Calq, layers(Contract::Silicon, Widths::CHIP)).unwrap()
 }
 
 #[test]
@@ -45,27 +34,11 @@ fn every_golden_event_is_exact() {
         let events = json["calq"].as_array().unwrap();
         for (i, calq) in events.iter().enumerate() {
             let encoded = model.evaluate(&integers(calq)).unwrap();
-            assert_eq!(
-                encoded.module_sum,
-                json["module_sum_5e4m"][i].as_i64(),
-                "{file} event {i}"
-            );
-            assert_eq!(
-                encoded.normalised,
-                integers(&json["normalised"][i]),
-                "{file} event {i}"
-            );
-            assert_eq!(
-                encoded.encoded,
-                integers(&json["encoded"][i]),
-                "{file} event {i}"
-            );
+            assert_eq!(encoded.module_sum, json["module_sum_5e4m"][i].as_i64(), "{file} event {i}");
+            assert_eq!(encoded.normalised, integers(&json["normalised"][i]), "{file} event {i}");
+            assert_eq!(encoded.encoded, integers(&json["encoded"][i]), "{file} event {i}");
             if !json["hidden"].is_null() {
-                assert_eq!(
-                    encoded.hidden,
-                    integers(&json["hidden"][i]),
-                    "{file} event {i}"
-                );
+                assert_eq!(encoded.hidden, integers(&json["hidden"][i]), "{file} event {i}");
             }
         }
     }
@@ -110,34 +83,21 @@ fn the_data_path_is_the_model() {
         (Contract::Qkeras, 8, fabrics[0]),
         (Contract::Qkeras, 4, fabrics[1]),
     ] {
-        let widths = Widths {
-            bits,
-            ..Widths::CHIP
-        };
+        let widths = Widths { bits, ..Widths::CHIP };
         let layers = layers(contract, widths);
         let model = shipped.model(contract, Input::Calq, layers).unwrap();
-        let parts = Parts {
-            storage: Storage::Fixed,
-            front_end: false,
-        };
+        let parts = Parts { storage: Storage::Fixed, front_end: false };
         let arithmetic = Arithmetic::of(constants, Multiplier::Operator);
         let fixed = datapath("encoder", &model, parts, arithmetic).unwrap();
         for seed in 0..20u64 {
             let calq: Vec<i64> = (0..48)
-                .map(|i| {
-                    (seed * 7919 + i * i * 104_729 * (seed + 1)) as i64
-                        % (1 << (seed + 2)).min(1 << 22)
-                })
+                .map(|i| (seed * 7919 + i * i * 104_729 * (seed + 1)) as i64 % (1 << (seed + 2)).min(1 << 22))
                 .collect();
             let wide: Vec<i128> = calq.iter().map(|v| i128::from(*v)).collect();
             let expected = model.evaluate(&calq).unwrap();
             let outputs = eval::evaluate(&fixed, &wide).unwrap();
-            let expected: Vec<i128> = expected
-                .module_sum
-                .iter()
-                .chain(&expected.encoded)
-                .map(|v| i128::from(*v))
-                .collect();
+            let expected: Vec<i128> =
+                expected.module_sum.iter().chain(&expected.encoded).map(|v| i128::from(*v)).collect();
             let case = format!("{contract:?} {bits} bits {constants:?} seed {seed}");
             assert_eq!(outputs, expected, "{case}");
         }
@@ -161,33 +121,19 @@ fn the_qkeras_samples_are_exact() {
     let model = choice.model().unwrap();
     let images = npy(&folder.join("hgcal_test_input.npy"), 8);
     let outputs = npy(&folder.join("hgcal_test_output.npy"), 4);
-    let data_path = datapath(
-        "encoder",
-        &model,
-        Parts {
-            storage: Storage::Fixed,
-            front_end: false,
-        },
-        Arithmetic::default(),
-    )
-    .unwrap();
+    let data_path =
+        datapath("encoder", &model, Parts { storage: Storage::Fixed, front_end: false }, Arithmetic::default())
+            .unwrap();
     let mut exact = 0;
     for (image, expected) in images.chunks(64).zip(outputs.chunks(16)) {
-        let cells: Vec<i64> = (0..48)
-            .map(place_of)
-            .map(|(r, c)| (image[8 * r + c] * 128.0) as i64)
-            .collect();
+        let cells: Vec<i64> = (0..48).map(place_of).map(|(r, c)| (image[8 * r + c] * 128.0) as i64).collect();
         let encoded = model.evaluate(&cells).unwrap().encoded;
         let wide: Vec<i128> = cells.iter().map(|v| i128::from(*v)).collect();
         assert_eq!(
             eval::evaluate(&data_path, &wide).unwrap(),
             encoded.iter().map(|v| i128::from(*v)).collect::<Vec<_>>()
         );
-        exact += encoded
-            .iter()
-            .zip(expected)
-            .filter(|(got, want)| **got as f64 == **want * 256.0)
-            .count();
+        exact += encoded.iter().zip(expected).filter(|(got, want)| **got as f64 == **want * 256.0).count();
     }
     assert_eq!(exact, 160);
 }

@@ -14,32 +14,18 @@ use hwgen::encoder::store::{self, with_registers};
 use hwgen::encoder::weights::{Tensors, registers_of};
 
 fn model() -> EncoderModel {
-    Tensors::shipped()
-        .model(
-            Contract::Silicon,
-            Input::Calq,
-            layers(Contract::Silicon, Widths::CHIP),
-        )
-        .unwrap()
+    Tensors::shipped().model(Contract::Silicon, Input::Calq, layers(Contract::Silicon, Widths::CHIP)).unwrap()
 }
 
 fn build(model: &EncoderModel, parts: Parts) -> Arc<Module> {
     let datapath = datapath("datapath", model, parts, Arithmetic::default()).unwrap();
-    with_registers(
-        "encoder",
-        &datapath,
-        parts,
-        model.conv.arithmetic.weight.format(),
-    )
-    .unwrap()
+    with_registers("encoder", &datapath, parts, model.conv.arithmetic.weight.format()).unwrap()
 }
 
 /// The inputs of a cycle in which nothing is written: stream, write, address, data.
 fn inputs(stream: &[i64], write: i128, address: usize, data: u8) -> Vec<i128> {
     let stream = stream.iter().map(|v| i128::from(*v));
-    stream
-        .chain([write, address as i128, i128::from(data)])
-        .collect()
+    stream.chain([write, address as i128, i128::from(data)]).collect()
 }
 
 fn address(block: usize, offset: usize) -> usize {
@@ -61,13 +47,7 @@ fn read(stepper: &mut Stepper, block: usize, offset: usize) -> u8 {
 #[test]
 fn weights_written_through_the_port_work_and_read_back() {
     let model = model();
-    let module = build(
-        &model,
-        Parts {
-            storage: Storage::Programmable,
-            front_end: false,
-        },
-    );
+    let module = build(&model, Parts { storage: Storage::Programmable, front_end: false });
     let mut stepper = Stepper::new(&module).unwrap();
     let image = registers::pack(&registers_of(&model), 6).unwrap();
     for (block, bytes) in image.chunks(registers::block_bytes(6)).enumerate() {
@@ -79,17 +59,10 @@ fn weights_written_through_the_port_work_and_read_back() {
     assert_eq!(read(&mut stepper, 12, 0), 0, "no such block");
     write(&mut stepper, 12, &[7]);
     for seed in 1..4 {
-        let calq: Vec<i64> = (0..48)
-            .map(|i| (seed * 1_000_003 * (i + 1)) % (1 << (7 * seed)))
-            .collect();
+        let calq: Vec<i64> = (0..48).map(|i| (seed * 1_000_003 * (i + 1)) % (1 << (7 * seed))).collect();
         let expected = model.evaluate(&calq).unwrap();
         let outputs = stepper.outputs(&inputs(&calq, 0, 0, 0), false);
-        let wanted: Vec<i128> = expected
-            .module_sum
-            .iter()
-            .chain(&expected.encoded)
-            .map(|v| i128::from(*v))
-            .collect();
+        let wanted: Vec<i128> = expected.module_sum.iter().chain(&expected.encoded).map(|v| i128::from(*v)).collect();
         assert_eq!(outputs[..17], wanted);
     }
 }
@@ -97,10 +70,7 @@ fn weights_written_through_the_port_work_and_read_back() {
 #[test]
 fn the_front_end_follows_its_settings() {
     let model = model();
-    let parts = Parts {
-        storage: Storage::Fixed,
-        front_end: true,
-    };
+    let parts = Parts { storage: Storage::Fixed, front_end: true };
     let module = build(&model, parts);
     let settings = FrontEndSettings {
         select: (0..48).map(|i| (i * 29 + 5) % 64).collect(),
@@ -109,42 +79,19 @@ fn the_front_end_follows_its_settings() {
     };
     let mut stepper = Stepper::new(&module).unwrap();
     let select: Vec<u8> = settings.select.iter().map(|v| *v as u8).collect();
-    let calibration: Vec<u8> = settings
-        .calibration
-        .iter()
-        .flat_map(|v| (*v as u16).to_le_bytes())
-        .collect();
+    let calibration: Vec<u8> = settings.calibration.iter().flat_map(|v| (*v as u16).to_le_bytes()).collect();
     write(&mut stepper, store::SELECT_BLOCK, &select);
     write(&mut stepper, store::CALIBRATION_BLOCK, &calibration);
     for high_density in [true, false] {
-        write(
-            &mut stepper,
-            store::DENSITY_BLOCK,
-            &[u8::from(high_density)],
-        );
-        let settings = FrontEndSettings {
-            high_density,
-            ..settings.clone()
-        };
+        write(&mut stepper, store::DENSITY_BLOCK, &[u8::from(high_density)]);
+        let settings = FrontEndSettings { high_density, ..settings.clone() };
         for seed in 0..20 {
-            let link: Vec<i64> = (0..48)
-                .map(|i| (seed * 37 + i * 11 + i * i * seed) % 128)
-                .collect();
+            let link: Vec<i64> = (0..48).map(|i| (seed * 37 + i * 11 + i * i * seed) % 128).collect();
             let calq = front_end::evaluate(&link, &settings);
             let expected = model.evaluate(&calq).unwrap();
             let outputs = stepper.outputs(&inputs(&link, 0, 0, 0), false);
-            assert_eq!(
-                outputs[0],
-                i128::from(expected.module_sum.unwrap()),
-                "seed {seed}"
-            );
-            assert!(
-                outputs[1..17]
-                    .iter()
-                    .zip(&expected.encoded)
-                    .all(|(a, b)| *a == i128::from(*b)),
-                "seed {seed}"
-            );
+            assert_eq!(outputs[0], i128::from(expected.module_sum.unwrap()), "seed {seed}");
+            assert!(outputs[1..17].iter().zip(&expected.encoded).all(|(a, b)| *a == i128::from(*b)), "seed {seed}");
         }
     }
 }
@@ -153,24 +100,13 @@ fn the_front_end_follows_its_settings() {
 #[test]
 fn a_float_is_the_middle_of_its_bin() {
     for high_density in [false, true] {
-        let settings = FrontEndSettings {
-            high_density,
-            ..FrontEndSettings::default()
-        };
+        let settings = FrontEndSettings { high_density, ..FrontEndSettings::default() };
         let d = if high_density { 3 } else { 1 };
         for code in 0..128i64 {
             let (e, m) = (code >> 3, code & 7);
-            let significand = if e > 0 {
-                (m << (e - 1)) + (1 << (e + 2))
-            } else {
-                m
-            };
+            let significand = if e > 0 { (m << (e - 1)) + (1 << (e + 2)) } else { m };
             let expected = (significand << d) + (1 << ((e - 1).max(0) + d - 1));
-            assert_eq!(
-                front_end::evaluate(&[code; 48], &settings),
-                [expected; 48],
-                "code {code}"
-            );
+            assert_eq!(front_end::evaluate(&[code; 48], &settings), [expected; 48], "code {code}");
         }
     }
 }

@@ -44,13 +44,8 @@ fn used(graph: &Graph) {
     let inspection = graph.inspect();
     let work: u64 = inspection.layers.iter().map(|l| l.additions).sum();
     if work <= EVALUATED {
-        let least = graph
-            .inputs()
-            .iter()
-            .map(|i| vec![i.range.0; i.shape.iter().product()]);
-        graph
-            .evaluate(&least.collect::<Vec<_>>())
-            .expect("the least inputs are in range");
+        let least = graph.inputs().iter().map(|i| vec![i.range.0; i.shape.iter().product()]);
+        graph.evaluate(&least.collect::<Vec<_>>()).expect("the least inputs are in range");
     }
 }
 
@@ -63,11 +58,7 @@ struct Target {
 }
 
 fn either(bytes: &[u8], rng: &mut Rng, structured: fn(&[u8], &mut Rng) -> Vec<u8>) -> Vec<u8> {
-    if rng.u32(0..3) == 0 {
-        mutate::bytes(bytes.to_vec(), rng)
-    } else {
-        structured(bytes, rng)
-    }
+    if rng.u32(0..3) == 0 { mutate::bytes(bytes.to_vec(), rng) } else { structured(bytes, rng) }
 }
 
 const TARGETS: [Target; 9] = [
@@ -94,13 +85,7 @@ const TARGETS: [Target; 9] = [
     },
     Target {
         name: "keras_archive",
-        corpus: || {
-            committed(&[
-                "jets_hgq2.keras",
-                "branches_hgq2.keras",
-                "digits_hgq2.keras",
-            ])
-        },
+        corpus: || committed(&["jets_hgq2.keras", "branches_hgq2.keras", "digits_hgq2.keras"]),
         damage: mutate::archive,
         read: |bytes, _| {
             if let Ok(imported) = keras::network(bytes.to_vec(), &[]) {
@@ -113,10 +98,7 @@ const TARGETS: [Target; 9] = [
         corpus: || {
             let model = keras::network(committed(&["digits_hgq2.keras"]).remove(0), &[]);
             let model = model.expect("a valid model").graph.to_json();
-            vec![
-                include_bytes!("data/every_operator.json").to_vec(),
-                model.into_bytes(),
-            ]
+            vec![include_bytes!("data/every_operator.json").to_vec(), model.into_bytes()]
         },
         damage: |bytes, rng| either(bytes, rng, mutate::json_text),
         read: |bytes, _| {
@@ -127,13 +109,7 @@ const TARGETS: [Target; 9] = [
     },
     Target {
         name: "comb_logic",
-        corpus: || {
-            committed(&[
-                "comb_wrapping.json",
-                "comb_saturating.json",
-                "comb_gates.json",
-            ])
-        },
+        corpus: || committed(&["comb_wrapping.json", "comb_saturating.json", "comb_gates.json"]),
         damage: |bytes, rng| either(bytes, rng, mutate::json_text),
         read: |bytes, _| {
             if let Ok(imported) = comb_logic::read(bytes) {
@@ -200,9 +176,7 @@ fn processor_time() -> Duration {
 impl Watch {
     /// Ends the process when one file takes too long.
     fn start() -> std::sync::Arc<Self> {
-        let watch = std::sync::Arc::new(Self {
-            begun: AtomicU64::new(processor_time().as_millis() as u64),
-        });
+        let watch = std::sync::Arc::new(Self { begun: AtomicU64::new(processor_time().as_millis() as u64) });
         let seen = watch.clone();
         std::thread::spawn(move || {
             loop {
@@ -251,13 +225,8 @@ fn limited(name: &str) {
 
 /// The same; the error says which file was the last and how it ended.
 fn limited_result(name: &str) -> Result<(), String> {
-    let target = TARGETS
-        .iter()
-        .find(|t| t.name == name)
-        .expect("a target of that name");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("fuzz")
-        .join(name);
+    let target = TARGETS.iter().find(|t| t.name == name).expect("a target of that name");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fuzz").join(name);
     std::fs::create_dir_all(&folder).expect("a writable folder");
     if std::env::var_os("HWGEN_FUZZ_CHILD").is_some() {
         fuzz(target, &folder);
@@ -275,20 +244,13 @@ fn limited_result(name: &str) -> Result<(), String> {
         .env("RAYON_NUM_THREADS", "2")
         .output()
         .expect("a shell");
-    let (out, err) = (
-        String::from_utf8_lossy(&done.stdout),
-        String::from_utf8_lossy(&done.stderr),
-    );
+    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     println!("{out}");
     let last = folder.join("last");
     if done.status.success() {
         return Ok(());
     }
-    Err(format!(
-        "{} ends with {}: {err}",
-        last.display(),
-        done.status
-    ))
+    Err(format!("{} ends with {}: {err}", last.display(), done.status))
 }
 
 #[test]

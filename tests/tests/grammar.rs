@@ -45,21 +45,12 @@ fn everything() -> Arc<Module> {
     let square = square.finish().unwrap();
 
     let m = ModuleBuilder::new("everything");
-    let (x, at) = (
-        m.input("x", byte),
-        m.input("at", Format::unsigned(2, 0).unwrap()),
-    );
+    let (x, at) = (m.input("x", byte), m.input("at", Format::unsigned(2, 0).unwrap()));
     let mut sums = Vec::new();
-    for (name, reset) in [
-        ("plain", Reset::None),
-        ("synchronous", Reset::Synchronous),
-        ("asynchronous", Reset::Asynchronous),
-    ] {
-        let style = RegisterStyle {
-            reset,
-            initial: -3,
-            ..RegisterStyle::default()
-        };
+    for (name, reset) in
+        [("plain", Reset::None), ("synchronous", Reset::Synchronous), ("asynchronous", Reset::Asynchronous)]
+    {
+        let style = RegisterStyle { reset, initial: -3, ..RegisterStyle::default() };
         let held = m.state(name, byte, style);
         held.set_next_when(at.bit(0), (held.value() + x).wrap(8, true));
         sums.push(held.value());

@@ -45,9 +45,7 @@ fn graphs(made: &Path) -> Option<PathBuf> {
         return Some(folder.into());
     }
     let python = setting("HWGEN_PYTHON", "python3");
-    let available = Command::new(&python)
-        .args(["-c", "import qonnx, onnxruntime"])
-        .output();
+    let available = Command::new(&python).args(["-c", "import qonnx, onnxruntime"]).output();
     if !available.is_ok_and(|o| o.status.success()) {
         println!("skipped: {python} has no qonnx and onnxruntime");
         return None;
@@ -60,11 +58,7 @@ fn graphs(made: &Path) -> Option<PathBuf> {
         .args(["--seed", &setting("HWGEN_CAMPAIGN_SEED", "1")])
         .output()
         .expect("a process");
-    assert!(
-        done.status.success(),
-        "{}",
-        String::from_utf8_lossy(&done.stderr)
-    );
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     Some(made.to_owned())
 }
 
@@ -90,10 +84,7 @@ enum Verdict {
 
 fn verdict(file: &Path, case: &Json) -> Verdict {
     let format = case["format"].as_str();
-    let formats: Vec<InputFormat> = format
-        .map(|f| InputFormat::parse(f).unwrap())
-        .into_iter()
-        .collect();
+    let formats: Vec<InputFormat> = format.map(|f| InputFormat::parse(f).unwrap()).into_iter().collect();
     let imported = match onnx::read(&std::fs::read(file).unwrap(), &formats) {
         Ok(imported) => imported,
         Err(error) => {
@@ -123,9 +114,7 @@ fn verdict(file: &Path, case: &Json) -> Verdict {
     if agree.filter(|agrees| !agrees).count() == 0 {
         Verdict::Agrees { noise, doubtful }
     } else {
-        Verdict::Differs {
-            within_bound: furthest <= bound * (1.0 + 1e-5),
-        }
+        Verdict::Differs { within_bound: furthest <= bound * (1.0 + 1e-5) }
     }
 }
 
@@ -153,9 +142,7 @@ impl Tally {
                 self.doubtful.0 += 1;
                 self.doubtful.1 += 1;
             }
-            Verdict::Differs {
-                within_bound: false,
-            } => self.wrong.push(file.display().to_string()),
+            Verdict::Differs { within_bound: false } => self.wrong.push(file.display().to_string()),
             Verdict::Agrees { noise, .. } if noise > 0.0 => self.within_noise += 1,
             Verdict::Agrees { .. } => {
                 self.equal += 1;
@@ -189,15 +176,8 @@ fn random_graphs_agree_with_the_reference_execution() {
     files.iter().for_each(|file| tally.count(file));
     println!("{} graphs: {tally:#?}", files.len());
     assert!(tally.wrong.is_empty(), "{:?}", tally.wrong);
-    assert_eq!(
-        tally.noticed, tally.equal,
-        "a changed output goes unnoticed"
-    );
+    assert_eq!(tally.noticed, tally.equal, "a changed output goes unnoticed");
     let refused: usize = tally.refused.values().sum();
-    assert!(
-        refused * 5 <= files.len(),
-        "{refused} of {} graphs are refused",
-        files.len()
-    );
+    assert!(refused * 5 <= files.len(), "{refused} of {} graphs are refused", files.len());
     assert!(tally.equal * 3 >= files.len(), "too few graphs are exact");
 }

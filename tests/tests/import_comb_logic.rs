@@ -9,9 +9,7 @@ use hwgen::network;
 use hwgen_tests::numpy::npz;
 
 fn file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("models")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(name)
 }
 
 fn read(name: &str) -> Graph {
@@ -43,9 +41,7 @@ fn hardware_is_the_model(graph: &Graph, reference: &Path) {
     let encoded = |x: &[f32]| graph.encode(&[x.to_vec()]).unwrap();
     let rows: Vec<Vec<Vec<i64>>> = npz(reference, "x").rows().map(encoded).collect();
     let flat: Vec<i64> = rows.iter().flat_map(|row| row.concat()).collect();
-    let results = rows
-        .iter()
-        .map(|row| graph.evaluate(row).unwrap().outputs().concat());
+    let results = rows.iter().map(|row| graph.evaluate(row).unwrap().outputs().concat());
     let expected: Vec<i64> = results.flatten().collect();
     assert_eq!(batch.run(&flat).unwrap(), expected);
 }
@@ -55,10 +51,7 @@ fn hardware_is_the_model(graph: &Graph, reference: &Path) {
 fn quantisers_that_wrap() {
     let graph = read("comb_wrapping.json");
     println!("{}", graph.inspect());
-    let dense = graph
-        .layers()
-        .iter()
-        .filter(|l| matches!(l.op, Op::Dense { .. }));
+    let dense = graph.layers().iter().filter(|l| matches!(l.op, Op::Dense { .. }));
     assert_eq!(dense.count(), 3);
     assert_eq!(differences(&graph, &file("comb_wrapping.npz")), 0);
     hardware_is_the_model(&graph, &file("comb_wrapping.npz"));
@@ -88,9 +81,7 @@ fn random_operations_on_bits() {
     };
     let files = std::fs::read_dir(&folder).expect("a folder");
     let paths = files.map(|entry| entry.expect("a file").path());
-    let programs: Vec<_> = paths
-        .filter(|p| p.extension().is_some_and(|e| e == "json"))
-        .collect();
+    let programs: Vec<_> = paths.filter(|p| p.extension().is_some_and(|e| e == "json")).collect();
     for program in &programs {
         let (graph, reference) = (read_from(program), program.with_extension("npz"));
         assert_eq!(differences(&graph, &reference), 0, "{}", program.display());
@@ -100,13 +91,7 @@ fn random_operations_on_bits() {
 }
 
 /// The program with one operation changed: the first of that kind with that number.
-fn changed(
-    name: &str,
-    kind: i64,
-    place: usize,
-    number: Option<i64>,
-    other: impl Fn(i64) -> i64,
-) -> Graph {
+fn changed(name: &str, kind: i64, place: usize, number: Option<i64>, other: impl Fn(i64) -> i64) -> Graph {
     let text = std::fs::read_to_string(file(name)).unwrap();
     let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
     let operations = json["model"][5].as_array_mut().expect("operations");
@@ -160,8 +145,5 @@ fn other_files_are_refused_with_advice() {
     let large = comb_logic::read(&zip(&vec![b' '; (1 << 26) + 1])).unwrap_err();
     assert!(large.message.contains("67108864 bytes"), "{large}");
     let forward = refused(&text.replacen("[[0,", "[[100000,", 1));
-    assert!(
-        forward.message.contains("operation") || forward.message.contains("inputs"),
-        "{forward}"
-    );
+    assert!(forward.message.contains("operation") || forward.message.contains("inputs"), "{forward}");
 }

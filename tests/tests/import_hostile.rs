@@ -2,8 +2,8 @@
 
 use hwgen::import::lift::InputFormat;
 use hwgen::import::onnx::proto::{
-    AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, TensorProto,
-    TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
+    AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, TensorProto, TensorShapeProto, TensorTypeProto,
+    TypeProto, ValueInfoProto,
 };
 use hwgen::import::{keras, onnx};
 use hwgen::model::Graph;
@@ -11,17 +11,11 @@ use hwgen_tests::shared;
 use prost::Message;
 
 fn info(name: &str, dims: &[i64]) -> ValueInfoProto {
-    let dim = dims
-        .iter()
-        .map(|d| DimensionProto { dim_value: *d })
-        .collect();
+    let dim = dims.iter().map(|d| DimensionProto { dim_value: *d }).collect();
     ValueInfoProto {
         name: name.into(),
         r#type: Some(TypeProto {
-            tensor_type: Some(TensorTypeProto {
-                elem_type: 1,
-                shape: Some(TensorShapeProto { dim }),
-            }),
+            tensor_type: Some(TensorTypeProto { elem_type: 1, shape: Some(TensorShapeProto { dim }) }),
         }),
     }
 }
@@ -75,112 +69,44 @@ fn read(dims: &[i64], initializer: Vec<TensorProto>, node: Vec<NodeProto>) -> Re
     };
     let bytes = ModelProto { graph: Some(graph) }.encode_to_vec();
     let format = InputFormat::parse("s8.4").unwrap();
-    onnx::read(&bytes, &[format])
-        .map(drop)
-        .map_err(|e| e.to_string())
+    onnx::read(&bytes, &[format]).map(drop).map_err(|e| e.to_string())
 }
 
 #[test]
 fn odd_nodes_are_errors() {
     let max = i64::MAX;
-    let quant = |scale: f32, bits: f32| {
-        vec![
-            floats("s", &[], &[scale]),
-            floats("z", &[], &[0.0]),
-            floats("b", &[], &[bits]),
-        ]
-    };
+    let quant =
+        |scale: f32, bits: f32| vec![floats("s", &[], &[scale]), floats("z", &[], &[0.0]), floats("b", &[], &[bits])];
     let quant_node = || vec![node("Quant", &["x", "s", "z", "b"], vec![])];
     let window = |kernel: &[i64], strides: &[i64], pads: &[i64]| {
-        vec![node(
-            "MaxPool",
-            &["x"],
-            vec![
-                ints("kernel_shape", kernel),
-                ints("strides", strides),
-                ints("pads", pads),
-            ],
-        )]
+        vec![node("MaxPool", &["x"], vec![ints("kernel_shape", kernel), ints("strides", strides), ints("pads", pads)])]
     };
     let image: &[i64] = &[1, 1, 4, 4];
     let cases: Vec<(&str, Result<(), String>)> = vec![
-        (
-            "huge input",
-            read(&[max, max], vec![], vec![node("Relu", &["x"], vec![])]),
-        ),
-        (
-            "negative extent",
-            read(&[1, -3], vec![], vec![node("Relu", &["x"], vec![])]),
-        ),
-        (
-            "unknown operator",
-            read(&[1, 2], vec![], vec![node("Fly", &["x"], vec![])]),
-        ),
-        (
-            "no operand",
-            read(&[1, 2], vec![], vec![node("Relu", &[], vec![])]),
-        ),
-        (
-            "unknown operand",
-            read(&[1, 2], vec![], vec![node("Relu", &["w"], vec![])]),
-        ),
+        ("huge input", read(&[max, max], vec![], vec![node("Relu", &["x"], vec![])])),
+        ("negative extent", read(&[1, -3], vec![], vec![node("Relu", &["x"], vec![])])),
+        ("unknown operator", read(&[1, 2], vec![], vec![node("Fly", &["x"], vec![])])),
+        ("no operand", read(&[1, 2], vec![], vec![node("Relu", &[], vec![])])),
+        ("unknown operand", read(&[1, 2], vec![], vec![node("Relu", &["w"], vec![])])),
         ("no result", read(&[1, 2], vec![], vec![])),
         ("zero scale", read(&[1, 2], quant(0.0, 4.0), quant_node())),
-        (
-            "infinite scale",
-            read(&[1, 2], quant(f32::INFINITY, 4.0), quant_node()),
-        ),
-        (
-            "NaN bits",
-            read(&[1, 2], quant(1.0, f32::NAN), quant_node()),
-        ),
-        (
-            "fractional bits",
-            read(&[1, 2], quant(1.0, 2.5), quant_node()),
-        ),
-        (
-            "zero kernel",
-            read(image, vec![], window(&[0, 0], &[1, 1], &[0; 4])),
-        ),
-        (
-            "zero stride",
-            read(image, vec![], window(&[1, 1], &[0, 1], &[0; 4])),
-        ),
-        (
-            "huge kernel",
-            read(image, vec![], window(&[max, max], &[1, 1], &[0; 4])),
-        ),
-        (
-            "huge pads",
-            read(image, vec![], window(&[2, 2], &[1, 1], &[max; 4])),
-        ),
-        (
-            "large pads",
-            read(image, vec![], window(&[2, 2], &[1, 1], &[1 << 20; 4])),
-        ),
-        (
-            "negative pads",
-            read(image, vec![], window(&[2, 2], &[1, 1], &[-1; 4])),
-        ),
-        (
-            "ranks",
-            read(&[1, 4], vec![], window(&[2, 2], &[1, 1], &[0; 4])),
-        ),
+        ("infinite scale", read(&[1, 2], quant(f32::INFINITY, 4.0), quant_node())),
+        ("NaN bits", read(&[1, 2], quant(1.0, f32::NAN), quant_node())),
+        ("fractional bits", read(&[1, 2], quant(1.0, 2.5), quant_node())),
+        ("zero kernel", read(image, vec![], window(&[0, 0], &[1, 1], &[0; 4]))),
+        ("zero stride", read(image, vec![], window(&[1, 1], &[0, 1], &[0; 4]))),
+        ("huge kernel", read(image, vec![], window(&[max, max], &[1, 1], &[0; 4]))),
+        ("huge pads", read(image, vec![], window(&[2, 2], &[1, 1], &[max; 4]))),
+        ("large pads", read(image, vec![], window(&[2, 2], &[1, 1], &[1 << 20; 4]))),
+        ("negative pads", read(image, vec![], window(&[2, 2], &[1, 1], &[-1; 4]))),
+        ("ranks", read(&[1, 4], vec![], window(&[2, 2], &[1, 1], &[0; 4]))),
         (
             "reshape to too many",
-            read(
-                &[1, 4],
-                vec![integers("t", &[max, max])],
-                vec![node("Reshape", &["x", "t"], vec![])],
-            ),
+            read(&[1, 4], vec![integers("t", &[max, max])], vec![node("Reshape", &["x", "t"], vec![])]),
         ),
         (
             "reshape with two gaps",
-            read(
-                &[1, 4],
-                vec![integers("t", &[-1, -1, 3])],
-                vec![node("Reshape", &["x", "t"], vec![])],
-            ),
+            read(&[1, 4], vec![integers("t", &[-1, -1, 3])], vec![node("Reshape", &["x", "t"], vec![])]),
         ),
         (
             "gather",
@@ -190,81 +116,20 @@ fn odd_nodes_are_errors() {
                 vec![node("Gather", &["x", "t"], vec![ints("axis", &[1])])],
             ),
         ),
-        (
-            "transpose",
-            read(
-                &[1, 4],
-                vec![],
-                vec![node(
-                    "Transpose",
-                    &["x"],
-                    vec![ints("perm", &[i64::MIN, 0])],
-                )],
-            ),
-        ),
-        (
-            "axis",
-            read(
-                &[1, 4],
-                vec![],
-                vec![node("ArgMax", &["x"], vec![ints("axis", &[i64::MIN])])],
-            ),
-        ),
-        (
-            "flatten",
-            read(
-                &[1, 4],
-                vec![],
-                vec![node("Flatten", &["x"], vec![ints("axis", &[9])])],
-            ),
-        ),
-        (
-            "filled",
-            read(
-                &[1, 4],
-                vec![integers("t", &[1 << 40])],
-                vec![node("ConstantOfShape", &["t"], vec![])],
-            ),
-        ),
-        (
-            "NaN constant",
-            read(
-                &[1, 2],
-                vec![floats("c", &[1], &[f32::NAN])],
-                vec![node("Mul", &["x", "c"], vec![])],
-            ),
-        ),
-        (
-            "division by zero",
-            read(
-                &[1, 2],
-                vec![floats("c", &[1], &[0.0])],
-                vec![node("Div", &["x", "c"], vec![])],
-            ),
-        ),
-        (
-            "misfit",
-            read(
-                &[1, 2],
-                vec![floats("c", &[3], &[1.0; 3])],
-                vec![node("Add", &["x", "c"], vec![])],
-            ),
-        ),
+        ("transpose", read(&[1, 4], vec![], vec![node("Transpose", &["x"], vec![ints("perm", &[i64::MIN, 0])])])),
+        ("axis", read(&[1, 4], vec![], vec![node("ArgMax", &["x"], vec![ints("axis", &[i64::MIN])])])),
+        ("flatten", read(&[1, 4], vec![], vec![node("Flatten", &["x"], vec![ints("axis", &[9])])])),
+        ("filled", read(&[1, 4], vec![integers("t", &[1 << 40])], vec![node("ConstantOfShape", &["t"], vec![])])),
+        ("NaN constant", read(&[1, 2], vec![floats("c", &[1], &[f32::NAN])], vec![node("Mul", &["x", "c"], vec![])])),
+        ("division by zero", read(&[1, 2], vec![floats("c", &[1], &[0.0])], vec![node("Div", &["x", "c"], vec![])])),
+        ("misfit", read(&[1, 2], vec![floats("c", &[3], &[1.0; 3])], vec![node("Add", &["x", "c"], vec![])])),
         (
             "matrix misfit",
-            read(
-                &[1, 2],
-                vec![floats("c", &[3, 1], &[1.0; 3])],
-                vec![node("MatMul", &["x", "c"], vec![])],
-            ),
+            read(&[1, 2], vec![floats("c", &[3, 1], &[1.0; 3])], vec![node("MatMul", &["x", "c"], vec![])]),
         ),
         (
             "wide weights",
-            read(
-                &[1, 2],
-                vec![floats("c", &[2, 1], &[1e-30, 1e30])],
-                vec![node("MatMul", &["x", "c"], vec![])],
-            ),
+            read(&[1, 2], vec![floats("c", &[2, 1], &[1e-30, 1e30])], vec![node("MatMul", &["x", "c"], vec![])]),
         ),
         (
             "groups",
@@ -274,36 +139,18 @@ fn odd_nodes_are_errors() {
                 vec![node("Conv", &["x", "c"], vec![ints("group", &[0])])],
             ),
         ),
-        (
-            "blocks",
-            read(
-                image,
-                vec![],
-                vec![node(
-                    "DepthToSpace",
-                    &["x"],
-                    vec![ints("blocksize", &[max])],
-                )],
-            ),
-        ),
+        ("blocks", read(image, vec![], vec![node("DepthToSpace", &["x"], vec![ints("blocksize", &[max])])])),
         (
             "constants that stretch far",
             read(
                 &[1, 2],
-                vec![
-                    floats("a", &[1 << 18, 1], &vec![1.0; 1 << 18]),
-                    floats("b", &[1, 1 << 18], &vec![1.0; 1 << 18]),
-                ],
+                vec![floats("a", &[1 << 18, 1], &vec![1.0; 1 << 18]), floats("b", &[1, 1 << 18], &vec![1.0; 1 << 18])],
                 vec![node("Add", &["a", "b"], vec![])],
             ),
         ),
         (
             "short tensor",
-            read(
-                &[1, 2],
-                vec![floats("c", &[1 << 20, 1 << 20], &[1.0])],
-                vec![node("Mul", &["x", "c"], vec![])],
-            ),
+            read(&[1, 2], vec![floats("c", &[1 << 20, 1 << 20], &[1.0])], vec![node("Mul", &["x", "c"], vec![])]),
         ),
     ];
     for (name, result) in cases {
@@ -332,10 +179,7 @@ fn damaged_files_never_panic() {
         let bytes = std::fs::read(path).unwrap();
         for cut in (0..bytes.len()).step_by(bytes.len() / 40) {
             let read = keras::network(bytes[..cut].to_vec(), &format());
-            assert!(
-                read.is_err() || cut > bytes.len() / 4,
-                "{cut} bytes are no network"
-            );
+            assert!(read.is_err() || cut > bytes.len() / 4, "{cut} bytes are no network");
         }
         for place in (0..20_000).step_by(499) {
             let mut changed = bytes.clone();
@@ -349,16 +193,9 @@ fn damaged_files_never_panic() {
     }
     for (place, character) in json.char_indices().filter(|(_, c)| c.is_ascii_digit()) {
         for digit in ["9", "-1", "99999999999"] {
-            let changed = format!(
-                "{}{digit}{}",
-                &json[..place],
-                &json[place + character.len_utf8()..]
-            );
+            let changed = format!("{}{digit}{}", &json[..place], &json[place + character.len_utf8()..]);
             if let Ok(graph) = Graph::from_json(&changed) {
-                let zeros = graph
-                    .inputs()
-                    .iter()
-                    .map(|i| vec![i.range.0; i.shape.iter().product()]);
+                let zeros = graph.inputs().iter().map(|i| vec![i.range.0; i.shape.iter().product()]);
                 let inputs: Vec<Vec<i64>> = zeros.collect();
                 graph.evaluate(&inputs).unwrap();
             }
@@ -368,20 +205,12 @@ fn damaged_files_never_panic() {
 
 #[test]
 fn no_model_at_all() {
-    for bytes in [
-        &b""[..],
-        b"\x00",
-        b"\x3a\xff\xff\xff\xff\x0f",
-        b"{}",
-        b"\x89HDF\r\n\x1a\n",
-    ] {
+    for bytes in [&b""[..], b"\x00", b"\x3a\xff\xff\xff\xff\x0f", b"{}", b"\x89HDF\r\n\x1a\n"] {
         assert!(onnx::read(bytes, &[]).is_err());
         assert!(keras::network(bytes.to_vec(), &[]).is_err());
         assert!(Graph::from_json(&String::from_utf8_lossy(bytes)).is_err());
     }
-    for text in [
-        "", "8.4", "u", "u8.x", "s0.0", "u33", "u8.99", "x==", "é8", "=u8.300",
-    ] {
+    for text in ["", "8.4", "u", "u8.x", "s0.0", "u33", "u8.99", "x==", "é8", "=u8.300"] {
         assert!(InputFormat::parse(text).is_err(), "{text}");
     }
 }

@@ -18,12 +18,7 @@ fn reference(out: &Path, arguments: &[&str]) -> Option<Json> {
         return None;
     };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/keras_reference.py");
-    let done = Command::new(python)
-        .arg(script)
-        .arg(out)
-        .args(arguments)
-        .output()
-        .expect("a process");
+    let done = Command::new(python).arg(script).arg(out).args(arguments).output().expect("a process");
     let errors = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success(), "{errors}");
     Some(serde_json::from_str(&std::fs::read_to_string(out).unwrap()).unwrap())
@@ -77,10 +72,7 @@ fn random_convolutional_networks() {
         let expected = imported.graph.evaluate(&inputs).unwrap().outputs().concat();
         let flat: Vec<i128> = inputs.concat().iter().map(|v| i128::from(*v)).collect();
         let got = hdl::dfg::eval::evaluate(&module, &flat).unwrap();
-        assert_eq!(
-            got,
-            expected.iter().map(|v| i128::from(*v)).collect::<Vec<_>>()
-        );
+        assert_eq!(got, expected.iter().map(|v| i128::from(*v)).collect::<Vec<_>>());
     }
 }
 

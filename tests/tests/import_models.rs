@@ -26,11 +26,7 @@ fn folder() -> PathBuf {
 
 fn import(file: &str) -> Imported {
     let bytes = std::fs::read(folder().join(file)).expect("a committed model");
-    let read = if file.ends_with(".onnx") {
-        onnx::read(&bytes, &[])
-    } else {
-        keras::network(bytes, &[])
-    };
+    let read = if file.ends_with(".onnx") { onnx::read(&bytes, &[]) } else { keras::network(bytes, &[]) };
     read.unwrap_or_else(|e| panic!("{file}: {e}"))
 }
 
@@ -69,19 +65,10 @@ impl Compared {
                 let ratio = f64::from(expected[element]) / got[element] as f64;
                 is_power_of_two(ratio).then_some(ratio)
             };
-            got.iter()
-                .zip(expected.rows())
-                .find_map(ratio)
-                .unwrap_or(1.0)
+            got.iter().zip(expected.rows()).find_map(ratio).unwrap_or(1.0)
         };
-        let units = (0..got[0].len())
-            .map(|e| unit.unwrap_or_else(|| step(e)))
-            .collect();
-        Self {
-            got,
-            expected,
-            units,
-        }
+        let units = (0..got[0].len()).map(|e| unit.unwrap_or_else(|| step(e))).collect();
+        Self { got, expected, units }
     }
 
     /// How many elements differ. Floats in steps that are no powers of two carry the rounding of float sums.
@@ -93,11 +80,7 @@ impl Compared {
         };
         let row = |(got, expected): (&Vec<i64>, &[f32])| {
             assert_eq!(got.len(), expected.len());
-            got.iter()
-                .zip(expected)
-                .zip(&self.units)
-                .filter(|e| !equal(*e))
-                .count()
+            got.iter().zip(expected).zip(&self.units).filter(|e| !equal(*e)).count()
         };
         self.got.iter().zip(self.expected.rows()).map(row).sum()
     }
@@ -106,18 +89,9 @@ impl Compared {
 /// How many elements of the quantised tensors and outputs differ from the reference.
 fn differences(graph: &Graph, case: &Case) -> usize {
     let x = reference(case.file, "x");
-    let evaluate = |x: &[f32]| {
-        graph
-            .evaluate(&graph.encode(&[x.to_vec()]).unwrap())
-            .unwrap()
-    };
+    let evaluate = |x: &[f32]| graph.evaluate(&graph.encode(&[x.to_vec()]).unwrap()).unwrap();
     let evaluations: Vec<_> = x.rows().map(evaluate).collect();
-    let of = |tensor: T| {
-        evaluations
-            .iter()
-            .map(|e| e.tensor(tensor).to_vec())
-            .collect()
-    };
+    let of = |tensor: T| evaluations.iter().map(|e| e.tensor(tensor).to_vec()).collect();
     let inside = case.tensors.iter().map(|(name, layer)| {
         let (tensor, unit) = quantised(graph, layer);
         Compared::new(of(tensor), reference(case.file, name), unit).differences()
@@ -133,20 +107,11 @@ fn output_differences(graph: &Graph, evaluations: &[Evaluation], expected: Numpy
         let units = decode.unit.stretched(&graph.info(output.tensor).shape);
         let got = rows.map(<[i64]>::to_vec).collect();
         let units = units.expect("checked when built");
-        return Compared {
-            got,
-            expected,
-            units,
-        }
-        .differences();
+        return Compared { got, expected, units }.differences();
     }
     let floats: Vec<f32> = rows.flat_map(|row| graph.decode(0, row)).collect();
     assert_eq!(floats.len(), expected.values.len());
-    floats
-        .iter()
-        .zip(&expected.values)
-        .filter(|(g, e)| g != e)
-        .count()
+    floats.iter().zip(&expected.values).filter(|(g, e)| g != e).count()
 }
 
 /// The batch simulator on the unrolled hardware, all samples.
@@ -157,20 +122,14 @@ fn hardware_is_the_model(graph: &Graph, case: &Case) {
     let encoded = |x: &[f32]| graph.encode(&[x.to_vec()]).unwrap();
     let rows: Vec<Vec<Vec<i64>>> = x.rows().map(encoded).collect();
     let flat: Vec<i64> = rows.iter().flat_map(|row| row.concat()).collect();
-    let expected: Vec<i64> = rows
-        .iter()
-        .flat_map(|row| graph.evaluate(row).unwrap().outputs().concat())
-        .collect();
+    let expected: Vec<i64> = rows.iter().flat_map(|row| graph.evaluate(row).unwrap().outputs().concat()).collect();
     assert_eq!(batch.run(&flat).unwrap(), expected, "{}", case.file);
 }
 
 /// The same network with the highest bit of the last layer's greatest weight flipped.
 fn damaged(graph: &Graph) -> Graph {
     let mut json: serde_json::Value = serde_json::from_str(&graph.to_json()).unwrap();
-    let dense = graph
-        .layers()
-        .iter()
-        .rposition(|l| matches!(l.op, Op::Dense { .. }));
+    let dense = graph.layers().iter().rposition(|l| matches!(l.op, Op::Dense { .. }));
     let layer = dense.expect("a dense layer");
     let Op::Dense { weights, .. } = &graph.layers()[layer].op else {
         unreachable!("found as a dense layer");
@@ -189,27 +148,17 @@ fn check(case: &Case) {
     assert_eq!(differences(&imported.graph, case), 0, "{}", case.file);
     hardware_is_the_model(&imported.graph, case);
     let damaged = damaged(&imported.graph);
-    assert_ne!(
-        differences(&damaged, case),
-        0,
-        "a flipped weight bit is seen"
-    );
+    assert_ne!(differences(&damaged, case), 0, "a flipped weight bit is seen");
 }
 
 #[test]
 fn jets_from_qkeras() {
-    check(&Case {
-        file: "jets_qkeras.h5",
-        tensors: &[("relu0", "relu0"), ("relu1", "relu1"), ("relu2", "relu2")],
-    });
+    check(&Case { file: "jets_qkeras.h5", tensors: &[("relu0", "relu0"), ("relu1", "relu1"), ("relu2", "relu2")] });
 }
 
 #[test]
 fn digits_from_qkeras() {
-    check(&Case {
-        file: "digits_qkeras.h5",
-        tensors: &[("relu0", "relu0"), ("relu1", "relu1")],
-    });
+    check(&Case { file: "digits_qkeras.h5", tensors: &[("relu0", "relu0"), ("relu1", "relu1")] });
 }
 
 #[test]
@@ -228,10 +177,7 @@ fn jets_from_brevitas() {
 fn digits_from_brevitas() {
     check(&Case {
         file: "digits_brevitas.onnx",
-        tensors: &[
-            ("relu0", "/3/act_quant/export_handler/Quant"),
-            ("relu1", "/6/act_quant/export_handler/Quant"),
-        ],
+        tensors: &[("relu0", "/3/act_quant/export_handler/Quant"), ("relu1", "/6/act_quant/export_handler/Quant")],
     });
 }
 
@@ -239,11 +185,7 @@ fn digits_from_brevitas() {
 fn jets_from_hgq2() {
     check(&Case {
         file: "jets_hgq2.keras",
-        tensors: &[
-            ("dense1_iq", "dense1_iq"),
-            ("dense2_iq", "dense2_iq"),
-            ("scores_iq", "scores_iq"),
-        ],
+        tensors: &[("dense1_iq", "dense1_iq"), ("dense2_iq", "dense2_iq"), ("scores_iq", "scores_iq")],
     });
 }
 
@@ -252,31 +194,20 @@ fn jets_from_hgq2() {
 fn branches_from_hgq2() {
     check(&Case {
         file: "branches_hgq2.keras",
-        tensors: &[
-            ("inner_iq", "inner_iq"),
-            ("einsum_iq", "einsum_iq"),
-            ("scores_iq", "scores_iq"),
-        ],
+        tensors: &[("inner_iq", "inner_iq"), ("einsum_iq", "einsum_iq"), ("scores_iq", "scores_iq")],
     });
 }
 
 /// `QuantizeLinear`, `Clip` and `DequantizeLinear` by onnxruntime.
 #[test]
 fn qdq_from_onnxruntime() {
-    check(&Case {
-        file: "qdq.onnx",
-        tensors: &[],
-    });
+    check(&Case { file: "qdq.onnx", tensors: &[] });
 }
 
 #[test]
 fn digits_from_hgq2() {
     check(&Case {
         file: "digits_hgq2.keras",
-        tensors: &[
-            ("conv1_iq", "conv1_iq"),
-            ("pool_iq", "pool_iq"),
-            ("scores_iq", "scores_iq"),
-        ],
+        tensors: &[("conv1_iq", "conv1_iq"), ("pool_iq", "pool_iq"), ("scores_iq", "scores_iq")],
     });
 }

@@ -9,14 +9,8 @@ use hwgen_tests::shared;
 
 /// All outputs of hardware and model for one set of integers.
 fn same(graph: &Graph, module: &std::sync::Arc<hdl::dfg::Module>, inputs: &[Vec<i64>]) {
-    let expected: Vec<i128> = graph
-        .evaluate(inputs)
-        .unwrap()
-        .outputs()
-        .concat()
-        .iter()
-        .map(|v| i128::from(*v))
-        .collect();
+    let expected: Vec<i128> =
+        graph.evaluate(inputs).unwrap().outputs().concat().iter().map(|v| i128::from(*v)).collect();
     let flat: Vec<i128> = inputs.concat().iter().map(|v| i128::from(*v)).collect();
     assert_eq!(hdl::dfg::eval::evaluate(module, &flat).unwrap(), expected);
 }
@@ -25,13 +19,8 @@ fn trained(name: &str, format: Option<&str>) {
     let Some(path) = shared(&format!("models/qonnx-zoo-tfc/{name}.onnx")) else {
         return;
     };
-    let formats: Vec<InputFormat> = format
-        .map(|f| InputFormat::parse(f).unwrap())
-        .into_iter()
-        .collect();
-    let graph = onnx::read(&std::fs::read(&path).unwrap(), &formats)
-        .unwrap()
-        .graph;
+    let formats: Vec<InputFormat> = format.map(|f| InputFormat::parse(f).unwrap()).into_iter().collect();
+    let graph = onnx::read(&std::fs::read(&path).unwrap(), &formats).unwrap().graph;
     let module = network::build(&graph, "tfc").unwrap();
     let golden = path.with_extension("golden.npz");
     for x in npz(&golden, "x").rows().take(4) {
@@ -62,9 +51,7 @@ fn every_operator() {
     for _ in 0..200 {
         let values = (0..count)
             .map(|_| {
-                state = state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695_040_888_963_407);
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 lo + (state >> 33) as i64 % (hi - lo + 1)
             })
             .collect();

@@ -7,10 +7,7 @@ use hwgen_tests::shared;
 
 fn import(path: &str, formats: &[&str]) -> Option<Imported> {
     let bytes = std::fs::read(shared(path)?).expect("a readable file");
-    let formats: Vec<InputFormat> = formats
-        .iter()
-        .map(|f| InputFormat::parse(f).unwrap())
-        .collect();
+    let formats: Vec<InputFormat> = formats.iter().map(|f| InputFormat::parse(f).unwrap()).collect();
     Some(onnx::read(&bytes, &formats).unwrap_or_else(|e| panic!("{path}: {e}")))
 }
 
@@ -20,11 +17,7 @@ fn tfc_is_exact(name: &str) {
     let Some(imported) = import(&format!("{folder}/{name}.onnx"), &[]) else {
         return;
     };
-    assert_eq!(
-        imported.require_exact(),
-        Ok(()),
-        "all scales are powers of two"
-    );
+    assert_eq!(imported.require_exact(), Ok(()), "all scales are powers of two");
     let graph = imported.graph;
     let golden = shared(&format!("{folder}/{name}.golden.npz")).expect("goldens beside the model");
     let (x, y) = (npz(&golden, "x"), npz(&golden, "y"));
@@ -59,10 +52,7 @@ fn an_input_format_moves_the_first_quantiser_into_hardware() {
     assert_eq!(inside.graph.inputs()[0].range, (0, 255));
     assert!(inside.graph.layers().len() > outside.graph.layers().len());
     let x: Vec<f32> = (0..784).map(|i| (i * 37 % 256) as f32 / 256.0).collect();
-    assert_eq!(
-        inside.graph.predict(std::slice::from_ref(&x)).unwrap(),
-        outside.graph.predict(&[x]).unwrap()
-    );
+    assert_eq!(inside.graph.predict(std::slice::from_ref(&x)).unwrap(), outside.graph.predict(&[x]).unwrap());
 }
 
 /// Scales are no powers of two here, so the reference's float sums carry noise: its outputs are equal as integers.
@@ -76,34 +66,26 @@ fn keyword_spotting() {
     assert!(imported.require_exact().is_err());
     let output = graph.outputs()[0].decode.as_ref().expect("a scale");
     let unit = *output.unit.as_scalar().expect("one scale for all outputs");
-    let golden =
-        shared(&format!("{folder}/kws_w3a3.golden.npz")).expect("goldens beside the model");
+    let golden = shared(&format!("{folder}/kws_w3a3.golden.npz")).expect("goldens beside the model");
     let (x, y) = (npz(&golden, "x"), npz(&golden, "y"));
     for (x, y) in x.rows().zip(y.rows()) {
         let inputs = graph.encode(&[x.to_vec()]).unwrap();
         let integers = graph.evaluate(&inputs).unwrap().outputs()[0].to_vec();
-        let expected: Vec<i64> = y
-            .iter()
-            .map(|y| (f64::from(*y) / unit).round() as i64)
-            .collect();
+        let expected: Vec<i64> = y.iter().map(|y| (f64::from(*y) / unit).round() as i64).collect();
         assert_eq!(integers, expected);
     }
     let sample = npy(&shared(&format!("{folder}/kws_input.npy")).unwrap());
     let class = npy(&shared(&format!("{folder}/kws_expected_output.npy")).unwrap());
     let scores = &graph.predict(&[sample.values]).unwrap()[0];
-    let best = (0..12)
-        .max_by(|a, b| scores[*a].total_cmp(&scores[*b]))
-        .unwrap();
+    let best = (0..12).max_by(|a, b| scores[*a].total_cmp(&scores[*b])).unwrap();
     assert_eq!(best as f32, class.values[0]);
 }
 
 #[test]
 fn multi_threshold_with_top_1() {
     let folder = "models/finn";
-    let Some(Imported { graph, .. }) = import(
-        &format!("{folder}/tfc_w1a1_build_dataflow_model.onnx"),
-        &["u8.0"],
-    ) else {
+    let Some(Imported { graph, .. }) = import(&format!("{folder}/tfc_w1a1_build_dataflow_model.onnx"), &["u8.0"])
+    else {
         return;
     };
     let x = npy(&shared(&format!("{folder}/input.npy")).unwrap());
@@ -116,16 +98,11 @@ fn multi_threshold_with_top_1() {
 /// Convolutions with per-channel scales, batch normalisation and a sub-pixel shuffle.
 #[test]
 fn a_super_resolution_network_is_read() {
-    let Some(Imported { graph, doubts, .. }) =
-        import("models/qonnx-tests/espcn_subpixel_quant.onnx", &["u8.8"])
-    else {
+    let Some(Imported { graph, doubts, .. }) = import("models/qonnx-tests/espcn_subpixel_quant.onnx", &["u8.8"]) else {
         return;
     };
     println!("{}{doubts:?}", graph.inspect());
-    assert_eq!(
-        graph.info(graph.outputs()[0].tensor).shape,
-        [1, 3, 256, 256]
-    );
+    assert_eq!(graph.info(graph.outputs()[0].tensor).shape, [1, 3, 256, 256]);
 }
 
 #[test]

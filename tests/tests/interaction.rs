@@ -64,12 +64,7 @@ fn check_both(network: &Network, events: usize) {
 }
 
 fn design(network: Network, structure: Structure) -> InteractionDesign {
-    InteractionDesign {
-        top: "net".into(),
-        structure,
-        stream: None,
-        network,
-    }
+    InteractionDesign { top: "net".into(), structure, stream: None, network }
 }
 
 /// Built for a 5 ns clock in the default technology.
@@ -80,11 +75,7 @@ fn build(design: &InteractionDesign) -> Arc<Module> {
 /// Built of `arithmetic` for a clock of so many delay units in the default technology.
 fn build_at(design: &InteractionDesign, clock: u32, arithmetic: Arithmetic) -> Arc<Module> {
     let target = Target::load(constraints::target::DEFAULT).unwrap();
-    let stages = Stages {
-        arithmetic,
-        delays: &delay::of(&target),
-        options: Options::new(Goal::Clock(clock)),
-    };
+    let stages = Stages { arithmetic, delays: &delay::of(&target), options: Options::new(Goal::Clock(clock)) };
     design.clone().build(stages).unwrap().0
 }
 
@@ -154,21 +145,12 @@ fn layered_hits_are_their_model() {
 fn windows_that_are_kept_to_change_nothing() {
     let mut random = fastrand::Rng::with_seed(13);
     let windowed = tracking(shaped(|s| (s.nodes, s.layers) = (12, 4)));
-    let free = Network::Tracking(Tracking {
-        windows: None,
-        ..windowed.clone()
-    });
+    let free = Network::Tracking(Tracking { windows: None, ..windowed.clone() });
     let features = 12 * 3 + 7 * 4;
     for _ in 0..200 {
         let mut event: Vec<i64> = (0..features).map(|_| random.i64(-40..40)).collect();
-        let ends: Vec<[usize; 2]> = (0..7)
-            .map(|k| windowed.windows_of(k).map(|window| random.usize(window)))
-            .collect();
-        event.extend(
-            [1, 0]
-                .iter()
-                .flat_map(|end| ends.iter().map(|e| e[*end] as i64)),
-        );
+        let ends: Vec<[usize; 2]> = (0..7).map(|k| windowed.windows_of(k).map(|window| random.usize(window))).collect();
+        event.extend([1, 0].iter().flat_map(|end| ends.iter().map(|e| e[*end] as i64)));
         event.extend([1; 7]);
         let network = Network::Tracking(windowed.clone());
         assert_eq!(network.evaluate(&event), free.evaluate(&event));
@@ -217,10 +199,7 @@ fn a_linear_relation_takes_linear_time() {
         Statistics::of(&module).adders
     };
     let (few, twice, thrice) = (adders(4), adders(8), adders(12));
-    assert!(
-        2 * (thrice - few) < 5 * (twice - few),
-        "{few} {twice} {thrice}"
-    );
+    assert!(2 * (thrice - few) < 5 * (twice - few), "{few} {twice} {thrice}");
 }
 
 /// Adders of the layers by themselves.
@@ -244,10 +223,7 @@ fn pairs_share_the_first_layer() {
     let pair_by_pair = pairs * adders(0) + 8 * adders(1) + adders(2) + sums;
     let built = Statistics::of(&build(&design(network.clone(), Structure::Flat))).adders;
     println!("adders pair by pair: {pair_by_pair}, built: {built}, first layer: {first}");
-    assert!(
-        built + pairs * first / 2 < pair_by_pair,
-        "{built} {pair_by_pair}"
-    );
+    assert!(built + pairs * first / 2 < pair_by_pair, "{built} {pair_by_pair}");
 }
 
 #[test]
@@ -256,22 +232,13 @@ fn another_weight_is_seen() {
     let vectors = sound.vectors(&sound.random_events(200, 5)).unwrap();
     let change = |change: &dyn Fn(&mut [&mut Mlp; 3])| {
         let mut other = sound.clone();
-        let Network::Tracking(network) = &mut other.network else {
-            unreachable!()
-        };
-        change(&mut [
-            &mut network.relation,
-            &mut network.object,
-            &mut network.score,
-        ]);
+        let Network::Tracking(network) = &mut other.network else { unreachable!() };
+        change(&mut [&mut network.relation, &mut network.object, &mut network.score]);
         differing(&build(&other), &vectors)
     };
     assert_eq!(change(&|_| ()), 0);
     for block in 0..3 {
-        assert!(
-            change(&|mlps| mlps[block].layers[2].weights[0][1] ^= 1) > 0,
-            "block {block}"
-        );
+        assert!(change(&|mlps| mlps[block].layers[2].weights[0][1] ^= 1) > 0, "block {block}");
     }
 }
 
@@ -297,11 +264,7 @@ fn networks_that_do_not_fit_are_refused() {
 #[test]
 fn a_design_is_read_back_as_it_was_written() {
     let layered = shaped(|s| (s.nodes, s.layers) = (6, 2));
-    let networks = [
-        layered.tracking(),
-        shape().jedi_linear(),
-        shape().deep_sets(),
-    ];
+    let networks = [layered.tracking(), shape().jedi_linear(), shape().deep_sets()];
     for network in networks {
         let design = Design::Interaction(design(network.unwrap(), Structure::Flat));
         let text = design.to_json();
@@ -320,21 +283,12 @@ struct Event {
 
 impl Event {
     fn random(random: &mut fastrand::Rng) -> Self {
-        let Shape {
-            nodes,
-            edges,
-            features,
-            ..
-        } = shape();
+        let Shape { nodes, edges, features, .. } = shape();
         let mut row = |n: usize| (0..n).map(|_| random.i64(-40..40)).collect();
         let nodes = (0..nodes).map(|_| row(features)).collect();
         let edge_rows = (0..edges).map(|_| row(4)).collect();
         let end = |_| [random.i64(0..8), random.i64(0..8), random.i64(0..2)];
-        Self {
-            nodes,
-            edges: edge_rows,
-            ends: (0..edges).map(end).collect(),
-        }
+        Self { nodes, edges: edge_rows, ends: (0..edges).map(end).collect() }
     }
 
     fn flat(&self) -> Vec<i64> {
@@ -372,10 +326,7 @@ fn renamed_nodes_change_nothing() {
         let mut place: Vec<usize> = (0..event.nodes.len()).collect();
         random.shuffle(&mut place);
         let old = event.nodes.clone();
-        place
-            .iter()
-            .zip(old)
-            .for_each(|(to, row)| event.nodes[*to] = row);
+        place.iter().zip(old).for_each(|(to, row)| event.nodes[*to] = row);
         for end in event.ends.iter_mut().flat_map(|e| &mut e[..2]) {
             *end = place.get(*end as usize).map_or(*end, |to| *to as i64);
         }
@@ -395,11 +346,7 @@ fn dummies_change_nothing() {
             let mut event = Event::random(&mut random);
             let before = network.evaluate(&event.flat());
             let nodes = event.nodes.len() as i64;
-            let live: Vec<bool> = event
-                .ends
-                .iter()
-                .map(|e| e[2] == 1 && e[0].max(e[1]) < nodes)
-                .collect();
+            let live: Vec<bool> = event.ends.iter().map(|e| e[2] == 1 && e[0].max(e[1]) < nodes).collect();
             live_edges += live.iter().filter(|l| **l).count();
             for k in (0..live.len()).filter(|k| !live[*k]) {
                 assert_eq!(before[k], 0);
@@ -409,8 +356,7 @@ fn dummies_change_nothing() {
                     false => [random.i64(nodes..8), random.i64(0..8), 1],
                 };
             }
-            let named =
-                |i: i64| (0..live.len()).any(|k| live[k] && event.ends[k][..2].contains(&i));
+            let named = |i: i64| (0..live.len()).any(|k| live[k] && event.ends[k][..2].contains(&i));
             for i in (0..nodes).filter(|i| !named(*i)) {
                 event.nodes[i as usize].fill_with(|| random.i64(-40..40));
             }
@@ -425,9 +371,8 @@ fn permuted_particles_change_nothing() {
     let mut random = fastrand::Rng::with_seed(12);
     for network in [shape().jedinet().unwrap(), shape().deep_sets().unwrap()] {
         for _ in 0..200 {
-            let mut particles: Vec<Vec<i64>> = (0..5)
-                .map(|_| (0..3).map(|_| random.i64(-128..128)).collect())
-                .collect();
+            let mut particles: Vec<Vec<i64>> =
+                (0..5).map(|_| (0..3).map(|_| random.i64(-128..128)).collect()).collect();
             let mask: Vec<i64> = vec![1; network.inputs().get(1).map_or(0, |p| p.count)];
             let event = |p: &[Vec<i64>]| [p.concat(), mask.clone()].concat();
             let before = network.evaluate(&event(&particles));
@@ -485,8 +430,7 @@ fn the_fifty_particle_network_follows_its_floats() {
     };
     let format = "ap_fixed<24,12>".parse().unwrap();
     let network = Network::Jedinet(jedinet::import(&json, None, Some(format)).unwrap());
-    let numbers =
-        |key: &str| serde_json::from_value::<Vec<f64>>(json["arrays"][key].clone()).unwrap();
+    let numbers = |key: &str| serde_json::from_value::<Vec<f64>>(json["arrays"][key].clone()).unwrap();
     let layer = |k: usize| (numbers(&format!("w{k}")), numbers(&format!("b{k}")));
     let layers = [1, 4, 5, 6, 7, 8, 9].map(layer);
     let through = |x: Vec<f64>, range: std::ops::Range<usize>| {
@@ -497,9 +441,7 @@ fn the_fifty_particle_network_follows_its_floats() {
     let input = numbers("input");
     for jet in input.chunks(800).skip(1).take(2) {
         // the file lists one feature of all particles after the other
-        let x: Vec<Vec<f64>> = (0..50)
-            .map(|i| jet.iter().skip(i).step_by(50).copied().collect())
-            .collect();
+        let x: Vec<Vec<f64>> = (0..50).map(|i| jet.iter().skip(i).step_by(50).copied().collect()).collect();
         let mut pooled = vec![0.0; 14];
         for i in 0..50 {
             let others = (0..50).filter(|j| *j != i);
@@ -508,11 +450,7 @@ fn the_fifty_particle_network_follows_its_floats() {
             pooled = add(pooled, through([&x[i][..], &aggregate].concat(), 1..4));
         }
         let expected = through(pooled, 4..7);
-        let event: Vec<i64> = x
-            .iter()
-            .flatten()
-            .map(|v| format.nearest(*v).unwrap())
-            .collect();
+        let event: Vec<i64> = x.iter().flatten().map(|v| format.nearest(*v).unwrap()).collect();
         let scores = network.evaluate(&event);
         for (score, expected) in scores.iter().zip(&expected) {
             let score = *score as f64 / 4096.0;

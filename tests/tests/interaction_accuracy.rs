@@ -38,9 +38,7 @@ fn the_shipped_edge_classifier_finds_tracks() {
     let network = network("tracking.json");
     let events = labelled(&network, &parse(&read("tracking-events.jsonl")).unwrap());
     let accuracy = Accuracy::of(&network, &events, 0.5).unwrap();
-    let [edges] = &accuracy.separations[..] else {
-        panic!("{accuracy:?}")
-    };
+    let [edges] = &accuracy.separations[..] else { panic!("{accuracy:?}") };
     assert_eq!(accuracy.events, 100);
     let (auc, float) = (edges.auc.unwrap(), edges.float_auc.unwrap());
     assert!(auc > 0.96 && (auc - float).abs() < 0.005, "{auc} {float}");
@@ -57,15 +55,10 @@ fn the_shipped_jet_tagger_tells_jets_apart() {
     let network = network("jets.json");
     let events = labelled(&network, &parse(&read("jets-events.jsonl")).unwrap());
     let accuracy = Accuracy::of(&network, &events, 0.5).unwrap();
-    let (Decision::Accuracy(share), Decision::Accuracy(float)) =
-        (accuracy.decision, accuracy.float_decision)
-    else {
+    let (Decision::Accuracy(share), Decision::Accuracy(float)) = (accuracy.decision, accuracy.float_decision) else {
         panic!("{accuracy:?}")
     };
-    assert!(
-        share > 0.6 && (share - float).abs() < 0.05,
-        "{share} {float}"
-    );
+    assert!(share > 0.6 && (share - float).abs() < 0.05, "{share} {float}");
     let picture = roc::svg(&accuracy);
     let curves = picture.matches("<polyline").count();
     assert_eq!(curves, 2 * jets::CLASSES.len());
@@ -75,9 +68,7 @@ fn the_shipped_jet_tagger_tells_jets_apart() {
 #[test]
 fn other_weights_find_nothing() {
     let mut other = network("tracking.json");
-    let Network::Tracking(tracking) = &mut other else {
-        panic!("an edge classifier")
-    };
+    let Network::Tracking(tracking) = &mut other else { panic!("an edge classifier") };
     for layer in &mut tracking.relation.layers {
         layer.weights.iter_mut().for_each(|row| row.rotate_left(1));
     }
@@ -105,10 +96,7 @@ fn events_lie_in_the_windows_of_their_layers() {
         segments += event.valid.iter().filter(|v| **v == 1).count();
         truths += event.truth.iter().filter(|t| **t == 1).count();
     }
-    assert!(
-        2 * truths > segments && 10 * truths < 9 * segments,
-        "{truths} {segments}"
-    );
+    assert!(2 * truths > segments && 10 * truths < 9 * segments, "{truths} {segments}");
 }
 
 /// Successive segments of a helix turn the same way and climb at the same slope, to the resolution.
@@ -147,10 +135,7 @@ fn events_that_do_not_fit_are_refused() {
     let refused = |change: &dyn Fn(&mut Tracks)| {
         let mut event = tracks(1);
         change(&mut event);
-        Event::Tracks(event)
-            .quantised(&network)
-            .unwrap_err()
-            .message
+        Event::Tracks(event).quantised(&network).unwrap_err().message
     };
     assert!(refused(&|e| e.nodes[3][1] = 1000.0).contains("1000 in `nodes` does not fit"));
     assert!(refused(&|e| e.edges.truncate(55)).contains("`edges` must be 56 rows"));
@@ -158,16 +143,8 @@ fn events_that_do_not_fit_are_refused() {
     assert!(refused(&|e| e.sender[0] = 99).contains("99 in `sender`"));
     assert!(refused(&|e| e.valid[0] = 2).contains("2 in `valid`"));
     let jet = Event::Jet(jets::jet(8, &mut fastrand::Rng::with_seed(1)));
-    assert!(
-        jet.quantised(&network)
-            .unwrap_err()
-            .message
-            .contains("a jet")
-    );
-    let unknown = Labelled {
-        inputs: vec![0; 24],
-        truth: Truth::Class(5),
-    };
+    assert!(jet.quantised(&network).unwrap_err().message.contains("a jet"));
+    let unknown = Labelled { inputs: vec![0; 24], truth: Truth::Class(5) };
     let jets = self::network("jets.json");
     let error = Accuracy::of(&jets, &[unknown], 0.5).unwrap_err();
     assert!(error.message.contains("class 5"));
@@ -177,16 +154,10 @@ fn events_that_do_not_fit_are_refused() {
 #[test]
 fn floating_point_is_the_same_network() {
     let mut jets = network("jets.json");
-    let Network::Jedinet(network) = &mut jets else {
-        panic!("a JEDI-net")
-    };
+    let Network::Jedinet(network) = &mut jets else { panic!("a JEDI-net") };
     let exact = "ap_fixed<32,12>".parse().unwrap();
     network.input = "ap_fixed<6,4>".parse().unwrap();
-    for mlp in [
-        &mut network.relation,
-        &mut network.object,
-        &mut network.classifier,
-    ] {
+    for mlp in [&mut network.relation, &mut network.object, &mut network.classifier] {
         for layer in &mut mlp.layers {
             (layer.pre_activation, layer.relu) = (exact, layer.relu.map(|_| exact));
         }
@@ -196,10 +167,7 @@ fn floating_point_is_the_same_network() {
     let mut random = fastrand::Rng::with_seed(3);
     for _ in 0..50 {
         let event: Vec<i64> = (0..24).map(|_| random.i64(-3..=3)).collect();
-        let integers = jets
-            .evaluate(&event)
-            .into_iter()
-            .map(|v| v as f64 / f64::from(frac).exp2());
+        let integers = jets.evaluate(&event).into_iter().map(|v| v as f64 / f64::from(frac).exp2());
         for (integer, float) in integers.zip(jets.in_floats(&event)) {
             assert!((integer - float).abs() < 1e-3, "{integer} {float}");
         }

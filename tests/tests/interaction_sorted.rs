@@ -36,19 +36,11 @@ fn sorted(nodes: usize, edges: usize, layers: usize, aggregation: Aggregation) -
 
 /// The same without the promise.
 fn any_order(network: &Tracking) -> Tracking {
-    Tracking {
-        sorted: false,
-        ..network.clone()
-    }
+    Tracking { sorted: false, ..network.clone() }
 }
 
 fn design(network: &Tracking, structure: Structure) -> InteractionDesign {
-    InteractionDesign {
-        top: "net".into(),
-        structure,
-        stream: None,
-        network: Network::Tracking(network.clone()),
-    }
+    InteractionDesign { top: "net".into(), structure, stream: None, network: Network::Tracking(network.clone()) }
 }
 
 /// Built for a 5 ns clock in the default technology.
@@ -100,13 +92,9 @@ impl Event {
     /// The same with the receivers of each window's live edges in order.
     fn in_order(mut self, network: &Tracking) -> Self {
         let start = |k: usize| network.windows_of(k)[0].start;
-        let live =
-            |k: usize, e: &[i64; 3]| e[2] == 1 && network.connects(k, e[0] as usize, e[1] as usize);
-        let mut order: Vec<(usize, i64)> = (0..)
-            .zip(&self.ends)
-            .filter(|(k, e)| live(*k, e))
-            .map(|(k, e)| (start(k), e[0]))
-            .collect();
+        let live = |k: usize, e: &[i64; 3]| e[2] == 1 && network.connects(k, e[0] as usize, e[1] as usize);
+        let mut order: Vec<(usize, i64)> =
+            (0..).zip(&self.ends).filter(|(k, e)| live(*k, e)).map(|(k, e)| (start(k), e[0])).collect();
         order.sort_unstable();
         for k in 0..self.ends.len() {
             if live(k, &self.ends[k]) {
@@ -144,11 +132,8 @@ fn flat(events: &[Event]) -> Vec<Vec<i64>> {
 /// Windows that overlap, so that several groups of edges reach a node.
 fn overlapping() -> Tracking {
     let mut network = sorted(6, 9, 1, Aggregation::Max);
-    network.windows = Some(Windows {
-        size: 3,
-        receivers: vec![0, 0, 2, 2, 0, 3, 2, 3, 0],
-        senders: vec![3, 3, 0, 0, 2, 1, 0, 0, 1],
-    });
+    network.windows =
+        Some(Windows { size: 3, receivers: vec![0, 0, 2, 2, 0, 3, 2, 3, 0], senders: vec![3, 3, 0, 0, 2, 1, 0, 0, 1] });
     network
 }
 
@@ -159,10 +144,7 @@ fn sorted_edges_are_their_model() {
     for aggregation in AGGREGATIONS {
         networks.push(sorted(5, 7, 1, aggregation));
         networks.push(sorted(8, 9, 4, aggregation));
-        networks.push(Tracking {
-            aggregate: networks[networks.len() - 2].aggregate,
-            ..overlapping()
-        });
+        networks.push(Tracking { aggregate: networks[networks.len() - 2].aggregate, ..overlapping() });
     }
     networks.push(sorted(3, 1, 1, Aggregation::Max));
     for network in networks {
@@ -184,10 +166,7 @@ fn sorted_edges_are_their_model() {
 #[test]
 fn the_promise_is_only_a_promise() {
     for network in [sorted(5, 9, 1, Aggregation::Mean), overlapping()] {
-        let (promised, free) = (
-            Network::Tracking(network.clone()),
-            Network::Tracking(any_order(&network)),
-        );
+        let (promised, free) = (Network::Tracking(network.clone()), Network::Tracking(any_order(&network)));
         let mut broken = 0;
         for mut event in events(&network, 400) {
             let results = promised.evaluate(&event.flat());
@@ -233,19 +212,14 @@ fn edges_of_a_receiver_are_exchanged() {
         event.ends.swap(swap[0], swap[1]);
         let (width, base) = (network.edge_features, network.nodes * network.node_features);
         for f in 0..width {
-            event
-                .features
-                .swap(base + swap[0] * width + f, base + swap[1] * width + f);
+            event.features.swap(base + swap[0] * width + f, base + swap[1] * width + f);
         }
         after.push(event.flat());
         swaps.push(swap);
     }
     assert!(swaps.iter().filter(|s| s[0] != s[1]).count() > 50);
     let mut expected = results(&design, &before);
-    expected
-        .iter_mut()
-        .zip(&swaps)
-        .for_each(|(row, s)| row.swap(s[0], s[1]));
+    expected.iter_mut().zip(&swaps).for_each(|(row, s)| row.swap(s[0], s[1]));
     assert_eq!(results(&design, &after), expected);
 }
 

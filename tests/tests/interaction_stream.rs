@@ -118,11 +118,7 @@ fn a_large_graph_is_streamed() {
 /// Sums that saturate instead of wrapping are kept whole.
 #[test]
 fn saturated_sums_are_their_model() {
-    for quantiser in [
-        "ap_fixed<6,2,RND,SAT>",
-        "ap_fixed<6,3,TRN_ZERO>",
-        "ap_fixed<5,4,RND>",
-    ] {
+    for quantiser in ["ap_fixed<6,2,RND,SAT>", "ap_fixed<6,3,TRN_ZERO>", "ap_fixed<5,4,RND>"] {
         let mut network = tracking(shape(8, 16));
         network.aggregate.quantiser = Some(quantiser.parse().unwrap());
         let (design, module) = streamed(network, 4);
@@ -136,11 +132,7 @@ fn saturated_sums_are_their_model() {
 fn aggregates_and_windows_of_streams_are_their_model() {
     for aggregation in [Aggregation::Mean, Aggregation::Max, Aggregation::Sum] {
         for (layers, quantised) in [(1, true), (4, true), (1, false)] {
-            let mut network = tracking(Shape {
-                aggregation,
-                layers,
-                ..shape(8, 12)
-            });
+            let mut network = tracking(Shape { aggregation, layers, ..shape(8, 12) });
             network.aggregate.quantiser = network.aggregate.quantiser.filter(|_| quantised);
             let (design, module) = streamed(network, 4);
             let vectors = design.vectors(&design.random_events(40, 8)).unwrap();
@@ -158,10 +150,7 @@ fn another_weight_is_seen() {
         let mut other = network.clone();
         let mlps = [&mut other.relation, &mut other.object, &mut other.score];
         mlps.into_iter().nth(block).unwrap().layers[2].weights[0][1] ^= 1;
-        assert!(
-            differing(&streamed(other, 4).1, &vectors) > 0,
-            "block {block}"
-        );
+        assert!(differing(&streamed(other, 4).1, &vectors) > 0, "block {block}");
     }
     let mut late = design.clone();
     late.stream.as_mut().unwrap().latency += 1;
@@ -181,22 +170,11 @@ fn a_budget_decides_on_the_copies() {
         let (_, module) = streamed(network.clone(), beats);
         let built = Statistics::of(&flatten(&module).unwrap()).adder_bits;
         assert!(counted.abs_diff(built) * 5 < built, "{counted} {built}");
-        assert_eq!(
-            beats_within(&network, Fabric::default(), counted).unwrap(),
-            beats
-        );
-        assert!(
-            beats_within(&network, Fabric::default(), counted - 1).is_ok_and(|b| b > beats)
-                || beats == 28
-        );
+        assert_eq!(beats_within(&network, Fabric::default(), counted).unwrap(), beats);
+        assert!(beats_within(&network, Fabric::default(), counted - 1).is_ok_and(|b| b > beats) || beats == 28);
     }
-    assert_eq!(
-        beats_within(&network, Fabric::default(), u64::MAX).unwrap(),
-        1
-    );
-    let refused = beats_within(&network, Fabric::default(), 10)
-        .unwrap_err()
-        .to_string();
+    assert_eq!(beats_within(&network, Fabric::default(), u64::MAX).unwrap(), 1);
+    let refused = beats_within(&network, Fabric::default(), 10).unwrap_err().to_string();
     assert!(refused.contains("the least is"), "{refused}");
 }
 
@@ -209,10 +187,5 @@ fn networks_that_cannot_be_dealt_out_are_refused() {
     assert!(refused(shape(12, 8), 4).contains(uneven));
     let mut sorted = tracking(shape(8, 8));
     sorted.sorted = true;
-    assert!(
-        Lanes::of(&sorted, 4)
-            .unwrap_err()
-            .message
-            .contains("any order")
-    );
+    assert!(Lanes::of(&sorted, 4).unwrap_err().message.contains("any order"));
 }

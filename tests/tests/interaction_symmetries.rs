@@ -22,12 +22,7 @@ const EDGE_FEATURES: usize = 4;
 
 /// A clock of 20 ns: few stages, so that building does not take the time.
 fn hardware(network: &Network, structure: Structure, events: &[Vec<i64>]) -> Vec<Vec<i128>> {
-    let design = InteractionDesign {
-        top: "net".into(),
-        structure,
-        stream: None,
-        network: network.clone(),
-    };
+    let design = InteractionDesign { top: "net".into(), structure, stream: None, network: network.clone() };
     let target = Target::load(constraints::target::DEFAULT).unwrap();
     let stages = Stages {
         arithmetic: Arithmetic::default(),
@@ -43,31 +38,20 @@ fn hardware(network: &Network, structure: Structure, events: &[Vec<i64>]) -> Vec
 }
 
 fn shapes() -> impl Strategy<Value = Shape> {
-    let formats = [
-        "ap_fixed<5,3>",
-        "ap_fixed<8,4>",
-        "ap_fixed<8,3,RND,SAT>",
-        "ap_fixed<14,7>",
-    ];
+    let formats = ["ap_fixed<5,3>", "ap_fixed<8,4>", "ap_fixed<8,3,RND,SAT>", "ap_fixed<14,7>"];
     let aggregations = [Aggregation::Sum, Aggregation::Mean, Aggregation::Max];
     let sizes = (2usize..6, 1usize..9, 1usize..4);
-    let choices = (
-        prop::sample::select(formats.to_vec()),
-        prop::sample::select(aggregations.to_vec()),
-        any::<u64>(),
-    );
-    (sizes, choices).prop_map(
-        |((nodes, edges, features), (format, aggregation, seed))| Shape {
-            nodes,
-            edges,
-            features,
-            layers: 1,
-            sorted: false,
-            aggregation,
-            format: format.parse().unwrap(),
-            seed,
-        },
-    )
+    let choices = (prop::sample::select(formats.to_vec()), prop::sample::select(aggregations.to_vec()), any::<u64>());
+    (sizes, choices).prop_map(|((nodes, edges, features), (format, aggregation, seed))| Shape {
+        nodes,
+        edges,
+        features,
+        layers: 1,
+        sorted: false,
+        aggregation,
+        format: format.parse().unwrap(),
+        seed,
+    })
 }
 
 fn structures() -> impl Strategy<Value = Structure> {
@@ -117,30 +101,19 @@ impl Event {
             valid: ends[2 * shape.edges + k],
         };
         let rows = features.chunks(EDGE_FEATURES).enumerate();
-        Self {
-            nodes: nodes.chunks(shape.features).map(<[i64]>::to_vec).collect(),
-            edges: rows.map(edge).collect(),
-        }
+        Self { nodes: nodes.chunks(shape.features).map(<[i64]>::to_vec).collect(), edges: rows.map(edge).collect() }
     }
 
     fn flat(&self) -> Vec<i64> {
         let edges = || self.edges.iter();
         let features = edges().flat_map(|e| e.features.iter().copied());
         let nodes = self.nodes.iter().flatten().copied();
-        let ends = edges()
-            .map(|e| e.sender)
-            .chain(edges().map(|e| e.receiver))
-            .chain(edges().map(|e| e.valid));
+        let ends = edges().map(|e| e.sender).chain(edges().map(|e| e.receiver)).chain(edges().map(|e| e.valid));
         nodes.chain(features).chain(ends).collect()
     }
 
     fn is_live(&self, k: usize) -> bool {
-        let Edge {
-            sender,
-            receiver,
-            valid,
-            ..
-        } = self.edges[k];
+        let Edge { sender, receiver, valid, .. } = self.edges[k];
         let nodes = self.nodes.len() as i64;
         valid == 1 && sender < nodes && receiver < nodes
     }
@@ -160,10 +133,7 @@ impl Event {
     }
 
     fn in_order(&self, order: &[usize]) -> Self {
-        Self {
-            nodes: self.nodes.clone(),
-            edges: taken(&self.edges, order),
-        }
+        Self { nodes: self.nodes.clone(), edges: taken(&self.edges, order) }
     }
 }
 
@@ -176,10 +146,7 @@ fn not_permuted(
 ) -> usize {
     let orders: Vec<Vec<usize>> = events.iter().map(&mut order).collect();
     let asked = events.iter().map(Event::flat);
-    let again = events
-        .iter()
-        .zip(&orders)
-        .map(|(e, o)| e.in_order(o).flat());
+    let again = events.iter().zip(&orders).map(|(e, o)| e.in_order(o).flat());
     let all: Vec<Vec<i64>> = asked.chain(again).collect();
     let results = hardware(network, structure, &all);
     let (before, after) = results.split_at(events.len());
@@ -195,10 +162,7 @@ fn both(
     changed: &[Vec<i64>],
 ) -> [Vec<Vec<i128>>; 2] {
     let [first, second] = networks;
-    [
-        hardware(first, structure, events),
-        hardware(second, structure, changed),
-    ]
+    [hardware(first, structure, events), hardware(second, structure, changed)]
 }
 
 proptest! {
@@ -398,19 +362,12 @@ fn what_counts_is_seen() {
     let (_, network, events) = example(false);
     let mut changed = events.clone();
     for event in &mut changed {
-        let live: Vec<usize> = (0..event.edges.len())
-            .filter(|k| event.is_live(*k))
-            .collect();
+        let live: Vec<usize> = (0..event.edges.len()).filter(|k| event.is_live(*k)).collect();
         for k in live {
             event.edges[k].features[0] ^= 0x15;
         }
     }
     let flat = |events: &[Event]| events.iter().map(Event::flat).collect::<Vec<_>>();
-    let [before, after] = both(
-        [&network, &network],
-        Structure::Flat,
-        &flat(&events),
-        &flat(&changed),
-    );
+    let [before, after] = both([&network, &network], Structure::Flat, &flat(&events), &flat(&changed));
     assert_ne!(before, after);
 }

@@ -64,16 +64,7 @@ fn a_wrong_bit_is_seen_in_a_network_of_blocks() {
     emitted(&folder);
     let blocks = ["net_node".to_owned()];
     let right = verdict(&folder, &blocks);
-    assert!(
-        matches!(
-            right,
-            Verdict::Pass {
-                vectors: SAMPLES,
-                ..
-            }
-        ),
-        "{right:?}"
-    );
+    assert!(matches!(right, Verdict::Pass { vectors: SAMPLES, .. }), "{right:?}");
     spoil(&folder);
     for blocks in [&blocks[..], &[]] {
         let wrong = verdict(&folder, blocks);

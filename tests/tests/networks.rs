@@ -10,23 +10,13 @@ use hwgen_tests::shared;
 use sim::batch::Batch;
 
 /// Runs all of `x` through the hardware of `file` and compares with `y`; `None` if the file is not there.
-fn exact(
-    file: &str,
-    formats: &[&str],
-    x: impl Fn(PathBuf) -> (NumpyArray, NumpyArray),
-) -> Option<()> {
+fn exact(file: &str, formats: &[&str], x: impl Fn(PathBuf) -> (NumpyArray, NumpyArray)) -> Option<()> {
     let file = shared(&format!("models/{file}"))?;
-    let formats: Vec<InputFormat> = formats
-        .iter()
-        .map(|f| InputFormat::parse(f).unwrap())
-        .collect();
+    let formats: Vec<InputFormat> = formats.iter().map(|f| InputFormat::parse(f).unwrap()).collect();
     let network = read(&file, &formats).unwrap();
     let graph = &network.graph;
     let (x, y) = x(file);
-    let events: Vec<Vec<i64>> = x
-        .rows()
-        .map(|event| graph.encode(&[event.to_vec()]).unwrap().concat())
-        .collect();
+    let events: Vec<Vec<i64>> = x.rows().map(|event| graph.encode(&[event.to_vec()]).unwrap().concat()).collect();
     let module = build(graph, "network").unwrap();
     let batch = Batch::compile(&module).unwrap();
     let outputs = batch.run::<i64>(&events.concat()).unwrap();
@@ -39,10 +29,7 @@ fn exact(
         }
         // the reference's own sums carry noise: they are equal as integers
         let unit = graph.outputs()[0].decode.as_ref().unwrap().unit.values[0];
-        let integers: Vec<i64> = wanted
-            .iter()
-            .map(|y| (f64::from(*y) / unit).round() as i64)
-            .collect();
+        let integers: Vec<i64> = wanted.iter().map(|y| (f64::from(*y) / unit).round() as i64).collect();
         assert_eq!(got, integers, "event {k}");
     }
     println!("{} events exact", events.len());
@@ -79,12 +66,8 @@ fn keyword_spotting() {
 
 #[test]
 fn finn_thresholds_and_top_1() {
-    exact(
-        "finn/tfc_w1a1_build_dataflow_model.onnx",
-        &["u8.0"],
-        |file| {
-            let beside = |name: &str| npy(&file.with_file_name(name));
-            (beside("input.npy"), beside("expected_output.npy"))
-        },
-    );
+    exact("finn/tfc_w1a1_build_dataflow_model.onnx", &["u8.0"], |file| {
+        let beside = |name: &str| npy(&file.with_file_name(name));
+        (beside("input.npy"), beside("expected_output.npy"))
+    });
 }

@@ -67,11 +67,7 @@ pub struct Fetched {
 /// # Errors
 /// `cache-folder` if neither variable holds an absolute path.
 pub fn default_cache() -> Result<PathBuf, Diagnostics> {
-    let absolute = |name: &str| {
-        env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|p| p.is_absolute())
-    };
+    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
     absolute("XDG_CACHE_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
         .map(|cache| cache.join("hwgen"))
@@ -107,18 +103,15 @@ impl Target {
     /// The library that packages hold.
     fn library(&self) -> Result<&CellLibrary, Diagnostics> {
         let none = |why: &str, help: String| -> Diagnostics {
-            Diagnostic::error("target-kind", format!("target {}: {why}", self.name))
-                .help(help)
-                .into()
+            Diagnostic::error("target-kind", format!("target {}: {why}", self.name)).help(help).into()
         };
         match &self.technology {
             Technology::Asic { library, .. } => match &library.source {
                 Source::Pip { .. } | Source::Apt { .. } => Ok(library),
                 Source::User { hint } => Err(none("you give the Liberty file", hint.clone())),
-                Source::None => Err(none(
-                    "there is no library, it only serves to plan",
-                    String::from("choose a target with cells"),
-                )),
+                Source::None => {
+                    Err(none("there is no library, it only serves to plan", String::from("choose a target with cells")))
+                }
             },
             Technology::Fpga { .. } => Err(none(
                 "an FPGA has no cell library",
@@ -146,12 +139,10 @@ fn locate(library: &CellLibrary, root: &Path) -> Result<Fetched, Diagnostics> {
         check_hash(&path, &file.sha256).map(|()| path)
     };
     let optional = |file: &Option<LibraryFile>| file.as_ref().map(checked).transpose();
-    let liberty = library.liberty.as_ref().ok_or_else(|| {
-        Diagnostic::error(
-            "target-file",
-            format!("library {} names no Liberty file", library.name),
-        )
-    })?;
+    let liberty = library
+        .liberty
+        .as_ref()
+        .ok_or_else(|| Diagnostic::error("target-file", format!("library {} names no Liberty file", library.name)))?;
     Ok(Fetched {
         liberty: checked(liberty)?,
         verilog: optional(&library.verilog)?,
@@ -162,24 +153,14 @@ fn locate(library: &CellLibrary, root: &Path) -> Result<Fetched, Diagnostics> {
 }
 
 fn check_hash(path: &Path, expected: &str) -> Result<(), Diagnostics> {
-    let found = hash(path).map_err(|e| {
-        Diagnostic::error(
-            "library-file",
-            format!("cannot read {}: {e}", path.display()),
-        )
-    })?;
+    let found =
+        hash(path).map_err(|e| Diagnostic::error("library-file", format!("cannot read {}: {e}", path.display())))?;
     if found == expected {
         return Ok(());
     }
-    Err(Diagnostic::error(
-        "library-hash",
-        format!(
-            "{} has SHA-256 {found}, expected {expected}",
-            path.display()
-        ),
-    )
-    .help("the package has changed or the download is damaged; figures would not be comparable")
-    .into())
+    Err(Diagnostic::error("library-hash", format!("{} has SHA-256 {found}, expected {expected}", path.display()))
+        .help("the package has changed or the download is damaged; figures would not be comparable")
+        .into())
 }
 
 /// SHA-256 of a file in hexadecimal.
@@ -193,21 +174,14 @@ fn hash(path: &Path) -> io::Result<String> {
             n => hasher.update(&buffer[..n]),
         }
     }
-    Ok(hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// A folder beside `place`, so that what is finished in it can be renamed to there.
 fn work_folder(place: &Path) -> Result<TempDir, Diagnostics> {
     let parent = place.parent().unwrap_or(place);
     fs::create_dir_all(parent).map_err(|e| cache_error(parent, &e))?;
-    tempfile::Builder::new()
-        .prefix(".fetch-")
-        .tempdir_in(parent)
-        .map_err(|e| cache_error(parent, &e))
+    tempfile::Builder::new().prefix(".fetch-").tempdir_in(parent).map_err(|e| cache_error(parent, &e))
 }
 
 /// Downloads, unpacks and checks the library aside, then puts its files at `place`.
@@ -246,12 +220,7 @@ fn cache_error(path: &Path, error: &io::Error) -> Diagnostics {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space and try again",
         _ => "choose another folder with XDG_CACHE_HOME",
     };
-    Diagnostic::error(
-        "cache-folder",
-        format!("cannot write {}: {error}", path.display()),
-    )
-    .help(help)
-    .into()
+    Diagnostic::error("cache-folder", format!("cannot write {}: {error}", path.display())).help(help).into()
 }
 
 /// Downloads one wheel into the folder `archive`.
@@ -270,63 +239,28 @@ fn pip_download(requirement: &str, work: &TempDir, programs: &Programs) -> Resul
         "--",
         requirement,
     ];
-    run(
-        &programs.python,
-        &arguments,
-        work,
-        programs,
-        "install Python 3 with pip (Debian: python3-pip)",
-    )
+    run(&programs.python, &arguments, work, programs, "install Python 3 with pip (Debian: python3-pip)")
 }
 
 /// Downloads one wheel and unpacks it.
-fn from_pip(
-    package: &str,
-    version: &str,
-    work: &TempDir,
-    programs: &Programs,
-) -> Result<PathBuf, Diagnostics> {
+fn from_pip(package: &str, version: &str, work: &TempDir, programs: &Programs) -> Result<PathBuf, Diagnostics> {
     pip_download(&format!("{package}=={version}"), work, programs)?;
     let archive = only_file(work, "archive", "whl")?;
     let arguments = ["-m", "zipfile", "-e", &archive, "unpacked"];
-    run(
-        &programs.python,
-        &arguments,
-        work,
-        programs,
-        "install Python 3",
-    )?;
+    run(&programs.python, &arguments, work, programs, "install Python 3")?;
     Ok(work.path().join("unpacked"))
 }
 
 /// Downloads one Debian package and unpacks it, which takes no root.
 fn from_apt(package: &str, work: &TempDir, programs: &Programs) -> Result<PathBuf, Diagnostics> {
     let help = format!("on other systems than Debian, install {package} by hand");
-    run(
-        &programs.apt_get,
-        &["download", "--", package],
-        work,
-        programs,
-        &help,
-    )?;
+    run(&programs.apt_get, &["download", "--", package], work, programs, &help)?;
     let archive = only_file(work, "", "deb")?;
-    run(
-        &programs.dpkg_deb,
-        &["-x", &archive, "unpacked"],
-        work,
-        programs,
-        &help,
-    )?;
+    run(&programs.dpkg_deb, &["-x", &archive, "unpacked"], work, programs, &help)?;
     Ok(work.path().join("unpacked"))
 }
 
-fn run(
-    program: &Path,
-    arguments: &[&str],
-    work: &TempDir,
-    programs: &Programs,
-    help: &str,
-) -> Result<(), Diagnostics> {
+fn run(program: &Path, arguments: &[&str], work: &TempDir, programs: &Programs, help: &str) -> Result<(), Diagnostics> {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(work.path());
     process::run(&mut command, programs.limit)
@@ -339,27 +273,15 @@ fn run(
 /// Adds the likely reason to a failed download.
 fn explain(mut error: Diagnostics) -> Diagnostics {
     const REASONS: [(&str, &str); 6] = [
-        (
-            "No space left on device",
-            "the disk is full: free some space and try again",
-        ),
+        ("No space left on device", "the disk is full: free some space and try again"),
         ("No module named pip", "install pip (Debian: python3-pip)"),
-        (
-            "NewConnectionError",
-            "no network: fetch once with network, later runs work offline",
-        ),
-        (
-            "Temporary failure",
-            "no network: fetch once with network, later runs work offline",
-        ),
+        ("NewConnectionError", "no network: fetch once with network, later runs work offline"),
+        ("Temporary failure", "no network: fetch once with network, later runs work offline"),
         (
             "No matching distribution",
             "the package index does not offer it: check the index that pip uses, or the network",
         ),
-        (
-            "Unable to locate package",
-            "run `apt-get update`, or install the package by hand",
-        ),
+        ("Unable to locate package", "run `apt-get update`, or install the package by hand"),
     ];
     let said = error.to_string();
     let reason = REASONS.iter().find(|(sign, _)| said.contains(sign));
@@ -379,11 +301,7 @@ fn only_file(work: &TempDir, folder: &str, extension: &str) -> Result<String, Di
         .collect();
     match (found.pop(), found.is_empty()) {
         (Some(path), true) => Ok(path.display().to_string()),
-        _ => Err(Diagnostic::error(
-            "tool-failed",
-            format!("the download left no single .{extension} file"),
-        )
-        .into()),
+        _ => Err(Diagnostic::error("tool-failed", format!("the download left no single .{extension} file")).into()),
     }
 }
 
@@ -395,18 +313,12 @@ mod tests {
 
     /// A target whose library is one small file `lib/x.lib`, and programs that deliver `content` for it.
     fn rig(folder: &Path, content: &str, pip: &str) -> (Target, Programs) {
-        let hash: String = Sha256::digest(b"good")
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect();
+        let hash: String = Sha256::digest(b"good").iter().map(|b| format!("{b:02x}")).collect();
         let text = Target::text("nangate45").unwrap();
         let start = text.find("liberty = ").unwrap();
         let end = text.find("\n[corner]").unwrap();
-        let text = format!(
-            "{}liberty = {{ path = \"lib/x.lib\", sha256 = \"{hash}\" }}\n{}",
-            &text[..start],
-            &text[end..]
-        );
+        let text =
+            format!("{}liberty = {{ path = \"lib/x.lib\", sha256 = \"{hash}\" }}\n{}", &text[..start], &text[end..]);
         let python = folder.join("python");
         let script = format!(
             "#!/bin/sh\ncase $2 in\npip) {pip}\nmkdir archive && touch archive/x.whl;;\n\
@@ -414,11 +326,7 @@ mod tests {
         );
         fs::write(&python, script).unwrap();
         fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();
-        let programs = Programs {
-            python,
-            limit: Duration::from_secs(10),
-            ..Programs::default()
-        };
+        let programs = Programs { python, limit: Duration::from_secs(10), ..Programs::default() };
         (Target::parse(&text).unwrap(), programs)
     }
 
@@ -435,10 +343,7 @@ mod tests {
         let cache = folder.path().join("cache");
         let fetched = target.fetch(&cache, &programs).unwrap();
         assert_eq!(fs::read_to_string(&fetched.liberty).unwrap(), "good");
-        let offline = Programs {
-            python: "no-such-python".into(),
-            ..programs.clone()
-        };
+        let offline = Programs { python: "no-such-python".into(), ..programs.clone() };
         assert_eq!(target.fetch(&cache, &offline).unwrap(), fetched);
         fs::write(&fetched.liberty, "rotten").unwrap();
         let error = target.fetch(&cache, &offline).unwrap_err().to_string();
@@ -452,21 +357,9 @@ mod tests {
     fn failures_are_explained_and_leave_nothing_behind() {
         for (content, pip, reason) in [
             ("evil", "", "expected 770e607624d689265ca6c44884d0807d"),
-            (
-                "good",
-                "echo 'OSError: No space left on device' >&2; exit 1",
-                "disk is full",
-            ),
-            (
-                "good",
-                "echo 'No module named pip' >&2; exit 1",
-                "install pip",
-            ),
-            (
-                "good",
-                "echo 'NewConnectionError' >&2; exit 1",
-                "no network",
-            ),
+            ("good", "echo 'OSError: No space left on device' >&2; exit 1", "disk is full"),
+            ("good", "echo 'No module named pip' >&2; exit 1", "install pip"),
+            ("good", "echo 'NewConnectionError' >&2; exit 1", "no network"),
             ("good", "mkdir archive; exit 0", "no single .whl file"),
         ] {
             let folder = tempfile::tempdir().unwrap();
@@ -482,14 +375,8 @@ mod tests {
     fn a_download_that_hangs_is_ended() {
         let folder = tempfile::tempdir().unwrap();
         let (target, programs) = rig(folder.path(), "good", "sleep 60");
-        let programs = Programs {
-            limit: Duration::from_millis(200),
-            ..programs
-        };
-        let error = target
-            .fetch(folder.path(), &programs)
-            .unwrap_err()
-            .to_string();
+        let programs = Programs { limit: Duration::from_millis(200), ..programs };
+        let error = target.fetch(folder.path(), &programs).unwrap_err().to_string();
         assert!(error.contains("did not end"), "{error}");
     }
 
@@ -500,20 +387,14 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
         let error = target.fetch(&file, &programs).unwrap_err().to_string();
-        assert!(
-            error.contains("cache-folder") && error.contains("file/libraries"),
-            "{error}"
-        );
+        assert!(error.contains("cache-folder") && error.contains("file/libraries"), "{error}");
     }
 
     #[test]
     fn an_installed_debian_package_is_used_where_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let target = Target::load("osu018").unwrap();
-        let programs = Programs {
-            apt_get: "no-such-apt".into(),
-            ..Programs::default()
-        };
+        let programs = Programs { apt_get: "no-such-apt".into(), ..Programs::default() };
         match target.fetch(folder.path(), &programs) {
             Ok(fetched) => assert!(fetched.liberty.starts_with("/usr/share")),
             Err(error) => {
@@ -526,11 +407,7 @@ mod tests {
 
     #[test]
     fn targets_without_a_library_say_what_to_do() {
-        for (name, reason) in [
-            ("sky130", "ciel"),
-            ("generic", "only serves to plan"),
-            ("xcup", "no cell library"),
-        ] {
+        for (name, reason) in [("sky130", "ciel"), ("generic", "only serves to plan"), ("xcup", "no cell library")] {
             let error = Target::load(name)
                 .unwrap()
                 .fetch(Path::new("/nonexistent"), &Programs::default())

@@ -29,17 +29,12 @@ impl Target {
     /// `target-kind` if no open program places it; `tool-missing` with how to get it.
     pub fn place_tool(&self, cache: &Path) -> Result<PlaceTool, Diagnostics> {
         let (family, program, part) = self.place_and_route()?;
-        let tool = |program, packages| PlaceTool {
-            program,
-            packages,
-            part: part.to_vec(),
-        };
+        let tool = |program, packages| PlaceTool { program, packages, part: part.to_vec() };
         let native = program.strip_prefix(WASM).unwrap_or(program);
         if let Some(path) = in_path(native).or_else(|| in_path(program)) {
             return Ok(tool(path, None));
         }
-        let folder =
-            folder(family, cache).filter(|folder| folder.join("bin").join(program).is_file());
+        let folder = folder(family, cache).filter(|folder| folder.join("bin").join(program).is_file());
         if let Some(folder) = folder {
             return Ok(tool(folder.join("bin").join(program), Some(folder)));
         }
@@ -75,16 +70,12 @@ impl Target {
 
     /// The family, the program and its switches.
     fn place_and_route(&self) -> Result<(&Family, &str, &[String]), Diagnostics> {
-        let none = |why: &str| {
-            Diagnostic::error("target-kind", format!("target {}: {why}", self.name)).into()
-        };
+        let none = |why: &str| Diagnostic::error("target-kind", format!("target {}: {why}", self.name)).into();
         match &self.technology {
             Technology::Asic { .. } => Err(none("cells are not placed on a part")),
             Technology::Fpga { family, .. } => match family.place_and_route.as_deref() {
                 Some([program, part @ ..]) => Ok((family, program, part)),
-                _ => Err(none(
-                    "only the vendor's tool places it; Yosys counts what it takes",
-                )),
+                _ => Err(none("only the vendor's tool places it; Yosys counts what it takes")),
             },
         }
     }
@@ -93,27 +84,18 @@ impl Target {
 /// Where the cache keeps the program of a family.
 fn folder(family: &Family, cache: &Path) -> Option<PathBuf> {
     match &family.tool {
-        Some(Source::Pip { package, version }) => {
-            Some(cache.join("tools").join(format!("{package}-{version}")))
-        }
+        Some(Source::Pip { package, version }) => Some(cache.join("tools").join(format!("{package}-{version}"))),
         _ => None,
     }
 }
 
 fn in_path(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|path| path.is_file())
+    env::split_paths(&path).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
 /// Downloads the wheel, checks it, installs it with what it needs aside, and puts the folder at `place`.
-fn install(
-    requirement: &str,
-    wheel: &LibraryFile,
-    place: &Path,
-    programs: &Programs,
-) -> Result<(), Diagnostics> {
+fn install(requirement: &str, wheel: &LibraryFile, place: &Path, programs: &Programs) -> Result<(), Diagnostics> {
     let work = super::work_folder(place)?;
     super::pip_download(requirement, &work, programs)?;
     let archive = only_file(&work, "archive", "whl")?;
@@ -148,10 +130,7 @@ mod tests {
 
     /// A target for a program that is nowhere in the `PATH`, and a Python whose pip delivers it.
     fn rig(folder: &Path, install: &str) -> (Target, Programs) {
-        let hash: String = Sha256::digest(b"good")
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect();
+        let hash: String = Sha256::digest(b"good").iter().map(|b| format!("{b:02x}")).collect();
         let text = Target::text("ecp5-45k").unwrap();
         let start = text.find("sha256 = \"").unwrap() + "sha256 = \"".len();
         let text = format!("{}{hash}{}", &text[..start], &text[start + 64..]);
@@ -163,11 +142,7 @@ mod tests {
         fs::write(&python, script).unwrap();
         fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();
         let limit = Duration::from_secs(10);
-        let programs = Programs {
-            python,
-            limit,
-            ..Programs::default()
-        };
+        let programs = Programs { python, limit, ..Programs::default() };
         (Target::parse(&text).unwrap(), programs)
     }
 
@@ -183,10 +158,7 @@ mod tests {
         let tool = target.fetch_tool(&cache, &programs).unwrap();
         assert!(tool.program.is_file() && tool.packages.is_some());
         assert_eq!(tool.part[0], "--45k");
-        let offline = Programs {
-            python: "no-such-python".into(),
-            ..programs
-        };
+        let offline = Programs { python: "no-such-python".into(), ..programs };
         assert_eq!(target.fetch_tool(&cache, &offline).unwrap(), tool);
     }
 
@@ -194,11 +166,7 @@ mod tests {
     fn failures_leave_nothing_behind() {
         for (install, content, reason) in [
             (INSTALL, "evil", "has SHA-256"),
-            (
-                "echo 'No space left on device' >&2; exit 1",
-                "good",
-                "disk is full",
-            ),
+            ("echo 'No space left on device' >&2; exit 1", "good", "disk is full"),
             ("mkdir -p chosen", "good", "no-such-nextpnr"),
         ] {
             let folder = tempfile::tempdir().unwrap();
@@ -206,10 +174,7 @@ mod tests {
             let script = fs::read_to_string(&programs.python).unwrap();
             fs::write(&programs.python, script.replace("good", content)).unwrap();
             let cache = folder.path().join("cache");
-            let error = target
-                .fetch_tool(&cache, &programs)
-                .unwrap_err()
-                .to_string();
+            let error = target.fetch_tool(&cache, &programs).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
             assert!(target.place_tool(&cache).is_err());
         }
@@ -217,15 +182,9 @@ mod tests {
 
     #[test]
     fn targets_that_nothing_places_say_so() {
-        for (name, reason) in [
-            ("xcup", "only the vendor's tool"),
-            ("osu018", "not placed on a part"),
-        ] {
+        for (name, reason) in [("xcup", "only the vendor's tool"), ("osu018", "not placed on a part")] {
             let target = Target::load(name).unwrap();
-            let error = target
-                .place_tool(Path::new("/nonexistent"))
-                .unwrap_err()
-                .to_string();
+            let error = target.place_tool(Path::new("/nonexistent")).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
         }
     }

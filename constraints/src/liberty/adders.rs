@@ -43,26 +43,18 @@ fn full_adder(library: &Library) -> Result<String, Diagnostics> {
     };
     check_names(library, &cell)?;
     let inputs = cell.inputs.iter().zip(["A", "B", "C"]);
-    let pins: Vec<String> = inputs
-        .chain(cell.outputs.iter().zip(["Y", "X"]))
-        .map(|(pin, net)| format!(".{pin}({net})"))
-        .collect();
+    let pins: Vec<String> =
+        inputs.chain(cell.outputs.iter().zip(["Y", "X"])).map(|(pin, net)| format!(".{pin}({net})")).collect();
     Ok(format!("      {} full ({});\n", cell.cell, pins.join(", ")))
 }
 
 /// Names of a library go into scripts, so they must be plain.
 fn check_names(library: &Library, cell: &CellMatch) -> Result<(), Diagnostics> {
-    let names = [&cell.cell]
-        .into_iter()
-        .chain(&cell.inputs)
-        .chain(&cell.outputs);
+    let names = [&cell.cell].into_iter().chain(&cell.inputs).chain(&cell.outputs);
     for name in names {
         check_identifier(name).map_err(|why| {
             let name = hdl::names::quoted(name);
-            let message = format!(
-                "library {}: name {name} cannot be used: {why}",
-                library.name
-            );
+            let message = format!("library {}: name {name} cannot be used: {why}", library.name);
             Diagnostics::from(Diagnostic::error("liberty-cells", message))
         })?;
     }
@@ -80,10 +72,7 @@ mod tests {
                      pin(T) { direction : output; function : \"(P Q)+(Q R)+(R P)\"; } }";
         let library = Library::parse(&format!("library(l) {{ {adder} }}")).unwrap();
         let map = adder_cells(&library).unwrap();
-        assert!(
-            map.contains("ADD full (.P(A), .Q(B), .R(C), .S(Y), .T(X));"),
-            "{map}"
-        );
+        assert!(map.contains("ADD full (.P(A), .Q(B), .R(C), .S(Y), .T(X));"), "{map}");
         let hostile = adder.replace("(ADD)", "(\"A); $finish; //\")");
         let library = Library::parse(&format!("library(l) {{ {hostile} }}")).unwrap();
         assert!(adder_cells(&library).is_err());

@@ -143,10 +143,7 @@ fn evaluate<V: Logic>(function: &str, operand: impl Fn(&str) -> Option<V>) -> Op
     if function.len() > MAX_LENGTH {
         return None;
     }
-    let mut evaluator = Evaluator {
-        values: Vec::new(),
-        operators: Vec::new(),
-    };
+    let mut evaluator = Evaluator { values: Vec::new(), operators: Vec::new() };
     let mut operand_before = false;
     let mut rest = function.trim_start();
     while let Some(c) = rest.chars().next() {
@@ -172,9 +169,7 @@ fn evaluate<V: Logic>(function: &str, operand: impl Fn(&str) -> Option<V>) -> Op
                 operand_before = false;
             }
             _ => {
-                taken = rest
-                    .find(|c: char| !(c.is_alphanumeric() || "_[].".contains(c)))
-                    .unwrap_or(rest.len());
+                taken = rest.find(|c: char| !(c.is_alphanumeric() || "_[].".contains(c))).unwrap_or(rest.len());
                 evaluator.values.push(operand(&rest[..taken])?);
                 operand_before = true;
             }
@@ -229,18 +224,7 @@ mod tests {
 
     #[test]
     fn what_is_no_function_of_the_inputs_has_no_table() {
-        for text in [
-            "",
-            "A+",
-            "(A",
-            "A)",
-            "D",
-            "A++B",
-            "()",
-            "^A",
-            "'",
-            "A B C D E F G",
-        ] {
+        for text in ["", "A+", "(A", "A)", "D", "A++B", "()", "^A", "'", "A B C D E F G"] {
             assert_eq!(truth_table(text, &["A", "B", "C"]), None, "{text:?}");
         }
         assert_eq!(truth_table(&"!(".repeat(100_000), &["A"]), None);

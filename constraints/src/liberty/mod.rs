@@ -95,9 +95,7 @@ impl Cell {
 
     /// Output pins, in the file's order.
     pub fn outputs(&self) -> impl Iterator<Item = &Pin> {
-        self.pins
-            .iter()
-            .filter(|p| p.direction == Direction::Output)
+        self.pins.iter().filter(|p| p.direction == Direction::Output)
     }
 }
 
@@ -140,20 +138,13 @@ impl Library {
     /// # Errors
     /// `liberty-file` if it cannot be read or is too large, and those of [`Library::parse`].
     pub fn read(path: &Path) -> Result<Self, Diagnostics> {
-        let named = |e: std::io::Error| {
-            Diagnostic::error(
-                "liberty-file",
-                format!("cannot read {}: {e}", path.display()),
-            )
-        };
+        let named =
+            |e: std::io::Error| Diagnostic::error("liberty-file", format!("cannot read {}: {e}", path.display()));
         let bytes = fs::metadata(path).map_err(named)?.len();
         if bytes > MAX_BYTES {
             return Err(Diagnostic::error(
                 "liberty-file",
-                format!(
-                    "{} has {bytes} bytes, {MAX_BYTES} are allowed",
-                    path.display()
-                ),
+                format!("{} has {bytes} bytes, {MAX_BYTES} are allowed", path.display()),
             )
             .into());
         }
@@ -174,9 +165,7 @@ impl Library {
         let mut reader = Reader::new(text);
         let mut builder = Builder::default();
         while let Some(event) = reader.next()? {
-            builder
-                .take(event)
-                .map_err(|message| reader.error(&message))?;
+            builder.take(event).map_err(|message| reader.error(&message))?;
         }
         if builder.library.cells.is_empty() {
             return Err(reader.error("no cell in the whole file"));
@@ -224,9 +213,7 @@ impl Builder {
             }
             Event::Close => self.close(),
             Event::Simple(name, value) => self.simple(name, value)?,
-            Event::Complex("capacitive_load_unit", arguments)
-                if self.places == [Place::Library] =>
-            {
+            Event::Complex("capacitive_load_unit", arguments) if self.places == [Place::Library] => {
                 self.library.capacitance_unit_ff = capacitance_unit(&arguments)?;
             }
             Event::Complex("values", rows) if self.places.last() == Some(&Place::Delay) => {
@@ -247,10 +234,7 @@ impl Builder {
             (Some(Place::Library), "cell") => {
                 self.leakages.clear();
                 self.delays.clear();
-                self.library.cells.push(Cell {
-                    name: first(),
-                    ..Cell::default()
-                });
+                self.library.cells.push(Cell { name: first(), ..Cell::default() });
                 Place::Cell
             }
             // A bus or a bundle holds pins of the cell.
@@ -269,18 +253,12 @@ impl Builder {
         };
         match group {
             "pin" => {
-                cell.pins.push(Pin {
-                    name: first,
-                    ..Pin::default()
-                });
+                cell.pins.push(Pin { name: first, ..Pin::default() });
                 Place::Pin
             }
             "ff" => {
                 let name = |k: usize| arguments.get(k).copied().unwrap_or_default().to_owned();
-                cell.flip_flop = Some(FlipFlop {
-                    state: [name(0), name(1)],
-                    ..FlipFlop::default()
-                });
+                cell.flip_flop = Some(FlipFlop { state: [name(0), name(1)], ..FlipFlop::default() });
                 Place::FlipFlop
             }
             "latch" | "statetable" | "ff_bank" | "latch_bank" | "test_cell" => {
@@ -306,11 +284,8 @@ impl Builder {
     }
 
     fn simple(&mut self, name: &str, value: &str) -> Result<(), String> {
-        let Self {
-            library, leakages, ..
-        } = self;
-        let (leakage_unit, capacitance_unit) =
-            (library.leakage_unit_nw, library.capacitance_unit_ff);
+        let Self { library, leakages, .. } = self;
+        let (leakage_unit, capacitance_unit) = (library.leakage_unit_nw, library.capacitance_unit_ff);
         match self.places.last() {
             Some(Place::Library) => return library_attribute(library, name, value),
             Some(Place::Leakage) if name == "value" => {
@@ -389,10 +364,7 @@ fn middle(rows: &[&str]) -> Result<Option<f64>, String> {
         return Ok(None);
     };
     let is_blank = |c: char| c == ',' || c.is_whitespace();
-    let entries: Vec<&str> = row
-        .split(is_blank)
-        .filter(|entry| !entry.is_empty())
-        .collect();
+    let entries: Vec<&str> = row.split(is_blank).filter(|entry| !entry.is_empty()).collect();
     let entry = entries.get(entries.len() / 2);
     entry.map(|entry| number("values", entry)).transpose()
 }
@@ -400,19 +372,14 @@ fn middle(rows: &[&str]) -> Result<Option<f64>, String> {
 fn number(name: &str, text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
         Ok(n) if n.is_finite() => Ok(n),
-        _ => Err(format!(
-            "`{name}` is {}, which is no number",
-            hdl::names::quoted(text)
-        )),
+        _ => Err(format!("`{name}` is {}, which is no number", hdl::names::quoted(text))),
     }
 }
 
 /// `1ns`, `100ps`, `1nW` in parts of which `per_base` make one base unit.
 fn unit(text: &str, base: &str, per_base: f64) -> Result<f64, String> {
     let bad = || format!("{} is no unit of `{base}`", hdl::names::quoted(text));
-    let digits = text
-        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
-        .ok_or_else(bad)?;
+    let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).ok_or_else(bad)?;
     let count = number("unit", &text[..digits])?;
     let prefix = text[digits..].trim().strip_suffix(base).ok_or_else(bad)?;
     Ok(count * power_of_ten(prefix).ok_or_else(bad)? * per_base)
@@ -462,15 +429,8 @@ mod tests {
         assert_eq!(library.time_unit_ps.round(), 10.0);
         assert_eq!(library.voltage, Some(1.8));
         let inverter = library.cell("INV").unwrap();
-        assert_eq!(
-            (inverter.area_um2, inverter.pins[0].capacitance_ff),
-            (2.0, 500.0)
-        );
-        assert_eq!(
-            inverter.delay_ps.map(f64::round),
-            Some(43.0),
-            "of 50 and 35 ps"
-        );
+        assert_eq!((inverter.area_um2, inverter.pins[0].capacitance_ff), (2.0, 500.0));
+        assert_eq!(inverter.delay_ps.map(f64::round), Some(43.0), "of 50 and 35 ps");
         let flip_flop = library.cell("FF").unwrap();
         assert_eq!(flip_flop.delay_ps, None);
         assert!((flip_flop.leakage_nw - 2000.0).abs() < 1e-6);
@@ -486,9 +446,7 @@ mod tests {
             ("(1, pf)", "(1, farad)", "neither ff nor pf"),
             ("cell (", "cull (", "no cell in the whole file"),
         ] {
-            let error = Library::parse(&SMALL.replace(from, to))
-                .unwrap_err()
-                .to_string();
+            let error = Library::parse(&SMALL.replace(from, to)).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
         }
         for end in (1..SMALL.len() - 1).step_by(7) {
@@ -498,9 +456,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let error = Library::read(Path::new("/nonexistent/x.lib"))
-            .unwrap_err()
-            .to_string();
+        let error = Library::read(Path::new("/nonexistent/x.lib")).unwrap_err().to_string();
         assert!(error.contains("/nonexistent/x.lib"), "{error}");
     }
 }

@@ -21,10 +21,7 @@ pub struct Models {
 
 /// Models of the cells of `library`.
 pub fn models(library: &Library) -> Models {
-    let mut models = Models {
-        simulation: String::from("`timescale 1ns / 1ps\n"),
-        missing: Vec::new(),
-    };
+    let mut models = Models { simulation: String::from("`timescale 1ns / 1ps\n"), missing: Vec::new() };
     for cell in &library.cells {
         match module(cell) {
             Some(module) => models.simulation += &module,
@@ -68,21 +65,14 @@ fn module(cell: &Cell) -> Option<String> {
 }
 
 /// A flip-flop as Verilog describes it; clear wins over preset.
-fn simulated_flip_flop(
-    flip_flop: &FlipFlop,
-    operand: impl Fn(&str) -> Option<String> + Copy,
-) -> Option<String> {
+fn simulated_flip_flop(flip_flop: &FlipFlop, operand: impl Fn(&str) -> Option<String> + Copy) -> Option<String> {
     let [state, inverted] = names(flip_flop)?;
     let clock = verilog(&flip_flop.clocked_on, operand)?;
     let next = verilog(&flip_flop.next_state, operand)?;
-    let mut text =
-        format!("  reg {state};\n  wire {inverted} = ~{state};\n  wire hwgen_clock = {clock};\n");
+    let mut text = format!("  reg {state};\n  wire {inverted} = ~{state};\n  wire hwgen_clock = {clock};\n");
     let mut events = String::from("posedge hwgen_clock");
     let mut body = String::from("    ");
-    for (name, function, value) in [
-        ("hwgen_clear", &flip_flop.clear, 0),
-        ("hwgen_preset", &flip_flop.preset, 1),
-    ] {
+    for (name, function, value) in [("hwgen_clear", &flip_flop.clear, 0), ("hwgen_preset", &flip_flop.preset, 1)] {
         if let Some(function) = function {
             let _ = writeln!(text, "  wire {name} = {};", verilog(function, operand)?);
             let _ = write!(events, " or posedge {name}");
@@ -119,10 +109,7 @@ mod tests {
         let models = models(&Library::parse(LIBRARY).unwrap());
         let text = &models.simulation;
         assert!(text.contains("assign Y = (~((A & B) | C));"), "{text}");
-        assert!(
-            text.contains("always @(posedge hwgen_clock or posedge hwgen_clear)"),
-            "{text}"
-        );
+        assert!(text.contains("always @(posedge hwgen_clock or posedge hwgen_clear)"), "{text}");
         assert!(text.contains("wire hwgen_clock = (~C);"), "{text}");
         assert_eq!(models.missing, ["TRI"]);
     }

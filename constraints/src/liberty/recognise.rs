@@ -104,16 +104,14 @@ pub struct CellMatch {
 impl Library {
     /// The smallest cell that plays `role`; among equals the one that leaks least, then the first by name.
     pub fn find(&self, role: Role) -> Option<CellMatch> {
-        self.cells
-            .iter()
-            .filter(|c| !c.dont_use && !c.other_state)
-            .filter_map(|cell| matches(cell, role))
-            .min_by(|a, b| {
+        self.cells.iter().filter(|c| !c.dont_use && !c.other_state).filter_map(|cell| matches(cell, role)).min_by(
+            |a, b| {
                 a.area_um2
                     .total_cmp(&b.area_um2)
                     .then(a.leakage_nw.total_cmp(&b.leakage_nw))
                     .then_with(|| a.cell.cmp(&b.cell))
-            })
+            },
+        )
     }
 
     /// The buffer for nets with many readers: the largest of those that load their driver with no more than
@@ -130,8 +128,7 @@ impl Library {
         let fast_ps = BUFFER_DELAY * delays.fold(f64::INFINITY, f64::min);
         let fast = buffers.into_iter().filter(|(_, delay)| *delay <= fast_ps);
         // the first of equals
-        fast.map(|(cell, _)| cell)
-            .min_by(|a, b| b.area_um2.total_cmp(&a.area_um2))
+        fast.map(|(cell, _)| cell).min_by(|a, b| b.area_um2.total_cmp(&a.area_um2))
     }
 
     /// Input capacitance of the smallest inverter, in fF.
@@ -174,19 +171,11 @@ fn combinational<'c>(cell: &'c Cell, role: Role, count: usize, tables: &[u64]) -
         let ordered: Vec<&str> = order.iter().map(|&i| names[i]).collect();
         let drives = |table: u64| {
             outputs.iter().find(|pin| {
-                !pin.three_state
-                    && pin
-                        .function
-                        .as_deref()
-                        .and_then(|f| truth_table(f, &ordered))
-                        == Some(table)
+                !pin.three_state && pin.function.as_deref().and_then(|f| truth_table(f, &ordered)) == Some(table)
             })
         };
         let find = |complement: u64| -> Option<Vec<&str>> {
-            tables
-                .iter()
-                .map(|&table| drives(table ^ complement).map(|p| p.name.as_str()))
-                .collect()
+            tables.iter().map(|&table| drives(table ^ complement).map(|p| p.name.as_str())).collect()
         };
         if let Some(found) = find(0) {
             return Some((ordered, found, false));
@@ -199,17 +188,10 @@ fn combinational<'c>(cell: &'c Cell, role: Role, count: usize, tables: &[u64]) -
 /// Orders of up to three inputs, the natural one first.
 fn orders(count: usize) -> Vec<Vec<usize>> {
     match count {
-        3 => [
-            [0, 1, 2],
-            [0, 2, 1],
-            [1, 0, 2],
-            [1, 2, 0],
-            [2, 0, 1],
-            [2, 1, 0],
-        ]
-        .iter()
-        .map(|order| order.to_vec())
-        .collect(),
+        3 => [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]
+            .iter()
+            .map(|order| order.to_vec())
+            .collect(),
         n => vec![(0..n).collect()],
     }
 }
@@ -219,22 +201,14 @@ fn flip_flop(cell: &Cell, role: Role) -> Option<Pins<'_>> {
     let inputs: Vec<&str> = cell.inputs().map(|p| p.name.as_str()).collect();
     let plain = |text: &str| -> Option<&str> {
         let table = truth_table(text, &inputs)?;
-        inputs
-            .iter()
-            .copied()
-            .find(|name| truth_table(name, &inputs) == Some(table))
+        inputs.iter().copied().find(|name| truth_table(name, &inputs) == Some(table))
     };
     let mut found = vec![plain(&state.next_state)?, plain(&state.clocked_on)?];
     match (role, &state.clear, &state.preset) {
         (Role::FlipFlop, None, None) => {}
         (Role::FlipFlopResetLow, Some(clear), None) => {
             let cleared = truth_table(clear, &inputs)? ^ mask(inputs.len());
-            found.push(
-                inputs
-                    .iter()
-                    .copied()
-                    .find(|name| truth_table(name, &inputs) == Some(cleared))?,
-            );
+            found.push(inputs.iter().copied().find(|name| truth_table(name, &inputs) == Some(cleared))?);
         }
         _ => return None,
     }
@@ -243,9 +217,7 @@ fn flip_flop(cell: &Cell, role: Role) -> Option<Pins<'_>> {
     }
     let [q, _] = &state.state;
     let drives_state = |function: &String| truth_table(function, &[q.as_str()]) == Some(0b10);
-    let output = cell
-        .outputs()
-        .find(|p| p.function.as_ref().is_some_and(drives_state))?;
+    let output = cell.outputs().find(|p| p.function.as_ref().is_some_and(drives_state))?;
     Some((found, vec![output.name.as_str()], false))
 }
 
@@ -258,10 +230,7 @@ mod tests {
     }
 
     fn cell(name: &str, area: u32, inputs: &str, outputs: &[(&str, &str)]) -> String {
-        let inputs: String = inputs
-            .chars()
-            .map(|c| format!("pin({c}) {{ direction : input; }}"))
-            .collect();
+        let inputs: String = inputs.chars().map(|c| format!("pin({c}) {{ direction : input; }}")).collect();
         let outputs: String = outputs
             .iter()
             .map(|(pin, f)| format!("pin({pin}) {{ direction : output; function : \"{f}\"; }}"))
@@ -275,12 +244,7 @@ mod tests {
             &[
                 cell("BIG", 9, "AB", &[("Y", "!(A B)")]),
                 cell("ODD", 5, "AB", &[("Y", "A' + B'")]),
-                cell(
-                    "ADD",
-                    7,
-                    "PQR",
-                    &[("C", "(P Q)+(Q R)+(R P)"), ("S", "P^Q^R")],
-                ),
+                cell("ADD", 7, "PQR", &[("C", "(P Q)+(Q R)+(R P)"), ("S", "P^Q^R")]),
                 cell("HALF", 6, "AB", &[("C", "A B"), ("S", "A^B")]),
                 cell("CHOOSE", 4, "SAB", &[("Y", "!((S A) + (!S B))")]),
             ]
@@ -299,13 +263,9 @@ mod tests {
     #[test]
     fn the_strong_buffer_is_neither_heavy_nor_slow() {
         let sized = |name: &str, kind: &str, area: u32, ff: f64, delay: f64| {
-            let timing =
-                format!("timing() {{ cell_rise(t) {{ values (\"{delay}\"); }} }} function");
+            let timing = format!("timing() {{ cell_rise(t) {{ values (\"{delay}\"); }} }} function");
             cell(name, area, "A", &[("Y", kind)])
-                .replace(
-                    "direction : input",
-                    &format!("capacitance : {ff}; direction : input"),
-                )
+                .replace("direction : input", &format!("capacitance : {ff}; direction : input"))
                 .replace("function", &timing)
         };
         let cells = [
@@ -318,11 +278,7 @@ mod tests {
         let of = |cells: &[String]| library(&cells.concat()).strong_buffer().map(|c| c.cell);
         assert_eq!(of(&cells).as_deref(), Some("GOOD"));
         assert_eq!(of(&cells[..1]), None);
-        assert_eq!(
-            of(&cells[1..]),
-            None,
-            "without an inverter nothing is known"
-        );
+        assert_eq!(of(&cells[1..]), None, "without an inverter nothing is known");
     }
 
     #[test]
@@ -330,8 +286,7 @@ mod tests {
         let library = library(
             &[
                 cell("WRONG", 1, "ABC", &[("S", "A^B^C"), ("C", "(A B)+C")]),
-                cell("FLOATS", 1, "A", &[("Y", "!A")])
-                    .replace("function", "three_state : \"E\"; function"),
+                cell("FLOATS", 1, "A", &[("Y", "!A")]).replace("function", "three_state : \"E\"; function"),
                 cell("BANNED", 1, "AB", &[("Y", "A^B")]).replace("area", "dont_use : true; area"),
             ]
             .concat(),
@@ -344,10 +299,8 @@ mod tests {
     #[test]
     fn flip_flops_by_edge_and_reset() {
         let ff = |name: &str, more: &str, pins: &str| {
-            cell(name, 3, pins, &[("Q", "IQ")]).replace(
-                "area",
-                &format!("ff (IQ, IQN) {{ next_state : \"D\"; {more} }} area"),
-            )
+            cell(name, 3, pins, &[("Q", "IQ")])
+                .replace("area", &format!("ff (IQ, IQN) {{ next_state : \"D\"; {more} }} area"))
         };
         let library = library(
             &[
@@ -359,9 +312,6 @@ mod tests {
             .concat(),
         );
         assert_eq!(library.find(Role::FlipFlop).unwrap().cell, "RISES");
-        assert_eq!(
-            library.find(Role::FlipFlopResetLow).unwrap().inputs,
-            ["D", "C", "R"]
-        );
+        assert_eq!(library.find(Role::FlipFlopResetLow).unwrap().inputs, ["D", "C", "R"]);
     }
 }

@@ -30,12 +30,7 @@ pub(super) struct Reader<'t> {
 
 impl<'t> Reader<'t> {
     pub fn new(text: &'t str) -> Self {
-        Self {
-            text,
-            at: 0,
-            line: 1,
-            depth: 0,
-        }
+        Self { text, at: 0, line: 1, depth: 0 }
     }
 
     /// An error at the present line.
@@ -158,9 +153,8 @@ impl<'t> Reader<'t> {
         while let Some(c) = self.peek() {
             let rest = &self.text.as_bytes()[self.at..];
             if rest.starts_with(b"/*") {
-                let end = self.text[self.at..]
-                    .find("*/")
-                    .ok_or_else(|| self.error("the file ends inside a comment"))?;
+                let end =
+                    self.text[self.at..].find("*/").ok_or_else(|| self.error("the file ends inside a comment"))?;
                 self.line += self.text[self.at..self.at + end].matches('\n').count();
                 self.at += end + 2;
             } else if rest.starts_with(b"//") {

@@ -54,25 +54,15 @@ impl Target {
 /// `per_bit` cells wide, with the delay given.
 fn cells(width: u32, delay_ps: f64, per_bit: (f64, f64)) -> Cost {
     let n = f64::from(width);
-    Cost {
-        delay_ps,
-        area_um2: n * per_bit.0,
-        energy_fj: n * per_bit.1,
-        ..Cost::default()
-    }
+    Cost { delay_ps, area_um2: n * per_bit.0, energy_fj: n * per_bit.1, ..Cost::default() }
 }
 
 impl AsicModel {
     /// What `operation` costs; nothing if it is no bit wide.
     pub fn cost(&self, operation: Operation) -> Cost {
-        let bitwise =
-            |o: &super::Operator, width| cells(width, o.delay_ps, (o.area_um2, o.energy_fj));
+        let bitwise = |o: &super::Operator, width| cells(width, o.delay_ps, (o.area_um2, o.energy_fj));
         let ripple = |width: u32, first: f64, per_bit| {
-            cells(
-                width,
-                first + f64::from(width.saturating_sub(1)) * self.ripple_ps,
-                per_bit,
-            )
+            cells(width, first + f64::from(width.saturating_sub(1)) * self.ripple_ps, per_bit)
         };
         let adder = (self.full_adder.area_um2, self.full_adder.energy_fj);
         let raw = match operation {
@@ -97,28 +87,17 @@ impl AsicModel {
             // Only the carry of a subtraction is kept: an inverter and a majority gate a bit, taken as a full adder
             // less its exclusive OR.
             Operation::Compare(w) => {
-                let saved =
-                    (self.full_adder.area_um2 - self.xor2.area_um2).max(self.nand2.area_um2);
+                let saved = (self.full_adder.area_um2 - self.xor2.area_um2).max(self.nand2.area_um2);
                 let energy = (adder.1 - self.xor2.energy_fj).max(self.nand2.energy_fj);
                 ripple(w, self.ripple_ps, (saved, energy))
             }
             Operation::Register(w) => {
                 let energy = self.flip_flop.energy_fj + self.flip_flop_clock_fj;
-                let cost = cells(
-                    w,
-                    self.flip_flop.delay_ps,
-                    (self.flip_flop.area_um2, energy),
-                );
-                return Cost {
-                    flip_flops: f64::from(w),
-                    ..cost
-                };
+                let cost = cells(w, self.flip_flop.delay_ps, (self.flip_flop.area_um2, energy));
+                return Cost { flip_flops: f64::from(w), ..cost };
             }
         };
-        Cost {
-            delay_ps: raw.delay_ps * (1.0 + self.wire_delay.value),
-            ..raw
-        }
+        Cost { delay_ps: raw.delay_ps * (1.0 + self.wire_delay.value), ..raw }
     }
 }
 
@@ -132,11 +111,7 @@ impl FpgaModel {
                 + f64::from(width.saturating_sub(1)) * self.carry_ps.value
                 + self.carry_exit_ps.value
         };
-        let luts = |delay_ps, luts: f64| Cost {
-            delay_ps,
-            luts,
-            ..Cost::default()
-        };
+        let luts = |delay_ps, luts: f64| Cost { delay_ps, luts, ..Cost::default() };
         let whole = |width: u32| match width < self.carry_least {
             // without a chain about every other bit above the lowest two takes a table for the carry into it
             true => f64::from(width) + f64::from(width.saturating_sub(2)) / 2.0,
@@ -173,11 +148,9 @@ impl FpgaModel {
                 };
                 luts(chain(steps), f64::from(tables))
             }
-            Operation::Register(w) => Cost {
-                delay_ps: self.register_ps.value,
-                flip_flops: f64::from(w),
-                ..Cost::default()
-            },
+            Operation::Register(w) => {
+                Cost { delay_ps: self.register_ps.value, flip_flops: f64::from(w), ..Cost::default() }
+            }
         }
     }
 }
@@ -204,11 +177,7 @@ mod tests {
                 let (narrow, wide) = (target.cost(operation(4)), target.cost(operation(16)));
                 assert!(narrow.delay_ps > 0.0 && narrow.delay_ps <= wide.delay_ps);
                 let size = |c: Cost| c.area_um2 + c.luts + c.flip_flops;
-                assert!(
-                    size(narrow) > 0.0 && size(narrow) < size(wide),
-                    "{}",
-                    target.name
-                );
+                assert!(size(narrow) > 0.0 && size(narrow) < size(wide), "{}", target.name);
             }
         }
     }
@@ -231,9 +200,7 @@ mod tests {
     #[test]
     fn a_ripple_adder_is_a_sum_and_carries() {
         let target = Target::load("nangate45").unwrap();
-        let Technology::Asic { model, .. } = &target.technology else {
-            panic!("nangate45 is a cell library")
-        };
+        let Technology::Asic { model, .. } = &target.technology else { panic!("nangate45 is a cell library") };
         let cost = target.cost(Operation::Add(8));
         let unwired = model.full_adder.delay_ps + 7.0 * model.ripple_ps;
         assert!((cost.delay_ps - unwired * (1.0 + model.wire_delay.value)).abs() < 1e-6);

@@ -45,12 +45,7 @@ pub(super) fn parse(text: &str) -> Result<Target, Diagnostics> {
         Kind::Fpga => fpga(&file, base.as_ref())?,
     };
     check(&technology).map_err(|why| wrong(format!("target {name}: {why}")))?;
-    Ok(Target {
-        name,
-        description: file.description,
-        base: file.base,
-        technology,
-    })
+    Ok(Target { name, description: file.description, base: file.base, technology })
 }
 
 fn read(text: &str) -> Result<File, Diagnostics> {
@@ -85,15 +80,10 @@ fn field<T: Clone>(
     name: &str,
     get: impl Fn(&File) -> Option<T>,
 ) -> Result<T, Diagnostics> {
-    get(file)
-        .or_else(|| base.and_then(get))
-        .ok_or_else(|| wrong(format!("target {}: `{name}` is missing", file.name)))
+    get(file).or_else(|| base.and_then(get)).ok_or_else(|| wrong(format!("target {}: `{name}` is missing", file.name)))
 }
 
-fn model<M: serde::de::DeserializeOwned>(
-    file: &File,
-    base: Option<&File>,
-) -> Result<M, Diagnostics> {
+fn model<M: serde::de::DeserializeOwned>(file: &File, base: Option<&File>) -> Result<M, Diagnostics> {
     field(file, base, "model", |f| f.model.clone())?
         .try_into()
         .map_err(|e| wrong(format!("target {}: model: {e}", file.name)))
@@ -101,24 +91,17 @@ fn model<M: serde::de::DeserializeOwned>(
 
 fn asic(file: &File, base: Option<&File>) -> Result<Technology, Diagnostics> {
     if file.family.is_some() || !file.parts.is_empty() {
-        return Err(wrong(format!(
-            "target {}: an asic has no family and no parts",
-            file.name
-        )));
+        return Err(wrong(format!("target {}: an asic has no family and no parts", file.name)));
     }
     let unscaled: AsicModel = model(file, base)?;
     let model = match (&file.scaling, &file.base) {
         (None, _) => unscaled,
         (Some(by), Some(base)) => {
-            positive("scaling.delay", by.delay.value)
-                .map_err(|why| wrong(format!("target {}: {why}", file.name)))?;
+            positive("scaling.delay", by.delay.value).map_err(|why| wrong(format!("target {}: {why}", file.name)))?;
             unscaled.scaled(base, by)
         }
         (Some(_), None) => {
-            return Err(wrong(format!(
-                "target {}: `scaling` needs a `base`",
-                file.name
-            )));
+            return Err(wrong(format!("target {}: `scaling` needs a `base`", file.name)));
         }
     };
     Ok(Technology::Asic {
@@ -131,39 +114,25 @@ fn asic(file: &File, base: Option<&File>) -> Result<Technology, Diagnostics> {
 
 fn fpga(file: &File, base: Option<&File>) -> Result<Technology, Diagnostics> {
     if file.library.is_some() || file.corner.is_some() || file.scaling.is_some() {
-        return Err(wrong(format!(
-            "target {}: an fpga has no library, corner or scaling",
-            file.name
-        )));
+        return Err(wrong(format!("target {}: an fpga has no library, corner or scaling", file.name)));
     }
     Ok(Technology::Fpga {
         family: field(file, base, "family", |f| f.family.clone())?,
-        parts: field(file, base, "parts", |f| {
-            (!f.parts.is_empty()).then(|| f.parts.clone())
-        })?,
+        parts: field(file, base, "parts", |f| (!f.parts.is_empty()).then(|| f.parts.clone()))?,
         model: model(file, base)?,
     })
 }
 
 fn check(technology: &Technology) -> Result<(), String> {
     match technology {
-        Technology::Asic {
-            library,
-            scaling,
-            model,
-            ..
-        } => {
+        Technology::Asic { library, scaling, model, .. } => {
             check_library(library)?;
             for (what, f) in scaling.iter().flat_map(scaling_figures) {
                 check_figure(what, f)?;
             }
             check_asic(model)
         }
-        Technology::Fpga {
-            family,
-            parts,
-            model,
-        } => {
+        Technology::Fpga { family, parts, model } => {
             if let Some(wheel) = &family.wheel {
                 check_library_file("wheel", wheel)?;
             }
@@ -176,10 +145,7 @@ fn check(technology: &Technology) -> Result<(), String> {
             if !(1..=64).contains(&model.carry_bits) {
                 return Err("`carry_bits` must be from 1 to 64".into());
             }
-            model
-                .figures()
-                .iter()
-                .try_for_each(|(what, f)| check_figure(what, f))
+            model.figures().iter().try_for_each(|(what, f)| check_figure(what, f))
         }
     }
 }
@@ -211,24 +177,17 @@ fn check_library(library: &CellLibrary) -> Result<(), String> {
         }
         positive("library.inverter.relative_area", inverter.relative_area)?;
     }
-    library
-        .files()
-        .try_for_each(|(what, file)| check_library_file(what, file))
+    library.files().try_for_each(|(what, file)| check_library_file(what, file))
 }
 
 fn check_library_file(what: &str, file: &LibraryFile) -> Result<(), String> {
     let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     if file.sha256.len() != 64 || !file.sha256.chars().all(hex) {
-        return Err(format!(
-            "{what}: `sha256` must be 64 lower-case hexadecimal digits"
-        ));
+        return Err(format!("{what}: `sha256` must be 64 lower-case hexadecimal digits"));
     }
     let inside = |part: &str| !part.is_empty() && part != "." && part != "..";
     if !file.path.split('/').all(inside) {
-        return Err(format!(
-            "{what}: path {} must be relative and stay inside the package",
-            quoted(&file.path)
-        ));
+        return Err(format!("{what}: path {} must be relative and stay inside the package", quoted(&file.path)));
     }
     Ok(())
 }
@@ -257,11 +216,7 @@ fn check_figure(what: &str, figure: &Figure) -> Result<(), String> {
 }
 
 fn positive(what: &str, n: f64) -> Result<(), String> {
-    if n.is_finite() && n > 0.0 {
-        Ok(())
-    } else {
-        Err(format!("`{what}` is {n}, expected a number above zero"))
-    }
+    if n.is_finite() && n > 0.0 { Ok(()) } else { Err(format!("`{what}` is {n}, expected a number above zero")) }
 }
 
 #[cfg(test)]
@@ -272,93 +227,31 @@ mod tests {
     fn error_of(name: &str, from: &str, to: &str) -> String {
         let text = Target::text(name).unwrap();
         assert!(text.contains(from), "{name} has no {from}");
-        Target::parse(&text.replacen(from, to, 1))
-            .unwrap_err()
-            .to_string()
+        Target::parse(&text.replacen(from, to, 1)).unwrap_err().to_string()
     }
 
     #[test]
     fn every_mistake_in_a_file_is_named() {
         for (name, from, to, reason) in [
-            (
-                "osu018",
-                "kind = \"asic\"",
-                "kind = \"cpld\"",
-                "unknown variant `cpld`",
-            ),
-            (
-                "osu018",
-                "kind",
-                "colour = 1\nkind",
-                "unknown field `colour`",
-            ),
+            ("osu018", "kind = \"asic\"", "kind = \"cpld\"", "unknown variant `cpld`"),
+            ("osu018", "kind", "colour = 1\nkind", "unknown field `colour`"),
             ("osu018", "name = \"osu018\"", "name = \"../x\"", "`../x`"),
-            (
-                "osu018",
-                "manager = \"apt\"",
-                "manager = \"npm\"",
-                "unknown variant `npm`",
-            ),
-            (
-                "osu018",
-                "path = \"usr",
-                "path = \"../usr",
-                "stay inside the package",
-            ),
-            (
-                "osu018",
-                "path = \"usr",
-                "path = \"/usr",
-                "stay inside the package",
-            ),
+            ("osu018", "manager = \"apt\"", "manager = \"npm\"", "unknown variant `npm`"),
+            ("osu018", "path = \"usr", "path = \"../usr", "stay inside the package"),
+            ("osu018", "path = \"usr", "path = \"/usr", "stay inside the package"),
             ("osu018", "sha256 = \"8", "sha256 = \"x", "64 lower-case"),
-            (
-                "osu018",
-                "ripple_ps = ",
-                "ripple_ps = -",
-                "expected a number above zero",
-            ),
+            ("osu018", "ripple_ps = ", "ripple_ps = -", "expected a number above zero"),
             ("osu018", "xor2 = {", "xnor2 = {", "xnor2"),
-            (
-                "osu018",
-                "area_um2 = 16.000",
-                "area_um2 = nan",
-                "`model.inverter.area_um2` is NaN",
-            ),
-            (
-                "osu018",
-                "cell = \"FAX1\"",
-                "cell = \"FA(\"",
-                "full_adder: `FA(`",
-            ),
+            ("osu018", "area_um2 = 16.000", "area_um2 = nan", "`model.inverter.area_um2` is NaN"),
+            ("osu018", "cell = \"FAX1\"", "cell = \"FA(\"", "full_adder: `FA(`"),
             ("osu018", "[corner]", "[family]", "target file"),
-            (
-                "lp65",
-                "base = \"nangate45\"",
-                "base = \"lp65\"",
-                "has a base itself",
-            ),
-            (
-                "lp65",
-                "base = \"nangate45\"",
-                "base = \"gone\"",
-                "no shipped target",
-            ),
+            ("lp65", "base = \"nangate45\"", "base = \"lp65\"", "has a base itself"),
+            ("lp65", "base = \"nangate45\"", "base = \"gone\"", "no shipped target"),
             ("lp65", "base = \"nangate45\"\n", "", "`model` is missing"),
             ("lp65", "value = 1.5", "value = 0.0", "`scaling.area` is 0"),
-            (
-                "xc7",
-                "kind = \"fpga\"",
-                "kind = \"asic\"",
-                "no family and no parts",
-            ),
+            ("xc7", "kind = \"fpga\"", "kind = \"asic\"", "no family and no parts"),
             ("xc7", "lut_inputs = 6", "lut_inputs = 60", "from 2 to 8"),
-            (
-                "ecp5-45k",
-                "carry_bits = 2",
-                "carry_bits = 0",
-                "from 1 to 64",
-            ),
+            ("ecp5-45k", "carry_bits = 2", "carry_bits = 0", "from 1 to 64"),
         ] {
             let error = error_of(name, from, to);
             assert!(error.contains(reason), "{name} {from} -> {to}: {error}");

@@ -251,19 +251,12 @@ impl Target {
     /// # Errors
     /// `target-unknown`, with the known names.
     pub fn text(name: &str) -> Result<&'static str, Diagnostics> {
-        FILES
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, text)| *text)
-            .ok_or_else(|| {
-                let known: Vec<_> = Self::names().collect();
-                Diagnostic::error(
-                    "target-unknown",
-                    format!("no target is called {}", quoted(name)),
-                )
+        FILES.iter().find(|(known, _)| *known == name).map(|(_, text)| *text).ok_or_else(|| {
+            let known: Vec<_> = Self::names().collect();
+            Diagnostic::error("target-unknown", format!("no target is called {}", quoted(name)))
                 .help(format!("known targets: {}", known.join(", ")))
                 .into()
-            })
+        })
     }
 
     /// Reads the text of a target file.
@@ -330,10 +323,7 @@ mod tests {
     #[test]
     fn an_unknown_carry_cell_is_an_error() {
         let text = Target::text("xcup").unwrap();
-        assert_eq!(
-            Target::parse(text).unwrap().carry_cell(),
-            Some(CarryCell::Carry8)
-        );
+        assert_eq!(Target::parse(text).unwrap().carry_cell(), Some(CarryCell::Carry8));
         let error = Target::parse(&text.replace("CARRY8\"", "CARRY9\"")).unwrap_err();
         assert!(error.to_string().contains("CARRY9"), "{error}");
     }
@@ -341,10 +331,7 @@ mod tests {
     #[test]
     fn an_unknown_name_lists_the_known() {
         let error = Target::load("lp66").unwrap_err().to_string();
-        assert!(
-            error.contains("`lp66`") && error.contains("lp65, nangate45"),
-            "{error}"
-        );
+        assert!(error.contains("`lp66`") && error.contains("lp65, nangate45"), "{error}");
     }
 
     #[test]
@@ -366,10 +353,6 @@ mod tests {
             panic!("osu018 is a cell library")
         };
         let text = Target::text("osu018").unwrap();
-        assert!(
-            text.ends_with(&model_text(&model)),
-            "{}",
-            model_text(&model)
-        );
+        assert!(text.ends_with(&model_text(&model)), "{}", model_text(&model));
     }
 }

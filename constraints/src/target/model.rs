@@ -135,9 +135,7 @@ mod carry_cell {
     pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<CarryCell>, D::Error> {
         let name = String::deserialize(d)?;
         let known = CarryCell::named(&name);
-        known.map(Some).ok_or_else(|| {
-            D::Error::custom(format!("carry_cell is {name:?}, expected CARRY4 or CARRY8"))
-        })
+        known.map(Some).ok_or_else(|| D::Error::custom(format!("carry_cell is {name:?}, expected CARRY4 or CARRY8")))
     }
 }
 

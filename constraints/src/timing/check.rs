@@ -12,36 +12,23 @@ impl Constraints {
     /// # Errors
     /// `constraint`, the first violation.
     pub fn check(&self) -> Result<(), Diagnostics> {
-        self.violation().map_or(Ok(()), |why| {
-            Err(Diagnostic::error("constraint", why).into())
-        })
+        self.violation().map_or(Ok(()), |why| Err(Diagnostic::error("constraint", why).into()))
     }
 
     fn violation(&self) -> Option<String> {
-        self.bad_name()
-            .or_else(|| self.bad_register_port())
-            .or_else(|| self.bad_time())
+        self.bad_name().or_else(|| self.bad_register_port()).or_else(|| self.bad_time())
     }
 
     fn bad_name(&self) -> Option<String> {
-        let clock_and_reset = self
-            .clock
-            .port
-            .iter()
-            .chain(self.reset.as_ref().map(|r| &r.port));
-        let mut ports: Vec<&String> = clock_and_reset
-            .chain(self.ports().map(|p| &p.name))
-            .collect();
+        let clock_and_reset = self.clock.port.iter().chain(self.reset.as_ref().map(|r| &r.port));
+        let mut ports: Vec<&String> = clock_and_reset.chain(self.ports().map(|p| &p.name)).collect();
         for name in ports.iter().copied().chain([&self.top, &self.clock.name]) {
             if let Err(why) = check_identifier(name) {
                 return Some(format!("name {}: {why}", quoted(name)));
             }
         }
         ports.sort();
-        ports
-            .windows(2)
-            .find(|pair| pair[0] == pair[1])
-            .map(|pair| format!("two ports are called {}", quoted(pair[0])))
+        ports.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| format!("two ports are called {}", quoted(pair[0])))
     }
 
     fn bad_register_port(&self) -> Option<String> {
@@ -63,16 +50,13 @@ impl Constraints {
         let reset = self.reset.iter().map(|r| (&r.port, r.delay));
         let delays = self.ports().map(|p| (&p.name, p.delay)).chain(reset);
         let uncertainty = self.clock.uncertainty;
-        delays
-            .into_iter()
-            .find(|(_, delay)| delay.0.saturating_add(uncertainty.0) >= period.0)
-            .map(|(name, delay)| {
-                format!(
-                    "port {}: {delay} ns outside and {uncertainty} ns of uncertainty leave nothing of the period, \
+        delays.into_iter().find(|(_, delay)| delay.0.saturating_add(uncertainty.0) >= period.0).map(|(name, delay)| {
+            format!(
+                "port {}: {delay} ns outside and {uncertainty} ns of uncertainty leave nothing of the period, \
                      {period} ns",
-                    quoted(name)
-                )
-            })
+                quoted(name)
+            )
+        })
     }
 }
 
@@ -93,26 +77,14 @@ mod tests {
         type Case = (fn(&mut Constraints), &'static str);
         let cases: [Case; 9] = [
             (|c| c.top = "a; exec rm".into(), "`a; exec rm`"),
-            (
-                |c| c.inputs[0].name = "x}]".into(),
-                "no letter, digit or underscore",
-            ),
+            (|c| c.inputs[0].name = "x}]".into(), "no letter, digit or underscore"),
             (|c| c.clock.name = "[exit]".into(), "a name begins with"),
             (|c| c.inputs[0].name = "x".repeat(10_000), "too many"),
-            (
-                |c| c.outputs[0].name = "x".into(),
-                "two ports are called `x`",
-            ),
+            (|c| c.outputs[0].name = "x".into(), "two ports are called `x`"),
             (|c| c.outputs[0].width = 0, "has no bits"),
-            (
-                |c| c.register_port.push("gone".into()),
-                "`gone`, which is no port",
-            ),
+            (|c| c.register_port.push("gone".into()), "`gone`, which is no port"),
             (|c| c.clock.period = Picoseconds(0), "period is zero"),
-            (
-                |c| c.outputs[0].delay = Picoseconds(24_600),
-                "leave nothing of the period",
-            ),
+            (|c| c.outputs[0].delay = Picoseconds(24_600), "leave nothing of the period"),
         ];
         for (spoil, reason) in cases {
             let mut c = good();

@@ -15,9 +15,7 @@ pub use pins::Pins;
 pub use sdc::{Dialect, Units};
 
 /// A time in picoseconds. Whole numbers keep the files byte-identical and leave no room for NaN.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Picoseconds(pub u64);
 
@@ -34,11 +32,9 @@ impl Picoseconds {
         if (1.0..=Self::MAX).contains(&ps) {
             return Ok(Self(ps as u64));
         }
-        Err(
-            Diagnostic::error("clock-period", format!("{ns} ns is no clock period"))
-                .help("give nanoseconds, from 0.001 to 1000000000")
-                .into(),
-        )
+        Err(Diagnostic::error("clock-period", format!("{ns} ns is no clock period"))
+            .help("give nanoseconds, from 0.001 to 1000000000")
+            .into())
     }
 
     /// In nanoseconds.
@@ -139,12 +135,7 @@ pub struct Budget {
 impl Default for Budget {
     /// For a block whose neighbours register what passes between them.
     fn default() -> Self {
-        Self {
-            uncertainty: 2,
-            inputs: 10,
-            outputs: 10,
-            register_port: 40,
-        }
+        Self { uncertainty: 2, inputs: 10, outputs: 10, register_port: 40 }
     }
 }
 
@@ -187,11 +178,7 @@ impl Constraints {
         let percent = |p: u8| period.percent(if sequential { p } else { 0 });
         let reset = |style: Reset| uses_reset(module, style);
         let timing = |(name, width): (String, u32), share: u8| PortTiming {
-            delay: percent(if register_port.contains(&name.as_str()) {
-                budget.register_port
-            } else {
-                share
-            }),
+            delay: percent(if register_port.contains(&name.as_str()) { budget.register_port } else { share }),
             name,
             width,
         };
@@ -208,12 +195,8 @@ impl Constraints {
                 asynchronous: reset(Reset::Asynchronous),
                 delay: percent(budget.inputs),
             }),
-            inputs: input_ports(module)
-                .map(|p| timing(p, budget.inputs))
-                .collect(),
-            outputs: output_ports(module)
-                .map(|p| timing(p, budget.outputs))
-                .collect(),
+            inputs: input_ports(module).map(|p| timing(p, budget.inputs)).collect(),
+            outputs: output_ports(module).map(|p| timing(p, budget.outputs)).collect(),
             register_port: register_port.iter().map(|&name| name.to_owned()).collect(),
             limits: Limits::default(),
         };
@@ -238,19 +221,16 @@ fn clock_port(module: &Module) -> String {
 }
 
 fn uses_reset(module: &Arc<Module>, reset: Reset) -> bool {
-    module.hierarchy().iter().any(|m| {
-        m.styles.iter().any(|s| s.reset == reset) || m.states.iter().any(|s| s.style.reset == reset)
-    })
+    module
+        .hierarchy()
+        .iter()
+        .any(|m| m.styles.iter().any(|s| s.reset == reset) || m.states.iter().any(|s| s.style.reset == reset))
 }
 
 /// Names and widths of the input ports; a port that only holds constants has no bits and is left out.
 fn input_ports(module: &Module) -> impl Iterator<Item = (String, u32)> {
     let width = |elements: &[hdl::num::Format]| elements.iter().map(|f| f.range.width()).sum();
-    module
-        .inputs
-        .iter()
-        .map(move |p| (p.name.clone(), width(&p.elements)))
-        .filter(|(_, width)| *width > 0)
+    module.inputs.iter().map(move |p| (p.name.clone(), width(&p.elements))).filter(|(_, width)| *width > 0)
 }
 
 fn output_ports(module: &Module) -> impl Iterator<Item = (String, u32)> {
@@ -258,13 +238,11 @@ fn output_ports(module: &Module) -> impl Iterator<Item = (String, u32)> {
         let width = p.elements.iter().map(|e| e.format.range.width()).sum();
         (p.name.clone(), width)
     });
-    let boxed = module.black_box.iter().flat_map(|b| {
-        b.outputs
-            .iter()
-            .map(|(name, format, _)| (name.clone(), format.range.width()))
-    });
-    own.chain(boxed)
-        .filter(|(_, width): &(String, u32)| *width > 0)
+    let boxed = module
+        .black_box
+        .iter()
+        .flat_map(|b| b.outputs.iter().map(|(name, format, _)| (name.clone(), format.range.width())));
+    own.chain(boxed).filter(|(_, width): &(String, u32)| *width > 0)
 }
 
 #[cfg(test)]
@@ -280,18 +258,8 @@ pub(crate) mod tests {
         let x = b.input_array("x", 2, Format::unsigned(4, 0).unwrap());
         let bit = b.input("carry_in", Format::BIT);
         let sum = x[0] + x[1] + bit;
-        let style = RegisterStyle {
-            reset,
-            ..RegisterStyle::default()
-        };
-        b.output(
-            "y",
-            if registered {
-                sum.registered(style)
-            } else {
-                sum
-            },
-        );
+        let style = RegisterStyle { reset, ..RegisterStyle::default() };
+        b.output("y", if registered { sum.registered(style) } else { sum });
         b.finish().unwrap()
     }
 
@@ -301,27 +269,16 @@ pub(crate) mod tests {
         let period = Picoseconds::from_ns(25.0).unwrap();
         let c = Constraints::of(&module, period, &Budget::default(), &["carry_in"]).unwrap();
         assert_eq!(c.clock.port.as_deref(), Some("clk"));
-        assert!(
-            c.reset
-                .as_ref()
-                .is_some_and(|r| r.asynchronous && r.port == "rst")
-        );
-        let ports: Vec<_> = c
-            .ports()
-            .map(|p| (p.name.as_str(), p.width, p.delay.0))
-            .collect();
-        assert_eq!(
-            ports,
-            [("x", 8, 2500), ("carry_in", 1, 10_000), ("y", 5, 2500)]
-        );
+        assert!(c.reset.as_ref().is_some_and(|r| r.asynchronous && r.port == "rst"));
+        let ports: Vec<_> = c.ports().map(|p| (p.name.as_str(), p.width, p.delay.0)).collect();
+        assert_eq!(ports, [("x", 8, 2500), ("carry_in", 1, 10_000), ("y", 5, 2500)]);
         assert!((c.frequency_mhz() - 40.0).abs() < 1e-9);
     }
 
     #[test]
     fn a_combinational_module_has_a_virtual_clock_and_the_whole_period() {
         let period = Picoseconds(5_000);
-        let c =
-            Constraints::of(&adder(false, Reset::None), period, &Budget::default(), &[]).unwrap();
+        let c = Constraints::of(&adder(false, Reset::None), period, &Budget::default(), &[]).unwrap();
         assert_eq!((c.clock.port, c.clock.uncertainty.0), (None, 0));
         assert!(c.inputs.iter().chain(&c.outputs).all(|p| p.delay.0 == 0));
     }

@@ -44,12 +44,7 @@ impl Pins {
 
 /// Every bit of every port, clock and reset first.
 fn port_bits(c: &Constraints) -> Vec<String> {
-    let scalars = c
-        .clock
-        .port
-        .iter()
-        .chain(c.reset.as_ref().map(|r| &r.port))
-        .cloned();
+    let scalars = c.clock.port.iter().chain(c.reset.as_ref().map(|r| &r.port)).cloned();
     let buses = c.ports().flat_map(|p| {
         (0..p.width).map(move |k| match p.width {
             1 => p.name.clone(),
@@ -84,11 +79,7 @@ impl Constraints {
         self.check()?;
         let mut text = format!("# Pins of {}.\n", self.top);
         if let Some(port) = &self.clock.port {
-            let _ = writeln!(
-                text,
-                "FREQUENCY PORT \"{port}\" {:.6} MHZ;",
-                self.frequency_mhz()
-            );
+            let _ = writeln!(text, "FREQUENCY PORT \"{port}\" {:.6} MHZ;", self.frequency_mhz());
         }
         for (bit, pin) in pins.ordered(self)? {
             let _ = writeln!(text, "LOCATE COMP \"{bit}\" SITE \"{pin}\";");
@@ -113,12 +104,7 @@ mod tests {
     }
 
     fn pins(pairs: &[(&str, &str)]) -> Pins {
-        Pins(
-            pairs
-                .iter()
-                .map(|(b, p)| ((*b).into(), (*p).into()))
-                .collect(),
-        )
+        Pins(pairs.iter().map(|(b, p)| ((*b).into(), (*p).into())).collect())
     }
 
     #[test]
@@ -150,10 +136,7 @@ mod tests {
         for (list, reason) in [
             (vec![("y[5]", "A1")], "`y[5]`, which is no bit"),
             (vec![("carry_in", "A1\nset_io")], "no name of a pin"),
-            (
-                vec![("carry_in", "A1"), ("clk", "A1")],
-                "clk and carry_in share pin A1",
-            ),
+            (vec![("carry_in", "A1"), ("clk", "A1")], "clk and carry_in share pin A1"),
         ] {
             let error = constraints().to_lpf(&pins(&list)).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");

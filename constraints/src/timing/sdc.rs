@@ -19,19 +19,13 @@ pub struct Units {
 impl Default for Units {
     /// Nanoseconds and picofarads.
     fn default() -> Self {
-        Self {
-            time_ps: 1000.0,
-            capacitance_ff: 1000.0,
-        }
+        Self { time_ps: 1000.0, capacitance_ff: 1000.0 }
     }
 }
 
 impl From<&crate::liberty::Library> for Units {
     fn from(library: &crate::liberty::Library) -> Self {
-        Self {
-            time_ps: library.time_unit_ps,
-            capacitance_ff: library.capacitance_unit_ff,
-        }
+        Self { time_ps: library.time_unit_ps, capacitance_ff: library.capacitance_unit_ff }
     }
 }
 
@@ -57,11 +51,7 @@ impl Constraints {
             Dialect::Cells(units) => units,
             Dialect::Quartus | Dialect::Vivado => Units::default(),
         };
-        let mut writer = Writer {
-            text: String::new(),
-            units,
-            clock: format!("[get_clocks {{{}}}]", self.clock.name),
-        };
+        let mut writer = Writer { text: String::new(), units, clock: format!("[get_clocks {{{}}}]", self.clock.name) };
         writer.clock(self, dialect);
         writer.reset(self);
         for port in &self.inputs {
@@ -99,24 +89,14 @@ impl Writer {
             ps => format!("units of {ps} ps"),
         };
         self.line(&format!("# Timing of {}; times in {unit}.", c.top));
-        let source = c
-            .clock
-            .port
-            .as_ref()
-            .map(|port| format!(" [get_ports {{{port}}}]"));
+        let source = c.clock.port.as_ref().map(|port| format!(" [get_ports {{{port}}}]"));
         let period = self.time(c.clock.period);
-        self.line(&format!(
-            "create_clock -name {{{}}} -period {period}{}",
-            c.clock.name,
-            source.unwrap_or_default()
-        ));
+        self.line(&format!("create_clock -name {{{}}} -period {period}{}", c.clock.name, source.unwrap_or_default()));
         if c.clock.uncertainty.0 > 0 {
             let uncertainty = self.time(c.clock.uncertainty);
             let clock = self.clock.clone();
             // the same edge launches and captures for hold: its jitter is common, and skew is the clock tree's to add
-            self.line(&format!(
-                "set_clock_uncertainty -setup {uncertainty} {clock}"
-            ));
+            self.line(&format!("set_clock_uncertainty -setup {uncertainty} {clock}"));
         }
         if dialect == Dialect::Quartus {
             self.line("derive_clock_uncertainty");
@@ -127,30 +107,16 @@ impl Writer {
         let Some(reset) = &c.reset else { return };
         if reset.asynchronous {
             self.line("# The reset is asynchronous and released while the clock stands or by a synchroniser outside.");
-            self.line(&format!(
-                "set_false_path -from [get_ports {{{}}}]",
-                reset.port
-            ));
+            self.line(&format!("set_false_path -from [get_ports {{{}}}]", reset.port));
         } else {
-            self.delay(
-                "set_input_delay",
-                &PortTiming {
-                    name: reset.port.clone(),
-                    width: 1,
-                    delay: reset.delay,
-                },
-            );
+            self.delay("set_input_delay", &PortTiming { name: reset.port.clone(), width: 1, delay: reset.delay });
         }
     }
 
     fn delay(&mut self, command: &str, port: &PortTiming) {
         let bits = if port.width > 1 { "[*]" } else { "" };
-        let line = format!(
-            "{command} {} -clock {} [get_ports {{{}{bits}}}]",
-            self.time(port.delay),
-            self.clock,
-            port.name
-        );
+        let line =
+            format!("{command} {} -clock {} [get_ports {{{}{bits}}}]", self.time(port.delay), self.clock, port.name);
         self.line(&line);
     }
 
@@ -159,17 +125,11 @@ impl Writer {
             self.line(&format!("set_max_fanout {fan_out} [current_design]"));
         }
         if let Some(transition) = limits.max_transition {
-            let line = format!(
-                "set_max_transition {} [current_design]",
-                self.time(transition)
-            );
+            let line = format!("set_max_transition {} [current_design]", self.time(transition));
             self.line(&line);
         }
         if let Some(transition) = limits.input_transition {
-            let line = format!(
-                "set_input_transition {} [all_inputs]",
-                self.time(transition)
-            );
+            let line = format!("set_input_transition {} [all_inputs]", self.time(transition));
             self.line(&line);
         }
         if let Some(load) = limits.output_load_ff {
@@ -209,11 +169,7 @@ mod tests {
             set_input_transition 0.100 [all_inputs]
             set_load 0.020000 [all_outputs]
         "#]]
-        .assert_eq(
-            &constraints(true, Reset::Asynchronous)
-                .to_sdc(Dialect::Cells(Units::default()))
-                .unwrap(),
-        );
+        .assert_eq(&constraints(true, Reset::Asynchronous).to_sdc(Dialect::Cells(Units::default())).unwrap());
     }
 
     #[test]
@@ -227,11 +183,7 @@ mod tests {
             set_input_delay 2.500 -clock [get_clocks {clk}] [get_ports {carry_in}]
             set_output_delay 2.500 -clock [get_clocks {clk}] [get_ports {y[*]}]
         "#]]
-        .assert_eq(
-            &constraints(true, Reset::Synchronous)
-                .to_sdc(Dialect::Vivado)
-                .unwrap(),
-        );
+        .assert_eq(&constraints(true, Reset::Synchronous).to_sdc(Dialect::Vivado).unwrap());
         expect![[r#"
             # Timing of adder; times in nanoseconds.
             create_clock -name {clk} -period 25.000
@@ -240,26 +192,14 @@ mod tests {
             set_input_delay 0.000 -clock [get_clocks {clk}] [get_ports {carry_in}]
             set_output_delay 0.000 -clock [get_clocks {clk}] [get_ports {y[*]}]
         "#]]
-        .assert_eq(
-            &constraints(false, Reset::None)
-                .to_sdc(Dialect::Quartus)
-                .unwrap(),
-        );
+        .assert_eq(&constraints(false, Reset::None).to_sdc(Dialect::Quartus).unwrap());
     }
 
     #[test]
     fn numbers_follow_the_library_s_units() {
-        let units = Units {
-            time_ps: 1.0,
-            capacitance_ff: 1.0,
-        };
-        let text = constraints(true, Reset::None)
-            .to_sdc(Dialect::Cells(units))
-            .unwrap();
-        assert!(
-            text.contains("-period 25000.000 ") && text.contains("set_load 20.000000 "),
-            "{text}"
-        );
+        let units = Units { time_ps: 1.0, capacitance_ff: 1.0 };
+        let text = constraints(true, Reset::None).to_sdc(Dialect::Cells(units)).unwrap();
+        assert!(text.contains("-period 25000.000 ") && text.contains("set_load 20.000000 "), "{text}");
     }
 
     #[test]

@@ -29,42 +29,20 @@ pub fn assemble(mut plan: Plan, problem: &Problem) -> AdderGraph {
 
 fn shared_node(index: usize, node: &Shared) -> Node {
     let op = match node.recipe {
-        None => Op::Input {
-            index: index as u32,
-        },
+        None => Op::Input { index: index as u32 },
         Some((a, b)) => Op::Add { a, b },
     };
-    Node {
-        op,
-        lo: node.lo,
-        hi: node.hi,
-        depth: node.depth,
-    }
+    Node { op, lo: node.lo, hi: node.hi, depth: node.depth }
 }
 
 /// Appends a tree whose own nodes are numbered from `first` up; returns its sum.
 fn append(graph: &mut AdderGraph, tree: &Tree, first: NodeId) -> Option<Term> {
     let offset = graph.nodes.len() as NodeId - first;
     let place = |t: Term| {
-        if t.node >= first {
-            Term {
-                node: t.node + offset,
-                ..t
-            }
-        } else {
-            t
-        }
+        if t.node >= first { Term { node: t.node + offset, ..t } } else { t }
     };
     for (&(a, b), &(lo, hi, depth)) in tree.steps.iter().zip(&tree.nodes) {
-        graph.push(Node {
-            op: Op::Add {
-                a: place(a),
-                b: place(b),
-            },
-            lo,
-            hi,
-            depth,
-        });
+        graph.push(Node { op: Op::Add { a: place(a), b: place(b) }, lo, hi, depth });
     }
     tree.root.map(place)
 }
@@ -83,20 +61,10 @@ fn finish(graph: &mut AdderGraph, root: Option<Term>, bias: i64, free_sign: bool
     };
     let c = Term::plain(constant(graph, bias));
     let (a, b) = if root.neg { (c, root) } else { (root, c) };
-    let sum = graph.push(Node {
-        op: Op::Add { a, b },
-        lo: from.0 + bias,
-        hi: from.1 + bias,
-        depth,
-    });
+    let sum = graph.push(Node { op: Op::Add { a, b }, lo: from.0 + bias, hi: from.1 + bias, depth });
     Some(Term::plain(sum))
 }
 
 fn constant(graph: &mut AdderGraph, value: i64) -> NodeId {
-    graph.push(Node {
-        op: Op::Constant { value },
-        lo: value,
-        hi: value,
-        depth: 0,
-    })
+    graph.push(Node { op: Op::Constant { value }, lo: value, hi: value, depth: 0 })
 }

@@ -42,9 +42,7 @@ pub fn cases() -> Vec<Case> {
         signed: false,
         ..square(n, weight_bits)
     };
-    let squares = [8, 16, 32, 64]
-        .into_iter()
-        .flat_map(|n| [4, 6, 8].map(|bits| square(n, bits)));
+    let squares = [8, 16, 32, 64].into_iter().flat_map(|n| [4, 6, 8].map(|bits| square(n, bits)));
     squares
         .chain([
             sparse(16, 64, 50),
@@ -73,15 +71,9 @@ impl Case {
             }
             let full = random.i64(-half..half);
             // trained weights crowd around zero
-            if self.sparsity == 0 {
-                full
-            } else {
-                full >> random.u32(0..self.weight_bits - 1)
-            }
+            if self.sparsity == 0 { full } else { full >> random.u32(0..self.weight_bits - 1) }
         };
-        (0..self.shape.0)
-            .map(|_| (0..self.shape.1).map(|_| weight(&mut random)).collect())
-            .collect()
+        (0..self.shape.0).map(|_| (0..self.shape.1).map(|_| weight(&mut random)).collect()).collect()
     }
 
     /// The problem; inputs take all values of their width.
@@ -105,11 +97,7 @@ mod tests {
             let weights: Vec<i64> = rows.concat();
             let zeros = 100 * weights.iter().filter(|w| **w == 0).count() / weights.len();
             assert_eq!((rows.len(), rows[0].len()), case.shape, "{}", case.name);
-            assert!(
-                zeros + 12 >= case.sparsity as usize,
-                "{} has {zeros} % zeros",
-                case.name
-            );
+            assert!(zeros + 12 >= case.sparsity as usize, "{} has {zeros} % zeros", case.name);
             assert_eq!(rows, case.rows(1));
             assert_ne!(rows, case.rows(2));
         }

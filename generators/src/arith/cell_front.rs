@@ -63,13 +63,8 @@ struct Structure {
 }
 
 /// Shared sums that all ripple.
-const RIPPLING: SharedAdders = SharedAdders {
-    slow_after: u32::MAX,
-    fast: Ending {
-        shape: Shape::Ripple,
-        rippling: 1.0,
-    },
-};
+const RIPPLING: SharedAdders =
+    SharedAdders { slow_after: u32::MAX, fast: Ending { shape: Shape::Ripple, rippling: 1.0 } };
 
 /// Ways to finish an output: the share of its bits that ripple, and how carries run in the others.
 const OUTPUTS: [(f64, &[Shape]); 4] = [
@@ -110,22 +105,14 @@ impl<'a> Front<'a> {
         let bounds = [least + 1, least].into_iter().filter(within).map(Some);
         let bounds = bounds.filter(|_| wide);
         let plan = |max_depth| {
-            let bounded = Problem {
-                max_depth,
-                objective: Objective::LogicBits,
-                ..problem.clone()
-            };
+            let bounded = Problem { max_depth, objective: Objective::LogicBits, ..problem.clone() };
             search::search(&bounded, effort, seed).plan
         };
         let mut front = Self {
             problem,
             costs,
             wide,
-            plans: [problem.max_depth]
-                .into_iter()
-                .chain(bounds)
-                .map(plan)
-                .collect(),
+            plans: [problem.max_depth].into_iter().chain(bounds).map(plan).collect(),
             structures: Vec::new(),
         };
         let cuts: Vec<(usize, u32)> = front
@@ -163,18 +150,13 @@ impl<'a> Front<'a> {
             self.structures.iter().rev().find(meets)
         };
         let found = match wanted {
-            Wanted::Larger(factor) => {
-                Ok(fastest_of(smallest.cost.area_um2 * factor).unwrap_or(smallest))
-            }
+            Wanted::Larger(factor) => Ok(fastest_of(smallest.cost.area_um2 * factor).unwrap_or(smallest)),
             Wanted::Within(bound) => {
                 let meets = |s: &&Structure| s.cost.delay_ps <= bound;
                 self.structures
                     .iter()
                     .find(meets)
-                    .ok_or(ArithError::TooSlow {
-                        asked_ps: bound,
-                        least_ps: fastest.cost.delay_ps,
-                    })
+                    .ok_or(ArithError::TooSlow { asked_ps: bound, least_ps: fastest.cost.delay_ps })
             }
             Wanted::Fastest(bound) => fastest_of(bound).ok_or(ArithError::TooSmall {
                 asked_um2: bound.floor() as u64,
@@ -211,24 +193,15 @@ impl<'a> Front<'a> {
             let columns = (0..cut.columns.len()).into_par_iter().map(column);
             let (rippling, choices): (Vec<CarrySave>, Vec<_>) = columns.unzip();
             // of the outputs' areas the combinations take care
-            let shared_area = sums.area(&cut, &rippling, self.costs)
-                - choices
-                    .iter()
-                    .map(|c: &Vec<(f64, u32)>| c[0].0)
-                    .sum::<f64>();
+            let shared_area =
+                sums.area(&cut, &rippling, self.costs) - choices.iter().map(|c: &Vec<(f64, u32)>| c[0].0).sum::<f64>();
             let structure = |(area, delay_ps): (f64, u32)| Structure {
-                cost: Point {
-                    area_um2: shared_area + area,
-                    delay_ps,
-                },
+                cost: Point { area_um2: shared_area + area, delay_ps },
                 plan,
                 depth,
                 shared,
             };
-            combined(&choices)
-                .into_iter()
-                .map(structure)
-                .collect::<Vec<_>>()
+            combined(&choices).into_iter().map(structure).collect::<Vec<_>>()
         };
         ways.into_iter().flat_map(structures).collect()
     }
@@ -236,13 +209,7 @@ impl<'a> Front<'a> {
     /// One output with each of its final adders, the ripple chain first.
     fn endings(&self, cut: &Plan, column: usize, sums: &SharedSums) -> Vec<CarrySave> {
         let (terms, bias, range) = output(cut, self.problem, column, &sums.arrivals);
-        let mut trees = vec![compress(
-            &terms,
-            bias,
-            range,
-            FinalAdder::RIPPLE,
-            self.costs,
-        )];
+        let mut trees = vec![compress(&terms, bias, range, FinalAdder::RIPPLE, self.costs)];
         let bits = trees[0].rows.len();
         for (share, shapes) in OUTPUTS.into_iter().filter(|_| self.wide) {
             let from = (bits as f64 * share) as usize;
@@ -309,10 +276,7 @@ fn combined(choices: &[Vec<(f64, u32)>]) -> Vec<(f64, u32)> {
 /// Those of which none is both smaller and faster, the smallest first.
 fn best_of(mut structures: Vec<Structure>) -> Vec<Structure> {
     let order = |a: &Structure, b: &Structure| {
-        a.cost
-            .area_um2
-            .total_cmp(&b.cost.area_um2)
-            .then(a.cost.delay_ps.cmp(&b.cost.delay_ps))
+        a.cost.area_um2.total_cmp(&b.cost.area_um2).then(a.cost.delay_ps.cmp(&b.cost.delay_ps))
     };
     structures.sort_by(order);
     let mut fastest = u32::MAX;
@@ -337,10 +301,7 @@ mod tests {
     fn problem() -> Problem {
         let row = |i: i64| (0..6).map(|j| (i * 37 + j * 53) % 61 - 30).collect();
         let rows: Vec<Vec<i64>> = (1..7).map(row).collect();
-        Problem::new(
-            Matrix::from_rows(&rows).unwrap(),
-            vec![InputSpec::bits(8, true); 6],
-        )
+        Problem::new(Matrix::from_rows(&rows).unwrap(), vec![InputSpec::bits(8, true); 6])
     }
 
     #[test]
@@ -369,17 +330,11 @@ mod tests {
         let fastest = front.points().last().unwrap();
         assert_eq!(
             front.choose(Wanted::Within(fastest.delay_ps - 1)),
-            Err(ArithError::TooSlow {
-                asked_ps: fastest.delay_ps - 1,
-                least_ps: fastest.delay_ps
-            })
+            Err(ArithError::TooSlow { asked_ps: fastest.delay_ps - 1, least_ps: fastest.delay_ps })
         );
         assert_eq!(
             front.choose(Wanted::Fastest(1000.5)),
-            Err(ArithError::TooSmall {
-                asked_um2: 1000,
-                least_um2: smallest.area_um2.ceil() as u64
-            })
+            Err(ArithError::TooSmall { asked_um2: 1000, least_um2: smallest.area_um2.ceil() as u64 })
         );
     }
 
@@ -408,11 +363,7 @@ mod tests {
 
     #[test]
     fn areas_combine_at_every_delay() {
-        let choices = [
-            vec![(10.0, 9), (20.0, 5)],
-            vec![(1.0, 4), (8.0, 3)],
-            vec![(5.0, 7)],
-        ];
+        let choices = [vec![(10.0, 9), (20.0, 5)], vec![(1.0, 4), (8.0, 3)], vec![(5.0, 7)]];
         assert_eq!(combined(&choices), [(26.0, 7), (16.0, 9)]);
         assert_eq!(combined(&[]), [(0.0, 0)]);
     }

@@ -23,29 +23,17 @@ pub fn build<'m>(m: &'m ModuleBuilder, inputs: &[Value<'m>], sums: &CellSums) ->
         nodes.push(bits);
     }
     let outputs = sums.outputs.iter();
-    outputs
-        .map(|tree| word(m, &tree_bits(m, tree, &nodes), tree.lo < 0))
-        .collect()
+    outputs.map(|tree| word(m, &tree_bits(m, tree, &nodes), tree.lo < 0)).collect()
 }
 
 /// The bits of a tree's result, given the bits of the nodes that it sums.
-fn tree_bits<'m>(
-    m: &'m ModuleBuilder,
-    tree: &CarrySave,
-    nodes: &[Vec<Value<'m>>],
-) -> Vec<Value<'m>> {
-    let source = |term: u32, bit: u8| {
-        nodes[tree.summands[term as usize].term.node as usize][usize::from(bit)]
-    };
+fn tree_bits<'m>(m: &'m ModuleBuilder, tree: &CarrySave, nodes: &[Vec<Value<'m>>]) -> Vec<Value<'m>> {
+    let source = |term: u32, bit: u8| nodes[tree.summands[term as usize].term.node as usize][usize::from(bit)];
     bits(m, tree, source)
 }
 
 /// The bits of a tree's result; `source` gives the bits of its summands.
-pub fn bits<'m>(
-    m: &'m ModuleBuilder,
-    tree: &CarrySave,
-    source: impl Fn(u32, u8) -> Value<'m>,
-) -> Vec<Value<'m>> {
+pub fn bits<'m>(m: &'m ModuleBuilder, tree: &CarrySave, source: impl Fn(u32, u8) -> Value<'m>) -> Vec<Value<'m>> {
     let (zero, one) = (m.constant(0, 0), m.constant(1, 0));
     let carries_used = tree.carries_used();
     let mut wires: Vec<Value<'m>> = Vec::with_capacity(tree.wires.len());
@@ -56,27 +44,14 @@ pub fn bits<'m>(
             *cells[index].get_or_insert_with(|| {
                 let inputs = tree.cells[index].0;
                 let constants = inputs.map(|w| tree.wires[w as usize]);
-                adder(
-                    m,
-                    inputs.map(|w| wires[w as usize]),
-                    constants,
-                    carries_used[index],
-                )
+                adder(m, inputs.map(|w| wires[w as usize]), constants, carries_used[index])
             })
         };
         let value = match *wire {
             Wire::Zero => zero,
             Wire::One => one,
-            Wire::Source {
-                term,
-                bit,
-                inverted: false,
-            } => source(term, bit),
-            Wire::Source {
-                term,
-                bit,
-                inverted: true,
-            } => source(term, bit) ^ one,
+            Wire::Source { term, bit, inverted: false } => source(term, bit),
+            Wire::Source { term, bit, inverted: true } => source(term, bit) ^ one,
             Wire::Sum(index) => cell(index)[0],
             Wire::Carry(index) => cell(index)[1],
         };
@@ -86,29 +61,18 @@ pub fn bits<'m>(
     let from = tree.rows.len() - tree.adder.as_ref().map_or(0, |network| network.bits);
     let mut result: Vec<Value<'m>> = (0..from).map(|k| row(k, 0)).collect();
     if let Some(network) = &tree.adder {
-        let pairs: Vec<_> = (from..tree.rows.len())
-            .map(|k| (row(k, 0), row(k, 1)))
-            .collect();
+        let pairs: Vec<_> = (from..tree.rows.len()).map(|k| (row(k, 0), row(k, 1))).collect();
         result.extend(prefix_sum(network, &pairs));
     }
     result
 }
 
 /// Sum and carry of one cell. Constants make gates of it, and so does a carry that nothing reads.
-fn adder<'m>(
-    m: &'m ModuleBuilder,
-    inputs: [Value<'m>; 3],
-    wires: [Wire; 3],
-    carry_used: bool,
-) -> [Value<'m>; 2] {
+fn adder<'m>(m: &'m ModuleBuilder, inputs: [Value<'m>; 3], wires: [Wire; 3], carry_used: bool) -> [Value<'m>; 2] {
     let ones = wires.iter().filter(|w| **w == Wire::One).count();
     let constant = |w: &Wire| matches!(w, Wire::Zero | Wire::One);
-    let variables: Vec<Value<'m>> = inputs
-        .into_iter()
-        .zip(&wires)
-        .filter(|(_, w)| !constant(w))
-        .map(|(value, _)| value)
-        .collect();
+    let variables: Vec<Value<'m>> =
+        inputs.into_iter().zip(&wires).filter(|(_, w)| !constant(w)).map(|(value, _)| value).collect();
     match (variables.as_slice(), ones) {
         (&[a, b, c], _) if carry_used => {
             let both = m.full_adder(a, b, c);

@@ -48,10 +48,7 @@ pub(super) struct Ending {
 impl Ending {
     /// For a sum of so many bits.
     pub fn adder(self, bits: usize) -> FinalAdder {
-        FinalAdder {
-            shape: self.shape,
-            from: (bits as f64 * self.rippling) as usize,
-        }
+        FinalAdder { shape: self.shape, from: (bits as f64 * self.rippling) as usize }
     }
 }
 
@@ -66,10 +63,8 @@ impl SharedSums {
     /// Those of `plan`.
     pub fn of(plan: &Plan, costs: &CellCosts, adders: SharedAdders) -> Self {
         let loads = loads(plan, costs);
-        let mut shared = Self {
-            arrivals: Vec::with_capacity(plan.nodes.len()),
-            sums: Vec::with_capacity(plan.nodes.len()),
-        };
+        let mut shared =
+            Self { arrivals: Vec::with_capacity(plan.nodes.len()), sums: Vec::with_capacity(plan.nodes.len()) };
         for (index, node) in plan.nodes.iter().enumerate() {
             let range = (node.lo, node.hi);
             let bits = width(node.lo, node.hi) as usize;
@@ -110,9 +105,7 @@ impl SharedSums {
         let area = self.area(plan, &outputs, costs);
         let node = |(index, node): (usize, &Shared)| Node {
             op: match node.recipe {
-                None => Op::Input {
-                    index: index as u32,
-                },
+                None => Op::Input { index: index as u32 },
                 Some((a, b)) => Op::Add { a, b },
             },
             lo: node.lo,
@@ -122,10 +115,7 @@ impl SharedSums {
         CellSums {
             area,
             delay: outputs.iter().map(CarrySave::delay).max().unwrap_or(0),
-            graph: AdderGraph {
-                nodes: plan.nodes.iter().enumerate().map(node).collect(),
-                ..AdderGraph::default()
-            },
+            graph: AdderGraph { nodes: plan.nodes.iter().enumerate().map(node).collect(), ..AdderGraph::default() },
             sums: self.sums,
             outputs,
         }
@@ -135,12 +125,7 @@ impl SharedSums {
 /// What the readers of each node beyond the first add to its delay: their load, or the inverters that spare it that.
 fn loads(plan: &Plan, costs: &CellCosts) -> Vec<u32> {
     let mut readers = vec![0u32; plan.nodes.len()];
-    for t in plan
-        .nodes
-        .iter()
-        .filter_map(|n| n.recipe)
-        .flat_map(|(a, b)| [a, b])
-    {
+    for t in plan.nodes.iter().filter_map(|n| n.recipe).flat_map(|(a, b)| [a, b]) {
         readers[t.node as usize] += 1;
     }
     for &(node, coefficient) in plan.columns.iter().flatten() {
@@ -156,12 +141,7 @@ fn loads(plan: &Plan, costs: &CellCosts) -> Vec<u32> {
 
 fn summand(plan: &Plan, arrivals: &[Vec<u32>], term: Term) -> Summand {
     let node = &plan.nodes[term.node as usize];
-    Summand {
-        term,
-        lo: node.lo,
-        hi: node.hi,
-        arrivals: arrivals[term.node as usize].clone(),
-    }
+    Summand { term, lo: node.lo, hi: node.hi, arrivals: arrivals[term.node as usize].clone() }
 }
 
 /// What an output sums up, its bias and its range.
@@ -183,20 +163,11 @@ pub(super) fn output(
 }
 
 /// Area of the inverters between the nodes' bits and what reads them or their complements.
-fn inverters<'a>(
-    plan: &Plan,
-    trees: impl Iterator<Item = &'a CarrySave>,
-    costs: &CellCosts,
-) -> f64 {
+fn inverters<'a>(plan: &Plan, trees: impl Iterator<Item = &'a CarrySave>, costs: &CellCosts) -> f64 {
     let mut readers: FxHashMap<(NodeId, u8, bool), u32> = FxHashMap::default();
     for tree in trees {
         for wire in &tree.wires {
-            if let Wire::Source {
-                term,
-                bit,
-                inverted,
-            } = *wire
-            {
+            if let Wire::Source { term, bit, inverted } = *wire {
                 let node = tree.summands[term as usize].term.node;
                 *readers.entry((node, bit, inverted)).or_default() += 1;
             }
@@ -228,20 +199,14 @@ impl CellSums {
         let mut values: Vec<i64> = Vec::with_capacity(self.graph.nodes.len());
         let of = |tree: &CarrySave, values: &[i64]| {
             let terms = tree.summands.iter();
-            tree.eval(
-                &terms
-                    .map(|s| values[s.term.node as usize])
-                    .collect::<Vec<_>>(),
-            )
+            tree.eval(&terms.map(|s| values[s.term.node as usize]).collect::<Vec<_>>())
         };
         for (node, sum) in self.graph.nodes.iter().zip(&self.sums) {
             let value = match (node.op, sum) {
                 (_, Some(tree)) => of(tree, &values),
                 (Op::Input { index }, None) => x[index as usize],
                 (Op::Constant { value }, None) => value,
-                (Op::Add { a, b }, None) => {
-                    a.apply(values[a.node as usize]) + b.apply(values[b.node as usize])
-                }
+                (Op::Add { a, b }, None) => a.apply(values[a.node as usize]) + b.apply(values[b.node as usize]),
                 (Op::Table { table }, None) => self.graph.tables[table as usize].eval(x),
             };
             values.push(value);

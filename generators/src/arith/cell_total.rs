@@ -27,12 +27,7 @@ struct Bits<'m> {
 const WIDEST: u32 = 60;
 
 /// `Σ values`, integers whose sum is known to lie in `range`; `None` if that or a value is wider than 60 bits.
-pub fn total<'m>(
-    m: &'m ModuleBuilder,
-    values: &[Value<'m>],
-    range: Interval,
-    costs: &CellCosts,
-) -> Option<Value<'m>> {
+pub fn total<'m>(m: &'m ModuleBuilder, values: &[Value<'m>], range: Interval, costs: &CellCosts) -> Option<Value<'m>> {
     let (tree, bits_of) = tree(values, range, costs)?;
     let source = |term: u32, bit: u8| bits_of.runs[term as usize].bits[usize::from(bit)];
     let sum = word(m, &bits(m, &tree, source), tree.lo < 0);
@@ -40,28 +35,17 @@ pub fn total<'m>(
 }
 
 /// The tree, and what its summands are.
-fn tree<'m>(
-    values: &[Value<'m>],
-    range: Interval,
-    costs: &CellCosts,
-) -> Option<(CarrySave, Bits<'m>)> {
+fn tree<'m>(values: &[Value<'m>], range: Interval, costs: &CellCosts) -> Option<(CarrySave, Bits<'m>)> {
     let mut widths = values.iter().map(|v| v.range().width());
     if range.width() > WIDEST || widths.any(|width| width > WIDEST) {
         return None;
     }
-    let mut all = Bits {
-        runs: Vec::new(),
-        constant: 0,
-    };
+    let mut all = Bits { runs: Vec::new(), constant: 0 };
     values.iter().for_each(|value| all.split(*value));
     let summand = |(node, run): (u32, &Run<'m>)| {
         let reach = 1i64 << (run.bits.len() - usize::from(run.signed));
         Summand {
-            term: Term {
-                node,
-                shift: run.shift,
-                neg: false,
-            },
+            term: Term { node, shift: run.shift, neg: false },
             lo: if run.signed { -reach } else { 0 },
             hi: reach - 1,
             arrivals: vec![0; run.bits.len()],
@@ -82,11 +66,7 @@ impl<'m> Bits<'m> {
             let bit = value.bit(k);
             let is_sign = signed && k + 1 == width;
             let Some(constant) = bit.range().as_point() else {
-                let run = run.get_or_insert_with(|| Run {
-                    shift: k as u8,
-                    bits: Vec::new(),
-                    signed: false,
-                });
+                let run = run.get_or_insert_with(|| Run { shift: k as u8, bits: Vec::new(), signed: false });
                 run.bits.push(bit);
                 run.signed = is_sign;
                 continue;

@@ -38,10 +38,7 @@ impl CellCosts {
     /// of that of the small one. Its load for its size is the usual one, so that it takes as long as the small one with a
     /// fan-out of four.
     pub fn of(model: &AsicModel, driver: f64) -> Self {
-        let gate = |area: f64, delay: f64| Gate {
-            area,
-            delay: delay.round() as u32,
-        };
+        let gate = |area: f64, delay: f64| Gate { area, delay: delay.round() as u32 };
         Self {
             full_adder: gate(model.full_adder.area_um2, model.full_adder.delay_ps),
             carry: model.ripple_ps.round() as u32,

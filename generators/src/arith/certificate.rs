@@ -170,21 +170,14 @@ type Form = BTreeMap<u32, i128>;
 pub fn check(problem: &Problem, graph: &AdderGraph) -> Result<(), Refuted> {
     let columns = problem.matrix.columns();
     if graph.outputs.len() != columns {
-        return Err(Refuted::Outputs {
-            found: graph.outputs.len(),
-            expected: columns,
-        });
+        return Err(Refuted::Outputs { found: graph.outputs.len(), expected: columns });
     }
     let forms = node_forms(problem, graph, graph.outputs.iter().flatten())?;
     for (output, term) in graph.outputs.iter().enumerate() {
         if let Some(depth) = term.map(|t| graph.nodes[t.node as usize].depth)
             && let Some(allowed) = problem.max_depth.filter(|&d| depth > d)
         {
-            return Err(Refuted::Late {
-                output,
-                depth,
-                allowed,
-            });
+            return Err(Refuted::Late { output, depth, allowed });
         }
         check_output(problem, &forms, output, term.as_slice(), 0)?;
     }
@@ -199,10 +192,7 @@ pub fn check_cells(problem: &Problem, cells: &CellSums) -> Result<(), Refuted> {
     let (graph, trees) = (&cells.graph, &cells.outputs);
     let columns = problem.matrix.columns();
     if trees.len() != columns {
-        return Err(Refuted::Outputs {
-            found: trees.len(),
-            expected: columns,
-        });
+        return Err(Refuted::Outputs { found: trees.len(), expected: columns });
     }
     let used = trees.iter().flat_map(|t| &t.summands).map(|s| &s.term);
     let forms = node_forms(problem, graph, used)?;
@@ -214,29 +204,18 @@ pub fn check_cells(problem: &Problem, cells: &CellSums) -> Result<(), Refuted> {
         check_summands(graph, tree)?;
         let terms: Vec<Term> = tree.summands.iter().map(|s| s.term).collect();
         let form = check_output(problem, &forms, output, &terms, tree.bias)?;
-        let overflow = Refuted::Overflow {
-            node: graph.nodes.len() + output,
-        };
+        let overflow = Refuted::Overflow { node: graph.nodes.len() + output };
         let (least, greatest) = reach(problem, &form).ok_or(overflow)?;
         let bias = i128::from(tree.bias);
         if least + bias < i128::from(tree.lo) || greatest + bias > i128::from(tree.hi) {
-            return Err(Refuted::Sum {
-                output,
-                lo: tree.lo,
-                hi: tree.hi,
-            });
+            return Err(Refuted::Sum { output, lo: tree.lo, hi: tree.hi });
         }
     }
     Ok(())
 }
 
 /// Proves that a shared sum's tree sums the node's two operands, in the node's range; inputs have no tree.
-fn check_shared(
-    graph: &AdderGraph,
-    id: usize,
-    node: &Node,
-    tree: Option<&CarrySave>,
-) -> Result<(), Refuted> {
+fn check_shared(graph: &AdderGraph, id: usize, node: &Node, tree: Option<&CarrySave>) -> Result<(), Refuted> {
     let operands = match node.op {
         Op::Add { a, b } => [a, b],
         _ if tree.is_none() => return Ok(()),
@@ -257,13 +236,7 @@ fn check_summands(graph: &AdderGraph, tree: &CarrySave) -> Result<(), Refuted> {
         let node = &graph.nodes[s.term.node as usize];
         if (node.lo, node.hi) != (s.lo, s.hi) {
             let (least, greatest) = (node.lo.into(), node.hi.into());
-            return Err(Refuted::Range {
-                node: s.term.node as usize,
-                lo: s.lo,
-                hi: s.hi,
-                least,
-                greatest,
-            });
+            return Err(Refuted::Range { node: s.term.node as usize, lo: s.lo, hi: s.hi, least, greatest });
         }
     }
     Ok(())
@@ -281,19 +254,14 @@ fn node_forms<'a>(
         let (form, depth) = match node.op {
             Op::Input { index } => {
                 let rows = problem.matrix.rows();
-                let spec = problem.inputs.get(index as usize).ok_or(Refuted::Input {
-                    node: id,
-                    input: index,
-                    rows,
-                })?;
+                let spec = problem.inputs.get(index as usize).ok_or(Refuted::Input { node: id, input: index, rows })?;
                 (Form::from([(index, 1)]), spec.arrival)
             }
             Op::Constant { value } => (Form::from([(ONE, i128::from(value))]), 0),
             Op::Add { a, b } => {
                 let mut form = Form::new();
                 for t in [a, b] {
-                    accumulate(&mut form, &forms[t.node as usize], t)
-                        .ok_or(Refuted::Overflow { node: id })?;
+                    accumulate(&mut form, &forms[t.node as usize], t).ok_or(Refuted::Overflow { node: id })?;
                 }
                 for t in [a, b] {
                     if last_use[t.node as usize] == id {
@@ -304,30 +272,15 @@ fn node_forms<'a>(
             }
             Op::Table { table } => {
                 let table = graph.tables.get(table as usize);
-                table_form(
-                    problem,
-                    id,
-                    node,
-                    table.ok_or(Refuted::Patterns { node: id })?,
-                )?
+                table_form(problem, id, node, table.ok_or(Refuted::Patterns { node: id })?)?
             }
         };
         if node.depth != depth {
-            return Err(Refuted::Depth {
-                node: id,
-                declared: node.depth,
-                real: depth,
-            });
+            return Err(Refuted::Depth { node: id, declared: node.depth, real: depth });
         }
         let (least, greatest) = reach(problem, &form).ok_or(Refuted::Overflow { node: id })?;
         if least < i128::from(node.lo) || greatest > i128::from(node.hi) {
-            return Err(Refuted::Range {
-                node: id,
-                lo: node.lo,
-                hi: node.hi,
-                least,
-                greatest,
-            });
+            return Err(Refuted::Range { node: id, lo: node.lo, hi: node.hi, least, greatest });
         }
         forms.push(form);
     }
@@ -338,12 +291,7 @@ fn node_forms<'a>(
 const WIDEST_INDEX: u32 = 16;
 
 /// Proves that each entry of a table is the sum that it stands for; the sum as a linear form, and its level.
-fn table_form(
-    problem: &Problem,
-    id: usize,
-    node: &Node,
-    table: &Table,
-) -> Result<(Form, u32), Refuted> {
+fn table_form(problem: &Problem, id: usize, node: &Node, table: &Table) -> Result<(Form, u32), Refuted> {
     let patterns = Refuted::Patterns { node: id };
     let rows = problem.matrix.rows();
     let mut form = Form::from([(ONE, i128::from(table.bias))]);
@@ -351,11 +299,7 @@ fn table_form(
     let mut bits = 0;
     for t in &table.terms {
         let input = t.input;
-        let spec = problem.inputs.get(input as usize).ok_or(Refuted::Input {
-            node: id,
-            input,
-            rows,
-        })?;
+        let spec = problem.inputs.get(input as usize).ok_or(Refuted::Input { node: id, input, rows })?;
         let (least, greatest) = representable(spec.lo < 0, t.bits).ok_or(patterns.clone())?;
         bits += t.bits;
         if spec.lo < least || spec.hi > greatest || bits > WIDEST_INDEX {
@@ -375,24 +319,13 @@ fn table_form(
             let pattern = (index >> place & ((1 << t.bits) - 1)) as i64;
             place += t.bits;
             let signed = spec.lo < 0 && t.bits > 0 && pattern >> (t.bits - 1) == 1;
-            let value = if signed {
-                pattern - (1 << t.bits)
-            } else {
-                pattern
-            };
+            let value = if signed { pattern - (1 << t.bits) } else { pattern };
             let is_there = (spec.lo..=spec.hi).contains(&value);
-            sum = sum
-                .filter(|_| is_there)
-                .map(|s| s + i128::from(t.weight) * i128::from(value));
+            sum = sum.filter(|_| is_there).map(|s| s + i128::from(t.weight) * i128::from(value));
         }
         match sum {
             Some(expected) if expected != i128::from(found) => {
-                return Err(Refuted::Entry {
-                    node: id,
-                    index,
-                    found,
-                    expected,
-                });
+                return Err(Refuted::Entry { node: id, index, found, expected });
             }
             None if !(node.lo..=node.hi).contains(&found) => {
                 return Err(Refuted::Range {
@@ -422,29 +355,20 @@ fn representable(signed: bool, bits: u32) -> Option<(i64, i64)> {
 }
 
 /// The last adder that uses each node; what outputs use counts as later than any.
-fn last_uses<'a>(
-    graph: &AdderGraph,
-    used: impl Iterator<Item = &'a Term>,
-) -> Result<Vec<usize>, Refuted> {
+fn last_uses<'a>(graph: &AdderGraph, used: impl Iterator<Item = &'a Term>) -> Result<Vec<usize>, Refuted> {
     let mut last = vec![0; graph.nodes.len()];
     for (id, node) in graph.nodes.iter().enumerate() {
         if let Op::Add { a, b } = node.op {
             for t in [a, b] {
                 if t.node as usize >= id {
-                    return Err(Refuted::Order {
-                        node: id,
-                        operand: t.node,
-                    });
+                    return Err(Refuted::Order { node: id, operand: t.node });
                 }
                 last[t.node as usize] = id;
             }
         }
     }
     for t in used {
-        let slot = last.get_mut(t.node as usize).ok_or(Refuted::Order {
-            node: graph.nodes.len(),
-            operand: t.node,
-        })?;
+        let slot = last.get_mut(t.node as usize).ok_or(Refuted::Order { node: graph.nodes.len(), operand: t.node })?;
         *slot = usize::MAX;
     }
     Ok(last)
@@ -464,11 +388,7 @@ fn accumulate(into: &mut Form, from: &Form, term: Term) -> Option<()> {
     for (&key, &c) in from {
         let add = c.checked_mul(1 << term.shift)?;
         let slot = into.entry(key).or_insert(0);
-        *slot = if term.neg {
-            slot.checked_sub(add)?
-        } else {
-            slot.checked_add(add)?
-        };
+        *slot = if term.neg { slot.checked_sub(add)? } else { slot.checked_add(add)? };
     }
     into.retain(|_, c| *c != 0);
     Some(())
@@ -481,10 +401,7 @@ fn reach(problem: &Problem, form: &Form) -> Option<(i128, i128)> {
             ONE => (1, 1),
             i => (problem.inputs[i as usize].lo, problem.inputs[i as usize].hi),
         };
-        let (x, y) = (
-            c.checked_mul(i128::from(lo))?,
-            c.checked_mul(i128::from(hi))?,
-        );
+        let (x, y) = (c.checked_mul(i128::from(lo))?, c.checked_mul(i128::from(hi))?);
         least = least.checked_add(x.min(y))?;
         greatest = greatest.checked_add(x.max(y))?;
     }
@@ -492,38 +409,21 @@ fn reach(problem: &Problem, form: &Form) -> Option<(i128, i128)> {
 }
 
 /// Compares the sum of `terms` and `bias` with a column of the matrix and its bias; returns the form.
-fn check_output(
-    problem: &Problem,
-    forms: &[Form],
-    output: usize,
-    terms: &[Term],
-    bias: i64,
-) -> Result<Form, Refuted> {
+fn check_output(problem: &Problem, forms: &[Form], output: usize, terms: &[Term], bias: i64) -> Result<Form, Refuted> {
     let mut form = Form::new();
     for t in terms {
-        accumulate(&mut form, &forms[t.node as usize], *t).ok_or(Refuted::Overflow {
-            node: t.node as usize,
-        })?;
+        accumulate(&mut form, &forms[t.node as usize], *t).ok_or(Refuted::Overflow { node: t.node as usize })?;
     }
     let expected = problem.bias.as_ref().map_or(0, |b| b[output]);
     let found = form.get(&ONE).copied().unwrap_or(0) + i128::from(bias);
     if found != i128::from(expected) {
-        return Err(Refuted::Bias {
-            output,
-            found,
-            expected,
-        });
+        return Err(Refuted::Bias { output, found, expected });
     }
     for input in 0..problem.matrix.rows() as u32 {
         let found = form.get(&input).copied().unwrap_or(0);
         let expected = problem.matrix.at(input as usize, output);
         if found != i128::from(expected) {
-            return Err(Refuted::Weight {
-                output,
-                input,
-                found,
-                expected,
-            });
+            return Err(Refuted::Weight { output, input, found, expected });
         }
     }
     Ok(form)
@@ -555,11 +455,7 @@ mod tests {
                 };
                 if change(if side == 0 { a } else { b }) {
                     tried += 1;
-                    assert!(
-                        check(&problem, &wrong).is_err(),
-                        "node {id}: {:?}",
-                        wrong.nodes[id]
-                    );
+                    assert!(check(&problem, &wrong).is_err(), "node {id}: {:?}", wrong.nodes[id]);
                 }
             }
         }
@@ -601,11 +497,7 @@ mod tests {
     #[test]
     fn refutes_a_changed_constant() {
         let (problem, mut graph) = sample();
-        let id = graph
-            .nodes
-            .iter()
-            .position(|n| n.op == Op::Constant { value: 100 })
-            .unwrap();
+        let id = graph.nodes.iter().position(|n| n.op == Op::Constant { value: 100 }).unwrap();
         graph.nodes[id].op = Op::Constant { value: 101 };
         (graph.nodes[id].lo, graph.nodes[id].hi) = (0, 1000);
         assert!(check(&problem, &graph).is_err());
@@ -618,9 +510,7 @@ mod tests {
             for narrow in [|n: &mut Node| n.lo += 1, |n: &mut Node| n.hi -= 1] {
                 let mut wrong = graph.clone();
                 narrow(&mut wrong.nodes[id]);
-                assert!(
-                    matches!(check(&problem, &wrong), Err(Refuted::Range { node, .. }) if node == id)
-                );
+                assert!(matches!(check(&problem, &wrong), Err(Refuted::Range { node, .. }) if node == id));
             }
         }
     }
@@ -630,33 +520,18 @@ mod tests {
         let (mut problem, graph) = sample();
         let mut wrong = graph.clone();
         wrong.nodes.last_mut().unwrap().depth += 1;
-        assert!(matches!(
-            check(&problem, &wrong),
-            Err(Refuted::Depth { .. })
-        ));
+        assert!(matches!(check(&problem, &wrong), Err(Refuted::Depth { .. })));
         wrong = graph.clone();
         wrong.outputs.swap(0, 1);
-        assert!(matches!(
-            check(&problem, &wrong),
-            Err(Refuted::Bias { output: 0, .. })
-        ));
+        assert!(matches!(check(&problem, &wrong), Err(Refuted::Bias { output: 0, .. })));
         wrong = graph.clone();
         wrong.outputs[2] = None;
         assert!(check(&problem, &wrong).is_err());
         wrong.outputs.pop();
-        assert_eq!(
-            check(&problem, &wrong),
-            Err(Refuted::Outputs {
-                found: 2,
-                expected: 3
-            })
-        );
+        assert_eq!(check(&problem, &wrong), Err(Refuted::Outputs { found: 2, expected: 3 }));
         wrong = graph.clone();
         wrong.nodes[0].op = Op::Input { index: 7 };
-        assert!(matches!(
-            check(&problem, &wrong),
-            Err(Refuted::Input { input: 7, .. })
-        ));
+        assert!(matches!(check(&problem, &wrong), Err(Refuted::Input { input: 7, .. })));
         problem.max_depth = Some(graph.depth() - 1);
         assert!(matches!(check(&problem, &graph), Err(Refuted::Late { .. })));
     }

@@ -69,10 +69,7 @@ pub struct FinalAdder {
 
 impl FinalAdder {
     /// A ripple chain from end to end.
-    pub const RIPPLE: Self = Self {
-        shape: Shape::Ripple,
-        from: usize::MAX,
-    };
+    pub const RIPPLE: Self = Self { shape: Shape::Ripple, from: usize::MAX };
 }
 
 /// A carry-save tree with its final adder: `result = (rows[0] + rows[1]) mod 2^width`, two's complement if the result
@@ -114,22 +111,13 @@ impl CarrySave {
     /// How many cells there are.
     pub fn count(&self) -> CellCount {
         let used = self.carries_used();
-        let full = (0..self.cells.len())
-            .filter(|&c| used[c] && !self.is_partial(c))
-            .count();
-        CellCount {
-            full,
-            partial: self.cells.len() - full,
-            prefix: self.adder.as_ref().map_or(0, |a| a.bits),
-        }
+        let full = (0..self.cells.len()).filter(|&c| used[c] && !self.is_partial(c)).count();
+        CellCount { full, partial: self.cells.len() - full, prefix: self.adder.as_ref().map_or(0, |a| a.bits) }
     }
 
     /// Whether an input of a cell is constant.
     fn is_partial(&self, cell: usize) -> bool {
-        self.cells[cell]
-            .0
-            .iter()
-            .any(|w| matches!(self.wires[*w as usize], Wire::Zero | Wire::One))
+        self.cells[cell].0.iter().any(|w| matches!(self.wires[*w as usize], Wire::Zero | Wire::One))
     }
 
     /// Which cells' carries anything reads.
@@ -166,9 +154,7 @@ impl CarrySave {
             let from = self.rows.len() - network.bits;
             let pairs = self.rows[from..].iter().filter(|r| r[1].is_some()).count();
             let sums = network.bits.saturating_sub(1);
-            network.area(costs)
-                + pairs as f64 * (costs.xor.area + costs.and.area)
-                + sums as f64 * costs.xor.area
+            network.area(costs) + pairs as f64 * (costs.xor.area + costs.and.area) + sums as f64 * costs.xor.area
         };
         cells + self.adder.as_ref().map_or(0.0, network)
     }
@@ -185,30 +171,16 @@ impl CarrySave {
     pub fn eval(&self, values: &[i64]) -> i64 {
         let mut level: Vec<u64> = Vec::with_capacity(self.wires.len());
         for wire in &self.wires {
-            let inputs = |cell: u32| {
-                self.cells[cell as usize]
-                    .0
-                    .iter()
-                    .map(|w| level[*w as usize])
-                    .sum::<u64>()
-            };
+            let inputs = |cell: u32| self.cells[cell as usize].0.iter().map(|w| level[*w as usize]).sum::<u64>();
             level.push(match *wire {
-                Wire::Source {
-                    term,
-                    bit,
-                    inverted,
-                } => (values[term as usize] >> bit) as u64 & 1 ^ u64::from(inverted),
+                Wire::Source { term, bit, inverted } => (values[term as usize] >> bit) as u64 & 1 ^ u64::from(inverted),
                 Wire::Zero => 0,
                 Wire::One => 1,
                 Wire::Sum(cell) => inputs(cell) & 1,
                 Wire::Carry(cell) => inputs(cell) >> 1,
             });
         }
-        let bits = self
-            .rows
-            .iter()
-            .enumerate()
-            .flat_map(|(k, row)| row.iter().flatten().map(move |w| (k, *w)));
+        let bits = self.rows.iter().enumerate().flat_map(|(k, row)| row.iter().flatten().map(move |w| (k, *w)));
         let total = bits.fold(0u64, |sum, (k, w)| sum.wrapping_add(level[w as usize] << k));
         let unused = 64 - self.rows.len() as u32;
         if unused == 64 {
@@ -226,13 +198,7 @@ type Pile = BinaryHeap<Reverse<(u32, WireId)>>;
 
 /// Builds the carry-save tree of `Σ terms + bias`, whose exact range is `lo..=hi` (which may be tighter than the
 /// terms' ranges say).
-pub fn compress(
-    summands: &[Summand],
-    bias: i64,
-    range: (i64, i64),
-    adder: FinalAdder,
-    costs: &CellCosts,
-) -> CarrySave {
+pub fn compress(summands: &[Summand], bias: i64, range: (i64, i64), adder: FinalAdder, costs: &CellCosts) -> CarrySave {
     Compressor::reduced(summands, bias, range, adder.from, costs).finish(adder.shape)
 }
 
@@ -265,11 +231,7 @@ impl<'a> Compressor<'a> {
             adder: None,
             arrivals: vec![0; bits],
         };
-        let mut compressor = Self {
-            tree,
-            piles: vec![Pile::new(); bits],
-            costs,
-        };
+        let mut compressor = Self { tree, piles: vec![Pile::new(); bits], costs };
         let constant = compressor.spread();
         for k in (0..bits).filter(|k| constant >> k & 1 == 1) {
             compressor.tree.wires.push(Wire::One);
@@ -286,12 +248,7 @@ impl<'a> Compressor<'a> {
     fn spread(&mut self) -> u64 {
         let mut constant = self.tree.bias as u64;
         for index in 0..self.tree.summands.len() {
-            let Summand {
-                term,
-                lo,
-                hi,
-                ref arrivals,
-            } = self.tree.summands[index];
+            let Summand { term, lo, hi, ref arrivals } = self.tree.summands[index];
             let last = arrivals.last().copied().unwrap_or(0);
             let node_width = width(lo, hi);
             for bit in 0..node_width {
@@ -305,11 +262,7 @@ impl<'a> Compressor<'a> {
                     let time = arrivals.get(bit as usize).copied().unwrap_or(last);
                     let time = time + if inverted { self.costs.driver.delay } else { 0 };
                     pile.push(Reverse((time, self.tree.wires.len() as WireId)));
-                    self.tree.wires.push(Wire::Source {
-                        term: index as u32,
-                        bit: bit as u8,
-                        inverted,
-                    });
+                    self.tree.wires.push(Wire::Source { term: index as u32, bit: bit as u8, inverted });
                 }
             }
         }
@@ -338,8 +291,7 @@ impl<'a> Compressor<'a> {
     /// One cell in column `k`; the carry of the top column is a multiple of `2^width` and dropped.
     fn add_cell(&mut self, k: usize, inputs: [(u32, WireId); 3]) {
         let latest = inputs.map(|w| w.0).into_iter().max().unwrap_or(0);
-        let constant =
-            |w: &(u32, WireId)| matches!(self.tree.wires[w.1 as usize], Wire::Zero | Wire::One);
+        let constant = |w: &(u32, WireId)| matches!(self.tree.wires[w.1 as usize], Wire::Zero | Wire::One);
         let (sum_ps, carry_ps) = match inputs.iter().filter(|w| constant(w)).count() {
             0 => (self.costs.full_adder.delay, self.costs.carry),
             1 => (self.costs.xor.delay, self.costs.and.delay),

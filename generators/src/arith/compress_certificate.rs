@@ -85,28 +85,13 @@ pub enum RefutedTree {
 pub fn check(tree: &CarrySave) -> Result<(), RefutedTree> {
     let bits = tree.rows.len();
     if bits > 64 || (width(tree.lo, tree.hi) as usize) > bits {
-        return Err(RefutedTree::Width {
-            width: bits,
-            lo: tree.lo,
-            hi: tree.hi,
-        });
+        return Err(RefutedTree::Width { width: bits, lo: tree.lo, hi: tree.hi });
     }
     check_adder(tree)?;
-    let mask = if bits == 64 {
-        u64::MAX
-    } else {
-        (1 << bits) - 1
-    };
+    let mask = if bits == 64 { u64::MAX } else { (1 << bits) - 1 };
     let mut weights = vec![0u64; tree.wires.len()];
-    for (k, wire) in tree
-        .rows
-        .iter()
-        .enumerate()
-        .flat_map(|(k, r)| r.iter().flatten().map(move |w| (k, *w)))
-    {
-        let slot = weights.get_mut(wire as usize).ok_or(RefutedTree::Order {
-            wire: wire as usize,
-        })?;
+    for (k, wire) in tree.rows.iter().enumerate().flat_map(|(k, r)| r.iter().flatten().map(move |w| (k, *w))) {
+        let slot = weights.get_mut(wire as usize).ok_or(RefutedTree::Order { wire: wire as usize })?;
         *slot = slot.wrapping_add(1 << k);
     }
     undo_cells(tree, &mut weights, mask)?;
@@ -137,9 +122,7 @@ fn undo_cells(tree: &CarrySave, weights: &mut [u64], mask: u64) -> Result<(), Re
             Wire::Carry(cell) => (cell, 1),
             _ => continue,
         };
-        let slot = outputs
-            .get_mut(cell as usize)
-            .ok_or(RefutedTree::Order { wire: id })?;
+        let slot = outputs.get_mut(cell as usize).ok_or(RefutedTree::Order { wire: id })?;
         if slot[side].replace(id).is_some() {
             return Err(RefutedTree::Order { wire: id });
         }
@@ -150,18 +133,9 @@ fn undo_cells(tree: &CarrySave, weights: &mut [u64], mask: u64) -> Result<(), Re
         let (sum, carry) = (weigh(sum_wire), weigh(carry_wire));
         // a carry that nothing reads is one that leaves the width
         if sum.wrapping_mul(2) & mask != carry {
-            return Err(RefutedTree::Cell {
-                cell,
-                sum,
-                carry,
-                width: tree.rows.len(),
-            });
+            return Err(RefutedTree::Cell { cell, sum, carry, width: tree.rows.len() });
         }
-        let first = [sum_wire, carry_wire]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or(0);
+        let first = [sum_wire, carry_wire].into_iter().flatten().min().unwrap_or(0);
         for input in inputs.0 {
             if input as usize >= first {
                 return Err(RefutedTree::Order { wire: first });
@@ -176,22 +150,12 @@ fn undo_cells(tree: &CarrySave, weights: &mut [u64], mask: u64) -> Result<(), Re
 fn check_sources(tree: &CarrySave, weights: &[u64], mask: u64) -> Result<(), RefutedTree> {
     let bits = tree.rows.len();
     let mut constant = 0u64;
-    let mut counted: Vec<Vec<u64>> = tree
-        .summands
-        .iter()
-        .map(|s| vec![0; width(s.lo, s.hi) as usize])
-        .collect();
+    let mut counted: Vec<Vec<u64>> = tree.summands.iter().map(|s| vec![0; width(s.lo, s.hi) as usize]).collect();
     for (id, wire) in tree.wires.iter().enumerate() {
         match *wire {
             Wire::One => constant = constant.wrapping_add(weights[id]),
-            Wire::Source {
-                term,
-                bit,
-                inverted,
-            } => {
-                let place = counted
-                    .get_mut(term as usize)
-                    .and_then(|c| c.get_mut(usize::from(bit)));
+            Wire::Source { term, bit, inverted } => {
+                let place = counted.get_mut(term as usize).and_then(|c| c.get_mut(usize::from(bit)));
                 let place = place.ok_or(RefutedTree::Order { wire: id })?;
                 if inverted {
                     constant = constant.wrapping_add(weights[id]);
@@ -208,30 +172,16 @@ fn check_sources(tree: &CarrySave, weights: &[u64], mask: u64) -> Result<(), Ref
             let k = bit + usize::from(summand.term.shift);
             let magnitude = if k < 64 { 1u64 << k } else { 0 };
             let sign_bit = summand.lo < 0 && bit + 1 == counted[term].len();
-            let expected = if summand.term.neg != sign_bit {
-                magnitude.wrapping_neg()
-            } else {
-                magnitude
-            };
+            let expected = if summand.term.neg != sign_bit { magnitude.wrapping_neg() } else { magnitude };
             let (found, expected) = (found & mask, expected & mask);
             if found != expected {
-                return Err(RefutedTree::Source {
-                    term: term as u32,
-                    bit: bit as u8,
-                    found,
-                    expected,
-                    width: bits,
-                });
+                return Err(RefutedTree::Source { term: term as u32, bit: bit as u8, found, expected, width: bits });
             }
         }
     }
     let (found, expected) = (constant & mask, tree.bias as u64 & mask);
     if found != expected {
-        return Err(RefutedTree::Constant {
-            found,
-            expected,
-            width: bits,
-        });
+        return Err(RefutedTree::Constant { found, expected, width: bits });
     }
     Ok(())
 }

@@ -5,62 +5,31 @@ use super::*;
 use crate::arith::cells::Gate;
 
 const COSTS: CellCosts = CellCosts {
-    full_adder: Gate {
-        area: 120.0,
-        delay: 300,
-    },
+    full_adder: Gate { area: 120.0, delay: 300 },
     carry: 210,
-    xor: Gate {
-        area: 56.0,
-        delay: 190,
-    },
-    and: Gate {
-        area: 32.0,
-        delay: 110,
-    },
-    inverter: Gate {
-        area: 16.0,
-        delay: 50,
-    },
-    driver: Gate {
-        area: 24.0,
-        delay: 100,
-    },
+    xor: Gate { area: 56.0, delay: 190 },
+    and: Gate { area: 32.0, delay: 110 },
+    inverter: Gate { area: 16.0, delay: 50 },
+    driver: Gate { area: 24.0, delay: 100 },
     load: 50,
 };
 
 fn adder() -> impl Strategy<Value = FinalAdder> {
-    let shapes = [
-        Shape::Ripple,
-        Shape::BrentKung,
-        Shape::Sklansky,
-        Shape::KoggeStone,
-        Shape::Earliest,
-    ];
-    (prop::sample::select(shapes.to_vec()), 0usize..12)
-        .prop_map(|(shape, from)| FinalAdder { shape, from })
+    let shapes = [Shape::Ripple, Shape::BrentKung, Shape::Sklansky, Shape::KoggeStone, Shape::Earliest];
+    (prop::sample::select(shapes.to_vec()), 0usize..12).prop_map(|(shape, from)| FinalAdder { shape, from })
 }
 
 fn summand() -> impl Strategy<Value = Summand> {
-    (-200i64..200, 0i64..300, 0u8..6, any::<bool>(), 0u32..3).prop_map(
-        |(lo, span, shift, neg, arrival)| Summand {
-            term: Term {
-                node: 0,
-                shift,
-                neg,
-            },
-            lo,
-            hi: lo + span,
-            arrivals: vec![arrival; 3],
-        },
-    )
+    (-200i64..200, 0i64..300, 0u8..6, any::<bool>(), 0u32..3).prop_map(|(lo, span, shift, neg, arrival)| Summand {
+        term: Term { node: 0, shift, neg },
+        lo,
+        hi: lo + span,
+        arrivals: vec![arrival; 3],
+    })
 }
 
 fn range(summands: &[Summand], bias: i64) -> (i64, i64) {
-    summands
-        .iter()
-        .map(|s| s.term.range((s.lo, s.hi)))
-        .fold((bias, bias), |r, t| (r.0 + t.0, r.1 + t.1))
+    summands.iter().map(|s| s.term.range((s.lo, s.hi))).fold((bias, bias), |r, t| (r.0 + t.0, r.1 + t.1))
 }
 
 proptest! {
@@ -88,22 +57,8 @@ proptest! {
 }
 
 fn sample(adder: FinalAdder) -> CarrySave {
-    let term = |shift, neg| Summand {
-        term: Term {
-            node: 0,
-            shift,
-            neg,
-        },
-        lo: -128,
-        hi: 127,
-        arrivals: vec![0],
-    };
-    let summands = [
-        term(0, false),
-        term(1, true),
-        term(2, false),
-        term(0, false),
-    ];
+    let term = |shift, neg| Summand { term: Term { node: 0, shift, neg }, lo: -128, hi: 127, arrivals: vec![0] };
+    let summands = [term(0, false), term(1, true), term(2, false), term(0, false)];
     compress(&summands, 77, range(&summands, 77), adder, &COSTS)
 }
 
@@ -137,11 +92,7 @@ fn a_changed_shift_sign_or_constant_is_refuted() {
     assert!(matches!(check(&wrong), Err(RefutedTree::Constant { .. })));
     wrong = tree.clone();
     let one = wrong.wires.iter().position(|w| *w == Wire::One).unwrap();
-    wrong.wires[one] = Wire::Source {
-        term: 0,
-        bit: 0,
-        inverted: false,
-    };
+    wrong.wires[one] = Wire::Source { term: 0, bit: 0, inverted: false };
     assert!(check(&wrong).is_err());
 }
 
@@ -154,10 +105,7 @@ fn a_width_that_would_wrap_is_refuted() {
 
 #[test]
 fn a_final_adder_that_leaves_wires_or_lacks_carries_is_refuted() {
-    let fast = FinalAdder {
-        shape: Shape::KoggeStone,
-        from: 2,
-    };
+    let fast = FinalAdder { shape: Shape::KoggeStone, from: 2 };
     let tree = sample(fast);
     assert_eq!(check(&tree), Ok(()));
     let mut wrong = tree.clone();

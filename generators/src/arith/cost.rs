@@ -53,11 +53,7 @@ pub type Operand = (Term, (i64, i64));
 /// then its two's complement carries through them. A non-negative lower operand that ends below the higher one
 /// makes the sum a concatenation.
 pub fn logic_bits(a: Operand, b: Operand, result: (i64, i64)) -> u32 {
-    let ((low, (lo, hi)), (high, _)) = if a.0.shift <= b.0.shift {
-        (a, b)
-    } else {
-        (b, a)
-    };
+    let ((low, (lo, hi)), (high, _)) = if a.0.shift <= b.0.shift { (a, b) } else { (b, a) };
     let gap = u32::from(high.shift - low.shift);
     let total = width(result.0, result.1);
     if low.neg {
@@ -79,15 +75,8 @@ pub fn logic_bits_of_three(mut terms: [Term; 3], result: (i64, i64)) -> u32 {
 
 /// One adder for the choice of three-operand adders: its operands, its result's range, and for each operand the adder
 /// that makes it, with that one's operands, if nothing else reads it.
-pub fn choice(
-    [a, b]: [Operand; 2],
-    result: (i64, i64),
-    made: [Option<(u32, [Term; 2])>; 2],
-) -> Adder {
-    let mut adder = Adder {
-        alone: logic_bits(a, b, result),
-        ..Adder::default()
-    };
+pub fn choice([a, b]: [Operand; 2], result: (i64, i64), made: [Option<(u32, [Term; 2])>; 2]) -> Adder {
+    let mut adder = Adder { alone: logic_bits(a, b, result), ..Adder::default() };
     for (side, inner) in made.into_iter().enumerate() {
         let (outer, other) = if side == 0 { (a.0, b.0) } else { (b.0, a.0) };
         if let Some((k, inner)) = inner {
@@ -101,11 +90,7 @@ pub fn choice(
 
 /// The term `inner` of the node that `outer` uses, as a term of what uses `outer`.
 pub fn inside(outer: Term, inner: Term) -> Term {
-    Term {
-        node: inner.node,
-        shift: inner.shift + outer.shift,
-        neg: inner.neg != outer.neg,
-    }
+    Term { node: inner.node, shift: inner.shift + outer.shift, neg: inner.neg != outer.neg }
 }
 
 /// Which adders of the graph become three-operand adders on an FPGA whose look-up tables add three bits each, by
@@ -145,14 +130,10 @@ pub fn cover(graph: &AdderGraph) -> Cover {
 
 /// Whether the adder that subtracts `t` computes it in its own look-up tables: it is a table that nothing else reads.
 fn joins(graph: &AdderGraph, readers: &[u32], t: Term) -> bool {
-    let room = Objective::Luts
-        .table_inputs()
-        .map_or(0, |inputs| inputs - 1);
+    let room = Objective::Luts.table_inputs().map_or(0, |inputs| inputs - 1);
     match graph.nodes[t.node as usize].op {
         Op::Table { table } => {
-            t.neg
-                && readers[t.node as usize] == 1
-                && graph.tables[table as usize].index_bits() <= room
+            t.neg && readers[t.node as usize] == 1 && graph.tables[table as usize].index_bits() <= room
         }
         _ => false,
     }
@@ -172,9 +153,7 @@ fn separate_tables(graph: &AdderGraph, readers: &[u32]) -> u64 {
         _ => None,
     });
     let bits: FxHashSet<_> = tables
-        .flat_map(|t| {
-            bit_functions(t).map(|f| (t.terms.iter().map(|t| t.input).collect::<Vec<_>>(), f))
-        })
+        .flat_map(|t| bit_functions(t).map(|f| (t.terms.iter().map(|t| t.input).collect::<Vec<_>>(), f)))
         .collect();
     bits.len() as u64
 }
@@ -186,22 +165,13 @@ fn own_bits(table: &Table) -> u32 {
 
 /// For each bit of the table's entries that is neither constant nor a bit of the index, which entries have it.
 fn bit_functions(table: &Table) -> impl Iterator<Item = Vec<bool>> + '_ {
-    let range = table
-        .entries
-        .iter()
-        .fold((0, 0), |(lo, hi), &e| (e.min(lo), e.max(hi)));
+    let range = table.entries.iter().fold((0, 0), |(lo, hi), &e| (e.min(lo), e.max(hi)));
     let column = |k: u32| table.entries.iter().map(move |e| e >> k & 1 == 1).collect();
-    (0..width(range.0, range.1))
-        .map(column)
-        .filter(|column: &Vec<bool>| {
-            let copies = |k: u32| {
-                (0..)
-                    .zip(column)
-                    .all(|(i, c): (usize, _)| (i >> k & 1 == 1) == *c)
-            };
-            let constant = column.iter().all(|c| *c == column[0]);
-            !constant && !(0..table.index_bits()).any(copies)
-        })
+    (0..width(range.0, range.1)).map(column).filter(|column: &Vec<bool>| {
+        let copies = |k: u32| (0..).zip(column).all(|(i, c): (usize, _)| (i >> k & 1 == 1) == *c);
+        let constant = column.iter().all(|c| *c == column[0]);
+        !constant && !(0..table.index_bits()).any(copies)
+    })
 }
 
 /// Look-up tables of the graph's tables on an FPGA where adders compute none of them.
@@ -235,17 +205,12 @@ pub fn lut_estimate(graph: &AdderGraph) -> u64 {
         let n = &graph.nodes[t.node as usize];
         (t, (n.lo, n.hi))
     };
-    graph
-        .adders()
-        .map(|(n, a, b)| u64::from(logic_bits(operand(a), operand(b), (n.lo, n.hi))))
-        .sum()
+    graph.adders().map(|(n, a, b)| u64::from(logic_bits(operand(a), operand(b), (n.lo, n.hi)))).sum()
 }
 
 /// Whether an adder of the two terms adds a constant: a bias, or the zero of a negation.
 pub fn adds_constant(graph: &AdderGraph, a: Term, b: Term) -> bool {
-    [a, b]
-        .iter()
-        .any(|t| matches!(graph.nodes[t.node as usize].op, Op::Constant { .. }))
+    [a, b].iter().any(|t| matches!(graph.nodes[t.node as usize].op, Op::Constant { .. }))
 }
 
 #[cfg(test)]

@@ -57,48 +57,25 @@ const NODE_BITS: u32 = 26;
 impl Pattern {
     /// The digit `b` lies `offset` above the digit `a` (below, if negative).
     fn new(a: NodeId, b: NodeId, offset: i32, minus: bool) -> Self {
-        Self {
-            a,
-            b,
-            sa: (-offset).max(0) as u8,
-            sb: offset.max(0) as u8,
-            minus,
-        }
+        Self { a, b, sa: (-offset).max(0) as u8, sb: offset.max(0) as u8, minus }
     }
 
     /// The pattern of a recipe, and whether the recipe is the pattern negated.
     fn of(x: Term, y: Term) -> (Self, bool) {
         let swap = (x.node, x.shift) > (y.node, y.shift);
         let (a, b) = if swap { (y, x) } else { (x, y) };
-        (
-            Self {
-                a: a.node,
-                b: b.node,
-                sa: a.shift,
-                sb: b.shift,
-                minus: a.neg != b.neg,
-            },
-            a.neg,
-        )
+        (Self { a: a.node, b: b.node, sa: a.shift, sb: b.shift, minus: a.neg != b.neg }, a.neg)
     }
 
     fn key(self) -> u64 {
         let offset = u64::from(64 + self.sb - self.sa);
-        (u64::from(self.a) << (NODE_BITS + 8))
-            | (u64::from(self.b) << 8)
-            | (offset << 1)
-            | u64::from(self.minus)
+        (u64::from(self.a) << (NODE_BITS + 8)) | (u64::from(self.b) << 8) | (offset << 1) | u64::from(self.minus)
     }
 
     fn from_key(key: u64) -> Self {
         let node = |k: u64| (k & ((1 << NODE_BITS) - 1)) as NodeId;
         let offset = (key >> 1 & 0x7f) as i32 - 64;
-        Self::new(
-            node(key >> (NODE_BITS + 8)),
-            node(key >> 8),
-            offset,
-            key & 1 == 1,
-        )
+        Self::new(node(key >> (NODE_BITS + 8)), node(key >> 8), offset, key & 1 == 1)
     }
 }
 
@@ -143,13 +120,8 @@ const CACHED: i64 = 1 << 9;
 
 /// [`digits::alternatives`], looked up for small values.
 fn alternatives(v: i64) -> Digits {
-    static SMALL: LazyLock<Vec<Digits>> =
-        LazyLock::new(|| (-CACHED..=CACHED).map(digits::alternatives).collect());
-    if v.abs() <= CACHED {
-        SMALL[(v + CACHED) as usize]
-    } else {
-        digits::alternatives(v)
-    }
+    static SMALL: LazyLock<Vec<Digits>> = LazyLock::new(|| (-CACHED..=CACHED).map(digits::alternatives).collect());
+    if v.abs() <= CACHED { SMALL[(v + CACHED) as usize] } else { digits::alternatives(v) }
 }
 
 impl<'a> Engine<'a> {
@@ -158,13 +130,7 @@ impl<'a> Engine<'a> {
     /// `slack` says by how much each column's `Σ weight·2^depth` may still grow (see [`Plan::kraft`]); every
     /// replacement keeps within it. Empty means that depth does not matter.
     pub fn new(plan: Plan, inputs: &'a [InputSpec], slack: Vec<u64>, score: Score) -> Self {
-        let top = plan
-            .columns
-            .iter()
-            .flatten()
-            .map(|t| 67 - t.1.unsigned_abs().leading_zeros())
-            .max()
-            .unwrap_or(1);
+        let top = plan.columns.iter().flatten().map(|t| 67 - t.1.unsigned_abs().leading_zeros()).max().unwrap_or(1);
         let (shifts, words) = (top as usize, plan.columns.len().div_ceil(64));
         let mut engine = Self {
             inputs,
@@ -202,12 +168,7 @@ impl<'a> Engine<'a> {
                 continue;
             }
             let score = self.rate(pattern, uses);
-            if score < bound
-                && self
-                    .heap
-                    .peek()
-                    .is_some_and(|&(next, k)| (next, k) > (score, key))
-            {
+            if score < bound && self.heap.peek().is_some_and(|&(next, k)| (next, k) > (score, key)) {
                 self.heap.push((score, key));
                 continue;
             }
@@ -316,10 +277,7 @@ impl<'a> Engine<'a> {
 
     /// The order in the heap; positive floats compare like their bit patterns.
     fn rate(&self, p: Pattern, uses: u32) -> u32 {
-        let (a, b) = (
-            &self.plan.nodes[p.a as usize],
-            &self.plan.nodes[p.b as usize],
-        );
+        let (a, b) = (&self.plan.nodes[p.a as usize], &self.plan.nodes[p.b as usize]);
         let (wa, wb) = (width(a.lo, a.hi) as i32, width(b.lo, b.hi) as i32);
         let (sa, sb) = (i32::from(p.sa), i32::from(p.sb));
         let overlap = ((wa + sa).min(wb + sb) - sa.max(sb)).max(0) as f32;
@@ -366,19 +324,14 @@ impl<'a> Engine<'a> {
                 let pa = self.plane(p.a, neg, sa) + word;
                 let pb = self.plane(p.b, neg != p.minus, sb) + word;
                 for s in 0..room {
-                    let mut both =
-                        self.planes[pa + s * self.words] & self.planes[pb + s * self.words];
+                    let mut both = self.planes[pa + s * self.words] & self.planes[pb + s * self.words];
                     if !same {
                         both &= !twice;
                     }
                     while both != 0 {
                         let column = (word * 64) as u32 + both.trailing_zeros();
                         both &= both - 1;
-                        let hit = Hit {
-                            column,
-                            shift: s as u8,
-                            neg,
-                        };
+                        let hit = Hit { column, shift: s as u8, neg };
                         if !same && self.affordable(column, cost) {
                             self.hits.push(hit);
                         } else if same && twice >> (column % 64) & 1 == 0 {
@@ -400,10 +353,7 @@ impl<'a> Engine<'a> {
         if self.slack.is_empty() {
             return 0;
         }
-        let (da, db) = (
-            self.plan.nodes[p.a as usize].depth,
-            self.plan.nodes[p.b as usize].depth,
-        );
+        let (da, db) = (self.plan.nodes[p.a as usize].depth, self.plan.nodes[p.b as usize].depth);
         (1u64 << da.max(db)) - (1u64 << da.min(db))
     }
 
@@ -423,8 +373,7 @@ impl<'a> Engine<'a> {
                 let fits = if p.a == p.b {
                     digits::weight(ca - da - db) + 2 <= digits::weight(ca)
                 } else {
-                    digits::weight(ca - da) < digits::weight(ca)
-                        && digits::weight(cb - db) < digits::weight(cb)
+                    digits::weight(ca - da) < digits::weight(ca) && digits::weight(cb - db) < digits::weight(cb)
                 };
                 if !fits || !self.affordable(column, spent + cost) {
                     continue;
@@ -436,11 +385,7 @@ impl<'a> Engine<'a> {
                     cb -= db;
                 }
                 spent += cost;
-                self.hits.push(Hit {
-                    column,
-                    shift: s as u8,
-                    neg,
-                });
+                self.hits.push(Hit { column, shift: s as u8, neg });
             }
         }
     }
@@ -456,8 +401,7 @@ impl<'a> Engine<'a> {
                 made
             }
         };
-        self.planes
-            .resize(self.plan.nodes.len() * 2 * self.shifts * self.words, 0);
+        self.planes.resize(self.plan.nodes.len() * 2 * self.shifts * self.words, 0);
         let mut hits = std::mem::take(&mut self.hits);
         hits.sort_unstable_by_key(|h| h.column);
         let mut columns: Vec<u32> = Vec::with_capacity(hits.len());
@@ -468,11 +412,7 @@ impl<'a> Engine<'a> {
                 let (x, y) = digit_values(p, h.shift, h.neg);
                 da += x;
                 db += y;
-                own += if h.neg != flipped {
-                    -(1i64 << h.shift)
-                } else {
-                    1 << h.shift
-                };
+                own += if h.neg != flipped { -(1i64 << h.shift) } else { 1 << h.shift };
             }
             self.change(column, p.a, -da);
             self.change(column, p.b, -db);
@@ -494,16 +434,8 @@ impl<'a> Engine<'a> {
     /// The new node, turned so that the narrower of its two signs is kept, or else the one whose lower operand
     /// is not subtracted; the flag says that it was turned.
     fn create(&mut self, p: Pattern) -> (NodeId, bool) {
-        let a = Term {
-            node: p.a,
-            shift: p.sa,
-            neg: false,
-        };
-        let b = Term {
-            node: p.b,
-            shift: p.sb,
-            neg: p.minus,
-        };
+        let a = Term { node: p.a, shift: p.sa, neg: false };
+        let b = Term { node: p.b, shift: p.sb, neg: p.minus };
         let node = self.plan.push(a, b, self.inputs);
         let n = &self.plan.nodes[node as usize];
         let upright = (width(n.lo, n.hi), p.sb < p.sa);
@@ -512,14 +444,7 @@ impl<'a> Engine<'a> {
             return (node, false);
         }
         self.plan.nodes.pop();
-        (
-            self.plan.push(
-                Term { neg: false, ..b },
-                Term { neg: true, ..a },
-                self.inputs,
-            ),
-            true,
-        )
+        (self.plan.push(Term { neg: false, ..b }, Term { neg: true, ..a }, self.inputs), true)
     }
 
     /// Adds `delta` to a node's coefficient in a column.
@@ -547,10 +472,7 @@ impl<'a> Engine<'a> {
 /// What an occurrence at `shift` takes from the two coefficients.
 fn digit_values(p: Pattern, shift: u8, neg: bool) -> (i64, i64) {
     let (a, b) = (1i64 << (shift + p.sa), 1i64 << (shift + p.sb));
-    (
-        if neg { -a } else { a },
-        if neg != p.minus { -b } else { b },
-    )
+    (if neg { -a } else { a }, if neg != p.minus { -b } else { b })
 }
 
 /// Whether two digits of one coefficient can both be taken.

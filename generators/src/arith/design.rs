@@ -28,11 +28,7 @@ impl MatrixDesign {
         let matrix = &problem.matrix;
         Self {
             rows: (0..matrix.rows()).map(|i| matrix.row(i).to_vec()).collect(),
-            ranges: problem
-                .inputs
-                .iter()
-                .map(|spec| (spec.lo, spec.hi))
-                .collect(),
+            ranges: problem.inputs.iter().map(|spec| (spec.lo, spec.hi)).collect(),
         }
     }
 
@@ -40,13 +36,8 @@ impl MatrixDesign {
     pub fn validate(&self) -> Result<(), Diagnostic> {
         let wrong = |message: String| Diagnostic::error("matrix", message);
         let matrix = Matrix::from_rows(&self.rows).map_err(|e| wrong(e.to_string()))?;
-        let inputs = self
-            .ranges
-            .iter()
-            .map(|&(lo, hi)| InputSpec { lo, hi, arrival: 0 });
-        Problem::new(matrix, inputs.collect())
-            .validate()
-            .map_err(|e| wrong(e.to_string()))
+        let inputs = self.ranges.iter().map(|&(lo, hi)| InputSpec { lo, hi, arrival: 0 });
+        Problem::new(matrix, inputs.collect()).validate().map_err(|e| wrong(e.to_string()))
     }
 
     /// Corners of the input ranges, then random inputs, with what the matrix makes of them.
@@ -63,25 +54,13 @@ impl MatrixDesign {
                 _ => random.i64(lo..=hi),
             };
             let x: Vec<i128> = self.ranges.iter().map(value).map(i128::from).collect();
-            let product = |j: usize| {
-                self.rows
-                    .iter()
-                    .zip(&x)
-                    .map(|(row, x)| i128::from(row[j]) * x)
-                    .sum::<i128>()
-            };
+            let product = |j: usize| self.rows.iter().zip(&x).map(|(row, x)| i128::from(row[j]) * x).sum::<i128>();
             outputs.extend((0..columns).map(product));
             inputs.extend(x);
         }
         let column = |name: &str, width, values| {
-            BTreeMap::from([(
-                name.to_owned(),
-                Rows::new(width, values).expect("whole rows"),
-            )])
+            BTreeMap::from([(name.to_owned(), Rows::new(width, values).expect("whole rows"))])
         };
-        Vectors {
-            inputs: column("x", self.rows.len(), inputs),
-            outputs: column("y", columns, outputs),
-        }
+        Vectors { inputs: column("x", self.rows.len(), inputs), outputs: column("y", columns, outputs) }
     }
 }

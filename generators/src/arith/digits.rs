@@ -29,11 +29,7 @@ impl Digits {
             }
             let bit = 1u64 << shift;
             let negative = rest.plus & bit == 0;
-            *(if negative {
-                &mut rest.minus
-            } else {
-                &mut rest.plus
-            }) &= !bit;
+            *(if negative { &mut rest.minus } else { &mut rest.plus }) &= !bit;
             Some((shift as u8, negative))
         })
     }
@@ -47,14 +43,7 @@ pub fn canonical(v: i64) -> Digits {
     let triple = 3 * magnitude;
     let plus = (triple & !magnitude) >> 1;
     let minus = (magnitude & !triple) >> 1;
-    if v < 0 {
-        Digits {
-            plus: minus,
-            minus: plus,
-        }
-    } else {
-        Digits { plus, minus }
-    }
+    if v < 0 { Digits { plus: minus, minus: plus } } else { Digits { plus, minus } }
 }
 
 /// Least number of non-zero signed digits of `v`, for `|v| < 2^61`.
@@ -89,19 +78,11 @@ pub fn narrowest(v: i64) -> Digits {
     let mut form = Digits::default();
     while rest != 0 {
         let set = alternatives(rest);
-        let (mask, sign) = if rest < 0 {
-            (set.minus, -1)
-        } else {
-            (set.plus, 1)
-        };
+        let (mask, sign) = if rest < 0 { (set.minus, -1) } else { (set.plus, 1) };
         let top = 63 - rest.unsigned_abs().leading_zeros();
         // Either the leading bit itself may lead, or the form must start one position above it.
         let shift = if mask >> top & 1 == 1 { top } else { top + 1 };
-        *(if rest < 0 {
-            &mut form.minus
-        } else {
-            &mut form.plus
-        }) |= 1 << shift;
+        *(if rest < 0 { &mut form.minus } else { &mut form.plus }) |= 1 << shift;
         rest -= sign << shift;
     }
     form
@@ -115,10 +96,7 @@ pub fn with_plus(v: i64) -> Option<Digits> {
     }
     let lowest = 1 << positive.trailing_zeros();
     let form = narrowest(v - lowest);
-    Some(Digits {
-        plus: form.plus | lowest as u64,
-        ..form
-    })
+    Some(Digits { plus: form.plus | lowest as u64, ..form })
 }
 
 #[cfg(test)]

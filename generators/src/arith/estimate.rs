@@ -79,28 +79,15 @@ pub fn estimate(graph: &AdderGraph, target: &Target) -> Estimate {
                 (Operation::Add3, bits, terms.to_vec())
             }
         };
-        let Cost {
-            energy_fj,
-            delay_ps,
-            ..
-        } = target.cost(operation(bits));
+        let Cost { energy_fj, delay_ps, .. } = target.cost(operation(bits));
         total.energy_fj += energy_fj;
         let first = target.cost(operation(bits.min(1))).delay_ps;
-        let chain = EdgeDelay {
-            low_to_high: delay_ps.round() as u32,
-            ..EdgeDelay::bitwise(first.round() as u32)
-        };
-        let ready = operands
-            .iter()
-            .map(|t| arrival[t.node as usize])
-            .fold(Arrival::default(), Arrival::join);
+        let chain = EdgeDelay { low_to_high: delay_ps.round() as u32, ..EdgeDelay::bitwise(first.round() as u32) };
+        let ready = operands.iter().map(|t| arrival[t.node as usize]).fold(Arrival::default(), Arrival::join);
         arrival[n] = ready.through(chain);
     }
     let outputs = graph.outputs.iter().flatten();
-    total.delay_ps = outputs
-        .map(|t| arrival[t.node as usize].last())
-        .max()
-        .unwrap_or(0);
+    total.delay_ps = outputs.map(|t| arrival[t.node as usize].last()).max().unwrap_or(0);
     total
 }
 

@@ -47,10 +47,7 @@ pub fn least_adders(problem: &Problem, budget: u64) -> Option<Exact> {
     for extra in 0.. {
         if search.deepen(extra) || !search.complete {
             let lower_bound = outputs + search.proved_extra;
-            return Some(Exact {
-                lower_bound,
-                plans: search.found,
-            });
+            return Some(Exact { lower_bound, plans: search.found });
         }
         search.proved_extra = extra + 1;
     }
@@ -129,13 +126,7 @@ impl<'a> Search<'a> {
                 search.targets.push(value);
             }
         }
-        let largest = search
-            .targets
-            .iter()
-            .flatten()
-            .map(|c| c.abs())
-            .max()
-            .unwrap_or(1);
+        let largest = search.targets.iter().flatten().map(|c| c.abs()).max().unwrap_or(1);
         search.limit = 2 * largest;
         search.shifts = (65 - largest.leading_zeros()) as u8;
         search.missing = search.targets.len();
@@ -180,16 +171,8 @@ impl<'a> Search<'a> {
                     continue;
                 };
                 if let Some(&other) = self.index.get(&value) {
-                    let a = Term {
-                        node: node as NodeId,
-                        shift,
-                        neg: minus,
-                    };
-                    let b = Term {
-                        node: other,
-                        shift: other_shift,
-                        neg,
-                    };
+                    let a = Term { node: node as NodeId, shift, neg: minus };
+                    let b = Term { node: other, shift: other_shift, neg };
                     return Some((a, b));
                 }
             }
@@ -232,8 +215,7 @@ impl<'a> Search<'a> {
         let Some((value, low, neg)) = normalise(sum) else {
             return false;
         };
-        if low != 0 || self.index.contains_key(&value) || value.iter().any(|c| c.abs() > self.limit)
-        {
+        if low != 0 || self.index.contains_key(&value) || value.iter().any(|c| c.abs() > self.limit) {
             return false;
         }
         if self.budget == 0 {
@@ -242,16 +224,8 @@ impl<'a> Search<'a> {
         }
         self.budget = self.budget.saturating_sub(self.look_ups);
         let (count, missing, done) = (self.values.len(), self.missing, self.done.clone());
-        let a = Term {
-            node: i as NodeId,
-            shift: 0,
-            neg,
-        };
-        let b = Term {
-            node: j as NodeId,
-            shift,
-            neg: minus != neg,
-        };
+        let a = Term { node: i as NodeId, shift: 0, neg };
+        let b = Term { node: j as NodeId, shift, neg: minus != neg };
         self.push(value, Some((a, b)));
         self.close(count);
         let any = self.deepen(extra - 1);
@@ -274,17 +248,10 @@ impl<'a> Search<'a> {
         let mut turned = vec![false; inputs.len()];
         for recipe in self.recipes.iter().skip(inputs.len()) {
             let &(a, b) = recipe.as_ref().expect("inputs come first");
-            let sign = |t: Term| Term {
-                neg: t.neg != turned[t.node as usize],
-                ..t
-            };
+            let sign = |t: Term| Term { neg: t.neg != turned[t.node as usize], ..t };
             let (a, b) = (sign(a), sign(b));
             let turn = a.neg && b.neg;
-            let (a, b) = if turn {
-                (Term { neg: false, ..a }, Term { neg: false, ..b })
-            } else {
-                (a, b)
-            };
+            let (a, b) = if turn { (Term { neg: false, ..a }, Term { neg: false, ..b }) } else { (a, b) };
             let (a, b) = if a.neg { (b, a) } else { (a, b) };
             plan.push(a, b, inputs);
             turned.push(turn);
@@ -295,14 +262,7 @@ impl<'a> Search<'a> {
                 Some((value, shift, neg)) => {
                     let node = self.index[&value];
                     let digit = 1i64 << shift;
-                    vec![(
-                        node,
-                        if neg != turned[node as usize] {
-                            -digit
-                        } else {
-                            digit
-                        },
-                    )]
+                    vec![(node, if neg != turned[node as usize] { -digit } else { digit })]
                 }
             };
         }
@@ -336,19 +296,9 @@ mod tests {
     /// Wanhammar, 2002).
     #[test]
     fn single_constants() {
-        for (constant, adders) in [
-            (1, 0),
-            (8, 0),
-            (-1, 0),
-            (3, 1),
-            (7, 1),
-            (11, 2),
-            (45, 2),
-            (51, 2),
-            (-45, 2),
-            (43, 3),
-            (683, 4),
-        ] {
+        for (constant, adders) in
+            [(1, 0), (8, 0), (-1, 0), (3, 1), (7, 1), (11, 2), (45, 2), (51, 2), (-45, 2), (43, 3), (683, 4)]
+        {
             assert_eq!(least(&[vec![constant]]), (adders, adders), "{constant}");
         }
     }
@@ -363,10 +313,7 @@ mod tests {
     #[test]
     fn a_spent_budget_leaves_a_bound() {
         let rows = vec![vec![683, 1001], vec![-345, 777]];
-        let problem = Problem::new(
-            Matrix::from_rows(&rows).unwrap(),
-            vec![InputSpec::bits(8, true); 2],
-        );
+        let problem = Problem::new(Matrix::from_rows(&rows).unwrap(), vec![InputSpec::bits(8, true); 2]);
         let exact = least_adders(&problem, 100).unwrap();
         assert!(exact.plans.is_empty() && exact.lower_bound >= 2);
     }

@@ -88,10 +88,7 @@ pub struct Arithmetic {
 impl Arithmetic {
     /// Constant products of `constants`, others of `multiplier`s whose rows are added up alike.
     pub fn of(constants: Fabric, multiplier: Multiplier) -> Self {
-        Self {
-            constants,
-            variables: DotProduct::of(constants, multiplier),
-        }
+        Self { constants, variables: DotProduct::of(constants, multiplier) }
     }
 }
 
@@ -140,9 +137,7 @@ mod tests {
     #[test]
     fn a_product_is_the_same_out_of_cells_and_of_operators() {
         let [cells, operators] = ["osu018", "ecp5-45k"].map(module);
-        let has = |module: &Module, wanted: fn(Op) -> bool| {
-            module.graph.nodes().any(|n| wanted(module.graph.op(n)))
-        };
+        let has = |module: &Module, wanted: fn(Op) -> bool| module.graph.nodes().any(|n| wanted(module.graph.op(n)));
         let full_adder = |op: Op| matches!(op, Op::FullAdder(..));
         assert!(has(&cells, full_adder) && !has(&operators, full_adder));
         assert!(!has(&cells, |op| matches!(op, Op::Add(..) | Op::Sub(..))));
@@ -158,11 +153,7 @@ mod tests {
     #[test]
     fn only_libraries_with_a_full_adder_get_cells() {
         let cells = |name| matches!(Fabric::of(&Target::load(name).unwrap()), Fabric::Cells(..));
-        assert!(
-            ["osu018", "lp65", "nangate45", "sky130"]
-                .into_iter()
-                .all(cells)
-        );
+        assert!(["osu018", "lp65", "nangate45", "sky130"].into_iter().all(cells));
         assert!(!["generic", "xcup", "ice40-hx8k"].into_iter().any(cells));
     }
 }

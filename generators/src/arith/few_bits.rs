@@ -30,16 +30,10 @@ const LEG: usize = 3;
 /// The graph with tables that takes the fewest look-up tables, if there is one that takes no more than `adders`.
 ///
 /// The problem is valid. Inputs of one, of up to two and of up to three bits are tried.
-pub fn cheaper(
-    problem: &Problem,
-    effort: Effort,
-    seed: u64,
-    adders: &AdderGraph,
-) -> Option<AdderGraph> {
+pub fn cheaper(problem: &Problem, effort: Effort, seed: u64, adders: &AdderGraph) -> Option<AdderGraph> {
     let inputs = problem.objective.table_inputs()?;
     let luts = |graph: &AdderGraph| cost::luts(graph, problem.objective);
-    let mut best =
-        small_sums::tabulated(problem, inputs, adders).filter(|graph| luts(graph) <= luts(adders));
+    let mut best = small_sums::tabulated(problem, inputs, adders).filter(|graph| luts(graph) <= luts(adders));
     let mut least = luts(best.as_ref().unwrap_or(adders));
     let mut tried = 0;
     for widest in 1..=WIDEST.min(inputs) {
@@ -81,13 +75,7 @@ struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     /// The adders of the inputs that do not go to tables, with the biases of outputs without tables.
-    fn new(
-        problem: &'a Problem,
-        few: &'a [Option<u32>],
-        inputs: u32,
-        effort: Effort,
-        seed: u64,
-    ) -> Self {
+    fn new(problem: &'a Problem, few: &'a [Option<u32>], inputs: u32, effort: Effort, seed: u64) -> Self {
         let matrix = &problem.matrix;
         let row = |i: usize| match few[i] {
             Some(_) => vec![0; matrix.columns()],
@@ -99,10 +87,7 @@ impl<'a> Builder<'a> {
         let rest = Problem {
             matrix: Matrix::from_rows(&rows).expect("as long as the rows of the matrix"),
             inputs: problem.inputs.clone(),
-            bias: problem
-                .bias
-                .as_ref()
-                .map(|b| b.iter().enumerate().map(bias).collect()),
+            bias: problem.bias.as_ref().map(|b| b.iter().enumerate().map(bias).collect()),
             free_output_signs: false,
             ..*problem
         };
@@ -122,11 +107,7 @@ impl<'a> Builder<'a> {
             let terms: Vec<TableTerm> = weights
                 .filter_map(|(input, weight)| {
                     let bits = self.few[input as usize]?;
-                    Some(TableTerm {
-                        input,
-                        bits,
-                        weight,
-                    })
+                    Some(TableTerm { input, bits, weight })
                 })
                 .collect();
             if !terms.is_empty() {
@@ -143,20 +124,12 @@ impl<'a> Builder<'a> {
         let mut start = self.graph.outputs[column];
         let mut rest = terms;
         while !rest.is_empty() || start.is_some() {
-            let mut leg = start.take().unwrap_or_else(|| {
-                self.table(
-                    taken(&mut rest, self.inputs),
-                    std::mem::take(&mut bias),
-                    false,
-                )
-            });
+            let mut leg = start
+                .take()
+                .unwrap_or_else(|| self.table(taken(&mut rest, self.inputs), std::mem::take(&mut bias), false));
             for _ in 1..LEG {
                 if joins && !rest.is_empty() {
-                    let table = self.table(
-                        taken(&mut rest, self.inputs - 1),
-                        std::mem::take(&mut bias),
-                        true,
-                    );
+                    let table = self.table(taken(&mut rest, self.inputs - 1), std::mem::take(&mut bias), true);
                     leg = self.sum(leg, table);
                 }
             }
@@ -179,62 +152,32 @@ impl<'a> Builder<'a> {
 
     /// The node of a table, negated if it is to be subtracted, and the term that is the sum of `terms` and `bias`.
     fn table(&mut self, terms: &[TableTerm], bias: i64, subtracted: bool) -> Term {
-        let zeros = terms
-            .iter()
-            .map(|t| t.weight)
-            .chain([bias].into_iter().filter(|b| *b != 0));
+        let zeros = terms.iter().map(|t| t.weight).chain([bias].into_iter().filter(|b| *b != 0));
         let shift = zeros.map(i64::trailing_zeros).min().unwrap_or(0);
         let scaled = |w: i64| {
-            if subtracted {
-                -(w >> shift)
-            } else {
-                w >> shift
-            }
+            if subtracted { -(w >> shift) } else { w >> shift }
         };
-        let terms: Vec<TableTerm> = terms
-            .iter()
-            .map(|t| TableTerm {
-                weight: scaled(t.weight),
-                ..*t
-            })
-            .collect();
+        let terms: Vec<TableTerm> = terms.iter().map(|t| TableTerm { weight: scaled(t.weight), ..*t }).collect();
         let key = (terms, scaled(bias));
         let known = self.known.get(&key).filter(|_| !subtracted).copied();
         let node = known.unwrap_or_else(|| {
-            let node = self
-                .graph
-                .push_table(key.0.clone(), key.1, &self.problem.inputs);
+            let node = self.graph.push_table(key.0.clone(), key.1, &self.problem.inputs);
             self.known.insert(key, node);
             node
         });
-        Term {
-            node,
-            shift: shift as u8,
-            neg: subtracted,
-        }
+        Term { node, shift: shift as u8, neg: subtracted }
     }
 
     /// The sum of two terms of different inputs, of which at most one is negative.
     fn sum(&mut self, a: Term, b: Term) -> Term {
         let shift = a.shift.min(b.shift);
-        let [a, b] = [a, b].map(|t| Term {
-            shift: t.shift - shift,
-            ..t
-        });
+        let [a, b] = [a, b].map(|t| Term { shift: t.shift - shift, ..t });
         let node = |t: Term| self.graph.nodes[t.node as usize];
         let range = |t: Term| t.range((node(t).lo, node(t).hi));
         let (x, y) = (range(a), range(b));
         let depth = node(a).depth.max(node(b).depth) + 1;
-        let node = self.graph.push(Node {
-            op: Op::Add { a, b },
-            lo: x.0 + y.0,
-            hi: x.1 + y.1,
-            depth,
-        });
-        Term {
-            shift,
-            ..Term::plain(node)
-        }
+        let node = self.graph.push(Node { op: Op::Add { a, b }, lo: x.0 + y.0, hi: x.1 + y.1, depth });
+        Term { shift, ..Term::plain(node) }
     }
 }
 
@@ -262,9 +205,7 @@ mod tests {
 
     fn problem(rows: usize, columns: usize, inputs: &[InputSpec], objective: Objective) -> Problem {
         let mut random = fastrand::Rng::with_seed(7);
-        let weights: Vec<Vec<i64>> = (0..rows)
-            .map(|_| (0..columns).map(|_| random.i64(-32..32)).collect())
-            .collect();
+        let weights: Vec<Vec<i64>> = (0..rows).map(|_| (0..columns).map(|_| random.i64(-32..32)).collect()).collect();
         let inputs = inputs.iter().cycle().take(rows).copied().collect();
         let mut problem = Problem::new(Matrix::from_rows(&weights).unwrap(), inputs);
         problem.bias = Some((0..columns as i64).map(|j| 5 * j - 9).collect());
@@ -273,11 +214,7 @@ mod tests {
     }
 
     fn sample() -> (Problem, AdderGraph) {
-        let ternary = InputSpec {
-            lo: -1,
-            hi: 1,
-            arrival: 0,
-        };
+        let ternary = InputSpec { lo: -1, hi: 1, arrival: 0 };
         let inputs = [InputSpec::bits(1, false), ternary, InputSpec::bits(1, true)];
         let problem = problem(12, 3, &inputs, Objective::Luts);
         let graph = optimise(&problem, Effort::Fast, 0).unwrap();
@@ -309,21 +246,14 @@ mod tests {
     fn the_module_is_the_graph() {
         let (problem, graph) = sample();
         let m = ModuleBuilder::new("matrix");
-        let formats = problem
-            .inputs
-            .iter()
-            .map(|s| Format::integer(Interval::new(s.lo.into(), s.hi.into()).unwrap()));
+        let formats = problem.inputs.iter().map(|s| Format::integer(Interval::new(s.lo.into(), s.hi.into()).unwrap()));
         let x = m.input_port("x", formats.collect::<Vec<_>>(), hdl::dfg::Stamp::at(0));
         let cover = cost::cover(&graph);
         m.output_array("y", &lower::build(&m, &x, &graph, Some(&cover)));
         let module = m.finish().unwrap();
         let mut random = fastrand::Rng::with_seed(1);
         for _ in 0..200 {
-            let x: Vec<i64> = problem
-                .inputs
-                .iter()
-                .map(|s| random.i64(s.lo..=s.hi))
-                .collect();
+            let x: Vec<i64> = problem.inputs.iter().map(|s| random.i64(s.lo..=s.hi)).collect();
             let expected: Vec<i128> = graph.eval(&x).into_iter().map(i128::from).collect();
             let x: Vec<i128> = x.into_iter().map(i128::from).collect();
             assert_eq!(eval::evaluate(&module, &x).unwrap(), expected);
@@ -366,10 +296,7 @@ mod tests {
         }
         let mut wrong = graph.clone();
         wrong.tables.pop();
-        assert!(matches!(
-            check(&problem, &wrong),
-            Err(Refuted::Patterns { .. })
-        ));
+        assert!(matches!(check(&problem, &wrong), Err(Refuted::Patterns { .. })));
     }
 
     #[test]

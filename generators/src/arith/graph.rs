@@ -22,11 +22,7 @@ pub struct Term {
 impl Term {
     /// The node as it is.
     pub fn plain(node: NodeId) -> Self {
-        Self {
-            node,
-            shift: 0,
-            neg: false,
-        }
+        Self { node, shift: 0, neg: false }
     }
 
     /// The term's value, given the node's.
@@ -147,12 +143,7 @@ impl AdderGraph {
     pub fn push_table(&mut self, terms: Vec<TableTerm>, bias: i64, inputs: &[InputSpec]) -> NodeId {
         let spec = |t: &TableTerm| inputs[t.input as usize];
         let reach = |t: &TableTerm| (t.weight * spec(t).lo, t.weight * spec(t).hi);
-        let (lo, hi) = terms
-            .iter()
-            .map(reach)
-            .fold((bias, bias), |(lo, hi), (x, y)| {
-                (lo + x.min(y), hi + x.max(y))
-            });
+        let (lo, hi) = terms.iter().map(reach).fold((bias, bias), |(lo, hi), (x, y)| (lo + x.min(y), hi + x.max(y)));
         let bits: u32 = terms.iter().map(|t| t.bits).sum();
         let entry = |index: usize| {
             let (mut sum, mut place) = (bias, 0);
@@ -169,17 +160,8 @@ impl AdderGraph {
         let entries = (0..1 << bits).map(entry).collect();
         let depth = terms.iter().map(|t| spec(t).arrival).max().unwrap_or(0);
         let table = self.tables.len() as u32;
-        self.tables.push(Table {
-            terms,
-            bias,
-            entries,
-        });
-        self.push(Node {
-            op: Op::Table { table },
-            lo,
-            hi,
-            depth,
-        })
+        self.tables.push(Table { terms, bias, entries });
+        self.push(Node { op: Op::Table { table }, lo, hi, depth })
     }
 
     /// The value of every output for one input vector.
@@ -192,26 +174,16 @@ impl AdderGraph {
             values.push(match node.op {
                 Op::Input { index } => x[index as usize],
                 Op::Constant { value } => value,
-                Op::Add { a, b } => {
-                    a.apply(values[a.node as usize]) + b.apply(values[b.node as usize])
-                }
+                Op::Add { a, b } => a.apply(values[a.node as usize]) + b.apply(values[b.node as usize]),
                 Op::Table { table } => self.tables[table as usize].eval(x),
             });
         }
-        self.outputs
-            .iter()
-            .map(|o| o.map_or(0, |t| t.apply(values[t.node as usize])))
-            .collect()
+        self.outputs.iter().map(|o| o.map_or(0, |t| t.apply(values[t.node as usize]))).collect()
     }
 
     /// The latest output's adder level.
     pub fn depth(&self) -> u32 {
-        self.outputs
-            .iter()
-            .flatten()
-            .map(|t| self.nodes[t.node as usize].depth)
-            .max()
-            .unwrap_or(0)
+        self.outputs.iter().flatten().map(|t| self.nodes[t.node as usize].depth).max().unwrap_or(0)
     }
 
     /// The two-operand adders and subtractors with their nodes.
@@ -239,10 +211,7 @@ impl Linear {
         let mut out = Vec::with_capacity(a.len() + b.len());
         let (mut i, mut j) = (0, 0);
         while i < a.len() || j < b.len() {
-            let (ka, kb) = (
-                a.get(i).map_or(u32::MAX, |e| e.0),
-                b.get(j).map_or(u32::MAX, |e| e.0),
-            );
+            let (ka, kb) = (a.get(i).map_or(u32::MAX, |e| e.0), b.get(j).map_or(u32::MAX, |e| e.0));
             let key = ka.min(kb);
             let mut coefficient = 0;
             if ka == key {

@@ -40,18 +40,11 @@ pub fn build<'m>(
                 let Op::Add { a, b } = graph.nodes[inner.node as usize].op else {
                     unreachable!("only an adder is taken into another")
                 };
-                sum_of_three(
-                    &values,
-                    [cost::inside(inner, a), cost::inside(inner, b), other],
-                )
+                sum_of_three(&values, [cost::inside(inner, a), cost::inside(inner, b), other])
             }
         };
         let width = cost::width(node.lo, node.hi);
-        values.push(if !inside[n] && value.range().width() > width {
-            value.wrap(width, node.lo < 0)
-        } else {
-            value
-        });
+        values.push(if !inside[n] && value.range().width() > width { value.wrap(width, node.lo < 0) } else { value });
     }
     let output = |term: &Option<Term>| match term {
         Some(term) if term.neg => -shifted(&values, *term),
@@ -109,9 +102,7 @@ mod tests {
     fn sums_of_three_are_the_matrix_too() {
         let mut random = fastrand::Rng::with_seed(3);
         for _ in 0..20 {
-            let rows: Vec<Vec<i64>> = (0..6)
-                .map(|_| (0..4).map(|_| random.i64(-20..20)).collect())
-                .collect();
+            let rows: Vec<Vec<i64>> = (0..6).map(|_| (0..4).map(|_| random.i64(-20..20)).collect()).collect();
             let inputs = vec![InputSpec::bits(5, true); 6];
             let mut problem = Problem::new(Matrix::from_rows(&rows).unwrap(), inputs);
             problem.objective = Objective::Luts;

@@ -113,10 +113,7 @@ const COUNTED: usize = 6;
 impl DotProduct {
     /// Of `multiplier`s, added up as what constant products are made of does best.
     pub fn of(fabric: Fabric, multiplier: Multiplier) -> Self {
-        Self {
-            multiplier,
-            accumulation: Accumulation::of(fabric),
-        }
+        Self { multiplier, accumulation: Accumulation::of(fabric) }
     }
 
     /// `x · y`.
@@ -135,9 +132,7 @@ impl DotProduct {
         addends: &[Value<'m>],
         floor_to: Option<i32>,
     ) -> Value<'m> {
-        let summands = products
-            .iter()
-            .flat_map(|&factors| self.summands(factors, floor_to));
+        let summands = products.iter().flat_map(|&factors| self.summands(factors, floor_to));
         let all: Vec<Value<'m>> = summands.chain(addends.iter().copied()).collect();
         let frac = all.iter().map(Value::frac).max();
         let frac = frac.or(floor_to).unwrap_or(0);
@@ -164,8 +159,7 @@ impl DotProduct {
         };
         let rows = floored(rows, frac.abs_diff(kept));
         let rows = rows.into_iter().map(|row| row.with_frac(kept));
-        rows.filter(|row| row.range().as_point() != Some(0))
-            .collect()
+        rows.filter(|row| row.range().as_point() != Some(0)).collect()
     }
 }
 
@@ -185,19 +179,11 @@ fn counted<'m>(values: &[Value<'m>]) -> Vec<Value<'m>> {
     let is_bit = |v: &&Value<'m>| v.range() == Interval::BIT && Some(v.frac()) == frac;
     let (bits, words): (Vec<&Value<'m>>, Vec<&Value<'m>>) = values.iter().partition(is_bit);
     let count = |bits: &[&Value<'m>]| {
-        let index = bits[1..]
-            .iter()
-            .fold(*bits[0], |above, bit| above.concat(**bit, 1));
-        let counts: Vec<i128> = (0..1u32 << bits.len())
-            .map(|index| index.count_ones().into())
-            .collect();
+        let index = bits[1..].iter().fold(*bits[0], |above, bit| above.concat(**bit, 1));
+        let counts: Vec<i128> = (0..1u32 << bits.len()).map(|index| index.count_ones().into()).collect();
         index.lookup(&counts, bits[0].frac())
     };
-    words
-        .into_iter()
-        .copied()
-        .chain(bits.chunks(COUNTED).map(count))
-        .collect()
+    words.into_iter().copied().chain(bits.chunks(COUNTED).map(count)).collect()
 }
 
 /// The value, whose sum is known to be in `range`, in as many bits.
@@ -260,10 +246,8 @@ fn digit_rows<'m>(x: Value<'m>, y: Value<'m>, bits: u32) -> Vec<Value<'m>> {
     let mut negative = m.constant(0, 0);
     for digit in 0..digits {
         let window = above.slice(bits * (digit + 1), bits * digit);
-        let selected = multiples
-            .iter()
-            .zip(magnitudes(window, bits))
-            .map(|(multiple, selects)| *multiple & mask(selects));
+        let selected =
+            multiples.iter().zip(magnitudes(window, bits)).map(|(multiple, selects)| *multiple & mask(selects));
         let magnitude = selected.reduce(|a, b| a | b).expect("there are multiples");
         let sign = match range.signed() || digit + 1 < digits {
             true => window.bit(bits),
@@ -294,12 +278,7 @@ fn magnitudes<'m>(window: Value<'m>, bits: u32) -> Vec<Value<'m>> {
     }
     let (two, any) = (counted(2), counted(0) | counted(1));
     let (no_two, none) = (inverted(two), inverted(any));
-    vec![
-        odd & no_two,
-        (two & none) | (no_two & both),
-        odd & two,
-        both & two,
-    ]
+    vec![odd & no_two, (two & none) | (no_two & both), odd & two, both & two]
 }
 
 fn inverted(bit: Value<'_>) -> Value<'_> {
@@ -352,15 +331,8 @@ mod tests {
         let forms = [Multiplier::Array, Multiplier::Booth, Multiplier::Booth8];
         let way = |multiplier| {
             let cells = CellCosts::on(&Target::load("osu018").unwrap()).unwrap();
-            let kinds = [
-                Accumulation::Tree,
-                Accumulation::Cells(cells),
-                Accumulation::Chain,
-            ];
-            kinds.map(|accumulation| DotProduct {
-                multiplier,
-                accumulation,
-            })
+            let kinds = [Accumulation::Tree, Accumulation::Cells(cells), Accumulation::Chain];
+            kinds.map(|accumulation| DotProduct { multiplier, accumulation })
         };
         forms.into_iter().flat_map(way)
     }
@@ -402,10 +374,7 @@ mod tests {
 
     #[test]
     fn sums_of_floored_products_are_one_tree() {
-        let formats = [
-            Format::unsigned(8, 7).unwrap(),
-            Format::signed(6, 5).unwrap(),
-        ];
+        let formats = [Format::unsigned(8, 7).unwrap(), Format::signed(6, 5).unwrap()];
         let mut random = fastrand::Rng::with_seed(5);
         for form in ways() {
             let m = ModuleBuilder::new("sum");
@@ -445,10 +414,7 @@ mod tests {
     fn a_square_stays_one() {
         let m = ModuleBuilder::new("square");
         let x = m.input("x", Format::signed(4, 0).unwrap());
-        m.output(
-            "square",
-            ways().next().unwrap().sum(&m, &[(x, x)], &[], None),
-        );
+        m.output("square", ways().next().unwrap().sum(&m, &[(x, x)], &[], None));
         let module = m.finish().unwrap();
         assert_eq!(eval::evaluate(&module, &[-8]).unwrap(), [64]);
     }

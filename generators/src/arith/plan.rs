@@ -62,9 +62,7 @@ impl Plan {
         };
         Self {
             nodes: problem.inputs.iter().enumerate().map(node).collect(),
-            columns: (0..problem.matrix.columns())
-                .map(|j| problem.matrix.column(j).collect())
-                .collect(),
+            columns: (0..problem.matrix.columns()).map(|j| problem.matrix.column(j).collect()).collect(),
         }
     }
 
@@ -74,13 +72,7 @@ impl Plan {
         let form = Linear::sum(&na.form, a, &nb.form, b);
         let (lo, hi) = form.range(inputs);
         let depth = na.depth.max(nb.depth) + 1;
-        self.nodes.push(Shared {
-            recipe: Some((a, b)),
-            form: Arc::new(form),
-            lo,
-            hi,
-            depth,
-        });
+        self.nodes.push(Shared { recipe: Some((a, b)), form: Arc::new(form), lo, hi, depth });
         self.nodes.len() as NodeId - 1
     }
 
@@ -90,23 +82,14 @@ impl Plan {
         if objective == Objective::Luts {
             return self.covered_cost();
         }
-        let cost = |n: &Shared| {
-            n.recipe.map_or(0, |(a, b)| {
-                objective.adder(operand(a), operand(b), n.range())
-            })
-        };
+        let cost = |n: &Shared| n.recipe.map_or(0, |(a, b)| objective.adder(operand(a), operand(b), n.range()));
         self.nodes.iter().map(|n| u64::from(cost(n))).sum()
     }
 
     /// The look-up tables of the shared nodes where they may be three-operand adders.
     fn covered_cost(&self) -> u64 {
         let mut readers = vec![0u32; self.nodes.len()];
-        for t in self
-            .nodes
-            .iter()
-            .filter_map(|n| n.recipe)
-            .flat_map(|(a, b)| [a, b])
-        {
+        for t in self.nodes.iter().filter_map(|n| n.recipe).flat_map(|(a, b)| [a, b]) {
             readers[t.node as usize] += 1;
         }
         // what a column reads is summed elsewhere
@@ -139,18 +122,14 @@ impl Plan {
             }
         }
         let terms = |(&(node, _), form): (&(NodeId, i64), digits::Digits)| {
-            form.iter()
-                .map(move |(shift, neg)| Term { node, shift, neg })
+            form.iter().map(move |(shift, neg)| Term { node, shift, neg })
         };
         column.iter().zip(forms).flat_map(terms).collect()
     }
 
     /// `Σ weight·2^depth` over a column's terms: at most `2^d` if the column can be summed in depth `d` (Kraft).
     pub fn kraft(&self, column: usize) -> u64 {
-        self.columns[column]
-            .iter()
-            .map(|&(n, c)| u64::from(digits::weight(c)) << self.nodes[n as usize].depth)
-            .sum()
+        self.columns[column].iter().map(|&(n, c)| u64::from(digits::weight(c)) << self.nodes[n as usize].depth).sum()
     }
 
     /// By how much each column's [`Plan::kraft`] may still grow; empty without depth bound.
@@ -159,9 +138,7 @@ impl Plan {
     pub fn slack(&self, max_depth: Option<u32>) -> Vec<u64> {
         max_depth.map_or(Vec::new(), |d| {
             let limit = 1u64 << d.min(DEEPEST);
-            (0..self.columns.len())
-                .map(|j| limit - self.kraft(j))
-                .collect()
+            (0..self.columns.len()).map(|j| limit - self.kraft(j)).collect()
         })
     }
 
@@ -187,18 +164,14 @@ impl Plan {
     pub fn merge(&mut self, changed: &[u32], mut part: Part) {
         for node in part.plan.nodes.drain(..).skip(part.global.len()) {
             let (a, b) = node.recipe.expect("the engine makes sums only");
-            let lift = |t: Term| Term {
-                node: part.global[t.node as usize],
-                ..t
-            };
+            let lift = |t: Term| Term { node: part.global[t.node as usize], ..t };
             let recipe = Some((lift(a), lift(b)));
             part.global.push(self.nodes.len() as NodeId);
             self.nodes.push(Shared { recipe, ..node });
         }
         for (&j, column) in changed.iter().zip(&part.plan.columns) {
             let column = column.iter().map(|&(n, c)| (part.global[n as usize], c));
-            self.columns[j as usize]
-                .retain(|&(n, _)| !part.taken.get(n as usize).is_some_and(|t| *t));
+            self.columns[j as usize].retain(|&(n, _)| !part.taken.get(n as usize).is_some_and(|t| *t));
             self.columns[j as usize].extend(column);
         }
     }
@@ -255,12 +228,7 @@ impl Plan {
         let mut changed = Vec::new();
         let mut dense = vec![0i64; self.nodes.len()];
         for (j, column) in self.columns.iter_mut().enumerate() {
-            let Some(top) = column
-                .iter()
-                .map(|t| t.0)
-                .filter(|&n| gone[n as usize])
-                .max()
-            else {
+            let Some(top) = column.iter().map(|t| t.0).filter(|&n| gone[n as usize]).max() else {
                 continue;
             };
             changed.push(j as u32);
@@ -341,31 +309,19 @@ impl Part {
             if taken[n] || recipe.is_some() {
                 local[n] = nodes.len() as NodeId;
                 global.push(n as NodeId);
-                nodes.push(Shared {
-                    recipe,
-                    ..node.clone()
-                });
+                nodes.push(Shared { recipe, ..node.clone() });
             }
         }
         let localise = |j: &u32| {
-            let terms = whole.columns[*j as usize]
-                .iter()
-                .filter(|t| taken[t.0 as usize]);
+            let terms = whole.columns[*j as usize].iter().filter(|t| taken[t.0 as usize]);
             terms.map(|&(n, c)| (local[n as usize], c)).collect()
         };
         let columns = columns.iter().map(localise).collect();
-        Self {
-            plan: Plan { nodes, columns },
-            global,
-            taken,
-        }
+        Self { plan: Plan { nodes, columns }, global, taken }
     }
 
     /// Runs the sharing engine on the part.
     pub fn share(self, inputs: &[InputSpec], slack: Vec<u64>, score: Score) -> Self {
-        Self {
-            plan: Engine::new(self.plan, inputs, slack, score).run(),
-            ..self
-        }
+        Self { plan: Engine::new(self.plan, inputs, slack, score).run(), ..self }
     }
 }

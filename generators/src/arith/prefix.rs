@@ -59,11 +59,7 @@ struct Network {
 
 impl Network {
     fn new(bits: usize) -> Self {
-        Self {
-            bits,
-            joins: Vec::new(),
-            known: (0..bits).map(|k| ((k, k), k as SpanId)).collect(),
-        }
+        Self { bits, joins: Vec::new(), known: (0..bits).map(|k| ((k, k), k as SpanId)).collect() }
     }
 
     /// The span `middle..=high` joined to `low..middle`, both of which must be there.
@@ -77,11 +73,7 @@ impl Network {
     }
 
     fn finish(self) -> Prefix {
-        Prefix {
-            bits: self.bits,
-            carries: (0..self.bits).map(|k| self.known[&(0, k)]).collect(),
-            joins: self.joins,
-        }
+        Prefix { bits: self.bits, carries: (0..self.bits).map(|k| self.known[&(0, k)]).collect(), joins: self.joins }
     }
 }
 
@@ -165,9 +157,8 @@ fn earliest(network: &mut Network, arrivals: &[u32], join_ps: u32) {
         let mut wanted = vec![(0, k)];
         while let Some(&(low, high)) = wanted.last() {
             let middle = times[low][high].1;
-            let missing = [(middle, high), (low, middle - 1)]
-                .into_iter()
-                .find(|span| !network.known.contains_key(span));
+            let missing =
+                [(middle, high), (low, middle - 1)].into_iter().find(|span| !network.known.contains_key(span));
             match missing {
                 Some(span) => wanted.push(span),
                 None => {
@@ -199,8 +190,7 @@ impl Prefix {
             readers[high as usize] += 1;
             readers[low as usize] += 1;
         }
-        let loaded =
-            |time: u32, span: usize| time + costs.load * readers[span].saturating_sub(1) / 2;
+        let loaded = |time: u32, span: usize| time + costs.load * readers[span].saturating_sub(1) / 2;
         let mut times: Vec<u32> = (0..self.bits).map(|k| loaded(arrivals[k], k)).collect();
         for (j, &(high, low)) in self.joins.iter().enumerate() {
             let time = times[high as usize].max(times[low as usize]) + join_ps(costs);
@@ -257,13 +247,7 @@ pub fn join_ps(costs: &CellCosts) -> u32 {
 mod tests {
     use super::*;
 
-    const SHAPES: [Shape; 5] = [
-        Shape::Ripple,
-        Shape::BrentKung,
-        Shape::Sklansky,
-        Shape::KoggeStone,
-        Shape::Earliest,
-    ];
+    const SHAPES: [Shape; 5] = [Shape::Ripple, Shape::BrentKung, Shape::Sklansky, Shape::KoggeStone, Shape::Earliest];
 
     fn depth(prefix: &Prefix) -> u32 {
         let mut depths = vec![0; prefix.bits];
@@ -278,11 +262,7 @@ mod tests {
         for bits in 0..40 {
             let skewed: Vec<u32> = (0..bits).map(|k| (k * 37 % 11 + k) as u32 * 10).collect();
             for shape in SHAPES {
-                assert_eq!(
-                    network(shape, &skewed, 20).check(),
-                    Ok(()),
-                    "{shape:?} {bits}"
-                );
+                assert_eq!(network(shape, &skewed, 20).check(), Ok(()), "{shape:?} {bits}");
             }
         }
     }
@@ -306,10 +286,7 @@ mod tests {
         for &(high, low) in &prefix.joins {
             times.push(10 + times[high as usize].max(times[low as usize]));
         }
-        assert_eq!(
-            prefix.carries.iter().map(|s| times[*s as usize]).max(),
-            Some(120)
-        );
+        assert_eq!(prefix.carries.iter().map(|s| times[*s as usize]).max(), Some(120));
     }
 
     #[test]

@@ -20,17 +20,9 @@ impl Matrix {
     pub fn from_rows(rows: &[Vec<i64>]) -> Result<Self, ArithError> {
         let columns = rows.first().map_or(0, Vec::len);
         if let Some(row) = rows.iter().position(|r| r.len() != columns) {
-            return Err(ArithError::Ragged {
-                row,
-                found: rows[row].len(),
-                expected: columns,
-            });
+            return Err(ArithError::Ragged { row, found: rows[row].len(), expected: columns });
         }
-        Ok(Self {
-            rows: rows.len(),
-            columns,
-            entries: rows.concat(),
-        })
+        Ok(Self { rows: rows.len(), columns, entries: rows.concat() })
     }
 
     /// Number of inputs.
@@ -55,9 +47,7 @@ impl Matrix {
 
     /// The non-zero weights of one output as `(input, weight)`.
     pub fn column(&self, column: usize) -> impl Iterator<Item = (u32, i64)> + '_ {
-        (0..self.rows)
-            .map(move |i| (i as u32, self.at(i, column)))
-            .filter(|&(_, w)| w != 0)
+        (0..self.rows).map(move |i| (i as u32, self.at(i, column))).filter(|&(_, w)| w != 0)
     }
 }
 
@@ -79,11 +69,7 @@ impl InputSpec {
     /// If `bits` is 0 or above 60.
     pub fn bits(bits: u32, signed: bool) -> Self {
         assert!((1..=60).contains(&bits), "input width {bits} out of 1..=60");
-        let (lo, hi) = if signed {
-            (-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
-        } else {
-            (0, (1 << bits) - 1)
-        };
+        let (lo, hi) = if signed { (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) } else { (0, (1 << bits) - 1) };
         Self { lo, hi, arrival: 0 }
     }
 }
@@ -141,9 +127,7 @@ pub enum ArithError {
         hi: i64,
     },
     /// The depth bound is below what any adder graph can reach.
-    #[error(
-        "a depth of {asked} is impossible: output {output} needs at least {least} adder levels"
-    )]
+    #[error("a depth of {asked} is impossible: output {output} needs at least {least} adder levels")]
     TooDeep {
         /// The bound given.
         asked: u32,
@@ -169,9 +153,7 @@ pub enum ArithError {
         least_ps: u32,
     },
     /// The area bound is below what any structure that was tried takes.
-    #[error(
-        "an area of {asked_um2} µm² is out of reach: the smallest structure takes {least_um2} µm²"
-    )]
+    #[error("an area of {asked_um2} µm² is out of reach: the smallest structure takes {least_um2} µm²")]
     TooSmall {
         /// The bound given, in µm².
         asked_um2: u64,
@@ -195,14 +177,7 @@ const WIDEST: i128 = 1 << 60;
 impl Problem {
     /// A problem without bias, without depth bound, every output to be delivered with its own sign.
     pub fn new(matrix: Matrix, inputs: Vec<InputSpec>) -> Self {
-        Self {
-            matrix,
-            inputs,
-            bias: None,
-            max_depth: None,
-            free_output_signs: false,
-            objective: Objective::default(),
-        }
+        Self { matrix, inputs, bias: None, max_depth: None, free_output_signs: false, objective: Objective::default() }
     }
 
     /// Whether an output's negated sum serves as well: its sign is free, or the adder of its bias turns it round.
@@ -220,38 +195,22 @@ impl Problem {
     pub fn validate(&self) -> Result<(), ArithError> {
         let (rows, columns) = (self.matrix.rows(), self.matrix.columns());
         if self.inputs.len() != rows {
-            return Err(ArithError::Shape {
-                axis: "rows",
-                what: "inputs",
-                expected: rows,
-                found: self.inputs.len(),
-            });
+            return Err(ArithError::Shape { axis: "rows", what: "inputs", expected: rows, found: self.inputs.len() });
         }
         if let Some(bias) = &self.bias
             && bias.len() != columns
         {
-            return Err(ArithError::Shape {
-                axis: "columns",
-                what: "biases",
-                expected: columns,
-                found: bias.len(),
-            });
+            return Err(ArithError::Shape { axis: "columns", what: "biases", expected: columns, found: bias.len() });
         }
         if let Some(input) = self.inputs.iter().position(|s| s.lo > s.hi) {
             let InputSpec { lo, hi, .. } = self.inputs[input];
             return Err(ArithError::EmptyRange { input, lo, hi });
         }
         if let Some(input) = self.inputs.iter().position(|s| s.arrival > LATEST) {
-            return Err(ArithError::Arrival {
-                input,
-                arrival: self.inputs[input].arrival,
-            });
+            return Err(ArithError::Arrival { input, arrival: self.inputs[input].arrival });
         }
         for output in 0..columns {
-            let bias = self
-                .bias
-                .as_ref()
-                .map_or(0, |b| i128::from(b[output]).abs());
+            let bias = self.bias.as_ref().map_or(0, |b| i128::from(b[output]).abs());
             let reach = self.matrix.column(output).map(|(i, w)| {
                 let s = self.inputs[i as usize];
                 // A zero-valued input still carries its weight through the coefficient arithmetic.
@@ -265,11 +224,7 @@ impl Problem {
             && let Some((output, least)) = self.least_depth()
             && least > asked
         {
-            return Err(ArithError::TooDeep {
-                asked,
-                least,
-                output,
-            });
+            return Err(ArithError::TooDeep { asked, least, output });
         }
         Ok(())
     }
@@ -280,17 +235,12 @@ impl Problem {
     /// output of weights `w` needs at least `weight(w)` terms of each input however it is written.
     pub fn least_depth(&self) -> Option<(usize, u32)> {
         let depth = |j: usize| {
-            let sum: u64 = self.matrix.column(j).fold(0, |sum, (i, w)| {
-                sum + (u64::from(super::digits::weight(w)) << self.inputs[i as usize].arrival)
-            });
-            if sum == 0 {
-                0
-            } else {
-                64 - (sum - 1).leading_zeros()
-            }
+            let sum: u64 = self
+                .matrix
+                .column(j)
+                .fold(0, |sum, (i, w)| sum + (u64::from(super::digits::weight(w)) << self.inputs[i as usize].arrival));
+            if sum == 0 { 0 } else { 64 - (sum - 1).leading_zeros() }
         };
-        (0..self.matrix.columns())
-            .map(|j| (j, depth(j)))
-            .max_by_key(|&(j, d)| (d, std::cmp::Reverse(j)))
+        (0..self.matrix.columns()).map(|j| (j, depth(j))).max_by_key(|&(j, d)| (d, std::cmp::Reverse(j)))
     }
 }

@@ -28,11 +28,7 @@ pub struct Products {
 impl Products {
     /// Without an effort it depends on the matrix.
     pub fn new(arithmetic: Arithmetic, effort: Option<Effort>) -> Self {
-        Self {
-            arithmetic,
-            effort,
-            solved: RefCell::default(),
-        }
+        Self { arithmetic, effort, solved: RefCell::default() }
     }
 
     /// What products are made of.
@@ -55,23 +51,15 @@ impl Products {
         weight_frac: i32,
     ) -> Vec<Value<'m>> {
         assert_eq!(weights.len(), bias.len(), "one bias a row");
-        assert!(
-            weights.iter().all(|row| row.len() == inputs.len()),
-            "one weight an input"
-        );
+        assert!(weights.iter().all(|row| row.len() == inputs.len()), "one weight an input");
         let input_frac = inputs.iter().map(Value::frac).max().unwrap_or(0);
-        let inputs: Vec<Value<'m>> = inputs
-            .iter()
-            .map(|x| x.extended(input_frac).with_frac(0))
-            .collect();
+        let inputs: Vec<Value<'m>> = inputs.iter().map(|x| x.extended(input_frac).with_frac(0)).collect();
         let ranges = inputs.iter().map(Value::range).collect();
         let sums = match self.solved((weights.to_vec(), bias.to_vec(), ranges)) {
             Some(sums) => sums.build(m, &inputs),
             None => multiplied(m, &inputs, weights, bias),
         };
-        sums.into_iter()
-            .map(|sum| sum.with_frac(input_frac + weight_frac))
-            .collect()
+        sums.into_iter().map(|sum| sum.with_frac(input_frac + weight_frac)).collect()
     }
 
     /// The sums of a matrix; `None` if they leave the optimiser's 60 bits.
@@ -96,15 +84,9 @@ impl Products {
 /// # Errors
 /// Those of [`Matrix::from_rows`].
 fn problem((weights, bias, ranges): &Key) -> Result<Problem, ArithError> {
-    let rows: Vec<Vec<i64>> = (0..ranges.len())
-        .map(|i| weights.iter().map(|row| row[i]).collect())
-        .collect();
+    let rows: Vec<Vec<i64>> = (0..ranges.len()).map(|i| weights.iter().map(|row| row[i]).collect()).collect();
     let bound = |v: i128| i64::try_from(v).unwrap_or(if v < 0 { i64::MIN } else { i64::MAX });
-    let specification = |range: &Interval| InputSpec {
-        lo: bound(range.lo()),
-        hi: bound(range.hi()),
-        arrival: 0,
-    };
+    let specification = |range: &Interval| InputSpec { lo: bound(range.lo()), hi: bound(range.hi()), arrival: 0 };
     let inputs = ranges.iter().map(specification).collect();
     let mut problem = Problem::new(Matrix::from_rows(&rows)?, inputs);
     problem.bias = Some(bias.clone());
@@ -112,18 +94,9 @@ fn problem((weights, bias, ranges): &Key) -> Result<Problem, ArithError> {
 }
 
 /// The sums out of multipliers, for numbers of any width.
-fn multiplied<'m>(
-    m: &'m ModuleBuilder,
-    inputs: &[Value<'m>],
-    weights: &[Vec<i64>],
-    bias: &[i64],
-) -> Vec<Value<'m>> {
+fn multiplied<'m>(m: &'m ModuleBuilder, inputs: &[Value<'m>], weights: &[Vec<i64>], bias: &[i64]) -> Vec<Value<'m>> {
     let sum = |(row, bias): (&Vec<i64>, &i64)| {
-        let products = row
-            .iter()
-            .zip(inputs)
-            .filter(|(w, _)| **w != 0)
-            .map(|(w, x)| *x * m.constant((*w).into(), 0));
+        let products = row.iter().zip(inputs).filter(|(w, _)| **w != 0).map(|(w, x)| *x * m.constant((*w).into(), 0));
         let addends: Vec<Value<'m>> = products.chain([m.constant((*bias).into(), 0)]).collect();
         Value::sum(&addends).expect("there is a bias")
     };
@@ -142,12 +115,7 @@ mod tests {
 
     #[test]
     fn the_module_is_the_matrix() {
-        let weights = vec![
-            vec![3, -7, 0],
-            vec![-5, -1, -2],
-            vec![0, 0, 0],
-            vec![31, 29, -128],
-        ];
+        let weights = vec![vec![3, -7, 0], vec![-5, -1, -2], vec![0, 0, 0], vec![31, 29, -128]];
         let bias = [4, 0, -9, 1];
         let m = ModuleBuilder::new("matrix");
         let x = m.input_array("x", 3, Format::signed(6, 2).unwrap());
@@ -161,10 +129,7 @@ mod tests {
                 .zip(bias)
                 .map(|(row, b)| i128::from(row.iter().zip(x).map(|(w, x)| w * x).sum::<i64>() + b))
                 .collect();
-            assert_eq!(
-                eval::evaluate(&module, &x.map(i128::from)).unwrap(),
-                expected
-            );
+            assert_eq!(eval::evaluate(&module, &x.map(i128::from)).unwrap(), expected);
         }
     }
 
@@ -176,10 +141,7 @@ mod tests {
         let none = products.linear(&m, &[], &[vec![]], &[7], 0);
         m.output_array("y", &[wide[0], none[0]]);
         let module = m.finish().unwrap();
-        assert_eq!(
-            eval::evaluate(&module, &[1 << 62]).unwrap(),
-            [(1i128 << 62) + 5, 7]
-        );
+        assert_eq!(eval::evaluate(&module, &[1 << 62]).unwrap(), [(1i128 << 62) + 5, 7]);
     }
 
     #[test]

@@ -95,11 +95,7 @@ fn offers(front: &Front<'_>, chosen: &CellSums) -> Vec<Offer> {
     let mut offers: Vec<Offer> = Vec::new();
     let mut points = front.points().peekable();
     while let Some(Point { area_um2, delay_ps }) = points.next() {
-        let offer = Offer {
-            area_um2,
-            delay_ns: f64::from(delay_ps) / 1000.0,
-            chosen: delay_ps == chosen.delay,
-        };
+        let offer = Offer { area_um2, delay_ns: f64::from(delay_ps) / 1000.0, chosen: delay_ps == chosen.delay };
         let faster = |last: &Offer| offer.delay_ns < last.delay_ns * (1.0 - STEP);
         let is_end = points.peek().is_none();
         if offer.chosen || is_end || offers.last().is_none_or(faster) {
@@ -174,23 +170,16 @@ pub enum ReportError {
 ///
 /// # Errors
 /// [`ReportError::Problem`] for a mistake in the problem; [`ReportError::Refuted`] never, unless the optimiser is wrong.
-pub fn run(
-    problem: &Problem,
-    effort: Effort,
-    seed: u64,
-) -> Result<(AdderGraph, CmvmReport), ReportError> {
+pub fn run(problem: &Problem, effort: Effort, seed: u64) -> Result<(AdderGraph, CmvmReport), ReportError> {
     let start = Instant::now();
     problem.validate()?;
     let (graph, adders_at_least) = solve(problem, effort, seed);
     let seconds = start.elapsed().as_secs_f64();
     certificate::check(problem, &graph)?;
-    let (constants, adders): (Vec<_>, Vec<_>) = graph
-        .adders()
-        .partition(|&(_, a, b)| cost::adds_constant(&graph, a, b));
+    let (constants, adders): (Vec<_>, Vec<_>) =
+        graph.adders().partition(|&(_, a, b)| cost::adds_constant(&graph, a, b));
     let bits = |list: &[(&super::Node, super::Term, super::Term)]| {
-        list.iter()
-            .map(|(n, ..)| u64::from(cost::width(n.lo, n.hi)))
-            .sum()
+        list.iter().map(|(n, ..)| u64::from(cost::width(n.lo, n.hi))).sum()
     };
     let report = CmvmReport {
         inputs: problem.matrix.rows(),

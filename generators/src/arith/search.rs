@@ -28,23 +28,11 @@ pub enum Effort {
 }
 
 /// Score weights that do well over matrices of all sizes, the best first.
-const SCORES: [Score; 4] = [
-    score(1.0, 0.3, 0.0, 4.0),
-    score(4.0, 0.3, 1.0, 1.0),
-    score(16.0, 0.0, 0.0, 0.0),
-    score(1.0, 0.0, 0.0, 4.0),
-];
+const SCORES: [Score; 4] =
+    [score(1.0, 0.3, 0.0, 4.0), score(4.0, 0.3, 1.0, 1.0), score(16.0, 0.0, 0.0, 0.0), score(1.0, 0.0, 0.0, 4.0)];
 
 const fn score(base: f32, per_width: f32, eagerness: f32, per_slack: f32) -> Score {
-    Score {
-        base,
-        per_overlap: 1.0,
-        per_width,
-        eagerness,
-        per_slack,
-        noise: 0.0,
-        seed: 0,
-    }
+    Score { base, per_overlap: 1.0, per_width, eagerness, per_slack, noise: 0.0, seed: 0 }
 }
 
 /// A search of more seconds than this ends here.
@@ -79,19 +67,11 @@ impl Scored {
     /// Rates a plan of which only some columns changed.
     fn update(plan: Plan, mut tree_costs: Vec<u64>, changed: &[u32], problem: &Problem) -> Self {
         let rate = |&j: &u32| trees::sum(&plan, j as usize, problem).cost;
-        for (&j, cost) in changed
-            .iter()
-            .zip(changed.par_iter().map(rate).collect::<Vec<_>>())
-        {
+        for (&j, cost) in changed.iter().zip(changed.par_iter().map(rate).collect::<Vec<_>>()) {
             tree_costs[j as usize] = cost;
         }
         let cost = plan.shared_cost(problem.objective) + tree_costs.iter().sum::<u64>();
-        Self {
-            plan,
-            cost,
-            adders_at_least: 0,
-            tree_costs,
-        }
+        Self { plan, cost, adders_at_least: 0, tree_costs }
     }
 }
 
@@ -112,10 +92,7 @@ pub fn search(problem: &Problem, effort: Effort, seed: u64) -> Scored {
         _ => 2_000_000,
     };
     let exact = exact::least_adders(problem, budget);
-    let mut starts: Vec<Scored> = SCORES
-        .par_iter()
-        .map(|&s| greedy(problem, s, GROUP))
-        .collect();
+    let mut starts: Vec<Scored> = SCORES.par_iter().map(|&s| greedy(problem, s, GROUP)).collect();
     starts.sort_by_key(|s| s.cost);
     let end = match effort {
         Effort::Seconds(s) => End::At(start, Duration::from_secs_f64(s.clamp(0.0, LONGEST))),
@@ -123,18 +100,11 @@ pub fn search(problem: &Problem, effort: Effort, seed: u64) -> Scored {
         _ => End::After(normal_steps(problem)),
     };
     let chain = |k: u64| {
-        let mut chain = Chain::new(
-            problem,
-            starts[k as usize % starts.len()].clone(),
-            seed.wrapping_add(k << 40),
-        );
+        let mut chain = Chain::new(problem, starts[k as usize % starts.len()].clone(), seed.wrapping_add(k << 40));
         chain.run(end);
         chain.best
     };
-    let best = (0..CHAINS)
-        .into_par_iter()
-        .map(chain)
-        .min_by_key(|s| s.cost);
+    let best = (0..CHAINS).into_par_iter().map(chain).min_by_key(|s| s.cost);
     let best = best.expect("there is at least one chain");
     match exact {
         Some(exact) => refine(best, exact, problem),
@@ -152,20 +122,14 @@ fn refine(mut best: Scored, exact: Exact, problem: &Problem) -> Scored {
             best = rival;
         }
     }
-    Scored {
-        adders_at_least: exact.lower_bound,
-        ..best
-    }
+    Scored { adders_at_least: exact.lower_bound, ..best }
 }
 
 /// Steps of a normal search: fewer for large problems, whose steps take longer. Look-up tables reward patience: four
 /// times the steps save 3 % of them on small matrices.
 fn normal_steps(problem: &Problem) -> usize {
     let columns = 0..problem.matrix.columns();
-    let digits: u64 = columns
-        .flat_map(|j| problem.matrix.column(j))
-        .map(|(_, w)| u64::from(digits::weight(w)))
-        .sum();
+    let digits: u64 = columns.flat_map(|j| problem.matrix.column(j)).map(|(_, w)| u64::from(digits::weight(w))).sum();
     let most = match problem.objective {
         Objective::Luts => 8000,
         Objective::AdderBits | Objective::LogicBits => 2000,
@@ -190,19 +154,13 @@ fn greedy(problem: &Problem, score: Score, group_size: usize) -> Scored {
     let mut plan = Plan::unshared(problem);
     let columns = all_columns(problem);
     let groups = problem.matrix.rows().div_ceil(group_size);
-    let blocks: Vec<(usize, &[u32])> = (0..groups)
-        .flat_map(|g| columns.chunks(OUTPUTS).map(move |c| (g, c)))
-        .collect();
+    let blocks: Vec<(usize, &[u32])> = (0..groups).flat_map(|g| columns.chunks(OUTPUTS).map(move |c| (g, c))).collect();
     if blocks.len() > 1 {
         let slack = plan.slack(problem.max_depth);
         let parts: Vec<Part> = blocks
             .par_iter()
             .map(|&(group, columns)| {
-                let share = columns
-                    .iter()
-                    .filter_map(|&j| slack.get(j as usize))
-                    .map(|s| s / groups as u64)
-                    .collect();
+                let share = columns.iter().filter_map(|&j| slack.get(j as usize)).map(|s| s / groups as u64).collect();
                 let part = Part::cut(&plan, columns, |n| n as usize / group_size == group);
                 part.share(&problem.inputs, share, score)
             })
@@ -235,12 +193,7 @@ struct Chain<'a> {
 
 impl<'a> Chain<'a> {
     fn new(problem: &'a Problem, start: Scored, seed: u64) -> Self {
-        Self {
-            problem,
-            best: start.clone(),
-            current: start,
-            rng: Rng::new(seed),
-        }
+        Self { problem, best: start.clone(), current: start, rng: Rng::new(seed) }
     }
 
     fn run(&mut self, end: End) {
@@ -265,20 +218,13 @@ impl<'a> Chain<'a> {
             let changed = self.dissolve_last(&mut plan);
             return self.consider(plan, &changed, temperature);
         }
-        let changed = if self.rng.below(2) == 0 {
-            self.unroll_columns(&mut plan)
-        } else {
-            self.dissolve_nodes(&mut plan)
-        };
+        let changed =
+            if self.rng.below(2) == 0 { self.unroll_columns(&mut plan) } else { self.dissolve_nodes(&mut plan) };
         if changed.is_empty() {
             return;
         }
         let slack = plan.slack(self.problem.max_depth);
-        let slack = if slack.is_empty() {
-            slack
-        } else {
-            changed.iter().map(|&j| slack[j as usize]).collect()
-        };
+        let slack = if slack.is_empty() { slack } else { changed.iter().map(|&j| slack[j as usize]).collect() };
         let score = self.noisy_score();
         plan.share(&changed, |_| true, &self.problem.inputs, slack, score);
         plan.prune();
@@ -303,11 +249,7 @@ impl<'a> Chain<'a> {
 
     fn noisy_score(&mut self) -> Score {
         let base = SCORES[self.rng.below(SCORES.len())];
-        Score {
-            noise: (self.rng.unit() * 0.6) as f32,
-            seed: self.rng.next(),
-            ..base
-        }
+        Score { noise: (self.rng.unit() * 0.6) as f32, seed: self.rng.next(), ..base }
     }
 
     /// Dissolves one node that only outputs use.
@@ -318,10 +260,7 @@ impl<'a> Chain<'a> {
             return Vec::new();
         }
         let node = (first + self.rng.below(count)) as NodeId;
-        let uses = |n: &Shared| {
-            n.recipe
-                .is_some_and(|(a, b)| a.node == node || b.node == node)
-        };
+        let uses = |n: &Shared| n.recipe.is_some_and(|(a, b)| a.node == node || b.node == node);
         if plan.nodes.iter().any(uses) {
             return Vec::new();
         }
@@ -347,9 +286,7 @@ impl<'a> Chain<'a> {
     /// Writes up to three outputs as sums of inputs and of those shared nodes that are kept, most of them.
     fn unroll_columns(&mut self, plan: &mut Plan) -> Vec<u32> {
         let columns = plan.columns.len();
-        let mut chosen: Vec<u32> = (0..1 + self.rng.below(3))
-            .map(|_| self.rng.below(columns) as u32)
-            .collect();
+        let mut chosen: Vec<u32> = (0..1 + self.rng.below(3)).map(|_| self.rng.below(columns) as u32).collect();
         chosen.sort_unstable();
         chosen.dedup();
         let keep = 0.5 + 0.5 * self.rng.unit();

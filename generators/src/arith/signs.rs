@@ -33,21 +33,14 @@ pub fn orient(tree: &mut Tree, plan: &Plan, objective: Objective, free: bool) {
     }
     let mut choices: Vec<[Choice; 2]> = Vec::with_capacity(tree.steps.len());
     for step in 0..tree.steps.len() {
-        choices
-            .push([false, true].map(|turned| best(tree, plan, &choices, step, turned, objective)));
+        choices.push([false, true].map(|turned| best(tree, plan, &choices, step, turned, objective)));
     }
     let top = &choices[(root.node - first) as usize];
     let positive = root.neg;
-    let turned = if free || top[usize::from(positive)].cost >= IMPOSSIBLE {
-        top[1].cost < top[0].cost
-    } else {
-        positive
-    };
+    let turned =
+        if free || top[usize::from(positive)].cost >= IMPOSSIBLE { top[1].cost < top[0].cost } else { positive };
     tree.cost = top[usize::from(turned)].cost / MAJOR;
-    tree.root = Some(Term {
-        neg: root.neg != turned,
-        ..root
-    });
+    tree.root = Some(Term { neg: root.neg != turned, ..root });
     let mut turn = vec![false; tree.steps.len()];
     turn[(root.node - first) as usize] = turned;
     for step in (0..tree.steps.len()).rev() {
@@ -55,14 +48,7 @@ pub fn orient(tree: &mut Tree, plan: &Plan, objective: Objective, free: bool) {
     }
 }
 
-fn best(
-    tree: &Tree,
-    plan: &Plan,
-    choices: &[[Choice; 2]],
-    step: usize,
-    turned: bool,
-    objective: Objective,
-) -> Choice {
+fn best(tree: &Tree, plan: &Plan, choices: &[[Choice; 2]], step: usize, turned: bool, objective: Objective) -> Choice {
     let first = plan.nodes.len() as NodeId;
     let (a, b) = tree.steps[step];
     let (lo, hi, _) = tree.nodes[step];
@@ -73,30 +59,16 @@ fn best(
             let sign = t.neg != turned;
             if t.node < first {
                 let range = plan.nodes[t.node as usize].range();
-                return (
-                    Term { neg: sign, ..t },
-                    range,
-                    if flip { IMPOSSIBLE } else { 0 },
-                );
+                return (Term { neg: sign, ..t }, range, if flip { IMPOSSIBLE } else { 0 });
             }
             let k = (t.node - first) as usize;
             let (lo, hi, _) = tree.nodes[k];
             let range = if flip { (-hi, -lo) } else { (lo, hi) };
-            (
-                Term {
-                    neg: sign != flip,
-                    ..t
-                },
-                range,
-                choices[k][usize::from(flip)].cost,
-            )
+            (Term { neg: sign != flip, ..t }, range, choices[k][usize::from(flip)].cost)
         })
     };
     let (left, right) = (options(a), options(b));
-    let mut best = Choice {
-        cost: IMPOSSIBLE,
-        turned: [false; 2],
-    };
+    let mut best = Choice { cost: IMPOSSIBLE, turned: [false; 2] };
     for (i, &(ta, ra, ca)) in left.iter().enumerate() {
         for (j, &(tb, rb, cb)) in right.iter().enumerate() {
             if ta.neg && tb.neg {
@@ -109,10 +81,7 @@ fn best(
             let own = |o: Objective| u64::from(o.adder((ta, ra), (tb, rb), result));
             let cost = ca + cb + own(objective) * MAJOR + own(other);
             if cost < best.cost {
-                best = Choice {
-                    cost,
-                    turned: [i == 1, j == 1],
-                };
+                best = Choice { cost, turned: [i == 1, j == 1] };
             }
         }
     }
@@ -124,10 +93,7 @@ fn apply(tree: &mut Tree, choices: &[[Choice; 2]], turn: &mut [bool], step: usiz
     let turned = turn[step];
     let flips = choices[step][usize::from(turned)].turned;
     let (a, b) = tree.steps[step];
-    let rewrite = |t: Term, flip: bool| Term {
-        neg: (t.neg != turned) != flip,
-        ..t
-    };
+    let rewrite = |t: Term, flip: bool| Term { neg: (t.neg != turned) != flip, ..t };
     for (t, flip) in [(a, flips[0]), (b, flips[1])] {
         if t.node >= first {
             turn[(t.node - first) as usize] = flip;
@@ -160,9 +126,7 @@ pub fn settle(plan: &mut Plan, problem: &Problem) {
     }
     for (j, column) in plan.columns.iter().enumerate() {
         if !problem.takes_negation(j) {
-            column
-                .iter()
-                .for_each(|t| columns[t.0 as usize].push(j as u32));
+            column.iter().for_each(|t| columns[t.0 as usize].push(j as u32));
         }
     }
     // Each turn leaves fewer negative outputs, so this ends; one pass finds nearly all.
@@ -172,21 +136,14 @@ pub fn settle(plan: &mut Plan, problem: &Problem) {
             continue;
         }
         let negative = |plan: &Plan| {
-            columns[node]
-                .iter()
-                .filter(|&&j| all_negative(plan, j as usize, problem.counts_negations()))
-                .count()
+            columns[node].iter().filter(|&&j| all_negative(plan, j as usize, problem.counts_negations())).count()
         };
         let before = negative(plan);
         if before == 0 {
             continue;
         }
         turn_node(plan, node as NodeId, &users[node]);
-        let sound = |&u: &NodeId| {
-            plan.nodes[u as usize]
-                .recipe
-                .is_none_or(|(a, b)| !(a.neg && b.neg))
-        };
+        let sound = |&u: &NodeId| plan.nodes[u as usize].recipe.is_none_or(|(a, b)| !(a.neg && b.neg));
         if negative(plan) >= before || !users[node].iter().all(sound) {
             turn_node(plan, node as NodeId, &users[node]);
         }

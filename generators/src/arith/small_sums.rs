@@ -17,10 +17,7 @@ pub fn tabulated(problem: &Problem, index_bits: u32, adders: &AdderGraph) -> Opt
     }
     let mut graph = AdderGraph::default();
     let mut place: Vec<NodeId> = vec![0; adders.nodes.len()];
-    let placed = |place: &[NodeId], t: Term| Term {
-        node: place[t.node as usize],
-        ..t
-    };
+    let placed = |place: &[NodeId], t: Term| Term { node: place[t.node as usize], ..t };
     for (n, node) in adders.nodes.iter().enumerate().filter(|(n, _)| needed[*n]) {
         place[n] = match (&sums[n], node.op) {
             (Some((terms, bias)), _) => graph.push_table(terms.clone(), *bias, &problem.inputs),
@@ -54,9 +51,7 @@ fn small(problem: &Problem, index_bits: u32, adders: &AdderGraph) -> Vec<Option<
             Op::Input { index } => Some((Linear::input(index), 0)),
             Op::Constant { value } => Some((Linear::default(), value)),
             Op::Add { a, b } => match (&forms[a.node as usize], &forms[b.node as usize]) {
-                (Some((x, c)), Some((y, d))) => {
-                    Some((Linear::sum(x, a, y, b), a.apply(*c) + b.apply(*d)))
-                }
+                (Some((x, c)), Some((y, d))) => Some((Linear::sum(x, a, y, b), a.apply(*c) + b.apply(*d))),
                 _ => None,
             },
             Op::Table { .. } => None,
@@ -64,11 +59,7 @@ fn small(problem: &Problem, index_bits: u32, adders: &AdderGraph) -> Vec<Option<
         let form = form.filter(|(form, _)| fits(form));
         let is_adder = matches!(node.op, Op::Add { .. });
         sums.push(form.as_ref().filter(|_| is_adder).map(|(form, bias)| {
-            let term = |&(input, weight): &(u32, i64)| TableTerm {
-                input,
-                bits: bits(input),
-                weight,
-            };
+            let term = |&(input, weight): &(u32, i64)| TableTerm { input, bits: bits(input), weight };
             (form.0.iter().map(term).collect(), *bias)
         }));
         forms.push(form);

@@ -7,15 +7,8 @@ use super::*;
 
 fn exact(problem: &Problem, x: &[i64]) -> Vec<i64> {
     let bias = |j: usize| problem.bias.as_ref().map_or(0, |b| b[j]);
-    let dot = |j: usize| {
-        x.iter()
-            .enumerate()
-            .map(|(i, v)| v * problem.matrix.at(i, j))
-            .sum::<i64>()
-    };
-    (0..problem.matrix.columns())
-        .map(|j| dot(j) + bias(j))
-        .collect()
+    let dot = |j: usize| x.iter().enumerate().map(|(i, v)| v * problem.matrix.at(i, j)).sum::<i64>();
+    (0..problem.matrix.columns()).map(|j| dot(j) + bias(j)).collect()
 }
 
 fn costs() -> CellCosts {
@@ -44,11 +37,7 @@ fn entry() -> impl Strategy<Value = i64> {
 }
 
 fn spec() -> impl Strategy<Value = InputSpec> {
-    (-300i64..300, 0i64..400, 0u32..4).prop_map(|(lo, span, arrival)| InputSpec {
-        lo,
-        hi: lo + span,
-        arrival,
-    })
+    (-300i64..300, 0i64..400, 0u32..4).prop_map(|(lo, span, arrival)| InputSpec { lo, hi: lo + span, arrival })
 }
 
 prop_compose! {
@@ -155,20 +144,14 @@ fn random(n: usize, m: usize, bits: u32, sparse: f64, seed: u64) -> Problem {
         if rng.unit() < sparse { 0 } else { w }
     };
     let rows: Vec<Vec<i64>> = (0..n).map(|_| (0..m).map(|_| entry()).collect()).collect();
-    Problem::new(
-        Matrix::from_rows(&rows).unwrap(),
-        vec![InputSpec::bits(8, true); n],
-    )
+    Problem::new(Matrix::from_rows(&rows).unwrap(), vec![InputSpec::bits(8, true); n])
 }
 
 #[test]
 fn the_same_seed_gives_the_same_graph_on_any_number_of_threads() {
     let problem = random(12, 10, 6, 0.2, 3);
     let run = |threads: usize, seed: u64| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| optimise(&problem, Effort::Normal, seed).unwrap())
     };
     let one = run(1, 7);
@@ -191,10 +174,7 @@ fn many_inputs_are_shared_in_groups_and_proved() {
     problem.max_depth = Some(problem.least_depth().unwrap().1);
     let (graph, figures) = report::run(&problem, Effort::Fast, 0).unwrap();
     assert!(figures.depth <= problem.max_depth.unwrap());
-    let digits: u32 = (0..70)
-        .flat_map(|j| problem.matrix.column(j))
-        .map(|(_, w)| digits::weight(w))
-        .sum();
+    let digits: u32 = (0..70).flat_map(|j| problem.matrix.column(j)).map(|(_, w)| digits::weight(w)).sum();
     assert!(figures.adders < digits as usize * 3 / 4);
     check_on_vectors(&problem, &graph, 5);
 }
@@ -209,20 +189,9 @@ fn many_outputs_are_shared_in_groups_and_proved() {
 
 #[test]
 fn degenerate_matrices() {
-    let p = |rows: &[Vec<i64>]| {
-        Problem::new(
-            Matrix::from_rows(rows).unwrap(),
-            vec![InputSpec::bits(4, false); rows.len()],
-        )
-    };
-    for rows in [
-        vec![],
-        vec![vec![]],
-        vec![vec![0]],
-        vec![vec![1]],
-        vec![vec![-1]],
-        vec![vec![-8, 8], vec![-8, 0]],
-    ] {
+    let p =
+        |rows: &[Vec<i64>]| Problem::new(Matrix::from_rows(rows).unwrap(), vec![InputSpec::bits(4, false); rows.len()]);
+    for rows in [vec![], vec![vec![]], vec![vec![0]], vec![vec![1]], vec![vec![-1]], vec![vec![-8, 8], vec![-8, 0]]] {
         let problem = p(&rows);
         for effort in [Effort::Fast, Effort::Normal, Effort::Seconds(0.0)] {
             let graph = optimise(&problem, effort, 0).unwrap();
@@ -238,62 +207,19 @@ fn mistakes_are_errors() {
     let ok = Problem::new(two.clone(), inputs.clone());
     assert!(matches!(
         Matrix::from_rows(&[vec![1], vec![1, 2]]),
-        Err(ArithError::Ragged {
-            row: 1,
-            found: 2,
-            expected: 1
-        })
+        Err(ArithError::Ragged { row: 1, found: 2, expected: 1 })
     ));
     let few = Problem::new(two, inputs[..1].to_vec());
-    assert!(matches!(
-        few.validate(),
-        Err(ArithError::Shape {
-            axis: "rows",
-            found: 1,
-            ..
-        })
-    ));
-    let bias = Problem {
-        bias: Some(vec![1]),
-        ..ok.clone()
-    };
-    assert!(matches!(
-        bias.validate(),
-        Err(ArithError::Shape {
-            axis: "columns",
-            ..
-        })
-    ));
+    assert!(matches!(few.validate(), Err(ArithError::Shape { axis: "rows", found: 1, .. })));
+    let bias = Problem { bias: Some(vec![1]), ..ok.clone() };
+    assert!(matches!(bias.validate(), Err(ArithError::Shape { axis: "columns", .. })));
     let mut empty = ok.clone();
-    empty.inputs[1] = InputSpec {
-        lo: 1,
-        hi: 0,
-        arrival: 0,
-    };
-    assert!(matches!(
-        empty.validate(),
-        Err(ArithError::EmptyRange { input: 1, .. })
-    ));
-    let wide = Problem::new(
-        Matrix::from_rows(&[vec![i64::MAX]]).unwrap(),
-        vec![InputSpec::bits(8, true)],
-    );
-    assert!(matches!(
-        wide.validate(),
-        Err(ArithError::TooWide { output: 0 })
-    ));
-    let late = Problem::new(
-        Matrix::from_rows(&[vec![1]]).unwrap(),
-        vec![InputSpec {
-            lo: 0,
-            hi: 1,
-            arrival: 50,
-        }],
-    );
-    assert!(matches!(
-        late.validate(),
-        Err(ArithError::Arrival { input: 0, .. })
-    ));
+    empty.inputs[1] = InputSpec { lo: 1, hi: 0, arrival: 0 };
+    assert!(matches!(empty.validate(), Err(ArithError::EmptyRange { input: 1, .. })));
+    let wide = Problem::new(Matrix::from_rows(&[vec![i64::MAX]]).unwrap(), vec![InputSpec::bits(8, true)]);
+    assert!(matches!(wide.validate(), Err(ArithError::TooWide { output: 0 })));
+    let late = Problem::new(Matrix::from_rows(&[vec![1]]).unwrap(), vec![InputSpec { lo: 0, hi: 1, arrival: 50 }]);
+    assert!(matches!(late.validate(), Err(ArithError::Arrival { input: 0, .. })));
 }
 
 /// A shared difference that is turned round, and read twice by its own multiple.

@@ -55,12 +55,7 @@ pub struct Tree {
 
 /// Sums a column of `plan`; `max_depth` must be within reach, see [`Plan::kraft`].
 pub fn sum(plan: &Plan, column: usize, problem: &Problem) -> Tree {
-    let Problem {
-        inputs,
-        max_depth,
-        objective,
-        ..
-    } = problem;
+    let Problem { inputs, max_depth, objective, .. } = problem;
     let mut items: Vec<Item> = Vec::new();
     let counted = problem.counts_negations() && !problem.takes_negation(column);
     for term in plan.terms(column, counted) {
@@ -69,8 +64,7 @@ pub fn sum(plan: &Plan, column: usize, problem: &Problem) -> Tree {
     }
     items.sort_unstable_by_key(|i| (i.top(), i.term));
     let first = plan.nodes.len() as NodeId;
-    let mut slack = max_depth
-        .map(|d| (1u64 << d.min(DEEPEST)) - items.iter().map(|i| 1u64 << i.depth).sum::<u64>());
+    let mut slack = max_depth.map(|d| (1u64 << d.min(DEEPEST)) - items.iter().map(|i| 1u64 << i.depth).sum::<u64>());
     let mut tree = Tree::default();
     // With three-operand adders every second adder goes on from the one before; an odd one stands alone, at the
     // beginning where sums are narrow.
@@ -86,19 +80,13 @@ pub fn sum(plan: &Plan, column: usize, problem: &Problem) -> Tree {
         let joined = join(&a, &b, id, inputs, &mut tree);
         pairing.add(joined);
         pairing.fill(WINDOW, slack);
-        let third = if go_on {
-            pairing.take_last(slack)
-        } else {
-            None
-        };
+        let third = if go_on { pairing.take_last(slack) } else { None };
         go_on = by_three && third.is_none();
         next = third.or_else(|| pairing.take_best(slack));
     }
     tree.root = pairing.items.iter().flatten().next().map(|i| i.term);
     signs::orient(&mut tree, plan, *objective, problem.free_output_signs);
-    let negation = (tree.root)
-        .filter(|root| counted && root.neg)
-        .map(|root| negation(root, &tree, plan));
+    let negation = (tree.root).filter(|root| counted && root.neg).map(|root| negation(root, &tree, plan));
     match by_three {
         true => tree.cost = covered_cost(&tree, plan, negation),
         false => tree.cost += negation.map_or(0, |n| u64::from(n.alone)),
@@ -144,13 +132,7 @@ fn covered_cost(tree: &Tree, plan: &Plan, negation: Option<Adder>) -> u64 {
 
 impl Item {
     fn new(term: Term, form: Arc<Linear>, node: (i64, i64), depth: u32) -> Self {
-        Self {
-            term,
-            form,
-            node,
-            width: width(node.0, node.1),
-            depth,
-        }
+        Self { term, form, node, width: width(node.0, node.1), depth }
     }
 
     /// Highest bit position.
@@ -161,14 +143,7 @@ impl Item {
     fn shape(&self) -> Shape {
         let (lo, hi) = self.term.range(self.node);
         let Term { shift, neg, .. } = self.term;
-        Shape {
-            lo,
-            hi,
-            width: self.width as u8,
-            shift,
-            depth: self.depth.min(255) as u8,
-            neg,
-        }
+        Shape { lo, hi, width: self.width as u8, shift, depth: self.depth.min(255) as u8, neg }
     }
 }
 
@@ -186,11 +161,7 @@ fn pair_key(a: &Shape, b: &Shape, slack: Option<u64>) -> u32 {
         return NEVER;
     }
     let (lo, hi) = (a.lo + b.lo, a.hi + b.hi);
-    let bits = if a.neg && b.neg {
-        width(-hi, -lo)
-    } else {
-        width(lo, hi)
-    };
+    let bits = if a.neg && b.neg { width(-hi, -lo) } else { width(lo, hi) };
     let low = u32::from(a.shift.min(b.shift));
     // a sum that is always 0 has no bits above its shift
     (bits.saturating_sub(low) << 8) + 128 - u32::from(a.width) - u32::from(b.width)
@@ -234,8 +205,7 @@ impl Pairing {
     }
 
     fn add(&mut self, item: Item) {
-        self.waiting
-            .push(Reverse((item.top(), self.items.len() as u32)));
+        self.waiting.push(Reverse((item.top(), self.items.len() as u32)));
         self.items.push(Some(item));
     }
 
@@ -247,12 +217,7 @@ impl Pairing {
             let Some(shape) = self.items[item as usize].as_ref().map(Item::shape) else {
                 continue;
             };
-            let mut new = Active {
-                item,
-                shape,
-                key: NEVER,
-                partner: item,
-            };
+            let mut new = Active { item, shape, key: NEVER, partner: item };
             for other in &mut self.active {
                 let key = pair_key(&other.shape, &shape, slack);
                 if key < other.key {
@@ -270,12 +235,7 @@ impl Pairing {
     fn take_best(&mut self, slack: Option<u64>) -> Option<(Item, Item)> {
         loop {
             let at = (0..self.active.len()).min_by_key(|&k| self.active[k].key)?;
-            let Active {
-                item,
-                shape,
-                key,
-                partner,
-            } = self.active[at];
+            let Active { item, shape, key, partner } = self.active[at];
             if key == NEVER {
                 if self.waiting.is_empty() {
                     return None;
@@ -312,21 +272,14 @@ impl Pairing {
     fn best_partner(&self, at: usize, slack: Option<u64>) -> (u32, u32) {
         let own = &self.active[at];
         let others = self.active.iter().filter(|x| x.item != own.item);
-        others
-            .map(|x| (pair_key(&own.shape, &x.shape, slack), x.item))
-            .min()
-            .unwrap_or((NEVER, own.item))
+        others.map(|x| (pair_key(&own.shape, &x.shape, slack), x.item)).min().unwrap_or((NEVER, own.item))
     }
 }
 
 fn join(a: &Item, b: &Item, id: NodeId, inputs: &[InputSpec], tree: &mut Tree) -> Item {
     let shift = a.term.shift.min(b.term.shift);
     let neg = a.term.neg && b.term.neg;
-    let lower = |t: Term| Term {
-        shift: t.shift - shift,
-        neg: t.neg != neg,
-        ..t
-    };
+    let lower = |t: Term| Term { shift: t.shift - shift, neg: t.neg != neg, ..t };
     // The positive operand stands left.
     let (a, b) = if lower(a.term).neg { (b, a) } else { (a, b) };
     let (ta, tb) = (lower(a.term), lower(b.term));
@@ -335,14 +288,5 @@ fn join(a: &Item, b: &Item, id: NodeId, inputs: &[InputSpec], tree: &mut Tree) -
     let depth = a.depth.max(b.depth) + 1;
     tree.steps.push((ta, tb));
     tree.nodes.push((lo, hi, depth));
-    Item::new(
-        Term {
-            node: id,
-            shift,
-            neg,
-        },
-        form,
-        (lo, hi),
-        depth,
-    )
+    Item::new(Term { node: id, shift, neg }, form, (lo, hi), depth)
 }

@@ -94,19 +94,11 @@ const MAPPING_LIMIT: Duration = Duration::from_secs(3600);
 /// Runs the command.
 pub fn run(args: &BenchArgs) -> Result<()> {
     let What::Arith(args) = &args.what;
-    let chosen: Vec<Case> = cases()
-        .into_iter()
-        .filter(|case| case.name.contains(&args.only))
-        .collect();
+    let chosen: Vec<Case> = cases().into_iter().filter(|case| case.name.contains(&args.only)).collect();
     if chosen.is_empty() {
         let names: Vec<String> = cases().into_iter().map(|case| case.name).collect();
-        let error = Diagnostic::error(
-            "no-case",
-            format!("no case is called like {}", hdl::names::quoted(&args.only)),
-        );
-        return Err(Failure::user(
-            error.help(format!("there are {}", names.join(", "))),
-        ));
+        let error = Diagnostic::error("no-case", format!("no case is called like {}", hdl::names::quoted(&args.only)));
+        return Err(Failure::user(error.help(format!("there are {}", names.join(", ")))));
     }
     if let Some(folder) = &args.export {
         let staging = Staging::begin(folder)?;
@@ -127,18 +119,11 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     }
     let target = args.target.as_deref().map(Target::load).transpose()?;
     let measure = |case: &Case| {
-        let failed =
-            |e: String| Failure::check(Diagnostic::error("bench", format!("{}: {e}", case.name)));
+        let failed = |e: String| Failure::check(Diagnostic::error("bench", format!("{}: {e}", case.name)));
         let mut problem = case.problem(args.seed).map_err(|e| failed(e.to_string()))?;
         problem.objective = target.as_ref().map_or(Objective::default(), Objective::of);
-        let (graph, report) =
-            optimise(&problem, args.effort, args.seed).map_err(|e| failed(e.to_string()))?;
-        let mut measured = Measured {
-            case: case.name.clone(),
-            report,
-            estimate: None,
-            mapped: None,
-        };
+        let (graph, report) = optimise(&problem, args.effort, args.seed).map_err(|e| failed(e.to_string()))?;
+        let mut measured = Measured { case: case.name.clone(), report, estimate: None, mapped: None };
         if let Some(target) = &target {
             let module = matrix_module(&problem, &graph, target)?;
             let estimate = Estimate::of(&graph, &module, target)?;
@@ -151,10 +136,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     };
     let measured: Vec<Measured> = chosen.iter().map(measure).collect::<Result<_>>()?;
     if args.json {
-        super::say(format_args!(
-            "{}\n",
-            serde_json::to_string_pretty(&measured).expect("plain data")
-        ));
+        super::say(format_args!("{}\n", serde_json::to_string_pretty(&measured).expect("plain data")));
     } else {
         super::say(table(&measured));
         if args.mapped {
@@ -167,25 +149,17 @@ pub fn run(args: &BenchArgs) -> Result<()> {
 /// Maps a module of combinational logic.
 fn map(top: &Arc<Module>, target: &Target, estimate: Estimate) -> Result<Mapping> {
     let Technology::Fpga { family, .. } = &target.technology else {
-        let message = format!(
-            "target {} is no FPGA and has no look-up tables",
-            target.name
-        );
+        let message = format!("target {} is no FPGA and has no look-up tables", target.name);
         return Err(Failure::user(Diagnostic::error("target-kind", message)));
     };
-    let folder = tempfile::tempdir()
-        .map_err(|e| Failure::io("make a folder in", &std::env::temp_dir(), &e))?;
+    let folder = tempfile::tempdir().map_err(|e| Failure::io("make a folder in", &std::env::temp_dir(), &e))?;
     let write = |name: &str, content: &[u8]| {
         let path = folder.path().join(name);
         std::fs::write(&path, content).map_err(|e| Failure::io("write the file", &path, &e))
     };
     let verilog = emit::flat_verilog(top, target.carry_cell())?;
     write("matrix.v", &verilog)?;
-    let sources = mapping::Sources {
-        top: "cmvm",
-        files: &["matrix.v".to_owned()],
-        kept: &[],
-    };
+    let sources = mapping::Sources { top: "cmvm", files: &["matrix.v".to_owned()], kept: &[] };
     let script = mapping::family_script(&sources, &family.synthesis);
     write(mapping::SCRIPT, script.as_bytes())?;
     let start = Instant::now();
@@ -199,18 +173,9 @@ fn map(top: &Arc<Module>, target: &Target, estimate: Estimate) -> Result<Mapping
 }
 
 fn table(measured: &[Measured]) -> Table {
-    let mut table = Table::new([
-        "case",
-        "adders",
-        "adder bits",
-        "depth",
-        "LUTs, estimated",
-        "seconds",
-    ]);
+    let mut table = Table::new(["case", "adders", "adder bits", "depth", "LUTs, estimated", "seconds"]);
     for m in measured {
-        let luts = m
-            .estimate
-            .map_or(m.report.lut_estimate, |estimate| estimate.luts);
+        let luts = m.estimate.map_or(m.report.lut_estimate, |estimate| estimate.luts);
         table.row([
             m.case.clone(),
             m.report.adders.to_string(),
@@ -224,12 +189,7 @@ fn table(measured: &[Measured]) -> Table {
 }
 
 fn mapped_table(measured: &[Measured]) -> Table {
-    let mut table = Table::new([
-        "case",
-        "LUTs, mapped",
-        "estimate off by, %",
-        "seconds of Yosys",
-    ]);
+    let mut table = Table::new(["case", "LUTs, mapped", "estimate off by, %", "seconds of Yosys"]);
     for m in measured {
         if let Some(mapping) = &m.mapped {
             table.row([

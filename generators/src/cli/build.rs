@@ -62,11 +62,9 @@ pub fn run(args: &BuildArgs) -> Result<()> {
     if let Err(inexact) = network.require_exact() {
         if !args.accept_rounding {
             let file = args.file.display().to_string();
-            return Err(Failure::user(
-                inexact
-                    .at(file, "in this file")
-                    .help("train with scales that are powers of two, or take steps at the exact sums with --accept-rounding"),
-            ));
+            return Err(Failure::user(inexact.at(file, "in this file").help(
+                "train with scales that are powers of two, or take steps at the exact sums with --accept-rounding",
+            )));
         }
         let what = doubts(&network) + &bounds(&network);
         super::say(&what);
@@ -86,14 +84,7 @@ pub fn run(args: &BuildArgs) -> Result<()> {
     if !args.input_format.is_empty() {
         parameters.push(("input format", args.input_format.join(", ")));
     }
-    let source = Source {
-        command: "build",
-        network: network.graph,
-        parameters,
-        checks,
-        events,
-        traced_adders,
-    };
+    let source = Source { command: "build", network: network.graph, parameters, checks, events, traced_adders };
     args.hardware.generate(staging, source)
 }
 
@@ -173,14 +164,8 @@ impl BuildArgs {
                 let bound = graph.quantise_output(k, format.range, format.frac);
                 let bound = bound.map_err(Failure::user)?;
                 let result = format!("at most {bound:.3e} from the framework's number");
-                super::say(format_args!(
-                    "output {} rounded to {text}: {result}\n",
-                    quoted(name)
-                ));
-                checks.push(Check {
-                    what: format!("output {} rounded to {text}", quoted(name)),
-                    result,
-                });
+                super::say(format_args!("output {} rounded to {text}: {result}\n", quoted(name)));
+                checks.push(Check { what: format!("output {} rounded to {text}", quoted(name)), result });
             }
         }
         Ok(checks)
@@ -195,22 +180,15 @@ impl BuildArgs {
             Failure::user(error.at(file.display().to_string(), "in this file"))
         };
         let [input] = graph.inputs() else {
-            return Err(wrong(format!(
-                "the network has {} inputs",
-                graph.inputs().len()
-            )));
+            return Err(wrong(format!("the network has {} inputs", graph.inputs().len())));
         };
         let size: usize = input.shape.iter().product();
         let values = read_floats(file)?;
         if size == 0 || !values.len().is_multiple_of(size) {
-            return Err(wrong(format!(
-                "{} numbers are no whole events of {size}",
-                values.len()
-            )));
+            return Err(wrong(format!("{} numbers are no whole events of {size}", values.len())));
         }
         let encode = |event: &[f32]| graph.encode(&[event.to_vec()]);
-        let events: std::result::Result<Vec<Event>, Diagnostic> =
-            values.chunks(size).map(encode).collect();
+        let events: std::result::Result<Vec<Event>, Diagnostic> = values.chunks(size).map(encode).collect();
         events.map_err(|d| wrong(d.message.clone()))
     }
 
@@ -222,21 +200,14 @@ impl BuildArgs {
         let output = &graph.outputs()[0];
         let size: usize = graph.info(output.tensor).shape.iter().product();
         let expected = read_floats(file)?;
-        let in_file = |d: Diagnostic| {
-            d.at(
-                file.display().to_string(),
-                "these are the framework's results",
-            )
-        };
+        let in_file = |d: Diagnostic| d.at(file.display().to_string(), "these are the framework's results");
         if expected.len() != size * events.len() {
             let message = format!(
                 "{} events with {size} results each are wanted, found {} numbers",
                 events.len(),
                 expected.len()
             );
-            return Err(Failure::user(in_file(Diagnostic::error(
-                "expected", message,
-            ))));
+            return Err(Failure::user(in_file(Diagnostic::error("expected", message))));
         }
         for (k, (event, wanted)) in events.iter().zip(expected.chunks(size)).enumerate() {
             let evaluation = graph.evaluate(event).map_err(Failure::user)?;
@@ -248,9 +219,7 @@ impl BuildArgs {
                     got[i],
                     wanted[i]
                 );
-                return Err(Failure::check(in_file(Diagnostic::error(
-                    "mismatch", message,
-                ))));
+                return Err(Failure::check(in_file(Diagnostic::error("mismatch", message))));
             }
         }
         Ok(Some(Check {

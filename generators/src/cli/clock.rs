@@ -39,10 +39,7 @@ impl Timing {
             Some(latency) => Goal::ClockAndLatency { clock, latency },
             None => Goal::Clock(clock),
         };
-        Ok(Options {
-            register_outputs: self.latency != Some(0),
-            ..options(self.clock()?, goal)?
-        })
+        Ok(Options { register_outputs: self.latency != Some(0), ..options(self.clock()?, goal)? })
     }
 
     /// Whether the user left the clock as it is.
@@ -66,10 +63,7 @@ impl Timing {
 
     /// How the delays were obtained.
     pub fn source(&self, target: &Target) -> String {
-        format!(
-            "estimated with the operator delays of target {}",
-            target.name
-        )
+        format!("estimated with the operator delays of target {}", target.name)
     }
 }
 
@@ -78,8 +72,5 @@ pub fn options(clock: Picoseconds, goal: impl Fn(u32) -> Goal) -> Result<Options
     let budget = Budget::default();
     let usable = Picoseconds(clock.0 - clock.percent(budget.uncertainty).0);
     let picoseconds = |time: Picoseconds| u32::try_from(time.0).unwrap_or(u32::MAX);
-    Ok(Options {
-        input_delay: picoseconds(clock.percent(budget.inputs)),
-        ..Options::new(goal(picoseconds(usable)))
-    })
+    Ok(Options { input_delay: picoseconds(clock.percent(budget.inputs)), ..Options::new(goal(picoseconds(usable))) })
 }

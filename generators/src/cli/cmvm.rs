@@ -21,9 +21,7 @@ use super::products::{Sums, fabric};
 use super::sim::run_batch;
 use crate::arith::design::MatrixDesign;
 use crate::arith::report::{self, Choice, run as optimise};
-use crate::arith::{
-    AdderGraph, CellCosts, Effort, Fabric, InputSpec, Problem, Wanted, cell_lower, cost, lower,
-};
+use crate::arith::{AdderGraph, CellCosts, Effort, Fabric, InputSpec, Problem, Wanted, cell_lower, cost, lower};
 use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::import::matrix;
@@ -138,9 +136,10 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
     };
     if args.max_delay.is_some() || args.max_area.is_some() || args.sweep {
         let message = "delay and area are weighed against each other where sums are made of cells";
-        return Err(Failure::user(Diagnostic::error("no-cells", message).help(
-            "name a cell library with --target, or bound the adder levels with --max-depth",
-        )));
+        return Err(Failure::user(
+            Diagnostic::error("no-cells", message)
+                .help("name a cell library with --target, or bound the adder levels with --max-depth"),
+        ));
     }
     problem.objective = objective;
     if args.effort == Effort::Fast && problem.matrix.rows() * problem.matrix.columns() <= QUICK {
@@ -148,25 +147,13 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1);
         _ = pool.use_current_thread().build_global();
     }
-    let (graph, report) =
-        optimise(&problem, args.effort, args.seed).map_err(|e| args.wrong(e.to_string()))?;
+    let (graph, report) = optimise(&problem, args.effort, args.seed).map_err(|e| args.wrong(e.to_string()))?;
     let module = matrix_module(&problem, &graph, &target)?;
     if let Some(staging) = staging {
-        emit(
-            args,
-            &target,
-            &module,
-            &problem,
-            parameters(&report),
-            &staging,
-        )?;
+        emit(args, &target, &module, &problem, parameters(&report), &staging)?;
         staging.finish()?;
     }
-    let figures = Figures {
-        estimate: Estimate::of(&graph, &module, &target)?,
-        target: target.name,
-        report,
-    };
+    let figures = Figures { estimate: Estimate::of(&graph, &module, &target)?, target: target.name, report };
     print(args, &figures, table);
     Ok(())
 }
@@ -184,24 +171,14 @@ fn run_cells(
         (None, Some(area)) => Wanted::Fastest(area),
         (None, None) => Wanted::BALANCED,
     };
-    let choice = Choice {
-        wanted,
-        sweep: args.sweep,
-    };
-    let (cells, report) = report::run_cells(problem, costs, choice, args.effort, args.seed)
-        .map_err(|e| args.wrong(e.to_string()))?;
+    let choice = Choice { wanted, sweep: args.sweep };
+    let (cells, report) =
+        report::run_cells(problem, costs, choice, args.effort, args.seed).map_err(|e| args.wrong(e.to_string()))?;
     if let Some(staging) = staging {
         let m = ModuleBuilder::new("cmvm");
         let x = m.input_port("x", formats(&problem.inputs)?, hdl::dfg::Stamp::at(0));
         m.output_array("y", &cell_lower::build(&m, &x, &cells));
-        emit(
-            args,
-            target,
-            &m.finish()?,
-            problem,
-            cell_parameters(&report),
-            &staging,
-        )?;
+        emit(args, target, &m.finish()?, problem, cell_parameters(&report), &staging)?;
         staging.finish()?;
     }
     print(args, &report, cell_table);
@@ -210,10 +187,7 @@ fn run_cells(
 
 fn print<R: Serialize>(args: &CmvmArgs, report: &R, table: fn(&R) -> Table) {
     if args.json {
-        super::say(format_args!(
-            "{}\n",
-            serde_json::to_string_pretty(report).expect("plain data")
-        ));
+        super::say(format_args!("{}\n", serde_json::to_string_pretty(report).expect("plain data")));
     } else {
         super::say(table(report));
     }
@@ -221,9 +195,7 @@ fn print<R: Serialize>(args: &CmvmArgs, report: &R, table: fn(&R) -> Table) {
 
 impl CmvmArgs {
     fn wrong(&self, message: String) -> Failure {
-        Failure::user(
-            Diagnostic::error("cmvm", message).at(self.file.display().to_string(), "this matrix"),
-        )
+        Failure::user(Diagnostic::error("cmvm", message).at(self.file.display().to_string(), "this matrix"))
     }
 
     fn inputs(&self, count: usize) -> Result<Vec<InputSpec>> {
@@ -231,58 +203,31 @@ impl CmvmArgs {
             return Ok(vec![InputSpec::bits(self.input_bits, self.signed); count]);
         };
         let wrong = |message: String| {
-            Failure::user(
-                Diagnostic::error("input-ranges", message)
-                    .help("write --input-ranges LO:HI,LO:HI,…"),
-            )
+            Failure::user(Diagnostic::error("input-ranges", message).help("write --input-ranges LO:HI,LO:HI,…"))
         };
         let range = |text: &str| {
             let (lo, hi) = text.split_once(':')?;
-            Some(InputSpec {
-                lo: lo.trim().parse().ok()?,
-                hi: hi.trim().parse().ok()?,
-                arrival: 0,
-            })
+            Some(InputSpec { lo: lo.trim().parse().ok()?, hi: hi.trim().parse().ok()?, arrival: 0 })
         };
         let ranges: Vec<InputSpec> = text
             .split(',')
-            .map(|text| {
-                range(text)
-                    .ok_or_else(|| wrong(format!("{} is no range", hdl::names::quoted(text))))
-            })
+            .map(|text| range(text).ok_or_else(|| wrong(format!("{} is no range", hdl::names::quoted(text)))))
             .collect::<Result<_>>()?;
         if ranges.len() != count {
-            return Err(wrong(format!(
-                "{} ranges are given, the matrix has {count} inputs",
-                ranges.len()
-            )));
+            return Err(wrong(format!("{} ranges are given, the matrix has {count} inputs", ranges.len())));
         }
         Ok(ranges)
     }
 }
 
 fn formats(inputs: &[InputSpec]) -> Result<Vec<Format>> {
-    let format =
-        |spec: &InputSpec| Interval::new(spec.lo.into(), spec.hi.into()).map(Format::integer);
-    let wide = |_| {
-        Failure::user(Diagnostic::error(
-            "input-ranges",
-            "an input range is empty or too wide",
-        ))
-    };
-    inputs
-        .iter()
-        .map(format)
-        .collect::<std::result::Result<_, _>>()
-        .map_err(wide)
+    let format = |spec: &InputSpec| Interval::new(spec.lo.into(), spec.hi.into()).map(Format::integer);
+    let wide = |_| Failure::user(Diagnostic::error("input-ranges", "an input range is empty or too wide"));
+    inputs.iter().map(format).collect::<std::result::Result<_, _>>().map_err(wide)
 }
 
 /// The graph as a module `cmvm` from `x` to `y`, combinational.
-pub(super) fn matrix_module(
-    problem: &Problem,
-    graph: &AdderGraph,
-    target: &Target,
-) -> Result<Arc<Module>> {
+pub(super) fn matrix_module(problem: &Problem, graph: &AdderGraph, target: &Target) -> Result<Arc<Module>> {
     let m = ModuleBuilder::new("cmvm");
     let x = m.input_port("x", formats(&problem.inputs)?, hdl::dfg::Stamp::at(0));
     let cover = target.carry_cell().map(|_| cost::cover(graph));
@@ -306,10 +251,7 @@ fn emit(
     };
     let mut cut = options(clock, goal)?;
     if matches!(cut.goal, Goal::Latency(0)) {
-        cut = pipeline::Options {
-            register_outputs: false,
-            ..cut
-        };
+        cut = pipeline::Options { register_outputs: false, ..cut };
     }
     let (top, cut) = pipeline(combinational, &delay::of(target), &cut)?;
     let top = Arc::new(top);
@@ -318,14 +260,10 @@ fn emit(
     let check = run_batch(&top, &vectors, None)?.require_pass()?;
     let mut report = Report::new("cmvm", &top, clock.ns(), &cut, &args.timing.source(target));
     report.parameters = parameters;
-    report.checks.push(Check {
-        what: check.engine.clone(),
-        result: check.summary(),
-    });
-    report.checks.push(Check {
-        what: "linear certificate".into(),
-        result: "every adder an identity, their sum is W".into(),
-    });
+    report.checks.push(Check { what: check.engine.clone(), result: check.summary() });
+    report
+        .checks
+        .push(Check { what: "linear certificate".into(), result: "every adder an identity, their sum is W".into() });
     Emission {
         top: &top,
         model: Design::Matrix(design).to_json(),

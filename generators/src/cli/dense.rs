@@ -78,9 +78,7 @@ pub fn run(args: &DenseArgs) -> Result<()> {
         && *wanted != found
     {
         let message = format!("the weights are those of {found:?}, --layers says {wanted:?}");
-        return Err(Failure::user(
-            Diagnostic::error("layers", message).help("leave --layers away"),
-        ));
+        return Err(Failure::user(Diagnostic::error("layers", message).help("leave --layers away")));
     }
     let sizes: Vec<String> = found.iter().map(usize::to_string).collect();
     let mut parameters = vec![("layers", sizes.join(","))];
@@ -93,14 +91,8 @@ pub fn run(args: &DenseArgs) -> Result<()> {
         let names: Vec<String> = args.weights.iter().filter_map(name).collect();
         parameters.push(("weights", names.join(", ")));
     }
-    let source = Source {
-        command: "dense",
-        network,
-        parameters,
-        checks: Vec::new(),
-        events: Vec::new(),
-        traced_adders: None,
-    };
+    let source =
+        Source { command: "dense", network, parameters, checks: Vec::new(), events: Vec::new(), traced_adders: None };
     args.hardware.generate(staging, source)
 }
 
@@ -130,12 +122,7 @@ impl DenseArgs {
         } else {
             match read(&self.weights)? {
                 Weights::Model(graph) => return Ok(graph),
-                Weights::Layers {
-                    layers,
-                    shifts,
-                    requantiser,
-                    activation_bits,
-                } => {
+                Weights::Layers { layers, shifts, requantiser, activation_bits } => {
                     network.layers = layers;
                     let bits = self.activation_bits.or(activation_bits);
                     network.activation_bits = bits.unwrap_or(network.activation_bits);
@@ -164,13 +151,7 @@ impl DenseArgs {
         };
         let layer = |pair: &[usize]| {
             let shape = (pair[0], pair[1]);
-            DenseLayer::random(
-                &mut random,
-                shape,
-                self.bits,
-                activation_bits,
-                self.sparsity,
-            )
+            DenseLayer::random(&mut random, shape, self.bits, activation_bits, self.sparsity)
         };
         sizes.windows(2).map(layer).collect()
     }

@@ -86,37 +86,20 @@ pub fn run(args: &EncoderArgs) -> Result<()> {
     let clock = args.timing.clock()?;
     let arithmetic = args.arithmetic(&design, &target)?;
     let (top, pipeline) = args.build(&design, arithmetic, &target, clock)?;
-    let vectors = design
-        .vectors(&design.shipped_events())
-        .map_err(Failure::user)?;
+    let vectors = design.vectors(&design.shipped_events()).map_err(Failure::user)?;
     let preamble = design.preamble().map_err(Failure::user)?;
     let check = run_batch(&top, &vectors, preamble.as_ref())?.require_pass()?;
 
-    let mut report = Report::new(
-        "encoder",
-        &top,
-        clock.ns(),
-        &pipeline,
-        &args.timing.source(&target),
-    );
+    let mut report = Report::new("encoder", &top, clock.ns(), &pipeline, &args.timing.source(&target));
     report.parameters = args.parameters(&design);
-    report
-        .parameters
-        .extend(parameters(&arithmetic, design.products()));
+    report.parameters.extend(parameters(&arithmetic, design.products()));
     report.layers = design.layer_formats();
-    report.checks.push(Check {
-        what: check.engine.clone(),
-        result: check.summary(),
-    });
+    report.checks.push(Check { what: check.engine.clone(), result: check.summary() });
     let emission = Emission {
         top: &top,
         model: Design::Encoder(design.clone()).to_json(),
         clock,
-        register_port: if design.has_registers() {
-            &REGISTER_PORT
-        } else {
-            &[]
-        },
+        register_port: if design.has_registers() { &REGISTER_PORT } else { &[] },
         vectors: &vectors,
         preamble: preamble.as_ref(),
         target: &target,
@@ -142,15 +125,8 @@ impl EncoderArgs {
             output_bits: self.output_bits,
         }
         .model()?;
-        let parts = Parts {
-            storage: self.weights,
-            front_end: self.front_end,
-        };
-        Ok(EncoderDesign {
-            top: self.top.clone(),
-            parts,
-            model,
-        })
+        let parts = Parts { storage: self.weights, front_end: self.front_end };
+        Ok(EncoderDesign { top: self.top.clone(), parts, model })
     }
 
     /// What products are made of. The rows of products with programmable weights, of which there are 3,000, are left to
@@ -158,10 +134,7 @@ impl EncoderArgs {
     fn arithmetic(&self, design: &EncoderDesign, target: &Target) -> Result<Arithmetic> {
         let arithmetic = self.products.arithmetic(target, design.products())?;
         let operators = Fabric::Operators(Objective::of(target));
-        Ok(Arithmetic {
-            variables: DotProduct::of(operators, arithmetic.variables.multiplier),
-            ..arithmetic
-        })
+        Ok(Arithmetic { variables: DotProduct::of(operators, arithmetic.variables.multiplier), ..arithmetic })
     }
 
     /// The asked latency, as fast as it gets but for a quarter; else the chip's two cycles at its 25 ns where they suffice,
@@ -182,14 +155,7 @@ impl EncoderArgs {
         let within = |latency| {
             // the stages share what the clock leaves: each takes at most a quarter more than it must, to save register bits
             let asked = options(clock, Goal::Clock)?;
-            let fastest = design.build(
-                &logic,
-                &delays,
-                &pipeline::Options {
-                    goal: Goal::Latency(latency),
-                    ..asked
-                },
-            );
+            let fastest = design.build(&logic, &delays, &pipeline::Options { goal: Goal::Latency(latency), ..asked });
             let shared = fastest.map_or(u64::MAX, |(_, fastest)| fastest.clock * 5 / 4);
             build(&options(clock, |clock| Goal::ClockAndLatency {
                 clock: clock.min(u32::try_from(shared).unwrap_or(u32::MAX)),
@@ -209,11 +175,9 @@ impl EncoderArgs {
 
     fn parameters(&self, design: &EncoderDesign) -> std::collections::BTreeMap<String, String> {
         let name = |value: &dyn std::fmt::Debug| format!("{value:?}").to_lowercase();
-        let [conv, dense] =
-            [&design.model.conv, &design.model.dense].map(|layer| &layer.arithmetic);
+        let [conv, dense] = [&design.model.conv, &design.model.dense].map(|layer| &layer.arithmetic);
         let weights = self.model.as_ref().map_or("shipped".into(), |file| {
-            file.file_name()
-                .map_or_else(String::new, |f| f.to_string_lossy().into_owned())
+            file.file_name().map_or_else(String::new, |f| f.to_string_lossy().into_owned())
         });
         [
             ("bits", conv.input.width.to_string()),

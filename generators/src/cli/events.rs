@@ -63,12 +63,7 @@ struct Common {
 /// Runs the command.
 pub fn run(args: &EventsArgs) -> Result<()> {
     let (events, common): (Vec<Event>, _) = match &args.kind {
-        Kind::Tracking {
-            nodes,
-            edges,
-            layers,
-            common,
-        } => {
+        Kind::Tracking { nodes, edges, layers, common } => {
             let barrel = Barrel::new(*nodes, *edges, *layers).map_err(Failure::user)?;
             let event = |random: &mut _| Event::Tracks(barrel.event(random));
             (common.many(event), common)
@@ -80,11 +75,7 @@ pub fn run(args: &EventsArgs) -> Result<()> {
         }
     };
     write_new(&common.out, print(&events).as_bytes())?;
-    super::say(format!(
-        "{} events in {}\n",
-        events.len(),
-        common.out.display()
-    ));
+    super::say(format!("{} events in {}\n", events.len(), common.out.display()));
     Ok(())
 }
 

@@ -87,12 +87,7 @@ pub struct InteractionArgs {
     #[arg(long, value_name = "FILE")]
     labelled: Option<PathBuf>,
     /// Least weight of an edge that counts as found
-    #[arg(
-        long,
-        value_name = "WEIGHT",
-        default_value_t = 0.5,
-        requires = "labelled"
-    )]
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.5, requires = "labelled")]
     threshold: f64,
     /// Name of the top module
     #[arg(long, value_name = "NAME", default_value = "interaction")]
@@ -132,11 +127,8 @@ pub fn run(args: &InteractionArgs) -> Result<()> {
         Some(latency) => Goal::ClockAndLatency { clock, latency },
         None => Goal::Clock(clock),
     };
-    let (top, pipeline) = design.build(Stages {
-        arithmetic,
-        delays: &delay::of(&target),
-        options: options(clock, goal)?,
-    })?;
+    let (top, pipeline) =
+        design.build(Stages { arithmetic, delays: &delay::of(&target), options: options(clock, goal)? })?;
     let mut events = design.random_events(args.events as usize, EVENT_SEED);
     let labelled = args.labelled(&design.network)?;
     events.extend(labelled.iter().map(|event| event.inputs.clone()));
@@ -150,10 +142,7 @@ pub fn run(args: &InteractionArgs) -> Result<()> {
     report.parameters = args.parameters(&design);
     report.parameters.extend(parameters(&arithmetic, kinds));
     report.layers = design.layer_formats().map_err(Failure::user)?;
-    report.checks.push(Check {
-        what: check.engine.clone(),
-        result: check.summary(),
-    });
+    report.checks.push(Check { what: check.engine.clone(), result: check.summary() });
     if args.labelled.is_some() {
         let accuracy = Accuracy::of(&design.network, &labelled, args.threshold);
         write_accuracy(&staging, &mut report, &accuracy.map_err(Failure::user)?)?;
@@ -220,9 +209,7 @@ impl InteractionArgs {
             layers: self.layers.unwrap_or(1),
             sorted: self.sorted,
             aggregation: self.aggregation.unwrap_or_default(),
-            format: self
-                .format
-                .unwrap_or_else(|| "ap_fixed<14,7>".parse().expect("a constant")),
+            format: self.format.unwrap_or_else(|| "ap_fixed<14,7>".parse().expect("a constant")),
             seed: self.seed,
         };
         match self.network {
@@ -234,13 +221,9 @@ impl InteractionArgs {
     }
 
     fn read(&self, file: &Path) -> Result<Network> {
-        let in_file =
-            |d: Diagnostic| Failure::user(d.at(file.display().to_string(), "in this file"));
-        let no_model = |e: serde_json::Error| {
-            in_file(Diagnostic::error("json", format!("this is no model: {e}")))
-        };
-        let text =
-            std::fs::read_to_string(file).map_err(|e| Failure::io("read the model", file, &e))?;
+        let in_file = |d: Diagnostic| Failure::user(d.at(file.display().to_string(), "in this file"));
+        let no_model = |e: serde_json::Error| in_file(Diagnostic::error("json", format!("this is no model: {e}")));
+        let text = std::fs::read_to_string(file).map_err(|e| Failure::io("read the model", file, &e))?;
         let json: serde_json::Value = serde_json::from_str(&text).map_err(no_model)?;
         if jedinet::recognise(&json) {
             self.check_graph_is_fixed().map_err(in_file)?;
@@ -278,9 +261,7 @@ impl InteractionArgs {
         network.nodes = self.nodes.unwrap_or(network.nodes);
         network.edges = self.edges.unwrap_or(network.edges);
         match (self.layers, &network.windows) {
-            (Some(layers), _) => {
-                network.windows = Windows::of_layers(network.nodes, network.edges, layers)?
-            }
+            (Some(layers), _) => network.windows = Windows::of_layers(network.nodes, network.edges, layers)?,
             (None, Some(_)) if size != (network.nodes, network.edges) => {
                 let error = Diagnostic::error("model", "the model's windows are for another size");
                 return Err(error.help("say its layers with --layers; 1 connects any two"));
@@ -302,8 +283,7 @@ impl InteractionArgs {
         let Some(file) = &self.labelled else {
             return Ok(Vec::new());
         };
-        let in_file =
-            |d: Diagnostic| Failure::user(d.at(file.display().to_string(), "in this file"));
+        let in_file = |d: Diagnostic| Failure::user(d.at(file.display().to_string(), "in this file"));
         let unread = |e: std::io::Error| Failure::io("read the events", file, &e);
         let size = std::fs::metadata(file).map_err(unread)?.len();
         if size > events::MOST_BYTES {
@@ -335,9 +315,7 @@ impl InteractionArgs {
             Network::DeepSets(n) => ("deep-sets", n.particles, 0),
         };
         let weights = match &self.model {
-            Some(file) => file
-                .file_name()
-                .map_or_else(String::new, |f| f.to_string_lossy().into()),
+            Some(file) => file.file_name().map_or_else(String::new, |f| f.to_string_lossy().into()),
             None => format!("random, seed {}", self.seed),
         };
         let mut parameters = BTreeMap::from(
@@ -366,28 +344,16 @@ fn write_accuracy(staging: &Staging, report: &mut Report, accuracy: &Accuracy) -
     let json = serde_json::to_string_pretty(accuracy).expect("plain data") + "\n";
     for (name, what, content) in [
         ("accuracy.json", "figures on events with known truth", json),
-        (
-            "roc.svg",
-            "receiver operating characteristics",
-            roc::svg(accuracy),
-        ),
+        ("roc.svg", "receiver operating characteristics", roc::svg(accuracy)),
     ] {
         staging.write(name, content)?;
         report.files.insert(name.into(), what.into());
     }
-    report.checks.push(Check {
-        what: "accuracy (floating point in brackets)".into(),
-        result: accuracy.summary(),
-    });
+    report.checks.push(Check { what: "accuracy (floating point in brackets)".into(), result: accuracy.summary() });
     Ok(())
 }
 
-fn summary(
-    args: &InteractionArgs,
-    interval: u32,
-    top: &Arc<Module>,
-    pipeline: &pipeline::Report,
-) -> String {
+fn summary(args: &InteractionArgs, interval: u32, top: &Arc<Module>, pipeline: &pipeline::Report) -> String {
     format!(
         "{}: latency {} cycles, initiation interval {}, {} register bits between stages\n{}\n",
         top.name,

@@ -83,16 +83,13 @@ const TOP_LENGTH: usize = 128;
 fn check_top(name: &str) -> Result<()> {
     let reason = match hdl::names::check_identifier(name) {
         Ok(()) if name.len() <= TOP_LENGTH => return Ok(()),
-        Ok(()) => format!(
-            "{} characters are too many, {TOP_LENGTH} are allowed, since files are named after it",
-            name.len()
-        ),
+        Ok(()) => {
+            format!("{} characters are too many, {TOP_LENGTH} are allowed, since files are named after it", name.len())
+        }
         Err(reason) => reason,
     };
     let message = format!("top module name {}: {reason}", hdl::names::quoted(name));
-    Err(Failure::user(
-        Diagnostic::error("bad-name", message).help("choose another name with --top"),
-    ))
+    Err(Failure::user(Diagnostic::error("bad-name", message).help("choose another name with --top")))
 }
 
 /// Prints to standard output. That nobody reads on is no failure of the command.

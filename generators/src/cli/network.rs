@@ -82,20 +82,11 @@ impl Hardware {
     pub fn generate(&self, staging: Staging, source: Source) -> Result<()> {
         let target = Target::load(&self.timing.target)?;
         let clock = self.timing.clock()?;
-        let mut design = NetworkDesign {
-            top: self.top.clone(),
-            reuse: self.reuse,
-            stages: Vec::new(),
-            network: source.network,
-        };
+        let mut design =
+            NetworkDesign { top: self.top.clone(), reuse: self.reuse, stages: Vec::new(), network: source.network };
         let kinds = design.products();
         let arithmetic = self.products.arithmetic(&target, kinds)?;
-        let built = design.build(
-            self.effort,
-            arithmetic,
-            &delay::of(&target),
-            &self.timing.stages()?,
-        );
+        let built = design.build(self.effort, arithmetic, &delay::of(&target), &self.timing.stages()?);
         let (top, pipeline) = built.map_err(|d| self.timing.explain(d))?;
         let schedule = design.schedule().map_err(Failure::user)?;
         let count = self.events(&design.network, schedule.as_ref());
@@ -111,16 +102,10 @@ impl Hardware {
         report.parameters = self.parameters(source.parameters);
         report.parameters.extend(parameters(&arithmetic, kinds));
         report.layers = design.layer_formats();
-        report.checks.push(Check {
-            what: check.engine.clone(),
-            result: check.summary(),
-        });
+        report.checks.push(Check { what: check.engine.clone(), result: check.summary() });
         report.checks.extend(source.checks);
         report.timing.latency = pipeline.latency;
-        let mut work = format!(
-            "{} adders of {} bits",
-            report.size.adders, report.size.adder_bits
-        );
+        let mut work = format!("{} adders of {} bits", report.size.adders, report.size.adder_bits);
         if let Some(cells) = report.size.operators.get("adder") {
             work += &format!(" and {cells} full adders");
         }
@@ -164,9 +149,7 @@ impl Hardware {
     fn events(&self, network: &Graph, schedule: Option<&Schedule>) -> usize {
         let elements = |input: &Input| input.shape.iter().product::<usize>();
         let width: usize = network.inputs().iter().map(elements).sum();
-        let fitting = schedule.map_or(EVENTS, |schedule| {
-            ROWS_BUDGET / (width.max(1) * schedule.interval as usize)
-        });
+        let fitting = schedule.map_or(EVENTS, |schedule| ROWS_BUDGET / (width.max(1) * schedule.interval as usize));
         let default = fitting.clamp(LEAST_EVENTS, EVENTS);
         self.events.map_or(default, |events| events as usize)
     }

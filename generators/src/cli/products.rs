@@ -106,9 +106,7 @@ impl MatrixProducts {
             _ => {
                 let message = "--area-factor has no effect on a design without products of cells";
                 let help = "leave --area-factor away, or name a cell library with --target";
-                return Err(Failure::user(
-                    Diagnostic::error("area-factor", message).help(help),
-                ));
+                return Err(Failure::user(Diagnostic::error("area-factor", message).help(help)));
             }
         }
         Ok(arithmetic)
@@ -116,10 +114,7 @@ impl MatrixProducts {
 }
 
 /// What the products of a design are made of, for its report.
-pub(super) fn parameters(
-    arithmetic: &Arithmetic,
-    kinds: Kinds,
-) -> impl Iterator<Item = (String, String)> {
+pub(super) fn parameters(arithmetic: &Arithmetic, kinds: Kinds) -> impl Iterator<Item = (String, String)> {
     let (sums, wanted) = match arithmetic.constants {
         Fabric::Cells(_, wanted) => (Sums::Cells, wanted),
         Fabric::Operators(_) => (Sums::Operators, Wanted::BALANCED),

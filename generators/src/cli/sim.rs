@@ -101,12 +101,7 @@ impl Outcome {
             return Ok(self);
         }
         let message = format!("{} found mismatches against the integer model", self.engine);
-        let error = self
-            .mismatches
-            .iter()
-            .fold(Diagnostic::error("mismatch", message), |d, m| {
-                d.label(None, m)
-            });
+        let error = self.mismatches.iter().fold(Diagnostic::error("mismatch", message), |d, m| d.label(None, m));
         Err(Failure::check(error))
     }
 
@@ -118,10 +113,7 @@ impl Outcome {
                 None => format!("{} cycles bit-exact, outputs in every cycle", self.vectors),
             }
         } else {
-            format!(
-                "FAILED: {}",
-                self.mismatches.first().map_or("no verdict", String::as_str)
-            )
+            format!("FAILED: {}", self.mismatches.first().map_or("no verdict", String::as_str))
         }
     }
 }
@@ -148,11 +140,7 @@ pub fn run(args: &SimArgs) -> Result<()> {
         let json = serde_json::to_string_pretty(&outcomes).expect("plain data");
         super::say(format_args!("{json}\n"));
     } else {
-        let mismatches: String = outcomes
-            .iter()
-            .flat_map(|o| &o.mismatches)
-            .map(|m| format!("{m}\n"))
-            .collect();
+        let mismatches: String = outcomes.iter().flat_map(|o| &o.mismatches).map(|m| format!("{m}\n")).collect();
         super::say(format_args!("{}{mismatches}", table(&outcomes)));
     }
     match outcomes.iter().find(|o| !o.pass) {
@@ -170,14 +158,8 @@ fn table(outcomes: &[Outcome]) -> Table {
         table.row([
             outcome.engine.clone(),
             outcome.vectors.to_string(),
-            outcome
-                .latency
-                .map_or_else(|| "every cycle".into(), |l| l.to_string()),
-            if outcome.pass {
-                "bit-exact".into()
-            } else {
-                "MISMATCH".into()
-            },
+            outcome.latency.map_or_else(|| "every cycle".into(), |l| l.to_string()),
+            if outcome.pass { "bit-exact".into() } else { "MISMATCH".into() },
             format!("{:.2}", outcome.seconds[0]),
             format!("{:.2}", outcome.seconds[1]),
         ]);
@@ -186,11 +168,7 @@ fn table(outcomes: &[Outcome]) -> Table {
 }
 
 /// Runs `vectors` in the batch simulator, and the first few cycle by cycle in the evaluator, which proves the latency.
-pub fn run_batch(
-    top: &Arc<Module>,
-    vectors: &Vectors,
-    preamble: Option<&Preamble>,
-) -> Result<Outcome> {
+pub fn run_batch(top: &Arc<Module>, vectors: &Vectors, preamble: Option<&Preamble>) -> Result<Outcome> {
     let started = Instant::now();
     let flat = Arc::new(flatten(top)?);
     if is_stream(&flat, preamble) {
@@ -201,11 +179,7 @@ pub fn run_batch(
     let mut mismatches = Vec::new();
     if let Some(preamble) = preamble {
         let wrong = preamble.play(&flat, &mut stepper)?;
-        mismatches.extend(
-            wrong
-                .iter()
-                .map(|cycle| format!("register port: wrong answer in preamble cycle {cycle}")),
-        );
+        mismatches.extend(wrong.iter().map(|cycle| format!("register port: wrong answer in preamble cycle {cycle}")));
     }
     let content = Content::of(&flat, &stepper);
     let build = started.elapsed();
@@ -213,11 +187,7 @@ pub fn run_batch(
     let started = Instant::now();
     let rows = vectors.input_rows(&flat, &Held::new())?;
     let outputs = batch.run_with(&rows, &content)?;
-    let got = Vectors {
-        inputs: BTreeMap::new(),
-        ..vectors.clone()
-    }
-    .with_outputs(&flat, &outputs);
+    let got = Vectors { inputs: BTreeMap::new(), ..vectors.clone() }.with_outputs(&flat, &outputs);
     mismatches.extend(different(vectors, &got).map(|m| m.to_string()));
     let few = first(vectors, STREAMED);
     let streamed = stream(&flat, &mut stepper, &few, &Held::new(), |_| {})?;
@@ -261,11 +231,7 @@ fn different<'v>(expected: &'v Vectors, got: &'v Vectors) -> impl Iterator<Item 
     expected.outputs.iter().flat_map(move |(port, wanted)| {
         let rows = wanted.iter().zip(got.outputs[port].iter()).enumerate();
         rows.flat_map(move |(sample, (wanted, got))| {
-            let pairs = wanted
-                .iter()
-                .zip(got)
-                .enumerate()
-                .filter(|(_, (w, g))| w != g);
+            let pairs = wanted.iter().zip(got).enumerate().filter(|(_, (w, g))| w != g);
             pairs.map(move |(element, (expected, got))| Mismatch {
                 sample,
                 port: port.clone(),
@@ -279,28 +245,13 @@ fn different<'v>(expected: &'v Vectors, got: &'v Vectors) -> impl Iterator<Item 
 
 fn first(vectors: &Vectors, count: usize) -> Vectors {
     let cut = |rows: &BTreeMap<String, Rows>| {
-        let few = |rows: &Rows| {
-            Rows::new(
-                rows.width(),
-                rows.iter().take(count).flatten().copied().collect(),
-            )
-        };
-        rows.iter()
-            .map(|(port, rows)| (port.clone(), few(rows).expect("whole rows")))
-            .collect()
+        let few = |rows: &Rows| Rows::new(rows.width(), rows.iter().take(count).flatten().copied().collect());
+        rows.iter().map(|(port, rows)| (port.clone(), few(rows).expect("whole rows"))).collect()
     };
-    Vectors {
-        inputs: cut(&vectors.inputs),
-        outputs: cut(&vectors.outputs),
-    }
+    Vectors { inputs: cut(&vectors.inputs), outputs: cut(&vectors.outputs) }
 }
 
-fn write_waves(
-    top: &Arc<Module>,
-    vectors: &Vectors,
-    preamble: Option<&Preamble>,
-    path: &Path,
-) -> Result<()> {
+fn write_waves(top: &Arc<Module>, vectors: &Vectors, preamble: Option<&Preamble>, path: &Path) -> Result<()> {
     let mut stepper = Stepper::new(top)?;
     if let Some(preamble) = preamble {
         preamble.play(top, &mut stepper)?;
@@ -331,16 +282,11 @@ fn repeated(top: &Arc<Module>) -> Vec<String> {
         copies[k] = copies[k].max(usize::from(Arc::ptr_eq(module, top)));
         size += copies[k] * module.graph.len();
         for instance in &module.instances {
-            let used = modules
-                .iter()
-                .position(|m| Arc::ptr_eq(m, &instance.module));
+            let used = modules.iter().position(|m| Arc::ptr_eq(m, &instance.module));
             used.into_iter().for_each(|used| copies[used] += copies[k]);
         }
     }
-    let several = modules
-        .iter()
-        .zip(&copies)
-        .filter(|(_, n)| size >= LARGE && **n > 1);
+    let several = modules.iter().zip(&copies).filter(|(_, n)| size >= LARGE && **n > 1);
     several.map(|(module, _)| module.name.clone()).collect()
 }
 
@@ -365,79 +311,48 @@ impl Folder {
             let path = dir.join(name);
             std::fs::read_to_string(&path).map_err(|e| Failure::io("read the file", &path, &e))
         };
-        let damaged = |name: &str, d: Diagnostic| {
-            Failure::user(d.at(dir.join(name).display().to_string(), "in this file"))
-        };
+        let damaged =
+            |name: &str, d: Diagnostic| Failure::user(d.at(dir.join(name).display().to_string(), "in this file"));
         let modules = text::parse(&read(GRAPH_FILE)?).map_err(|d| {
             let file = dir.join(GRAPH_FILE).display().to_string();
             let in_file = |d: Diagnostic| d.at(file.clone(), "in this file");
-            Failure::User(hdl::diag::Diagnostics(
-                d.0.into_iter().map(in_file).collect(),
-            ))
+            Failure::User(hdl::diag::Diagnostics(d.0.into_iter().map(in_file).collect()))
         })?;
         let top = modules.last().cloned();
-        let top = top.ok_or_else(|| {
-            damaged(
-                GRAPH_FILE,
-                Diagnostic::error("no-design", "there is no module in it"),
-            )
-        })?;
-        let design: Design = serde_json::from_str(&read(MODEL_FILE)?).map_err(|e| {
-            damaged(
-                MODEL_FILE,
-                Diagnostic::error("json", format!("this is no model: {e}")),
-            )
-        })?;
-        design
-            .model()
-            .validate()
-            .map_err(|d| damaged(MODEL_FILE, d))?;
-        Ok(Self {
-            dir: dir.to_owned(),
-            top,
-            design,
-        })
+        let top = top.ok_or_else(|| damaged(GRAPH_FILE, Diagnostic::error("no-design", "there is no module in it")))?;
+        let design: Design = serde_json::from_str(&read(MODEL_FILE)?)
+            .map_err(|e| damaged(MODEL_FILE, Diagnostic::error("json", format!("this is no model: {e}"))))?;
+        design.model().validate().map_err(|d| damaged(MODEL_FILE, d))?;
+        Ok(Self { dir: dir.to_owned(), top, design })
     }
 
     fn vectors(&self, args: &SimArgs) -> Result<Vectors> {
         let vectors = match (&args.vectors, args.random) {
             (Some(file), _) => self.events_of(file)?,
             (None, Some(count)) => {
-                let vectors = self
-                    .design
-                    .model()
-                    .random_vectors(count as usize, args.seed);
+                let vectors = self.design.model().random_vectors(count as usize, args.seed);
                 vectors.map_err(Failure::user)?
             }
             (None, None) => {
                 let path = self.dir.join(VECTORS_FILE);
-                let text = std::fs::read_to_string(&path)
-                    .map_err(|e| Failure::io("read the vectors", &path, &e))?;
+                let text = std::fs::read_to_string(&path).map_err(|e| Failure::io("read the vectors", &path, &e))?;
                 serde_json::from_str(&text).map_err(|e| self.not_vectors(&path, &e.to_string()))?
             }
         };
         vectors.check(&self.top)?;
-        Ok(args
-            .first
-            .map_or_else(|| vectors.clone(), |count| first(&vectors, count as usize)))
+        Ok(args.first.map_or_else(|| vectors.clone(), |count| first(&vectors, count as usize)))
     }
 
     /// Vectors in a user's file: an event a row under each input's key, expected values under the outputs'.
     fn events_of(&self, path: &Path) -> Result<Vectors> {
-        let text =
-            std::fs::read_to_string(path).map_err(|e| Failure::io("read the vectors", path, &e))?;
+        let text = std::fs::read_to_string(path).map_err(|e| Failure::io("read the vectors", path, &e))?;
         let json: serde_json::Value =
             serde_json::from_str(&text).map_err(|e| self.not_vectors(path, &e.to_string()))?;
         let rows = |key: &str| -> Result<Option<Rows>> {
             let column = json.get(key).cloned().map(|column| match column {
                 // one value an event may stand without brackets
-                serde_json::Value::Array(items)
-                    if items.iter().all(serde_json::Value::is_number) =>
-                {
-                    items
-                        .into_iter()
-                        .map(|item| serde_json::json!([item]))
-                        .collect()
+                serde_json::Value::Array(items) if items.iter().all(serde_json::Value::is_number) => {
+                    items.into_iter().map(|item| serde_json::json!([item])).collect()
                 }
                 other => other,
             });
@@ -460,9 +375,7 @@ impl Folder {
             return Err(self.not_vectors(path, "there is no output to compare with"));
         }
         let vectors = Vectors { inputs, outputs };
-        vectors
-            .check(&self.top)
-            .map_err(|d| self.not_vectors(path, &d.messages()))?;
+        vectors.check(&self.top).map_err(|d| self.not_vectors(path, &d.messages()))?;
         Ok(vectors)
     }
 
@@ -490,8 +403,7 @@ impl Folder {
         args: &SimArgs,
     ) -> Result<Outcome> {
         let failed = |d: hdl::diag::Diagnostics| Failure::Check(d);
-        let aside = tempfile::tempdir()
-            .map_err(|e| Failure::io("write temporary files", &std::env::temp_dir(), &e))?;
+        let aside = tempfile::tempdir().map_err(|e| Failure::io("write temporary files", &std::env::temp_dir(), &e))?;
         let staging = Staging::begin(&aside.path().join(testbench::FOLDER))?;
         let words = bench(&self.top, vectors, &Held::new(), preamble)?;
         staging.write(testbench::INPUTS, words.inputs)?;

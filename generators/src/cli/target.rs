@@ -56,12 +56,7 @@ pub fn run(args: &TargetArgs) -> Result<()> {
         }
         Action::Show { name } => {
             print!("{}", Target::text(name)?);
-            if let Technology::Asic {
-                model,
-                scaling: Some(_),
-                ..
-            } = Target::load(name)?.technology
-            {
+            if let Technology::Asic { model, scaling: Some(_), .. } = Target::load(name)?.technology {
                 print!("\n# As scaled:\n{}", model_text(&model));
             }
         }
@@ -82,11 +77,7 @@ fn fetch(target: &Target) -> Result<()> {
         }
         Technology::Fpga { .. } => {
             let tool = target.fetch_tool(&cache, &programs).map_err(unfetched)?;
-            let nextpnr = Nextpnr {
-                program: tool.program,
-                packages: tool.packages,
-                part: tool.part,
-            };
+            let nextpnr = Nextpnr { program: tool.program, packages: tool.packages, part: tool.part };
             let version = nextpnr.version(&Meter::new(FIRST_START));
             let version = version.map_err(Failure::Check)?;
             println!("{} ({version})", nextpnr.program.display());

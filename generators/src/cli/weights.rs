@@ -71,27 +71,15 @@ pub fn run(args: &WeightsArgs) -> Result<()> {
             .model()?;
             let width = model.conv.arithmetic.weight.width;
             let image = pack(&registers_of(&model), width).map_err(Failure::user)?;
-            let text = if is_binary(&common.out) {
-                image
-            } else {
-                to_hex(&image, block_bytes(width)).into_bytes()
-            };
+            let text = if is_binary(&common.out) { image } else { to_hex(&image, block_bytes(width)).into_bytes() };
             write_new(&common.out, &text)
         }
         Direction::Unpack { file, common } => {
             let bytes = std::fs::read(file).map_err(|e| Failure::io("read the image", file, &e))?;
-            let in_file =
-                |d: Diagnostic| Failure::user(d.at(file.display().to_string(), "in this file"));
-            let image = if is_binary(file) {
-                bytes
-            } else {
-                from_hex(&bytes).map_err(in_file)?
-            };
+            let in_file = |d: Diagnostic| Failure::user(d.at(file.display().to_string(), "in this file"));
+            let image = if is_binary(file) { bytes } else { from_hex(&bytes).map_err(in_file)? };
             let tensors = unpack(&image, common.weight_bits.unwrap_or(6)).map_err(in_file)?;
-            write_new(
-                &common.out,
-                (tensors.to_json().to_string() + "\n").as_bytes(),
-            )
+            write_new(&common.out, (tensors.to_json().to_string() + "\n").as_bytes())
         }
     }
 }
@@ -114,19 +102,14 @@ pub fn to_hex(image: &[u8], block: usize) -> String {
 
 fn from_hex(bytes: &[u8]) -> std::result::Result<Vec<u8>, Diagnostic> {
     let text = String::from_utf8_lossy(bytes);
-    let lines = text
-        .lines()
-        .map(|line| line.split("//").next().unwrap_or_default().trim());
+    let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default().trim());
     lines
         .zip(1..)
         .filter(|(line, _)| !line.is_empty())
         .map(|(line, number)| {
             u8::from_str_radix(line, 16).map_err(|_| {
                 let found = hdl::names::quoted(line);
-                Diagnostic::error(
-                    "image",
-                    format!("line {number}: expected one byte in hexadecimal, found {found}"),
-                )
+                Diagnostic::error("image", format!("line {number}: expected one byte in hexadecimal, found {found}"))
             })
         })
         .collect()

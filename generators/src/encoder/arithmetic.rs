@@ -29,51 +29,29 @@ pub struct Number {
 impl Number {
     /// `uW.F`.
     pub fn unsigned(width: u32, frac: i32) -> Self {
-        Self {
-            width,
-            frac,
-            signed: false,
-        }
+        Self { width, frac, signed: false }
     }
 
     /// `sW.F`.
     pub fn signed(width: u32, frac: i32) -> Self {
-        Self {
-            width,
-            frac,
-            signed: true,
-        }
+        Self { width, frac, signed: true }
     }
 
     /// Least and greatest integer.
     pub fn limits(self) -> (i64, i64) {
-        if self.signed {
-            (-(1 << (self.width - 1)), (1 << (self.width - 1)) - 1)
-        } else {
-            (0, (1 << self.width) - 1)
-        }
+        if self.signed { (-(1 << (self.width - 1)), (1 << (self.width - 1)) - 1) } else { (0, (1 << self.width) - 1) }
     }
 
     /// The same as a format of the construction language.
     pub fn format(self) -> Format {
-        let format = if self.signed {
-            Format::signed
-        } else {
-            Format::unsigned
-        };
+        let format = if self.signed { Format::signed } else { Format::unsigned };
         format(self.width, self.frac).expect("widths are checked when a model is made")
     }
 }
 
 impl std::fmt::Display for Number {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{}{}.{}",
-            if self.signed { 's' } else { 'u' },
-            self.width,
-            self.frac
-        )
+        write!(f, "{}{}.{}", if self.signed { 's' } else { 'u' }, self.width, self.frac)
     }
 }
 
@@ -150,11 +128,7 @@ pub struct Widths {
 
 impl Widths {
     /// The chip's.
-    pub const CHIP: Self = Self {
-        bits: 8,
-        weight_bits: 6,
-        output_bits: 9,
-    };
+    pub const CHIP: Self = Self { bits: 8, weight_bits: 6, output_bits: 9 };
 }
 
 /// The arithmetic of the convolution and of the dense layer.
@@ -164,11 +138,7 @@ impl Widths {
 /// `quantized_bits(W, 1)` for weights, `quantized_relu(B + 4, 3)` between and `quantized_relu(O, 1)` at the end;
 /// the normaliser's `uB.(B-1)` passes that input quantiser unchanged.
 pub fn layers(contract: Contract, widths: Widths) -> [LayerArithmetic; 2] {
-    let Widths {
-        bits,
-        weight_bits,
-        output_bits,
-    } = widths;
+    let Widths { bits, weight_bits, output_bits } = widths;
     let (b, w, o) = (bits as i32, weight_bits as i32, output_bits as i32);
     let input = Number::unsigned(bits, b - 1);
     let output = Number::unsigned(output_bits, o - 1);
@@ -176,40 +146,16 @@ pub fn layers(contract: Contract, widths: Widths) -> [LayerArithmetic; 2] {
         Contract::Silicon => {
             let (weight, rounding) = (Number::signed(weight_bits, w - 1), LayerRounding::Floor);
             [
-                LayerArithmetic {
-                    input,
-                    weight,
-                    product: Product::FloorTo(b - 1),
-                    rounding,
-                    output: input,
-                },
-                LayerArithmetic {
-                    input,
-                    weight,
-                    product: Product::FloorTo(o - 1),
-                    rounding,
-                    output,
-                },
+                LayerArithmetic { input, weight, product: Product::FloorTo(b - 1), rounding, output: input },
+                LayerArithmetic { input, weight, product: Product::FloorTo(o - 1), rounding, output },
             ]
         }
         Contract::Qkeras => {
             let (weight, rounding) = (Number::signed(weight_bits, w - 2), LayerRounding::HalfEven);
             let hidden = Number::unsigned(bits + 4, b + 1);
             [
-                LayerArithmetic {
-                    input,
-                    weight,
-                    product: Product::Exact,
-                    rounding,
-                    output: hidden,
-                },
-                LayerArithmetic {
-                    input: hidden,
-                    weight,
-                    product: Product::Exact,
-                    rounding,
-                    output,
-                },
+                LayerArithmetic { input, weight, product: Product::Exact, rounding, output: hidden },
+                LayerArithmetic { input: hidden, weight, product: Product::Exact, rounding, output },
             ]
         }
     }
@@ -223,19 +169,10 @@ mod tests {
     fn chip_widths_give_the_chip_formats() {
         let text = |n: Number| n.to_string();
         let [conv, dense] = layers(Contract::Silicon, Widths::CHIP);
-        assert_eq!(
-            [conv.input, conv.weight, conv.output].map(text),
-            ["u8.7", "s6.5", "u8.7"]
-        );
-        assert_eq!(
-            [dense.input, dense.weight, dense.output].map(text),
-            ["u8.7", "s6.5", "u9.8"]
-        );
+        assert_eq!([conv.input, conv.weight, conv.output].map(text), ["u8.7", "s6.5", "u8.7"]);
+        assert_eq!([dense.input, dense.weight, dense.output].map(text), ["u8.7", "s6.5", "u9.8"]);
         assert_eq!((conv.accumulator_frac(), dense.accumulator_frac()), (7, 8));
         let [conv, dense] = layers(Contract::Qkeras, Widths::CHIP);
-        assert_eq!(
-            [conv.weight, conv.output, dense.output].map(text),
-            ["s6.4", "u12.9", "u9.8"]
-        );
+        assert_eq!([conv.weight, conv.output, dense.output].map(text), ["s6.4", "u12.9", "u9.8"]);
     }
 }

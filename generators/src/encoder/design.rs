@@ -68,19 +68,12 @@ impl EncoderDesign {
             return Ok((datapath, report));
         }
         let weight = self.model.conv.arithmetic.weight.format();
-        Ok((
-            with_registers(&self.top, &datapath, self.parts, weight)?,
-            report,
-        ))
+        Ok((with_registers(&self.top, &datapath, self.parts, weight)?, report))
     }
 
     /// Which products it has.
     pub fn products(&self) -> Kinds {
-        Kinds {
-            constants: self.parts.storage == Storage::Fixed,
-            variables: self.has_registers(),
-            ..Kinds::default()
-        }
+        Kinds { constants: self.parts.storage == Storage::Fixed, variables: self.has_registers(), ..Kinds::default() }
     }
 
     /// Whether anything is written at run time.
@@ -94,24 +87,12 @@ impl EncoderDesign {
         let mut content: Vec<(usize, Vec<u8>)> = Vec::new();
         if self.parts.storage == Storage::Programmable {
             let image = pack(&registers_of(&self.model), width)?;
-            content.extend(
-                image
-                    .chunks(block_bytes(width))
-                    .map(<[u8]>::to_vec)
-                    .enumerate(),
-            );
+            content.extend(image.chunks(block_bytes(width)).map(<[u8]>::to_vec).enumerate());
         }
         if self.parts.front_end {
             let settings = FrontEndSettings::default();
-            let calibration = settings
-                .calibration
-                .iter()
-                .flat_map(|v| (*v as u16).to_le_bytes())
-                .collect();
-            content.push((
-                store::SELECT_BLOCK,
-                settings.select.iter().map(|v| *v as u8).collect(),
-            ));
+            let calibration = settings.calibration.iter().flat_map(|v| (*v as u16).to_le_bytes()).collect();
+            content.push((store::SELECT_BLOCK, settings.select.iter().map(|v| *v as u8).collect()));
             content.push((store::CALIBRATION_BLOCK, calibration));
             content.push((store::DENSITY_BLOCK, vec![u8::from(settings.high_density)]));
         }
@@ -125,28 +106,18 @@ impl EncoderDesign {
             .iter()
             .flat_map(|(block, bytes)| {
                 let address = move |offset: usize| (block << store::OFFSET_BITS | offset) as i128;
-                bytes
-                    .iter()
-                    .enumerate()
-                    .map(move |(offset, byte)| (address(offset), i128::from(*byte)))
+                bytes.iter().enumerate().map(move |(offset, byte)| (address(offset), i128::from(*byte)))
             })
             .collect();
         if bytes.is_empty() {
             return Ok(None);
         }
-        let cycle = |write, address, data, expect| PreambleCycle {
-            drive: vec![write, address, data],
-            expect,
-        };
-        let writes = bytes
-            .iter()
-            .map(|&(address, byte)| cycle(1, address, byte, None));
+        let cycle = |write, address, data, expect| PreambleCycle { drive: vec![write, address, data], expect };
+        let writes = bytes.iter().map(|&(address, byte)| cycle(1, address, byte, None));
         // the answer to a question comes in the cycle after it
         let answers = std::iter::once(None).chain(bytes.iter().map(|&(_, byte)| Some(vec![byte])));
         let questions = bytes.iter().map(|(address, _)| *address).chain([0]);
-        let reads = questions
-            .zip(answers)
-            .map(|(address, answer)| cycle(0, address, 0, answer));
+        let reads = questions.zip(answers).map(|(address, answer)| cycle(0, address, 0, answer));
         Ok(Some(Preamble {
             drives: REGISTER_PORT[..3].iter().map(|p| (*p).to_owned()).collect(),
             reads: vec![REGISTER_PORT[3].to_owned()],
@@ -165,11 +136,7 @@ impl EncoderDesign {
 
     /// Greatest and least integer of an input element.
     fn input_limits(&self) -> (i64, i64) {
-        if self.parts.front_end {
-            (0, (1 << front_end::CODE_BITS) - 1)
-        } else {
-            self.model.input_format().limits()
-        }
+        if self.parts.front_end { (0, (1 << front_end::CODE_BITS) - 1) } else { self.model.input_format().limits() }
     }
 
     /// Vectors for `events`, 48 integers each at the input port, with what the integer model gives.
@@ -177,14 +144,10 @@ impl EncoderDesign {
         let mut sums = Vec::new();
         let mut encoded = Vec::new();
         for (i, event) in events.iter().enumerate() {
-            let at = |d: Diagnostic| Diagnostic {
-                message: format!("event {i}: {}", d.message),
-                ..d
-            };
+            let at = |d: Diagnostic| Diagnostic { message: format!("event {i}: {}", d.message), ..d };
             self.check_event(event).map_err(at)?;
             let result = if self.parts.front_end {
-                self.model
-                    .evaluate(&front_end::evaluate(event, &FrontEndSettings::default()))
+                self.model.evaluate(&front_end::evaluate(event, &FrontEndSettings::default()))
             } else {
                 self.model.evaluate(event)
             };
@@ -193,18 +156,12 @@ impl EncoderDesign {
             encoded.extend(result.encoded.iter().map(|v| i128::from(*v)));
         }
         let rows = |width: usize, values: Vec<i128>| Rows::new(width, values).expect("whole rows");
-        let mut outputs = BTreeMap::from([(
-            "encoded".to_owned(),
-            rows(super::geometry::OUTPUTS, encoded),
-        )]);
+        let mut outputs = BTreeMap::from([("encoded".to_owned(), rows(super::geometry::OUTPUTS, encoded))]);
         if !sums.is_empty() {
             outputs.insert("module_sum".to_owned(), rows(1, sums));
         }
         let inputs = events.iter().flatten().map(|v| i128::from(*v)).collect();
-        Ok(Vectors {
-            inputs: BTreeMap::from([(self.input_port().to_owned(), rows(CELLS, inputs))]),
-            outputs,
-        })
+        Ok(Vectors { inputs: BTreeMap::from([(self.input_port().to_owned(), rows(CELLS, inputs))]), outputs })
     }
 
     fn check_event(&self, event: &[i64]) -> Result<(), Diagnostic> {
@@ -215,11 +172,7 @@ impl EncoderDesign {
         }
         match event.iter().position(|v| !(lo..=hi).contains(v)) {
             Some(i) => {
-                let message = format!(
-                    "cell {i} is {}, `{}` holds {lo}…{hi}",
-                    event[i],
-                    self.input_port()
-                );
+                let message = format!("cell {i} is {}, `{}` holds {lo}…{hi}", event[i], self.input_port());
                 Err(Diagnostic::error("input-range", message))
             }
             None => Ok(()),
@@ -232,22 +185,16 @@ impl EncoderDesign {
         struct Shipped {
             calq: Vec<Vec<i64>>,
         }
-        let Shipped { calq } =
-            serde_json::from_str(SHIPPED_EVENTS).expect("the shipped events are checked by a test");
+        let Shipped { calq } = serde_json::from_str(SHIPPED_EVENTS).expect("the shipped events are checked by a test");
         match (self.model.input, self.parts.front_end) {
             (Input::Calq, false) => calq,
-            (Input::Calq, true) => calq
-                .iter()
-                .map(|event| event.iter().map(|v| link_code(*v)).collect())
-                .collect(),
+            (Input::Calq, true) => calq.iter().map(|event| event.iter().map(|v| link_code(*v)).collect()).collect(),
             (Input::Normalised, _) => {
                 let number = self.model.conv.arithmetic.input;
                 let bits = number.frac.max(0) as u32 + 1;
                 let clamp = |v: i64| v.clamp(number.limits().0, number.limits().1);
                 let normalise = |event: &Vec<i64>| super::normaliser::evaluate(event, bits).1;
-                calq.iter()
-                    .map(|event| normalise(event).into_iter().map(clamp).collect())
-                    .collect()
+                calq.iter().map(|event| normalise(event).into_iter().map(clamp).collect()).collect()
             }
         }
     }
@@ -286,16 +233,11 @@ impl EncoderDesign {
                 output: a.output.to_string(),
                 quantiser: match a.rounding {
                     super::arithmetic::LayerRounding::Floor => "floor, ReLU, saturate".into(),
-                    super::arithmetic::LayerRounding::HalfEven => {
-                        "half to even, ReLU, saturate".into()
-                    }
+                    super::arithmetic::LayerRounding::HalfEven => "half to even, ReLU, saturate".into(),
                 },
             }
         };
-        vec![
-            layer("conv", "8×8 → 4×4×8", &self.model.conv),
-            layer("dense", "128 → 16", &self.model.dense),
-        ]
+        vec![layer("conv", "8×8 → 4×4×8", &self.model.conv), layer("dense", "128 → 16", &self.model.dense)]
     }
 }
 
@@ -307,9 +249,5 @@ fn link_code(charge: i64) -> i64 {
     let halved = charge >> 1;
     let length = i64::from(64 - halved.leading_zeros());
     let exponent = (length - 3).max(0);
-    if exponent > 15 {
-        127
-    } else {
-        (exponent << 3) | ((halved >> (exponent - 1).max(0)) & 7)
-    }
+    if exponent > 15 { 127 } else { (exponent << 3) | ((halved >> (exponent - 1).max(0)) & 7) }
 }

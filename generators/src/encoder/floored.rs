@@ -38,9 +38,7 @@ pub(super) fn sums<'m>(
     let multiples = Multiples::of(constants, weight_frac, frac);
     let products: Vec<BTreeMap<i64, Floored<'m>>> = (0..)
         .zip(inputs.iter().zip(&weights))
-        .map(|(i, (x, weights)): (usize, _)| {
-            m.scope(&format!("multiples{i}"), || multiples.build(m, *x, weights))
-        })
+        .map(|(i, (x, weights)): (usize, _)| m.scope(&format!("multiples{i}"), || multiples.build(m, *x, weights)))
         .collect();
     let accumulation = Accumulation::of(constants);
     let sum = |neuron: &Neuron| {
@@ -55,9 +53,8 @@ pub(super) fn sums<'m>(
                 .flat_map(|term| floored(term).values.iter().copied())
                 .chain([m.constant(bias + constants.sum::<i128>(), frac)])
                 .collect();
-            let factors = |&(input, place): &(usize, usize)| {
-                (inputs[input], m.constant(row[place].into(), weight_frac))
-            };
+            let factors =
+                |&(input, place): &(usize, usize)| (inputs[input], m.constant(row[place].into(), weight_frac));
             let factors: Vec<_> = neuron.terms.iter().map(factors).collect();
             let reached = reached(&factors, &[m.constant(bias, frac)], Some(frac), frac);
             accumulation.total(m, &addends, frac, reached)
@@ -91,27 +88,17 @@ impl Multiples {
     }
 
     /// `x` times each of `weights`.
-    fn build<'m>(
-        &self,
-        m: &'m ModuleBuilder,
-        x: Value<'m>,
-        weights: &BTreeSet<i64>,
-    ) -> BTreeMap<i64, Floored<'m>> {
+    fn build<'m>(&self, m: &'m ModuleBuilder, x: Value<'m>, weights: &BTreeSet<i64>) -> BTreeMap<i64, Floored<'m>> {
         let made = |w: i64| if self.complement { w.abs() } else { w };
         let factors: BTreeSet<i64> = weights.iter().map(|w| made(*w)).collect();
         let rows: Vec<Vec<i64>> = factors.iter().map(|w| vec![*w]).collect();
         let none = vec![0; rows.len()];
-        let products = self
-            .products
-            .linear(m, &[x], &rows, &none, self.weight_frac);
+        let products = self.products.linear(m, &[x], &rows, &none, self.weight_frac);
         let floored = products.into_iter();
         let floored = floored.map(|p| at_most(p, self.frac).extended(self.frac));
         let floored: BTreeMap<i64, Value<'m>> = factors.into_iter().zip(floored).collect();
         let product = |w: i64| match floored[&made(w)] {
-            value if made(w) == w => Floored {
-                values: vec![value],
-                constant: 0,
-            },
+            value if made(w) == w => Floored { values: vec![value], constant: 0 },
             value => self.negative(value, x, w),
         };
         weights.iter().map(|w| (*w, product(*w))).collect()

@@ -77,18 +77,13 @@ pub fn build<'m>(
     registers: &Registers<'m>,
     dot_product: DotProduct,
 ) -> Vec<Value<'m>> {
-    let expanded: Vec<Value<'m>> = codes
-        .iter()
-        .map(|code| expand(m, *code, registers.high_density))
-        .collect();
+    let expanded: Vec<Value<'m>> = codes.iter().map(|code| expand(m, *code, registers.high_density)).collect();
     (0..CELLS)
         .map(|i| {
             m.scope(&format!("cell{i}"), || {
                 let charge = registers.select[i].select(&expanded);
                 let charge = dot_product.product(charge, registers.calibration[i]);
-                (charge >> CALIBRATION_FRAC)
-                    .truncate(0)
-                    .wrap(CALQ_BITS, false)
+                (charge >> CALIBRATION_FRAC).truncate(0).wrap(CALQ_BITS, false)
             })
         })
         .collect()
@@ -99,13 +94,9 @@ fn expand<'m>(m: &'m ModuleBuilder, code: Value<'m>, high_density: Value<'m>) ->
     let normal = exponent.differs(m.constant(0, 0));
     let significand = normal.concat(code.slice(MANTISSA_BITS - 1, 0), MANTISSA_BITS);
     let odd = significand.concat(m.constant(1, 0), 1);
-    let shift = normal
-        .mux(exponent - m.constant(1, 0), m.constant(0, 0))
-        .wrap(CODE_BITS - MANTISSA_BITS, false);
-    let doubled = |value: Value<'m>, times: u32, condition: Value<'m>| {
-        condition.mux((value << times).extended(0), value)
-    };
-    let shifted =
-        (0..CODE_BITS - MANTISSA_BITS).fold(odd, |value, k| doubled(value, 1 << k, shift.bit(k)));
+    let shift = normal.mux(exponent - m.constant(1, 0), m.constant(0, 0)).wrap(CODE_BITS - MANTISSA_BITS, false);
+    let doubled =
+        |value: Value<'m>, times: u32, condition: Value<'m>| condition.mux((value << times).extended(0), value);
+    let shifted = (0..CODE_BITS - MANTISSA_BITS).fold(odd, |value, k| doubled(value, 1 << k, shift.bit(k)));
     doubled(shifted, DROPPED[1] - DROPPED[0], high_density)
 }

@@ -29,11 +29,7 @@ pub fn cell_at(row: usize, column: usize) -> Option<usize> {
 
 /// Where cell `cell` lies in the image, as row and column.
 pub fn place_of(cell: usize) -> (usize, usize) {
-    if cell < 32 {
-        (cell / SIDE, cell % SIDE)
-    } else {
-        (4 + (cell - 32) / 4, (cell - 32) % 4)
-    }
+    if cell < 32 { (cell / SIDE, cell % SIDE) } else { (4 + (cell - 32) / 4, (cell - 32) % 4) }
 }
 
 /// The cells under the kernel at output position `(row, column)`, with the kernel index `3·row + column` of each.
@@ -57,9 +53,7 @@ mod tests {
 
     #[test]
     fn every_cell_has_one_place() {
-        let cells: Vec<usize> = (0..8)
-            .flat_map(|r| (0..8).filter_map(move |c| cell_at(r, c)))
-            .collect();
+        let cells: Vec<usize> = (0..8).flat_map(|r| (0..8).filter_map(move |c| cell_at(r, c))).collect();
         assert_eq!(cells, (0..CELLS).collect::<Vec<_>>());
         assert!((0..CELLS).all(|cell| cell_at(place_of(cell).0, place_of(cell).1) == Some(cell)));
     }

@@ -17,9 +17,7 @@ use crate::arith::multiply::DotProduct;
 use crate::arith::{Arithmetic, Effort, Products};
 
 /// Where the weights are.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, clap::ValueEnum,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Storage {
     /// Built into the adders.
@@ -81,62 +79,39 @@ pub fn datapath(
     let normalised = match model.input {
         Input::Normalised => cells,
         Input::Calq => {
-            let normalised = m.scope("normaliser", || {
-                normaliser::build(&m, &cells, model.conv.arithmetic.input.width)
-            });
+            let normalised = m.scope("normaliser", || normaliser::build(&m, &cells, model.conv.arithmetic.input.width));
             m.output("module_sum", normalised.code);
             normalised.cells
         }
     };
     let registers = |weight: Place, bias: fn(usize) -> usize| {
         let values = weights.as_deref()?;
-        Some(Registers {
-            values,
-            weight,
-            bias,
-        })
+        Some(Registers { values, weight, bias })
     };
     let conv_registers = registers(index::conv_weight, index::conv_bias);
     let dense_registers = registers(index::dense_weight, index::dense_bias);
     let (conv, neurons) = (&model.conv, convolution());
-    let hidden = m.scope("conv", || {
-        outputs(&m, conv, &neurons, &normalised, conv_registers, arithmetic)
-    });
+    let hidden = m.scope("conv", || outputs(&m, conv, &neurons, &normalised, conv_registers, arithmetic));
     let (last, neurons) = (&model.dense, dense());
-    let encoded = m.scope("dense", || {
-        outputs(&m, last, &neurons, &hidden, dense_registers, arithmetic)
-    });
-    m.output_port(
-        "encoded",
-        &encoded,
-        &[model.dense.arithmetic.output.format(); OUTPUTS],
-    );
+    let encoded = m.scope("dense", || outputs(&m, last, &neurons, &hidden, dense_registers, arithmetic));
+    m.output_port("encoded", &encoded, &[model.dense.arithmetic.output.format(); OUTPUTS]);
     m.finish()
 }
 
-fn input<'m>(
-    m: &'m ModuleBuilder,
-    model: &EncoderModel,
-    parts: Parts,
-    dot_product: DotProduct,
-) -> Vec<Value<'m>> {
+fn input<'m>(m: &'m ModuleBuilder, model: &EncoderModel, parts: Parts, dot_product: DotProduct) -> Vec<Value<'m>> {
     let unsigned = |width| Format::unsigned(width, 0).expect("a few bits");
     match (model.input, parts.front_end) {
         (Input::Normalised, _) => m.input_array("normalised", CELLS, model.input_format().format()),
         (Input::Calq, false) => m.input_array("calq", CELLS, model.input_format().format()),
         (Input::Calq, true) => {
             let codes = m.input_array("link", CELLS, unsigned(front_end::CODE_BITS));
-            let timeless = |name, count, width| {
-                m.input_port(name, vec![unsigned(width); count], Stamp::TIMELESS)
-            };
+            let timeless = |name, count, width| m.input_port(name, vec![unsigned(width); count], Stamp::TIMELESS);
             let registers = front_end::Registers {
                 select: timeless("select", CELLS, front_end::SELECT_BITS),
                 calibration: timeless("calibration", CELLS, front_end::CALIBRATION_BITS),
                 high_density: timeless("high_density", 1, 1)[0],
             };
-            m.scope("front_end", || {
-                front_end::build(m, &codes, &registers, dot_product)
-            })
+            m.scope("front_end", || front_end::build(m, &codes, &registers, dot_product))
         }
     }
 }
@@ -155,11 +130,7 @@ fn convolution() -> Vec<Neuron> {
 }
 
 fn dense() -> Vec<Neuron> {
-    let neuron = |o| Neuron {
-        scope: format!("output{o}"),
-        row: o,
-        terms: (0..HIDDEN).map(|i| (i, i)).collect(),
-    };
+    let neuron = |o| Neuron { scope: format!("output{o}"), row: o, terms: (0..HIDDEN).map(|i| (i, i)).collect() };
     (0..OUTPUTS).map(neuron).collect()
 }
 
@@ -186,21 +157,13 @@ fn outputs<'m>(
     arithmetic: Arithmetic,
 ) -> Vec<Value<'m>> {
     let sums = match (registers, layer.arithmetic.product) {
-        (Some(registers), _) => {
-            registered_sums(m, layer, neurons, inputs, &registers, arithmetic.variables)
-        }
-        (None, Product::Exact) => m.scope("products", || {
-            exact_sums(m, layer, neurons, inputs, arithmetic)
-        }),
-        (None, Product::FloorTo(frac)) => {
-            floored::sums(m, layer, neurons, inputs, frac, arithmetic.constants)
-        }
+        (Some(registers), _) => registered_sums(m, layer, neurons, inputs, &registers, arithmetic.variables),
+        (None, Product::Exact) => m.scope("products", || exact_sums(m, layer, neurons, inputs, arithmetic)),
+        (None, Product::FloorTo(frac)) => floored::sums(m, layer, neurons, inputs, frac, arithmetic.constants),
     };
     let quantiser = layer.arithmetic.quantiser();
     let results = neurons.iter().zip(sums);
-    results
-        .map(|(neuron, sum)| m.scope(&neuron.scope, || sum.quantise(&quantiser)))
-        .collect()
+    results.map(|(neuron, sum)| m.scope(&neuron.scope, || sum.quantise(&quantiser))).collect()
 }
 
 /// Weights in registers: a multiplier for each product, recoded by its weight, which many products have in common.
@@ -242,26 +205,16 @@ fn exact_sums<'m>(
 ) -> Vec<Value<'m>> {
     let row = |neuron: &Neuron| {
         let mut row = vec![0; inputs.len()];
-        neuron
-            .terms
-            .iter()
-            .for_each(|&(input, place)| row[input] = layer.weights[neuron.row][place]);
+        neuron.terms.iter().for_each(|&(input, place)| row[input] = layer.weights[neuron.row][place]);
         row
     };
     let matrix: Vec<Vec<i64>> = neurons.iter().map(row).collect();
-    let bias: Vec<i64> = neurons
-        .iter()
-        .map(|neuron| layer.bias_in_accumulator(neuron.row))
-        .collect();
+    let bias: Vec<i64> = neurons.iter().map(|neuron| layer.bias_in_accumulator(neuron.row)).collect();
     let products = Products::new(arithmetic, Some(Effort::Fast));
     products.linear(m, inputs, &matrix, &bias, layer.arithmetic.weight.frac)
 }
 
 /// Floored to `frac` fraction bits if it has more.
 pub(super) fn at_most(value: Value<'_>, frac: i32) -> Value<'_> {
-    if value.frac() > frac {
-        value.truncate(frac)
-    } else {
-        value
-    }
+    if value.frac() > frac { value.truncate(frac) } else { value }
 }

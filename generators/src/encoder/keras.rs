@@ -20,88 +20,49 @@ pub struct KerasEncoder {
 /// Reads the network from the bytes of a Keras HDF5 file.
 pub fn read(bytes: Vec<u8>) -> Result<KerasEncoder, Diagnostic> {
     let layers = keras::read(bytes)?;
-    let computing: Vec<&KerasLayer> = layers
-        .iter()
-        .filter(|l| !matches!(&*l.class, "InputLayer" | "Flatten"))
-        .collect();
+    let computing: Vec<&KerasLayer> =
+        layers.iter().filter(|l| !matches!(&*l.class, "InputLayer" | "Flatten")).collect();
     let classes: Vec<&str> = computing.iter().map(|l| &*l.class).collect();
     let [input, conv, hidden, dense, output] = *computing.as_slice() else {
         return Err(not_an_encoder(&classes));
     };
-    if classes
-        != [
-            "QActivation",
-            "QConv2D",
-            "QActivation",
-            "QDense",
-            "QActivation",
-        ]
-    {
+    if classes != ["QActivation", "QConv2D", "QActivation", "QDense", "QActivation"] {
         return Err(not_an_encoder(&classes));
     }
     if conv.config["strides"] != serde_json::json!([2, 2]) || conv.config["padding"] != "same" {
         return Err(Diagnostic::error(
             "keras",
-            format!(
-                "layer `{}`: expected strides 2×2 and padding `same`",
-                conv.name
-            ),
+            format!("layer `{}`: expected strides 2×2 and padding `same`", conv.name),
         ));
     }
     let reals = |layer: &KerasLayer, name, shape: &[u64]| -> Result<Vec<f64>, Diagnostic> {
-        Ok(layer
-            .tensor(name, shape)?
-            .data
-            .iter()
-            .map(|v| f64::from(*v))
-            .collect())
+        Ok(layer.tensor(name, shape)?.data.iter().map(|v| f64::from(*v)).collect())
     };
     let dense_kernel = reals(dense, "kernel", &[HIDDEN as u64, OUTPUTS as u64])?;
     Ok(KerasEncoder {
         tensors: Tensors {
-            conv_weight: reals(
-                conv,
-                "kernel",
-                &[KERNEL as u64, KERNEL as u64, 1, FILTERS as u64],
-            )?,
+            conv_weight: reals(conv, "kernel", &[KERNEL as u64, KERNEL as u64, 1, FILTERS as u64])?,
             conv_bias: reals(conv, "bias", &[FILTERS as u64])?,
-            dense_weight: (0..OUTPUTS)
-                .flat_map(|o| dense_kernel.iter().skip(o).step_by(OUTPUTS).copied())
-                .collect(),
+            dense_weight: (0..OUTPUTS).flat_map(|o| dense_kernel.iter().skip(o).step_by(OUTPUTS).copied()).collect(),
             dense_bias: reals(dense, "bias", &[OUTPUTS as u64])?,
             registers: false,
         },
         input: number(input.quantiser("activation")?),
         weights: [weight_format(conv)?, weight_format(dense)?],
-        outputs: [
-            number(hidden.quantiser("activation")?),
-            number(output.quantiser("activation")?),
-        ],
+        outputs: [number(hidden.quantiser("activation")?), number(output.quantiser("activation")?)],
     })
 }
 
 fn not_an_encoder(classes: &[&str]) -> Diagnostic {
-    Diagnostic::error(
-        "keras",
-        format!(
-            "this is not the encoder: its layers are {}",
-            classes.join(", ")
-        ),
-    )
-    .help("expected QActivation, QConv2D, QActivation, QDense, QActivation")
+    Diagnostic::error("keras", format!("this is not the encoder: its layers are {}", classes.join(", ")))
+        .help("expected QActivation, QConv2D, QActivation, QDense, QActivation")
 }
 
 /// The one format of kernel and bias.
 fn weight_format(layer: &KerasLayer) -> Result<Number, Diagnostic> {
-    let (kernel, bias) = (
-        layer.quantiser("kernel_quantizer")?,
-        layer.quantiser("bias_quantizer")?,
-    );
+    let (kernel, bias) = (layer.quantiser("kernel_quantizer")?, layer.quantiser("bias_quantizer")?);
     if kernel != bias {
-        return Err(Diagnostic::error(
-            "keras",
-            format!("layer `{}`: kernel and bias differ in format", layer.name),
-        ));
+        return Err(Diagnostic::error("keras", format!("layer `{}`: kernel and bias differ in format", layer.name)));
     }
     Ok(number(kernel))
 }
@@ -109,18 +70,12 @@ fn weight_format(layer: &KerasLayer) -> Result<Number, Diagnostic> {
 /// `quantized_bits(b, i)` counts in steps of `2^(i - (b - sign))`, `quantized_relu(b, i)` in steps of `2^(i - b)`.
 fn number(quantiser: QKerasQuantiser) -> Number {
     match quantiser {
-        QKerasQuantiser::Bits {
-            bits,
-            integer,
-            keep_negative: true,
-            ..
-        } => Number::signed(bits, bits as i32 - 1 - integer),
-        QKerasQuantiser::Bits {
-            bits,
-            integer,
-            keep_negative: false,
-            ..
-        } => Number::unsigned(bits, bits as i32 - integer),
+        QKerasQuantiser::Bits { bits, integer, keep_negative: true, .. } => {
+            Number::signed(bits, bits as i32 - 1 - integer)
+        }
+        QKerasQuantiser::Bits { bits, integer, keep_negative: false, .. } => {
+            Number::unsigned(bits, bits as i32 - integer)
+        }
         QKerasQuantiser::Relu { bits, integer } => Number::unsigned(bits, bits as i32 - integer),
     }
 }
@@ -128,20 +83,11 @@ fn number(quantiser: QKerasQuantiser) -> Number {
 impl KerasEncoder {
     /// The integer model. Formats are the network's own, so widths cannot be chosen.
     pub fn model(&self, choice: &Choice<'_>) -> Result<EncoderModel, Diagnostic> {
-        let refuse =
-            |message: &str, help: &str| Err(Diagnostic::error("keras", message).help(help));
+        let refuse = |message: &str, help: &str| Err(Diagnostic::error("keras", message).help(help));
         if choice.contract != Contract::Qkeras {
-            return refuse(
-                "a QKeras network follows its own arithmetic",
-                "add --contract qkeras",
-            );
+            return refuse("a QKeras network follows its own arithmetic", "add --contract qkeras");
         }
-        if choice
-            .bits
-            .or(choice.weight_bits)
-            .or(choice.output_bits)
-            .is_some()
-        {
+        if choice.bits.or(choice.weight_bits).or(choice.output_bits).is_some() {
             return refuse(
                 "a QKeras network brings its own widths",
                 "leave out --bits, --weight-bits and --output-bits",
@@ -160,7 +106,6 @@ impl KerasEncoder {
             output: self.outputs[i],
         };
         let arithmetic = [layer(normalised, 0), layer(self.outputs[0], 1)];
-        self.tensors
-            .model(Contract::Qkeras, choice.input, arithmetic)
+        self.tensors.model(Contract::Qkeras, choice.input, arithmetic)
     }
 }

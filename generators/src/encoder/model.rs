@@ -67,15 +67,11 @@ impl EncoderModel {
         self.dense.validate("dense", OUTPUTS, HIDDEN)?;
         let (hidden, input) = (self.conv.arithmetic.output, self.dense.arithmetic.input);
         if hidden != input {
-            return Err(Diagnostic::error(
-                "model",
-                format!("conv gives {hidden}, dense takes {input}"),
-            ));
+            return Err(Diagnostic::error("model", format!("conv gives {hidden}, dense takes {input}")));
         }
         let first = self.conv.arithmetic.input;
         if self.input == Input::Calq && (first.signed || first.frac != first.width as i32 - 1) {
-            let message =
-                format!("the normaliser gives an unsigned number below 2, conv takes {first}");
+            let message = format!("the normaliser gives an unsigned number below 2, conv takes {first}");
             return Err(Diagnostic::error("model", message));
         }
         Ok(())
@@ -97,25 +93,14 @@ impl EncoderModel {
         let format = self.input_format();
         let (lo, hi) = format.limits();
         if inputs.len() != CELLS {
-            return Err(Diagnostic::error(
-                "input-count",
-                format!("{} cells are given, {CELLS} wanted", inputs.len()),
-            ));
+            return Err(Diagnostic::error("input-count", format!("{} cells are given, {CELLS} wanted", inputs.len())));
         }
-        if let Some((i, value)) = inputs
-            .iter()
-            .enumerate()
-            .find(|(_, v)| !(lo..=hi).contains(*v))
-        {
-            return Err(Diagnostic::error(
-                "input-range",
-                format!("cell {i} is {value}, {format} holds {lo}…{hi}"),
-            ));
+        if let Some((i, value)) = inputs.iter().enumerate().find(|(_, v)| !(lo..=hi).contains(*v)) {
+            return Err(Diagnostic::error("input-range", format!("cell {i} is {value}, {format} holds {lo}…{hi}")));
         }
         let (module_sum, normalised) = match self.input {
             Input::Calq => {
-                let (code, normalised) =
-                    normaliser::evaluate(inputs, self.conv.arithmetic.input.width);
+                let (code, normalised) = normaliser::evaluate(inputs, self.conv.arithmetic.input.width);
                 (Some(code), normalised)
             }
             Input::Normalised => (None, inputs.to_vec()),
@@ -124,21 +109,11 @@ impl EncoderModel {
             .flat_map(|(row, column)| {
                 let cells: Vec<(usize, usize)> = window(row, column).collect();
                 let normalised = &normalised;
-                (0..FILTERS).map(move |f| {
-                    self.conv
-                        .neuron(f, cells.iter().map(|&(tap, cell)| (tap, normalised[cell])))
-                })
+                (0..FILTERS).map(move |f| self.conv.neuron(f, cells.iter().map(|&(tap, cell)| (tap, normalised[cell]))))
             })
             .collect();
-        let encoded = (0..OUTPUTS)
-            .map(|o| self.dense.neuron(o, hidden.iter().copied().enumerate()))
-            .collect();
-        Ok(Encoded {
-            module_sum,
-            normalised,
-            hidden,
-            encoded,
-        })
+        let encoded = (0..OUTPUTS).map(|o| self.dense.neuron(o, hidden.iter().copied().enumerate())).collect();
+        Ok(Encoded { module_sum, normalised, hidden, encoded })
     }
 }
 
@@ -155,42 +130,21 @@ impl Layer {
             })
             .sum();
         let value = i128::from(bias + sum);
-        let result = arithmetic
-            .quantiser()
-            .apply(value, arithmetic.accumulator_frac());
+        let result = arithmetic.quantiser().apply(value, arithmetic.accumulator_frac());
         i64::try_from(result).expect("an output has few bits")
     }
 
     /// Bias `k` in units of the accumulator's last place; bits below it are floored away.
     pub fn bias_in_accumulator(&self, k: usize) -> i64 {
-        shifted(
-            self.bias[k],
-            self.arithmetic.accumulator_frac() - self.arithmetic.weight.frac,
-        )
+        shifted(self.bias[k], self.arithmetic.accumulator_frac() - self.arithmetic.weight.frac)
     }
 
     fn validate(&self, name: &str, outputs: usize, inputs: usize) -> Result<(), Diagnostic> {
-        let wrong = |message: String| {
-            Err(Diagnostic::error(
-                "model",
-                format!("layer `{name}`: {message}"),
-            ))
-        };
+        let wrong = |message: String| Err(Diagnostic::error("model", format!("layer `{name}`: {message}")));
         let arithmetic = &self.arithmetic;
-        let accumulator = Number {
-            width: 1,
-            frac: arithmetic.accumulator_frac(),
-            signed: true,
-        };
-        for number in [
-            arithmetic.input,
-            arithmetic.weight,
-            arithmetic.output,
-            accumulator,
-        ] {
-            if !(1..=MAX_WIDTH).contains(&number.width)
-                || number.frac.unsigned_abs() > 2 * MAX_WIDTH
-            {
+        let accumulator = Number { width: 1, frac: arithmetic.accumulator_frac(), signed: true };
+        for number in [arithmetic.input, arithmetic.weight, arithmetic.output, accumulator] {
+            if !(1..=MAX_WIDTH).contains(&number.width) || number.frac.unsigned_abs() > 2 * MAX_WIDTH {
                 return wrong(format!(
                     "{number} is not supported: 1 to {MAX_WIDTH} bits, at most {} behind the point",
                     2 * MAX_WIDTH
@@ -204,23 +158,11 @@ impl Layer {
             return wrong(format!("expected {outputs} rows of {inputs} weights"));
         }
         if self.bias.len() != outputs {
-            return wrong(format!(
-                "expected {outputs} biases, found {}",
-                self.bias.len()
-            ));
+            return wrong(format!("expected {outputs} biases, found {}", self.bias.len()));
         }
         let (lo, hi) = arithmetic.weight.limits();
-        match self
-            .weights
-            .iter()
-            .flatten()
-            .chain(&self.bias)
-            .find(|w| !(lo..=hi).contains(*w))
-        {
-            Some(weight) => wrong(format!(
-                "weight {weight} does not fit {} ({lo}…{hi})",
-                arithmetic.weight
-            )),
+        match self.weights.iter().flatten().chain(&self.bias).find(|w| !(lo..=hi).contains(*w)) {
+            Some(weight) => wrong(format!("weight {weight} does not fit {} ({lo}…{hi})", arithmetic.weight)),
             None => Ok(()),
         }
     }
@@ -228,9 +170,5 @@ impl Layer {
 
 /// `floor(value · 2^by)`.
 fn shifted(value: i64, by: i32) -> i64 {
-    if by >= 0 {
-        value << by
-    } else {
-        value >> by.unsigned_abs().min(63)
-    }
+    if by >= 0 { value << by } else { value >> by.unsigned_abs().min(63) }
 }

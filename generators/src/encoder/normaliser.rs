@@ -18,20 +18,13 @@ const SUM_BITS: u32 = 28;
 pub fn evaluate(calq: &[i64], bits: u32) -> (i64, Vec<i64>) {
     let sum: i64 = calq.iter().sum();
     let exponent = sum.max(1).ilog2();
-    (
-        code(sum),
-        calq.iter().map(|c| (c << (bits - 1)) >> exponent).collect(),
-    )
+    (code(sum), calq.iter().map(|c| (c << (bits - 1)) >> exponent).collect())
 }
 
 /// The 5E+4M float of `sum`: itself below 16, else its bit length less four and the four bits below the leading one.
 fn code(sum: i64) -> i64 {
     let length = i64::from(64 - sum.leading_zeros());
-    if sum < 1 << MANTISSA_BITS {
-        sum
-    } else {
-        ((length - 4) << MANTISSA_BITS) | ((sum >> (length - 5)) & 15)
-    }
+    if sum < 1 << MANTISSA_BITS { sum } else { ((length - 4) << MANTISSA_BITS) | ((sum >> (length - 5)) & 15) }
 }
 
 /// The normaliser's results as values of a module under construction.
@@ -45,17 +38,11 @@ pub struct Normalised<'m> {
 
 /// Builds the normaliser on 48 charges.
 pub fn build<'m>(m: &'m ModuleBuilder, calq: &[Value<'m>], bits: u32) -> Normalised<'m> {
-    let sum = m.scope("sum", || {
-        Value::sum(calq)
-            .expect("there are cells")
-            .named("module_sum")
-    });
+    let sum = m.scope("sum", || Value::sum(calq).expect("there are cells").named("module_sum"));
     let exponent = m.scope("exponent", || exponent_bits(m, sum));
     let cells = (0..CELLS)
         .map(|i| {
-            m.scope(&format!("cell{i}"), || {
-                shift_down(calq[i], bits - 1, &exponent, bits).with_frac(bits as i32 - 1)
-            })
+            m.scope(&format!("cell{i}"), || shift_down(calq[i], bits - 1, &exponent, bits).with_frac(bits as i32 - 1))
         })
         .collect();
     let code = m.scope("code", || build_code(m, sum, &exponent));
@@ -79,35 +66,19 @@ fn exponent_bits<'m>(m: &'m ModuleBuilder, sum: Value<'m>) -> Vec<(u32, Value<'m
 ///
 /// A shifter of as many stages as the exponent has bits. After the stage of weight `2^k` the shifts that remain are
 /// less than `2^k`, so that `width + 2^k - 1` bits are all that can still matter.
-fn shift_down<'m>(
-    value: Value<'m>,
-    up: u32,
-    exponent: &[(u32, Value<'m>)],
-    width: u32,
-) -> Value<'m> {
+fn shift_down<'m>(value: Value<'m>, up: u32, exponent: &[(u32, Value<'m>)], width: u32) -> Value<'m> {
     let mut shifted = (value << up).extended(0);
     for &(power, bit) in exponent {
         let moved = shifted.slice(shifted.range().width().max(1) - 1, 1 << power);
-        shifted = bit
-            .mux(moved, shifted)
-            .wrap(width + (1 << power) - 1, false);
+        shifted = bit.mux(moved, shifted).wrap(width + (1 << power) - 1, false);
     }
     shifted
 }
 
-fn build_code<'m>(
-    m: &'m ModuleBuilder,
-    sum: Value<'m>,
-    exponent: &[(u32, Value<'m>)],
-) -> Value<'m> {
-    let mantissa =
-        shift_down(sum, MANTISSA_BITS, exponent, MANTISSA_BITS + 1).wrap(MANTISSA_BITS, false);
-    let logarithm = exponent[1..]
-        .iter()
-        .fold(exponent[0].1, |high, &(_, bit)| high.concat(bit, 1));
+fn build_code<'m>(m: &'m ModuleBuilder, sum: Value<'m>, exponent: &[(u32, Value<'m>)]) -> Value<'m> {
+    let mantissa = shift_down(sum, MANTISSA_BITS, exponent, MANTISSA_BITS + 1).wrap(MANTISSA_BITS, false);
+    let logarithm = exponent[1..].iter().fold(exponent[0].1, |high, &(_, bit)| high.concat(bit, 1));
     let field = (logarithm - m.constant(3, 0)).wrap(CODE_BITS - MANTISSA_BITS, false);
     let float = field.concat(mantissa, MANTISSA_BITS);
-    sum.lt(m.constant(1 << MANTISSA_BITS, 0))
-        .mux(sum.wrap(MANTISSA_BITS, false), float)
-        .wrap(CODE_BITS, false)
+    sum.lt(m.constant(1 << MANTISSA_BITS, 0)).mux(sum.wrap(MANTISSA_BITS, false), float).wrap(CODE_BITS, false)
 }

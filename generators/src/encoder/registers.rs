@@ -22,16 +22,14 @@ pub fn block_bytes(weight_bits: u32) -> usize {
 /// The image of register values. They must fit `weight_bits` bits.
 pub fn pack(tensors: &Tensors, weight_bits: u32) -> Result<Vec<u8>, Diagnostic> {
     let mut image = vec![0u8; BLOCKS * block_bytes(weight_bits)];
-    let (lo, hi) = (
-        -(1i64 << (weight_bits - 1)),
-        (1i64 << (weight_bits - 1)) - 1,
-    );
+    let (lo, hi) = (-(1i64 << (weight_bits - 1)), (1i64 << (weight_bits - 1)) - 1);
     for (i, &value) in stream(tensors).enumerate() {
         let value = value as i64;
         if !(lo..=hi).contains(&value) {
             let message = format!("weight {i} is {value}, {weight_bits} bits hold {lo}…{hi}");
-            return Err(Diagnostic::error("weights", message)
-                .help("choose --weight-bits as the weights were quantised"));
+            return Err(
+                Diagnostic::error("weights", message).help("choose --weight-bits as the weights were quantised")
+            );
         }
         for bit in 0..weight_bits as usize {
             let at = i * weight_bits as usize + bit;
@@ -45,17 +43,12 @@ pub fn pack(tensors: &Tensors, weight_bits: u32) -> Result<Vec<u8>, Diagnostic> 
 pub fn unpack(image: &[u8], weight_bits: u32) -> Result<Tensors, Diagnostic> {
     let expected = BLOCKS * block_bytes(weight_bits);
     if image.len() != expected {
-        let message = format!(
-            "an image of {weight_bits}-bit weights has {expected} bytes, this one {}",
-            image.len()
-        );
+        let message = format!("an image of {weight_bits}-bit weights has {expected} bytes, this one {}", image.len());
         return Err(Diagnostic::error("weights", message));
     }
     let field = |i: usize| {
         let bits = (0..weight_bits as usize).map(|bit| i * weight_bits as usize + bit);
-        let pattern = bits.rev().fold(0i64, |v, at| {
-            v << 1 | i64::from(image[at / 8] >> (at % 8) & 1)
-        });
+        let pattern = bits.rev().fold(0i64, |v, at| v << 1 | i64::from(image[at / 8] >> (at % 8) & 1));
         let sign = 1i64 << (weight_bits - 1);
         ((pattern ^ sign) - sign) as f64
     };
@@ -72,12 +65,7 @@ pub fn unpack(image: &[u8], weight_bits: u32) -> Result<Tensors, Diagnostic> {
 
 /// All weights in the order of the registers.
 fn stream(tensors: &Tensors) -> impl Iterator<Item = &f64> {
-    tensors
-        .conv_weight
-        .iter()
-        .chain(&tensors.conv_bias)
-        .chain(&tensors.dense_weight)
-        .chain(&tensors.dense_bias)
+    tensors.conv_weight.iter().chain(&tensors.conv_bias).chain(&tensors.dense_weight).chain(&tensors.dense_bias)
 }
 
 /// The index of each weight in the register stream.

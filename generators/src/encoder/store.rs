@@ -41,18 +41,11 @@ pub fn blocks(parts: Parts, weight_bits: u32) -> Vec<(usize, usize)> {
         Storage::Programmable => BLOCKS,
     };
     let front_end: &[_] = if parts.front_end {
-        &[
-            (SELECT_BLOCK, CELLS),
-            (CALIBRATION_BLOCK, 2 * CELLS),
-            (DENSITY_BLOCK, 1),
-        ]
+        &[(SELECT_BLOCK, CELLS), (CALIBRATION_BLOCK, 2 * CELLS), (DENSITY_BLOCK, 1)]
     } else {
         &[]
     };
-    (0..weights)
-        .map(|block| (block, block_bytes(weight_bits)))
-        .chain(front_end.iter().copied())
-        .collect()
+    (0..weights).map(|block| (block, block_bytes(weight_bits))).chain(front_end.iter().copied()).collect()
 }
 
 /// A data path with its registers around it; the data path itself if it needs none.
@@ -72,10 +65,7 @@ pub fn with_registers(
     let bit_format = Format::BIT;
     let timeless = |name: &str, format| m.input_port(name, vec![format], Stamp::TIMELESS)[0];
     let write = timeless("reg_write", bit_format);
-    let address = timeless(
-        "reg_address",
-        Format::unsigned(ADDRESS_BITS, 0).expect("a few bits"),
-    );
+    let address = timeless("reg_address", Format::unsigned(ADDRESS_BITS, 0).expect("a few bits"));
     let data = timeless("reg_wdata", byte_format());
 
     let mut bytes: Vec<(usize, Vec<Value<'_>>)> = Vec::new();
@@ -85,20 +75,10 @@ pub fn with_registers(
         if !shapes.iter().any(|(s, _)| *s == size) {
             shapes.push((size, block(&format!("{name}_block{size}"), size)?));
         }
-        let shape = &shapes
-            .iter()
-            .find(|(s, _)| *s == size)
-            .expect("made above")
-            .1;
-        let selected = address
-            .slice(ADDRESS_BITS - 1, OFFSET_BITS)
-            .equals(m.constant(number as i128, 0));
+        let shape = &shapes.iter().find(|(s, _)| *s == size).expect("made above").1;
+        let selected = address.slice(ADDRESS_BITS - 1, OFFSET_BITS).equals(m.constant(number as i128, 0));
         let offset = address.slice(OFFSET_BITS - 1, 0);
-        let mut outputs = m.instance(
-            shape,
-            &format!("block{number}"),
-            &[write & selected, offset, data],
-        );
+        let mut outputs = m.instance(shape, &format!("block{number}"), &[write & selected, offset, data]);
         let answer = outputs.pop().expect("the block answers");
         answers.push(selected.mux(answer, m.constant(0, 0)));
         bytes.push((number, outputs));
@@ -109,12 +89,10 @@ pub fn with_registers(
     let inputs: Vec<Value<'_>> = datapath
         .inputs
         .iter()
-        .flat_map(
-            |port| match settings.iter().find(|(name, _)| *name == port.name) {
-                Some((_, values)) => values.clone(),
-                None => streams.next().expect("one stream a timed port"),
-            },
-        )
+        .flat_map(|port| match settings.iter().find(|(name, _)| *name == port.name) {
+            Some((_, values)) => values.clone(),
+            None => streams.next().expect("one stream a timed port"),
+        })
         .collect();
     let mut outputs = m.instance(datapath, "datapath", &inputs).into_iter();
     for port in &datapath.outputs {
@@ -131,29 +109,16 @@ fn settings<'m>(
     parts: Parts,
     weight: Format,
 ) -> Vec<(&'static str, Vec<Value<'m>>)> {
-    let block = |number: usize| {
-        &bytes
-            .iter()
-            .find(|(n, _)| *n == number)
-            .expect("the block is there")
-            .1
-    };
+    let block = |number: usize| &bytes.iter().find(|(n, _)| *n == number).expect("the block is there").1;
     let mut settings = Vec::new();
     if parts.storage == Storage::Programmable {
         let all: Vec<Value<'m>> = (0..BLOCKS).flat_map(|b| block(b).clone()).collect();
         let width = weight.range.width() as usize;
-        let field = |i: usize| {
-            bit_field(&all, i * width, width)
-                .wrap(width as u32, true)
-                .with_frac(weight.frac)
-        };
+        let field = |i: usize| bit_field(&all, i * width, width).wrap(width as u32, true).with_frac(weight.frac);
         settings.push(("weights", (0..WEIGHTS).map(field).collect()));
     }
     if parts.front_end {
-        let select = block(SELECT_BLOCK)
-            .iter()
-            .map(|byte| byte.slice(SELECT_BITS - 1, 0))
-            .collect();
+        let select = block(SELECT_BLOCK).iter().map(|byte| byte.slice(SELECT_BITS - 1, 0)).collect();
         let factors = block(CALIBRATION_BLOCK);
         let factor = |i: usize| bit_field(factors, 16 * i, CALIBRATION_BITS as usize);
         settings.push(("select", select));
@@ -166,10 +131,7 @@ fn settings<'m>(
 /// `width` bits from bit `from` of a row of bytes, unsigned.
 fn bit_field<'m>(bytes: &[Value<'m>], from: usize, width: usize) -> Value<'m> {
     let (first, last) = (from / 8, (from + width - 1) / 8);
-    let row = bytes[first..last]
-        .iter()
-        .rev()
-        .fold(bytes[last], |high, low| high.concat(*low, 8));
+    let row = bytes[first..last].iter().rev().fold(bytes[last], |high, low| high.concat(*low, 8));
     let low = (from % 8) as u32;
     row.slice(low + width as u32 - 1, low)
 }
@@ -179,15 +141,9 @@ fn block(name: &str, size: usize) -> Result<Arc<Module>, Diagnostics> {
     let m = ModuleBuilder::new(name);
     let timeless = |name: &str, format| m.input_port(name, vec![format], Stamp::TIMELESS)[0];
     let write = timeless("write", Format::BIT);
-    let offset = timeless(
-        "offset",
-        Format::unsigned(OFFSET_BITS, 0).expect("a few bits"),
-    );
+    let offset = timeless("offset", Format::unsigned(OFFSET_BITS, 0).expect("a few bits"));
     let data = timeless("wdata", byte_format());
-    let style = RegisterStyle {
-        reset: Reset::Synchronous,
-        ..RegisterStyle::default()
-    };
+    let style = RegisterStyle { reset: Reset::Synchronous, ..RegisterStyle::default() };
     let bytes: Vec<Value<'_>> = (0..size)
         .map(|k| {
             let byte = m.state(&format!("byte{k}"), byte_format(), style);

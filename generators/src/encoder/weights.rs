@@ -39,17 +39,14 @@ const KEYS: [(&str, &[usize]); 4] = [
 impl Tensors {
     /// The masters that ship with the program.
     pub fn shipped() -> Self {
-        Self::parse(SHIPPED, "the shipped weights")
-            .expect("the shipped weights are checked by a test")
+        Self::parse(SHIPPED, "the shipped weights").expect("the shipped weights are checked by a test")
     }
 
     /// Reads JSON with the keys `conv_weight[3][3][8]`, `conv_bias[8]`, `dense_weight[16][128]`, `dense_bias[16]`;
     /// other keys are ignored. Integers throughout are register values, anything else float masters.
     pub fn parse(text: &str, file: &str) -> std::result::Result<Self, Diagnostic> {
-        let error =
-            |code, message: String| Diagnostic::error(code, message).at(file, "in this file");
-        let json: Json = serde_json::from_str(text)
-            .map_err(|e| error("json", format!("this is not JSON: {e}")))?;
+        let error = |code, message: String| Diagnostic::error(code, message).at(file, "in this file");
+        let json: Json = serde_json::from_str(text).map_err(|e| error("json", format!("this is not JSON: {e}")))?;
         let mut registers = true;
         let mut tensors = Vec::with_capacity(KEYS.len());
         for (key, shape) in KEYS {
@@ -58,42 +55,22 @@ impl Tensors {
                     .help("expected conv_weight[3][3][8], conv_bias[8], dense_weight[16][128], dense_bias[16]")
             })?;
             let mut numbers = Vec::new();
-            collect(value, shape, key, &mut numbers)
-                .map_err(|message| error("weights", message))?;
+            collect(value, shape, key, &mut numbers).map_err(|message| error("weights", message))?;
             registers &= numbers.iter().all(|n| n.is_i64());
-            tensors.push(
-                numbers
-                    .iter()
-                    .map(|n| n.as_f64().unwrap_or(f64::NAN))
-                    .collect(),
-            );
+            tensors.push(numbers.iter().map(|n| n.as_f64().unwrap_or(f64::NAN)).collect());
         }
-        let [conv_weight, conv_bias, dense_weight, dense_bias] =
-            tensors.try_into().expect("one tensor a key");
-        Ok(Self {
-            conv_weight,
-            conv_bias,
-            dense_weight,
-            dense_bias,
-            registers,
-        })
+        let [conv_weight, conv_bias, dense_weight, dense_bias] = tensors.try_into().expect("one tensor a key");
+        Ok(Self { conv_weight, conv_bias, dense_weight, dense_bias, registers })
     }
 
     /// The JSON form, for [`Tensors::parse`] to read.
     pub fn to_json(&self) -> Json {
         let number = |v: &f64| {
-            if self.registers {
-                json!(*v as i64)
-            } else {
-                json!(v)
-            }
+            if self.registers { json!(*v as i64) } else { json!(v) }
         };
         let row = |values: &[f64]| Json::Array(values.iter().map(number).collect());
         let rows = |values: &[f64], len| Json::Array(values.chunks(len).map(row).collect());
-        let planes = self
-            .conv_weight
-            .chunks(KERNEL * FILTERS)
-            .map(|plane| rows(plane, FILTERS));
+        let planes = self.conv_weight.chunks(KERNEL * FILTERS).map(|plane| rows(plane, FILTERS));
         json!({
             "conv_weight": Json::Array(planes.collect()),
             "conv_bias": row(&self.conv_bias),
@@ -120,11 +97,7 @@ impl Tensors {
                 Contract::Qkeras => (v * scale).round_ties_even(),
             };
             let register = |v: &f64| {
-                if self.registers {
-                    *v
-                } else {
-                    round(*v).clamp(lo as f64, hi as f64)
-                }
+                if self.registers { *v } else { round(*v).clamp(lo as f64, hi as f64) }
             };
             values.iter().map(|v| register(v) as i64).collect()
         };
@@ -139,10 +112,7 @@ impl Tensors {
                 arithmetic: conv,
             },
             dense: Layer {
-                weights: registers(&self.dense_weight, &dense)
-                    .chunks(HIDDEN)
-                    .map(<[i64]>::to_vec)
-                    .collect(),
+                weights: registers(&self.dense_weight, &dense).chunks(HIDDEN).map(<[i64]>::to_vec).collect(),
                 bias: registers(&self.dense_bias, &dense),
                 arithmetic: dense,
             },
@@ -157,9 +127,7 @@ pub fn registers_of(model: &EncoderModel) -> Tensors {
     let reals = |values: &[i64]| values.iter().map(|v| *v as f64).collect::<Vec<_>>();
     let rows = &model.conv.weights;
     Tensors {
-        conv_weight: (0..KERNEL * KERNEL)
-            .flat_map(|tap| rows.iter().map(move |row| row[tap] as f64))
-            .collect(),
+        conv_weight: (0..KERNEL * KERNEL).flat_map(|tap| rows.iter().map(move |row| row[tap] as f64)).collect(),
         conv_bias: reals(&model.conv.bias),
         dense_weight: reals(&model.dense.weights.concat()),
         dense_bias: reals(&model.dense.bias),
@@ -179,22 +147,12 @@ fn collect(
             numbers.push(number.clone());
             Ok(())
         }
-        ([len, inner @ ..], Json::Array(items)) if items.len() == *len => items
-            .iter()
-            .enumerate()
-            .try_for_each(|(i, item)| collect(item, inner, &format!("{path}[{i}]"), numbers)),
-        ([], other) => Err(format!(
-            "`{path}`: expected a number, found {}",
-            kind(other)
-        )),
-        ([len, ..], Json::Array(items)) => Err(format!(
-            "`{path}`: expected {len} entries, found {}",
-            items.len()
-        )),
-        ([len, ..], other) => Err(format!(
-            "`{path}`: expected an array of {len}, found {}",
-            kind(other)
-        )),
+        ([len, inner @ ..], Json::Array(items)) if items.len() == *len => {
+            items.iter().enumerate().try_for_each(|(i, item)| collect(item, inner, &format!("{path}[{i}]"), numbers))
+        }
+        ([], other) => Err(format!("`{path}`: expected a number, found {}", kind(other))),
+        ([len, ..], Json::Array(items)) => Err(format!("`{path}`: expected {len} entries, found {}", items.len())),
+        ([len, ..], other) => Err(format!("`{path}`: expected an array of {len}, found {}", kind(other))),
     }
 }
 
@@ -230,9 +188,7 @@ impl Choice<'_> {
     /// The model: shipped masters, JSON weights or masters, or a trained network with its own formats.
     pub fn model(&self) -> Result<EncoderModel> {
         let Some(file) = self.file else {
-            return Tensors::shipped()
-                .model(self.contract, self.input, self.layers())
-                .map_err(Failure::user);
+            return Tensors::shipped().model(self.contract, self.input, self.layers()).map_err(Failure::user);
         };
         let name = file.display().to_string();
         let in_file = |d: Diagnostic| Failure::user(d.at(name.clone(), "in this file"));
@@ -241,16 +197,10 @@ impl Choice<'_> {
             let network = super::keras::read(bytes).map_err(in_file)?;
             return network.model(self).map_err(in_file);
         }
-        let text = String::from_utf8(bytes).map_err(|_| {
-            in_file(Diagnostic::error(
-                "json",
-                "this is neither JSON text nor an HDF5 file",
-            ))
-        })?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| in_file(Diagnostic::error("json", "this is neither JSON text nor an HDF5 file")))?;
         let tensors = Tensors::parse(&text, &name).map_err(Failure::user)?;
-        tensors
-            .model(self.contract, self.input, self.layers())
-            .map_err(in_file)
+        tensors.model(self.contract, self.input, self.layers()).map_err(in_file)
     }
 
     /// The arithmetic of both layers with the contract's formats.

@@ -44,8 +44,7 @@ const MAX_SHIFT: u64 = 62;
 /// No files, files that are none of these, layers that do not follow on each other.
 pub fn read(files: &[PathBuf]) -> Result<Weights> {
     let is_matrix = |file: &PathBuf| {
-        file.extension()
-            .is_some_and(|e| e.eq_ignore_ascii_case("npy") || e.eq_ignore_ascii_case("csv"))
+        file.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy") || e.eq_ignore_ascii_case("csv"))
     };
     if let ([file], false) = (files, files.iter().all(is_matrix)) {
         return read_json(file);
@@ -61,26 +60,16 @@ pub fn read(files: &[PathBuf]) -> Result<Weights> {
         .map(|file| {
             let matrix = matrix::read(file)?;
             let output = |o| (0..matrix.rows()).map(|i| matrix.at(i, o)).collect();
-            Ok(DenseLayer {
-                weights: (0..matrix.columns()).map(output).collect(),
-                bias: vec![0; matrix.columns()],
-            })
+            Ok(DenseLayer { weights: (0..matrix.columns()).map(output).collect(), bias: vec![0; matrix.columns()] })
         })
         .collect::<Result<_>>()?;
-    Ok(Weights::Layers {
-        layers,
-        shifts: None,
-        requantiser: None,
-        activation_bits: None,
-    })
+    Ok(Weights::Layers { layers, shifts: None, requantiser: None, activation_bits: None })
 }
 
 fn read_json(file: &Path) -> Result<Weights> {
     let in_file = |d: Diagnostic| Failure::user(d.at(file.display().to_string(), "in this file"));
-    let text =
-        std::fs::read_to_string(file).map_err(|e| Failure::io("read the weights", file, &e))?;
-    let json: Json = serde_json::from_str(&text)
-        .map_err(|e| in_file(error(format!("this is not JSON: {e}"))))?;
+    let text = std::fs::read_to_string(file).map_err(|e| Failure::io("read the weights", file, &e))?;
+    let json: Json = serde_json::from_str(&text).map_err(|e| in_file(error(format!("this is not JSON: {e}"))))?;
     if json.get("layers").is_some() {
         return Graph::from_json(&text).map(Weights::Model).map_err(in_file);
     }
@@ -105,9 +94,8 @@ fn layers(json: &Json) -> std::result::Result<Weights, Diagnostic> {
         layers.push(layer(k, matrix, json.get(format!("b{k}")))?);
     }
     if layers.is_empty() {
-        return Err(error("there is no `W0`").help(
-            "give W0, W1, … (a row an input), b0, b1, … and shifts, or a model as `hwgen schema` describes it",
-        ));
+        return Err(error("there is no `W0`")
+            .help("give W0, W1, … (a row an input), b0, b1, … and shifts, or a model as `hwgen schema` describes it"));
     }
     let small = |v: &Json| v.as_u64().filter(|v| *v <= MAX_SHIFT).map(|v| v as u32);
     let shifts = json.get("shifts").map(|shifts| {
@@ -116,9 +104,7 @@ fn layers(json: &Json) -> std::result::Result<Weights, Diagnostic> {
         list.ok_or_else(|| error(format!("`shifts` lists integers from 0 to {MAX_SHIFT}")))
     });
     let requantiser = json.get("mode").map(|mode| {
-        let read = mode
-            .as_str()
-            .and_then(|m| Requantiser::from_str(m, false).ok());
+        let read = mode.as_str().and_then(|m| Requantiser::from_str(m, false).ok());
         read.ok_or_else(|| error(format!("`mode` is \"rs\" or \"tw\", not {mode}")))
     });
     let activation_bits = json.get("act_bits").map(|bits| {
@@ -134,22 +120,12 @@ fn layers(json: &Json) -> std::result::Result<Weights, Diagnostic> {
     })
 }
 
-fn layer(
-    k: usize,
-    matrix: &Json,
-    bias: Option<&Json>,
-) -> std::result::Result<DenseLayer, Diagnostic> {
+fn layer(k: usize, matrix: &Json, bias: Option<&Json>) -> std::result::Result<DenseLayer, Diagnostic> {
     let integers = |what: String, list: &Json| -> std::result::Result<Vec<i64>, Diagnostic> {
-        let list = list
-            .as_array()
-            .ok_or_else(|| error(format!("{what}: expected a list of integers")))?;
+        let list = list.as_array().ok_or_else(|| error(format!("{what}: expected a list of integers")))?;
         let integer = |(i, v): (usize, &Json)| {
             let found = quoted(&v.to_string());
-            v.as_i64().ok_or_else(|| {
-                error(format!(
-                    "{what}, entry {i}: expected an integer, found {found}"
-                ))
-            })
+            v.as_i64().ok_or_else(|| error(format!("{what}, entry {i}: expected an integer, found {found}")))
         };
         list.iter().enumerate().map(integer).collect()
     };
@@ -163,10 +139,7 @@ fn layer(
         .map(|(i, row)| integers(format!("W{k}, row {i}"), row))
         .collect::<std::result::Result<_, _>>()?;
     let outputs = rows[0].len();
-    if let Some(i) = rows
-        .iter()
-        .position(|row| row.len() != outputs || outputs == 0)
-    {
+    if let Some(i) = rows.iter().position(|row| row.len() != outputs || outputs == 0) {
         let found = rows[i].len();
         let message = format!("W{k}, row {i}: {found} entries, row 0 has {outputs}");
         return Err(error(message));
@@ -179,12 +152,7 @@ fn layer(
         let message = format!("b{k} has {} entries, W{k} {outputs} columns", bias.len());
         return Err(error(message));
     }
-    Ok(DenseLayer {
-        weights: (0..outputs)
-            .map(|o| rows.iter().map(|row| row[o]).collect())
-            .collect(),
-        bias,
-    })
+    Ok(DenseLayer { weights: (0..outputs).map(|o| rows.iter().map(|row| row[o]).collect()).collect(), bias })
 }
 
 #[cfg(test)]
@@ -200,14 +168,10 @@ mod tests {
 
     #[test]
     fn matrices_are_transposed() {
-        let read = read_text(
-            r#"{"kind": "mlp", "W0": [[1, 2, 3], [4, 5, 6]], "b0": [7, 8, 9], "mode": "tw", "shifts": []}"#,
-        );
+        let read =
+            read_text(r#"{"kind": "mlp", "W0": [[1, 2, 3], [4, 5, 6]], "b0": [7, 8, 9], "mode": "tw", "shifts": []}"#);
         let expected = Weights::Layers {
-            layers: vec![DenseLayer {
-                weights: vec![vec![1, 4], vec![2, 5], vec![3, 6]],
-                bias: vec![7, 8, 9],
-            }],
+            layers: vec![DenseLayer { weights: vec![vec![1, 4], vec![2, 5], vec![3, 6]], bias: vec![7, 8, 9] }],
             shifts: Some(Vec::new()),
             requantiser: Some(Requantiser::TruncateWrap),
             activation_bits: None,

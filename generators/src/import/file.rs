@@ -37,13 +37,9 @@ fn json(bytes: &[u8], formats: &[InputFormat]) -> std::result::Result<Imported, 
     let error = |message: String| Diagnostic::error("model", message);
     let text = std::str::from_utf8(bytes).map_err(|_| error("this is not text".into()))?;
     if !formats.is_empty() {
-        return Err(
-            error("a model in JSON has the formats of its inputs".into())
-                .help("leave --input-format away"),
-        );
+        return Err(error("a model in JSON has the formats of its inputs".into()).help("leave --input-format away"));
     }
-    let json: Json =
-        serde_json::from_str(text).map_err(|e| error(format!("this is not JSON: {e}")))?;
+    let json: Json = serde_json::from_str(text).map_err(|e| error(format!("this is not JSON: {e}")))?;
     if json.get("spec_version").is_some() {
         return comb_logic::read(bytes);
     }

@@ -23,15 +23,7 @@ pub use network::network;
 pub use quantiser::QKerasQuantiser;
 
 /// The tensors of a layer that inference uses.
-const TENSORS: [&str; 7] = [
-    "kernel",
-    "depthwise_kernel",
-    "bias",
-    "gamma",
-    "beta",
-    "moving_mean",
-    "moving_variance",
-];
+const TENSORS: [&str; 7] = ["kernel", "depthwise_kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance"];
 
 /// A tensor in row-major order.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,32 +61,19 @@ pub fn read(bytes: Vec<u8>) -> Result<Vec<KerasLayer>, Diagnostic> {
     if archive::is_archive(&bytes) {
         return archive::read(bytes);
     }
-    let file = File::from_bytes(bytes)
-        .map_err(|e| error(format!("this is not a readable HDF5 file: {e}")))?;
-    let attributes = file
-        .root()
-        .attrs()
-        .map_err(|e| error(format!("the file's attributes are damaged: {e}")))?;
+    let file = File::from_bytes(bytes).map_err(|e| error(format!("this is not a readable HDF5 file: {e}")))?;
+    let attributes = file.root().attrs().map_err(|e| error(format!("the file's attributes are damaged: {e}")))?;
     let text = match attributes.get("model_config") {
-        Some(
-            AttrValue::VarLenString(text)
-            | AttrValue::VarLenAsciiString(text)
-            | AttrValue::String(text),
-        ) => text,
+        Some(AttrValue::VarLenString(text) | AttrValue::VarLenAsciiString(text) | AttrValue::String(text)) => text,
         _ => {
-            return Err(error("there is no `model_config` in the file")
-                .help("save the whole model, not the weights only"));
+            return Err(
+                error("there is no `model_config` in the file").help("save the whole model, not the weights only")
+            );
         }
     };
-    let config: Json = serde_json::from_str(text)
-        .map_err(|e| error(format!("`model_config` is not JSON: {e}")))?;
-    let layers = config["config"]["layers"]
-        .as_array()
-        .ok_or_else(|| error("`model_config` lists no layers"))?;
-    layers
-        .iter()
-        .map(|layer| read_layer(&file, layer))
-        .collect()
+    let config: Json = serde_json::from_str(text).map_err(|e| error(format!("`model_config` is not JSON: {e}")))?;
+    let layers = config["config"]["layers"].as_array().ok_or_else(|| error("`model_config` lists no layers"))?;
+    layers.iter().map(|layer| read_layer(&file, layer)).collect()
 }
 
 fn read_layer(file: &File, layer: &Json) -> Result<KerasLayer, Diagnostic> {
@@ -145,9 +124,7 @@ fn dataset(file: &File, path: &str) -> Result<Option<Tensor>, Diagnostic> {
 fn inbound(nodes: &Json) -> Vec<String> {
     let first = nodes.as_array().and_then(|nodes| nodes.first());
     let operands = first.and_then(Json::as_array).into_iter().flatten();
-    operands
-        .filter_map(|operand| operand[0].as_str().map(str::to_owned))
-        .collect()
+    operands.filter_map(|operand| operand[0].as_str().map(str::to_owned)).collect()
 }
 
 impl KerasLayer {
@@ -156,10 +133,7 @@ impl KerasLayer {
         let of = |what: String| error(format!("layer `{}`, {name}: {what}", self.name));
         let tensor = self.tensors.get(name).ok_or_else(|| of("missing".into()))?;
         if tensor.shape != shape {
-            return Err(of(format!(
-                "expected shape {shape:?}, found {:?}",
-                tensor.shape
-            )));
+            return Err(of(format!("expected shape {shape:?}, found {:?}", tensor.shape)));
         }
         match tensor.data.iter().position(|v| !v.is_finite()) {
             Some(i) => Err(of(format!("entry {i} is {}", tensor.data[i]))),
@@ -171,9 +145,9 @@ impl KerasLayer {
     pub fn quantiser(&self, key: &str) -> Result<QKerasQuantiser, Diagnostic> {
         let of = |why: String| error(format!("layer `{}`, {key}: {why}", self.name));
         match quantiser::qkeras(&self.config[key]).map_err(of)? {
-            QKerasQuantiser::Bits {
-                symmetric: true, ..
-            } => Err(of("symmetric quantisers are not supported here".into())),
+            QKerasQuantiser::Bits { symmetric: true, .. } => {
+                Err(of("symmetric quantisers are not supported here".into()))
+            }
             all_codes => Ok(all_codes),
         }
     }

@@ -18,14 +18,9 @@ const MAX_ENTRIES: u64 = 1 << 24;
 pub fn read(path: &Path) -> Result<Matrix> {
     let bytes = std::fs::read(path).map_err(|e| Failure::io("read the matrix", path, &e))?;
     let wrong = |message: String| {
-        Failure::user(
-            Diagnostic::error("matrix", message).at(path.display().to_string(), "in this file"),
-        )
+        Failure::user(Diagnostic::error("matrix", message).at(path.display().to_string(), "in this file"))
     };
-    let extension = path
-        .extension()
-        .and_then(|e| e.to_str())
-        .unwrap_or_default();
+    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
     let rows = match extension {
         "npy" => from_npy(&bytes),
         "csv" => from_csv(&bytes),
@@ -45,9 +40,7 @@ pub fn read(path: &Path) -> Result<Matrix> {
 pub fn read_floats(path: &Path) -> Result<Vec<f32>> {
     let bytes = std::fs::read(path).map_err(|e| Failure::io("read the numbers", path, &e))?;
     floats(&bytes).map_err(|message| {
-        Failure::user(
-            Diagnostic::error("numbers", message).at(path.display().to_string(), "in this file"),
-        )
+        Failure::user(Diagnostic::error("numbers", message).at(path.display().to_string(), "in this file"))
     })
 }
 
@@ -82,10 +75,7 @@ fn row_major(shape: &[usize], values: &[f32]) -> Vec<f32> {
     let mut places = vec![0];
     let mut stride = 1;
     for extent in shape {
-        places = places
-            .iter()
-            .flat_map(|place| (0..*extent).map(move |i| place + i * stride))
-            .collect();
+        places = places.iter().flat_map(|place| (0..*extent).map(move |i| place + i * stride)).collect();
         stride *= extent;
     }
     places.iter().map(|place| values[*place]).collect()
@@ -96,37 +86,24 @@ type Rows = std::result::Result<Vec<Vec<i64>>, String>;
 fn from_json(bytes: &[u8]) -> Rows {
     let json: Json = serde_json::from_slice(bytes).map_err(|e| format!("this is not JSON: {e}"))?;
     let matrix = json.get("W").unwrap_or(&json);
-    let rows = matrix
-        .as_array()
-        .ok_or("expected rows of integers, or an object with such a `W`")?;
+    let rows = matrix.as_array().ok_or("expected rows of integers, or an object with such a `W`")?;
     let integer = |i: usize, j: usize, v: &Json| {
-        v.as_i64()
-            .ok_or_else(|| format!("row {i}, column {j}: expected an integer, found {v}"))
+        v.as_i64().ok_or_else(|| format!("row {i}, column {j}: expected an integer, found {v}"))
     };
     let row = |(i, row): (usize, &Json)| {
-        let entries = row
-            .as_array()
-            .ok_or_else(|| format!("row {i} is no array"))?;
-        entries
-            .iter()
-            .enumerate()
-            .map(|(j, v)| integer(i, j, v))
-            .collect()
+        let entries = row.as_array().ok_or_else(|| format!("row {i} is no array"))?;
+        entries.iter().enumerate().map(|(j, v)| integer(i, j, v)).collect()
     };
     rows.iter().enumerate().map(row).collect()
 }
 
 fn from_csv(bytes: &[u8]) -> Rows {
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .trim(csv::Trim::All)
-        .from_reader(bytes);
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_reader(bytes);
     let row = |(i, record): (usize, csv::Result<csv::StringRecord>)| {
         let record = record.map_err(|e| e.to_string())?;
         let integer = |(j, text): (usize, &str)| {
             let found = hdl::names::quoted(text);
-            text.parse()
-                .map_err(|_| format!("row {i}, column {j}: expected an integer, found {found}"))
+            text.parse().map_err(|_| format!("row {i}, column {j}: expected an integer, found {found}"))
         };
         record.iter().enumerate().map(integer).collect()
     };
@@ -136,9 +113,7 @@ fn from_csv(bytes: &[u8]) -> Rows {
 /// An error if the file says that its header is longer than the file: the reader sets aside as much as it says.
 fn header_fits(bytes: &[u8]) -> std::result::Result<(), String> {
     let says = match bytes {
-        [_, _, _, _, _, _, version, _, a, b, c, d, ..] if *version > 1 => {
-            u32::from_le_bytes([*a, *b, *c, *d]) as usize
-        }
+        [_, _, _, _, _, _, version, _, a, b, c, d, ..] if *version > 1 => u32::from_le_bytes([*a, *b, *c, *d]) as usize,
         _ => 0,
     };
     if says > bytes.len() {
@@ -151,19 +126,10 @@ fn from_npy(bytes: &[u8]) -> Rows {
     header_fits(bytes)?;
     let file = npyz::NpyFile::new(bytes).map_err(|e| format!("this is no .npy file: {e}"))?;
     let &[rows, columns] = file.shape() else {
-        return Err(format!(
-            "expected a matrix, found the shape {:?}",
-            file.shape()
-        ));
+        return Err(format!("expected a matrix, found the shape {:?}", file.shape()));
     };
-    if rows
-        .checked_mul(columns)
-        .is_none_or(|n| n > MAX_ENTRIES || n == 0)
-        || file.order() != npyz::Order::C
-    {
-        return Err(format!(
-            "a {rows}×{columns} matrix in this order is not supported"
-        ));
+    if rows.checked_mul(columns).is_none_or(|n| n > MAX_ENTRIES || n == 0) || file.order() != npyz::Order::C {
+        return Err(format!("a {rows}×{columns} matrix in this order is not supported"));
     }
     let dtype = file.dtype();
     let whole = |v: f64| match v.fract() == 0.0 && v.abs() < 2f64.powi(53) {
@@ -174,13 +140,9 @@ fn from_npy(bytes: &[u8]) -> Rows {
     macro_rules! entries {
         ($type:ty, $convert:expr) => {
             if let Ok(data) = npyz::NpyFile::new(bytes).map_err(damaged)?.data::<$type>() {
-                let entries: std::result::Result<Vec<i64>, String> = data
-                    .map(|v| v.map_err(damaged).and_then($convert))
-                    .collect();
-                return Ok(entries?
-                    .chunks(columns as usize)
-                    .map(<[i64]>::to_vec)
-                    .collect());
+                let entries: std::result::Result<Vec<i64>, String> =
+                    data.map(|v| v.map_err(damaged).and_then($convert)).collect();
+                return Ok(entries?.chunks(columns as usize).map(<[i64]>::to_vec).collect());
             }
         };
     }
@@ -190,10 +152,7 @@ fn from_npy(bytes: &[u8]) -> Rows {
     entries!(i8, |v| Ok(i64::from(v)));
     entries!(f64, whole);
     entries!(f32, |v| whole(f64::from(v)));
-    Err(format!(
-        "entries of type {} are not supported",
-        dtype.descr()
-    ))
+    Err(format!("entries of type {} are not supported", dtype.descr()))
 }
 
 #[cfg(test)]
@@ -210,18 +169,12 @@ mod tests {
     fn three_forms_of_one_matrix() {
         let expected = Matrix::from_rows(&[vec![1, -2], vec![3, 4]]).unwrap();
         let mut npy = b"\x93NUMPY\x01\x00".to_vec();
-        let header = format!(
-            "{:<117}\n",
-            "{'descr': '<i2', 'fortran_order': False, 'shape': (2, 2), }"
-        );
+        let header = format!("{:<117}\n", "{'descr': '<i2', 'fortran_order': False, 'shape': (2, 2), }");
         npy.extend((header.len() as u16).to_le_bytes());
         npy.extend(header.bytes());
         npy.extend([1i16, -2, 3, 4].iter().flat_map(|v| v.to_le_bytes()));
         assert_eq!(read_text("m.json", b"[[1, -2], [3, 4]]").unwrap(), expected);
-        assert_eq!(
-            read_text("m.json", b"{\"W\": [[1, -2], [3, 4]]}").unwrap(),
-            expected
-        );
+        assert_eq!(read_text("m.json", b"{\"W\": [[1, -2], [3, 4]]}").unwrap(), expected);
         assert_eq!(read_text("m.csv", b"1, -2\n3,4\n").unwrap(), expected);
         assert_eq!(read_text("m.npy", &npy).unwrap(), expected);
     }

@@ -85,10 +85,7 @@ impl Accuracy {
         let all = |scores: &(dyn Fn(&Labelled) -> Vec<f64> + Sync)| -> Vec<Vec<f64>> {
             events.par_iter().map(scores).collect()
         };
-        let mut scores = [
-            all(&integers),
-            all(&|event| network.in_floats(&event.inputs)),
-        ];
+        let mut scores = [all(&integers), all(&|event| network.in_floats(&event.inputs))];
         if !matches!(network, Network::Tracking(_)) {
             scores.iter_mut().flatten().for_each(|jet| softmax(jet));
         }
@@ -104,12 +101,7 @@ impl Accuracy {
             Network::Tracking(_) => decide(&scored(events, &scores[i], 0), threshold),
             _ => Decision::Accuracy(share_right(events, &scores[i])),
         });
-        Ok(Self {
-            events: events.len(),
-            separations: separations.collect(),
-            decision,
-            float_decision,
-        })
+        Ok(Self { events: events.len(), separations: separations.collect(), decision, float_decision })
     }
 
     /// One line: what was reached, and in brackets what floating point reaches.
@@ -121,16 +113,8 @@ impl Accuracy {
         let decisions = match (self.decision, self.float_decision) {
             (Decision::Accuracy(a), Decision::Accuracy(f)) => format!("accuracy {a:.4} ({f:.4})"),
             (
-                Decision::Threshold {
-                    threshold,
-                    efficiency,
-                    purity,
-                },
-                Decision::Threshold {
-                    efficiency: float_efficiency,
-                    purity: float_purity,
-                    ..
-                },
+                Decision::Threshold { threshold, efficiency, purity },
+                Decision::Threshold { efficiency: float_efficiency, purity: float_purity, .. },
             ) => format!(
                 "at {threshold} efficiency {} ({}), purity {} ({})",
                 shown(efficiency),
@@ -169,8 +153,7 @@ fn scored(events: &[Labelled], scores: &[Vec<f64>], k: usize) -> Vec<Scored> {
             Truth::Class(class) => vec![(scores[k], *class == k)],
             Truth::Edges(edges) => {
                 let live = edges.iter().zip(scores);
-                live.filter_map(|(truth, score)| truth.map(|t| (*score, t)))
-                    .collect()
+                live.filter_map(|(truth, score)| truth.map(|t| (*score, t))).collect()
             }
         }
     };
@@ -193,11 +176,7 @@ fn decide(scored: &[Scored], threshold: f64) -> Decision {
     let kept = scored.iter().filter(|(score, _)| *score >= threshold);
     let right = kept.clone().filter(|(_, truth)| *truth).count();
     let positives = scored.iter().filter(|(_, truth)| *truth).count();
-    Decision::Threshold {
-        threshold,
-        efficiency: ratio(right, positives),
-        purity: ratio(right, kept.count()),
-    }
+    Decision::Threshold { threshold, efficiency: ratio(right, positives), purity: ratio(right, kept.count()) }
 }
 
 /// False and true positive rates for falling thresholds, equal scores in one step; from (0, 0) to (1, 1). Empty unless
@@ -216,10 +195,7 @@ pub fn curve(scored: &[Scored]) -> Vec<[f64; 2]> {
         let truths = equal.iter().filter(|(_, truth)| *truth).count();
         right += truths;
         wrong += equal.len() - truths;
-        points.push([
-            wrong as f64 / negatives as f64,
-            right as f64 / positives as f64,
-        ]);
+        points.push([wrong as f64 / negatives as f64, right as f64 / positives as f64]);
     }
     points
 }
@@ -253,21 +229,10 @@ mod tests {
     #[test]
     fn a_curve_by_hand() {
         // of 2·3 pairs of a true and a false one, 4 stand right and one is a tie
-        let scored = [
-            (0.9, true),
-            (0.8, false),
-            (0.5, true),
-            (0.5, false),
-            (0.1, false),
-        ];
+        let scored = [(0.9, true), (0.8, false), (0.5, true), (0.5, false), (0.1, false)];
         assert_eq!(area(&curve(&scored)), Some(4.5 / 6.0));
         assert_eq!(area(&curve(&scored[..1])), None);
-        let Decision::Threshold {
-            efficiency, purity, ..
-        } = decide(&scored, 0.5)
-        else {
-            unreachable!()
-        };
+        let Decision::Threshold { efficiency, purity, .. } = decide(&scored, 0.5) else { unreachable!() };
         assert_eq!((efficiency, purity), (Some(1.0), Some(0.5)));
     }
 }

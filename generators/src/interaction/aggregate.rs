@@ -42,9 +42,7 @@ pub struct Aggregate {
 /// `1/count` with [`RECIPROCAL_FRAC`] fraction bits; 0 for no members.
 fn reciprocal(count: usize) -> i64 {
     let count = count as i64;
-    ((1 << RECIPROCAL_FRAC) + count / 2)
-        .checked_div(count)
-        .unwrap_or(0)
+    ((1 << RECIPROCAL_FRAC) + count / 2).checked_div(count).unwrap_or(0)
 }
 
 impl Aggregate {
@@ -62,27 +60,17 @@ impl Aggregate {
     fn of_column(self, column: &[Exact]) -> Exact {
         let (frac, values) = aligned(column);
         match self.how {
-            Aggregation::Sum => Exact {
-                value: values.iter().sum(),
-                frac,
-            },
-            Aggregation::Mean => Exact {
-                value: values.iter().sum::<i64>() * reciprocal(column.len()),
-                frac: frac + RECIPROCAL_FRAC,
-            },
-            Aggregation::Max => Exact {
-                value: values.iter().copied().max().unwrap_or(0),
-                frac,
-            },
+            Aggregation::Sum => Exact { value: values.iter().sum(), frac },
+            Aggregation::Mean => {
+                Exact { value: values.iter().sum::<i64>() * reciprocal(column.len()), frac: frac + RECIPROCAL_FRAC }
+            }
+            Aggregation::Max => Exact { value: values.iter().copied().max().unwrap_or(0), frac },
         }
     }
 
     fn quantised(self, exact: Exact) -> Exact {
         match self.quantiser {
-            Some(q) => Exact {
-                value: q.apply(exact.value, exact.frac),
-                frac: q.frac(),
-            },
+            Some(q) => Exact { value: q.apply(exact.value, exact.frac), frac: q.frac() },
             None => exact,
         }
     }
@@ -94,9 +82,7 @@ impl Aggregate {
     pub fn formats(self, row: &[Format], members: usize) -> Result<Vec<Format>, Diagnostic> {
         let refused = |message: String| Diagnostic::error("model", message);
         if members > MOST_MEMBERS {
-            return Err(refused(format!(
-                "an aggregate over {members} members; at most {MOST_MEMBERS} are supported"
-            )));
+            return Err(refused(format!("an aggregate over {members} members; at most {MOST_MEMBERS} are supported")));
         }
         row.iter()
             .map(|format| {
@@ -105,18 +91,11 @@ impl Aggregate {
                 let most = Interval::new(0, 1 << RECIPROCAL_FRAC).expect("a small number");
                 let (range, frac) = match self.how {
                     Aggregation::Sum => (sum, format.frac),
-                    Aggregation::Mean => {
-                        (sum.and_then(|s| s.mul(most)), format.frac + RECIPROCAL_FRAC)
-                    }
-                    Aggregation::Max => (
-                        Ok(format.range.union(Interval::point(0).expect("zero"))),
-                        format.frac,
-                    ),
+                    Aggregation::Mean => (sum.and_then(|s| s.mul(most)), format.frac + RECIPROCAL_FRAC),
+                    Aggregation::Max => (Ok(format.range.union(Interval::point(0).expect("zero"))), format.frac),
                 };
                 match (range, self.quantiser) {
-                    (Ok(range), _) if range.width() > 62 => {
-                        Err(refused("an aggregate needs more than 62 bits".into()))
-                    }
+                    (Ok(range), _) if range.width() > 62 => Err(refused("an aggregate needs more than 62 bits".into())),
                     (Ok(_), Some(q)) => Ok(q.format()),
                     (Ok(range), None) => Ok(Format { range, frac }),
                     (Err(e), _) => Err(refused(format!("an aggregate: {e}"))),
@@ -127,12 +106,7 @@ impl Aggregate {
 
     /// The columns that are combined for one row: its values and, for all but the sum, whether there is a row at all;
     /// what changes nothing if the row is not live.
-    pub fn columns<'m>(
-        self,
-        m: &'m ModuleBuilder,
-        live: Value<'m>,
-        row: &[Value<'m>],
-    ) -> Vec<Value<'m>> {
+    pub fn columns<'m>(self, m: &'m ModuleBuilder, live: Value<'m>, row: &[Value<'m>]) -> Vec<Value<'m>> {
         let masked = |v: &Value<'m>| live.mux(*v, m.constant(self.neutral(v.format()), v.frac()));
         let presence = (self.how != Aggregation::Sum).then_some(live);
         row.iter().map(masked).chain(presence).collect()
@@ -186,12 +160,7 @@ impl Aggregate {
     }
 
     /// The aggregate, from the columns of all rows combined.
-    pub fn finish<'m>(
-        self,
-        m: &'m ModuleBuilder,
-        products: &Products,
-        columns: &[Value<'m>],
-    ) -> Vec<Value<'m>> {
+    pub fn finish<'m>(self, m: &'m ModuleBuilder, products: &Products, columns: &[Value<'m>]) -> Vec<Value<'m>> {
         let (presence, totals) = match self.how {
             Aggregation::Sum => (None, columns),
             _ => {
@@ -199,13 +168,11 @@ impl Aggregate {
                 (Some(*presence), totals)
             }
         };
-        let scale = presence
-            .filter(|_| self.how == Aggregation::Mean)
-            .map(|count| {
-                let most = count.range().hi() as usize;
-                let table: Vec<i128> = (0..=most).map(|c| reciprocal(c).into()).collect();
-                count.lookup(&table, RECIPROCAL_FRAC)
-            });
+        let scale = presence.filter(|_| self.how == Aggregation::Mean).map(|count| {
+            let most = count.range().hi() as usize;
+            let table: Vec<i128> = (0..=most).map(|c| reciprocal(c).into()).collect();
+            count.lookup(&table, RECIPROCAL_FRAC)
+        });
         // the number of members is known where none is masked
         let scaled = |total: Value<'m>, scale: Value<'m>| match scale.range().as_point() {
             Some(scale) => {
@@ -234,10 +201,8 @@ impl Aggregate {
         width: usize,
     ) -> Vec<Value<'m>> {
         let always = m.constant(1, 0);
-        let columns: Vec<Vec<Value<'m>>> = rows
-            .iter()
-            .map(|(mask, row)| self.columns(m, mask.unwrap_or(always), row))
-            .collect();
+        let columns: Vec<Vec<Value<'m>>> =
+            rows.iter().map(|(mask, row)| self.columns(m, mask.unwrap_or(always), row)).collect();
         let combined = |k: usize| {
             let column: Vec<Value<'m>> = columns.iter().map(|row| row[k]).collect();
             Value::tree(&column, |a, b| self.combine(a, b)).unwrap_or(m.constant(0, 0))

@@ -106,15 +106,8 @@ impl<'m> Assembly<'m, '_> {
         body: impl for<'b> Fn(&'b ModuleBuilder, &[Value<'b>]) -> Vec<Value<'b>>,
     ) -> Result<Arc<Module>, Diagnostics> {
         let at_ports = begins == 0;
-        let known = |made: &Made| {
-            made.block == block && made.inputs == formats && made.at_ports == at_ports
-        };
-        let found = self
-            .made
-            .borrow()
-            .iter()
-            .find(|m| known(m))
-            .map(|m| Arc::clone(&m.module));
+        let known = |made: &Made| made.block == block && made.inputs == formats && made.at_ports == at_ports;
+        let found = self.made.borrow().iter().find(|m| known(m)).map(|m| Arc::clone(&m.module));
         match found {
             Some(module) => Ok(module),
             None => self.make(block, formats, begins, body),
@@ -128,12 +121,7 @@ impl<'m> Assembly<'m, '_> {
         begins: u32,
         body: impl for<'b> Fn(&'b ModuleBuilder, &[Value<'b>]) -> Vec<Value<'b>>,
     ) -> Result<Arc<Module>, Diagnostics> {
-        let same = self
-            .made
-            .borrow()
-            .iter()
-            .filter(|m| m.block == block)
-            .count();
+        let same = self.made.borrow().iter().filter(|m| m.block == block).count();
         let name = match same {
             0 => format!("{}_{block}", self.top),
             n => format!("{}_{block}_variant{n}", self.top),
@@ -165,10 +153,7 @@ impl<'m> Assembly<'m, '_> {
 fn shallow(arithmetic: Arithmetic) -> Arithmetic {
     match arithmetic.constants {
         Fabric::Cells(..) => arithmetic,
-        Fabric::Operators(_) => Arithmetic {
-            constants: Fabric::Operators(Objective::AdderBits),
-            ..arithmetic
-        },
+        Fabric::Operators(_) => Arithmetic { constants: Fabric::Operators(Objective::AdderBits), ..arithmetic },
     }
 }
 
@@ -239,10 +224,7 @@ fn register_bits(top: &Arc<Module>) -> u64 {
             known.map_or(0, |(_, bits)| *bits)
         };
         let children: u64 = module.instances.iter().map(|i| of(&i.module)).sum();
-        below.push((
-            Arc::as_ptr(&module),
-            pipeline_register_bits(&module) + children,
-        ));
+        below.push((Arc::as_ptr(&module), pipeline_register_bits(&module) + children));
     }
     below.last().map_or(0, |(_, bits)| *bits)
 }

@@ -47,14 +47,8 @@ impl Sizes {
             Aggregation::Max => format,
             Aggregation::Sum | Aggregation::Mean => network.aggregate.kept(format),
         };
-        let widths = columns
-            .into_iter()
-            .map(|f| u64::from(kept(f).range.width()));
-        Ok(Self {
-            edge: bits[0] + bits[2],
-            node: bits[1],
-            aggregate: widths.sum(),
-        })
+        let widths = columns.into_iter().map(|f| u64::from(kept(f).range.width()));
+        Ok(Self { edge: bits[0] + bits[2], node: bits[1], aggregate: widths.sum() })
     }
 
     /// Adder bits of a design that takes its events in `lanes`, or whole without.
@@ -71,9 +65,7 @@ impl Sizes {
 
 /// Adders of each column of the aggregates of an unrolled design.
 fn unrolled_adders(network: &Tracking) -> usize {
-    let reached: usize = (0..network.edges)
-        .map(|k| network.windows_of(k)[0].len())
-        .sum();
+    let reached: usize = (0..network.edges).map(|k| network.windows_of(k)[0].len()).sum();
     match network.sorted {
         false => reached.saturating_sub(network.nodes),
         true => network.edges * (usize::BITS - network.edges.leading_zeros()) as usize / 2,
@@ -85,11 +77,7 @@ fn unrolled_adders(network: &Tracking) -> usize {
 ///
 /// # Errors
 /// A network that does not fit together; a budget too small for any number of beats.
-pub fn beats_within(
-    network: &Tracking,
-    constants: Fabric,
-    budget: u64,
-) -> Result<usize, Diagnostics> {
+pub fn beats_within(network: &Tracking, constants: Fabric, budget: u64) -> Result<usize, Diagnostics> {
     let sizes = Sizes::of(network, constants)?;
     let streams = (2..=network.nodes).filter_map(|beats| Lanes::of(network, beats).ok());
     let mut least = u64::MAX;

@@ -49,10 +49,7 @@ impl InteractionDesign {
                 let lanes = Lanes::of(network, timing.beats)?;
                 Ok(Some((network, lanes, timing.latency)))
             }
-            (Some(_), _) => Err(Diagnostic::error(
-                "reuse",
-                "only edge classifiers are streamed",
-            )),
+            (Some(_), _) => Err(Diagnostic::error("reuse", "only edge classifiers are streamed")),
         }
     }
 
@@ -63,11 +60,7 @@ impl InteractionDesign {
             Network::DeepSets(network) if network.masked => Some(network.aggregate),
             Network::Jedinet(_) | Network::DeepSets(_) => None,
         };
-        Kinds {
-            constants: true,
-            variables: aggregate.is_some_and(|a| a.how == Aggregation::Mean),
-            ..Kinds::default()
-        }
+        Kinds { constants: true, variables: aggregate.is_some_and(|a| a.how == Aggregation::Mean), ..Kinds::default() }
     }
 
     /// Cycles from one event to the next.
@@ -80,9 +73,7 @@ impl InteractionDesign {
         self.validate()?;
         if let Some((network, lanes, _)) = self.lanes()? {
             let (module, report, latency) = stream::datapath(&self.top, network, lanes, stages)?;
-            self.stream = self
-                .stream
-                .map(|timing| stream::Timing { latency, ..timing });
+            self.stream = self.stream.map(|timing| stream::Timing { latency, ..timing });
             return Ok((module, report));
         }
         datapath(&self.top, &self.network, self.structure, stages)
@@ -93,13 +84,8 @@ impl InteractionDesign {
     /// # Errors
     /// An event of another size, or an element out of its format.
     pub fn vectors(&self, events: &[Vec<i64>]) -> Result<Vectors, Diagnostic> {
-        (0..)
-            .zip(events)
-            .try_for_each(|(i, event)| self.check_event(i, event))?;
-        let results: Vec<Vec<i64>> = events
-            .par_iter()
-            .map(|e| self.network.evaluate(e))
-            .collect();
+        (0..).zip(events).try_for_each(|(i, event)| self.check_event(i, event))?;
+        let results: Vec<Vec<i64>> = events.par_iter().map(|e| self.network.evaluate(e)).collect();
         if let Some((network, lanes, latency)) = self.lanes()? {
             return Ok(stream::vectors(network, lanes, latency, events, &results));
         }
@@ -117,10 +103,7 @@ impl InteractionDesign {
         }
         let (name, width) = self.network.output();
         let outputs = rows(width, &mut results.iter().map(Vec::as_slice));
-        Ok(Vectors {
-            inputs,
-            outputs: [(name.to_owned(), outputs)].into(),
-        })
+        Ok(Vectors { inputs, outputs: [(name.to_owned(), outputs)].into() })
     }
 
     fn check_event(&self, number: usize, event: &[i64]) -> Result<(), Diagnostic> {
@@ -128,10 +111,7 @@ impl InteractionDesign {
         let elements = ports.iter().flat_map(|p| std::iter::repeat_n(p, p.count));
         let wanted: usize = ports.iter().map(|p| p.count).sum();
         if event.len() != wanted {
-            let message = format!(
-                "event {number} has {} elements, {wanted} wanted",
-                event.len()
-            );
+            let message = format!("event {number} has {} elements, {wanted} wanted", event.len());
             return Err(Diagnostic::error("input-count", message));
         }
         let fits = |(port, v): &(_, &i64)| {

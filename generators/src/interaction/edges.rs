@@ -27,9 +27,7 @@ impl Tracking {
         assembly: &Assembly<'m, '_>,
         ports: &[Vec<Value<'m>>],
     ) -> Result<Vec<Value<'m>>, Diagnostics> {
-        let [x, e, sender, receiver, valid] = ports else {
-            unreachable!("the ports of this network")
-        };
+        let [x, e, sender, receiver, valid] = ports else { unreachable!("the ports of this network") };
         let (products, width) = (assembly.products(), self.relation.outputs());
         let mut relations = Vec::new();
         for (k, e) in e.chunks(self.edge_features).enumerate() {
@@ -84,15 +82,9 @@ impl Tracking {
         let mut groups: Vec<Group> = Vec::new();
         for k in 0..self.edges {
             let [receivers, _] = self.windows_of(k);
-            match groups
-                .iter_mut()
-                .find(|group| !self.sorted || group.receivers == receivers)
-            {
+            match groups.iter_mut().find(|group| !self.sorted || group.receivers == receivers) {
                 Some(group) => group.edges.push(k),
-                None => groups.push(Group {
-                    receivers,
-                    edges: vec![k],
-                }),
+                None => groups.push(Group { receivers, edges: vec![k] }),
             }
         }
         groups
@@ -132,10 +124,8 @@ fn object(
         let x = take(&mut inputs, network.node_features);
         let (aggregate, width) = (network.aggregate, network.relation.outputs());
         let edges = degrees.iter().sum::<usize>();
-        let rows: Vec<(Value<'_>, &[Value<'_>])> = inputs
-            .chunks((inputs.len() / edges.max(1)).max(1))
-            .map(|row| (row[0], &row[1..]))
-            .collect();
+        let rows: Vec<(Value<'_>, &[Value<'_>])> =
+            inputs.chunks((inputs.len() / edges.max(1)).max(1)).map(|row| (row[0], &row[1..])).collect();
         let aggregate = m.scope("scatter", || match network.sorted {
             true => sorted::gathered(m, products, aggregate, degrees, &rows, width),
             false => {
@@ -165,9 +155,7 @@ fn relate(
         }
         let [to, from] = windows;
         let live = valid & inside(m, receiver, to) & inside(m, sender, from);
-        let hot = to
-            .clone()
-            .map(|i| live & receiver.equals(m.constant(i as i128, 0)));
+        let hot = to.clone().map(|i| live & receiver.equals(m.constant(i as i128, 0)));
         message.into_iter().chain([live]).chain(hot).collect()
     }
 }
@@ -213,15 +201,8 @@ fn gathered<'v, 'm>(
 }
 
 /// Whether `index` names a node of the window.
-pub(super) fn inside<'m>(
-    m: &'m ModuleBuilder,
-    index: Value<'m>,
-    window: &Range<usize>,
-) -> Value<'m> {
-    let (first, end) = (
-        m.constant(window.start as i128, 0),
-        m.constant(window.end as i128, 0),
-    );
+pub(super) fn inside<'m>(m: &'m ModuleBuilder, index: Value<'m>, window: &Range<usize>) -> Value<'m> {
+    let (first, end) = (m.constant(window.start as i128, 0), m.constant(window.end as i128, 0));
     index.ge(first) & index.lt(end)
 }
 
@@ -240,11 +221,7 @@ fn gather<'m>(
     // the last block of a power of two again and again: the multiplexers of its copies are one
     let block = 1 << nodes.trailing_zeros();
     let node = |i: usize| {
-        if i < nodes {
-            i
-        } else {
-            nodes - block + i % block
-        }
+        if i < nodes { i } else { nodes - block + i % block }
     };
     (0..features)
         .map(|f| {

@@ -34,16 +34,9 @@ fn rows(values: &[i64], width: usize, frac: i32) -> Vec<Vec<f64>> {
 impl Layer {
     fn in_floats(&self, x: &[f64]) -> Vec<f64> {
         let neuron = |(row, bias): (&Vec<i64>, &i64)| {
-            let products = row
-                .iter()
-                .zip(x)
-                .map(|(w, x)| real(*w, self.weight.frac()) * x);
+            let products = row.iter().zip(x).map(|(w, x)| real(*w, self.weight.frac()) * x);
             let sum = real(*bias, self.weight.frac()) + products.sum::<f64>();
-            if self.relu.is_some() {
-                sum.max(0.0)
-            } else {
-                sum
-            }
+            if self.relu.is_some() { sum.max(0.0) } else { sum }
         };
         self.weights.iter().zip(&self.bias).map(neuron).collect()
     }
@@ -119,22 +112,16 @@ impl Tracking {
             let ends = [&objects[*r][..], &objects[*s], message].concat();
             logistic(self.score.in_floats(&ends)[0])
         };
-        live.iter()
-            .map(|live| live.as_ref().map_or(0.0, weight))
-            .collect()
+        live.iter().map(|live| live.as_ref().map_or(0.0, weight)).collect()
     }
 }
 
 impl DeepSets {
     fn in_floats(&self, event: &[i64]) -> Vec<f64> {
         let (particles, valid) = event.split_at(self.particles * self.features);
-        let elements: Vec<Vec<f64>> = rows(particles, self.features, self.input.frac())
-            .iter()
-            .map(|x| self.element.in_floats(x))
-            .collect();
-        let there = (0..)
-            .zip(&elements)
-            .filter(|(i, _)| !self.masked || valid[*i] == 1);
+        let elements: Vec<Vec<f64>> =
+            rows(particles, self.features, self.input.frac()).iter().map(|x| self.element.in_floats(x)).collect();
+        let there = (0..).zip(&elements).filter(|(i, _)| !self.masked || valid[*i] == 1);
         let members = there.map(|(_, element): (usize, _)| element.as_slice());
         let pooled = self.aggregate.in_floats(members, self.element.outputs());
         self.classifier.in_floats(&pooled)

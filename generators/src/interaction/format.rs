@@ -49,15 +49,13 @@ impl ApFixed {
     /// The narrowest signed format that holds every value of `format`; `None` if it were too wide.
     pub fn holding(format: Format) -> Option<Self> {
         let width = format.range.width() + u32::from(!format.range.signed());
-        (width <= MAX_WIDTH && (width as i32 - format.frac).abs() <= MAX_POINT).then_some(Self(
-            Quantiser {
-                width,
-                signed: true,
-                frac: format.frac,
-                rounding: Rounding::Floor,
-                overflow: Overflow::Wrap,
-            },
-        ))
+        (width <= MAX_WIDTH && (width as i32 - format.frac).abs() <= MAX_POINT).then_some(Self(Quantiser {
+            width,
+            signed: true,
+            frac: format.frac,
+            rounding: Rounding::Floor,
+            overflow: Overflow::Wrap,
+        }))
     }
 
     /// Least and greatest integer of its results.
@@ -75,9 +73,7 @@ impl ApFixed {
     pub fn nearest(self, value: f64) -> Option<i64> {
         let scaled = (value * f64::from(self.frac()).exp2()).round_ties_even();
         let (lo, hi) = self.limits();
-        ((lo as f64)..=(hi as f64))
-            .contains(&scaled)
-            .then_some(scaled as i64)
+        ((lo as f64)..=(hi as f64)).contains(&scaled).then_some(scaled as i64)
     }
 }
 
@@ -102,8 +98,7 @@ impl FromStr for ApFixed {
             _ => return Err(wrong("expected ap_fixed or ap_ufixed")),
         };
         let fields: Vec<&str> = arguments.split(',').map(str::trim).collect();
-        let (Some(&width), Some(&integer), ..=4) = (fields.first(), fields.get(1), fields.len())
-        else {
+        let (Some(&width), Some(&integer), ..=4) = (fields.first(), fields.get(1), fields.len()) else {
             return Err(wrong("expected a width, integer bits, at most two modes"));
         };
         let width: u32 = width
@@ -115,11 +110,7 @@ impl FromStr for ApFixed {
             .parse()
             .ok()
             .filter(|i: &i32| i.abs() <= MAX_POINT)
-            .ok_or_else(|| {
-                wrong(&format!(
-                    "expected -{MAX_POINT} to {MAX_POINT} integer bits"
-                ))
-            })?;
+            .ok_or_else(|| wrong(&format!("expected -{MAX_POINT} to {MAX_POINT} integer bits")))?;
         let mode = |k: usize| {
             let name = fields.get(k).copied().unwrap_or_default();
             name.strip_prefix("AP_").unwrap_or(name)
@@ -132,13 +123,7 @@ impl FromStr for ApFixed {
             "" => Overflow::Wrap,
             name => named(&OVERFLOWS, name).ok_or_else(|| wrong("expected an overflow mode"))?,
         };
-        Ok(Self(Quantiser {
-            width,
-            signed,
-            frac: width as i32 - integer,
-            rounding,
-            overflow,
-        }))
+        Ok(Self(Quantiser { width, signed, frac: width as i32 - integer, rounding, overflow }))
     }
 }
 
@@ -148,27 +133,16 @@ fn named<T: Copy>(table: &[(&str, T)], name: &str) -> Option<T> {
 
 fn name_of<T: PartialEq>(table: &[(&'static str, T)], value: &T) -> &'static str {
     let entry = table.iter().find(|(_, v)| v == value);
-    entry
-        .expect("every mode of this notation is in its table")
-        .0
+    entry.expect("every mode of this notation is in its table").0
 }
 
 impl fmt::Display for ApFixed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Quantiser {
-            width,
-            signed,
-            frac,
-            rounding,
-            overflow,
-        } = self.0;
+        let Quantiser { width, signed, frac, rounding, overflow } = self.0;
         let name = if signed { "ap_fixed" } else { "ap_ufixed" };
         write!(f, "{name}<{width},{}", width as i32 - frac)?;
         if (rounding, overflow) != (Rounding::Floor, Overflow::Wrap) {
-            let (q, o) = (
-                name_of(&ROUNDINGS, &rounding),
-                name_of(&OVERFLOWS, &overflow),
-            );
+            let (q, o) = (name_of(&ROUNDINGS, &rounding), name_of(&OVERFLOWS, &overflow));
             write!(f, ",{q},{o}")?;
         }
         f.write_str(">")
@@ -195,12 +169,9 @@ mod tests {
 
     #[test]
     fn text_and_quantiser_are_the_same() {
-        for text in [
-            "ap_fixed<14,7>",
-            "ap_ufixed<8,0,RND,SAT>",
-            "ap_fixed<16,6,RND_CONV,SAT_SYM>",
-            "ap_fixed<4,-3,TRN,SAT>",
-        ] {
+        for text in
+            ["ap_fixed<14,7>", "ap_ufixed<8,0,RND,SAT>", "ap_fixed<16,6,RND_CONV,SAT_SYM>", "ap_fixed<4,-3,TRN,SAT>"]
+        {
             assert_eq!(text.parse::<ApFixed>().unwrap().to_string(), text);
         }
         let spaced: ApFixed = " ap_ufixed< 8, 0, AP_RND, AP_SAT > ".parse().unwrap();

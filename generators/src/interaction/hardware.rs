@@ -22,11 +22,8 @@ pub fn datapath(
     stages: Stages<'_>,
 ) -> Result<(Arc<Module>, Report), Diagnostics> {
     assemble(top, structure, stages, |assembly, m| {
-        let ports: Vec<Vec<Value<'_>>> = network
-            .inputs()
-            .iter()
-            .map(|port| m.input_array(port.name, port.count, port.format))
-            .collect();
+        let ports: Vec<Vec<Value<'_>>> =
+            network.inputs().iter().map(|port| m.input_array(port.name, port.count, port.format)).collect();
         let outputs = match network {
             Network::Jedinet(network) => network.build(assembly, &ports)?,
             Network::Tracking(network) => network.build(assembly, &ports)?,
@@ -57,11 +54,7 @@ impl Jedinet {
     /// |---|---|---|
     /// | `total` | one | what all particles together add to each sum over senders |
     /// | `node` | one a particle | what the particle itself adds, f_O |
-    fn build<'m>(
-        &self,
-        assembly: &Assembly<'m, '_>,
-        ports: &[Vec<Value<'m>>],
-    ) -> Result<Vec<Value<'m>>, Diagnostics> {
+    fn build<'m>(&self, assembly: &Assembly<'m, '_>, ports: &[Vec<Value<'m>>]) -> Result<Vec<Value<'m>>, Diagnostics> {
         let products = assembly.products();
         let x: Vec<&[Value<'m>]> = ports[0].chunks(self.features).collect();
         let objects = match self.is_linear() {
@@ -121,51 +114,33 @@ impl Jedinet {
     }
 
     /// f_O of every particle.
-    fn objects<'m>(
-        &self,
-        assembly: &Assembly<'m, '_>,
-        x: &[&[Value<'m>]],
-    ) -> Result<Vec<Value<'m>>, Diagnostics> {
+    fn objects<'m>(&self, assembly: &Assembly<'m, '_>, x: &[&[Value<'m>]]) -> Result<Vec<Value<'m>>, Diagnostics> {
         let products = assembly.products();
         let (first, others) = self.relation.layers.split_first().expect("validated");
         let (split, hidden) = (Split::of(first, self.features), first.outputs());
         let parts: Vec<Vec<Value<'m>>> = (0..)
             .zip(x)
             .map(|(i, x): (usize, _)| {
-                assembly.place("project", &format!("project{i}"), x, |m, x| {
-                    split.parts(m, products, x)
-                })
+                assembly.place("project", &format!("project{i}"), x, |m, x| split.parts(m, products, x))
             })
             .collect::<Result<_, _>>()?;
         let mut objects = Vec::new();
         for (i, senders) in self.senders().iter().enumerate() {
             let mut inputs = [x[i], &parts[i][..hidden]].concat();
-            senders
-                .iter()
-                .for_each(|j| inputs.extend(&parts[*j][hidden..]));
+            senders.iter().for_each(|j| inputs.extend(&parts[*j][hidden..]));
             let degree = senders.len();
-            let node = assembly.place(
-                &format!("node{degree}"),
-                &format!("node{i}"),
-                &inputs,
-                |m, mut inputs| {
-                    let x = take(&mut inputs, self.features);
-                    let receiver = take(&mut inputs, hidden);
-                    let messages: Vec<Vec<Value<'_>>> = inputs
-                        .chunks(hidden)
-                        .map(|sender| {
-                            continued(m, products, others, &split.joined(receiver, sender))
-                        })
-                        .collect();
-                    let rows: Vec<_> = messages.iter().map(|row| (None, &row[..])).collect();
-                    let width = self.relation.outputs();
-                    let aggregate =
-                        m.scope("sum", || self.aggregate.build(m, products, &rows, width));
-                    m.scope("object", || {
-                        perceptron(m, products, &self.object, &[x, &aggregate].concat())
-                    })
-                },
-            )?;
+            let node = assembly.place(&format!("node{degree}"), &format!("node{i}"), &inputs, |m, mut inputs| {
+                let x = take(&mut inputs, self.features);
+                let receiver = take(&mut inputs, hidden);
+                let messages: Vec<Vec<Value<'_>>> = inputs
+                    .chunks(hidden)
+                    .map(|sender| continued(m, products, others, &split.joined(receiver, sender)))
+                    .collect();
+                let rows: Vec<_> = messages.iter().map(|row| (None, &row[..])).collect();
+                let width = self.relation.outputs();
+                let aggregate = m.scope("sum", || self.aggregate.build(m, products, &rows, width));
+                m.scope("object", || perceptron(m, products, &self.object, &[x, &aggregate].concat()))
+            })?;
             objects.extend(node);
         }
         Ok(objects)
@@ -177,31 +152,21 @@ impl DeepSets {
     /// |---|---|---|
     /// | `element` | one an element | φ |
     /// | `classify` | one | masked aggregation, ρ |
-    fn build<'m>(
-        &self,
-        assembly: &Assembly<'m, '_>,
-        ports: &[Vec<Value<'m>>],
-    ) -> Result<Vec<Value<'m>>, Diagnostics> {
+    fn build<'m>(&self, assembly: &Assembly<'m, '_>, ports: &[Vec<Value<'m>>]) -> Result<Vec<Value<'m>>, Diagnostics> {
         let products = assembly.products();
         let mut members = Vec::new();
         for (i, x) in ports[0].chunks(self.features).enumerate() {
             let name = format!("element{i}");
-            let element = assembly.place("element", &name, x, |m, x| {
-                perceptron(m, products, &self.element, x)
-            })?;
+            let element = assembly.place("element", &name, x, |m, x| perceptron(m, products, &self.element, x))?;
             members.extend(element);
         }
         let width = self.element.outputs();
         let inputs = [&members[..], ports.get(1).map_or(&[], Vec::as_slice)].concat();
         assembly.place("classify", "classify", &inputs, |m, inputs| {
             let (members, masks) = inputs.split_at(self.particles * width);
-            let rows: Vec<_> = (0..)
-                .zip(members.chunks(width))
-                .map(|(i, row): (usize, _)| (masks.get(i).copied(), row))
-                .collect();
-            let pooled = m.scope("aggregate", || {
-                self.aggregate.build(m, products, &rows, width)
-            });
+            let rows: Vec<_> =
+                (0..).zip(members.chunks(width)).map(|(i, row): (usize, _)| (masks.get(i).copied(), row)).collect();
+            let pooled = m.scope("aggregate", || self.aggregate.build(m, products, &rows, width));
             perceptron(m, products, &self.classifier, &pooled)
         })
     }

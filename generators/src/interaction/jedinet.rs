@@ -36,13 +36,7 @@ pub struct Formats {
 impl Formats {
     /// One format everywhere.
     pub fn uniform(format: ApFixed) -> Self {
-        Self {
-            input: format,
-            weight: format,
-            pre_activation: format,
-            relu: format,
-            result: format,
-        }
+        Self { input: format, weight: format, pre_activation: format, relu: format, result: format }
     }
 
     /// The formats of the published eight-particle network.
@@ -63,11 +57,7 @@ impl Formats {
             weight: self.weight,
             weights,
             bias,
-            pre_activation: if relu {
-                self.pre_activation
-            } else {
-                self.result
-            },
+            pre_activation: if relu { self.pre_activation } else { self.result },
             relu: relu.then_some(self.relu),
         }
     }
@@ -89,11 +79,7 @@ fn arrays(json: &Json) -> &Json {
 ///
 /// # Errors
 /// Arrays that are missing or of the wrong size, weights that do not fit their format.
-pub fn import(
-    json: &Json,
-    particles: Option<usize>,
-    format: Option<ApFixed>,
-) -> Result<Jedinet, Diagnostic> {
+pub fn import(json: &Json, particles: Option<usize>, format: Option<ApFixed>) -> Result<Jedinet, Diagnostic> {
     let arrays: BTreeMap<String, Vec<f64>> = serde_json::from_value(numeric(arrays(json)))
         .map_err(|e| Diagnostic::error("model", format!("the weights: {e}")))?;
     let file = File {
@@ -114,10 +100,7 @@ pub fn import(
         Some(particles) => particles,
         None => file.particles(features)?,
     };
-    let sum = Aggregate {
-        how: Aggregation::Sum,
-        quantiser: None,
-    };
+    let sum = Aggregate { how: Aggregation::Sum, quantiser: None };
     Ok(Jedinet {
         particles,
         features,
@@ -151,10 +134,7 @@ impl File<'_> {
         let on_grid = |v: &f64| (v * 128.0 - (v * 128.0).round()).abs() <= PUBLISHED;
         let is_parameter = |name: &str| name.starts_with(['w', 'b']);
         let named = self.arrays.iter().filter(|(name, _)| is_parameter(name));
-        match named
-            .flat_map(|(n, a)| a.iter().map(move |v| (n, v)))
-            .find(|(_, v)| !on_grid(v))
-        {
+        match named.flat_map(|(n, a)| a.iter().map(move |v| (n, v))).find(|(_, v)| !on_grid(v)) {
             None => Ok(()),
             Some((name, value)) => {
                 let message = format!("{value} in `{name}` is no multiple of 2^-7");
@@ -168,9 +148,7 @@ impl File<'_> {
     fn particles(&self, features: usize) -> Result<usize, Diagnostic> {
         let length = |name: &str| self.arrays.get(name).map(Vec::len);
         match (length("input"), length("target")) {
-            (Some(inputs), Some(events))
-                if events * features > 0 && inputs % (events * features) == 0 =>
-            {
+            (Some(inputs), Some(events)) if events * features > 0 && inputs % (events * features) == 0 => {
                 Ok(inputs / (events * features))
             }
             _ => {
@@ -186,8 +164,7 @@ impl File<'_> {
         let layers: Vec<Layer> = layers.collect::<Result<_, _>>()?;
         if layers.is_empty() {
             let message = format!("there is no array `w{}`", numbers.start());
-            return Err(Diagnostic::error("model", message)
-                .help("expected w1…w3, w4…w6 and w7…w9 with their biases"));
+            return Err(Diagnostic::error("model", message).help("expected w1…w3, w4…w6 and w7…w9 with their biases"));
         }
         Ok(Mlp { layers })
     }
@@ -212,9 +189,7 @@ impl File<'_> {
         }
         let row = |o: usize| flat.iter().skip(o).step_by(outputs).copied().collect();
         let last = (k + 1..=9).all(|later| !self.arrays.contains_key(&format!("w{later}")));
-        Ok(self
-            .formats
-            .layer((0..outputs).map(row).collect(), bias, !last))
+        Ok(self.formats.layer((0..outputs).map(row).collect(), bias, !last))
     }
 }
 
@@ -251,11 +226,6 @@ mod tests {
         assert!(error(&|j| j["w1"][0] = 2.into()).contains("does not fit"));
         assert!(error(&|j| j["b1"] = serde_json::json!([])).contains("`w1` has 2 entries"));
         assert!(error(&|j| drop(j.as_object_mut().unwrap().remove("w4"))).contains("no array"));
-        assert!(
-            import(&json(), None, None)
-                .unwrap_err()
-                .message
-                .contains("how many particles")
-        );
+        assert!(import(&json(), None, None).unwrap_err().message.contains("how many particles"));
     }
 }

@@ -26,20 +26,13 @@ pub fn linear<'m>(
 pub fn activate<'m>(layer: &Layer, sums: &[Value<'m>]) -> Vec<Value<'m>> {
     let activated = |sum: &Value<'m>| {
         let value = sum.quantise(&layer.pre_activation.0);
-        layer
-            .relu
-            .map_or(value, |relu| value.relu().quantise(&relu.0))
+        layer.relu.map_or(value, |relu| value.relu().quantise(&relu.0))
     };
     sums.iter().map(activated).collect()
 }
 
 /// A perceptron's outputs.
-pub fn perceptron<'m>(
-    m: &'m ModuleBuilder,
-    products: &Products,
-    mlp: &Mlp,
-    inputs: &[Value<'m>],
-) -> Vec<Value<'m>> {
+pub fn perceptron<'m>(m: &'m ModuleBuilder, products: &Products, mlp: &Mlp, inputs: &[Value<'m>]) -> Vec<Value<'m>> {
     continued(m, products, &mlp.layers, inputs)
 }
 
@@ -53,14 +46,7 @@ pub fn continued<'m>(
     let mut values = inputs.to_vec();
     for (k, layer) in layers.iter().enumerate() {
         values = m.scope(&format!("layer{k}"), || {
-            let sums = linear(
-                m,
-                products,
-                &values,
-                &layer.weights,
-                &layer.bias,
-                layer.weight,
-            );
+            let sums = linear(m, products, &values, &layer.weights, &layer.bias, layer.weight);
             activate(layer, &sums)
         });
     }
@@ -84,20 +70,11 @@ impl<'l> Split<'l> {
             let cut = |row: &Vec<i64>| row[columns.clone()].to_vec();
             layer.weights.iter().map(cut).collect()
         };
-        Self {
-            layer,
-            first: part(0..at),
-            second: part(at..layer.inputs()),
-        }
+        Self { layer, first: part(0..at), second: part(at..layer.inputs()) }
     }
 
     /// What an element adds at the first place, bias included, then what it adds at the second.
-    pub fn parts<'m>(
-        &self,
-        m: &'m ModuleBuilder,
-        products: &Products,
-        element: &[Value<'m>],
-    ) -> Vec<Value<'m>> {
+    pub fn parts<'m>(&self, m: &'m ModuleBuilder, products: &Products, element: &[Value<'m>]) -> Vec<Value<'m>> {
         let format = self.layer.weight;
         let mut sums = linear(m, products, element, &self.first, &self.layer.bias, format);
         let none = vec![0; self.layer.outputs()];

@@ -58,14 +58,8 @@ impl Layer {
         let value = self.pre_activation.apply(sum, frac);
         let before = self.pre_activation.frac();
         match self.relu {
-            Some(relu) => Exact {
-                value: relu.apply(value.max(0), before),
-                frac: relu.frac(),
-            },
-            None => Exact {
-                value,
-                frac: before,
-            },
+            Some(relu) => Exact { value: relu.apply(value.max(0), before), frac: relu.frac() },
+            None => Exact { value, frac: before },
         }
     }
 
@@ -83,8 +77,7 @@ impl Layer {
             .zip(&self.bias)
             .map(|(row, bias)| {
                 let products: i64 = row.iter().zip(&values).map(|(w, x)| w * x).sum();
-                let sum = (products << (accumulator - frac - weight_frac))
-                    + (bias << (accumulator - weight_frac));
+                let sum = (products << (accumulator - frac - weight_frac)) + (bias << (accumulator - weight_frac));
                 self.activate(sum, accumulator)
             })
             .collect()
@@ -130,43 +123,22 @@ impl Layer {
     fn validate(&self, inputs: &[Format]) -> Result<Vec<Format>, String> {
         let outputs = self.outputs();
         if outputs == 0 || self.bias.len() != outputs {
-            return Err(format!(
-                "{outputs} rows of weights, {} biases",
-                self.bias.len()
-            ));
+            return Err(format!("{outputs} rows of weights, {} biases", self.bias.len()));
         }
-        if let Some((k, row)) = (0..)
-            .zip(&self.weights)
-            .find(|(_, r)| r.len() != inputs.len())
-        {
-            return Err(format!(
-                "row {k} has {} weights for {} inputs",
-                row.len(),
-                inputs.len()
-            ));
+        if let Some((k, row)) = (0..).zip(&self.weights).find(|(_, r)| r.len() != inputs.len()) {
+            return Err(format!("row {k} has {} weights for {} inputs", row.len(), inputs.len()));
         }
         let (lo, hi) = self.weight.limits();
         let mut integers = self.weights.iter().flatten().chain(&self.bias);
         if let Some(bad) = integers.find(|w| !(lo..=hi).contains(*w)) {
-            return Err(format!(
-                "weight {bad} does not fit {} ({lo}…{hi})",
-                self.weight
-            ));
+            return Err(format!("weight {bad} does not fit {} ({lo}…{hi})", self.weight));
         }
         let accumulator = self.accumulator_frac(inputs);
         for (row, &bias) in self.weights.iter().zip(&self.bias) {
             let terms = row.iter().zip(inputs);
-            let terms =
-                terms.map(|(&w, f)| (w, f.range, accumulator - f.frac - self.weight.frac()));
-            let bias = (
-                bias,
-                Interval::new(1, 1).expect("one"),
-                accumulator - self.weight.frac(),
-            );
-            let magnitude: u128 = terms
-                .chain([bias])
-                .map(magnitude)
-                .fold(0, u128::saturating_add);
+            let terms = terms.map(|(&w, f)| (w, f.range, accumulator - f.frac - self.weight.frac()));
+            let bias = (bias, Interval::new(1, 1).expect("one"), accumulator - self.weight.frac());
+            let magnitude: u128 = terms.chain([bias]).map(magnitude).fold(0, u128::saturating_add);
             if magnitude >= 1 << (MAX_ACCUMULATOR - 1) {
                 return Err(format!("a sum needs more than {MAX_ACCUMULATOR} bits"));
             }
@@ -217,15 +189,12 @@ impl Mlp {
     pub fn validate(&self, name: &str, inputs: &[Format]) -> Result<Vec<Format>, Diagnostic> {
         let mut formats = inputs.to_vec();
         if self.layers.is_empty() {
-            return Err(Diagnostic::error(
-                "model",
-                format!("`{name}` has no layers"),
-            ));
+            return Err(Diagnostic::error("model", format!("`{name}` has no layers")));
         }
         for (k, layer) in self.layers.iter().enumerate() {
-            formats = layer.validate(&formats).map_err(|reason| {
-                Diagnostic::error("model", format!("layer {k} of `{name}`: {reason}"))
-            })?;
+            formats = layer
+                .validate(&formats)
+                .map_err(|reason| Diagnostic::error("model", format!("layer {k} of `{name}`: {reason}")))?;
         }
         Ok(formats)
     }
@@ -265,30 +234,17 @@ mod tests {
         // 0.75 · 1.5 − 1 · 0.5 + 0.25 = 0.875 → floor to quarters 0.75 → nearest half, up: 1
         let inputs = [Exact { value: 3, frac: 1 }, Exact { value: 2, frac: 2 }];
         let expected = [Exact { value: 2, frac: 1 }];
-        assert_eq!(
-            Mlp {
-                layers: vec![layer()]
-            }
-            .evaluate(&inputs),
-            expected
-        );
+        assert_eq!(Mlp { layers: vec![layer()] }.evaluate(&inputs), expected);
     }
 
     #[test]
     fn a_linear_layer_is_known() {
         let inputs = [Format::signed(4, 1).unwrap(); 2];
-        let mut layer = Layer {
-            relu: None,
-            ..layer()
-        };
+        let mut layer = Layer { relu: None, ..layer() };
         // 3·x − 4·y + 2 in eighths: from −24 − 28 + 2 to 21 + 32 + 2, 7 bits
         let sum = layer.sum_format(&inputs).unwrap();
         assert_eq!((sum.range.lo(), sum.range.hi(), sum.frac), (-50, 55, 3));
-        for (format, linear) in [
-            ("ap_fixed<7,4>", true),
-            ("ap_fixed<6,3>", false),
-            ("ap_fixed<7,5>", false),
-        ] {
+        for (format, linear) in [("ap_fixed<7,4>", true), ("ap_fixed<6,3>", false), ("ap_fixed<7,5>", false)] {
             layer.pre_activation = format.parse().unwrap();
             assert_eq!(layer.is_linear(&inputs), linear, "{format}");
         }
@@ -304,34 +260,14 @@ mod tests {
         let error = |change: &dyn Fn(&mut Layer)| {
             let mut layer = layer();
             change(&mut layer);
-            Mlp {
-                layers: vec![layer],
-            }
-            .validate("f", &wide)
-            .unwrap_err()
-            .message
+            Mlp { layers: vec![layer] }.validate("f", &wide).unwrap_err().message
         };
-        assert!(
-            Mlp {
-                layers: vec![layer()]
-            }
-            .validate("f", &wide)
-            .is_ok()
-        );
+        assert!(Mlp { layers: vec![layer()] }.validate("f", &wide).is_ok());
         assert!(error(&|l| l.bias.clear()).contains("0 biases"));
         assert!(error(&|l| l.weights[0].push(1)).contains("3 weights for 2 inputs"));
         assert!(error(&|l| l.weights[0][0] = 8).contains("does not fit"));
         assert!(Mlp { layers: vec![] }.validate("f", &wide).is_err());
-        let far = [
-            Format::signed(4, 70).unwrap(),
-            Format::signed(4, 0).unwrap(),
-        ];
-        assert!(
-            Mlp {
-                layers: vec![layer()]
-            }
-            .validate("f", &far)
-            .is_err()
-        );
+        let far = [Format::signed(4, 70).unwrap(), Format::signed(4, 0).unwrap()];
+        assert!(Mlp { layers: vec![layer()] }.validate("f", &far).is_err());
     }
 }

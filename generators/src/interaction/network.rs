@@ -143,11 +143,7 @@ pub struct Block<'n> {
 
 impl<'n> Block<'n> {
     /// The block and the formats of what comes out.
-    fn checked(
-        name: &'static str,
-        mlp: &'n Mlp,
-        inputs: Vec<Format>,
-    ) -> Result<(Self, Vec<Format>), Diagnostic> {
+    fn checked(name: &'static str, mlp: &'n Mlp, inputs: Vec<Format>) -> Result<(Self, Vec<Format>), Diagnostic> {
         let outputs = mlp.validate(name, &inputs)?;
         Ok((Self { name, mlp, inputs }, outputs))
     }
@@ -158,10 +154,7 @@ impl Jedinet {
     pub fn senders(&self) -> Vec<Vec<usize>> {
         let all = 0..self.particles;
         match &self.edges {
-            None => all
-                .clone()
-                .map(|i| all.clone().filter(|j| *j != i).collect())
-                .collect(),
+            None => all.clone().map(|i| all.clone().filter(|j| *j != i).collect()).collect(),
             Some(edges) => {
                 let mut senders = vec![Vec::new(); self.particles];
                 for &[receiver, sender] in edges {
@@ -187,12 +180,7 @@ impl Jedinet {
         limited("features", self.features)?;
         let pairs = self.particles * (self.particles - 1);
         limited_pairs(self.edges.as_ref().map_or(pairs, Vec::len))?;
-        let named = self
-            .edges
-            .iter()
-            .flatten()
-            .flatten()
-            .find(|v| **v >= self.particles);
+        let named = self.edges.iter().flatten().flatten().find(|v| **v >= self.particles);
         if let Some(bad) = named {
             let message = format!("an edge names particle {bad} of {}", self.particles);
             return Err(Diagnostic::error("model", message).help("particles are counted from 0"));
@@ -215,11 +203,7 @@ impl Windows {
     ///
     /// # Errors
     /// Those of [`Windows::between_layers`].
-    pub fn of_layers(
-        nodes: usize,
-        edges: usize,
-        layers: usize,
-    ) -> Result<Option<Self>, Diagnostic> {
+    pub fn of_layers(nodes: usize, edges: usize, layers: usize) -> Result<Option<Self>, Diagnostic> {
         match layers {
             1 => Ok(None),
             layers => Self::between_layers(nodes, edges, layers).map(Some),
@@ -256,12 +240,7 @@ impl Tracking {
     }
 
     /// Receiver and sender of each edge, none of those that are not live.
-    pub fn live_ends(
-        &self,
-        senders: &[i64],
-        receivers: &[i64],
-        valid: &[i64],
-    ) -> Vec<Option<(usize, usize)>> {
+    pub fn live_ends(&self, senders: &[i64], receivers: &[i64], valid: &[i64]) -> Vec<Option<(usize, usize)>> {
         // the receiver of the last live edge of each window
         let mut last = BTreeMap::new();
         let ends = |k: usize| {
@@ -289,17 +268,10 @@ impl Tracking {
         let Some(windows) = &self.windows else {
             return Ok(());
         };
-        let Windows {
-            size,
-            receivers,
-            senders,
-        } = windows;
+        let Windows { size, receivers, senders } = windows;
         let counts = [receivers.len(), senders.len()];
         if counts != [self.edges; 2] {
-            let message = format!(
-                "{counts:?} windows of receivers and senders for {} edges",
-                self.edges
-            );
+            let message = format!("{counts:?} windows of receivers and senders for {} edges", self.edges);
             return Err(Diagnostic::error("model", message));
         }
         let last = self.nodes.checked_sub(*size).filter(|_| *size > 0);
@@ -307,10 +279,7 @@ impl Tracking {
         match receivers.iter().chain(senders).find(|first| !fits(first)) {
             None => Ok(()),
             Some(first) => {
-                let message = format!(
-                    "a window of {size} nodes from {first} on, of {} nodes",
-                    self.nodes
-                );
+                let message = format!("a window of {size} nodes from {first} on, of {} nodes", self.nodes);
                 Err(Diagnostic::error("model", message))
             }
         }
@@ -400,18 +369,10 @@ impl Network {
 
     /// The input ports in order.
     pub fn inputs(&self) -> Vec<InputPort> {
-        let port = |name, count, format| InputPort {
-            name,
-            count,
-            format,
-        };
+        let port = |name, count, format| InputPort { name, count, format };
         match self {
             Self::Jedinet(n) => {
-                vec![port(
-                    "particles",
-                    n.particles * n.features,
-                    n.input.format(),
-                )]
+                vec![port("particles", n.particles * n.features, n.input.format())]
             }
             Self::Tracking(n) => {
                 let index = Format::unsigned(n.index_bits(), 0).expect("a few bits");

@@ -81,10 +81,7 @@ impl Shape {
             aggregate: self.aggregate(),
             relation: self.mlp(&mut random, &[2 * self.features, 12, 6]),
             object: self.mlp(&mut random, &[self.features + 6, 36, 18, 6]),
-            pool: Aggregate {
-                how: Aggregation::Sum,
-                quantiser: None,
-            },
+            pool: Aggregate { how: Aggregation::Sum, quantiser: None },
             classifier: self.mlp(&mut random, &[6, 170, CLASSES]),
         });
         network.validate()?;
@@ -101,9 +98,7 @@ impl Shape {
         let mut relation = self.mlp(&mut random, &[2 * self.features, 8]);
         let ends = vec![self.format.format(); 2 * self.features];
         relation.validate("relation", &ends)?;
-        let exact = relation.layers[0]
-            .sum_format(&ends)
-            .and_then(ApFixed::holding);
+        let exact = relation.layers[0].sum_format(&ends).and_then(ApFixed::holding);
         relation.layers[0].pre_activation = exact.ok_or_else(|| {
             Diagnostic::error("model", "the sums of f_R are too wide for a number format")
                 .help("choose a narrower one with --format")
@@ -113,16 +108,10 @@ impl Shape {
             features: self.features,
             input: self.format,
             edges: None,
-            aggregate: Aggregate {
-                how: Aggregation::Sum,
-                quantiser: Some(self.format),
-            },
+            aggregate: Aggregate { how: Aggregation::Sum, quantiser: Some(self.format) },
             relation,
             object: self.mlp(&mut random, &[self.features + 8, 32, 16]),
-            pool: Aggregate {
-                how: Aggregation::Sum,
-                quantiser: None,
-            },
+            pool: Aggregate { how: Aggregation::Sum, quantiser: None },
             classifier: self.mlp(&mut random, &[16, 32, CLASSES]),
         });
         network.validate()?;
@@ -150,30 +139,19 @@ impl Shape {
 
     /// Where weights come from; an error if the network is larger than any design.
     fn weights(&self) -> Result<fastrand::Rng, Diagnostic> {
-        let sizes = [
-            ("nodes", self.nodes),
-            ("edges", self.edges),
-            ("features", self.features),
-        ];
-        sizes
-            .into_iter()
-            .try_for_each(|(what, count)| limited(what, count))?;
+        let sizes = [("nodes", self.nodes), ("edges", self.edges), ("features", self.features)];
+        sizes.into_iter().try_for_each(|(what, count)| limited(what, count))?;
         Ok(fastrand::Rng::with_seed(self.seed))
     }
 
     fn aggregate(&self) -> Aggregate {
-        Aggregate {
-            how: self.aggregation,
-            quantiser: Some(self.format),
-        }
+        Aggregate { how: self.aggregation, quantiser: Some(self.format) }
     }
 
     /// Weights uniform in [−1, 1), as far as the format holds them; ReLU after every layer but the last.
     fn mlp(&self, random: &mut fastrand::Rng, sizes: &[usize]) -> Mlp {
         let (lo, hi) = self.format.limits();
-        let one = 1i64
-            .checked_shl(self.format.frac().max(0) as u32)
-            .unwrap_or(hi);
+        let one = 1i64.checked_shl(self.format.frac().max(0) as u32).unwrap_or(hi);
         let mut weight = |_| random.i64(lo.max(-one)..=hi.min(one - 1).max(0));
         let formats = Formats::uniform(self.format);
         let layers = sizes.windows(2).enumerate().map(|(k, pair)| {
@@ -182,9 +160,7 @@ impl Shape {
             let bias = (0..pair[1]).map(&mut weight).collect();
             formats.layer(weights, bias, k + 2 < sizes.len())
         });
-        Mlp {
-            layers: layers.collect(),
-        }
+        Mlp { layers: layers.collect() }
     }
 }
 

@@ -19,14 +19,8 @@ impl Network {
 
 /// Rows of `width` features.
 fn rows(values: &[i64], width: usize, format: ApFixed) -> Vec<Vec<Exact>> {
-    let exact = |value: &i64| Exact {
-        value: *value,
-        frac: format.frac(),
-    };
-    values
-        .chunks(width)
-        .map(|row| row.iter().map(exact).collect())
-        .collect()
+    let exact = |value: &i64| Exact { value: *value, frac: format.frac() };
+    values.chunks(width).map(|row| row.iter().map(exact).collect()).collect()
 }
 
 fn integers(numbers: Vec<Exact>) -> Vec<i64> {
@@ -72,11 +66,8 @@ impl Tracking {
         let objects: Vec<Vec<Exact>> = (0..self.nodes)
             .map(|i| {
                 let into = |ends: &Option<(usize, usize)>| ends.is_some_and(|(r, _)| r == i);
-                let incoming: Vec<(bool, &[Exact])> = ends
-                    .iter()
-                    .zip(&messages)
-                    .map(|(ends, m)| (into(ends), &m[..]))
-                    .collect();
+                let incoming: Vec<(bool, &[Exact])> =
+                    ends.iter().zip(&messages).map(|(ends, m)| (into(ends), &m[..])).collect();
                 let aggregate = self.aggregate.evaluate(&incoming, self.relation.outputs());
                 self.object.evaluate(&[&x[i][..], &aggregate[..]].concat())
             })
@@ -97,15 +88,10 @@ impl Tracking {
 impl DeepSets {
     fn evaluate(&self, event: &[i64]) -> Vec<i64> {
         let (particles, valid) = event.split_at(self.particles * self.features);
-        let elements: Vec<Vec<Exact>> = rows(particles, self.features, self.input)
-            .iter()
-            .map(|x| self.element.evaluate(x))
-            .collect();
+        let elements: Vec<Vec<Exact>> =
+            rows(particles, self.features, self.input).iter().map(|x| self.element.evaluate(x)).collect();
         let live = |i: usize| !self.masked || valid[i] == 1;
-        let members: Vec<_> = (0..)
-            .zip(&elements)
-            .map(|(i, e)| (live(i), &e[..]))
-            .collect();
+        let members: Vec<_> = (0..).zip(&elements).map(|(i, e)| (live(i), &e[..])).collect();
         let pooled = self.aggregate.evaluate(&members, self.element.outputs());
         integers(self.classifier.evaluate(&pooled))
     }

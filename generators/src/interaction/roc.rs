@@ -31,12 +31,7 @@ pub fn svg(accuracy: &Accuracy) -> String {
     );
     for (k, separation) in accuracy.separations.iter().enumerate() {
         let colour = COLOURS[k % COLOURS.len()];
-        line(
-            &mut text,
-            &separation.float_curve,
-            colour,
-            " stroke-dasharray=\"5 4\"",
-        );
+        line(&mut text, &separation.float_curve, colour, " stroke-dasharray=\"5 4\"");
         line(&mut text, &separation.curve, colour, "");
         let y = end - 14.0 - 18.0 * (accuracy.separations.len() - 1 - k) as f64;
         let _ = writeln!(
@@ -52,10 +47,7 @@ pub fn svg(accuracy: &Accuracy) -> String {
 fn legend(separation: &Separation) -> String {
     match (separation.auc, separation.float_auc) {
         (Some(auc), Some(float)) => {
-            format!(
-                "{}: AUC {auc:.4} (float, dashed: {float:.4})",
-                separation.what
-            )
+            format!("{}: AUC {auc:.4} (float, dashed: {float:.4})", separation.what)
         }
         _ => format!("{}: no curve, all of one kind", separation.what),
     }
@@ -83,9 +75,7 @@ fn axes(text: &mut String, at: f64) {
 fn line(text: &mut String, curve: &[[f64; 2]], colour: &str, dashes: &str) {
     let step = curve.len().div_ceil(POINTS).max(1);
     let drawn = curve.iter().step_by(step).chain(curve.last());
-    let points: Vec<String> = drawn
-        .map(|point| place(*point).map(|v| format!("{v:.1}")).join(","))
-        .collect();
+    let points: Vec<String> = drawn.map(|point| place(*point).map(|v| format!("{v:.1}")).join(",")).collect();
     let _ = writeln!(
         text,
         "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\"{dashes}/>",

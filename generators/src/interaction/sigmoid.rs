@@ -34,11 +34,7 @@ impl Sigmoid {
     /// # Errors
     /// Those of [`Sigmoid::validate`].
     pub fn new(index: ApFixed, output: ApFixed) -> Result<Self, Diagnostic> {
-        let mut sigmoid = Self {
-            index,
-            output,
-            table: Vec::new(),
-        };
+        let mut sigmoid = Self { index, output, table: Vec::new() };
         sigmoid.check_formats()?;
         let (lo, hi) = output.limits();
         let scale = f64::from(output.frac()).exp2();
@@ -65,23 +61,12 @@ impl Sigmoid {
         let step = f64::from(-self.index.frac()).exp2();
         let scale = f64::from(self.output.frac()).exp2();
         let error = |(x, entry): (f64, &i64)| {
-            let below = if x <= lo as f64 * step {
-                0.0
-            } else {
-                logistic(x - step / 2.0)
-            };
-            let above = if x >= hi as f64 * step {
-                1.0
-            } else {
-                logistic(x + step / 2.0)
-            };
+            let below = if x <= lo as f64 * step { 0.0 } else { logistic(x - step / 2.0) };
+            let above = if x >= hi as f64 * step { 1.0 } else { logistic(x + step / 2.0) };
             let result = *entry as f64 / scale;
             (result - below).abs().max((result - above).abs())
         };
-        self.operands()
-            .zip(&self.table)
-            .map(error)
-            .fold(0.0, f64::max)
+        self.operands().zip(&self.table).map(error).fold(0.0, f64::max)
     }
 
     /// The result for an exact operand.
@@ -125,10 +110,9 @@ impl Sigmoid {
             ));
         }
         match self.table.iter().find(|v| !(lo..=hi).contains(*v)) {
-            Some(bad) => Err(Diagnostic::error(
-                "model",
-                format!("the sigmoid's entry {bad} does not fit {}", self.output),
-            )),
+            Some(bad) => {
+                Err(Diagnostic::error("model", format!("the sigmoid's entry {bad} does not fit {}", self.output)))
+            }
             None => Ok(()),
         }
     }
@@ -140,11 +124,7 @@ mod tests {
 
     fn sigmoid() -> Sigmoid {
         let format = |text: &str| text.parse().unwrap();
-        Sigmoid::new(
-            format("ap_fixed<10,4,RND,SAT>"),
-            format("ap_ufixed<8,0,RND,SAT>"),
-        )
-        .unwrap()
+        Sigmoid::new(format("ap_fixed<10,4,RND,SAT>"), format("ap_ufixed<8,0,RND,SAT>")).unwrap()
     }
 
     #[test]

@@ -51,20 +51,15 @@ pub fn scatter<'m>(
     ports: &[Vec<Value<'m>>],
     messages: &mut [Vec<Value<'m>>],
 ) -> Result<Vec<Vec<Value<'m>>>, Diagnostics> {
-    let [_, _, sender, receiver, valid] = ports else {
-        unreachable!("the ports of this network")
-    };
+    let [_, _, sender, receiver, valid] = ports else { unreachable!("the ports of this network") };
     let mut scattered = vec![Vec::new(); network.edges];
     for group in groups {
         let (first, count) = (group.receivers.start, group.edges.len());
         let of = |k: &usize| [receiver[*k], sender[*k], valid[*k]];
         let inputs: Vec<Value<'m>> = group.edges.iter().flat_map(of).collect();
-        let order = assembly.place(
-            &format!("order{first}"),
-            &format!("order{first}"),
-            &inputs,
-            |m, inputs| order(network, group, m, inputs),
-        )?;
+        let order = assembly.place(&format!("order{first}"), &format!("order{first}"), &inputs, |m, inputs| {
+            order(network, group, m, inputs)
+        })?;
         let (furthest, flags) = order.split_at(count);
         let live = &flags[..count];
         for column in 0..network.relation.outputs() + network.aggregate.presence_columns() {
@@ -73,9 +68,7 @@ pub fn scatter<'m>(
             inputs.extend(flags);
             let name = format!("scan{first}_{column}");
             let block = format!("scan{count}");
-            let sums = assembly.place(&block, &name, &inputs, |m, inputs| {
-                scan(network.aggregate, count, m, inputs)
-            })?;
+            let sums = assembly.place(&block, &name, &inputs, |m, inputs| scan(network.aggregate, count, m, inputs))?;
             let edges = group.edges.iter().zip(sums);
             edges.for_each(|(k, sum)| scattered[*k].push(sum));
         }
@@ -83,12 +76,9 @@ pub fn scatter<'m>(
         let cycle = |v: Value<'m>| v.stamp().cycle().unwrap_or(0);
         let wait = cycle(scattered[group.edges[0]][0]).saturating_sub(cycle(furthest[0]));
         let late: Vec<Value<'m>> = furthest.iter().map(|v| v.delay(wait)).collect();
-        let hot = assembly.place(
-            &format!("decode{first}"),
-            &format!("decode{first}"),
-            &late,
-            |m, furthest| decode(group, m, furthest),
-        )?;
+        let hot = assembly.place(&format!("decode{first}"), &format!("decode{first}"), &late, |m, furthest| {
+            decode(group, m, furthest)
+        })?;
         let hot = hot.chunks(group.receivers.len());
         for ((k, live), hot) in group.edges.iter().zip(live).zip(hot) {
             messages[*k].push(*live);
@@ -100,12 +90,7 @@ pub fn scatter<'m>(
 
 /// Receiver, sender and valid of each edge → furthest receiver up to each, live of each, and for all but the first
 /// whether the furthest receiver is another one than before.
-fn order<'m>(
-    network: &Tracking,
-    group: &Group,
-    m: &'m ModuleBuilder,
-    inputs: &[Value<'m>],
-) -> Vec<Value<'m>> {
+fn order<'m>(network: &Tracking, group: &Group, m: &'m ModuleBuilder, inputs: &[Value<'m>]) -> Vec<Value<'m>> {
     let candidate = |(k, ends): (&usize, &[Value<'m>])| {
         let [to, from] = network.windows_of(*k);
         ends[2] & inside(m, ends[0], &to) & inside(m, ends[1], &from)
@@ -140,12 +125,7 @@ fn decode<'m>(group: &Group, m: &'m ModuleBuilder, furthest: &[Value<'m>]) -> Ve
 
 /// One column of `count` rows, live of each, whether a receiver begins with each but the first → the aggregate of the
 /// receiver's rows up to each.
-fn scan<'m>(
-    aggregate: Aggregate,
-    count: usize,
-    m: &'m ModuleBuilder,
-    inputs: &[Value<'m>],
-) -> Vec<Value<'m>> {
+fn scan<'m>(aggregate: Aggregate, count: usize, m: &'m ModuleBuilder, inputs: &[Value<'m>]) -> Vec<Value<'m>> {
     let (values, flags) = inputs.split_at(count);
     let (live, begins) = flags.split_at(count);
     let neutral = |v: Value<'m>| m.constant(aggregate.neutral(v.format()), v.frac());
@@ -215,9 +195,7 @@ pub fn gathered<'m>(
 
 /// Column `k` of the row whose flag is set, of which there is one at most; 0 of none.
 fn chosen<'m>(m: &'m ModuleBuilder, rows: &[(Value<'m>, &[Value<'m>])], k: usize) -> Value<'m> {
-    let masked: Vec<Value<'m>> = rows
-        .iter()
-        .map(|(here, row)| here.mux(row[k], m.constant(0, row[k].frac())))
-        .collect();
+    let masked: Vec<Value<'m>> =
+        rows.iter().map(|(here, row)| here.mux(row[k], m.constant(0, row[k].frac()))).collect();
     Value::tree(&masked, |a, b| a | b).unwrap_or(m.constant(0, 0))
 }

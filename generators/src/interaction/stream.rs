@@ -68,9 +68,7 @@ impl Lanes {
     /// # Errors
     /// Nodes or edges that cannot be dealt out evenly, or sorted edges.
     pub fn of(network: &Tracking, beats: usize) -> Result<Self, Diagnostic> {
-        let refused = |message: String, help: &str| {
-            Err(Diagnostic::error("reuse", message).help(help.to_owned()))
-        };
+        let refused = |message: String, help: &str| Err(Diagnostic::error("reuse", message).help(help.to_owned()));
         let Tracking { nodes, edges, .. } = *network;
         let even = beats > 1 && nodes.is_multiple_of(beats) && edges.is_multiple_of(beats);
         if !even || !(nodes / beats).is_power_of_two() {
@@ -80,25 +78,14 @@ impl Lanes {
             );
         }
         if network.sorted {
-            return refused(
-                "edges of a stream come in any order".into(),
-                "leave --sorted away",
-            );
+            return refused("edges of a stream come in any order".into(), "leave --sorted away");
         }
-        Ok(Self {
-            beats,
-            nodes: nodes / beats,
-            edges: edges / beats,
-        })
+        Ok(Self { beats, nodes: nodes / beats, edges: edges / beats })
     }
 
     /// The ports of a beat; `first` is 1 in the first one of an event.
     pub fn ports(self, network: &Tracking) -> Vec<InputPort> {
-        let port = |name, count, format| InputPort {
-            name,
-            count,
-            format,
-        };
+        let port = |name, count, format| InputPort { name, count, format };
         let (features, index) = (network.input.format(), unsigned(network.index_bits()));
         vec![
             port("first", 1, Format::BIT),
@@ -142,17 +129,9 @@ struct Files<'m> {
 impl<'m> Files<'m> {
     fn new(m: &'m ModuleBuilder, name: &str, formats: &[Format], depth_bits: [u32; 2]) -> Self {
         let [event_bits, beat_bits] = depth_bits;
-        let file = |(k, format): (usize, &Format)| {
-            m.memory(
-                &format!("{name}_{k}"),
-                1 << (event_bits + beat_bits),
-                *format,
-            )
-        };
-        Self {
-            columns: (0..).zip(formats).map(file).collect(),
-            beat_bits,
-        }
+        let file =
+            |(k, format): (usize, &Format)| m.memory(&format!("{name}_{k}"), 1 << (event_bits + beat_bits), *format);
+        Self { columns: (0..).zip(formats).map(file).collect(), beat_bits }
     }
 
     fn address(&self, event: Value<'m>, row: Value<'m>) -> Value<'m> {
@@ -175,11 +154,7 @@ impl<'m> Files<'m> {
 impl<'m> Token<'m> {
     fn after(self, cycles: u32) -> Self {
         let running = (0..cycles).fold(self.running, |v, _| v.registered(cleared()));
-        Self {
-            running,
-            beat: self.beat.delay(cycles),
-            event: self.event.delay(cycles),
-        }
+        Self { running, beat: self.beat.delay(cycles), event: self.event.delay(cycles) }
     }
 
     /// 1 in the cycle behind the last beat.
@@ -191,10 +166,7 @@ impl<'m> Token<'m> {
 
 /// A register that a reset clears.
 fn cleared() -> RegisterStyle {
-    RegisterStyle {
-        reset: Reset::Synchronous,
-        ..RegisterStyle::default()
-    }
+    RegisterStyle { reset: Reset::Synchronous, ..RegisterStyle::default() }
 }
 
 fn unsigned(bits: u32) -> Format {
@@ -202,20 +174,10 @@ fn unsigned(bits: u32) -> Format {
 }
 
 /// Counts the beats of each event from the cycle in which `start` is 1.
-fn phase<'m>(
-    m: &'m ModuleBuilder,
-    name: &str,
-    start: Value<'m>,
-    lanes: Lanes,
-    event_bits: u32,
-) -> Token<'m> {
+fn phase<'m>(m: &'m ModuleBuilder, name: &str, start: Value<'m>, lanes: Lanes, event_bits: u32) -> Token<'m> {
     let bits = lanes.beat_bits();
     let state = |what: &str, bits| m.state(&format!("{name}_{what}"), unsigned(bits), cleared());
-    let (going, count, events) = (
-        state("going", 1),
-        state("beat", bits),
-        state("event", event_bits),
-    );
+    let (going, count, events) = (state("going", 1), state("beat", bits), state("event", event_bits));
     let one = m.constant(1, 0);
     let token = Token {
         running: start | going.value(),
@@ -277,13 +239,7 @@ pub fn datapath(
 const MOST_PAUSES: usize = 3;
 
 /// Vectors cycle by cycle: events and what comes of them, most without a pause in between, some after a few cycles.
-pub fn vectors(
-    network: &Tracking,
-    lanes: Lanes,
-    latency: u32,
-    events: &[Vec<i64>],
-    results: &[Vec<i64>],
-) -> Vectors {
+pub fn vectors(network: &Tracking, lanes: Lanes, latency: u32, events: &[Vec<i64>], results: &[Vec<i64>]) -> Vectors {
     let ports = lanes.ports(network);
     let idle: Vec<Vec<i128>> = ports.iter().map(|port| vec![0; port.count]).collect();
     let mut inputs: Vec<Vec<Vec<i128>>> = Vec::new();
@@ -336,28 +292,19 @@ fn build<'m>(
             }
             _ => block.inputs,
         };
-        modules.push(
-            assembly.module(block.name, inputs, |m, x| match block.name {
-                "object" => object(network, m, products, x),
-                "score" => {
-                    let score = perceptron(m, products, block.mlp, x)[0];
-                    vec![m.scope("sigmoid", || network.sigmoid.build(score))]
-                }
-                _ => perceptron(m, products, block.mlp, x),
-            })?,
-        );
+        modules.push(assembly.module(block.name, inputs, |m, x| match block.name {
+            "object" => object(network, m, products, x),
+            "score" => {
+                let score = perceptron(m, products, block.mlp, x)[0];
+                vec![m.scope("sigmoid", || network.sigmoid.build(score))]
+            }
+            _ => perceptron(m, products, block.mlp, x),
+        })?);
     }
     let latencies = modules.iter().map(|module| module.latency());
     let under_way: u32 = latencies.sum::<u32>() + 2 * EDGE_READS + NODE_READS;
     let events = 4 + under_way.div_ceil(lanes.beats as u32);
-    let stream = Stream {
-        network,
-        lanes,
-        m,
-        modules,
-        sums,
-        event_bits: events.next_power_of_two().trailing_zeros(),
-    };
+    let stream = Stream { network, lanes, m, modules, sums, event_bits: events.next_power_of_two().trailing_zeros() };
     let weights = stream.phases(ports)?;
     // the registers at the inputs, three phases before the last one
     Ok((weights, 1 + 3 * lanes.beats as u32 + under_way))
@@ -368,22 +315,16 @@ fn sum_formats(aggregate: Aggregate, message: &[Format], lanes: Lanes) -> Vec<Fo
     let edges = Interval::new(0, lanes.beats as i128).expect("a small count");
     let sum = |format: Format| match aggregate.how {
         Aggregation::Max => format,
-        Aggregation::Sum | Aggregation::Mean => aggregate.kept(Format {
-            range: format.range.mul(edges).expect("validated"),
-            ..format
-        }),
+        Aggregation::Sum | Aggregation::Mean => {
+            aggregate.kept(Format { range: format.range.mul(edges).expect("validated"), ..format })
+        }
     };
     let columns = aggregate.column_formats(message);
     columns.into_iter().map(sum).collect()
 }
 
 /// Node features, then the columns of each lane → new node features.
-fn object<'m>(
-    network: &Tracking,
-    m: &'m ModuleBuilder,
-    products: &Products,
-    inputs: &[Value<'m>],
-) -> Vec<Value<'m>> {
+fn object<'m>(network: &Tracking, m: &'m ModuleBuilder, products: &Products, inputs: &[Value<'m>]) -> Vec<Value<'m>> {
     let (x, lanes) = inputs.split_at(network.node_features);
     let aggregate = network.aggregate;
     let columns = network.relation.outputs() + aggregate.presence_columns();
@@ -405,9 +346,7 @@ impl<'m> Stream<'_, 'm> {
         let [relation, object, score] = [0, 1, 2].map(latency);
         let (network, lanes, m) = (self.network, self.lanes, self.m);
         let ports = self.captured(ports);
-        let [first, x, e, sender, receiver, valid] = &ports[..] else {
-            unreachable!("the ports of a stream")
-        };
+        let [first, x, e, sender, receiver, valid] = &ports[..] else { unreachable!("the ports of a stream") };
         let blocks = network.blocks()?;
         let (messages, objects) = (blocks[0].mlp.output_format(), blocks[1].mlp.output_format());
         let depth = [self.event_bits, lanes.beat_bits()];
@@ -419,20 +358,13 @@ impl<'m> Stream<'_, 'm> {
         let nodes = files("node", lanes.nodes, &vec![features; network.node_features]);
         let edges = files("edge", lanes.edges, &vec![features; network.edge_features]);
         let ends = files("ends", lanes.edges, &[index, index, Format::BIT]);
-        let updated = files(
-            "updated",
-            lanes.nodes,
-            &vec![objects; network.object.outputs()],
-        );
+        let updated = files("updated", lanes.nodes, &vec![objects; network.object.outputs()]);
         let width = network.relation.outputs();
         let said = files("message", lanes.edges, &vec![messages; width]);
 
         let arrive = self.phase("arrive", first[0]);
         let rows = x.chunks(network.node_features);
-        nodes
-            .iter()
-            .zip(rows)
-            .for_each(|(file, row)| file.write(arrive, row));
+        nodes.iter().zip(rows).for_each(|(file, row)| file.write(arrive, row));
         for (k, row) in e.chunks(network.edge_features).enumerate() {
             edges[k].write(arrive, row);
             ends[k].write(arrive, &[receiver[k], sender[k], valid[k]]);
@@ -445,12 +377,7 @@ impl<'m> Stream<'_, 'm> {
         for k in 0..lanes.edges {
             let read = held(ends[k].read(relate, relate.beat));
             let mut inputs = self.ends(&nodes, relate.after(1), &read[..2]);
-            inputs.extend(
-                edges[k]
-                    .read(relate, relate.beat)
-                    .into_iter()
-                    .map(|v| v.delay(2)),
-            );
+            inputs.extend(edges[k].read(relate, relate.beat).into_iter().map(|v| v.delay(2)));
             let message = m.instance(&self.modules[0], &format!("relation{k}"), &inputs);
             said[k].write(said_at, &message);
             let live = self.live(k, relate.after(1), &read).delay(1 + relation);
@@ -474,12 +401,7 @@ impl<'m> Stream<'_, 'm> {
             .map(|k| {
                 let read = held(ends[k].read(decide, decide.beat));
                 let mut inputs = self.ends(&updated, decide.after(1), &read[..2]);
-                inputs.extend(
-                    said[k]
-                        .read(decide, decide.beat)
-                        .into_iter()
-                        .map(|v| v.delay(2)),
-                );
+                inputs.extend(said[k].read(decide, decide.beat).into_iter().map(|v| v.delay(2)));
                 let weight = m.instance(&self.modules[2], &format!("score{k}"), &inputs);
                 let live = self.live(k, decide.after(1), &read).delay(1 + score);
                 (out.running & live).mux(weight[0], m.constant(0, 0))
@@ -491,14 +413,8 @@ impl<'m> Stream<'_, 'm> {
     fn captured(&self, ports: &[Vec<Value<'m>>]) -> Vec<Vec<Value<'m>>> {
         let captured = |(port, values): (usize, &Vec<Value<'m>>)| {
             let register = |(k, value): (usize, &Value<'m>)| {
-                let style = if port == 0 {
-                    cleared()
-                } else {
-                    RegisterStyle::default()
-                };
-                let register = self
-                    .m
-                    .state(&format!("captured{port}_{k}"), value.format(), style);
+                let style = if port == 0 { cleared() } else { RegisterStyle::default() };
+                let register = self.m.state(&format!("captured{port}_{k}"), value.format(), style);
                 register.set_next(*value);
                 register.value()
             };
@@ -516,8 +432,7 @@ impl<'m> Stream<'_, 'm> {
         let lanes = self.lanes;
         // of the receivers, then of the senders: first node and the one behind the last, beat by beat
         let bound = |end: usize, of: fn(&Range<usize>) -> usize| {
-            let edge =
-                |beat: usize| of(&self.network.windows_of(beat * lanes.edges + k)[end]) as i128;
+            let edge = |beat: usize| of(&self.network.windows_of(beat * lanes.edges + k)[end]) as i128;
             let mut table: Vec<i128> = (0..lanes.beats).map(edge).collect();
             table.resize(1 << lanes.beat_bits(), table[0]);
             at.beat.lookup(&table, 0)
@@ -566,13 +481,7 @@ impl<'m> Stream<'_, 'm> {
         let (bank_of, row) = self.place_of(receiver);
         let bank = |bank: usize| {
             let here = bank_of.map_or(live, |b| live & b.equals(self.m.constant(bank as i128, 0)));
-            let adding = |message| Adding {
-                at,
-                clear,
-                here,
-                row,
-                message,
-            };
+            let adding = |message| Adding { at, clear, here, row, message };
             let column = |(k, (message, format)): (usize, (Value<'m>, &Format))| {
                 let name = format!("sum{lane}_{bank}_{k}");
                 Sums::new(self, &name, &adding(message), *format)
@@ -601,13 +510,7 @@ struct Sums<'m> {
 
 impl<'m> Sums<'m> {
     fn new(stream: &Stream<'_, 'm>, name: &str, adding: &Adding<'m>, format: Format) -> Self {
-        let Adding {
-            at,
-            clear,
-            here,
-            row,
-            message,
-        } = *adding;
+        let Adding { at, clear, here, row, message } = *adding;
         let aggregate = stream.network.aggregate;
         let (width, signed) = (format.range.width(), format.range.signed());
         let sets = [0, 1].map(|set| {
@@ -618,16 +521,11 @@ impl<'m> Sums<'m> {
                 token.running & token.event.bit(0).equals(parity)
             };
             let clearing = of_set(clear);
-            let sum = aggregate
-                .combine(file.read(row), message)
-                .wrap(width, signed);
+            let sum = aggregate.combine(file.read(row), message).wrap(width, signed);
             file.write(
                 clearing | (of_set(at) & here),
                 clearing.mux(clear.beat, row),
-                clearing.mux(
-                    stream.m.constant(aggregate.neutral(format), format.frac),
-                    sum,
-                ),
+                clearing.mux(stream.m.constant(aggregate.neutral(format), format.frac), sum),
             );
             file
         });

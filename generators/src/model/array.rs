@@ -16,10 +16,7 @@ pub struct Array<V> {
 impl<V: Clone> Array<V> {
     /// One value for every element.
     pub fn scalar(value: V) -> Self {
-        Self {
-            shape: Vec::new(),
-            values: vec![value],
-        }
+        Self { shape: Vec::new(), values: vec![value] }
     }
 
     /// The same value, if there is only one.
@@ -32,25 +29,15 @@ impl<V: Clone> Array<V> {
 
     /// Applies `f` to every value.
     pub fn map<W>(&self, f: impl FnMut(&V) -> W) -> Array<W> {
-        Array {
-            shape: self.shape.clone(),
-            values: self.values.iter().map(f).collect(),
-        }
+        Array { shape: self.shape.clone(), values: self.values.iter().map(f).collect() }
     }
 
     /// Combines two arrays that stretch to a common shape; `None` if they do not.
-    pub fn zip<W: Clone, X>(
-        &self,
-        other: &Array<W>,
-        mut f: impl FnMut(&V, &W) -> X,
-    ) -> Option<Array<X>> {
+    pub fn zip<W: Clone, X>(&self, other: &Array<W>, mut f: impl FnMut(&V, &W) -> X) -> Option<Array<X>> {
         let shape = broadcast(&self.shape, &other.shape)?;
         let (a, b) = (self.indices(&shape)?, other.indices(&shape)?);
-        let values = a
-            .into_iter()
-            .zip(b)
-            .map(|(i, j)| f(&self.values[i as usize], &other.values[j as usize]))
-            .collect();
+        let values =
+            a.into_iter().zip(b).map(|(i, j)| f(&self.values[i as usize], &other.values[j as usize])).collect();
         Some(Array { shape, values })
     }
 
@@ -72,10 +59,7 @@ impl<V: Clone> Array<V> {
         }
         let mut indices = vec![0u32];
         for (&extent, &stride) in shape.iter().zip(&strides) {
-            indices = indices
-                .iter()
-                .flat_map(|&base| (0..extent as u32).map(move |i| base + i * stride))
-                .collect();
+            indices = indices.iter().flat_map(|&base| (0..extent as u32).map(move |i| base + i * stride)).collect();
         }
         Some(indices)
     }
@@ -100,11 +84,7 @@ impl<V: Clone + PartialEq> Array<V> {
             let block = inner * extent;
             let repeats = |block: &[V]| block.chunks(inner).all(|row| row == &block[..inner]);
             if extent > 1 && self.values.chunks(block).all(repeats) {
-                self.values = self
-                    .values
-                    .chunks(block)
-                    .flat_map(|block| block[..inner].to_vec())
-                    .collect();
+                self.values = self.values.chunks(block).flat_map(|block| block[..inner].to_vec()).collect();
                 self.shape[axis] = 1;
             }
         }
@@ -115,11 +95,7 @@ impl<V: Clone + PartialEq> Array<V> {
 /// The shape to which both stretch.
 pub fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
     let rank = a.len().max(b.len());
-    let extent = |shape: &[usize], axis: usize| {
-        (axis + shape.len())
-            .checked_sub(rank)
-            .map_or(1, |i| shape[i])
-    };
+    let extent = |shape: &[usize], axis: usize| (axis + shape.len()).checked_sub(rank).map_or(1, |i| shape[i]);
     (0..rank)
         .map(|axis| match (extent(a, axis), extent(b, axis)) {
             (x, y) if x == y => Some(x),
@@ -135,10 +111,7 @@ mod tests {
 
     #[test]
     fn stretching_follows_the_last_axes() {
-        let column = Array {
-            shape: vec![2, 1],
-            values: vec![1, 2],
-        };
+        let column = Array { shape: vec![2, 1], values: vec![1, 2] };
         assert_eq!(column.stretched(&[2, 3]), Some(vec![1, 1, 1, 2, 2, 2]));
         assert_eq!(column.stretched(&[3, 2]), None);
         assert_eq!(Array::scalar(7).stretched(&[2]), Some(vec![7, 7]));
@@ -148,10 +121,7 @@ mod tests {
 
     #[test]
     fn compaction_keeps_the_meaning() {
-        let full = Array {
-            shape: vec![2, 2, 2],
-            values: vec![1, 1, 2, 2, 1, 1, 2, 2],
-        };
+        let full = Array { shape: vec![2, 2, 2], values: vec![1, 1, 2, 2, 1, 1, 2, 2] };
         let compact = full.clone().compact();
         assert_eq!(compact.shape, [1, 2, 1]);
         assert_eq!(compact.stretched(&full.shape), Some(full.values));

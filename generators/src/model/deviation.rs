@@ -14,41 +14,26 @@ impl Graph {
     /// For each output a bound of the distance of its integers, if the operand of layers `name` is off by so many
     /// integers as the array says, which stretches over it.
     pub fn deviation(&self, offsets: &[(&str, &Array<i64>)]) -> Vec<Vec<i64>> {
-        let mut moved: Vec<Vec<i64>> = self
-            .inputs()
-            .iter()
-            .map(|input| vec![0; input.shape.iter().product()])
-            .collect();
+        let mut moved: Vec<Vec<i64>> =
+            self.inputs().iter().map(|input| vec![0; input.shape.iter().product()]).collect();
         for (k, layer) in self.layers().iter().enumerate() {
             let info = self.info(self.result(k));
-            let mut operands: Vec<Vec<i64>> = layer
-                .inputs
-                .iter()
-                .map(|t| moved[t.index()].clone())
-                .collect();
-            let rounds = matches!(
-                layer.op,
-                Op::Threshold { .. } | Op::Requantise(_) | Op::RequantiseEach { .. }
-            );
+            let mut operands: Vec<Vec<i64>> = layer.inputs.iter().map(|t| moved[t.index()].clone()).collect();
+            let rounds = matches!(layer.op, Op::Threshold { .. } | Op::Requantise(_) | Op::RequantiseEach { .. });
             if let (true, Some(x)) = (rounds, operands.first_mut()) {
                 let of_layer = |(name, _): &&(&str, &Array<i64>)| *name == layer.name;
                 for (_, offsets) in offsets.iter().filter(of_layer) {
                     let most = offsets.values.iter().copied().max().unwrap_or(0);
                     let each = offsets.stretched(&info.shape);
                     let each = each.unwrap_or_else(|| vec![most; x.len()]);
-                    x.iter_mut()
-                        .zip(each)
-                        .for_each(|(x, off)| *x = x.saturating_add(off));
+                    x.iter_mut().zip(each).for_each(|(x, off)| *x = x.saturating_add(off));
                 }
             }
             let bounds = self.passed_on(layer, &operands, info);
             let span = info.range.hi().abs_diff(info.range.lo()) as i64;
             moved.push(bounds.into_iter().map(|b| b.clamp(0, span)).collect());
         }
-        self.outputs()
-            .iter()
-            .map(|o| moved[o.tensor.index()].clone())
-            .collect()
+        self.outputs().iter().map(|o| moved[o.tensor.index()].clone()).collect()
     }
 
     /// Bounds of a layer's result from those of its operands.
@@ -63,10 +48,7 @@ impl Graph {
         let each = |f: &dyn Fn(i64) -> i64| x.iter().map(|e| f(*e)).collect::<Vec<_>>();
         // the same layer on bounds, all of whose parts only add up
         let with = |op: Op| {
-            let layer = Layer {
-                op,
-                ..layer.clone()
-            };
+            let layer = Layer { op, ..layer.clone() };
             self.layer_on(&layer, operands, info)
         };
         let magnitudes = |weights: &Array<i64>| weights.map(|w| w.abs());
@@ -75,32 +57,16 @@ impl Graph {
             range.lo().unsigned_abs().max(range.hi().unsigned_abs()) as i64
         };
         match &layer.op {
-            Op::Dense { weights, bias } => with(Op::Dense {
-                weights: magnitudes(weights),
-                bias: vec![0; bias.len()],
-            }),
-            Op::Convolution {
-                weights,
-                bias,
-                window,
-                groups,
-            } => with(Op::Convolution {
+            Op::Dense { weights, bias } => with(Op::Dense { weights: magnitudes(weights), bias: vec![0; bias.len()] }),
+            Op::Convolution { weights, bias, window, groups } => with(Op::Convolution {
                 weights: magnitudes(weights),
                 bias: vec![0; bias.len()],
                 window: window.clone(),
                 groups: *groups,
             }),
-            Op::Pool { .. } | Op::Reduce { .. } | Op::Add | Op::Concat { .. } => {
-                with(layer.op.clone())
-            }
-            Op::Reshape { .. } | Op::Transpose { .. } | Op::Slice { .. } | Op::Gather { .. } => {
-                with(layer.op.clone())
-            }
-            Op::Pad { begin, end, .. } => with(Op::Pad {
-                begin: begin.clone(),
-                end: end.clone(),
-                value: 0,
-            }),
+            Op::Pool { .. } | Op::Reduce { .. } | Op::Add | Op::Concat { .. } => with(layer.op.clone()),
+            Op::Reshape { .. } | Op::Transpose { .. } | Op::Slice { .. } | Op::Gather { .. } => with(layer.op.clone()),
+            Op::Pad { begin, end, .. } => with(Op::Pad { begin: begin.clone(), end: end.clone(), value: 0 }),
             Op::Sub => with(Op::Add),
             Op::Min | Op::Max => with(Op::Max),
             Op::Relu | Op::Clamp { .. } => x.clone(),
@@ -130,16 +96,11 @@ impl Graph {
             Op::Threshold { functions } => {
                 let rows = functions.indices(&info.shape).expect("checked when built");
                 let pairs = rows.iter().zip(x);
-                pairs
-                    .map(|(k, e)| passed_steps(&functions.values[*k as usize], *e))
-                    .collect()
+                pairs.map(|(k, e)| passed_steps(&functions.values[*k as usize], *e)).collect()
             }
             Op::Table { first, values } => {
                 let steps = (1..).map(|k| first + k).zip(values[1..].iter().copied());
-                let function = StepFunction {
-                    first: values[0],
-                    steps: steps.collect(),
-                };
+                let function = StepFunction { first: values[0], steps: steps.collect() };
                 each(&|e| passed_steps(&function, e))
             }
             // anything may happen
@@ -163,11 +124,7 @@ impl Graph {
     /// the float in front of the last steps by `noise`; none if those have no greatest steepness.
     pub fn decoded_deviation(&self, k: usize, bounds: &[i64], noise: f64) -> Option<f64> {
         let output = &self.outputs()[k];
-        let identity = Decode {
-            unit: Array::scalar(1.0),
-            steps: Vec::new(),
-            softmax: None,
-        };
+        let identity = Decode { unit: Array::scalar(1.0), steps: Vec::new(), softmax: None };
         let decode = output.decode.as_ref().unwrap_or(&identity);
         let shape = &self.info(output.tensor).shape;
         let units = decode.unit.stretched(shape)?;
@@ -181,10 +138,7 @@ impl Graph {
                 None => vec![0.0],
             };
             let steepness = values.iter().map(|v| step.with(|_| *v).steepness());
-            worst *= steepness
-                .collect::<Option<Vec<f64>>>()?
-                .into_iter()
-                .fold(0.0, f64::max);
+            worst *= steepness.collect::<Option<Vec<f64>>>()?.into_iter().fold(0.0, f64::max);
         }
         Some(match decode.softmax {
             Some(_) => (worst / 2.0).min(1.0),
@@ -208,13 +162,7 @@ fn rounded(r: &Requantise, e: i64, x: &TensorInfo) -> i64 {
         Limit::Saturate { lo, hi } => off.min(hi.saturating_sub(lo)),
         Limit::Wrap { width, signed } => {
             let limits = Overflow::Wrap.limits(width, signed);
-            let wide = Requantise {
-                limit: Limit::Saturate {
-                    lo: i64::MIN,
-                    hi: i64::MAX,
-                },
-                ..*r
-            };
+            let wide = Requantise { limit: Limit::Saturate { lo: i64::MIN, hi: i64::MAX }, ..*r };
             let ends = [x.range.lo() - i128::from(e), x.range.hi() + i128::from(e)];
             match ends.iter().all(|n| limits.contains(wide.apply(*n))) {
                 true => off,
@@ -253,10 +201,7 @@ mod tests {
     use crate::model::{Input, Output, T};
 
     fn function(steps: &[(i64, i64)]) -> StepFunction {
-        StepFunction {
-            first: 0,
-            steps: steps.to_vec(),
-        }
+        StepFunction { first: 0, steps: steps.to_vec() }
     }
 
     #[test]
@@ -269,25 +214,15 @@ mod tests {
     /// Every pair of neighbouring operands through every rounding.
     #[test]
     fn roundings_stay_within_their_bound() {
-        let info = TensorInfo {
-            shape: vec![1],
-            range: hdl::num::Interval::new(-40, 40).unwrap(),
-        };
+        let info = TensorInfo { shape: vec![1], range: hdl::num::Interval::new(-40, 40).unwrap() };
         for rounding in Rounding::ALL {
             for drop in [-1, 0, 1, 2, 3] {
                 for limit in [
                     Limit::Saturate { lo: -3, hi: 4 },
                     Limit::Saturate { lo: -99, hi: 99 },
-                    Limit::Wrap {
-                        width: 3,
-                        signed: true,
-                    },
+                    Limit::Wrap { width: 3, signed: true },
                 ] {
-                    let r = Requantise {
-                        drop,
-                        rounding,
-                        limit,
-                    };
+                    let r = Requantise { drop, rounding, limit };
                     for e in 0..9 {
                         let bound = i128::from(rounded(&r, e, &info));
                         for n in -40..40 {
@@ -303,48 +238,19 @@ mod tests {
     /// A sum that is off at a step, through the layer behind it.
     #[test]
     fn a_doubtful_step_moves_what_follows() {
-        let input = Input {
-            name: "x".into(),
-            shape: vec![1, 2],
-            range: (-8, 7),
-            encode: None,
-        };
+        let input = Input { name: "x".into(), shape: vec![1, 2], range: (-8, 7), encode: None };
         let mut graph = Graph::new("doubt", vec![input]).unwrap();
-        let layer = |name: &str, op, from: u32| Layer {
-            name: name.into(),
-            op,
-            inputs: vec![T(from)],
-            scale: None,
-        };
+        let layer = |name: &str, op, from: u32| Layer { name: name.into(), op, inputs: vec![T(from)], scale: None };
         let functions = Array::scalar(function(&[(-2, 1), (3, 2)]));
-        graph
-            .push(layer("quant", Op::Threshold { functions }, 0))
-            .unwrap();
-        let weights = Array {
-            shape: vec![2, 2],
-            values: vec![3, -4, 0, 2],
-        };
-        let dense = Op::Dense {
-            weights,
-            bias: vec![1, 1],
-        };
+        graph.push(layer("quant", Op::Threshold { functions }, 0)).unwrap();
+        let weights = Array { shape: vec![2, 2], values: vec![3, -4, 0, 2] };
+        let dense = Op::Dense { weights, bias: vec![1, 1] };
         graph.push(layer("dense", dense, 1)).unwrap();
-        let decode = Decode {
-            unit: Array::scalar(0.5),
-            steps: Vec::new(),
-            softmax: None,
-        };
-        let output = Output {
-            name: "y".into(),
-            tensor: T(2),
-            decode: Some(decode),
-        };
+        let decode = Decode { unit: Array::scalar(0.5), steps: Vec::new(), softmax: None };
+        let output = Output { name: "y".into(), tensor: T(2), decode: Some(decode) };
         graph.output(output).unwrap();
         let both = Array::scalar(1);
-        let second = Array {
-            shape: vec![2],
-            values: vec![0, 1],
-        };
+        let second = Array { shape: vec![2], values: vec![0, 1] };
         assert_eq!(graph.deviation(&[]), [[0, 0]]);
         assert_eq!(graph.deviation(&[("quant", &both)]), [[7, 2]]);
         assert_eq!(graph.deviation(&[("quant", &second)]), [[4, 2]]);

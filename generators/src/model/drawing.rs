@@ -46,11 +46,7 @@ impl Graph {
         );
         let middle = BOX.0 / 2;
         for t in (0..tensors).filter(|t| !is_constant(*t)) {
-            for o in operands(t)
-                .iter()
-                .map(|o| o.index())
-                .filter(|o| !is_constant(*o))
-            {
+            for o in operands(t).iter().map(|o| o.index()).filter(|o| !is_constant(*o)) {
                 let _ = writeln!(
                     svg,
                     "<path d=\"M{} {}L{} {}\" stroke=\"#888\" fill=\"none\"/>",
@@ -135,28 +131,14 @@ mod tests {
 
     #[test]
     fn branches_stand_side_by_side_and_names_are_harmless() {
-        let input = Input {
-            name: "<script>\u{1}".into(),
-            shape: vec![1, 3],
-            range: (-4, 3),
-            encode: None,
-        };
+        let input = Input { name: "<script>\u{1}".into(), shape: vec![1, 3], range: (-4, 3), encode: None };
         let mut graph = Graph::new("a & b", vec![input]).unwrap();
-        let layer = |op, inputs| Layer {
-            name: format!("{op:?}"),
-            op,
-            inputs,
-            scale: None,
-        };
+        let layer = |op, inputs| Layer { name: format!("{op:?}"), op, inputs, scale: None };
         let relu = graph.push(layer(Op::Relu, vec![T(0)])).unwrap();
         let clamp = Op::Clamp { lo: -1, hi: 1 };
         let clamped = graph.push(layer(clamp, vec![T(0)])).unwrap();
         let sum = graph.push(layer(Op::Add, vec![relu, clamped])).unwrap();
-        let output = Output {
-            name: "y".into(),
-            tensor: sum,
-            decode: None,
-        };
+        let output = Output { name: "y".into(), tensor: sum, decode: None };
         graph.output(output).unwrap();
         let svg = graph.drawing();
         assert_eq!(svg.matches("<rect").count(), 4);

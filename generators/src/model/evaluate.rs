@@ -42,11 +42,7 @@ impl Graph {
     /// A wrong number of inputs or elements, or an integer outside its input's range.
     pub fn evaluate(&self, inputs: &[Vec<i64>]) -> Result<Evaluation, Diagnostic> {
         if inputs.len() != self.inputs.len() {
-            return Err(error(format!(
-                "{} inputs are given, {} wanted",
-                inputs.len(),
-                self.inputs.len()
-            )));
+            return Err(error(format!("{} inputs are given, {} wanted", inputs.len(), self.inputs.len())));
         }
         for (input, values) in self.inputs.iter().zip(inputs) {
             let count: usize = input.shape.iter().product();
@@ -58,11 +54,7 @@ impl Graph {
                 )));
             }
             let (lo, hi) = input.range;
-            if let Some((i, value)) = values
-                .iter()
-                .enumerate()
-                .find(|(_, v)| !(lo..=hi).contains(*v))
-            {
+            if let Some((i, value)) = values.iter().enumerate().find(|(_, v)| !(lo..=hi).contains(*v)) {
                 return Err(error(format!(
                     "element {i} of input {} is {value}, its range is {lo}…{hi}",
                     quoted(&input.name)
@@ -74,10 +66,7 @@ impl Graph {
             let result = self.layer(layer, &tensors, self.info.get(tensors.len()));
             tensors.push(result);
         }
-        Ok(Evaluation {
-            tensors,
-            outputs: self.outputs.iter().map(|o| o.tensor).collect(),
-        })
+        Ok(Evaluation { tensors, outputs: self.outputs.iter().map(|o| o.tensor).collect() })
     }
 
     /// The outputs in the source framework's numbers for inputs in the same.
@@ -86,9 +75,7 @@ impl Graph {
     /// As [`Graph::evaluate`].
     pub fn predict(&self, inputs: &[Vec<f32>]) -> Result<Vec<Vec<f32>>, Diagnostic> {
         let evaluation = self.evaluate(&self.encode(inputs)?)?;
-        Ok((0..self.outputs.len())
-            .map(|k| self.decode(k, evaluation.tensor(self.outputs[k].tensor)))
-            .collect())
+        Ok((0..self.outputs.len()).map(|k| self.decode(k, evaluation.tensor(self.outputs[k].tensor))).collect())
     }
 
     /// The integers of all inputs for the source framework's numbers.
@@ -97,20 +84,13 @@ impl Graph {
     /// A wrong number of inputs or elements; a fraction where an input takes plain integers.
     pub fn encode(&self, inputs: &[Vec<f32>]) -> Result<Vec<Vec<i64>>, Diagnostic> {
         if inputs.len() != self.inputs.len() {
-            return Err(error(format!(
-                "{} inputs are given, {} wanted",
-                inputs.len(),
-                self.inputs.len()
-            )));
+            return Err(error(format!("{} inputs are given, {} wanted", inputs.len(), self.inputs.len())));
         }
         let encoded = self.inputs.iter().zip(inputs).map(|(input, values)| {
             let count: usize = input.shape.iter().product();
             let name = quoted(&input.name);
             if values.len() != count {
-                return Err(error(format!(
-                    "input {name} has {count} elements, {} are given",
-                    values.len()
-                )));
+                return Err(error(format!("input {name} has {count} elements, {} are given", values.len())));
             }
             let Some(encode) = &input.encode else {
                 return values
@@ -125,9 +105,7 @@ impl Graph {
                     .collect();
             };
             let steps = stretched_steps(&encode.steps, &input.shape);
-            let parameters = encode
-                .quantiser
-                .with(|p| p.stretched(&input.shape).expect("checked when built"));
+            let parameters = encode.quantiser.with(|p| p.stretched(&input.shape).expect("checked when built"));
             Ok(values
                 .iter()
                 .enumerate()
@@ -163,12 +141,7 @@ impl Graph {
         }
     }
 
-    pub(super) fn layer(
-        &self,
-        layer: &Layer,
-        tensors: &[Vec<i64>],
-        result: Option<&TensorInfo>,
-    ) -> Vec<i64> {
+    pub(super) fn layer(&self, layer: &Layer, tensors: &[Vec<i64>], result: Option<&TensorInfo>) -> Vec<i64> {
         let operand = |k: usize| tensors[layer.inputs[k].index()].as_slice();
         let shape_of = |k: usize| self.info(layer.inputs[k]).shape.as_slice();
         let result = result.expect("every layer has been inferred");
@@ -177,32 +150,20 @@ impl Graph {
         }
         let x = operand(0);
         if let Some(moved) = moved(&layer.op, shape_of(0)) {
-            let fill = if let Op::Pad { value, .. } = layer.op {
-                value
-            } else {
-                0
-            };
+            let fill = if let Op::Pad { value, .. } = layer.op { value } else { 0 };
             let sources = moved.expect("checked when built").sources;
-            return sources
-                .iter()
-                .map(|s| s.map_or(fill, |i| x[i as usize]))
-                .collect();
+            return sources.iter().map(|s| s.map_or(fill, |i| x[i as usize])).collect();
         }
         let each = |f: &dyn Fn(i64) -> i64| x.iter().map(|&v| f(v)).collect();
         let both = |f: fn(i64, i64) -> i64| {
             let (a, b) = (array_of(x, shape_of(0)), array_of(operand(1), shape_of(1)));
-            a.zip(&b, |x, y| f(*x, *y))
-                .expect("checked when built")
-                .values
+            a.zip(&b, |x, y| f(*x, *y)).expect("checked when built").values
         };
         match &layer.op {
             Op::Dense { weights, bias } => dense(x, weights, bias),
-            Op::Convolution {
-                weights,
-                bias,
-                window,
-                groups,
-            } => convolution(x, shape_of(0), weights, bias, window, *groups),
+            Op::Convolution { weights, bias, window, groups } => {
+                convolution(x, shape_of(0), weights, bias, window, *groups)
+            }
             Op::MatMul => matrix_product(x, shape_of(0), operand(1), shape_of(1), &result.shape),
             Op::Pool { kind, window } => pool(x, shape_of(0), *kind, window),
             Op::Reduce { kind, axes } => reduce(x, shape_of(0), *kind, axes),
@@ -215,30 +176,20 @@ impl Graph {
             Op::Or => both(|a, b| a | b),
             Op::Xor => both(|a, b| a ^ b),
             Op::Relu => each(&|v| v.max(0)),
-            Op::LeakyRelu { positive, negative } => {
-                each(&|v| if v >= 0 { v * positive } else { v * negative })
-            }
+            Op::LeakyRelu { positive, negative } => each(&|v| if v >= 0 { v * positive } else { v * negative }),
             Op::Clamp { lo, hi } => each(&|v| v.clamp(*lo, *hi)),
             Op::Requantise(r) => each(&|v| r.apply(v.into()) as i64),
             Op::RequantiseEach { formats } => {
                 let rows = formats.indices(shape_of(0)).expect("checked when built");
-                x.iter()
-                    .zip(rows)
-                    .map(|(v, k)| formats.values[k as usize].apply((*v).into()) as i64)
-                    .collect()
+                x.iter().zip(rows).map(|(v, k)| formats.values[k as usize].apply((*v).into()) as i64).collect()
             }
             Op::Table { first, values } => each(&|v| values[(v - first) as usize]),
             Op::Threshold { functions } => {
                 let rows = functions.indices(shape_of(0)).expect("checked when built");
-                x.iter()
-                    .zip(rows)
-                    .map(|(v, k)| functions.values[k as usize].at(*v))
-                    .collect()
+                x.iter().zip(rows).map(|(v, k)| functions.values[k as usize].at(*v)).collect()
             }
             Op::Concat { axis } => {
-                let parts: Vec<_> = (0..layer.inputs.len())
-                    .map(|k| (operand(k), shape_of(k)))
-                    .collect();
+                let parts: Vec<_> = (0..layer.inputs.len()).map(|k| (operand(k), shape_of(k))).collect();
                 concatenated(&parts, *axis)
             }
             Op::ArgMax { axis } => arg_max(x, shape_of(0), *axis),
@@ -259,10 +210,7 @@ fn stretched_steps(steps: &[Step], shape: &[usize]) -> Vec<Step<Vec<f32>>> {
 }
 
 fn array_of(values: &[i64], shape: &[usize]) -> Array<i64> {
-    Array {
-        shape: shape.to_vec(),
-        values: values.to_vec(),
-    }
+    Array { shape: shape.to_vec(), values: values.to_vec() }
 }
 
 /// `start + Σ a · b`. The result fits 62 bits; what overflows on the way there cancels, as the sum is exact modulo 2^64.
@@ -274,9 +222,11 @@ fn dense(x: &[i64], weights: &Array<i64>, bias: &[i64]) -> Vec<i64> {
     let inputs = weights.shape[1];
     x.chunks(inputs)
         .flat_map(|x| {
-            weights.values.chunks(inputs).zip(bias).map(|(row, bias)| {
-                sum_of_products(*bias, row.iter().copied().zip(x.iter().copied()))
-            })
+            weights
+                .values
+                .chunks(inputs)
+                .zip(bias)
+                .map(|(row, bias)| sum_of_products(*bias, row.iter().copied().zip(x.iter().copied())))
         })
         .collect()
 }
@@ -303,9 +253,7 @@ fn convolution(
                 for channel in 0..channels {
                     let row = &weights.values[(filter * channels + channel) * taps..][..taps];
                     let plane = &image[(first + channel) * pixels..][..pixels];
-                    let pairs = position
-                        .iter()
-                        .map(|&(tap, pixel)| (row[tap as usize], plane[pixel as usize]));
+                    let pairs = position.iter().map(|&(tap, pixel)| (row[tap as usize], plane[pixel as usize]));
                     sum = sum_of_products(sum, pairs);
                 }
                 result.push(sum);
@@ -321,10 +269,7 @@ fn matrix_product(x: &[i64], a: &[usize], y: &[i64], b: &[usize], out: &[usize])
     let blocks = |shape: &[usize]| {
         let outer_shape = shape[..shape.len() - 2].to_vec();
         let count = outer_shape.iter().product::<usize>() as u32;
-        let numbers = Array {
-            shape: outer_shape,
-            values: (0..count).collect(),
-        };
+        let numbers = Array { shape: outer_shape, values: (0..count).collect() };
         numbers.stretched(outer).expect("checked when built")
     };
     let mut result = Vec::with_capacity(out.iter().product());
@@ -352,9 +297,7 @@ fn pool(x: &[i64], shape: &[usize], kind: PoolKind, window: &Window) -> Vec<i64>
     let positions = window.positions(extents).expect("checked when built");
     x.chunks(extents.iter().product())
         .flat_map(|plane| {
-            positions.iter().map(move |taps| {
-                combine(kind, taps.iter().map(|&(_, pixel)| plane[pixel as usize]))
-            })
+            positions.iter().map(move |taps| combine(kind, taps.iter().map(|&(_, pixel)| plane[pixel as usize])))
         })
         .collect()
 }
@@ -364,17 +307,9 @@ fn groups(shape: &[usize], axes: &[usize]) -> Vec<Vec<usize>> {
     let mut reduced = shape.to_vec();
     axes.iter().for_each(|&a| reduced[a] = 1);
     let count = reduced.iter().product::<usize>();
-    let numbers = Array {
-        shape: reduced,
-        values: (0..count as u32).collect(),
-    };
+    let numbers = Array { shape: reduced, values: (0..count as u32).collect() };
     let mut groups = vec![Vec::new(); count];
-    for (element, group) in numbers
-        .stretched(shape)
-        .expect("extent 1 stretches")
-        .into_iter()
-        .enumerate()
-    {
+    for (element, group) in numbers.stretched(shape).expect("extent 1 stretches").into_iter().enumerate() {
         groups[group as usize].push(element);
     }
     groups
@@ -388,21 +323,13 @@ fn reduce(x: &[i64], shape: &[usize], kind: PoolKind, axes: &[usize]) -> Vec<i64
 fn arg_max(x: &[i64], shape: &[usize], axis: usize) -> Vec<i64> {
     let first_greatest = |group: &Vec<usize>| {
         let greatest = group.iter().map(|&i| x[i]).max();
-        group
-            .iter()
-            .position(|&i| Some(x[i]) == greatest)
-            .unwrap_or(0) as i64
+        group.iter().position(|&i| Some(x[i]) == greatest).unwrap_or(0) as i64
     };
     groups(shape, &[axis]).iter().map(first_greatest).collect()
 }
 
 /// A function of each vector along an axis.
-fn along<V: Copy + Default>(
-    x: &[V],
-    shape: &[usize],
-    axis: usize,
-    f: impl Fn(&[V]) -> Vec<V>,
-) -> Vec<V> {
+fn along<V: Copy + Default>(x: &[V], shape: &[usize], axis: usize, f: impl Fn(&[V]) -> Vec<V>) -> Vec<V> {
     let mut result = vec![V::default(); x.len()];
     for group in groups(shape, &[axis]) {
         let vector: Vec<V> = group.iter().map(|&i| x[i]).collect();
@@ -419,7 +346,5 @@ fn concatenated(parts: &[(&[i64], &[usize])], axis: usize) -> Vec<i64> {
         let block: usize = shape[axis..].iter().product();
         x[o * block..(o + 1) * block].to_vec()
     };
-    (0..outer)
-        .flat_map(|o| parts.iter().flat_map(move |part| blocks(part, o)))
-        .collect()
+    (0..outer).flat_map(|o| parts.iter().flat_map(move |part| blocks(part, o))).collect()
 }

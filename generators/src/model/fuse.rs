@@ -15,8 +15,7 @@ impl Graph {
     /// None for a graph that was built by [`Graph::push`].
     pub fn fused(&self) -> Result<Self, Diagnostic> {
         let biases = self.added_biases();
-        let aliases: HashMap<usize, usize> =
-            biases.iter().map(|(k, (add, _))| (*add, *k)).collect();
+        let aliases: HashMap<usize, usize> = biases.iter().map(|(k, (add, _))| (*add, *k)).collect();
         let mut fused = Self::new(&self.name, self.inputs.clone())?;
         let mut new: Vec<T> = (0..self.inputs.len() as u32).map(T).collect();
         for (k, layer) in self.layers.iter().enumerate() {
@@ -24,10 +23,7 @@ impl Graph {
                 new.push(new[self.inputs.len() + computed]);
                 continue;
             }
-            let mut layer = Layer {
-                inputs: layer.inputs.iter().map(|t| new[t.index()]).collect(),
-                ..layer.clone()
-            };
+            let mut layer = Layer { inputs: layer.inputs.iter().map(|t| new[t.index()]).collect(), ..layer.clone() };
             if let (Some((_, added)), Op::Dense { bias, .. } | Op::Convolution { bias, .. }) =
                 (biases.get(&k), &mut layer.op)
             {
@@ -47,9 +43,7 @@ impl Graph {
     fn added_biases(&self) -> HashMap<usize, (usize, Vec<i64>)> {
         let mut uses = vec![0; self.info.len()];
         let reads = self.layers.iter().flat_map(|l| l.inputs.iter().copied());
-        reads
-            .chain(self.outputs.iter().map(|o| o.tensor))
-            .for_each(|t| uses[t.index()] += 1);
+        reads.chain(self.outputs.iter().map(|o| o.tensor)).for_each(|t| uses[t.index()] += 1);
         let layer_of = |t: T| t.index().checked_sub(self.inputs.len());
         let mut biases = HashMap::new();
         for (add, layer) in self.layers.iter().enumerate() {
@@ -57,8 +51,7 @@ impl Graph {
                 continue;
             };
             for (sum, constant) in [(a, b), (b, a)] {
-                let (Op::Add, Some(k), Some(c)) = (&layer.op, layer_of(sum), layer_of(constant))
-                else {
+                let (Op::Add, Some(k), Some(c)) = (&layer.op, layer_of(sum), layer_of(constant)) else {
                     continue;
                 };
                 if uses[sum.index()] != 1 {
@@ -101,65 +94,37 @@ mod tests {
     use crate::model::{Array, Input, Output};
 
     fn graph(constant: Array<i64>, twice: bool) -> Graph {
-        let input = Input {
-            name: "x".into(),
-            shape: vec![2, 2],
-            range: (-4, 3),
-            encode: None,
-        };
+        let input = Input { name: "x".into(), shape: vec![2, 2], range: (-4, 3), encode: None };
         let layer = |op, inputs: &[u32]| Layer {
             name: "layer".into(),
             op,
             inputs: inputs.iter().map(|t| T(*t)).collect(),
             scale: None,
         };
-        let weights = Array {
-            shape: vec![2, 2],
-            values: vec![1, 2, 3, -4],
-        };
+        let weights = Array { shape: vec![2, 2], values: vec![1, 2, 3, -4] };
         let mut graph = Graph::new("fuse", vec![input]).unwrap();
-        let dense = Op::Dense {
-            weights,
-            bias: vec![5, 6],
-        };
+        let dense = Op::Dense { weights, bias: vec![5, 6] };
         graph.push(layer(dense, &[0])).unwrap();
         graph.push(layer(Op::Constant(constant), &[])).unwrap();
         graph.push(layer(Op::Add, &[2, 1])).unwrap();
         let outputs = if twice { vec![3, 1] } else { vec![3] };
         for tensor in outputs {
             let name = format!("y{tensor}");
-            graph
-                .output(Output {
-                    name,
-                    tensor: T(tensor),
-                    decode: None,
-                })
-                .unwrap();
+            graph.output(Output { name, tensor: T(tensor), decode: None }).unwrap();
         }
         graph
     }
 
     #[test]
     fn only_a_number_an_output_is_a_bias() {
-        let row = Array {
-            shape: vec![2],
-            values: vec![10, 20],
-        };
-        let column = Array {
-            shape: vec![2, 1],
-            values: vec![10, 20],
-        };
-        for (constant, twice, layers) in
-            [(row.clone(), false, 1), (column, false, 3), (row, true, 3)]
-        {
+        let row = Array { shape: vec![2], values: vec![10, 20] };
+        let column = Array { shape: vec![2, 1], values: vec![10, 20] };
+        for (constant, twice, layers) in [(row.clone(), false, 1), (column, false, 3), (row, true, 3)] {
             let plain = graph(constant, twice);
             let fused = plain.fused().unwrap();
             assert_eq!(fused.layers().len(), layers);
             let x = [vec![1, -4, 3, 2]];
-            assert_eq!(
-                fused.evaluate(&x).unwrap().outputs(),
-                plain.evaluate(&x).unwrap().outputs()
-            );
+            assert_eq!(fused.evaluate(&x).unwrap().outputs(), plain.evaluate(&x).unwrap().outputs());
         }
     }
 }

@@ -19,9 +19,7 @@ pub const MAX_ELEMENTS: usize = 1 << 24;
 const MAX_BITS: u32 = 62;
 
 /// A tensor: input `k`, or the result of layer `k - inputs`.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct T(pub u32);
 
@@ -166,13 +164,7 @@ impl Graph {
     /// A shape with too many elements or an empty range.
     pub fn new(name: &str, inputs: Vec<Input>) -> Result<Self, Diagnostic> {
         let info = inputs.iter().map(input_info).collect::<Result<_, _>>()?;
-        Ok(Self {
-            name: name.to_owned(),
-            inputs,
-            layers: Vec::new(),
-            outputs: Vec::new(),
-            info,
-        })
+        Ok(Self { name: name.to_owned(), inputs, layers: Vec::new(), outputs: Vec::new(), info })
     }
 
     /// Reads the JSON form and checks it.
@@ -180,8 +172,8 @@ impl Graph {
     /// # Errors
     /// No JSON, or a layer that does not fit its operands.
     pub fn from_json(text: &str) -> Result<Self, Diagnostic> {
-        let written: Written = serde_json::from_str(text)
-            .map_err(|e| error(format!("this is not a model in JSON: {e}")))?;
+        let written: Written =
+            serde_json::from_str(text).map_err(|e| error(format!("this is not a model in JSON: {e}")))?;
         written.try_into()
     }
 
@@ -207,12 +199,10 @@ impl Graph {
     /// A tensor that is not there, or a decoding that does not fit its shape.
     pub fn output(&mut self, output: Output) -> Result<(), Diagnostic> {
         let name = quoted(&output.name);
-        let info = self.info.get(output.tensor.index()).ok_or_else(|| {
-            error(format!(
-                "output {name}: there is no tensor {}",
-                output.tensor.0
-            ))
-        })?;
+        let info = self
+            .info
+            .get(output.tensor.index())
+            .ok_or_else(|| error(format!("output {name}: there is no tensor {}", output.tensor.0)))?;
         if let Some(decode) = &output.decode {
             let fits = decode.unit.well_formed()
                 && stretches(&decode.unit, &info.shape)
@@ -223,10 +213,7 @@ impl Graph {
                     .all(|p| p.well_formed() && stretches(p, &info.shape))
                 && decode.softmax.is_none_or(|axis| axis < info.shape.len());
             if !fits {
-                return Err(error(format!(
-                    "output {name}: its decoding does not fit shape {:?}",
-                    info.shape
-                )));
+                return Err(error(format!("output {name}: its decoding does not fit shape {:?}", info.shape)));
             }
         }
         self.outputs.push(output);
@@ -238,12 +225,8 @@ impl Graph {
         if self.outputs.is_empty() {
             return Err(error("the model has no output"));
         }
-        let mut names: Vec<&str> = self
-            .inputs
-            .iter()
-            .map(|i| &*i.name)
-            .chain(self.outputs.iter().map(|o| &*o.name))
-            .collect();
+        let mut names: Vec<&str> =
+            self.inputs.iter().map(|i| &*i.name).chain(self.outputs.iter().map(|o| &*o.name)).collect();
         names.sort_unstable();
         match names.windows(2).find(|pair| pair[0] == pair[1]) {
             Some(pair) => Err(error(format!("two ports are called {}", quoted(pair[0])))),
@@ -255,12 +238,7 @@ impl Graph {
     ///
     /// # Errors
     /// An empty range, or layers that no longer fit.
-    pub fn set_input(
-        &mut self,
-        k: usize,
-        range: (i64, i64),
-        encode: Option<Encode>,
-    ) -> Result<(), Diagnostic> {
+    pub fn set_input(&mut self, k: usize, range: (i64, i64), encode: Option<Encode>) -> Result<(), Diagnostic> {
         self.inputs[k].range = range;
         self.inputs[k].encode = encode;
         self.info[k] = input_info(&self.inputs[k])?;
@@ -273,32 +251,16 @@ impl Graph {
     }
 
     fn infer(&self, layer: &Layer) -> Result<TensorInfo, Diagnostic> {
-        let of = |message: String| {
-            error(format!(
-                "layer {} ({}): {message}",
-                quoted(&layer.name),
-                layer.op.name()
-            ))
-        };
-        let operands: Option<Vec<&TensorInfo>> = layer
-            .inputs
-            .iter()
-            .map(|t| self.info.get(t.index()))
-            .collect();
+        let of = |message: String| error(format!("layer {} ({}): {message}", quoted(&layer.name), layer.op.name()));
+        let operands: Option<Vec<&TensorInfo>> = layer.inputs.iter().map(|t| self.info.get(t.index())).collect();
         let operands = operands.ok_or_else(|| of("an operand does not stand before it".into()))?;
-        if layer
-            .op
-            .arity()
-            .map_or(operands.is_empty(), |n| n != operands.len())
-        {
+        if layer.op.arity().map_or(operands.is_empty(), |n| n != operands.len()) {
             return Err(of(format!("{} operands are given", operands.len())));
         }
         let shape = shape_of(&layer.op, &operands).map_err(of)?;
         let range = range_of(&layer.op, &operands).map_err(of)?;
         if range.width() > MAX_BITS - u32::from(!range.signed()) {
-            return Err(of(format!(
-                "its results need more than {MAX_BITS} bits: {range}"
-            )));
+            return Err(of(format!("its results need more than {MAX_BITS} bits: {range}")));
         }
         Ok(TensorInfo { shape, range })
     }
@@ -333,28 +295,19 @@ impl Graph {
     pub fn pruned(&self) -> Self {
         let inputs = self.inputs.len();
         let mut needed = vec![false; self.info.len()];
-        self.outputs
-            .iter()
-            .for_each(|o| needed[o.tensor.index()] = true);
+        self.outputs.iter().for_each(|o| needed[o.tensor.index()] = true);
         for (k, layer) in self.layers.iter().enumerate().rev() {
             if needed[inputs + k] {
                 layer.inputs.iter().for_each(|t| needed[t.index()] = true);
             }
         }
         let mut new: Vec<T> = (0..inputs as u32).map(T).collect();
-        let mut kept = Self {
-            layers: Vec::new(),
-            info: self.info[..inputs].to_vec(),
-            ..self.clone()
-        };
+        let mut kept = Self { layers: Vec::new(), info: self.info[..inputs].to_vec(), ..self.clone() };
         for (k, layer) in self.layers.iter().enumerate() {
             new.push(T(kept.info.len() as u32));
             if needed[inputs + k] {
                 let operands = layer.inputs.iter().map(|t| new[t.index()]).collect();
-                kept.layers.push(Layer {
-                    inputs: operands,
-                    ..layer.clone()
-                });
+                kept.layers.push(Layer { inputs: operands, ..layer.clone() });
                 kept.info.push(self.info[inputs + k].clone());
             }
         }
@@ -372,38 +325,20 @@ fn input_info(input: &Input) -> Result<TensorInfo, Diagnostic> {
     let range = Interval::new(lo.into(), hi.into())
         .ok()
         .filter(|r| r.width() < MAX_BITS)
-        .ok_or_else(|| {
-            of(format!(
-                "[{lo}, {hi}] is no range of at most {MAX_BITS} bits"
-            ))
-        })?;
+        .ok_or_else(|| of(format!("[{lo}, {hi}] is no range of at most {MAX_BITS} bits")))?;
     if let Some(encode) = &input.encode {
         let steps = encode.steps.iter().filter_map(Step::parameter);
-        let fits = steps
-            .chain(encode.quantiser.parameters())
-            .all(|p| p.well_formed() && stretches(p, &input.shape));
+        let fits = steps.chain(encode.quantiser.parameters()).all(|p| p.well_formed() && stretches(p, &input.shape));
         if !fits {
-            return Err(of(format!(
-                "its encoding does not fit shape {:?}",
-                input.shape
-            )));
+            return Err(of(format!("its encoding does not fit shape {:?}", input.shape)));
         }
     }
-    Ok(TensorInfo {
-        shape: input.shape.clone(),
-        range,
-    })
+    Ok(TensorInfo { shape: input.shape.clone(), range })
 }
 
 /// Whether `array` stretches to `shape`, without building anything.
 pub(super) fn stretches<V>(array: &Array<V>, shape: &[usize]) -> bool {
-    array.shape.len() <= shape.len()
-        && array
-            .shape
-            .iter()
-            .rev()
-            .zip(shape.iter().rev())
-            .all(|(a, b)| *a == 1 || a == b)
+    array.shape.len() <= shape.len() && array.shape.iter().rev().zip(shape.iter().rev()).all(|(a, b)| *a == 1 || a == b)
 }
 
 impl<V> Array<V> {

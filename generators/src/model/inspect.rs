@@ -66,28 +66,16 @@ struct Work {
 impl Graph {
     /// Layers, shapes, formats, ranges and the work of one evaluation.
     pub fn inspect(&self) -> Inspection {
-        let inputs = self.inputs().iter().enumerate().map(|(k, input)| {
-            row(
-                &input.name,
-                "input",
-                None,
-                &self.info[k],
-                Work::default(),
-                None,
-            )
-        });
+        let inputs = self
+            .inputs()
+            .iter()
+            .enumerate()
+            .map(|(k, input)| row(&input.name, "input", None, &self.info[k], Work::default(), None));
         let layers = self.layers().iter().enumerate().map(|(k, layer)| {
             let operands: Vec<&TensorInfo> = layer.inputs.iter().map(|t| self.info(*t)).collect();
             let info = self.info(self.result(k));
             let work = work(layer, &operands, info);
-            row(
-                &layer.name,
-                layer.op.name(),
-                layer.scale,
-                info,
-                work,
-                loss(&layer.op, &operands),
-            )
+            row(&layer.name, layer.op.name(), layer.scale, info, work, loss(&layer.op, &operands))
         });
         Inspection {
             name: self.name.clone(),
@@ -143,22 +131,14 @@ fn work(layer: &Layer, operands: &[&TensorInfo], result: &TensorInfo) -> Work {
             let outer = elements / bias.len().max(1) as u64;
             constant_products(weights, bias, |_| outer, x.expect("one operand").range)
         }
-        Op::Convolution {
-            weights,
-            bias,
-            window,
-            ..
-        } => {
+        Op::Convolution { weights, bias, window, .. } => {
             let x = x.expect("one operand");
             let uses = tap_uses(window, &x.shape);
             constant_products(weights, bias, |i| uses[i % uses.len().max(1)], x.range)
         }
         Op::MatMul => {
             let depth = x.and_then(|x| x.shape.last()).map_or(0, |k| *k as u64);
-            let bits = operands
-                .iter()
-                .map(|o| u64::from(o.range.width()))
-                .product::<u64>();
+            let bits = operands.iter().map(|o| u64::from(o.range.width())).product::<u64>();
             Work {
                 multiplies: elements * depth,
                 additions: elements * depth.saturating_sub(1),
@@ -168,46 +148,25 @@ fn work(layer: &Layer, operands: &[&TensorInfo], result: &TensorInfo) -> Work {
         }
         Op::Mul => Work {
             multiplies: elements,
-            bit_operations: elements
-                * operands
-                    .iter()
-                    .map(|o| u64::from(o.range.width()))
-                    .product::<u64>(),
+            bit_operations: elements * operands.iter().map(|o| u64::from(o.range.width())).product::<u64>(),
             ..Work::default()
         },
-        Op::Add | Op::Sub => Work {
-            additions: elements,
-            ..Work::default()
-        },
-        Op::Pool {
-            kind: PoolKind::Sum,
-            window,
-        } => Work {
-            additions: elements * (window.kernel.iter().product::<usize>() as u64 - 1),
-            ..Work::default()
-        },
-        Op::Reduce {
-            kind: PoolKind::Sum,
-            ..
-        } => Work {
-            additions: x
-                .map_or(0, |x| x.shape.iter().product::<usize>() as u64)
-                .saturating_sub(elements),
+        Op::Add | Op::Sub => Work { additions: elements, ..Work::default() },
+        Op::Pool { kind: PoolKind::Sum, window } => {
+            Work { additions: elements * (window.kernel.iter().product::<usize>() as u64 - 1), ..Work::default() }
+        }
+        Op::Reduce { kind: PoolKind::Sum, .. } => Work {
+            additions: x.map_or(0, |x| x.shape.iter().product::<usize>() as u64).saturating_sub(elements),
             ..Work::default()
         },
         Op::Threshold { functions } => {
             let steps: usize = functions.values.iter().map(|f| f.steps.len()).sum();
-            Work {
-                comparisons: steps as u64 * elements / functions.values.len().max(1) as u64,
-                ..Work::default()
-            }
+            Work { comparisons: steps as u64 * elements / functions.values.len().max(1) as u64, ..Work::default() }
         }
         // a subtraction for each bit of the quotient
-        Op::Softmax(softmax) => Work {
-            additions: elements * u64::from(softmax.frac + 4),
-            comparisons: elements,
-            ..Work::default()
-        },
+        Op::Softmax(softmax) => {
+            Work { additions: elements * u64::from(softmax.frac + 4), comparisons: elements, ..Work::default() }
+        }
         _ => Work::default(),
     }
 }
@@ -216,27 +175,14 @@ fn work(layer: &Layer, operands: &[&TensorInfo], result: &TensorInfo) -> Work {
 fn tap_uses(window: &Window, shape: &[usize]) -> Vec<u64> {
     let mut uses = vec![0; window.kernel.iter().product()];
     let (outer, extents) = spatial(shape).expect("checked when built");
-    for (tap, _) in window
-        .positions(extents)
-        .expect("checked when built")
-        .iter()
-        .flatten()
-    {
+    for (tap, _) in window.positions(extents).expect("checked when built").iter().flatten() {
         uses[*tap as usize] += outer[0] as u64;
     }
     uses
 }
 
-fn constant_products(
-    weights: &Array<i64>,
-    bias: &[i64],
-    uses: impl Fn(usize) -> u64,
-    x: Interval,
-) -> Work {
-    let mut work = Work {
-        weights: weights.values.len() as u64,
-        ..Work::default()
-    };
+fn constant_products(weights: &Array<i64>, bias: &[i64], uses: impl Fn(usize) -> u64, x: Interval) -> Work {
+    let mut work = Work { weights: weights.values.len() as u64, ..Work::default() };
     let rows = bias.len().max(1);
     for (i, &weight) in weights.values.iter().enumerate() {
         if weight == 0 {
@@ -263,9 +209,7 @@ fn loss(op: &Op, operands: &[&TensorInfo]) -> Option<String> {
             Some(format!("{levels} levels"))
         }
         Op::Softmax(softmax) => Some(format!("rounded to {} fraction bits", softmax.frac)),
-        Op::Clamp { lo, hi } if x.lo() < (*lo).into() || x.hi() > (*hi).into() => {
-            Some("range cut".into())
-        }
+        Op::Clamp { lo, hi } if x.lo() < (*lo).into() || x.hi() > (*hi).into() => Some("range cut".into()),
         _ => None,
     }
 }
@@ -278,16 +222,8 @@ fn requantise_loss(formats: &[Requantise], x: Interval) -> Option<String> {
         losses.push(format!("{up_to}{drop} bits rounded away"));
     }
     let cuts = |r: &Requantise| {
-        let wide = Requantise {
-            limit: Limit::Saturate {
-                lo: i64::MIN,
-                hi: i64::MAX,
-            },
-            ..*r
-        };
-        [x.lo(), x.hi()]
-            .iter()
-            .any(|v| r.apply(*v) != wide.apply(*v))
+        let wide = Requantise { limit: Limit::Saturate { lo: i64::MIN, hi: i64::MAX }, ..*r };
+        [x.lo(), x.hi()].iter().any(|v| r.apply(*v) != wide.apply(*v))
     };
     if formats.iter().any(cuts) {
         losses.push("range cut".into());
@@ -345,25 +281,14 @@ impl fmt::Display for Inspection {
             total(|r| r.bit_operations),
             empty(),
         ]);
-        let widths: Vec<usize> = (0..12)
-            .map(|c| {
-                table
-                    .iter()
-                    .map(|row| row[c].chars().count())
-                    .max()
-                    .unwrap_or(0)
-            })
-            .collect();
+        let widths: Vec<usize> =
+            (0..12).map(|c| table.iter().map(|row| row[c].chars().count()).max().unwrap_or(0)).collect();
         for row in &table {
             let mut line = String::new();
             for (c, cell) in row.iter().enumerate() {
                 let gap = " ".repeat(widths[c] - cell.chars().count());
                 let numeric = (5..11).contains(&c);
-                line += &if numeric {
-                    format!("{gap}{cell}  ")
-                } else {
-                    format!("{cell}{gap}  ")
-                };
+                line += &if numeric { format!("{gap}{cell}  ") } else { format!("{cell}{gap}  ") };
             }
             writeln!(f, "{}", line.trim_end())?;
         }

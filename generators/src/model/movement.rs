@@ -34,14 +34,10 @@ pub fn moved(op: &Op, shape: &[usize]) -> Option<Result<Moved, String>> {
 /// # Errors
 /// They are more than [`MAX_ELEMENTS`]. An extent of 0 counts as 1 here: it does not excuse the others.
 pub fn elements(shape: &[usize]) -> Result<usize, String> {
-    let bounded = shape.iter().try_fold(1usize, |n, e| {
-        n.checked_mul(*e.max(&1)).filter(|n| *n <= MAX_ELEMENTS)
-    });
+    let bounded = shape.iter().try_fold(1usize, |n, e| n.checked_mul(*e.max(&1)).filter(|n| *n <= MAX_ELEMENTS));
     match bounded {
         Some(_) => Ok(shape.iter().product()),
-        None => Err(format!(
-            "shape {shape:?} has more than {MAX_ELEMENTS} elements"
-        )),
+        None => Err(format!("shape {shape:?} has more than {MAX_ELEMENTS} elements")),
     }
 }
 
@@ -50,10 +46,7 @@ fn reshape(shape: &[usize], new: &[usize]) -> Result<Moved, String> {
     if from != to {
         return Err(format!("{shape:?} has {from} elements, {new:?} has {to}"));
     }
-    Ok(Moved {
-        shape: new.to_vec(),
-        sources: (0..from as u32).map(Some).collect(),
-    })
+    Ok(Moved { shape: new.to_vec(), sources: (0..from as u32).map(Some).collect() })
 }
 
 /// Combines, axis by axis, the source coordinates in `axes[k]` = (stride, coordinates).
@@ -73,9 +66,7 @@ fn select(shape: Vec<usize>, axes: &[(usize, Vec<Option<u32>>)]) -> Result<Moved
 }
 
 fn strides(shape: &[usize]) -> Vec<usize> {
-    (0..shape.len())
-        .map(|axis| shape[axis + 1..].iter().product())
-        .collect()
+    (0..shape.len()).map(|axis| shape[axis + 1..].iter().product()).collect()
 }
 
 fn all(extent: usize) -> Vec<Option<u32>> {
@@ -86,10 +77,7 @@ fn transpose(shape: &[usize], axes: &[usize]) -> Result<Moved, String> {
     let mut sorted = axes.to_vec();
     sorted.sort_unstable();
     if !sorted.iter().copied().eq(0..shape.len()) {
-        return Err(format!(
-            "{axes:?} is no permutation of {} axes",
-            shape.len()
-        ));
+        return Err(format!("{axes:?} is no permutation of {} axes", shape.len()));
     }
     elements(shape)?;
     let strides = strides(shape);
@@ -97,26 +85,16 @@ fn transpose(shape: &[usize], axes: &[usize]) -> Result<Moved, String> {
     select(axes.iter().map(|&a| shape[a]).collect(), &picked)
 }
 
-fn slice(
-    shape: &[usize],
-    begin: &[usize],
-    count: &[usize],
-    step: &[isize],
-) -> Result<Moved, String> {
+fn slice(shape: &[usize], begin: &[usize], count: &[usize], step: &[isize]) -> Result<Moved, String> {
     if [begin.len(), count.len(), step.len()] != [shape.len(); 3] {
-        return Err(format!(
-            "one begin, count and step an axis: {} axes",
-            shape.len()
-        ));
+        return Err(format!("one begin, count and step an axis: {} axes", shape.len()));
     }
     elements(count)?;
     let strides = strides(shape);
     let mut axes = Vec::with_capacity(shape.len());
     for axis in 0..shape.len() {
         let place = |i: usize| {
-            let place = (i as isize)
-                .checked_mul(step[axis])?
-                .checked_add_unsigned(begin[axis])?;
+            let place = (i as isize).checked_mul(step[axis])?.checked_add_unsigned(begin[axis])?;
             let place = usize::try_from(place).ok().filter(|p| *p < shape[axis])?;
             Some(Some(place as u32))
         };
@@ -128,18 +106,11 @@ fn slice(
 }
 
 fn gather(shape: &[usize], axis: usize, indices: &[usize]) -> Result<Moved, String> {
-    let extent = *shape
-        .get(axis)
-        .ok_or_else(|| format!("there is no axis {axis}"))?;
+    let extent = *shape.get(axis).ok_or_else(|| format!("there is no axis {axis}"))?;
     if let Some(bad) = indices.iter().find(|i| **i >= extent) {
-        return Err(format!(
-            "index {bad} is beyond the {extent} elements of axis {axis}"
-        ));
+        return Err(format!("index {bad} is beyond the {extent} elements of axis {axis}"));
     }
-    let mut axes: Vec<_> = strides(shape)
-        .into_iter()
-        .zip(shape.iter().map(|e| all(*e)))
-        .collect();
+    let mut axes: Vec<_> = strides(shape).into_iter().zip(shape.iter().map(|e| all(*e))).collect();
     axes[axis].1 = indices.iter().map(|i| Some(*i as u32)).collect();
     let mut new = shape.to_vec();
     new[axis] = indices.len();
@@ -148,17 +119,12 @@ fn gather(shape: &[usize], axis: usize, indices: &[usize]) -> Result<Moved, Stri
 
 fn pad(shape: &[usize], begin: &[usize], end: &[usize]) -> Result<Moved, String> {
     if [begin.len(), end.len()] != [shape.len(); 2] {
-        return Err(format!(
-            "one pad in front and behind for each of {} axes",
-            shape.len()
-        ));
+        return Err(format!("one pad in front and behind for each of {} axes", shape.len()));
     }
     if begin.iter().chain(end).any(|p| *p > MAX_ELEMENTS) {
         return Err("the padding is too large".into());
     }
-    let new: Vec<usize> = (0..shape.len())
-        .map(|a| shape[a] + begin[a] + end[a])
-        .collect();
+    let new: Vec<usize> = (0..shape.len()).map(|a| shape[a] + begin[a] + end[a]).collect();
     elements(&new)?;
     let strides = strides(shape);
     let axis = |a: usize| {
@@ -183,22 +149,11 @@ mod tests {
     fn elements_come_from_the_right_places() {
         let transpose = Op::Transpose { axes: vec![1, 0] };
         assert_eq!(sources(&transpose, &[2, 3]), [0, 3, 1, 4, 2, 5].map(Some));
-        let gather = Op::Gather {
-            axis: 1,
-            indices: vec![2, 0],
-        };
+        let gather = Op::Gather { axis: 1, indices: vec![2, 0] };
         assert_eq!(sources(&gather, &[2, 3]), [2, 0, 5, 3].map(Some));
-        let slice = Op::Slice {
-            begin: vec![2],
-            count: vec![2],
-            step: vec![-2],
-        };
+        let slice = Op::Slice { begin: vec![2], count: vec![2], step: vec![-2] };
         assert_eq!(sources(&slice, &[3]), [2, 0].map(Some));
-        let pad = Op::Pad {
-            begin: vec![1],
-            end: vec![0],
-            value: 0,
-        };
+        let pad = Op::Pad { begin: vec![1], end: vec![0], value: 0 };
         assert_eq!(sources(&pad, &[2]), [None, Some(0), Some(1)]);
     }
 
@@ -206,28 +161,12 @@ mod tests {
     fn movements_outside_the_operand_are_errors() {
         for op in [
             Op::Transpose { axes: vec![0, 0] },
-            Op::Gather {
-                axis: 1,
-                indices: vec![3],
-            },
-            Op::Gather {
-                axis: 2,
-                indices: vec![],
-            },
+            Op::Gather { axis: 1, indices: vec![3] },
+            Op::Gather { axis: 2, indices: vec![] },
             Op::Reshape { shape: vec![7] },
-            Op::Reshape {
-                shape: vec![usize::MAX, 2],
-            },
-            Op::Slice {
-                begin: vec![0, 0],
-                count: vec![2, 2],
-                step: vec![isize::MAX, 2],
-            },
-            Op::Pad {
-                begin: vec![0, usize::MAX],
-                end: vec![0, 0],
-                value: 0,
-            },
+            Op::Reshape { shape: vec![usize::MAX, 2] },
+            Op::Slice { begin: vec![0, 0], count: vec![2, 2], step: vec![isize::MAX, 2] },
+            Op::Pad { begin: vec![0, usize::MAX], end: vec![0, 0], value: 0 },
         ] {
             assert!(moved(&op, &[2, 3]).unwrap().is_err(), "{op:?}");
         }

@@ -263,15 +263,7 @@ impl Op {
     /// Whether elements only change their places.
     pub fn is_movement(&self) -> bool {
         use Op::{Concat, Gather, Pad, Reshape, Slice, Transpose};
-        matches!(
-            self,
-            Reshape { .. }
-                | Transpose { .. }
-                | Slice { .. }
-                | Pad { .. }
-                | Gather { .. }
-                | Concat { .. }
-        )
+        matches!(self, Reshape { .. } | Transpose { .. } | Slice { .. } | Pad { .. } | Gather { .. } | Concat { .. })
     }
 
     /// How many operands there are; `None` for any number from 1.

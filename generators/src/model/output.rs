@@ -28,12 +28,7 @@ impl Graph {
     ///
     /// # Errors
     /// Too many integers to tabulate, a softmax too fine or too large.
-    pub fn quantise_output(
-        &mut self,
-        k: usize,
-        range: Interval,
-        frac: i32,
-    ) -> Result<f64, Diagnostic> {
+    pub fn quantise_output(&mut self, k: usize, range: Interval, frac: i32) -> Result<f64, Diagnostic> {
         let decode = self.outputs[k].decode.as_mut();
         match decode.and_then(|d| d.softmax.take()) {
             Some(axis) => self.quantise_softmax(k, axis, range, frac),
@@ -43,31 +38,21 @@ impl Graph {
 
     /// Scores that are integers of one step go into the softmax as they are; others are rounded to as many fraction bits
     /// as the result has. A score that is off by `e` moves a share by at most `e / 2`.
-    fn quantise_softmax(
-        &mut self,
-        k: usize,
-        axis: usize,
-        range: Interval,
-        frac: i32,
-    ) -> Result<f64, Diagnostic> {
+    fn quantise_softmax(&mut self, k: usize, axis: usize, range: Interval, frac: i32) -> Result<f64, Diagnostic> {
         let name = self.outputs[k].name.clone();
         let refused = |why: String| {
             let message = format!("output {}: {why}", quoted(&name));
             Diagnostic::error("output-format", message)
                 .help("take another format, or let an ArgMax stand in place of the softmax")
         };
-        let wanted =
-            u32::try_from(frac).map_err(|_| refused("a softmax needs fraction bits".to_owned()))?;
+        let wanted = u32::try_from(frac).map_err(|_| refused("a softmax needs fraction bits".to_owned()))?;
         let plain = |d: &Decode| d.unit.as_scalar().copied().filter(|_| d.steps.is_empty());
         let unit = self.outputs[k].decode.as_ref().map_or(Some(1.0), plain);
         let (unit, rounding) = match unit {
             Some(unit) => (unit, 0.0),
             None => {
                 let range = Interval::of_width(SCORE_BITS, true).expect("few bits");
-                (
-                    2f64.powi(-frac),
-                    self.tabulate_output(k, range, frac)? / 2.0,
-                )
+                (2f64.powi(-frac), self.tabulate_output(k, range, frac)? / 2.0)
             }
         };
         let scores = self.outputs[k].tensor;
@@ -94,11 +79,7 @@ impl Graph {
             })?;
         }
         self.outputs[k].tensor = tensor;
-        self.outputs[k].decode = Some(Decode {
-            unit: Array::scalar(scale),
-            steps: Vec::new(),
-            softmax: None,
-        });
+        self.outputs[k].decode = Some(Decode { unit: Array::scalar(scale), steps: Vec::new(), softmax: None });
         Ok(bound + rounding + cut)
     }
 
@@ -120,18 +101,13 @@ impl Graph {
                 quoted(&output.name),
                 info.range
             );
-            return Err(Diagnostic::error("output-format", message)
-                .help("quantise the tensor in front of it to fewer bits"));
+            return Err(
+                Diagnostic::error("output-format", message).help("quantise the tensor in front of it to fewer bits")
+            );
         }
         let scale = 2f64.powi(frac);
         let (lo, hi) = (range.lo() as f64, range.hi() as f64);
-        let mut functions = vec![
-            StepFunction {
-                first: 0,
-                steps: Vec::new(),
-            };
-            elements
-        ];
+        let mut functions = vec![StepFunction { first: 0, steps: Vec::new() }; elements];
         let mut distance = 0f64;
         let count = info.shape.iter().product();
         for n in first..=last {
@@ -149,10 +125,7 @@ impl Graph {
             }
         }
         let shape = if single { Vec::new() } else { info.shape };
-        let functions = Array {
-            shape,
-            values: functions,
-        };
+        let functions = Array { shape, values: functions };
         let tensor = self.push(Layer {
             name: format!("{}_table", output.name),
             op: Op::Threshold { functions },
@@ -160,11 +133,7 @@ impl Graph {
             scale: Some(1.0 / scale),
         })?;
         self.outputs[k].tensor = tensor;
-        self.outputs[k].decode = Some(Decode {
-            unit: Array::scalar(1.0 / scale),
-            steps: Vec::new(),
-            softmax: None,
-        });
+        self.outputs[k].decode = Some(Decode { unit: Array::scalar(1.0 / scale), steps: Vec::new(), softmax: None });
         Ok(distance)
     }
 }
@@ -176,23 +145,10 @@ mod tests {
 
     #[test]
     fn a_sigmoid_is_within_its_bound() {
-        let input = Input {
-            name: "x".into(),
-            shape: vec![2],
-            range: (-64, 63),
-            encode: None,
-        };
+        let input = Input { name: "x".into(), shape: vec![2], range: (-64, 63), encode: None };
         let mut graph = Graph::new("sigmoid", vec![input]).unwrap();
-        let decode = Decode {
-            unit: Array::scalar(0.125),
-            steps: vec![Step::Sigmoid],
-            softmax: None,
-        };
-        let output = Output {
-            name: "y".into(),
-            tensor: T(0),
-            decode: Some(decode),
-        };
+        let decode = Decode { unit: Array::scalar(0.125), steps: vec![Step::Sigmoid], softmax: None };
+        let output = Output { name: "y".into(), tensor: T(0), decode: Some(decode) };
         graph.output(output).unwrap();
         let range = Interval::of_width(8, false).unwrap();
         let bound = graph.quantise_output(0, range, 8).unwrap();
@@ -211,44 +167,21 @@ mod tests {
     /// Five scores of one step, and of steps and offsets of their own.
     #[test]
     fn a_softmax_is_within_its_bound() {
-        let offsets = |values: Vec<f32>| {
-            vec![Step::Add(Array {
-                shape: vec![5],
-                values,
-            })]
-        };
+        let offsets = |values: Vec<f32>| vec![Step::Add(Array { shape: vec![5], values })];
         let cases = [
             (Vec::new(), vec![0.21]),
             (Vec::new(), vec![0.3, 0.11, 0.2, 0.05, 0.7]),
             (offsets(vec![0.123, -2.0, 0.7, 0.01, 1.9]), vec![0.3]),
         ];
         for (steps, values) in cases {
-            let input = Input {
-                name: "x".into(),
-                shape: vec![5],
-                range: (-32, 31),
-                encode: None,
-            };
+            let input = Input { name: "x".into(), shape: vec![5], range: (-32, 31), encode: None };
             let mut graph = Graph::new("softmax", vec![input]).unwrap();
-            let unit = Array {
-                shape: vec![values.len()],
-                values,
-            };
-            let decode = Decode {
-                unit,
-                steps,
-                softmax: Some(0),
-            };
-            let output = Output {
-                name: "y".into(),
-                tensor: T(0),
-                decode: Some(decode),
-            };
+            let unit = Array { shape: vec![values.len()], values };
+            let decode = Decode { unit, steps, softmax: Some(0) };
+            let output = Output { name: "y".into(), tensor: T(0), decode: Some(decode) };
             graph.output(output).unwrap();
             let float = graph.clone();
-            let bound = graph
-                .quantise_output(0, Interval::of_width(9, false).unwrap(), 8)
-                .unwrap();
+            let bound = graph.quantise_output(0, Interval::of_width(9, false).unwrap(), 8).unwrap();
             let mut random = fastrand::Rng::with_seed(5);
             let mut worst = 0f32;
             for k in 0..2000 {
@@ -261,10 +194,7 @@ mod tests {
                 }
             }
             assert!(bound < 1.5 / 256.0, "{bound}");
-            assert!(
-                f64::from(worst) <= bound && worst > 0.2 / 256.0,
-                "{worst} {bound}"
-            );
+            assert!(f64::from(worst) <= bound && worst > 0.2 / 256.0, "{worst} {bound}");
         }
     }
 }

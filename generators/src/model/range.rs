@@ -19,24 +19,15 @@ fn interval(op: &Op, operands: &[&TensorInfo]) -> Result<Interval, OutOfRange> {
     match op {
         Op::Constant(array) => hull(array.values.iter().copied()),
         Op::Dense { weights, bias } => rows(weights, bias, x),
-        Op::Convolution {
-            weights,
-            bias,
-            window,
-            ..
-        } => rows(weights, bias, if window.pads() { x.union(zero) } else { x }),
+        Op::Convolution { weights, bias, window, .. } => {
+            rows(weights, bias, if window.pads() { x.union(zero) } else { x })
+        }
         Op::MatMul => times(x.mul(y)?, operands[0].shape.last().copied().unwrap_or(1)),
-        Op::Pool {
-            kind: PoolKind::Sum,
-            window,
-        } => {
+        Op::Pool { kind: PoolKind::Sum, window } => {
             let padded = if window.pads() { x.union(zero) } else { x };
             times(padded, window.kernel.iter().product())
         }
-        Op::Reduce {
-            kind: PoolKind::Sum,
-            axes,
-        } => {
+        Op::Reduce { kind: PoolKind::Sum, axes } => {
             let mut axes = axes.clone();
             axes.sort_unstable();
             axes.dedup();
@@ -54,9 +45,7 @@ fn interval(op: &Op, operands: &[&TensorInfo]) -> Result<Interval, OutOfRange> {
         Op::LeakyRelu { positive, negative } => {
             let scaled = |part: Interval, factor: i64| part.mul(Interval::point(factor.into())?);
             Ok(match (x.hi() >= 0, x.lo() < 0) {
-                (true, true) => {
-                    scaled(x.max(zero), *positive)?.union(scaled(x.min(zero), *negative)?)
-                }
+                (true, true) => scaled(x.max(zero), *positive)?.union(scaled(x.min(zero), *negative)?),
                 (true, false) => scaled(x, *positive)?,
                 _ => scaled(x, *negative)?,
             })
@@ -74,8 +63,7 @@ fn interval(op: &Op, operands: &[&TensorInfo]) -> Result<Interval, OutOfRange> {
             if x.lo() < (*first).into() || x.hi() > end {
                 return Err(OutOfRange);
             }
-            let part =
-                (x.lo() - i128::from(*first)) as usize..=(x.hi() - i128::from(*first)) as usize;
+            let part = (x.lo() - i128::from(*first)) as usize..=(x.hi() - i128::from(*first)) as usize;
             hull(values[part].iter().copied())
         }
         Op::Pad { value, .. } => Ok(x.union(bounds(*value, *value)?)),
@@ -92,9 +80,8 @@ fn interval(op: &Op, operands: &[&TensorInfo]) -> Result<Interval, OutOfRange> {
 }
 
 fn hull(values: impl Iterator<Item = i64>) -> Result<Interval, OutOfRange> {
-    let ends = values.fold(None, |ends: Option<(i64, i64)>, v| {
-        Some(ends.map_or((v, v), |(lo, hi)| (lo.min(v), hi.max(v))))
-    });
+    let ends =
+        values.fold(None, |ends: Option<(i64, i64)>, v| Some(ends.map_or((v, v), |(lo, hi)| (lo.min(v), hi.max(v)))));
     let (lo, hi) = ends.unwrap_or((0, 0));
     Interval::new(lo.into(), hi.into())
 }
@@ -119,10 +106,7 @@ fn rows(weights: &Array<i64>, bias: &[i64], x: Interval) -> Result<Interval, Out
 
 fn requantised(r: &Requantise, x: Interval) -> Result<Interval, OutOfRange> {
     let moved = match u32::try_from(r.drop) {
-        Ok(drop) => Interval::new(
-            r.rounding.apply(x.lo(), drop),
-            r.rounding.apply(x.hi(), drop),
-        )?,
+        Ok(drop) => Interval::new(r.rounding.apply(x.lo(), drop), r.rounding.apply(x.hi(), drop))?,
         Err(_) => x.shl(r.drop.unsigned_abs())?,
     };
     match r.limit {

@@ -64,11 +64,7 @@ impl Growth {
     }
 
     fn of_factor(factor: f32) -> Self {
-        if factor >= 0.0 {
-            Self::Rising
-        } else {
-            Self::Falling
-        }
+        if factor >= 0.0 { Self::Rising } else { Self::Falling }
     }
 }
 
@@ -76,11 +72,7 @@ impl<P> Step<P> {
     /// The parameter, if there is one.
     pub fn parameter(&self) -> Option<&P> {
         match self {
-            Self::Add(p)
-            | Self::SubtractFrom(p)
-            | Self::Mul(p)
-            | Self::Div(p)
-            | Self::LeakyRelu(p) => Some(p),
+            Self::Add(p) | Self::SubtractFrom(p) | Self::Mul(p) | Self::Div(p) | Self::LeakyRelu(p) => Some(p),
             _ => None,
         }
     }
@@ -94,10 +86,7 @@ impl<P> Step<P> {
             Self::Div(p) => Step::Div(f(p)),
             Self::LeakyRelu(p) => Step::LeakyRelu(f(p)),
             Self::Relu => Step::Relu,
-            Self::Clip { low, high } => Step::Clip {
-                low: *low,
-                high: *high,
-            },
+            Self::Clip { low, high } => Step::Clip { low: *low, high: *high },
             Self::Abs => Step::Abs,
             Self::Sigmoid => Step::Sigmoid,
             Self::Tanh => Step::Tanh,
@@ -286,33 +275,12 @@ impl<P> Quantiser<P> {
     /// All parameters.
     pub fn parameters(&self) -> Vec<&P> {
         match self {
-            Self::Integer {
-                scale,
-                zero,
-                low,
-                high,
-                ..
-            }
-            | Self::Linear {
-                scale,
-                zero,
-                low,
-                high,
-            } => {
+            Self::Integer { scale, zero, low, high, .. } | Self::Linear { scale, zero, low, high } => {
                 vec![scale, zero, low, high]
             }
-            Self::Wrapping {
-                scale, low, high, ..
-            } => vec![scale, low, high],
+            Self::Wrapping { scale, low, high, .. } => vec![scale, low, high],
             Self::Sign { scale, zero } => vec![scale, zero],
-            Self::Truncate {
-                scale,
-                zero,
-                divisor,
-                low,
-                high,
-                ..
-            } => {
+            Self::Truncate { scale, zero, divisor, low, high, .. } => {
                 vec![scale, zero, divisor, low, high]
             }
             Self::Count { thresholds, .. } => thresholds.iter().collect(),
@@ -322,53 +290,17 @@ impl<P> Quantiser<P> {
     /// The same quantiser with other parameters.
     pub fn with<Q>(&self, mut f: impl FnMut(&P) -> Q) -> Quantiser<Q> {
         match self {
-            Self::Integer {
-                scale,
-                zero,
-                low,
-                high,
-                rounding,
-            } => Quantiser::Integer {
-                scale: f(scale),
-                zero: f(zero),
-                low: f(low),
-                high: f(high),
-                rounding: *rounding,
-            },
-            Self::Linear {
-                scale,
-                zero,
-                low,
-                high,
-            } => Quantiser::Linear {
-                scale: f(scale),
-                zero: f(zero),
-                low: f(low),
-                high: f(high),
-            },
-            Self::Wrapping {
-                scale,
-                low,
-                high,
-                rounding,
-            } => Quantiser::Wrapping {
-                scale: f(scale),
-                low: f(low),
-                high: f(high),
-                rounding: *rounding,
-            },
-            Self::Sign { scale, zero } => Quantiser::Sign {
-                scale: f(scale),
-                zero: f(zero),
-            },
-            Self::Truncate {
-                scale,
-                zero,
-                divisor,
-                low,
-                high,
-                rounding,
-            } => Quantiser::Truncate {
+            Self::Integer { scale, zero, low, high, rounding } => {
+                Quantiser::Integer { scale: f(scale), zero: f(zero), low: f(low), high: f(high), rounding: *rounding }
+            }
+            Self::Linear { scale, zero, low, high } => {
+                Quantiser::Linear { scale: f(scale), zero: f(zero), low: f(low), high: f(high) }
+            }
+            Self::Wrapping { scale, low, high, rounding } => {
+                Quantiser::Wrapping { scale: f(scale), low: f(low), high: f(high), rounding: *rounding }
+            }
+            Self::Sign { scale, zero } => Quantiser::Sign { scale: f(scale), zero: f(zero) },
+            Self::Truncate { scale, zero, divisor, low, high, rounding } => Quantiser::Truncate {
                 scale: f(scale),
                 zero: f(zero),
                 divisor: f(divisor),
@@ -376,15 +308,9 @@ impl<P> Quantiser<P> {
                 high: f(high),
                 rounding: *rounding,
             },
-            Self::Count {
-                thresholds,
-                first,
-                step,
-            } => Quantiser::Count {
-                thresholds: thresholds.iter().map(f).collect(),
-                first: *first,
-                step: *step,
-            },
+            Self::Count { thresholds, first, step } => {
+                Quantiser::Count { thresholds: thresholds.iter().map(f).collect(), first: *first, step: *step }
+            }
         }
     }
 }
@@ -397,31 +323,15 @@ impl Quantiser<f32> {
             if y < low { low } else { y }
         };
         match self {
-            Self::Integer {
-                scale,
-                zero,
-                low,
-                high,
-                rounding,
-            } => {
+            Self::Integer { scale, zero, low, high, rounding } => {
                 let y = limited(x / scale + zero, *low, *high);
                 (rounding.apply(y) - zero) as i64
             }
-            Self::Linear {
-                scale,
-                zero,
-                low,
-                high,
-            } => {
+            Self::Linear { scale, zero, low, high } => {
                 let y = limited((x / scale).round_ties_even() + zero, *low, *high);
                 (y - zero) as i64
             }
-            Self::Wrapping {
-                scale,
-                low,
-                high,
-                rounding,
-            } => {
+            Self::Wrapping { scale, low, high, rounding } => {
                 let y = rounding.apply(x / scale) as i64;
                 let (low, high) = (*low as i64, *high as i64);
                 let count = high.saturating_sub(low).saturating_add(1).max(1);
@@ -434,22 +344,11 @@ impl Quantiser<f32> {
                     -1
                 }
             }
-            Self::Truncate {
-                scale,
-                zero,
-                divisor,
-                low,
-                high,
-                rounding,
-            } => {
+            Self::Truncate { scale, zero, divisor, low, high, rounding } => {
                 let y = (x / scale + zero).round_ties_even() / divisor;
                 (rounding.apply(limited(y, *low, *high)) - zero / divisor) as i64
             }
-            Self::Count {
-                thresholds,
-                first,
-                step,
-            } => {
+            Self::Count { thresholds, first, step } => {
                 let count = thresholds.iter().filter(|t| x >= **t).count() as i64;
                 first + step * count
             }
@@ -468,9 +367,7 @@ impl Quantiser<f32> {
 
 /// The steps for one element, applied in order to the real number that `n` stands for.
 pub(crate) fn chain(steps: &[Step<f32>], unit: f64, n: i64) -> f32 {
-    steps
-        .iter()
-        .fold((n as f64 * unit) as f32, |x, step| step.apply(x))
+    steps.iter().fold((n as f64 * unit) as f32, |x, step| step.apply(x))
 }
 
 #[cfg(test)]
@@ -498,30 +395,16 @@ mod tests {
 
     #[test]
     fn quantisers_follow_their_formulas() {
-        let quantiser = Quantiser::Integer {
-            scale: 0.5f32,
-            zero: 1.0,
-            low: -4.0,
-            high: 3.0,
-            rounding: FloatRounding::HalfEven,
-        };
+        let quantiser =
+            Quantiser::Integer { scale: 0.5f32, zero: 1.0, low: -4.0, high: 3.0, rounding: FloatRounding::HalfEven };
         let codes = [-100.0, -0.25, 0.0, 0.25, 0.75, 100.0].map(|x| quantiser.code(x));
         assert_eq!(codes, [-5, -1, 0, 1, 1, 2]);
         assert_eq!(quantiser.codes(), (-5, 2));
-        let wrapping = Quantiser::Wrapping {
-            scale: 0.5f32,
-            low: -4.0,
-            high: 3.0,
-            rounding: FloatRounding::HalfAbove,
-        };
+        let wrapping = Quantiser::Wrapping { scale: 0.5f32, low: -4.0, high: 3.0, rounding: FloatRounding::HalfAbove };
         let codes = [-2.25, -2.5, -0.25, 0.25, 1.75, 2.0].map(|x| wrapping.code(x));
         assert_eq!(codes, [-4, 3, 0, 1, -4, -4]);
         assert_eq!(wrapping.codes(), (-4, 3));
-        let count = Quantiser::Count {
-            thresholds: vec![0.0f32, 1.0],
-            first: -1,
-            step: 2,
-        };
+        let count = Quantiser::Count { thresholds: vec![0.0f32, 1.0], first: -1, step: 2 };
         assert_eq!([-0.1, 0.0, 1.0].map(|x| count.code(x)), [-1, 1, 3]);
     }
 }

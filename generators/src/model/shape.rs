@@ -15,12 +15,7 @@ pub(super) fn shape_of(op: &Op, operands: &[&TensorInfo]) -> Result<Vec<usize>, 
     let shape = match op {
         Op::Constant(array) => well_formed(array)?.shape.clone(),
         Op::Dense { weights, bias } => dense(x, weights, bias)?,
-        Op::Convolution {
-            weights,
-            bias,
-            window,
-            groups,
-        } => convolution(x, weights, bias, window, *groups)?,
+        Op::Convolution { weights, bias, window, groups } => convolution(x, weights, bias, window, *groups)?,
         Op::MatMul => matrix_product(x, &operands[1].shape)?,
         Op::Pool { kind, window } => {
             let (outer, spatial) = spatial(x)?;
@@ -64,10 +59,7 @@ pub(super) fn shape_of(op: &Op, operands: &[&TensorInfo]) -> Result<Vec<usize>, 
         Op::Concat { axis } => concatenated(*axis, operands)?,
         Op::Threshold { functions } => {
             if !stretches(well_formed(functions)?, x) {
-                return Err(format!(
-                    "functions of shape {:?} do not stretch to {x:?}",
-                    functions.shape
-                ));
+                return Err(format!("functions of shape {:?} do not stretch to {x:?}", functions.shape));
             }
             if !functions.values.iter().all(|f| f.is_ordered()) {
                 return Err("the places of a step function rise".into());
@@ -80,10 +72,7 @@ pub(super) fn shape_of(op: &Op, operands: &[&TensorInfo]) -> Result<Vec<usize>, 
         }
         Op::RequantiseEach { formats } => {
             if formats.values.is_empty() || !stretches(well_formed(formats)?, x) {
-                return Err(format!(
-                    "formats of shape {:?} do not stretch to {x:?}",
-                    formats.shape
-                ));
+                return Err(format!("formats of shape {:?} do not stretch to {x:?}", formats.shape));
             }
             formats.values.iter().try_for_each(valid)?;
             x.to_vec()
@@ -116,11 +105,7 @@ fn well_formed<V>(array: &Array<V>) -> Result<&Array<V>, String> {
     if array.well_formed() {
         Ok(array)
     } else {
-        Err(format!(
-            "{} values cannot have shape {:?}",
-            array.values.len(),
-            array.shape
-        ))
+        Err(format!("{} values cannot have shape {:?}", array.values.len(), array.shape))
     }
 }
 
@@ -129,15 +114,10 @@ fn dense(x: &[usize], weights: &Array<i64>, bias: &[i64]) -> Result<Vec<usize>, 
         return Err("weights have two axes, outputs and inputs".into());
     };
     let Some((&last, outer)) = x.split_last().filter(|(last, _)| **last == inputs) else {
-        return Err(format!(
-            "{inputs} weights an output do not fit operands of shape {x:?}"
-        ));
+        return Err(format!("{inputs} weights an output do not fit operands of shape {x:?}"));
     };
     if bias.len() != outputs || last == 0 {
-        return Err(format!(
-            "{outputs} outputs need as many biases, found {}",
-            bias.len()
-        ));
+        return Err(format!("{outputs} outputs need as many biases, found {}", bias.len()));
     }
     Ok([outer, &[outputs]].concat())
 }
@@ -145,9 +125,7 @@ fn dense(x: &[usize], weights: &Array<i64>, bias: &[i64]) -> Result<Vec<usize>, 
 /// Batch and channel axes, and the spatial ones.
 pub(super) fn spatial(x: &[usize]) -> Result<(&[usize], &[usize]), String> {
     if x.len() < 3 || x.len() > 5 {
-        return Err(format!(
-            "expected batch, channel and 1 to 3 spatial axes, found {x:?}"
-        ));
+        return Err(format!("expected batch, channel and 1 to 3 spatial axes, found {x:?}"));
     }
     Ok(x.split_at(2))
 }
@@ -170,16 +148,10 @@ fn convolution(
         ));
     }
     if kernel != window.kernel {
-        return Err(format!(
-            "weights of a {kernel:?} kernel do not fit {:?}",
-            window.kernel
-        ));
+        return Err(format!("weights of a {kernel:?} kernel do not fit {:?}", window.kernel));
     }
     if bias.len() != *filters {
-        return Err(format!(
-            "{filters} filters need as many biases, found {}",
-            bias.len()
-        ));
+        return Err(format!("{filters} filters need as many biases, found {}", bias.len()));
     }
     Ok([&[outer[0], *filters], &*window.visited(spatial)?].concat())
 }
@@ -203,12 +175,9 @@ fn concatenated(axis: usize, operands: &[&TensorInfo]) -> Result<Vec<usize>, Str
     }
     for operand in &operands[1..] {
         let other = &operand.shape;
-        let alike = other.len() == shape.len()
-            && (0..shape.len()).all(|a| a == axis || other[a] == shape[a]);
+        let alike = other.len() == shape.len() && (0..shape.len()).all(|a| a == axis || other[a] == shape[a]);
         if !alike {
-            return Err(format!(
-                "{other:?} cannot follow {shape:?} along axis {axis}"
-            ));
+            return Err(format!("{other:?} cannot follow {shape:?} along axis {axis}"));
         }
         shape[axis] = shape[axis].saturating_add(other[axis]);
     }

@@ -35,13 +35,7 @@ impl Softmax {
     ///
     /// # Errors
     /// A step so small that the table would be too long, too many fraction bits.
-    pub fn of(
-        axis: usize,
-        count: usize,
-        range: Interval,
-        unit: f64,
-        frac: u32,
-    ) -> Result<(Self, f64), String> {
+    pub fn of(axis: usize, count: usize, range: Interval, unit: f64, frac: u32) -> Result<(Self, f64), String> {
         if !(1..=MAX_FRAC).contains(&frac) {
             return Err(format!("a softmax has 1 to {MAX_FRAC} fraction bits"));
         }
@@ -64,11 +58,7 @@ impl Softmax {
                 ));
             }
         }
-        let softmax = Self {
-            axis,
-            exponentials,
-            frac,
-        };
+        let softmax = Self { axis, exponentials, frac };
         let bound = count as f64 * (0.5 / one + ULP) + 0.5 * 2f64.powi(-(frac as i32));
         Ok((softmax, bound))
     }
@@ -81,10 +71,7 @@ impl Softmax {
         let greatest = self.exponentials.first().copied().unwrap_or(0);
         let fits = |e: &i64| (0..=greatest).contains(e);
         let short = self.exponentials.len() <= MAX_ENTRIES + 1;
-        if !(1..1 << (MAX_BITS + 1)).contains(&greatest)
-            || !short
-            || !self.exponentials.iter().all(fits)
-        {
+        if !(1..1 << (MAX_BITS + 1)).contains(&greatest) || !short || !self.exponentials.iter().all(fits) {
             return Err(format!(
                 "exponentials are at most {} integers from 0 to the first one, which is positive and below 2^{}",
                 MAX_ENTRIES + 1,
@@ -149,11 +136,7 @@ mod tests {
         assert!(Softmax::of(0, 2, range, 1e-9, 8).is_err());
         assert!(Softmax::of(0, 2, range, 1.0, 25).is_err());
         for exponentials in [vec![], vec![0], vec![3, 4], vec![3, -1]] {
-            let softmax = Softmax {
-                axis: 0,
-                exponentials,
-                frac: 8,
-            };
+            let softmax = Softmax { axis: 0, exponentials, frac: 8 };
             assert!(softmax.check().is_err());
         }
     }

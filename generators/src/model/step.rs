@@ -31,8 +31,7 @@ impl StepFunction {
     /// The values for arguments in `range`.
     pub fn values(&self, range: Interval) -> impl Iterator<Item = i64> + '_ {
         let low = self.at(range.lo() as i64);
-        let inside =
-            move |place: i64| range.contains(place.into()) && i128::from(place) > range.lo();
+        let inside = move |place: i64| range.contains(place.into()) && i128::from(place) > range.lo();
         let steps = self.steps.iter().filter(move |(place, _)| inside(*place));
         std::iter::once(low).chain(steps.map(|&(_, value)| value))
     }
@@ -40,12 +39,7 @@ impl StepFunction {
     /// The exact step function of `f` over `range`, or `None` if it has more than `limit` steps.
     ///
     /// A monotone `f` is searched by bisection, `steps · log2(range)` calls; any other is asked at every argument.
-    pub fn of(
-        f: impl Fn(i64) -> i64,
-        range: Interval,
-        monotone: bool,
-        limit: usize,
-    ) -> Option<Self> {
+    pub fn of(f: impl Fn(i64) -> i64, range: Interval, monotone: bool, limit: usize) -> Option<Self> {
         let (lo, hi) = (range.lo() as i64, range.hi() as i64);
         let first = f(lo);
         let mut steps = Vec::new();

@@ -29,17 +29,9 @@ impl Window {
     /// Extents of the output for these spatial extents, or what is wrong.
     pub fn output(&self, spatial: &[usize]) -> Result<Vec<usize>, String> {
         let rank = spatial.len();
-        let lists = [
-            &self.kernel,
-            &self.strides,
-            &self.dilations,
-            &self.pads_begin,
-            &self.pads_end,
-        ];
+        let lists = [&self.kernel, &self.strides, &self.dilations, &self.pads_begin, &self.pads_end];
         if lists.iter().any(|list| list.len() != rank) {
-            return Err(format!(
-                "the window needs one entry for each of {rank} spatial axes"
-            ));
+            return Err(format!("the window needs one entry for each of {rank} spatial axes"));
         }
         let small = |v: &usize| *v <= 1 << 20;
         if lists.iter().any(|list| !list.iter().all(small)) {
@@ -52,9 +44,9 @@ impl Window {
             .map(|a| {
                 let padded = spatial[a] + self.pads_begin[a] + self.pads_end[a];
                 let reach = (self.kernel[a] - 1) * self.dilations[a] + 1;
-                let free = padded.checked_sub(reach).ok_or_else(|| {
-                    format!("a window that reaches over {reach} does not fit {padded} elements")
-                })?;
+                let free = padded
+                    .checked_sub(reach)
+                    .ok_or_else(|| format!("a window that reaches over {reach} does not fit {padded} elements"))?;
                 Ok(free / self.strides[a] + 1)
             })
             .collect()
@@ -63,10 +55,7 @@ impl Window {
     /// As [`Window::output`], and an error if [`Window::positions`] would be one.
     pub fn visited(&self, spatial: &[usize]) -> Result<Vec<usize>, String> {
         let output = self.output(spatial)?;
-        let count = output
-            .iter()
-            .chain(&self.kernel)
-            .try_fold(1usize, |n, extent| n.checked_mul(*extent));
+        let count = output.iter().chain(&self.kernel).try_fold(1usize, |n, extent| n.checked_mul(*extent));
         match count {
             Some(count) if count <= MAX_TAPS => Ok(output),
             _ => Err("the window visits too many elements".into()),
@@ -97,11 +86,7 @@ impl Window {
                 .iter()
                 .flat_map(|outer| {
                     taps.iter().map(move |inner| {
-                        let joined = |&(t, p): &Tap| {
-                            inner
-                                .iter()
-                                .map(move |&(k, i)| (t * kernel + k, p * extent + i))
-                        };
+                        let joined = |&(t, p): &Tap| inner.iter().map(move |&(k, i)| (t * kernel + k, p * extent + i));
                         outer.iter().flat_map(joined).collect()
                     })
                 })
@@ -116,9 +101,7 @@ impl Window {
             let place = place.checked_sub(self.pads_begin[axis])?;
             (place < extent).then_some((k as u32, place as u32))
         };
-        (0..output)
-            .map(|o| (0..self.kernel[axis]).filter_map(|k| tap(o, k)).collect())
-            .collect()
+        (0..output).map(|o| (0..self.kernel[axis]).filter_map(|k| tap(o, k)).collect()).collect()
     }
 
     /// Whether any position reaches over the edge of the input.

@@ -63,9 +63,7 @@ impl DenseLayer {
             true => 0,
             false => random.i64(-half..half),
         };
-        let weights = (0..outputs)
-            .map(|_| (0..inputs).map(&mut weight).collect())
-            .collect();
+        let weights = (0..outputs).map(|_| (0..inputs).map(&mut weight).collect()).collect();
         let reach = ((half << activation_bits) >> 4).max(1);
         let bias = (0..outputs).map(|_| random.i64(-reach..=reach)).collect();
         Self { weights, bias }
@@ -74,10 +72,7 @@ impl DenseLayer {
     fn op(&self) -> Op {
         let inputs = self.weights.first().map_or(0, Vec::len);
         Op::Dense {
-            weights: Array {
-                shape: vec![self.weights.len(), inputs],
-                values: self.weights.concat(),
-            },
+            weights: Array { shape: vec![self.weights.len(), inputs], values: self.weights.concat() },
             bias: self.bias.clone(),
         }
     }
@@ -90,9 +85,7 @@ impl DenseLayer {
 pub fn sizes(text: &str) -> Result<Vec<usize>, String> {
     let size = |text: &str| match text.trim().parse() {
         Ok(size @ 1..=MAX_WIDTH) => Ok(size),
-        _ => Err(format!(
-            "expected sizes from 1 to {MAX_WIDTH}, such as 16,64,5"
-        )),
+        _ => Err(format!("expected sizes from 1 to {MAX_WIDTH}, such as 16,64,5")),
     };
     let sizes: Vec<usize> = text.split(',').map(size).collect::<Result<_, _>>()?;
     match sizes.len() {
@@ -111,16 +104,11 @@ impl DenseNetwork {
         let inputs = self.layers.first().and_then(|l| l.weights.first());
         let inputs = inputs.map_or(0, Vec::len);
         let mut random = fastrand::Rng::with_seed(seed);
-        let events: Vec<Vec<i64>> = (0..CALIBRATION)
-            .map(|_| (0..inputs).map(|_| random.i64(lo..=hi)).collect())
-            .collect();
+        let events: Vec<Vec<i64>> =
+            (0..CALIBRATION).map(|_| (0..inputs).map(|_| random.i64(lo..=hi)).collect()).collect();
         self.shifts.clear();
         for k in 1..self.layers.len() {
-            let front = Self {
-                layers: self.layers[..k].to_vec(),
-                shifts: self.shifts.clone(),
-                ..self.clone()
-            };
+            let front = Self { layers: self.layers[..k].to_vec(), shifts: self.shifts.clone(), ..self.clone() };
             let graph = front.graph("calibration")?;
             let mut sums = Vec::new();
             for event in &events {
@@ -150,21 +138,11 @@ impl DenseNetwork {
             return Err(Diagnostic::error("dense", message));
         }
         let inputs = self.layers[0].weights.first().map_or(0, Vec::len);
-        let input = Input {
-            name: "x".into(),
-            shape: vec![inputs],
-            range: self.input,
-            encode: None,
-        };
+        let input = Input { name: "x".into(), shape: vec![inputs], range: self.input, encode: None };
         let mut graph = Graph::new(name, vec![input])?;
         let mut tensor = T(0);
         let push = |graph: &mut Graph, name: String, op, tensor: &mut T| {
-            let layer = Layer {
-                name,
-                op,
-                inputs: vec![*tensor],
-                scale: None,
-            };
+            let layer = Layer { name, op, inputs: vec![*tensor], scale: None };
             graph.push(layer).map(|t| *tensor = t)
         };
         for (k, layer) in self.layers.iter().enumerate() {
@@ -172,19 +150,10 @@ impl DenseNetwork {
             if let Some(shift) = self.shifts.get(k) {
                 push(&mut graph, format!("relu{k}"), Op::Relu, &mut tensor)?;
                 let requantise = Op::Requantise(self.requantise(*shift));
-                push(
-                    &mut graph,
-                    format!("requantise{k}"),
-                    requantise,
-                    &mut tensor,
-                )?;
+                push(&mut graph, format!("requantise{k}"), requantise, &mut tensor)?;
             }
         }
-        graph.output(Output {
-            name: "y".into(),
-            tensor,
-            decode: None,
-        })?;
+        graph.output(Output { name: "y".into(), tensor, decode: None })?;
         Ok(graph)
     }
 
@@ -194,18 +163,12 @@ impl DenseNetwork {
             Requantiser::RoundSaturate => Requantise {
                 drop,
                 rounding: Rounding::HalfUp,
-                limit: Limit::Saturate {
-                    lo: 0,
-                    hi: (1 << self.activation_bits) - 1,
-                },
+                limit: Limit::Saturate { lo: 0, hi: (1 << self.activation_bits) - 1 },
             },
             Requantiser::TruncateWrap => Requantise {
                 drop,
                 rounding: Rounding::Floor,
-                limit: Limit::Wrap {
-                    width: self.activation_bits,
-                    signed: false,
-                },
+                limit: Limit::Wrap { width: self.activation_bits, signed: false },
             },
         }
     }
@@ -222,10 +185,7 @@ mod tests {
         };
         DenseNetwork {
             input: (-8, 7),
-            layers: vec![
-                layer(&[&[3, -1], &[-2, 5]], &[1, 0]),
-                layer(&[&[1, -1]], &[4]),
-            ],
+            layers: vec![layer(&[&[3, -1], &[-2, 5]], &[1, 0]), layer(&[&[1, -1]], &[4])],
             shifts: vec![2],
             activation_bits: 3,
             requantiser,
@@ -234,10 +194,9 @@ mod tests {
 
     #[test]
     fn both_ways_to_requantise() {
-        for (requantiser, expected) in [
-            (Requantiser::RoundSaturate, [9, -3, 2]),
-            (Requantiser::TruncateWrap, [9, 0, 3]),
-        ] {
+        for (requantiser, expected) in
+            [(Requantiser::RoundSaturate, [9, -3, 2]), (Requantiser::TruncateWrap, [9, 0, 3])]
+        {
             let graph = network(requantiser).graph("small").unwrap();
             // sums: (20, −4), (−30, 51), (−8, 6)
             for (x, y) in [[7, 2], [-8, 7], [-3, 0]].iter().zip(expected) {
@@ -250,8 +209,7 @@ mod tests {
     #[test]
     fn shifts_hold_nearly_all_activations() {
         let mut random = fastrand::Rng::with_seed(1);
-        let layers = [(16, 32), (32, 32), (32, 4)]
-            .map(|shape| DenseLayer::random(&mut random, shape, 6, 8, 0.5));
+        let layers = [(16, 32), (32, 32), (32, 4)].map(|shape| DenseLayer::random(&mut random, shape, 6, 8, 0.5));
         let network = DenseNetwork {
             input: (-128, 127),
             layers: layers.to_vec(),

@@ -127,10 +127,7 @@ impl NetworkDesign {
         if let Some(schedule) = self.schedule()? {
             return cycles(&schedule, ports, events, &results);
         }
-        Ok(Vectors {
-            inputs: columns(ports.inputs, events)?,
-            outputs: columns(ports.outputs, &results)?,
-        })
+        Ok(Vectors { inputs: columns(ports.inputs, events)?, outputs: columns(ports.outputs, &results)? })
     }
 
     /// `count` random events: of sixteen one all least, one all greatest, one all zero or what is next to it, and one
@@ -167,11 +164,7 @@ impl NetworkDesign {
             .filter(|(_, layer)| !matches!(layer.op, Op::Constant(_)) && !layer.op.is_movement())
             .map(|(k, layer)| {
                 let row = &rows[graph.result(k).index()];
-                let operands: Vec<&str> = layer
-                    .inputs
-                    .iter()
-                    .map(|t| rows[t.index()].format.as_str())
-                    .collect();
+                let operands: Vec<&str> = layer.inputs.iter().map(|t| rows[t.index()].format.as_str()).collect();
                 LayerFormats {
                     layer: row.name.clone(),
                     shape: shape(&row.shape),
@@ -219,9 +212,7 @@ fn as_it_is(
     if let Goal::Clock(asked) = options.goal
         && clock > u64::from(asked)
     {
-        let message = format!(
-            "a folded network with this reuse factor needs {clock} ps, {asked} ps are there"
-        );
+        let message = format!("a folded network with this reuse factor needs {clock} ps, {asked} ps are there");
         return Err(Diagnostic::error("impossible-clock", message).help(SLOWER));
     }
     Ok(Report {
@@ -235,12 +226,7 @@ fn as_it_is(
 
 /// Events as close as they may come, one row a cycle. Between two starts the inputs are those of other events, which
 /// must not matter, and outputs stay what they are.
-fn cycles(
-    schedule: &Schedule,
-    ports: Ports,
-    events: &[Event],
-    results: &[Event],
-) -> Result<Vectors, Diagnostic> {
+fn cycles(schedule: &Schedule, ports: Ports, events: &[Event], results: &[Event]) -> Result<Vectors, Diagnostic> {
     let (interval, latency) = (schedule.interval as usize, schedule.latency as usize);
     let count = events.len();
     let rows = interval * count.saturating_sub(1) + latency + 1;
@@ -252,18 +238,14 @@ fn cycles(
     let inputs: Vec<Event> = (0..rows).map(|row| events[shown(row)].clone()).collect();
     let finished = |row: usize| Some((row.checked_sub(latency)? / interval).min(count - 1));
     let zero: Event = results[0].iter().map(|port| vec![0; port.len()]).collect();
-    let outputs: Vec<Event> = (0..rows)
-        .map(|row| finished(row).map_or_else(|| zero.clone(), |k| results[k].clone()))
-        .collect();
+    let outputs: Vec<Event> =
+        (0..rows).map(|row| finished(row).map_or_else(|| zero.clone(), |k| results[k].clone())).collect();
     let bits = |bit: &dyn Fn(usize) -> bool| {
         let values = (0..rows).map(|row| i128::from(bit(row))).collect();
         Rows::new(1, values).expect("one bit a row")
     };
     let valid = |row: usize| row.checked_sub(latency).is_some_and(started);
-    let mut vectors = Vectors {
-        inputs: columns(ports.inputs, &inputs)?,
-        outputs: columns(ports.outputs, &outputs)?,
-    };
+    let mut vectors = Vectors { inputs: columns(ports.inputs, &inputs)?, outputs: columns(ports.outputs, &outputs)? };
     vectors.inputs.insert(START.into(), bits(&started));
     vectors.outputs.insert(VALID.into(), bits(&valid));
     Ok(vectors)

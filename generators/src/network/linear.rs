@@ -14,22 +14,13 @@ pub(super) struct Products<'m> {
 
 impl<'m> Products<'m> {
     /// Without an effort it depends on the matrix.
-    pub(super) fn new(
-        m: &'m ModuleBuilder,
-        effort: Option<Effort>,
-        arithmetic: Arithmetic,
-    ) -> Self {
+    pub(super) fn new(m: &'m ModuleBuilder, effort: Option<Effort>, arithmetic: Arithmetic) -> Self {
         let all = arith::Products::new(arithmetic, effort);
         Self { m, all }
     }
 
     /// `bias + matrix · inputs`, one value for each row of the matrix.
-    fn matrix_vector(
-        &self,
-        inputs: &[Value<'m>],
-        matrix: &[Vec<i64>],
-        bias: &[i64],
-    ) -> Vec<Value<'m>> {
+    fn matrix_vector(&self, inputs: &[Value<'m>], matrix: &[Vec<i64>], bias: &[i64]) -> Vec<Value<'m>> {
         self.all.linear(self.m, inputs, matrix, bias, 0)
     }
 
@@ -103,10 +94,7 @@ impl<'m> Products<'m> {
             }
             row
         };
-        let rows = products
-            .iter()
-            .flat_map(|p| p.matrix.iter().map(|weights| row(p, weights)))
-            .collect();
+        let rows = products.iter().flat_map(|p| p.matrix.iter().map(|weights| row(p, weights))).collect();
         Some((inputs, rows))
     }
 }
@@ -128,12 +116,8 @@ pub(super) fn dense<'m>(
     if let &[x] = vectors.as_slice() {
         return products.matrix_vector(x, &matrix, bias);
     }
-    let product = |x: &[Value<'m>]| Product {
-        scope: None,
-        inputs: x.to_vec(),
-        matrix: matrix.clone(),
-        bias: bias.to_vec(),
-    };
+    let product =
+        |x: &[Value<'m>]| Product { scope: None, inputs: x.to_vec(), matrix: matrix.clone(), bias: bias.to_vec() };
     let each = vectors.into_iter().map(product).collect();
     products.several(each).into_iter().flatten().collect()
 }
@@ -158,22 +142,13 @@ pub(super) fn convolution<'m>(
         let mut parts = Vec::with_capacity(positions.len() * groups);
         for (p, position) in positions.iter().enumerate() {
             for group in 0..groups {
-                let seen = |c: usize| {
-                    position
-                        .iter()
-                        .map(move |&(tap, pixel)| (c, tap as usize, pixel as usize))
-                };
+                let seen = |c: usize| position.iter().map(move |&(tap, pixel)| (c, tap as usize, pixel as usize));
                 let columns: Vec<_> = (0..channels).flat_map(seen).collect();
-                let inputs: Vec<_> = columns
-                    .iter()
-                    .map(|&(c, _, pixel)| image[(group * channels + c) * pixels + pixel])
-                    .collect();
+                let inputs: Vec<_> =
+                    columns.iter().map(|&(c, _, pixel)| image[(group * channels + c) * pixels + pixel]).collect();
                 let first = group * per_group;
                 let row = |f: usize| {
-                    columns
-                        .iter()
-                        .map(|&(c, tap, _)| weights.values[(f * channels + c) * taps + tap])
-                        .collect()
+                    columns.iter().map(|&(c, tap, _)| weights.values[(f * channels + c) * taps + tap]).collect()
                 };
                 let matrix: Vec<Vec<i64>> = (first..first + per_group).map(row).collect();
                 parts.push(Product {
@@ -210,13 +185,8 @@ pub(super) fn matrix_product<'m>(
     let blocks = |shape: &[usize]| {
         let shape = shape[..shape.len() - 2].to_vec();
         let count = shape.iter().product::<usize>();
-        let numbers = Array {
-            shape,
-            values: (0..count).collect(),
-        };
-        numbers
-            .stretched(outer)
-            .expect("checked when the graph was built")
+        let numbers = Array { shape, values: (0..count).collect() };
+        numbers.stretched(outer).expect("checked when the graph was built")
     };
     let mut results = Vec::with_capacity(out.iter().product());
     for (i, j) in blocks(a).into_iter().zip(blocks(b)) {
@@ -247,16 +217,12 @@ mod tests {
             false => [x[0], x[1], x[2], x[3], x[4], x[5]],
         };
         let products = Products::new(&m, Some(Effort::Fast), Arithmetic::default());
-        let weights = Array {
-            shape: vec![1, 3],
-            values: vec![1, 1, 1],
-        };
+        let weights = Array { shape: vec![1, 3], values: vec![1, 1, 1] };
         let sums = dense(&products, &windows, &weights, &[7]);
         m.output_array("y", &sums);
         let module = m.finish().unwrap();
         let graph = &module.graph;
-        let adds =
-            |n: &hdl::dfg::N| matches!(graph.op(*n), hdl::dfg::Op::Add(..) | hdl::dfg::Op::Sub(..));
+        let adds = |n: &hdl::dfg::N| matches!(graph.op(*n), hdl::dfg::Op::Add(..) | hdl::dfg::Op::Sub(..));
         graph.nodes().filter(adds).count()
     }
 

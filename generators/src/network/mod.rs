@@ -21,9 +21,7 @@ use linear::Products;
 use ports::{Ports, identifier};
 
 use crate::arith::{Arithmetic, Effort};
-use crate::model::{
-    Array, Decode, Graph, Input, Layer, Limit, Op, PoolKind, Requantise, TensorInfo, moved,
-};
+use crate::model::{Array, Decode, Graph, Input, Layer, Limit, Op, PoolKind, Requantise, TensorInfo, moved};
 
 /// Most products that are unrolled.
 const MAX_PRODUCTS: u64 = 1 << 23;
@@ -56,28 +54,20 @@ pub fn build_with(
     let m = ModuleBuilder::new(name);
     let products = Products::new(&m, effort, arithmetic);
     let ports = Ports::of(graph, name);
-    let mut tensors: Vec<Vec<Value<'_>>> =
-        Vec::with_capacity(graph.inputs().len() + graph.layers().len());
+    let mut tensors: Vec<Vec<Value<'_>>> = Vec::with_capacity(graph.inputs().len() + graph.layers().len());
     for (input, port) in graph.inputs().iter().zip(&ports.inputs) {
         let count = input.shape.iter().product();
         tensors.push(m.input_array(port, count, input_format(input)));
     }
     for k in 0..graph.layers().len() {
         let layer = &graph.layers()[k];
-        let operands: Vec<&[Value<'_>]> = layer
-            .inputs
-            .iter()
-            .map(|t| tensors[t.index()].as_slice())
-            .collect();
+        let operands: Vec<&[Value<'_>]> = layer.inputs.iter().map(|t| tensors[t.index()].as_slice()).collect();
         let values = layer_values(&m, &products, graph, k, &operands)?;
         tensors.push(values);
     }
     for (output, port) in graph.outputs().iter().zip(&ports.outputs) {
         let frac = output.decode.as_ref().map_or(0, fraction_bits);
-        let values: Vec<Value<'_>> = tensors[output.tensor.index()]
-            .iter()
-            .map(|v| v.with_frac(frac))
-            .collect();
+        let values: Vec<Value<'_>> = tensors[output.tensor.index()].iter().map(|v| v.with_frac(frac)).collect();
         m.output_array(port, &values);
     }
     m.finish()
@@ -98,19 +88,10 @@ fn layer_values<'m>(
     operands: &[&[Value<'m>]],
 ) -> Result<Vec<Value<'m>>, Diagnostic> {
     let layer = &graph.layers()[k];
-    let operands: Vec<Operand<'_, 'm>> = layer
-        .inputs
-        .iter()
-        .zip(operands)
-        .map(|(t, values)| Operand {
-            values,
-            info: graph.info(*t),
-        })
-        .collect();
+    let operands: Vec<Operand<'_, 'm>> =
+        layer.inputs.iter().zip(operands).map(|(t, values)| Operand { values, info: graph.info(*t) }).collect();
     let result = graph.info(graph.result(k));
-    m.scope(&identifier(&layer.name), || {
-        values(m, products, layer, &operands, result)
-    })
+    m.scope(&identifier(&layer.name), || values(m, products, layer, &operands, result))
 }
 
 /// A tensor of a layer's operands.
@@ -125,11 +106,7 @@ fn check_size(graph: &Graph) -> Result<(), Diagnostic> {
         if row.additions + row.multiplies > MAX_PRODUCTS {
             return Err(Diagnostic::error(
                 "network-size",
-                format!(
-                    "layer {} needs {} additions, more than can be unrolled",
-                    quoted(&row.name),
-                    row.additions
-                ),
+                format!("layer {} needs {} additions, more than can be unrolled", quoted(&row.name), row.additions),
             )
             .help("fold the network with a reuse factor, or make the layer smaller"));
         }
@@ -140,9 +117,7 @@ fn check_size(graph: &Graph) -> Result<(), Diagnostic> {
 /// Fraction bits of a scale that is a power of two; 0 for any other.
 fn fraction_bits(decode: &Decode) -> i32 {
     match decode.unit.as_scalar() {
-        Some(unit) if decode.steps.is_empty() && *unit > 0.0 && unit.log2().fract() == 0.0 => {
-            -unit.log2() as i32
-        }
+        Some(unit) if decode.steps.is_empty() && *unit > 0.0 && unit.log2().fract() == 0.0 => -unit.log2() as i32,
         _ => 0,
     }
 }
@@ -159,47 +134,27 @@ fn values<'m>(
         return Ok(array.values.iter().map(|v| constant(*v)).collect());
     }
     let Operand { values: x, info } = &operands[0];
-    let misfit =
-        |why: String| Diagnostic::bug("network", format!("layer {}: {why}", quoted(&layer.name)));
+    let misfit = |why: String| Diagnostic::bug("network", format!("layer {}: {why}", quoted(&layer.name)));
     if let Some(moved) = moved(&layer.op, &info.shape) {
-        let fill = if let Op::Pad { value, .. } = layer.op {
-            constant(value)
-        } else {
-            constant(0)
-        };
+        let fill = if let Op::Pad { value, .. } = layer.op { constant(value) } else { constant(0) };
         let sources = moved.map_err(misfit)?.sources;
-        return Ok(sources
-            .iter()
-            .map(|s| s.map_or(fill, |i| x[i as usize]))
-            .collect());
+        return Ok(sources.iter().map(|s| s.map_or(fill, |i| x[i as usize])).collect());
     }
     let each = |f: &dyn Fn(Value<'m>) -> Value<'m>| x.iter().map(|v| f(*v)).collect::<Vec<_>>();
     let both = |f: &dyn Fn(Value<'m>, Value<'m>) -> Value<'m>| {
         let y = &operands[1];
         let a = stretched(x, &info.shape, &result.shape);
         let b = stretched(y.values, &y.info.shape, &result.shape);
-        a.into_iter()
-            .zip(b)
-            .map(|(a, b)| f(a, b))
-            .collect::<Vec<_>>()
+        a.into_iter().zip(b).map(|(a, b)| f(a, b)).collect::<Vec<_>>()
     };
     Ok(match &layer.op {
         Op::Dense { weights, bias } => linear::dense(products, x, weights, bias),
-        Op::Convolution {
-            weights,
-            bias,
-            window,
-            groups,
-        } => linear::convolution(products, x, &info.shape, weights, bias, window, *groups)
-            .map_err(misfit)?,
-        Op::MatMul => linear::matrix_product(
-            products,
-            x,
-            &info.shape,
-            operands[1].values,
-            &operands[1].info.shape,
-            &result.shape,
-        ),
+        Op::Convolution { weights, bias, window, groups } => {
+            linear::convolution(products, x, &info.shape, weights, bias, window, *groups).map_err(misfit)?
+        }
+        Op::MatMul => {
+            linear::matrix_product(products, x, &info.shape, operands[1].values, &operands[1].info.shape, &result.shape)
+        }
         Op::Pool { kind, window } => {
             let positions = window.positions(&info.shape[2..]).map_err(misfit)?;
             let pixels = info.shape[2..].iter().product();
@@ -208,22 +163,15 @@ fn values<'m>(
                 combined(m, *kind, &seen)
             };
             x.chunks(pixels)
-                .flat_map(|plane| {
-                    positions
-                        .iter()
-                        .map(|taps| one(plane, taps))
-                        .collect::<Vec<_>>()
-                })
+                .flat_map(|plane| positions.iter().map(|taps| one(plane, taps)).collect::<Vec<_>>())
                 .collect()
         }
-        Op::Reduce { kind, axes } => groups(&info.shape, axes)
-            .iter()
-            .map(|group| combined(m, *kind, &picked(x, group)))
-            .collect(),
-        Op::ArgMax { axis } => groups(&info.shape, &[*axis])
-            .iter()
-            .map(|group| first_greatest(m, &picked(x, group)))
-            .collect(),
+        Op::Reduce { kind, axes } => {
+            groups(&info.shape, axes).iter().map(|group| combined(m, *kind, &picked(x, group))).collect()
+        }
+        Op::ArgMax { axis } => {
+            groups(&info.shape, &[*axis]).iter().map(|group| first_greatest(m, &picked(x, group))).collect()
+        }
         Op::Softmax(softmax) => {
             let mut shares = vec![constant(0); x.len()];
             for group in groups(&info.shape, &[softmax.axis]) {
@@ -243,24 +191,17 @@ fn values<'m>(
         Op::Relu => each(&|v| v.relu()),
         Op::LeakyRelu { positive, negative } => each(&|v| {
             let negative_part = v * constant(*negative);
-            v.lt(constant(0))
-                .mux(negative_part, v * constant(*positive))
+            v.lt(constant(0)).mux(negative_part, v * constant(*positive))
         }),
         Op::Clamp { lo, hi } => each(&|v| v.max(constant(*lo)).min(constant(*hi))),
         Op::Requantise(r) => each(&|v| requantised(m, v, r)),
         Op::RequantiseEach { formats } => {
             let rows = stretched_indices(formats, &info.shape);
-            x.iter()
-                .zip(rows)
-                .map(|(v, k)| requantised(m, *v, &formats.values[k as usize]))
-                .collect()
+            x.iter().zip(rows).map(|(v, k)| requantised(m, *v, &formats.values[k as usize])).collect()
         }
         Op::Threshold { functions } => {
             let rows = stretched_indices(functions, &info.shape);
-            x.iter()
-                .zip(rows)
-                .map(|(v, k)| threshold::step_function(m, *v, &functions.values[k as usize]))
-                .collect()
+            x.iter().zip(rows).map(|(v, k)| threshold::step_function(m, *v, &functions.values[k as usize])).collect()
         }
         Op::Table { first, values } => {
             let entries: Vec<i128> = values.iter().map(|v| i128::from(*v)).collect();
@@ -282,19 +223,12 @@ fn values<'m>(
 }
 
 fn stretched_indices<V: Clone>(array: &Array<V>, shape: &[usize]) -> Vec<u32> {
-    array
-        .indices(shape)
-        .expect("checked when the graph was built")
+    array.indices(shape).expect("checked when the graph was built")
 }
 
 fn stretched<'m>(values: &[Value<'m>], from: &[usize], to: &[usize]) -> Vec<Value<'m>> {
-    let array = Array {
-        shape: from.to_vec(),
-        values: values.to_vec(),
-    };
-    array
-        .stretched(to)
-        .expect("checked when the graph was built")
+    let array = Array { shape: from.to_vec(), values: values.to_vec() };
+    array.stretched(to).expect("checked when the graph was built")
 }
 
 fn picked<'m>(x: &[Value<'m>], group: &[usize]) -> Vec<Value<'m>> {
@@ -306,16 +240,10 @@ fn groups(shape: &[usize], axes: &[usize]) -> Vec<Vec<usize>> {
     let mut reduced = shape.to_vec();
     axes.iter().for_each(|&a| reduced[a] = 1);
     let count = reduced.iter().product::<usize>();
-    let numbers = Array {
-        shape: reduced,
-        values: (0..count).collect(),
-    };
+    let numbers = Array { shape: reduced, values: (0..count).collect() };
     let mut groups = vec![Vec::new(); count];
     let owners = numbers.stretched(shape).expect("extent 1 stretches");
-    owners
-        .into_iter()
-        .enumerate()
-        .for_each(|(i, group)| groups[group].push(i));
+    owners.into_iter().enumerate().for_each(|(i, group)| groups[group].push(i));
     groups
 }
 
@@ -329,11 +257,8 @@ fn combined<'m>(m: &'m ModuleBuilder, kind: PoolKind, values: &[Value<'m>]) -> V
 
 /// Position of the greatest value, the first of equals: a tree of comparisons that carries positions along.
 fn first_greatest<'m>(m: &'m ModuleBuilder, values: &[Value<'m>]) -> Value<'m> {
-    let mut level: Vec<(Value<'m>, Value<'m>)> = values
-        .iter()
-        .enumerate()
-        .map(|(i, v)| (*v, m.constant(i as i128, 0)))
-        .collect();
+    let mut level: Vec<(Value<'m>, Value<'m>)> =
+        values.iter().enumerate().map(|(i, v)| (*v, m.constant(i as i128, 0))).collect();
     while level.len() > 1 {
         level = level
             .chunks(2)
@@ -354,15 +279,10 @@ fn requantised<'m>(m: &'m ModuleBuilder, x: Value<'m>, r: &Requantise) -> Value<
     };
     match r.limit {
         Limit::Saturate { lo, hi } => {
-            let range =
-                Interval::new(lo.into(), hi.into()).expect("checked when the graph was built");
+            let range = Interval::new(lo.into(), hi.into()).expect("checked when the graph was built");
             rounded.saturate(range)
         }
-        Limit::Wrap { width, signed }
-            if Overflow::Wrap.limits(width, signed).covers(rounded.range()) =>
-        {
-            rounded
-        }
+        Limit::Wrap { width, signed } if Overflow::Wrap.limits(width, signed).covers(rounded.range()) => rounded,
         Limit::Wrap { width, signed } => rounded.wrap(width, signed),
     }
 }

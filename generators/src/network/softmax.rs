@@ -5,11 +5,7 @@ use hdl::dfg::{ModuleBuilder, Value};
 use crate::model::Softmax;
 
 /// The shares of one vector.
-pub(super) fn shares<'m>(
-    m: &'m ModuleBuilder,
-    x: &[Value<'m>],
-    softmax: &Softmax,
-) -> Vec<Value<'m>> {
+pub(super) fn shares<'m>(m: &'m ModuleBuilder, x: &[Value<'m>], softmax: &Softmax) -> Vec<Value<'m>> {
     let greatest = Value::tree(x, |a, b| a.max(b)).unwrap_or_else(|| m.constant(0, 0));
     let last = softmax.exponentials.len() - 1;
     let table: Vec<i128> = softmax.exponentials.iter().map(|e| (*e).into()).collect();

@@ -12,11 +12,7 @@ const MAX_COMPARATORS: usize = 3;
 /// One value at a single place and another everywhere else is a test for equality; steps at equal distances of a power
 /// of two and of equal height are a shift and a clamp; up to three steps are comparisons whose results are added; any
 /// other function is a binary search, one comparison a level with a threshold that the levels before choose.
-pub(super) fn step_function<'m>(
-    m: &'m ModuleBuilder,
-    x: Value<'m>,
-    function: &StepFunction,
-) -> Value<'m> {
+pub(super) fn step_function<'m>(m: &'m ModuleBuilder, x: Value<'m>, function: &StepFunction) -> Value<'m> {
     let range = x.range();
     let first = function.at(range.lo() as i64);
     let steps: Vec<(i64, i64)> = function
@@ -46,23 +42,15 @@ pub(super) fn step_function<'m>(
 }
 
 /// `first + height · clamp((x - place + distance) >> log2(distance))`.
-fn uniform<'m>(
-    m: &'m ModuleBuilder,
-    x: Value<'m>,
-    first: i64,
-    steps: &[(i64, i64)],
-) -> Option<Value<'m>> {
+fn uniform<'m>(m: &'m ModuleBuilder, x: Value<'m>, first: i64, steps: &[(i64, i64)]) -> Option<Value<'m>> {
     let (distance, height) = (steps[1].0 - steps[0].0, steps[0].1 - first);
-    let alike =
-        |pair: &[(i64, i64)]| pair[1].0 - pair[0].0 == distance && pair[1].1 - pair[0].1 == height;
+    let alike = |pair: &[(i64, i64)]| pair[1].0 - pair[0].0 == distance && pair[1].1 - pair[0].1 == height;
     if !distance.unsigned_abs().is_power_of_two() || !steps.windows(2).all(alike) {
         return None;
     }
     let constant = |v: i64| m.constant(v.into(), 0);
     let moved = x - constant(steps[0].0 - distance);
-    let count = moved
-        .with_frac(distance.trailing_zeros() as i32)
-        .truncate(0);
+    let count = moved.with_frac(distance.trailing_zeros() as i32).truncate(0);
     let count = count.max(constant(0)).min(constant(steps.len() as i64));
     Some(count * constant(height) + constant(first))
 }
@@ -72,20 +60,14 @@ fn search<'m>(m: &'m ModuleBuilder, x: Value<'m>, first: i64, steps: &[(i64, i64
     let levels = usize::BITS - steps.len().leading_zeros();
     let highest = steps.last().expect("there are several").0;
     // thresholds beyond the last are never reached: x stays below the range's end plus one
-    let beyond = i64::try_from(x.range().hi() + 1)
-        .unwrap_or(i64::MAX)
-        .max(highest);
+    let beyond = i64::try_from(x.range().hi() + 1).unwrap_or(i64::MAX).max(highest);
     let place = |k: usize| steps.get(k).map_or(beyond, |(place, _)| *place);
     let mut index = m.constant(0, 0);
     for level in (0..levels).rev() {
         let choices: Vec<i128> = (0..1usize << (levels - 1 - level))
             .map(|prefix| place((prefix << (level + 1)) + (1 << level) - 1).into())
             .collect();
-        let threshold = if choices.len() == 1 {
-            m.constant(choices[0], 0)
-        } else {
-            index.lookup(&choices, 0)
-        };
+        let threshold = if choices.len() == 1 { m.constant(choices[0], 0) } else { index.lookup(&choices, 0) };
         let bit = x.ge(threshold);
         index = index.concat(bit, 1);
     }
@@ -93,10 +75,7 @@ fn search<'m>(m: &'m ModuleBuilder, x: Value<'m>, first: i64, steps: &[(i64, i64
     values.extend(steps.iter().map(|(_, value)| i128::from(*value)));
     let last = values[values.len() - 1];
     values.resize(1 << levels, last);
-    let counts = values
-        .iter()
-        .enumerate()
-        .all(|(k, v)| *v == i128::from(first) + (k.min(steps.len())) as i128);
+    let counts = values.iter().enumerate().all(|(k, v)| *v == i128::from(first) + (k.min(steps.len())) as i128);
     if counts && steps.len() + 1 == 1 << levels {
         return index + m.constant(first.into(), 0);
     }
@@ -133,11 +112,7 @@ mod tests {
             m.output("y", step_function(&m, x, &function));
             let module = m.finish().unwrap();
             for n in -50..=60 {
-                assert_eq!(
-                    eval::evaluate(&module, &[n]).unwrap(),
-                    [i128::from(f(n as i64))],
-                    "function {k} at {n}"
-                );
+                assert_eq!(eval::evaluate(&module, &[n]).unwrap(), [i128::from(f(n as i64))], "function {k} at {n}");
             }
         }
     }

@@ -51,14 +51,7 @@ endmodule
     )
 }
 
-fn inverter(
-    InverterCell {
-        cell,
-        input,
-        output,
-        ..
-    }: &InverterCell,
-) -> String {
+fn inverter(InverterCell { cell, input, output, .. }: &InverterCell) -> String {
     format!(
         "module {INVERTER} (
   input  wire A,

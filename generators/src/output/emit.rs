@@ -81,35 +81,17 @@ impl Emission<'_> {
             let name = format!("{ADD3}.v");
             staging.write(&name, cell.add3())?;
             verilog.push(name.clone());
-            files(
-                name,
-                "three-operand adder out of the target's cells, with their models for simulators",
-            );
+            files(name, "three-operand adder out of the target's cells, with their models for simulators");
         }
-        files(
-            "map.json".into(),
-            "emitted lines and the layer and neuron that they belong to",
-        );
+        files("map.json".into(), "emitted lines and the layer and neuron that they belong to");
 
         let bench = bench(self.top, self.vectors, &Held::new(), self.preamble)?;
         staging.write(&format!("{top}_tb.v"), bench.verilog)?;
         files(format!("{top}_tb.v"), "self-checking test bench");
         let vectors = [
-            (
-                testbench::INPUTS,
-                Some(bench.inputs),
-                "stimulus, one sample a line",
-            ),
-            (
-                testbench::EXPECTED,
-                Some(bench.expected),
-                "expected outputs, one sample a line",
-            ),
-            (
-                testbench::PREAMBLE,
-                bench.preamble,
-                "register writes and reads before the samples",
-            ),
+            (testbench::INPUTS, Some(bench.inputs), "stimulus, one sample a line"),
+            (testbench::EXPECTED, Some(bench.expected), "expected outputs, one sample a line"),
+            (testbench::PREAMBLE, bench.preamble, "register writes and reads before the samples"),
         ];
         for (name, content, what) in vectors {
             if let Some(content) = content {
@@ -121,24 +103,14 @@ impl Emission<'_> {
         staging.write(VECTORS_FILE, json(self.vectors))?;
         files(VECTORS_FILE.into(), "the same as JSON");
 
-        let constraints =
-            Constraints::of(self.top, self.clock, &Budget::default(), self.register_port)?;
+        let constraints = Constraints::of(self.top, self.clock, &Budget::default(), self.register_port)?;
         let sdc = constraints.to_sdc(Dialect::Cells(Units::default()))?;
         staging.write(&format!("constraints/{top}.sdc"), sdc)?;
-        files(
-            format!("constraints/{top}.sdc"),
-            "clock and port timing for cell-based tools",
-        );
-        staging.write(
-            &format!("constraints/{top}.xdc"),
-            constraints.to_sdc(Dialect::Vivado)?,
-        )?;
+        files(format!("constraints/{top}.sdc"), "clock and port timing for cell-based tools");
+        staging.write(&format!("constraints/{top}.xdc"), constraints.to_sdc(Dialect::Vivado)?)?;
         files(format!("constraints/{top}.xdc"), "the same for Vivado");
         hardening::write(staging, &constraints, &verilog, None)?;
-        files(
-            format!("{}/", openlane::FOLDER),
-            "LibreLane, Vivado and Quartus",
-        );
+        files(format!("{}/", openlane::FOLDER), "LibreLane, Vivado and Quartus");
         files(openlane::CORE.into(), "FuseSoC core");
 
         staging.write(MODEL_FILE, &self.model)?;
@@ -176,9 +148,7 @@ pub fn flat_verilog(top: &Arc<Module>, carry_cell: Option<CarryCell>) -> Result<
 /// The module with the data path: the top, or the one instance that has pipeline registers of its own.
 fn drawn(top: &Module) -> &Module {
     let deepest = top.instances.iter().max_by_key(|i| i.module.graph.len());
-    deepest
-        .filter(|i| i.module.graph.len() > top.graph.len())
-        .map_or(top, |i| &i.module)
+    deepest.filter(|i| i.module.graph.len() > top.graph.len()).map_or(top, |i| &i.module)
 }
 
 /// One file a module, and the map of their lines; returns the files' names.
@@ -205,11 +175,7 @@ fn write_verilog(staging: &Staging, design: &Design) -> Result<Vec<String>> {
     let mut text = String::from("[\n");
     for (i, entry) in map.iter().enumerate() {
         let comma = if i + 1 < map.len() { "," } else { "" };
-        let _ = writeln!(
-            text,
-            "{}{comma}",
-            serde_json::to_string(entry).expect("plain data")
-        );
+        let _ = writeln!(text, "{}{comma}", serde_json::to_string(entry).expect("plain data"));
     }
     staging.write("map.json", text + "]\n")?;
     Ok(names)

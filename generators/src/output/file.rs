@@ -12,23 +12,19 @@ use crate::failure::{Failure, Result};
 /// # Errors
 /// Something is there already, or nothing can be written there.
 pub fn write_new(path: &Path, content: &[u8]) -> Result<()> {
-    let parent = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let failed = |e: std::io::Error| Failure::io("write the file", path, &e);
     // the error itself would name the temporary file, which tells nobody anything
     let mut file = tempfile::NamedTempFile::new_in(parent).map_err(|e| failed(e.kind().into()))?;
     file.write_all(content).map_err(failed)?;
-    file.persist_noclobber(path)
-        .map_err(|e| match e.error.kind() {
-            ErrorKind::AlreadyExists => Failure::user(
-                Diagnostic::error("output-file", "the output file exists already")
-                    .at(path.display().to_string(), "nothing was changed here")
-                    .help("remove it or choose another name with --out"),
-            ),
-            _ => failed(e.error),
-        })?;
+    file.persist_noclobber(path).map_err(|e| match e.error.kind() {
+        ErrorKind::AlreadyExists => Failure::user(
+            Diagnostic::error("output-file", "the output file exists already")
+                .at(path.display().to_string(), "nothing was changed here")
+                .help("remove it or choose another name with --out"),
+        ),
+        _ => failed(e.error),
+    })?;
     Ok(())
 }
 

@@ -26,8 +26,7 @@ impl Staging {
     /// # Errors
     /// Something stands there that hwgen did not write, or nothing can be written there.
     pub fn begin(target: &Path) -> Result<Self> {
-        let target = std::path::absolute(target)
-            .map_err(|e| Failure::io("resolve the folder", target, &e))?;
+        let target = std::path::absolute(target).map_err(|e| Failure::io("resolve the folder", target, &e))?;
         refuse_foreign(&target)?;
         let parent = target.parent().unwrap_or(&target);
         fs::create_dir_all(parent).map_err(|e| Failure::io("create the folder", parent, &e))?;
@@ -54,16 +53,11 @@ impl Staging {
 
     /// Puts the folder in its place, instead of what hwgen wrote there before.
     pub fn finish(self) -> Result<()> {
-        let files: Vec<String> = files_below(self.path())?
-            .into_iter()
-            .filter(|f| f != MANIFEST)
-            .collect();
+        let files: Vec<String> = files_below(self.path())?.into_iter().filter(|f| f != MANIFEST).collect();
         self.write(MANIFEST, files.join("\n") + "\n")?;
         let Self { target, aside } = self;
         // the old folder steps aside first, and comes back if the new one cannot take its place
-        let old = tempfile::Builder::new()
-            .prefix(".hwgen-old-")
-            .tempdir_in(target.parent().unwrap_or(&target));
+        let old = tempfile::Builder::new().prefix(".hwgen-old-").tempdir_in(target.parent().unwrap_or(&target));
         let old = old.map_err(|e| Failure::io("write beside the folder", &target, &e))?;
         let retreat = old.path().join("folder");
         let existed = match fs::rename(&target, &retreat) {
@@ -121,9 +115,7 @@ fn refuse_foreign(target: &Path) -> Result<()> {
         known
     })?;
     match foreign {
-        Some(file) => Err(Failure::user(refused(format!(
-            "the folder holds `{file}`, which hwgen did not write"
-        )))),
+        Some(file) => Err(Failure::user(refused(format!("the folder holds `{file}`, which hwgen did not write")))),
         None => Ok(()),
     }
 }
@@ -146,9 +138,7 @@ fn each_file_below(folder: &Path, mut see: impl FnMut(String) -> bool) -> Result
     while let Some((path, relative)) = folders.pop() {
         let failed = |e: std::io::Error| Failure::io("list the folder", &path, &e);
         let entries = fs::read_dir(&path).map_err(failed)?;
-        let mut entries = entries
-            .collect::<std::io::Result<Vec<_>>>()
-            .map_err(failed)?;
+        let mut entries = entries.collect::<std::io::Result<Vec<_>>>().map_err(failed)?;
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
             let mut name = relative.clone();
@@ -172,9 +162,7 @@ mod tests {
 
     fn emit(target: &Path, files: &[&str]) -> Result<()> {
         let staging = Staging::begin(target)?;
-        files
-            .iter()
-            .try_for_each(|file| staging.write(file, file))?;
+        files.iter().try_for_each(|file| staging.write(file, file))?;
         staging.finish()
     }
 
@@ -189,11 +177,7 @@ mod tests {
         emit(&target, &["x.v", "sub/y.v"]).unwrap();
         emit(&target, &["z.v"]).unwrap();
         assert_eq!(files_below(&target).unwrap(), [MANIFEST, "z.v"]);
-        assert_eq!(
-            beside(&home.path().join("a")),
-            1,
-            "nothing is left beside it"
-        );
+        assert_eq!(beside(&home.path().join("a")), 1, "nothing is left beside it");
     }
 
     #[test]
@@ -203,10 +187,7 @@ mod tests {
         emit(&target, &["x.v"]).unwrap();
         fs::write(target.join("thesis.tex"), "years of work").unwrap();
         assert_eq!(emit(&target, &["x.v"]).unwrap_err().exit_code(), 2);
-        assert_eq!(
-            fs::read_to_string(target.join("thesis.tex")).unwrap(),
-            "years of work"
-        );
+        assert_eq!(fs::read_to_string(target.join("thesis.tex")).unwrap(), "years of work");
         fs::write(home.path().join("file"), "").unwrap();
         assert!(emit(&home.path().join("file"), &["x.v"]).is_err());
         assert!(emit(&home.path().join("file/below"), &["x.v"]).is_err());

@@ -139,13 +139,7 @@ pub struct Check {
 
 impl Report {
     /// A report on `top`; the caller fills in what only it knows.
-    pub fn new(
-        design: &str,
-        top: &Module,
-        clock_ns: f64,
-        pipeline: &pipeline::Report,
-        delay_source: &str,
-    ) -> Self {
+    pub fn new(design: &str, top: &Module, clock_ns: f64, pipeline: &pipeline::Report, delay_source: &str) -> Self {
         Self {
             schema: SCHEMA,
             generator: format!("hwgen {}", env!("CARGO_PKG_VERSION")),
@@ -175,26 +169,18 @@ impl Report {
 
     /// For people.
     pub fn to_markdown(&self) -> String {
-        let mut text = format!(
-            "# {}: {}\n\nWritten by {}.\n",
-            self.top, self.design, self.generator
-        );
+        let mut text = format!("# {}: {}\n\nWritten by {}.\n", self.top, self.design, self.generator);
         let mut section = |title: &str, body: String| {
             let _ = write!(text, "\n## {title}\n\n{body}");
         };
-        section(
-            "Parameters",
-            pairs(["parameter", "value"], &self.parameters),
-        );
+        section("Parameters", pairs(["parameter", "value"], &self.parameters));
         section("Timing", self.timing_text());
         section("Interface", self.interface_text());
         section("Number formats", self.layers_text());
         section("Size", self.size_text());
         section("Checks", {
             let mut table = Table::new(["run", "result"]);
-            self.checks
-                .iter()
-                .for_each(|c| table.row([c.what.clone(), c.result.clone()]));
+            self.checks.iter().for_each(|c| table.row([c.what.clone(), c.result.clone()]));
             table.to_string()
         });
         section("Files", pairs(["file", "content"], &self.files));
@@ -203,11 +189,8 @@ impl Report {
 
     fn timing_text(&self) -> String {
         let timing = &self.timing;
-        let stages: Vec<String> = timing
-            .stage_delays_ps
-            .iter()
-            .map(|ps| format!("{:.2}", *ps as f64 / 1000.0))
-            .collect();
+        let stages: Vec<String> =
+            timing.stage_delays_ps.iter().map(|ps| format!("{:.2}", *ps as f64 / 1000.0)).collect();
         format!(
             "Clock {} ns, latency {} cycles, initiation interval {}.\n\n\
              Stage delays {} ns, least clock {:.2} ns with registers. Source: {}.\n",
@@ -221,15 +204,7 @@ impl Report {
     }
 
     fn interface_text(&self) -> String {
-        let mut table = Table::new([
-            "port",
-            "direction",
-            "bits",
-            "elements",
-            "format",
-            "element i at",
-            "cycle",
-        ]);
+        let mut table = Table::new(["port", "direction", "bits", "elements", "format", "element i at", "cycle"]);
         for port in &self.interface {
             let cycle = port.cycle.map_or("any".to_owned(), |c| c.to_string());
             for (i, run) in port.elements.iter().enumerate() {
@@ -250,16 +225,8 @@ impl Report {
     }
 
     fn layers_text(&self) -> String {
-        let mut table = Table::new([
-            "layer",
-            "shape",
-            "input",
-            "weights",
-            "product",
-            "accumulator",
-            "output",
-            "quantiser",
-        ]);
+        let mut table =
+            Table::new(["layer", "shape", "input", "weights", "product", "accumulator", "output", "quantiser"]);
         for layer in &self.layers {
             table.row([
                 layer.layer.clone(),
@@ -278,9 +245,7 @@ impl Report {
     fn size_text(&self) -> String {
         let size = &self.size;
         let mut table = Table::new(["operator", "nodes"]);
-        size.operators
-            .iter()
-            .for_each(|(op, count)| table.row([op.clone(), count.to_string()]));
+        size.operators.iter().for_each(|(op, count)| table.row([op.clone(), count.to_string()]));
         format!(
             "{} adders and subtractors of {} bits in all, {} bits of pipeline registers, {} bits of stored settings. \
              These are counts of the data-flow graph, not of cells.\n{}\n{table}",
@@ -288,10 +253,7 @@ impl Report {
             size.adder_bits,
             size.pipeline_register_bits,
             size.state_bits,
-            size.estimate
-                .as_ref()
-                .map(Estimate::text)
-                .unwrap_or_default(),
+            size.estimate.as_ref().map(Estimate::text).unwrap_or_default(),
         )
     }
 }
@@ -319,8 +281,7 @@ impl Elements {
 
 fn pairs(header: [&str; 2], map: &BTreeMap<String, String>) -> String {
     let mut table = Table::new(header);
-    map.iter()
-        .for_each(|(key, value)| table.row([format!("`{key}`"), value.clone()]));
+    map.iter().for_each(|(key, value)| table.row([format!("`{key}`"), value.clone()]));
     table.to_string()
 }
 
@@ -329,11 +290,7 @@ fn interface(top: &Module) -> Vec<Port> {
     let control = |name: &str| port(name, "input", &[Format::BIT], Stamp::TIMELESS);
     ports.extend(top.is_sequential().then(|| control("clk")));
     ports.extend(top.has_reset().then(|| control("rst")));
-    ports.extend(
-        top.inputs
-            .iter()
-            .map(|p| port(&p.name, "input", &p.elements, p.stamp)),
-    );
+    ports.extend(top.inputs.iter().map(|p| port(&p.name, "input", &p.elements, p.stamp)));
     ports.extend(top.outputs.iter().map(|p| {
         let formats: Vec<Format> = p.elements.iter().map(|e| e.format).collect();
         port(&p.name, "output", &formats, p.stamp)
@@ -348,23 +305,11 @@ fn port(name: &str, direction: &'static str, formats: &[Format], stamp: Stamp) -
         let (width, text) = (format.range.width(), format.to_string());
         match elements.last_mut() {
             Some(run) if run.format == text => run.count += 1,
-            _ => elements.push(Elements {
-                first: i,
-                count: 1,
-                format: text,
-                width,
-                lowest_bit: bit,
-            }),
+            _ => elements.push(Elements { first: i, count: 1, format: text, width, lowest_bit: bit }),
         }
         bit += width;
     }
-    Port {
-        name: name.to_owned(),
-        direction,
-        bits: bit.max(1),
-        elements,
-        cycle: stamp.cycle(),
-    }
+    Port { name: name.to_owned(), direction, bits: bit.max(1), elements, cycle: stamp.cycle() }
 }
 
 /// Counts over `top` and every instance below it.

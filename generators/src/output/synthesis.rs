@@ -126,26 +126,17 @@ pub struct Figure {
 impl Figure {
     /// The same, scaled by a factor whose value and source `method` tells.
     pub fn scaled(self, method: impl Into<String>) -> Self {
-        Self {
-            basis: Basis::Scaled,
-            ..self.by(method)
-        }
+        Self { basis: Basis::Scaled, ..self.by(method) }
     }
 
     /// The same, estimated as `method` tells.
     pub fn estimated(self, method: impl Into<String>) -> Self {
-        Self {
-            basis: Basis::Estimated,
-            ..self.by(method)
-        }
+        Self { basis: Basis::Estimated, ..self.by(method) }
     }
 
     /// The same, found as `method` tells.
     pub fn by(self, method: impl Into<String>) -> Self {
-        Self {
-            method: method.into(),
-            ..self
-        }
+        Self { method: method.into(), ..self }
     }
 }
 
@@ -193,11 +184,7 @@ pub struct Path {
 }
 
 /// The published chip: name of the figure, value, unit.
-const CHIP: [(&str, f64, &str); 3] = [
-    ("area", 3.6, "mm²"),
-    ("power", 95.0, "mW"),
-    ("energy per inference", 2.4, "nJ"),
-];
+const CHIP: [(&str, f64, &str); 3] = [("area", 3.6, "mm²"), ("power", 95.0, "mW"), ("energy per inference", 2.4, "nJ")];
 
 impl Synthesis {
     /// A report without results.
@@ -246,12 +233,7 @@ impl Synthesis {
         section("Worst paths", self.paths_text());
         section("Cells", self.cells_text());
         section("Cells by layer", self.layers_text());
-        section(
-            "Notes",
-            self.notes
-                .iter()
-                .fold(String::new(), |text, note| text + "- " + note + "\n"),
-        );
+        section("Notes", self.notes.iter().fold(String::new(), |text, note| text + "- " + note + "\n"));
         text
     }
 
@@ -332,12 +314,7 @@ impl Synthesis {
         let mut table = Table::new(["from", "to", "cells", "slack in ns"]);
         for path in &self.paths {
             let name = |net: &str| format!("`{net}`");
-            table.row([
-                name(&path.from),
-                name(&path.to),
-                path.cells.to_string(),
-                format!("{:.3}", path.slack_ns),
-            ]);
+            table.row([name(&path.from), name(&path.to), path.cells.to_string(), format!("{:.3}", path.slack_ns)]);
         }
         table.to_string()
     }
@@ -374,10 +351,7 @@ impl Synthesis {
 fn counts_text(counts: &Counts) -> String {
     let mut sorted: Vec<_> = counts.iter().collect();
     sorted.sort_by_key(|(cell, count)| (std::cmp::Reverse(**count), *cell));
-    let texts: Vec<String> = sorted
-        .iter()
-        .map(|(cell, n)| format!("{n} `{cell}`"))
-        .collect();
+    let texts: Vec<String> = sorted.iter().map(|(cell, n)| format!("{n} `{cell}`")).collect();
     texts.join(", ")
 }
 
@@ -396,13 +370,7 @@ mod tests {
 
     #[test]
     fn four_digits_are_shown() {
-        for (value, text) in [
-            (0.0, "0"),
-            (12345.6, "12346"),
-            (0.012345, "0.01235"),
-            (95.0, "95"),
-            (1.23456, "1.235"),
-        ] {
+        for (value, text) in [(0.0, "0"), (12345.6, "12346"), (0.012345, "0.01235"), (95.0, "95"), (1.23456, "1.235")] {
             assert_eq!(rounded(value), text);
         }
     }

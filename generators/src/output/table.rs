@@ -11,9 +11,7 @@ pub struct Table {
 impl Table {
     /// A table with these columns.
     pub fn new<const C: usize>(header: [&str; C]) -> Self {
-        Self {
-            rows: vec![header.map(str::to_owned).to_vec()],
-        }
+        Self { rows: vec![header.map(str::to_owned).to_vec()] }
     }
 
     /// Adds a row.
@@ -24,40 +22,21 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = |c: usize| {
-            self.rows
-                .iter()
-                .map(|row| row[c].chars().count())
-                .max()
-                .unwrap_or(0)
-        };
+        let width = |c: usize| self.rows.iter().map(|row| row[c].chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..self.rows[0].len()).map(width).collect();
         // a column of numbers stands right
-        let numeric = |c: usize| {
-            self.rows.len() > 1
-                && self.rows[1..]
-                    .iter()
-                    .all(|row| row[c].parse::<f64>().is_ok())
-        };
+        let numeric = |c: usize| self.rows.len() > 1 && self.rows[1..].iter().all(|row| row[c].parse::<f64>().is_ok());
         let right: Vec<bool> = (0..widths.len()).map(numeric).collect();
         for (i, row) in self.rows.iter().enumerate() {
             for (c, cell) in row.iter().enumerate() {
                 let w = widths[c];
-                if right[c] {
-                    write!(f, "| {cell:>w$} ")?
-                } else {
-                    write!(f, "| {cell:<w$} ")?
-                }
+                if right[c] { write!(f, "| {cell:>w$} ")? } else { write!(f, "| {cell:<w$} ")? }
             }
             writeln!(f, "|")?;
             if i == 0 {
                 for (w, right) in widths.iter().zip(&right) {
                     let dashes = "-".repeat(*w + 1);
-                    if *right {
-                        write!(f, "|{dashes}:")?
-                    } else {
-                        write!(f, "|-{dashes}")?
-                    }
+                    if *right { write!(f, "|{dashes}:")? } else { write!(f, "|-{dashes}")? }
                 }
                 writeln!(f, "|")?;
             }
@@ -75,8 +54,7 @@ mod tests {
         let mut table = Table::new(["name", "n"]);
         table.row(["a".into(), "10".into()]);
         table.row(["long name".into(), "7".into()]);
-        let text =
-            "| name      |  n |\n|-----------|---:|\n| a         | 10 |\n| long name |  7 |\n";
+        let text = "| name      |  n |\n|-----------|---:|\n| a         | 10 |\n| long name |  7 |\n";
         assert_eq!(table.to_string(), text);
     }
 }

@@ -62,14 +62,8 @@ fn keras_file(conv_bias: &[f32]) -> Vec<u8> {
         let mut outer = tensors.create_group(name);
         let mut inner = outer.create_group(name);
         let kernel = vec![0.5; shape.iter().product::<u64>() as usize];
-        inner
-            .create_dataset("kernel:0")
-            .with_f32_data(&kernel)
-            .with_shape(shape);
-        inner
-            .create_dataset("bias:0")
-            .with_f32_data(bias)
-            .with_shape(&[bias.len() as u64]);
+        inner.create_dataset("kernel:0").with_f32_data(&kernel).with_shape(shape);
+        inner.create_dataset("bias:0").with_f32_data(bias).with_shape(&[bias.len() as u64]);
         outer.add_group(inner.finish());
         tensors.add_group(outer.finish());
     };
@@ -81,9 +75,7 @@ fn keras_file(conv_bias: &[f32]) -> Vec<u8> {
 
 /// Bytes that mean nothing.
 fn noise() -> Vec<u8> {
-    (0..5000u32)
-        .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
-        .collect()
+    (0..5000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
 }
 
 #[test]
@@ -93,46 +85,19 @@ fn model_files() {
         home.write(file, content);
         assert_refused(&home, name, &["encoder", "--model", file, "--out", "rtl"]);
     };
-    assert_refused(
-        &home,
-        "model-missing",
-        &["encoder", "--model", "none.json", "--out", "rtl"],
-    );
-    assert_refused(
-        &home,
-        "model-folder",
-        &["encoder", "--model", ".", "--out", "rtl"],
-    );
+    assert_refused(&home, "model-missing", &["encoder", "--model", "none.json", "--out", "rtl"]);
+    assert_refused(&home, "model-folder", &["encoder", "--model", ".", "--out", "rtl"]);
     let json = weights().to_string();
-    refused(
-        "model-broken",
-        "broken.json",
-        &json.as_bytes()[..json.len() / 2],
-    );
+    refused("model-broken", "broken.json", &json.as_bytes()[..json.len() / 2]);
     refused("model-empty", "empty.json", b"");
     refused("model-key", "key.json", b"{}");
     let texts = [
         ("model-shape", weights_with("conv_weight", json!([[[1]]]))),
-        (
-            "model-count",
-            weights_with("dense_bias", json!(vec![0; 17])),
-        ),
-        (
-            "model-text",
-            weights_with("conv_bias", json!([0, 0, 0, "x", 0, 0, 0, 0])),
-        ),
-        (
-            "model-range",
-            weights_with("conv_bias", json!([0, 0, 0, 32, 0, 0, 0, 0])),
-        ),
-        (
-            "model-nan",
-            weights_with("conv_bias", json!("NaN")).replace("\"NaN\"", "[NaN]"),
-        ),
-        (
-            "model-1e400",
-            weights_with("conv_bias", json!("big")).replace("\"big\"", "[1e400]"),
-        ),
+        ("model-count", weights_with("dense_bias", json!(vec![0; 17]))),
+        ("model-text", weights_with("conv_bias", json!([0, 0, 0, "x", 0, 0, 0, 0]))),
+        ("model-range", weights_with("conv_bias", json!([0, 0, 0, 32, 0, 0, 0, 0]))),
+        ("model-nan", weights_with("conv_bias", json!("NaN")).replace("\"NaN\"", "[NaN]")),
+        ("model-1e400", weights_with("conv_bias", json!("big")).replace("\"big\"", "[1e400]")),
         ("model-nested", "[".repeat(1 << 20)),
     ];
     for (name, text) in texts {
@@ -147,17 +112,7 @@ fn keras_files() {
     let sound = keras_file(&[0.5; 8]);
     let run = |name: &str, content: &[u8]| {
         home.write("model.h5", content);
-        let args = [
-            "encoder",
-            "--contract",
-            "qkeras",
-            "--input",
-            "normalised",
-            "--model",
-            "model.h5",
-            "--out",
-            "rtl",
-        ];
+        let args = ["encoder", "--contract", "qkeras", "--input", "normalised", "--model", "model.h5", "--out", "rtl"];
         assert_refused(&home, name, &args);
     };
     let mut biases = [0.5; 8];
@@ -170,22 +125,8 @@ fn keras_files() {
     run("keras-header", &sound[..8]);
     run("keras-noise", &[&sound[..8], &noise()].concat());
     home.write("model.h5", &sound);
-    assert_refused(
-        &home,
-        "keras-contract",
-        &["encoder", "--model", "model.h5", "--out", "rtl"],
-    );
-    home.success(&[
-        "encoder",
-        "--contract",
-        "qkeras",
-        "--input",
-        "normalised",
-        "--model",
-        "model.h5",
-        "--out",
-        "rtl",
-    ]);
+    assert_refused(&home, "keras-contract", &["encoder", "--model", "model.h5", "--out", "rtl"]);
+    home.success(&["encoder", "--contract", "qkeras", "--input", "normalised", "--model", "model.h5", "--out", "rtl"]);
 }
 
 #[test]
@@ -195,25 +136,11 @@ fn no_damage_to_a_keras_file_is_a_crash() {
     for cut in 0..12 {
         let mut damaged = sound.clone();
         let at = sound.len() * cut / 12;
-        damaged[at..]
-            .iter_mut()
-            .take(16)
-            .for_each(|byte| *byte ^= 0xa5);
+        damaged[at..].iter_mut().take(16).for_each(|byte| *byte ^= 0xa5);
         for content in [&damaged[..], &sound[..at]] {
             home.write("model.h5", content);
-            let output = home.run(&[
-                "encoder",
-                "--contract",
-                "qkeras",
-                "--model",
-                "model.h5",
-                "--out",
-                "rtl",
-            ]);
-            assert!(
-                matches!(output.status.code(), Some(0 | 2)),
-                "byte {at}: {output:?}"
-            );
+            let output = home.run(&["encoder", "--contract", "qkeras", "--model", "model.h5", "--out", "rtl"]);
+            assert!(matches!(output.status.code(), Some(0 | 2)), "byte {at}: {output:?}");
         }
     }
 }
@@ -222,11 +149,7 @@ fn no_damage_to_a_keras_file_is_a_crash() {
 fn numbers() {
     let home = Home::new();
     let refused = |name: &str, options: &[&str]| {
-        assert_refused(
-            &home,
-            name,
-            &[&["encoder", "--out", "rtl"], options].concat(),
-        );
+        assert_refused(&home, name, &[&["encoder", "--out", "rtl"], options].concat());
     };
     refused("bits-0", &["--bits", "0"]);
     refused("bits-99", &["--bits", "99"]);
@@ -241,24 +164,12 @@ fn choices_without_effect() {
     let home = Home::new();
     for (name, command) in [
         ("products-encoder", "encoder --multipliers booth"),
-        (
-            "products-programmable",
-            "encoder --weights programmable --sums cells",
-        ),
+        ("products-programmable", "encoder --weights programmable --sums cells"),
         ("products-dense", "dense --layers 4,2 --multipliers array"),
-        (
-            "products-interaction",
-            "interaction --nodes 4 --edges 4 --multipliers booth8",
-        ),
+        ("products-interaction", "interaction --nodes 4 --edges 4 --multipliers booth8"),
         ("products-target", "encoder --target xcup --sums cells"),
-        (
-            "products-area",
-            "dense --layers 4,2 --target xcup --area-factor 2",
-        ),
-        (
-            "products-area-range",
-            "dense --layers 4,2 --target osu018 --area-factor 0.9",
-        ),
+        ("products-area", "dense --layers 4,2 --target xcup --area-factor 2"),
+        ("products-area-range", "dense --layers 4,2 --target osu018 --area-factor 0.9"),
     ] {
         let command: Vec<&str> = command.split(' ').collect();
         let args = [&command[..], &["--out", "rtl"]].concat();
@@ -271,18 +182,9 @@ fn choices_without_effect() {
 fn impossible_timing() {
     let home = Home::new();
     for (options, says) in [
-        (
-            &["--latency", "0"][..],
-            "the least possible latency at this clock is ",
-        ),
-        (
-            &["--latency", "1", "--clock-ns", "5"],
-            "the least possible latency at this clock is ",
-        ),
-        (
-            &["--latency", "5000"],
-            "at most 4096 cycles can be asked for",
-        ),
+        (&["--latency", "0"][..], "the least possible latency at this clock is "),
+        (&["--latency", "1", "--clock-ns", "5"], "the least possible latency at this clock is "),
+        (&["--latency", "5000"], "at most 4096 cycles can be asked for"),
         (&["--clock-ns", "0.05"], "the least possible clock is "),
     ] {
         let args = [&["encoder", "--out", "rtl"], options].concat();
@@ -298,21 +200,9 @@ fn impossible_timing() {
 #[test]
 fn the_least_latency_is_the_least() {
     let home = Home::new();
-    let run = |latency: &str| {
-        home.run(&[
-            "encoder",
-            "--clock-ns",
-            "6",
-            "--latency",
-            latency,
-            "--out",
-            "rtl",
-        ])
-    };
+    let run = |latency: &str| home.run(&["encoder", "--clock-ns", "6", "--latency", latency, "--out", "rtl"]);
     let refusal = String::from_utf8(run("0").stderr).unwrap();
-    let (_, rest) = refusal
-        .split_once("the least possible latency at this clock is ")
-        .unwrap();
+    let (_, rest) = refusal.split_once("the least possible latency at this clock is ").unwrap();
     let least: u32 = rest.split(' ').next().unwrap().parse().unwrap();
     assert_eq!(run(&(least - 1).to_string()).status.code(), Some(2));
     assert_eq!(run(&least.to_string()).status.code(), Some(0));
@@ -332,15 +222,7 @@ fn top_names() {
     refused("top-10000", &"x".repeat(10_000));
     refused("top-255", &"x".repeat(255));
     let longest = "x".repeat(128);
-    home.success(&[
-        "encoder",
-        "--out",
-        "rtl",
-        "--top",
-        &longest,
-        "--weights",
-        "programmable",
-    ]);
+    home.success(&["encoder", "--out", "rtl", "--top", &longest, "--weights", "programmable"]);
     assert!(home.path(&format!("rtl/{longest}_tb.v")).is_file());
 }
 
@@ -354,11 +236,7 @@ fn output_folders() {
     assert_refused(&home, "out-below-file", &["encoder", "--out", "file/below"]);
     assert_refused(&home, "out-long", &["encoder", "--out", &"x".repeat(300)]);
     assert_refused(&home, "image-exists", &["weights", "pack", "--out", "file"]);
-    assert_refused(
-        &home,
-        "image-folder",
-        &["weights", "pack", "--out", "none/image.hex"],
-    );
+    assert_refused(&home, "image-folder", &["weights", "pack", "--out", "none/image.hex"]);
 }
 
 /// `/proc` takes no new folder from anybody, not even from root. The system's own reason depends on who asks.
@@ -367,10 +245,7 @@ fn output_folders() {
 fn an_unwritable_folder() {
     let output = Home::new().run(&["encoder", "--out", "/proc/rtl"]);
     let text = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        text.starts_with("error[file]: cannot write into the folder: "),
-        "{text}"
-    );
+    assert!(text.starts_with("error[file]: cannot write into the folder: "), "{text}");
     assert!(text.ends_with("\n  --> /proc: this one\n"), "{text}");
     assert_eq!(output.status.code(), Some(2));
 }
@@ -380,11 +255,7 @@ fn register_images() {
     let home = Home::new();
     let refused = |name: &str, content: &str| {
         home.write("image.hex", content);
-        assert_refused(
-            &home,
-            name,
-            &["weights", "unpack", "image.hex", "--out", "weights.json"],
-        );
+        assert_refused(&home, name, &["weights", "unpack", "image.hex", "--out", "weights.json"]);
     };
     refused("image-text", "00\nxy\n");
     refused("image-short", "00\n01 // a comment\n");
@@ -410,11 +281,7 @@ fn folders_to_simulate() {
     damaged("sim-model-cut", "model.json", b"{");
     damaged("sim-model-wrong", "model.json", b"{\"top\": 3}");
     damaged("sim-vectors-empty", "vectors/vectors.json", b"");
-    damaged(
-        "sim-vectors-ports",
-        "vectors/vectors.json",
-        br#"{"inputs": {"x": [[1]]}, "outputs": {}}"#,
-    );
+    damaged("sim-vectors-ports", "vectors/vectors.json", br#"{"inputs": {"x": [[1]]}, "outputs": {}}"#);
     std::fs::remove_file(home.path("rtl/design.dfg")).unwrap();
     assert_refused(&home, "sim-graph-missing", &["sim", "rtl"]);
 }
@@ -434,10 +301,7 @@ fn vectors() {
     refused("vectors-none", br#"{"calq": [], "encoded": []}"#);
     refused("vectors-number", br#"{"calq": 5, "encoded": []}"#);
     let event = vec![0; 48];
-    refused(
-        "vectors-no-output",
-        json!({"calq": [event]}).to_string().as_bytes(),
-    );
+    refused("vectors-no-output", json!({"calq": [event]}).to_string().as_bytes());
     let wrong = json!({"calq": [event], "module_sum_5e4m": [1 << 20]});
     refused("vectors-range", wrong.to_string().as_bytes());
     let unequal = json!({"calq": [event, event], "module_sum_5e4m": [0]});
@@ -463,21 +327,11 @@ fn nobody_listens() {
     home.success(&["encoder", "--out", "rtl"]);
     let ends = |args: &[&str], code: i32| {
         // a pipe whose reading end is closed before the program writes
-        let mut child = home
-            .command(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = home.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop((child.stdout.take(), child.stderr.take()));
         assert_eq!(child.wait().unwrap().code(), Some(code), "{args:?}");
         if Path::new("/dev/full").exists() {
-            let full = || {
-                std::fs::OpenOptions::new()
-                    .write(true)
-                    .open("/dev/full")
-                    .unwrap()
-            };
+            let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
             let status = home.command(args).stdout(full()).stderr(full()).status();
             assert_eq!(status.unwrap().code(), Some(code), "{args:?}");
         }

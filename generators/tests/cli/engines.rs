@@ -34,9 +34,7 @@ fn events(file: &Path) -> usize {
 fn passed(home: &Home, dir: &str, options: &[&str]) -> usize {
     let said = home.success(&[&["sim", dir, "--json"], options].concat());
     let outcomes: Json = serde_json::from_str(&said).unwrap();
-    let [outcome] = outcomes.as_array().unwrap().as_slice() else {
-        panic!("one engine, one outcome: {said}")
-    };
+    let [outcome] = outcomes.as_array().unwrap().as_slice() else { panic!("one engine, one outcome: {said}") };
     assert_eq!(outcome["pass"], true, "{said}");
     outcome["vectors"].as_u64().unwrap() as usize
 }
@@ -91,12 +89,7 @@ fn golden_events_in_verilator_with_programmable_weights() {
 
 #[test]
 fn the_shipped_weights_at_other_widths() {
-    for (contract, bits) in [
-        ("silicon", "3"),
-        ("silicon", "10"),
-        ("qkeras", "5"),
-        ("qkeras", "8"),
-    ] {
+    for (contract, bits) in [("silicon", "3"), ("silicon", "10"), ("qkeras", "5"), ("qkeras", "8")] {
         for form in [CELLS, ROWS] {
             let home = Home::new();
             let command = ["encoder", "--contract", contract, "--bits", bits];
@@ -115,22 +108,10 @@ fn the_shipped_weights_at_other_widths() {
 #[test]
 fn the_front_end_takes_the_cycles_that_it_needs() {
     let home = Home::new();
-    home.success(&[
-        "encoder",
-        "--front-end",
-        "--weights",
-        "programmable",
-        "--multipliers",
-        "operator",
-        "--out",
-        "rtl",
-    ]);
+    home.success(&["encoder", "--front-end", "--weights", "programmable", "--multipliers", "operator", "--out", "rtl"]);
     assert!(passed(&home, "rtl", &[]) > 100);
     if available("iverilog", "-V") {
-        assert_eq!(
-            passed(&home, "rtl", &["--engine", "icarus", "--first", "8"]),
-            8
-        );
+        assert_eq!(passed(&home, "rtl", &["--engine", "icarus", "--first", "8"]), 8);
     }
 }
 
@@ -152,10 +133,7 @@ fn assert_caught(form: &[&str], break_it: impl FnOnce(&Home, &Path)) {
     let output = home.run(&args);
     let transcript = home.transcript(&args, &output);
     assert_eq!(output.status.code(), Some(1), "{transcript}");
-    assert!(
-        transcript.contains("MISMATCH") && transcript.contains("expected"),
-        "{transcript}"
-    );
+    assert!(transcript.contains("MISMATCH") && transcript.contains("expected"), "{transcript}");
 }
 
 /// Puts the Verilog of another design in the place of the one in `rtl`.

@@ -15,10 +15,7 @@ use crate::support::{Home, available};
 
 /// A home with a small registered matrix in the folder `rtl`; `None` if a program is not installed.
 fn small_matrix(programs: &[(&str, &str)]) -> Option<Home> {
-    if !programs
-        .iter()
-        .all(|(tool, argument)| available(tool, argument))
-    {
+    if !programs.iter().all(|(tool, argument)| available(tool, argument)) {
         return None;
     }
     let home = Home::new();
@@ -48,9 +45,7 @@ fn report(home: &Home, folder: &str) -> Json {
 
 fn states(report: &Json) -> Vec<(&str, &str)> {
     let steps = report["steps"].as_array().unwrap().iter();
-    steps
-        .map(|s| (s["name"].as_str().unwrap(), s["state"].as_str().unwrap()))
-        .collect()
+    steps.map(|s| (s["name"].as_str().unwrap(), s["state"].as_str().unwrap())).collect()
 }
 
 fn figures<'r>(report: &'r Json, name: &str) -> Vec<&'r Json> {
@@ -59,11 +54,7 @@ fn figures<'r>(report: &'r Json, name: &str) -> Vec<&'r Json> {
 }
 
 const MAPPED: [(&str, &str); 2] = [("yosys", "-V"), ("iverilog", "-V")];
-const PLACED: [(&str, &str); 3] = [
-    ("yosys", "-V"),
-    ("iverilog", "-V"),
-    ("nextpnr-ice40", "--version"),
-];
+const PLACED: [(&str, &str); 3] = [("yosys", "-V"), ("iverilog", "-V"), ("nextpnr-ice40", "--version")];
 
 #[test]
 fn amd_parts_are_counted_by_layer_and_not_timed() {
@@ -90,32 +81,17 @@ fn amd_parts_are_counted_by_layer_and_not_timed() {
 
 #[test]
 fn kept_modules_are_mapped_once_and_count_for_every_copy() {
-    if !MAPPED
-        .iter()
-        .all(|(tool, argument)| available(tool, argument))
-    {
+    if !MAPPED.iter().all(|(tool, argument)| available(tool, argument)) {
         return;
     }
     let home = Home::new();
     home.two_node_interaction(&["--target", "xcup", "--clock-ns", "5"]);
-    home.success(&[
-        "synth",
-        "rtl",
-        "--target",
-        "xcup",
-        "--hierarchy",
-        "keep",
-        "--out",
-        "mapped",
-    ]);
+    home.success(&["synth", "rtl", "--target", "xcup", "--hierarchy", "keep", "--out", "mapped"]);
     let report = report(&home, "mapped");
     let all = ["map", "gates", "equiv"].map(|step| (step, "done"));
     assert_eq!(states(&report), all);
     let cells = report["cells"].as_object().unwrap();
-    assert!(
-        cells.keys().all(|cell| !cell.contains("interaction")),
-        "{cells:?}"
-    );
+    assert!(cells.keys().all(|cell| !cell.contains("interaction")), "{cells:?}");
     // Yosys counts copies in its statistics, the layers in the netlist
     let sum = |counts: &Json| -> u64 {
         let counts = counts.as_object().unwrap().values();
@@ -126,9 +102,7 @@ fn kept_modules_are_mapped_once_and_count_for_every_copy() {
     let netlist = fs::read_to_string(home.path("mapped/netlist.v")).unwrap();
     assert_eq!(netlist.matches("\nmodule interaction_relation(").count(), 1);
     // a shift register takes a table as well
-    let [luts, ..] = figures(&report, "look-up tables")[..] else {
-        panic!("no look-up tables")
-    };
+    let [luts, ..] = figures(&report, "look-up tables")[..] else { panic!("no look-up tables") };
     let of_kind = |start: &str| -> u64 {
         let of_kind = cells.iter().filter(|(cell, _)| cell.starts_with(start));
         of_kind.map(|(_, n)| n.as_u64().unwrap()).sum()
@@ -142,42 +116,16 @@ fn a_lattice_part_is_placed_and_a_clock_that_is_too_fast_is_violated() {
     let Some(home) = small_matrix(&PLACED) else {
         return;
     };
-    let synth = |clock: &str| {
-        home.run(&[
-            "synth",
-            "rtl",
-            "--target",
-            "ice40-hx8k",
-            "--clock-ns",
-            clock,
-            "--out",
-            "mapped",
-        ])
-    };
+    let synth =
+        |clock: &str| home.run(&["synth", "rtl", "--target", "ice40-hx8k", "--clock-ns", clock, "--out", "mapped"]);
     assert_eq!(synth("50").status.code(), Some(0));
     let placed = report(&home, "mapped");
-    assert_eq!(
-        states(&placed),
-        [
-            ("map", "done"),
-            ("gates", "done"),
-            ("equiv", "done"),
-            ("place", "done")
-        ]
-    );
+    assert_eq!(states(&placed), [("map", "done"), ("gates", "done"), ("equiv", "done"), ("place", "done")]);
     let shell = placed["steps"][1]["result"].as_str().unwrap();
-    assert!(
-        shell.contains("shift registers: 8 vectors bit-exact"),
-        "{shell}"
-    );
-    let [fmax] = figures(&placed, "greatest clock frequency")[..] else {
-        panic!("one figure")
-    };
+    assert!(shell.contains("shift registers: 8 vectors bit-exact"), "{shell}");
+    let [fmax] = figures(&placed, "greatest clock frequency")[..] else { panic!("one figure") };
     assert!(fmax["value"].as_f64().unwrap() > 20.0, "{fmax}");
-    assert!(
-        fmax["tool"].as_str().unwrap().contains("nextpnr-ice40"),
-        "{fmax}"
-    );
+    assert!(fmax["tool"].as_str().unwrap().contains("nextpnr-ice40"), "{fmax}");
 
     let done = synth("1");
     assert_eq!(done.status.code(), Some(1));
@@ -189,9 +137,7 @@ fn a_lattice_part_is_placed_and_a_clock_that_is_too_fast_is_violated() {
 /// Maps the folder `rtl` for iCE40 and simulates the netlist; both stay in `mapped`.
 fn simulate_netlist(home: &Home) {
     let target = "ice40-hx8k";
-    home.success(&[
-        "synth", "rtl", "--target", target, "--steps", "gates", "--out", "mapped",
-    ]);
+    home.success(&["synth", "rtl", "--target", target, "--steps", "gates", "--out", "mapped"]);
 }
 
 #[test]
@@ -243,9 +189,7 @@ fn netlists_of_every_family_are_proved_and_one_wrong_table_is_found() {
         ("xc7", ".INIT(4'h", Primitives::Amd),
         ("xcup", ".INIT(4'h", Primitives::Amd),
     ] {
-        home.success(&[
-            "synth", "rtl", "--target", target, "--steps", "equiv", "--out", "mapped",
-        ]);
+        home.success(&["synth", "rtl", "--target", target, "--steps", "equiv", "--out", "mapped"]);
         let report = report(&home, "mapped");
         let said = report["steps"][1]["result"].as_str().unwrap();
         assert!(said.starts_with("proved: "), "{target}: {said}");
@@ -290,9 +234,7 @@ fn netlists_with_multiplier_blocks_are_proved_and_a_wrong_input_bit_is_found() {
             "--out",
             "rtl",
         ]);
-        home.success(&[
-            "synth", "rtl", "--target", target, "--dsp", "--out", "mapped",
-        ]);
+        home.success(&["synth", "rtl", "--target", target, "--dsp", "--out", "mapped"]);
         let report = report(&home, "mapped");
         assert_eq!(figures(&report, "multipliers")[0]["value"], 2.0);
         let steps = ["map", "gates", "equiv"].map(|step| (step, "done"));
@@ -317,16 +259,9 @@ fn the_steps_run_by_hand() {
         return;
     }
     simulate_netlist(&home);
-    let made = Command::new("make")
-        .current_dir(home.path("mapped"))
-        .output()
-        .unwrap();
+    let made = Command::new("make").current_dir(home.path("mapped")).output().unwrap();
     let said = String::from_utf8_lossy(&made.stdout).into_owned();
-    assert!(
-        made.status.success(),
-        "{said}{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
+    assert!(made.status.success(), "{said}{}", String::from_utf8_lossy(&made.stderr));
     assert!(said.contains("PASS 256 vectors"), "{said}");
     let placed = fs::read_to_string(home.path("mapped/place_report.json")).unwrap();
     assert!(placed.contains("fmax"), "{placed}");

@@ -30,9 +30,7 @@ fn a_trained_network_is_built_and_measured() {
 fn a_stream_is_built_and_simulated() {
     let home = Home::new();
     let model = shipped("tracking.json");
-    let size = [
-        "--nodes", "8", "--edges", "16", "--reuse", "4", "--events", "8",
-    ];
+    let size = ["--nodes", "8", "--edges", "16", "--reuse", "4", "--events", "8"];
     let build = ["interaction", "--model", &model, "--out", "rtl"];
     let said = home.success(&[&build[..], &size].concat());
     assert!(said.contains("initiation interval 4"), "{said}");

@@ -9,16 +9,7 @@ const MATRIX: &str = "[[3,-7,12,5],[-5,11,-2,9],[6,6,-13,1],[-1,8,7,-15],[14,-3,
 
 fn generate(home: &Home, target: &str) -> Json {
     home.write("matrix.json", MATRIX);
-    let said = home.success(&[
-        "cmvm",
-        "matrix.json",
-        "--signed",
-        "--target",
-        target,
-        "--out",
-        target,
-        "--json",
-    ]);
+    let said = home.success(&["cmvm", "matrix.json", "--signed", "--target", target, "--out", target, "--json"]);
     serde_json::from_str(&said).unwrap()
 }
 
@@ -30,10 +21,7 @@ fn sums_of_three_are_exact_in_every_simulator() {
         let adder = std::fs::read_to_string(home.path(target).join("hwgen_add3.v")).unwrap();
         assert!(adder.contains("LUT6_2 #(") && adder.contains("CARRY"));
         home.success(&["sim", target]);
-        for (engine, program, version) in [
-            ("icarus", "iverilog", "-V"),
-            ("verilator", "verilator", "--version"),
-        ] {
+        for (engine, program, version) in [("icarus", "iverilog", "-V"), ("verilator", "verilator", "--version")] {
             // Verilator's build takes half a minute on a busy machine: one target is enough.
             if (engine == "icarus" || target == "xcup") && available(program, version) {
                 home.success(&["sim", target, "--engine", engine]);
@@ -65,10 +53,7 @@ fn area_is_traded_for_delay_on_a_cell_library() {
     let swept = figures(&["--sweep"]);
     let front = swept["front"].as_array().unwrap();
     assert!(front.len() > 3);
-    let chosen: Vec<&Json> = front
-        .iter()
-        .filter(|offer| offer["chosen"] == true)
-        .collect();
+    let chosen: Vec<&Json> = front.iter().filter(|offer| offer["chosen"] == true).collect();
     assert_eq!(chosen.len(), 1);
     assert_eq!(chosen[0]["delay_ns"], swept["delay_ns"]);
     let bound = 1.3 * number(&front[0], "area_um2");
@@ -86,31 +71,11 @@ fn bounds_out_of_reach_or_place_are_explained() {
     let home = Home::new();
     home.write("matrix.json", MATRIX);
     for (target, options, said) in [
-        (
-            "osu018",
-            ["--max-area", "100"],
-            "out of reach: the smallest structure takes",
-        ),
-        (
-            "osu018",
-            ["--max-delay", "0.1"],
-            "out of reach: the fastest structure takes",
-        ),
-        (
-            "osu018",
-            ["--max-area", "0"],
-            "expected square micrometres above zero",
-        ),
-        (
-            "generic",
-            ["--max-area", "1000"],
-            "where sums are made of cells",
-        ),
-        (
-            "xcup",
-            ["--sums", "cells"],
-            "no full adder is known of target",
-        ),
+        ("osu018", ["--max-area", "100"], "out of reach: the smallest structure takes"),
+        ("osu018", ["--max-delay", "0.1"], "out of reach: the fastest structure takes"),
+        ("osu018", ["--max-area", "0"], "expected square micrometres above zero"),
+        ("generic", ["--max-area", "1000"], "where sums are made of cells"),
+        ("xcup", ["--sums", "cells"], "no full adder is known of target"),
     ] {
         let common = ["cmvm", "matrix.json", "--target", target];
         let output = home.run(&[&common[..], &options[..]].concat());

@@ -29,24 +29,11 @@ fn simulated(home: &Home, options: &[&str]) -> usize {
 #[test]
 fn a_random_dense_network_in_every_engine() {
     let home = Home::new();
-    let args = [
-        "dense",
-        "--layers",
-        "4,8,3",
-        "--sparsity",
-        "0.4",
-        "--clock-ns",
-        "4",
-        "--out",
-        "rtl",
-    ];
+    let args = ["dense", "--layers", "4,8,3", "--sparsity", "0.4", "--clock-ns", "4", "--out", "rtl"];
     let said = home.success(&args);
     assert!(said.starts_with("network: latency "), "{said}");
     simulated(&home, &["--random", "2000"]);
-    for (engine, tool, version) in [
-        ("icarus", "iverilog", "-V"),
-        ("verilator", "verilator", "--version"),
-    ] {
+    for (engine, tool, version) in [("icarus", "iverilog", "-V"), ("verilator", "verilator", "--version")] {
         if available(tool, version) {
             simulated(&home, &["--engine", engine, "--first", "64"]);
         }
@@ -64,30 +51,14 @@ fn a_folded_network_in_every_engine() {
     home.write("weights.json", weights(5));
     home.write("flipped.json", weights(4));
     let dense = |weights: &str, out: &str| {
-        home.success(&[
-            "dense",
-            "--weights",
-            weights,
-            "--reuse",
-            "2",
-            "--events",
-            "40",
-            "--out",
-            out,
-        ])
+        home.success(&["dense", "--weights", weights, "--reuse", "2", "--events", "40", "--out", out])
     };
     let said = dense("weights.json", "rtl");
     // two matrices of two beats, three cycles behind each, two layers between them, and a register
-    assert!(
-        said.contains("latency 13 cycles, initiation interval 2, 7 multipliers"),
-        "{said}"
-    );
+    assert!(said.contains("latency 13 cycles, initiation interval 2, 7 multipliers"), "{said}");
     simulated(&home, &["--random", "500"]);
     let mut engines = vec!["batch"];
-    for (engine, tool, version) in [
-        ("icarus", "iverilog", "-V"),
-        ("verilator", "verilator", "--version"),
-    ] {
+    for (engine, tool, version) in [("icarus", "iverilog", "-V"), ("verilator", "verilator", "--version")] {
         if available(tool, version) {
             simulated(&home, &["--engine", engine]);
             engines.push(engine);
@@ -154,10 +125,7 @@ fn gates_of_random_formats_in_every_engine() {
     };
     build("and", "rtl");
     simulated(&home, &["--random", "2000"]);
-    for (engine, tool, version) in [
-        ("icarus", "iverilog", "-V"),
-        ("verilator", "verilator", "--version"),
-    ] {
+    for (engine, tool, version) in [("icarus", "iverilog", "-V"), ("verilator", "verilator", "--version")] {
         if available(tool, version) {
             simulated(&home, &["--engine", engine]);
         }
@@ -177,13 +145,8 @@ fn a_folded_network_keeps_to_its_clock() {
     };
     let said = at("3.2");
     assert!(said.status.success(), "{said:?}");
-    let model: Json =
-        serde_json::from_slice(&fs::read(home.path("rtl/model.json")).unwrap()).unwrap();
-    assert!(
-        model["stages"].as_array().unwrap().contains(&json!(2)),
-        "{}",
-        model["stages"]
-    );
+    let model: Json = serde_json::from_slice(&fs::read(home.path("rtl/model.json")).unwrap()).unwrap();
+    assert!(model["stages"].as_array().unwrap().contains(&json!(2)), "{}", model["stages"]);
     simulated(&home, &["--random", "500"]);
     if available("iverilog", "-V") {
         simulated(&home, &["--engine", "icarus"]);
@@ -196,9 +159,7 @@ fn a_folded_network_keeps_to_its_clock() {
 fn convolutional() -> String {
     let weights = |shape: [usize; 4], seed: i64| {
         let count: usize = shape.iter().product();
-        let values: Vec<i64> = (0..count as i64)
-            .map(|k| (7 * k + seed * k * k) % 9 - 4)
-            .collect();
+        let values: Vec<i64> = (0..count as i64).map(|k| (7 * k + seed * k * k) % 9 - 4).collect();
         json!({"shape": shape, "values": values})
     };
     let convolution = |shape: [usize; 4], strides: usize, seed: i64| {
@@ -231,20 +192,13 @@ fn a_folded_convolution_in_every_engine() {
     let home = Home::new();
     home.write("image.json", convolutional());
     home.write("flipped.json", convolutional().replacen("-4", "-3", 1));
-    let build = |file: &str, out: &str| {
-        home.success(&[
-            "build", file, "--reuse", "72", "--events", "12", "--out", out,
-        ])
-    };
+    let build = |file: &str, out: &str| home.success(&["build", file, "--reuse", "72", "--events", "12", "--out", out]);
     let said = build("image.json", "rtl");
     assert!(said.contains("initiation interval 72, "), "{said}");
     let report = fs::read_to_string(home.path("rtl/report.md")).unwrap();
     assert!(report.contains("outputs in every cycle"), "{report}");
     let mut engines = vec!["batch"];
-    for (engine, tool, version) in [
-        ("icarus", "iverilog", "-V"),
-        ("verilator", "verilator", "--version"),
-    ] {
+    for (engine, tool, version) in [("icarus", "iverilog", "-V"), ("verilator", "verilator", "--version")] {
         if available(tool, version) {
             engines.push(engine);
         }
@@ -275,29 +229,14 @@ fn a_softmax_is_built_when_asked() {
             "unit": {"shape": [], "values": [0.0625]}, "softmax": 1}}],
     });
     home.write("classes.json", model.to_string());
-    let build = |options: &[&str]| {
-        home.success(&[&["build", "classes.json", "--out", "rtl"], options].concat())
-    };
+    let build = |options: &[&str]| home.success(&[&["build", "classes.json", "--out", "rtl"], options].concat());
     let said = build(&[]);
-    assert!(
-        said.starts_with("output `y`: the softmax at its end stays outside"),
-        "{said}"
-    );
+    assert!(said.starts_with("output `y`: the softmax at its end stays outside"), "{said}");
     let said = build(&["--output-format", "u9.8", "--clock-ns", "5"]);
-    assert!(
-        said.starts_with("output `y` rounded to u9.8: at most 2."),
-        "{said}"
-    );
+    assert!(said.starts_with("output `y` rounded to u9.8: at most 2."), "{said}");
     assert!(said.contains("e-3 from the framework's number"), "{said}");
     simulated(&home, &["--random", "500"]);
-    let said = home.run(&[
-        "build",
-        "classes.json",
-        "--output-format",
-        "u8.-1",
-        "--out",
-        "rtl",
-    ]);
+    let said = home.run(&["build", "classes.json", "--output-format", "u8.-1", "--out", "rtl"]);
     assert_eq!(said.status.code(), Some(2), "{said:?}");
 }
 
@@ -348,16 +287,10 @@ fn area_buys_speed() {
         let report: serde_json::Value = serde_json::from_str(&report).unwrap();
         assert_eq!(report["parameters"]["area factor"], factor);
         let area = report["size"]["estimate"]["area_um2"].as_f64().unwrap();
-        (
-            area,
-            report["timing"]["stage_delays_ps"][0].as_u64().unwrap(),
-        )
+        (area, report["timing"]["stage_delays_ps"][0].as_u64().unwrap())
     };
     let (small, large) = (build("1"), build("1.6"));
-    assert!(
-        small.0 < large.0 && small.1 > large.1,
-        "{small:?} {large:?}"
-    );
+    assert!(small.0 < large.0 && small.1 > large.1, "{small:?} {large:?}");
 }
 
 /// A trained network in Verilog simulators.
@@ -398,10 +331,9 @@ fn tiny_benchmarks_folded() {
         return;
     };
     let home = Home::new();
-    for (file, options, reuse) in [
-        ("kws_w3a3_qonnx.onnx", "--accept-rounding", "70"),
-        ("ad08_model.h5", "--input-format=s8.4", "8"),
-    ] {
+    for (file, options, reuse) in
+        [("kws_w3a3_qonnx.onnx", "--accept-rounding", "70"), ("ad08_model.h5", "--input-format=s8.4", "8")]
+    {
         let file = folder.join(file);
         let said = home.success(&[
             "build",
@@ -414,10 +346,7 @@ fn tiny_benchmarks_folded() {
             "--out",
             "rtl",
         ]);
-        assert!(
-            said.contains(&format!("initiation interval {reuse}, ")),
-            "{said}"
-        );
+        assert!(said.contains(&format!("initiation interval {reuse}, ")), "{said}");
         simulated(&home, &["--random", "6"]);
     }
 }
@@ -436,8 +365,7 @@ fn an_emitted_model_is_read_again() {
     expect_file!["networks/inspect.txt"].assert_eq(&home.transcript(&args, &output));
     let svg = fs::read_to_string(home.path("graph.svg")).unwrap();
     assert!(svg.contains("dense1") && svg.ends_with("</svg>\n"));
-    let json: Json =
-        serde_json::from_str(&home.success(&["inspect", "rtl/model.json", "--json"])).unwrap();
+    let json: Json = serde_json::from_str(&home.success(&["inspect", "rtl/model.json", "--json"])).unwrap();
     assert_eq!(json["layers"][1]["weights"], 6);
     assert_eq!(json["doubts"], json!([]));
 }
@@ -465,20 +393,10 @@ fn an_output_becomes_a_table_when_asked() {
             "unit": {"shape": [], "values": [0.0625]}, "steps": ["sigmoid"]}}],
     });
     home.write("score.json", model.to_string());
-    let args = [
-        "build",
-        "score.json",
-        "--output-format",
-        "u6.6",
-        "--out",
-        "rtl",
-    ];
+    let args = ["build", "score.json", "--output-format", "u6.6", "--out", "rtl"];
     let said = home.success(&args);
     // half a step, or up to a whole one where the sigmoid is above the greatest number
-    assert!(
-        said.starts_with("output `y` rounded to u6.6: at most 1."),
-        "{said}"
-    );
+    assert!(said.starts_with("output `y` rounded to u6.6: at most 1."), "{said}");
     assert!(said.contains("e-2 from the framework's number"), "{said}");
     simulated(&home, &["--random", "500"]);
 }
@@ -488,10 +406,7 @@ fn mistakes_are_explained() {
     let home = Home::new();
     home.write("weights.json", weights(5));
     home.write("short.json", "{\"W0\": [[1, 2], [3, 4]], \"b0\": [1]}");
-    home.write(
-        "apart.json",
-        "{\"W0\": [[1, 2]], \"W1\": [[1]], \"shifts\": [0]}",
-    );
+    home.write("apart.json", "{\"W0\": [[1, 2]], \"W1\": [[1]], \"shifts\": [0]}");
     home.write("cut.onnx", [0x0a, 0xff, 0x01]);
     home.write("model.txt", "");
     home.write("encoder.json", "{\"design\": \"encoder\"}");
@@ -506,44 +421,11 @@ fn mistakes_are_explained() {
     let cases: [(&str, &[&str]); 12] = [
         ("dense-nothing", &["dense", "--out", "rtl"]),
         ("dense-size", &["dense", "--layers", "16,0", "--out", "rtl"]),
-        (
-            "dense-bias",
-            &["dense", "--weights", "short.json", "--out", "rtl"],
-        ),
-        (
-            "dense-apart",
-            &["dense", "--weights", "apart.json", "--out", "rtl"],
-        ),
-        (
-            "dense-layers",
-            &[
-                "dense",
-                "--weights",
-                "weights.json",
-                "--layers",
-                "2,2",
-                "--out",
-                "rtl",
-            ],
-        ),
-        (
-            "dense-clock",
-            &[
-                "dense",
-                "--weights",
-                "weights.json",
-                "--reuse",
-                "2",
-                "--clock-ns",
-                "1",
-                "--out",
-                "rtl",
-            ],
-        ),
-        (
-            "build-output",
-            &["build", "relu.json", "--output-format", "8", "--out", "rtl"],
-        ),
+        ("dense-bias", &["dense", "--weights", "short.json", "--out", "rtl"]),
+        ("dense-apart", &["dense", "--weights", "apart.json", "--out", "rtl"]),
+        ("dense-layers", &["dense", "--weights", "weights.json", "--layers", "2,2", "--out", "rtl"]),
+        ("dense-clock", &["dense", "--weights", "weights.json", "--reuse", "2", "--clock-ns", "1", "--out", "rtl"]),
+        ("build-output", &["build", "relu.json", "--output-format", "8", "--out", "rtl"]),
         ("build-missing", &["build", "no.onnx", "--out", "rtl"]),
         ("build-cut", &["build", "cut.onnx", "--out", "rtl"]),
         ("build-kind", &["build", "model.txt", "--out", "rtl"]),
@@ -570,10 +452,7 @@ fn inexact_sums_are_refused_unless_accepted() {
     let output = home.run(&["build", file, "--out", "rtl"]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(
-        said.contains("--accept-rounding") && said.contains("float-order"),
-        "{said}"
-    );
+    assert!(said.contains("--accept-rounding") && said.contains("float-order"), "{said}");
     let folder = file.trim_end_matches("kws_w3a3_qonnx.onnx");
     let x = format!("{folder}kws_input.npy");
     let said = home.success(&[
@@ -595,14 +474,8 @@ fn inexact_sums_are_refused_unless_accepted() {
         "rtl",
     ]);
     assert!(said.contains("steps may lie one integer off"), "{said}");
-    assert!(
-        said.contains("from the framework's number, whatever the order of its additions"),
-        "{said}"
-    );
+    assert!(said.contains("from the framework's number, whatever the order of its additions"), "{said}");
     simulated(&home, &[]);
     let report = fs::read_to_string(home.path("rtl/report.md")).unwrap();
-    assert!(
-        report.contains("exactness of the framework's own sums"),
-        "{report}"
-    );
+    assert!(report.contains("exactness of the framework's own sums"), "{report}");
 }

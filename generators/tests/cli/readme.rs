@@ -20,10 +20,7 @@ fn blocks(text: &str) -> Vec<Vec<Step<'_>>> {
         let mut steps: Vec<Step<'_>> = Vec::new();
         for line in lines.by_ref().take_while(|line| line.trim() != "```") {
             match (line.strip_prefix("$ "), steps.last_mut()) {
-                (Some(command), _) => steps.push(Step {
-                    command,
-                    lines: Vec::new(),
-                }),
+                (Some(command), _) => steps.push(Step { command, lines: Vec::new() }),
                 (None, Some(step)) => step.lines.push(line),
                 (None, None) => panic!("no command before `{line}`"),
             }
@@ -57,9 +54,9 @@ fn lines_match(expected: &[&str], lines: &[&str]) -> bool {
     match expected.split_first() {
         None => lines.is_empty(),
         Some((&"...", rest)) => (0..=lines.len()).any(|skip| lines_match(rest, &lines[skip..])),
-        Some((first, rest)) => lines
-            .split_first()
-            .is_some_and(|(line, lines)| line_matches(first, line) && lines_match(rest, lines)),
+        Some((first, rest)) => {
+            lines.split_first().is_some_and(|(line, lines)| line_matches(first, line) && lines_match(rest, lines))
+        }
     }
 }
 
@@ -78,11 +75,7 @@ fn transcripts_are_true() {
             let said = home.success(args);
             let lines: Vec<&str> = said.lines().collect();
             let expected = step.lines.join("\n");
-            assert!(
-                lines_match(&step.lines, &lines),
-                "the README says\n{expected}\n`{}` says\n{said}",
-                step.command
-            );
+            assert!(lines_match(&step.lines, &lines), "the README says\n{expected}\n`{}` says\n{said}", step.command);
         }
     }
 }
@@ -94,13 +87,7 @@ fn a_false_transcript_is_seen() {
     let expected = &steps[0][0].lines;
     assert!(lines_match(expected, &["x 1 y", "more", "z"]));
     assert!(lines_match(expected, &["x  y", "z"]));
-    for wrong in [
-        &["x 1 y"][..],
-        &["x 1", "z"],
-        &["w x 1 y", "z"],
-        &["x 1 y", "z", "more"],
-        &[],
-    ] {
+    for wrong in [&["x 1 y"][..], &["x 1", "z"], &["w x 1 y", "z"], &["x 1 y", "z", "more"], &[]] {
         assert!(!lines_match(expected, wrong), "{wrong:?}");
     }
 }

@@ -17,9 +17,7 @@ pub struct Home {
 
 impl Home {
     pub fn new() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-        }
+        Self { folder: tempfile::tempdir().unwrap() }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -35,10 +33,7 @@ impl Home {
 
     /// The shipped edge classifier for two nodes and two edges in the folder `rtl`: small, with modules of several copies.
     pub fn two_node_interaction(&self, options: &[&str]) {
-        let model = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/weights/interaction/tracking.json"
-        );
+        let model = concat!(env!("CARGO_MANIFEST_DIR"), "/weights/interaction/tracking.json");
         let size = ["--nodes", "2", "--edges", "2", "--events", "4"];
         let fixed = ["interaction", "--model", model, "--out", "rtl"];
         self.success(&[&fixed, &size[..], options].concat());
@@ -114,10 +109,8 @@ pub fn available(tool: &str, argument: &str) -> bool {
 ///
 /// It is looked for below the environment variable `HWGEN_SHARED`, else beside the workspace in `../shared`.
 pub fn shared(path: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("HWGEN_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
-        PathBuf::from,
-    );
+    let root = std::env::var_os("HWGEN_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
     let found = root.join(path);
     if found.exists() {
         return Some(found);

@@ -26,24 +26,13 @@ fn has_tools() -> bool {
         println!("skipped: the library of qflow-tech-osu018 is not installed");
     }
     let tools = [("yosys", "-V"), ("sta", "-version"), ("iverilog", "-V")];
-    library
-        && tools
-            .iter()
-            .all(|(tool, argument)| available(tool, argument))
+    library && tools.iter().all(|(tool, argument)| available(tool, argument))
 }
 
 /// A home with a reduced encoder in the folder `rtl`: three bits everywhere.
 fn reduced_encoder() -> Home {
     let home = Home::new();
-    home.success(&[
-        "encoder",
-        "--bits",
-        "3",
-        "--weight-bits",
-        "3",
-        "--out",
-        "rtl",
-    ]);
+    home.success(&["encoder", "--bits", "3", "--weight-bits", "3", "--out", "rtl"]);
     home
 }
 
@@ -111,26 +100,14 @@ fn every_step_passes_and_a_changed_gate_is_found() {
     for step in ["map", "sta", "gates", "equiv", "power"] {
         assert_eq!(state(&report, step), "done", "{step}");
     }
-    assert!(
-        report["cells"]["FAX1"].as_u64().unwrap() > 100,
-        "full adders became cells"
-    );
+    assert!(report["cells"]["FAX1"].as_u64().unwrap() > 100, "full adders became cells");
     let layers = report["layers"].as_object().unwrap();
-    assert!(
-        layers.contains_key("conv") && layers.contains_key("dense"),
-        "{layers:?}"
-    );
+    assert!(layers.contains_key("conv") && layers.contains_key("dense"), "{layers:?}");
     for figure in report["figures"].as_array().unwrap() {
         assert!(!figure["tool"].as_str().unwrap().is_empty(), "{figure}");
         assert!(figure["value"].as_f64().unwrap().is_finite(), "{figure}");
     }
-    assert!(matches!(
-        gate_level(&home),
-        Verdict::Pass {
-            vectors: 256,
-            latency: 2
-        }
-    ));
+    assert!(matches!(gate_level(&home), Verdict::Pass { vectors: 256, latency: 2 }));
     let outcome = simulated(&home);
     assert_eq!(outcome.mismatches, 0, "{:?}", outcome.shown);
     let energy = |name: &str| {
@@ -144,15 +121,10 @@ fn every_step_passes_and_a_changed_gate_is_found() {
     let path = home.path("mapped/netlist.v");
     let netlist = fs::read_to_string(&path).unwrap();
     let adder = netlist.find("  FAX1 ").expect("checked above");
-    let changed = netlist[adder..]
-        .replacen(".YS(", ".YC_(", 1)
-        .replacen(".YC(", ".YS(", 1)
-        .replacen(".YC_(", ".YC(", 1);
+    let changed =
+        netlist[adder..].replacen(".YS(", ".YC_(", 1).replacen(".YC(", ".YS(", 1).replacen(".YC_(", ".YC(", 1);
     fs::write(&path, netlist[..adder].to_owned() + &changed).unwrap();
-    assert!(
-        matches!(gate_level(&home), Verdict::Fail(_)),
-        "sum and carry of one adder are swapped"
-    );
+    assert!(matches!(gate_level(&home), Verdict::Fail(_)), "sum and carry of one adder are swapped");
     assert!(simulated(&home).mismatches > 0, "here too");
     match compare(&home) {
         Proof::Different(outputs) => assert!(!outputs.is_empty()),
@@ -195,31 +167,13 @@ fn kept_modules_are_timed_simulated_and_proved_one_by_one() {
     }
     let home = Home::new();
     home.two_node_interaction(&["--target", "osu018"]);
-    home.success(&[
-        "synth",
-        "rtl",
-        "--target",
-        "osu018",
-        "--hierarchy",
-        "keep",
-        "--effort",
-        "fast",
-        "--out",
-        "mapped",
-    ]);
+    home.success(&["synth", "rtl", "--target", "osu018", "--hierarchy", "keep", "--effort", "fast", "--out", "mapped"]);
     let report = report(&home, "mapped");
     let steps = report["steps"].as_array().unwrap();
     let names: Vec<&str> = steps.iter().map(|s| s["name"].as_str().unwrap()).collect();
-    assert_eq!(
-        names,
-        ["map", "sta", "gates", "equiv"],
-        "all of them succeeded"
-    );
+    assert_eq!(names, ["map", "sta", "gates", "equiv"], "all of them succeeded");
     let proved = steps[3]["result"].as_str().unwrap();
-    assert!(
-        proved.contains("module by module (4;") && proved.contains("not part of the proof"),
-        "{proved}"
-    );
+    assert!(proved.contains("module by module (4;") && proved.contains("not part of the proof"), "{proved}");
     let notes = report["notes"].to_string();
     assert!(notes.contains("mapped once each"), "{notes}");
     let netlist = fs::read_to_string(home.path("mapped/netlist.v")).unwrap();
@@ -234,11 +188,7 @@ fn kept_modules_are_timed_simulated_and_proved_one_by_one() {
     let (swapped, rest) = rest.split_once(", ").expect("a port of many bits");
     let bit = first.trim_start_matches(".inputs({ ");
     let changed = format!(".inputs({{ {swapped}, {bit}, {rest}");
-    fs::write(
-        home.path("mapped/netlist.v"),
-        netlist.replacen(line, &changed, 2),
-    )
-    .unwrap();
+    fs::write(home.path("mapped/netlist.v"), netlist.replacen(line, &changed, 2)).unwrap();
     match compare(&home) {
         Proof::Different(outputs) => {
             assert!(outputs[0].contains(" of node"), "{outputs:?}");
@@ -253,26 +203,13 @@ fn a_clock_that_is_too_fast_is_reported_with_its_path() {
         return;
     }
     let home = reduced_encoder();
-    let done = home.run(&[
-        "synth",
-        "rtl",
-        "--target",
-        "osu018",
-        "--steps",
-        "sta",
-        "--clock-ns",
-        "1",
-        "--out",
-        "mapped",
-    ]);
+    let done =
+        home.run(&["synth", "rtl", "--target", "osu018", "--steps", "sta", "--clock-ns", "1", "--out", "mapped"]);
     assert_eq!(done.status.code(), Some(1));
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     assert!(said.contains("VIOLATED") && said.contains('→'), "{said}");
     let report = report(&home, "mapped");
-    assert_eq!(
-        (state(&report, "map"), state(&report, "sta")),
-        ("done", "failed")
-    );
+    assert_eq!((state(&report, "map"), state(&report, "sta")), ("done", "failed"));
 }
 
 #[test]
@@ -281,19 +218,11 @@ fn a_step_that_runs_out_of_time_leaves_a_report() {
         return;
     }
     let home = reduced_encoder();
-    let done = home.run(&[
-        "synth", "rtl", "--target", "osu018", "--limit", "1", "--steps", "sta", "--out", "mapped",
-    ]);
+    let done = home.run(&["synth", "rtl", "--target", "osu018", "--limit", "1", "--steps", "sta", "--out", "mapped"]);
     assert_eq!(done.status.code(), Some(1));
     let report = report(&home, "mapped");
-    assert_eq!(
-        (state(&report, "map"), state(&report, "sta")),
-        ("timed-out", "skipped")
-    );
-    assert!(
-        home.path("mapped/map.ys").is_file(),
-        "the scripts stay for a try by hand"
-    );
+    assert_eq!((state(&report, "map"), state(&report, "sta")), ("timed-out", "skipped"));
+    assert!(home.path("mapped/map.ys").is_file(), "the scripts stay for a try by hand");
 }
 
 #[test]
@@ -320,14 +249,7 @@ fn the_shipped_encoder_meets_40_mhz_in_two_cycles() {
     home.success(&["synth", "rtl", "--target", "osu018", "--out", "mapped"]);
     let report = report(&home, "mapped");
     assert_eq!(report["latency"], 2);
-    let seconds: f64 = report["steps"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|step| step["cpu_seconds"].as_f64().unwrap())
-        .sum();
-    assert!(
-        seconds < 600.0,
-        "{seconds} s of processors: more than five minutes of two cores"
-    );
+    let seconds: f64 =
+        report["steps"].as_array().unwrap().iter().map(|step| step["cpu_seconds"].as_f64().unwrap()).sum();
+    assert!(seconds < 600.0, "{seconds} s of processors: more than five minutes of two cores");
 }

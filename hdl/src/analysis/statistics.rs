@@ -61,9 +61,7 @@ impl Statistics {
 pub fn pipeline_register_bits(module: &Module) -> u64 {
     let graph = &module.graph;
     let widths = net_widths(module);
-    let registers = graph
-        .nodes()
-        .filter(|n| matches!(graph.op(*n), Op::Delay(..)));
+    let registers = graph.nodes().filter(|n| matches!(graph.op(*n), Op::Delay(..)));
     registers.map(|n| u64::from(widths[n.index()])).sum()
 }
 
@@ -72,10 +70,7 @@ pub fn scope_statistics(module: &Module) -> Vec<(ScopeId, Statistics)> {
     let widths = net_widths(module);
     let mut scopes: BTreeMap<ScopeId, Statistics> = BTreeMap::new();
     for n in module.graph.nodes() {
-        scopes
-            .entry(module.scope_of(n))
-            .or_default()
-            .count(module, &widths, n);
+        scopes.entry(module.scope_of(n)).or_default().count(module, &widths, n);
     }
     scopes.into_iter().collect()
 }
@@ -83,10 +78,7 @@ pub fn scope_statistics(module: &Module) -> Vec<(ScopeId, Statistics)> {
 /// How often each node is read, by operands, outputs, registers, register files and instances.
 pub fn fan_out(module: &Module) -> Vec<u32> {
     let mut count = vec![0; module.graph.len()];
-    let operands = module
-        .graph
-        .nodes()
-        .flat_map(|n| module.graph.op(n).operands());
+    let operands = module.graph.nodes().flat_map(|n| module.graph.op(n).operands());
     for n in operands.chain(module.roots()) {
         count[n.index()] += 1;
     }
@@ -113,19 +105,10 @@ mod tests {
         assert_eq!((all.registers, all.register_bits), (4, 10 + 8));
         assert_eq!(pipeline_register_bits(&module), 18);
         let scopes = scope_statistics(&module);
-        let bits: Vec<_> = scopes
-            .iter()
-            .map(|(id, s)| (module.scope_path(*id), s.register_bits))
-            .collect();
+        let bits: Vec<_> = scopes.iter().map(|(id, s)| (module.scope_path(*id), s.register_bits)).collect();
         assert_eq!(bits, [("", 0), ("first", 10), ("second", 8)]);
         let fan_out = fan_out(&module);
-        let inputs = module
-            .graph
-            .nodes()
-            .filter(|n| matches!(module.graph.op(*n), Op::Input(_)));
-        assert_eq!(
-            inputs.map(|n| fan_out[n.index()]).collect::<Vec<_>>(),
-            [2, 1]
-        );
+        let inputs = module.graph.nodes().filter(|n| matches!(module.graph.op(*n), Op::Input(_)));
+        assert_eq!(inputs.map(|n| fan_out[n.index()]).collect::<Vec<_>>(), [2, 1]);
     }
 }

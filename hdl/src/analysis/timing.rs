@@ -31,21 +31,13 @@ impl<'a> Timing<'a> {
             arrival[n.index()] = match graph.op(n) {
                 Op::Input(_) => Arrival::at(u64::from(input_delay)),
                 Op::Delay(..) => Arrival::default(),
-                op => op
-                    .operands()
-                    .enumerate()
-                    .fold(Arrival::default(), |all, (i, a)| {
-                        let delay = model.delay_among(graph, n, i, readers[a.index()]);
-                        all.join(arrival[a.index()].through(delay))
-                    }),
+                op => op.operands().enumerate().fold(Arrival::default(), |all, (i, a)| {
+                    let delay = model.delay_among(graph, n, i, readers[a.index()]);
+                    all.join(arrival[a.index()].through(delay))
+                }),
             };
         }
-        Self {
-            module,
-            model,
-            readers,
-            arrival,
-        }
+        Self { module, model, readers, arrival }
     }
 
     /// When `n` settles.
@@ -67,14 +59,7 @@ impl<'a> Timing<'a> {
             return Vec::new();
         };
         let arrival = self.arrival(worst);
-        let mut step = Some((
-            worst,
-            if arrival.high >= arrival.low {
-                End::High
-            } else {
-                End::Low
-            },
-        ));
+        let mut step = Some((worst, if arrival.high >= arrival.low { End::High } else { End::Low }));
         let mut path = Vec::new();
         while let Some((n, end)) = step {
             path.push(n);
@@ -98,15 +83,10 @@ impl<'a> Timing<'a> {
             let signed = |time: u32| Some(time.cast_signed());
             let (low, high, time) = match end {
                 End::Low => (signed(delay.low_to_low), delay.high_to_low, own.low),
-                End::High => (
-                    signed(delay.low_to_high),
-                    signed(delay.high_to_high),
-                    own.high,
-                ),
+                End::High => (signed(delay.low_to_high), signed(delay.high_to_high), own.high),
             };
             let explains = |start: u64, delay: Option<i32>| {
-                graph.as_constant(a).is_none()
-                    && delay.is_some_and(|d| start.saturating_add_signed(d.into()) == time)
+                graph.as_constant(a).is_none() && delay.is_some_and(|d| start.saturating_add_signed(d.into()) == time)
             };
             if explains(operand.high, high) {
                 Some((a, End::High))

@@ -98,10 +98,7 @@ impl ModuleBuilder {
                 enable: None,
             }),
         };
-        builder
-            .inner
-            .borrow_mut()
-            .check_name("module", name, Location::caller());
+        builder.inner.borrow_mut().check_name("module", name, Location::caller());
         builder
     }
 
@@ -134,11 +131,7 @@ impl ModuleBuilder {
             Err(error) => inner.poison(error, place),
         };
         inner.record(place);
-        Value {
-            builder: self,
-            n,
-            frac,
-        }
+        Value { builder: self, n, frac }
     }
 
     /// Everything made inside `body` belongs to the scope `name` below the present one.
@@ -156,18 +149,9 @@ impl ModuleBuilder {
         let mut inner = self.inner.borrow_mut();
         inner.check_name("wire", name, place);
         let k = inner.wires.len() as u32;
-        inner.wires.push(WireSlot {
-            name: name.to_owned(),
-            range: format.range,
-            driver: None,
-            declared: place,
-        });
+        inner.wires.push(WireSlot { name: name.to_owned(), range: format.range, driver: None, declared: place });
         let n = inner.declare(Op::Wire(k), format.range, Stamp::TIMELESS, place);
-        Value {
-            builder: self,
-            n,
-            frac: format.frac,
-        }
+        Value { builder: self, n, frac: format.frac }
     }
 
     /// Drives a forward reference.
@@ -201,12 +185,7 @@ impl ModuleBuilder {
         let mut inner = self.inner.into_inner();
         let undriven = inner.undriven();
         inner.errors.extend(undriven);
-        let Inner {
-            module,
-            mut errors,
-            wires,
-            ..
-        } = inner;
+        let Inner { module, mut errors, wires, .. } = inner;
         let module = match resolve_wires(module, &wires) {
             Ok(module) => module,
             Err(more) => {
@@ -219,22 +198,14 @@ impl ModuleBuilder {
             let broken = check(&module).into_iter();
             errors.extend(broken.filter(|d| d.level != Level::Warning));
         }
-        if errors.is_empty() {
-            Ok(Arc::new(module))
-        } else {
-            Err(Diagnostics(errors))
-        }
+        if errors.is_empty() { Ok(Arc::new(module)) } else { Err(Diagnostics(errors)) }
     }
 }
 
 impl Inner {
     /// The node of `op`; operands of different cycles are balanced or reported.
     pub fn add(&mut self, op: Op, place: &'static Location<'static>) -> N {
-        let op = if self.balance == Balance::Automatic {
-            self.balanced(op, place)
-        } else {
-            op
-        };
+        let op = if self.balance == Balance::Automatic { self.balanced(op, place) } else { op };
         let n = match self.module.graph.add(op) {
             Ok(n) => n,
             Err(error) => self.poison(error, place),
@@ -244,13 +215,7 @@ impl Inner {
     }
 
     /// The node of a source or register.
-    pub fn declare(
-        &mut self,
-        op: Op,
-        range: Interval,
-        stamp: Stamp,
-        place: &'static Location<'static>,
-    ) -> N {
+    pub fn declare(&mut self, op: Op, range: Interval, stamp: Stamp, place: &'static Location<'static>) -> N {
         let n = self.module.graph.add_declared(op, range, stamp);
         self.record(place);
         n
@@ -282,10 +247,7 @@ impl Inner {
 
     /// The plain pipeline register, with the module's pipeline enable.
     pub fn pipeline_style(&self) -> RegisterStyle {
-        RegisterStyle {
-            enable: self.enable,
-            ..RegisterStyle::default()
-        }
+        RegisterStyle { enable: self.enable, ..RegisterStyle::default() }
     }
 
     fn style(&mut self, style: RegisterStyle) -> u32 {
@@ -297,11 +259,7 @@ impl Inner {
     }
 
     fn balanced(&mut self, op: Op, place: &'static Location<'static>) -> Op {
-        let latest = op
-            .operands()
-            .map(|n| self.module.graph.stamp(n))
-            .filter(|s| *s != Stamp::TIMELESS)
-            .max();
+        let latest = op.operands().map(|n| self.module.graph.stamp(n)).filter(|s| *s != Stamp::TIMELESS).max();
         match latest {
             Some(stamp) => op.map(|n| self.wait(n, stamp, place)),
             None => op,
@@ -339,11 +297,7 @@ impl Inner {
     }
 
     /// `nodes` in one cycle, that of the latest; or an error, if that is not to happen by itself.
-    pub fn meet<const K: usize>(
-        &mut self,
-        nodes: [N; K],
-        place: &'static Location<'static>,
-    ) -> [N; K] {
+    pub fn meet<const K: usize>(&mut self, nodes: [N; K], place: &'static Location<'static>) -> [N; K] {
         let stamped = |n: &N| self.module.graph.stamp(*n).cycle().map(|cycle| (cycle, *n));
         let timed = || nodes.iter().filter_map(stamped);
         let (Some((first, early)), Some((last, late))) = (timed().min(), timed().max()) else {
@@ -378,44 +332,24 @@ impl Inner {
     pub fn check_name(&mut self, what: &str, name: &str, place: &'static Location<'static>) {
         if let Err(reason) = names::check_identifier(name) {
             self.errors.push(
-                Diagnostic::error(
-                    "bad-name",
-                    format!("{what} name {}: {reason}", names::quoted(name)),
-                )
-                .label(Some(place), "named here"),
+                Diagnostic::error("bad-name", format!("{what} name {}: {reason}", names::quoted(name)))
+                    .label(Some(place), "named here"),
             );
         }
     }
 
     /// An error unless what drives a wire stays in the wire's range.
-    fn check_driven_range(
-        &mut self,
-        what: &str,
-        k: usize,
-        n: N,
-        place: &'static Location<'static>,
-    ) {
+    fn check_driven_range(&mut self, what: &str, k: usize, n: N, place: &'static Location<'static>) {
         let (declared, range) = (self.wires[k].range, self.module.graph.range(n));
         if !declared.covers(range) {
             let name = self.wires[k].name.clone();
-            self.errors.push(range_overflow(
-                what,
-                &name,
-                declared,
-                range,
-                self.module.place_of(n),
-                place,
-            ));
+            self.errors.push(range_overflow(what, &name, declared, range, self.module.place_of(n), place));
         }
     }
 
     fn enter_scope(&mut self, name: &str) {
         let parent = self.module.scope_path(self.scope);
-        let path = if parent.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{parent}.{name}")
-        };
+        let path = if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") };
         let paths = &mut self.module.side.scope_paths;
         let id = *self.scope_index.entry(path).or_insert_with_key(|path| {
             paths.push(path.clone());

@@ -21,11 +21,7 @@ pub fn check(module: &Module) -> Vec<Diagnostic> {
 /// 1. A node stands after its operands, an instance's output after the instance's inputs, and no forward reference is
 ///    left.
 fn order(module: &Module, found: &mut Vec<Diagnostic>) {
-    let last_inputs: Vec<Option<N>> = module
-        .instances
-        .iter()
-        .map(|i| i.inputs.iter().copied().max())
-        .collect();
+    let last_inputs: Vec<Option<N>> = module.instances.iter().map(|i| i.inputs.iter().copied().max()).collect();
     for n in module.graph.nodes() {
         let op = module.graph.op(n);
         let input = match op {
@@ -34,10 +30,7 @@ fn order(module: &Module, found: &mut Vec<Diagnostic>) {
         };
         let early = op.operands().chain(input).any(|a| a >= n);
         if early || matches!(op, Op::Wire(_)) {
-            found.push(Diagnostic::bug(
-                "node-order",
-                format!("node {} precedes its operand", n.0),
-            ));
+            found.push(Diagnostic::bug("node-order", format!("node {} precedes its operand", n.0)));
         }
     }
 }
@@ -46,40 +39,23 @@ fn order(module: &Module, found: &mut Vec<Diagnostic>) {
 fn stamps(module: &Module, found: &mut Vec<Diagnostic>) {
     let graph = &module.graph;
     for n in graph.nodes() {
-        let joined = graph
-            .op(n)
-            .operands()
-            .try_fold(Stamp::TIMELESS, |stamp, a| stamp.join(graph.stamp(a)));
+        let joined = graph.op(n).operands().try_fold(Stamp::TIMELESS, |stamp, a| stamp.join(graph.stamp(a)));
         let expected = match graph.op(n) {
             Op::Input(_) | Op::Output(..) | Op::State(_) => continue,
             Op::Delay(..) => joined.map(|stamp| stamp.later(1)),
             _ => joined,
         };
         if expected != Some(graph.stamp(n)) {
-            let message = format!(
-                "node {} is stamped {} against its operands",
-                n.0,
-                graph.stamp(n)
-            );
-            found.push(
-                Diagnostic::bug("cycle-stamp", message).label(module.place_of(n), "made here"),
-            );
+            let message = format!("node {} is stamped {} against its operands", n.0, graph.stamp(n));
+            found.push(Diagnostic::bug("cycle-stamp", message).label(module.place_of(n), "made here"));
         }
     }
 }
 
 /// 3. Every state register has a next value, and every register file a write port.
 fn driven(module: &Module, found: &mut Vec<Diagnostic>) {
-    let states = module
-        .states
-        .iter()
-        .filter(|s| s.next.is_none())
-        .map(|s| ("register", &s.name, "set_next"));
-    let memories = module
-        .memories
-        .iter()
-        .filter(|m| m.write.is_none())
-        .map(|m| ("register file", &m.name, "write"));
+    let states = module.states.iter().filter(|s| s.next.is_none()).map(|s| ("register", &s.name, "set_next"));
+    let memories = module.memories.iter().filter(|m| m.write.is_none()).map(|m| ("register file", &m.name, "write"));
     for (what, name, method) in states.chain(memories) {
         found.push(undriven(what, name, method));
     }
@@ -89,15 +65,10 @@ fn driven(module: &Module, found: &mut Vec<Diagnostic>) {
 fn outputs(module: &Module, found: &mut Vec<Diagnostic>) {
     for port in &module.outputs {
         for element in &port.elements {
-            let (range, stamp) = (
-                module.graph.range(element.node),
-                module.graph.stamp(element.node),
-            );
+            let (range, stamp) = (module.graph.range(element.node), module.graph.stamp(element.node));
             if !element.format.range.covers(range) || stamp.join(port.stamp) != Some(port.stamp) {
-                let message = format!(
-                    "output `{}` is {} {}, its driver {range} {stamp}",
-                    port.name, element.format, port.stamp
-                );
+                let message =
+                    format!("output `{}` is {} {}, its driver {range} {stamp}", port.name, element.format, port.stamp);
                 found.push(Diagnostic::bug("output-format", message));
             }
         }
@@ -120,18 +91,12 @@ fn connections(module: &Module, found: &mut Vec<Diagnostic>) {
             covered(&format!("register `{}`", state.name), state.range, next);
         }
     }
-    let addresses = |depth: u32| {
-        Interval::new(0, i128::from(depth.max(1)) - 1).expect("a 32-bit number is in range")
-    };
+    let addresses = |depth: u32| Interval::new(0, i128::from(depth.max(1)) - 1).expect("a 32-bit number is in range");
     for memory in &module.memories {
         if let Some(write) = memory.write {
             let name = format!("register file `{}`", memory.name);
             covered(&name, memory.range, write.data);
-            covered(
-                &format!("address of {name}"),
-                addresses(memory.depth),
-                write.address,
-            );
+            covered(&format!("address of {name}"), addresses(memory.depth), write.address);
         }
     }
     for n in graph.nodes() {
@@ -154,9 +119,7 @@ fn instance_cycles(module: &Module, found: &mut Vec<Diagnostic>) {
         let ports = instance.module.inputs.iter();
         let wanted = ports.flat_map(|p| p.elements.iter().map(|_| p.stamp));
         for (wanted, &n) in wanted.zip(&instance.inputs) {
-            let due = wanted
-                .cycle()
-                .map_or(Stamp::TIMELESS, |cycle| instance.start.later(cycle));
+            let due = wanted.cycle().map_or(Stamp::TIMELESS, |cycle| instance.start.later(cycle));
             let stamp = module.graph.stamp(n);
             if stamp.join(due).is_none() {
                 let message = format!("`{}` wants node {} {due}, not {stamp}", instance.name, n.0);
@@ -187,11 +150,7 @@ fn unused_inputs(module: &Module, found: &mut Vec<Diagnostic>) {
             if used[k] {
                 continue;
             }
-            let element = if port.elements.len() > 1 {
-                format!("[{i}]")
-            } else {
-                String::new()
-            };
+            let element = if port.elements.len() > 1 { format!("[{i}]") } else { String::new() };
             let message = format!("input `{}{element}` is never read", port.name);
             let warning = Diagnostic::warning("unused-input", message);
             found.push(match places[k] {

@@ -39,16 +39,11 @@ impl Stepper {
     }
 
     /// The same, with what the black boxes do, by module name.
-    pub fn with_behaviours(
-        module: &Arc<Module>,
-        behaviours: &HashMap<String, Behaviour>,
-    ) -> Result<Self, Diagnostics> {
+    pub fn with_behaviours(module: &Arc<Module>, behaviours: &HashMap<String, Behaviour>) -> Result<Self, Diagnostics> {
         let children = module.instances.iter().map(|instance| {
             let inner = &instance.module;
             match (&inner.black_box, behaviours.get(&inner.name)) {
-                (None, _) => {
-                    Self::with_behaviours(inner, behaviours).map(|s| Child::Module(Box::new(s)))
-                }
+                (None, _) => Self::with_behaviours(inner, behaviours).map(|s| Child::Module(Box::new(s))),
                 (Some(_), Some(behaviour)) => Ok(Child::BlackBox(Arc::clone(behaviour))),
                 (Some(_), None) => Err(Diagnostics::from(
                     Diagnostic::error(
@@ -70,11 +65,7 @@ impl Stepper {
                 })
                 .collect(),
             states: module.states.iter().map(|s| s.style.initial).collect(),
-            memories: module
-                .memories
-                .iter()
-                .map(|m| vec![0; m.depth as usize])
-                .collect(),
+            memories: module.memories.iter().map(|m| vec![0; m.depth as usize]).collect(),
             children: children.collect::<Result<_, _>>()?,
             module: Arc::clone(module),
         })
@@ -93,10 +84,7 @@ impl Stepper {
     /// The outputs in this cycle, before the clock edge; `reset` is the level of `rst`.
     pub fn outputs(&mut self, inputs: &[i128], reset: bool) -> Vec<i128> {
         self.settle(inputs, reset);
-        self.module
-            .output_elements()
-            .map(|e| self.values[e.node.index()])
-            .collect()
+        self.module.output_elements().map(|e| self.values[e.node.index()]).collect()
     }
 
     /// The outputs in this cycle, and then a rising clock edge.
@@ -122,31 +110,20 @@ impl Stepper {
                 Op::Read(a, m) => self.memories[m as usize][self.values[a.index()] as usize],
                 Op::Output(i, k) => {
                     let i = i as usize;
-                    answers[i].get_or_insert_with(|| self.child_outputs(&module, i, reset))
-                        [k as usize]
+                    answers[i].get_or_insert_with(|| self.child_outputs(&module, i, reset))[k as usize]
                 }
-                op => op
-                    .apply(|a| self.values[a.index()])
-                    .expect("all other operators are combinational"),
+                op => op.apply(|a| self.values[a.index()]).expect("all other operators are combinational"),
             };
             self.values[n.index()] = value;
         }
         // an instance of which no output is read still settles, so that its registers load what they should
-        for (i, _) in answers
-            .iter()
-            .enumerate()
-            .filter(|(_, answer)| answer.is_none())
-        {
+        for (i, _) in answers.iter().enumerate().filter(|(_, answer)| answer.is_none()) {
             self.child_outputs(&module, i, reset);
         }
     }
 
     fn child_outputs(&mut self, module: &Module, i: usize, reset: bool) -> Vec<i128> {
-        let inputs: Vec<i128> = module.instances[i]
-            .inputs
-            .iter()
-            .map(|n| self.values[n.index()])
-            .collect();
+        let inputs: Vec<i128> = module.instances[i].inputs.iter().map(|n| self.values[n.index()]).collect();
         match &mut self.children[i] {
             Child::Module(stepper) => stepper.outputs(&inputs, reset),
             Child::BlackBox(behaviour) => behaviour(&inputs),
@@ -172,24 +149,13 @@ impl Stepper {
         let module = Arc::clone(&self.module);
         let value = |n: N| self.values[n.index()];
         let loaded = |style: &RegisterStyle, old: i128, next: i128| match style {
-            RegisterStyle {
-                reset: Reset::Synchronous | Reset::Asynchronous,
-                initial,
-                ..
-            } if reset => *initial,
-            RegisterStyle {
-                enable: Some(enable),
-                ..
-            } if value(*enable) == 0 => old,
+            RegisterStyle { reset: Reset::Synchronous | Reset::Asynchronous, initial, .. } if reset => *initial,
+            RegisterStyle { enable: Some(enable), .. } if value(*enable) == 0 => old,
             _ => next,
         };
         for n in module.graph.nodes() {
             if let Op::Delay(a, style) = module.graph.op(n) {
-                self.delays[n.index()] = loaded(
-                    &module.styles[style as usize],
-                    self.delays[n.index()],
-                    value(a),
-                );
+                self.delays[n.index()] = loaded(&module.styles[style as usize], self.delays[n.index()], value(a));
             }
         }
         for (content, state) in self.states.iter_mut().zip(&module.states) {
@@ -224,12 +190,8 @@ pub fn evaluate(module: &Arc<Module>, inputs: &[i128]) -> Result<Vec<i128>, Diag
 /// An error unless `inputs` are as many as the module wants, each in its format.
 pub fn check_inputs(module: &Module, inputs: &[i128]) -> Result<(), Diagnostics> {
     if inputs.len() != module.input_count() {
-        let message = format!(
-            "`{}` has {} input elements, {} are given",
-            module.name,
-            module.input_count(),
-            inputs.len()
-        );
+        let message =
+            format!("`{}` has {} input elements, {} are given", module.name, module.input_count(), inputs.len());
         return Err(Diagnostic::error("input-count", message).into());
     }
     for port in &module.inputs {

@@ -53,9 +53,7 @@ pub(super) fn fold(g: &Graph, op: Op) -> Option<Folded> {
 
         Op::Lt(a, b) if range(a).hi() < range(b).lo() => Constant(1),
         Op::Lt(a, b) if range(a).lo() >= range(b).hi() => Constant(0),
-        Op::Eq(a, b) if range(a).hi() < range(b).lo() || range(b).hi() < range(a).lo() => {
-            Constant(0)
-        }
+        Op::Eq(a, b) if range(a).hi() < range(b).lo() || range(b).hi() < range(a).lo() => Constant(0),
         Op::Eq(a, b) if is(b, 1) && bit(a) => Node(a),
         Op::Eq(a, b) if is(a, 1) && bit(b) => Node(b),
 
@@ -130,26 +128,18 @@ mod tests {
         for x in a.clone() {
             for y in b.clone() {
                 let mut g = Graph::default();
-                let mut node =
-                    |k: u32, value: i128, span: &std::ops::RangeInclusive<i128>, constant: bool| {
-                        if constant {
-                            return g.constant(value).unwrap();
-                        }
-                        let range = Interval::new(*span.start(), *span.end()).unwrap();
-                        g.add_declared(Op::Input(k), range, Stamp::at(0))
-                    };
-                let (m, n) = (
-                    node(0, x, &a, constants & 1 != 0),
-                    node(1, y, &b, constants & 2 != 0),
-                );
+                let mut node = |k: u32, value: i128, span: &std::ops::RangeInclusive<i128>, constant: bool| {
+                    if constant {
+                        return g.constant(value).unwrap();
+                    }
+                    let range = Interval::new(*span.start(), *span.end()).unwrap();
+                    g.add_declared(Op::Input(k), range, Stamp::at(0))
+                };
+                let (m, n) = (node(0, x, &a, constants & 1 != 0), node(1, y, &b, constants & 2 != 0));
                 for op in operators(m, n) {
                     let expected = op.apply(|k| if k == m { x } else { y }).unwrap();
                     let result = g.add(op).unwrap();
-                    assert_eq!(
-                        evaluate(&g, result, x, y),
-                        expected,
-                        "{op:?} of {x} in {a:?}, {y} in {b:?}"
-                    );
+                    assert_eq!(evaluate(&g, result, x, y), expected, "{op:?} of {x} in {a:?}, {y} in {b:?}");
                     assert!(g.range(result).contains(expected));
                 }
             }
@@ -157,15 +147,7 @@ mod tests {
     }
 
     fn operators(m: N, n: N) -> Vec<Op> {
-        let unary = |a| {
-            [
-                Op::Shl(a, 0),
-                Op::Shl(a, 2),
-                Op::Shr(a, 1),
-                Op::Wrap(a, 2, true),
-                Op::Wrap(a, 2, false),
-            ]
-        };
+        let unary = |a| [Op::Shl(a, 0), Op::Shl(a, 2), Op::Shr(a, 1), Op::Wrap(a, 2, true), Op::Wrap(a, 2, false)];
         let binary = |a, b| {
             [
                 Op::Add(a, b),
@@ -183,11 +165,7 @@ mod tests {
             ]
         };
         let pairs = [(m, n), (n, m), (m, m)];
-        [m, n]
-            .into_iter()
-            .flat_map(unary)
-            .chain(pairs.into_iter().flat_map(|(a, b)| binary(a, b)))
-            .collect()
+        [m, n].into_iter().flat_map(unary).chain(pairs.into_iter().flat_map(|(a, b)| binary(a, b))).collect()
     }
 
     fn evaluate(g: &Graph, n: N, x: i128, y: i128) -> i128 {

@@ -31,8 +31,7 @@ impl Stamp {
     /// `cycles` later; the timeless stays timeless.
     #[must_use]
     pub fn later(self, cycles: u32) -> Self {
-        self.cycle()
-            .map_or(self, |c| Self::at(c.saturating_add(cycles)))
+        self.cycle().map_or(self, |c| Self::at(c.saturating_add(cycles)))
     }
 
     /// The stamp of a value made from both, if both belong to the same cycle.
@@ -186,18 +185,13 @@ impl Graph {
     pub fn add_table(&mut self, values: Vec<i128>) -> u32 {
         let hash = FxBuildHasher.hash_one(&values[..]);
         let tables = &self.tables;
-        if let Some(&t) = self
-            .table_index
-            .find(hash, |&t| *tables[t as usize] == values[..])
-        {
+        if let Some(&t) = self.table_index.find(hash, |&t| *tables[t as usize] == values[..]) {
             return t;
         }
         let t = tables.len() as u32;
         self.tables.push(values.into_boxed_slice());
         let tables = &self.tables;
-        self.table_index.insert_unique(hash, t, |&t| {
-            FxBuildHasher.hash_one(&tables[t as usize][..])
-        });
+        self.table_index.insert_unique(hash, t, |&t| FxBuildHasher.hash_one(&tables[t as usize][..]));
         t
     }
 
@@ -212,9 +206,7 @@ impl Graph {
         let stamp = self.joined_stamp(op)?;
         let range = match op {
             Op::Table(a, t) => self.table_range(a, t)?,
-            _ => op
-                .range(|n| self.range(n))
-                .expect("sources are made with their range")?,
+            _ => op.range(|n| self.range(n)).expect("sources are made with their range")?,
         };
         if let Some(value) = range.as_point() {
             return self.constant(value);
@@ -231,9 +223,9 @@ impl Graph {
         let mut stamp = Stamp::TIMELESS;
         let mut witness = None;
         for n in op.operands() {
-            stamp = stamp.join(self.stamp(n)).ok_or_else(|| {
-                GraphError::CycleMismatch(witness.expect("a timeless stamp joins any"), n)
-            })?;
+            stamp = stamp
+                .join(self.stamp(n))
+                .ok_or_else(|| GraphError::CycleMismatch(witness.expect("a timeless stamp joins any"), n))?;
             if self.stamp(n) != Stamp::TIMELESS {
                 witness = witness.or(Some(n));
             }
@@ -247,10 +239,7 @@ impl Graph {
             .ok()
             .zip(usize::try_from(index.hi()).ok())
             .and_then(|(lo, hi)| values.get(lo..=hi))
-            .ok_or(GraphError::TableIndex {
-                index,
-                len: values.len(),
-            })?;
+            .ok_or(GraphError::TableIndex { index, len: values.len() })?;
         let lo = used.iter().min().expect("an interval is never empty");
         let hi = used.iter().max().expect("an interval is never empty");
         Ok(Interval::new(*lo, *hi)?)
@@ -267,8 +256,7 @@ impl Graph {
         self.ranges.push(range);
         self.stamps.push(stamp);
         let ops = &self.ops;
-        self.index
-            .insert_unique(hash, n, |&m| FxBuildHasher.hash_one(ops[m as usize]));
+        self.index.insert_unique(hash, n, |&m| FxBuildHasher.hash_one(ops[m as usize]));
         N(n)
     }
 }
@@ -278,11 +266,7 @@ mod tests {
     use super::*;
 
     fn input(graph: &mut Graph, k: u32, lo: i128, hi: i128, cycle: u32) -> N {
-        graph.add_declared(
-            Op::Input(k),
-            Interval::new(lo, hi).unwrap(),
-            Stamp::at(cycle),
-        )
+        graph.add_declared(Op::Input(k), Interval::new(lo, hi).unwrap(), Stamp::at(cycle))
     }
 
     #[test]
@@ -309,9 +293,6 @@ mod tests {
         let mut g = Graph::default();
         let a = input(&mut g, 0, 0, 4, 0);
         let t = g.add_table(vec![5, 6, 7, 8]);
-        assert!(matches!(
-            g.add(Op::Table(a, t)),
-            Err(GraphError::TableIndex { len: 4, .. })
-        ));
+        assert!(matches!(g.add(Op::Table(a, t)), Err(GraphError::TableIndex { len: 4, .. })));
     }
 }

@@ -25,8 +25,8 @@ pub use builder::{Balance, ModuleBuilder};
 pub use check::check;
 pub use graph::{Graph, GraphError, Stamp};
 pub use module::{
-    BlackBox, Instance, Memory, MemoryWrite, Module, OutputElement, OutputPort, Port,
-    RegisterStyle, Reset, ScopeId, State,
+    BlackBox, Instance, Memory, MemoryWrite, Module, OutputElement, OutputPort, Port, RegisterStyle, Reset, ScopeId,
+    State,
 };
 pub use op::{N, Op};
 pub(crate) use rewrite::Live;

@@ -163,10 +163,7 @@ impl Module {
         Self {
             name: name.into(),
             styles: vec![RegisterStyle::default()],
-            side: SideTables {
-                scope_paths: vec![String::new()],
-                ..SideTables::default()
-            },
+            side: SideTables { scope_paths: vec![String::new()], ..SideTables::default() },
             ..Self::default()
         }
     }
@@ -189,26 +186,14 @@ impl Module {
     /// Formats and stamps of all output elements, in order; a black box's too.
     pub fn output_formats(&self) -> Vec<(Format, Stamp)> {
         match &self.black_box {
-            Some(black_box) => black_box
-                .outputs
-                .iter()
-                .map(|(_, format, stamp)| (*format, *stamp))
-                .collect(),
-            None => self
-                .outputs
-                .iter()
-                .flat_map(|p| p.elements.iter().map(move |e| (e.format, p.stamp)))
-                .collect(),
+            Some(black_box) => black_box.outputs.iter().map(|(_, format, stamp)| (*format, *stamp)).collect(),
+            None => self.outputs.iter().flat_map(|p| p.elements.iter().map(move |e| (e.format, p.stamp))).collect(),
         }
     }
 
     /// Cycles from the first input to the last output.
     pub fn latency(&self) -> u32 {
-        self.output_formats()
-            .iter()
-            .filter_map(|(_, stamp)| stamp.cycle())
-            .max()
-            .unwrap_or(0)
+        self.output_formats().iter().filter_map(|(_, stamp)| stamp.cycle()).max().unwrap_or(0)
     }
 
     /// Whether anything in here or below waits for the clock.
@@ -219,19 +204,14 @@ impl Module {
     /// Whether anything in here or below listens to `rst`.
     pub fn has_reset(&self) -> bool {
         let resets = |style: &RegisterStyle| style.reset != Reset::None;
-        self.below()
-            .into_iter()
-            .any(|m| m.styles.iter().any(resets) || m.states.iter().any(|s| resets(&s.style)))
+        self.below().into_iter().any(|m| m.styles.iter().any(resets) || m.states.iter().any(|s| resets(&s.style)))
     }
 
     fn has_registers(&self) -> bool {
         self.black_box.as_ref().is_some_and(|b| b.clock.is_some())
             || !self.states.is_empty()
             || !self.memories.is_empty()
-            || self
-                .graph
-                .nodes()
-                .any(|n| matches!(self.graph.op(n), Op::Delay(..)))
+            || self.graph.nodes().any(|n| matches!(self.graph.op(n), Op::Delay(..)))
     }
 
     /// This module and all below it, each once: visiting every instance would take time exponential in the depth.
@@ -264,10 +244,7 @@ impl Module {
 
     /// The path of a scope; empty for the module itself.
     pub fn scope_path(&self, scope: ScopeId) -> &str {
-        self.side
-            .scope_paths
-            .get(scope.0 as usize)
-            .map_or("", String::as_str)
+        self.side.scope_paths.get(scope.0 as usize).map_or("", String::as_str)
     }
 
     /// The paths of all scopes; the first is the module itself and empty.
@@ -289,15 +266,8 @@ impl Module {
 
     /// Nodes that something besides other nodes reads: outputs, next states, write ports, instance inputs, enables.
     pub fn roots(&self) -> impl Iterator<Item = N> + '_ {
-        let states = self
-            .states
-            .iter()
-            .flat_map(|s| s.next.into_iter().chain(s.style.enable));
-        let writes = self
-            .memories
-            .iter()
-            .filter_map(|m| m.write)
-            .flat_map(|w| [w.enable, w.address, w.data]);
+        let states = self.states.iter().flat_map(|s| s.next.into_iter().chain(s.style.enable));
+        let writes = self.memories.iter().filter_map(|m| m.write).flat_map(|w| [w.enable, w.address, w.data]);
         self.output_elements()
             .map(|e| e.node)
             .chain(states)
@@ -308,16 +278,9 @@ impl Module {
 
     /// This module and all below it, each once, children first.
     pub fn hierarchy(self: &Arc<Self>) -> Vec<Arc<Self>> {
-        fn visit(
-            module: &Arc<Module>,
-            seen: &mut FxHashSet<*const Module>,
-            found: &mut Vec<Arc<Module>>,
-        ) {
+        fn visit(module: &Arc<Module>, seen: &mut FxHashSet<*const Module>, found: &mut Vec<Arc<Module>>) {
             if seen.insert(Arc::as_ptr(module)) {
-                module
-                    .instances
-                    .iter()
-                    .for_each(|instance| visit(&instance.module, seen, found));
+                module.instances.iter().for_each(|instance| visit(&instance.module, seen, found));
                 found.push(Arc::clone(module));
             }
         }

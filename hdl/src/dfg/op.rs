@@ -70,15 +70,10 @@ impl Op {
     /// The operands, in order.
     pub fn operands(self) -> impl Iterator<Item = N> {
         let (list, len) = match self {
-            Op::Const(_) | Op::Input(_) | Op::State(_) | Op::Output(..) | Op::Wire(_) => {
-                ([N(0); 3], 0)
+            Op::Const(_) | Op::Input(_) | Op::State(_) | Op::Output(..) | Op::Wire(_) => ([N(0); 3], 0),
+            Op::Shl(a, _) | Op::Shr(a, _) | Op::Wrap(a, ..) | Op::Table(a, _) | Op::Delay(a, _) | Op::Read(a, _) => {
+                ([a, N(0), N(0)], 1)
             }
-            Op::Shl(a, _)
-            | Op::Shr(a, _)
-            | Op::Wrap(a, ..)
-            | Op::Table(a, _)
-            | Op::Delay(a, _)
-            | Op::Read(a, _) => ([a, N(0), N(0)], 1),
             Op::Add(a, b)
             | Op::Sub(a, b)
             | Op::Mul(a, b)
@@ -220,11 +215,7 @@ fn bits_added(operands: [Interval; 3]) -> Result<Interval, OutOfRange> {
 
 fn square(a: Interval) -> Result<Interval, OutOfRange> {
     let all = a.mul(a)?;
-    if a.contains(0) {
-        Interval::new(0, all.hi())
-    } else {
-        Interval::new(all.lo().max(0), all.hi())
-    }
+    if a.contains(0) { Interval::new(0, all.hi()) } else { Interval::new(all.lo().max(0), all.hi()) }
 }
 
 /// `a` itself if every value fits the pattern, the part of one period if `a` lies in one, else all patterns.
@@ -232,11 +223,7 @@ fn wrapped(a: Interval, width: u32, signed: bool) -> Result<Interval, OutOfRange
     let full = Interval::of_width(width, signed)?;
     let (lo, hi) = (wrap(a.lo(), width, signed), wrap(a.hi(), width, signed));
     let one_period = hi >= lo && hi - lo == a.hi() - a.lo();
-    if one_period {
-        Interval::new(lo, hi)
-    } else {
-        Ok(full)
-    }
+    if one_period { Interval::new(lo, hi) } else { Ok(full) }
 }
 
 #[cfg(test)]
@@ -268,17 +255,11 @@ mod tests {
             for x in spans {
                 for y in spans {
                     let operand = |n: N| if n == a { x } else { y };
-                    let range = op
-                        .range(|n| Interval::new(operand(n).0, operand(n).1).unwrap())
-                        .unwrap()
-                        .unwrap();
+                    let range = op.range(|n| Interval::new(operand(n).0, operand(n).1).unwrap()).unwrap().unwrap();
                     for i in x.0..=x.1 {
                         for j in y.0..=y.1 {
                             let value = op.apply(|n| if n == a { i } else { j }).unwrap();
-                            assert!(
-                                range.contains(value),
-                                "{op:?} of {i}, {j} = {value} not in {range}"
-                            );
+                            assert!(range.contains(value), "{op:?} of {i}, {j} = {value} not in {range}");
                         }
                     }
                 }

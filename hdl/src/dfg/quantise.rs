@@ -29,11 +29,7 @@ impl Value<'_> {
     /// The low `width` bits, read as unsigned or two's complement.
     #[track_caller]
     pub fn wrap(self, width: u32, signed: bool) -> Self {
-        self.make(
-            Op::Wrap(self.n, width.min(u32::from(u8::MAX)) as u8, signed),
-            self.frac,
-            Location::caller(),
-        )
+        self.make(Op::Wrap(self.n, width.min(u32::from(u8::MAX)) as u8, signed), self.frac, Location::caller())
     }
 
     /// In the format of `quantiser`: rounded first, then forced into its range.
@@ -43,11 +39,9 @@ impl Value<'_> {
         let rounded = self.rounded(quantiser.frac, quantiser.rounding, place);
         let limits = quantiser.overflow.limits(quantiser.width, quantiser.signed);
         match quantiser.overflow {
-            Overflow::Wrap => rounded.make(
-                Op::Wrap(rounded.n, quantiser.width as u8, quantiser.signed),
-                rounded.frac,
-                place,
-            ),
+            Overflow::Wrap => {
+                rounded.make(Op::Wrap(rounded.n, quantiser.width as u8, quantiser.signed), rounded.frac, place)
+            }
             Overflow::Saturate | Overflow::Symmetric => rounded.clamped(limits, place),
             Overflow::Zero => rounded.zero_outside(limits, place),
         }
@@ -82,22 +76,10 @@ impl Value<'_> {
         let constant = |value| self.builder.constant(value, 0);
         let negative = || self.make(Op::Lt(self.n, constant(0).n), 0, place);
         let positive = || self.make(Op::Xor(negative().n, constant(1).n), 0, place);
-        let last_kept = || {
-            self.make(
-                Op::Wrap(self.make(Op::Shr(self.n, drop), 0, place).n, 1, false),
-                0,
-                place,
-            )
-        };
+        let last_kept = || self.make(Op::Wrap(self.make(Op::Shr(self.n, drop), 0, place).n, 1, false), 0, place);
         let all_ones = (1i128 << drop) - 1;
         let half = 1i128 << (drop - 1);
-        let all_ones_if = |bit: Self| {
-            bit.make(
-                Op::Mux(bit.n, constant(all_ones).n, constant(0).n),
-                0,
-                place,
-            )
-        };
+        let all_ones_if = |bit: Self| bit.make(Op::Mux(bit.n, constant(all_ones).n, constant(0).n), 0, place);
         let (bias, extra) = match rounding {
             Rounding::Floor => (0, None),
             Rounding::Ceil => (all_ones, None),
@@ -110,9 +92,7 @@ impl Value<'_> {
             Rounding::HalfEven => (half - 1, Some(last_kept())),
         };
         let biased = self.make(Op::Add(self.n, constant(bias).n), 0, place);
-        let biased = extra.map_or(biased, |bit| {
-            biased.make(Op::Add(biased.n, bit.n), 0, place)
-        });
+        let biased = extra.map_or(biased, |bit| biased.make(Op::Add(biased.n, bit.n), 0, place));
         biased.make(Op::Shr(biased.n, drop), frac, place)
     }
 }
@@ -129,13 +109,7 @@ mod tests {
             for overflow in Overflow::ALL {
                 for signed in [false, true] {
                     for (width, frac) in [(3, 1), (2, 3), (4, -2), (5, 4), (1, 0), (6, 5)] {
-                        check(Quantiser {
-                            width,
-                            signed,
-                            frac,
-                            rounding,
-                            overflow,
-                        });
+                        check(Quantiser { width, signed, frac, rounding, overflow });
                     }
                 }
             }
@@ -151,11 +125,7 @@ mod tests {
         let module = m.finish().unwrap();
         for value in range.lo()..=range.hi() {
             let got = eval::evaluate(&module, &[value]).unwrap();
-            assert_eq!(
-                got,
-                [quantiser.apply(value, frac)],
-                "{value} under {quantiser:?}"
-            );
+            assert_eq!(got, [quantiser.apply(value, frac)], "{value} under {quantiser:?}");
         }
     }
 }

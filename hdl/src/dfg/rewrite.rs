@@ -66,12 +66,8 @@ impl<'a> Rewriter<'a> {
         let (memories, memory_numbers) = kept(&old.memories, &live.memories);
         let (instances, instance_numbers) = kept(&old.instances, &live.instances);
         let (styles, style_numbers) = kept(&old.styles, &live.styles);
-        let own = Counts {
-            states: states.len(),
-            memories: memories.len(),
-            instances: instances.len(),
-            styles: styles.len(),
-        };
+        let own =
+            Counts { states: states.len(), memories: memories.len(), instances: instances.len(), styles: styles.len() };
         let new = Module {
             name: old.name.clone(),
             graph: Graph::default(),
@@ -82,10 +78,7 @@ impl<'a> Rewriter<'a> {
             memories,
             instances,
             black_box: old.black_box.clone(),
-            side: SideTables {
-                scope_paths: old.side.scope_paths.clone(),
-                ..SideTables::default()
-            },
+            side: SideTables { scope_paths: old.side.scope_paths.clone(), ..SideTables::default() },
         };
         Self {
             old,
@@ -136,11 +129,7 @@ impl<'a> Rewriter<'a> {
         self.map[n.index()] = new;
         self.attribute(n);
         if let Some(name) = self.old.name_of(n) {
-            self.new
-                .side
-                .names
-                .entry(new)
-                .or_insert_with(|| name.to_owned());
+            self.new.side.names.entry(new).or_insert_with(|| name.to_owned());
         }
     }
 
@@ -178,11 +167,7 @@ impl<'a> Rewriter<'a> {
         }
         let range = self.new.graph.range(n);
         let stamp = self.new.graph.stamp(n);
-        (0..cycles).fold(n, |n, i| {
-            self.new
-                .graph
-                .add_declared(Op::Delay(n, 0), range, stamp.later(i + 1))
-        })
+        (0..cycles).fold(n, |n, i| self.new.graph.add_declared(Op::Delay(n, 0), range, stamp.later(i + 1)))
     }
 
     /// `n`, a new node, in the cycle of `stamp`; itself if it is timeless or not earlier.
@@ -221,11 +206,7 @@ impl<'a> Rewriter<'a> {
                 if plain && self.new.graph.as_constant(a).is_some() {
                     return Ok(a);
                 }
-                let range = if plain {
-                    self.new.graph.range(a)
-                } else {
-                    old.range(n)
-                };
+                let range = if plain { self.new.graph.range(a) } else { old.range(n) };
                 let due = self.new.graph.stamp(a).later(1);
                 Ok(self.add_declared(Op::Delay(a, style), range, due))
             }
@@ -275,11 +256,8 @@ impl<'a> Rewriter<'a> {
             state.style.enable = state.style.enable.map(get);
         }
         for memory in &mut self.new.memories[..self.own.memories] {
-            memory.write = memory.write.map(|w| MemoryWrite {
-                enable: get(w.enable),
-                address: get(w.address),
-                data: get(w.data),
-            });
+            memory.write =
+                memory.write.map(|w| MemoryWrite { enable: get(w.enable), address: get(w.address), data: get(w.data) });
         }
         for instance in &mut self.new.instances[..self.own.instances] {
             instance.inputs.iter_mut().for_each(|n| *n = get(*n));
@@ -304,9 +282,8 @@ impl<'a> Rewriter<'a> {
                     element.node = self.wait(element.node, due);
                     self.attribute(old);
                 }
-                stamp = stamp
-                    .join(self.new.graph.stamp(element.node))
-                    .expect("the elements of a port belong to one cycle");
+                stamp =
+                    stamp.join(self.new.graph.stamp(element.node)).expect("the elements of a port belong to one cycle");
             }
             port.stamp = stamp;
         }
@@ -316,10 +293,7 @@ impl<'a> Rewriter<'a> {
 
 fn mapped(map: &[N], n: N) -> N {
     let new = map[n.index()];
-    assert!(
-        new != UNMAPPED,
-        "operands are rewritten before their readers, and every root is"
-    );
+    assert!(new != UNMAPPED, "operands are rewritten before their readers, and every root is");
     new
 }
 
@@ -404,9 +378,5 @@ impl Live {
 }
 
 fn contains_black_box(instance: &Instance) -> bool {
-    instance
-        .module
-        .hierarchy()
-        .iter()
-        .any(|m| m.black_box.is_some())
+    instance.module.hierarchy().iter().any(|m| m.black_box.is_some())
 }

@@ -32,30 +32,14 @@ impl ModuleBuilder {
         inner.check_name("register", name, place);
         if !format.range.contains(style.initial) {
             let initial = Interval::point(style.initial).unwrap_or(format.range);
-            let overflow =
-                range_overflow("register", name, format.range, initial, Some(place), place);
+            let overflow = range_overflow("register", name, format.range, initial, Some(place), place);
             inner.errors.push(overflow);
         }
         let index = inner.module.states.len() as u32;
-        inner.module.states.push(State {
-            name: name.to_owned(),
-            range: format.range,
-            next: None,
-            style,
-        });
-        inner.state_places.push(SinkPlaces {
-            declared: place,
-            driven: None,
-        });
+        inner.module.states.push(State { name: name.to_owned(), range: format.range, next: None, style });
+        inner.state_places.push(SinkPlaces { declared: place, driven: None });
         let n = inner.declare(Op::State(index), format.range, Stamp::TIMELESS, place);
-        StateHandle {
-            value: Value {
-                builder: self,
-                n,
-                frac: format.frac,
-            },
-            index,
-        }
+        StateHandle { value: Value { builder: self, n, frac: format.frac }, index }
     }
 
     /// A register file of `depth` words of `format`, written at clock edges and read in the same cycle.
@@ -68,31 +52,14 @@ impl ModuleBuilder {
         inner.check_name("register file", name, place);
         if depth == 0 {
             let message = format!("register file `{name}` has no words");
-            inner.errors.push(
-                Diagnostic::error("empty-memory", message).label(Some(place), "declared here"),
-            );
+            inner.errors.push(Diagnostic::error("empty-memory", message).label(Some(place), "declared here"));
         }
         let zero = Interval::point(0).expect("zero is in range");
-        let format = Format {
-            range: format.range.union(zero),
-            ..format
-        };
+        let format = Format { range: format.range.union(zero), ..format };
         let index = inner.module.memories.len() as u32;
-        inner.module.memories.push(Memory {
-            name: name.to_owned(),
-            depth,
-            range: format.range,
-            write: None,
-        });
-        inner.memory_places.push(SinkPlaces {
-            declared: place,
-            driven: None,
-        });
-        MemoryHandle {
-            builder: self,
-            index,
-            format,
-        }
+        inner.module.memories.push(Memory { name: name.to_owned(), depth, range: format.range, write: None });
+        inner.memory_places.push(SinkPlaces { declared: place, driven: None });
+        MemoryHandle { builder: self, index, format }
     }
 }
 
@@ -126,21 +93,12 @@ impl<'m> StateHandle<'m> {
         };
         let range = inner.module.graph.range(next);
         let made = inner.module.place_of(next);
-        let first = inner.state_places[self.index as usize]
-            .driven
-            .replace(place);
+        let first = inner.state_places[self.index as usize].driven.replace(place);
         let state = &mut inner.module.states[self.index as usize];
         let error = if let Some(first) = first {
             Some(multiply_driven("register", &state.name, first, place))
         } else if !state.range.covers(range) {
-            Some(range_overflow(
-                "register",
-                &state.name,
-                state.range,
-                range,
-                made,
-                place,
-            ))
+            Some(range_overflow("register", &state.name, state.range, range, made, place))
         } else {
             None
         };
@@ -159,17 +117,8 @@ impl<'m> MemoryHandle<'m> {
         let error = address_error(&inner, self.index, address.n, place);
         inner.errors.extend(error);
         let stamp = inner.module.graph.stamp(address.n);
-        let n = inner.declare(
-            Op::Read(address.n, self.index),
-            self.format.range,
-            stamp,
-            place,
-        );
-        Value {
-            builder: self.builder,
-            n,
-            frac: self.format.frac,
-        }
+        let n = inner.declare(Op::Read(address.n, self.index), self.format.range, stamp, place);
+        Value { builder: self.builder, n, frac: self.format.frac }
     }
 
     /// Word `address` becomes `data` at clock edges while `enable` is 1. There is one write port.
@@ -183,55 +132,31 @@ impl<'m> MemoryHandle<'m> {
         let [enable, address, data] = inner.meet([enable.n, address.n, data.n], place);
         let data_range = inner.module.graph.range(data);
         let made = inner.module.place_of(data);
-        let first = inner.memory_places[self.index as usize]
-            .driven
-            .replace(place);
+        let first = inner.memory_places[self.index as usize].driven.replace(place);
         let memory = &mut inner.module.memories[self.index as usize];
         let error = if let Some(first) = first {
             Some(multiply_driven("register file", &memory.name, first, place))
         } else if !memory.range.covers(data_range) {
-            Some(range_overflow(
-                "register file",
-                &memory.name,
-                memory.range,
-                data_range,
-                made,
-                place,
-            ))
+            Some(range_overflow("register file", &memory.name, memory.range, data_range, made, place))
         } else {
             None
         };
-        memory.write = Some(MemoryWrite {
-            enable,
-            address,
-            data,
-        });
+        memory.write = Some(MemoryWrite { enable, address, data });
         inner.errors.extend(error);
     }
 }
 
 /// The error of an address that can lie past the last word.
-fn address_error(
-    inner: &Inner,
-    memory: u32,
-    address: N,
-    place: &'static Location<'static>,
-) -> Option<Diagnostic> {
+fn address_error(inner: &Inner, memory: u32, address: N, place: &'static Location<'static>) -> Option<Diagnostic> {
     let memory = &inner.module.memories[memory as usize];
     let words = Interval::new(0, i128::from(memory.depth.max(1)) - 1).ok()?;
     let range = inner.module.graph.range(address);
     let made = inner.module.place_of(address);
     (!words.covers(range)).then(|| {
-        let message = format!(
-            "an address of register file `{}` lies past its last word",
-            memory.name
-        );
+        let message = format!("an address of register file `{}` lies past its last word", memory.name);
         Diagnostic::error("range-overflow", message)
             .label(made, anything_in(range))
-            .label(
-                Some(place),
-                format!("`{}` has the addresses {words}", memory.name),
-            )
+            .label(Some(place), format!("`{}` has the addresses {words}", memory.name))
             .help("saturate or wrap the address, or give the register file more words")
     })
 }

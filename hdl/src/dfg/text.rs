@@ -124,78 +124,30 @@ module m1 "top" {
         let mut wrong = Vec::new();
         for (from, to, expected) in [
             ("module m0", "module m1", "1:8 this is module m0"),
-            (
-                "\"mac\"",
-                "\"a b\"",
-                "1:11 name `a b`: ' ' is no letter, digit or underscore",
-            ),
+            ("\"mac\"", "\"a b\"", "1:11 name `a b`: ' ' is no letter, digit or underscore"),
             ("\"w\"", "\"x\"", "3:9 there already is a port `x`"),
-            (
-                "[-32, 31]",
-                "[32, 31]",
-                "3:19 this range is empty or too wide",
-            ),
+            ("[-32, 31]", "[32, 31]", "3:19 this range is empty or too wide"),
             ("sync 0", "sync 9999", "4:38 this is not in [-2048, 2047]"),
             ("sync", "maybe", "4:33 `none`, `sync` or `async` is wanted"),
             ("input 1 :", "input 2 :", "7:14 there are only 2 of these"),
             ("%2 = state", "%3 = state", "8:3 the next node is %2"),
             ("mul %0", "mul %9", "9:13 %9 is not there"),
             ("= mul", "= div", "9:8 there is no operator `div`"),
-            (
-                "-4064",
-                "-4065",
-                "9:8 %3 is [-4064, 4096] @0, not [-4065, 4096] @0",
-            ),
-            (
-                "4096] @0",
-                "4096] @1",
-                "9:8 %3 is [-4064, 4096] @0, not [-4064, 4096] @1",
-            ),
-            (
-                "mul %0 %1",
-                "sub %0 %0",
-                "9:8 this is a `const` in a simpler form, %3",
-            ),
-            (
-                "mul %0 %1",
-                "mul %1 %0",
-                "9:8 this is a `mul` in a simpler form, %3",
-            ),
+            ("-4064", "-4065", "9:8 %3 is [-4064, 4096] @0, not [-4065, 4096] @0"),
+            ("4096] @0", "4096] @1", "9:8 %3 is [-4064, 4096] @0, not [-4064, 4096] @1"),
+            ("mul %0 %1", "sub %0 %0", "9:8 this is a `const` in a simpler form, %3"),
+            ("mul %0 %1", "mul %1 %0", "9:8 this is a `mul` in a simpler form, %3"),
             ("in 1", "in 2", "9:40 there are only 2 of these"),
-            (
-                "wrap %4 s12",
-                "wrap %4 s200",
-                "11:8 the exact result needs more than 120 bits",
-            ),
-            (
-                "wrap %4 s12",
-                "shl %4 4000000000",
-                "11:8 the exact result needs more than 120 bits",
-            ),
-            (
-                "next 0 = %5",
-                "next 0 = %4",
-                "14:1 register `total` holds [-2048, 2047], node 4 is [-6112, 6143]",
-            ),
+            ("wrap %4 s12", "wrap %4 s200", "11:8 the exact result needs more than 120 bits"),
+            ("wrap %4 s12", "shl %4 4000000000", "11:8 the exact result needs more than 120 bits"),
+            ("next 0 = %5", "next 0 = %4", "14:1 register `total` holds [-2048, 2047], node 4 is [-6112, 6143]"),
             ("next 0 = %5", "next 0 = %7", "14:1 %7 is not there"),
-            (
-                "  next 0 = %5\n",
-                "",
-                "13:1 register `total` is never driven",
-            ),
-            (
-                "[-2048, 2047] . 4",
-                "[-2048, 2046] . 4",
-                "14:1 output `y` is s12.4 @any, its driver [-2048, 2047] @any",
-            ),
+            ("  next 0 = %5\n", "", "13:1 register `total` is never driven"),
+            ("[-2048, 2047] . 4", "[-2048, 2046] . 4", "14:1 output `y` is s12.4 @any, its driver [-2048, 2047] @any"),
             ("output", "outputs", "13:3 no line begins with `outputs`"),
             ("}", "", "15:1 a line of a module is wanted"),
             ("\"w\"", "\"w", "3:9 the quote does not end"),
-            (
-                "31]",
-                "99999999999999999999999999999999999999999999]",
-                "3:24 this is no number",
-            ),
+            ("31]", "99999999999999999999999999999999999999999999]", "3:24 this is no number"),
             (
                 "state \"total\" : [",
                 "memory \"m\" : 99999999 x [0, 1] state \"total\" : [",
@@ -214,10 +166,7 @@ module m1 "top" {
     fn a_deep_hierarchy_is_refused() {
         let mut text = String::from("module m0 \"a\" {\n}\n");
         for k in 1..1000 {
-            text += &format!(
-                "module m{k} \"a\" {{\n instance \"u\" = m{} @any\n}}\n",
-                k - 1
-            );
+            text += &format!("module m{k} \"a\" {{\n instance \"u\" = m{} @any\n}}\n", k - 1);
         }
         let error = parse(&text).unwrap_err();
         assert!(error.0[0].message.contains("inside each other"), "{error}");

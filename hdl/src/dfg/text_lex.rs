@@ -28,11 +28,7 @@ type Lexed<'t> = Result<(Token<'t>, At), Diagnostics>;
 
 impl<'t> Lexer<'t> {
     pub fn new(text: &'t str) -> Self {
-        Self {
-            rest: text,
-            at: At { line: 1, column: 1 },
-            peeked: None,
-        }
+        Self { rest: text, at: At { line: 1, column: 1 }, peeked: None }
     }
 
     pub fn peek(&mut self) -> Result<(Token<'t>, At), Diagnostics> {
@@ -126,9 +122,7 @@ impl<'t> Lexer<'t> {
                 let value = text.parse().map_err(|_| at.error("this is no number"))?;
                 Token::Number(value)
             }
-            c if c.is_ascii_alphabetic() => {
-                Token::Word(self.take_while(0, |c| c.is_ascii_alphanumeric()))
-            }
+            c if c.is_ascii_alphabetic() => Token::Word(self.take_while(0, |c| c.is_ascii_alphanumeric())),
             c if "{}[]%@=:,.".contains(c) => {
                 self.take(1);
                 Token::Punctuation(c)

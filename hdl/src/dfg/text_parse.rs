@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::module::{
-    BlackBox, Instance, Memory, MemoryWrite, Module, OutputElement, OutputPort, Port,
-    RegisterStyle, Reset, ScopeId, State,
+    BlackBox, Instance, Memory, MemoryWrite, Module, OutputElement, OutputPort, Port, RegisterStyle, Reset, ScopeId,
+    State,
 };
 use super::text_lex::{At, Lexer, Token};
 use super::{N, Op, Stamp, check};
@@ -84,17 +84,11 @@ impl Parser<'_> {
         for n in module.roots() {
             in_bounds(n, len, at)?;
         }
-        if let Some(i) = module
-            .instances
-            .iter()
-            .find(|i| i.inputs.len() != i.module.input_count())
-        {
+        if let Some(i) = module.instances.iter().find(|i| i.inputs.len() != i.module.input_count()) {
             let wanted = i.module.input_count();
             return Err(at.error(format!("instance `{}` wants {wanted} inputs", i.name)));
         }
-        let broken = check(&module)
-            .into_iter()
-            .find(|d| d.level != Level::Warning);
+        let broken = check(&module).into_iter().find(|d| d.level != Level::Warning);
         if let Some(broken) = broken {
             return Err(at.error(broken.message));
         }
@@ -136,10 +130,7 @@ impl Parser<'_> {
             true => Some(self.identifier()?),
             false => None,
         };
-        self.module.black_box = Some(BlackBox {
-            clock,
-            ..BlackBox::default()
-        });
+        self.module.black_box = Some(BlackBox { clock, ..BlackBox::default() });
         Ok(())
     }
 
@@ -173,12 +164,7 @@ impl Parser<'_> {
             Some(port) => port.first + port.elements.len() as u32,
             None => 0,
         };
-        self.module.inputs.push(Port {
-            name,
-            elements,
-            first,
-            stamp,
-        });
+        self.module.inputs.push(Port { name, elements, first, stamp });
         Ok(())
     }
 
@@ -198,11 +184,7 @@ impl Parser<'_> {
         };
         let (initial, at) = self.lexer.number()?;
         Interval::point(initial).map_err(|e| at.error(e.to_string()))?;
-        let style = RegisterStyle {
-            reset,
-            initial,
-            enable: None,
-        };
+        let style = RegisterStyle { reset, initial, enable: None };
         Ok((style, at))
     }
 
@@ -214,12 +196,7 @@ impl Parser<'_> {
         if !range.contains(style.initial) {
             return Err(at.error(format!("this is not in {range}")));
         }
-        self.module.states.push(State {
-            name,
-            range,
-            next: None,
-            style,
-        });
+        self.module.states.push(State { name, range, next: None, style });
         Ok(())
     }
 
@@ -239,12 +216,7 @@ impl Parser<'_> {
         if !range.contains(0) {
             return Err(at.error("a word that was never written is 0"));
         }
-        self.module.memories.push(Memory {
-            name,
-            depth,
-            range,
-            write: None,
-        });
+        self.module.memories.push(Memory { name, depth, range, write: None });
         Ok(())
     }
 
@@ -256,12 +228,7 @@ impl Parser<'_> {
         let module = module.ok_or_else(|| at.error("there is no such module above"))?;
         self.deepest = self.deepest.max(self.depths[number as usize]);
         let start = self.stamp()?;
-        self.module.instances.push(Instance {
-            name,
-            module,
-            inputs: Vec::new(),
-            start,
-        });
+        self.module.instances.push(Instance { name, module, inputs: Vec::new(), start });
         Ok(())
     }
 
@@ -309,11 +276,7 @@ impl Parser<'_> {
         let (address, data) = (self.operand()?.0, self.operand()?.0);
         self.lexer.keyword("when")?;
         let enable = self.operand()?.0;
-        self.module.memories[k].write = Some(MemoryWrite {
-            enable,
-            address,
-            data,
-        });
+        self.module.memories[k].write = Some(MemoryWrite { enable, address, data });
         Ok(())
     }
 
@@ -331,11 +294,7 @@ impl Parser<'_> {
             let format = p.format()?;
             Ok(OutputElement { node, format })
         })?;
-        self.module.outputs.push(OutputPort {
-            name,
-            elements,
-            stamp,
-        });
+        self.module.outputs.push(OutputPort { name, elements, stamp });
         Ok(())
     }
 
@@ -355,10 +314,7 @@ impl Parser<'_> {
         let graph = &self.module.graph;
         if made.index() != next || graph.op(made) != op {
             let simpler = graph.op(made).mnemonic();
-            return Err(op_at.error(format!(
-                "this is a `{simpler}` in a simpler form, %{}",
-                made.0
-            )));
+            return Err(op_at.error(format!("this is a `{simpler}` in a simpler form, %{}", made.0)));
         }
         let (own_range, own_stamp) = (graph.range(made), graph.stamp(made));
         if (own_range, own_stamp) != (range, stamp) {
@@ -513,10 +469,7 @@ impl Parser<'_> {
     fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
         self.lexer.punctuation(':')?;
         let mut items = Vec::new();
-        let begins = matches!(
-            self.lexer.peek()?.0,
-            Token::Number(_) | Token::Punctuation('%' | '[')
-        );
+        let begins = matches!(self.lexer.peek()?.0, Token::Number(_) | Token::Punctuation('%' | '['));
         if !begins {
             return Ok(items);
         }
@@ -532,11 +485,7 @@ impl Parser<'_> {
     /// A number below `count`.
     fn part(&mut self, count: usize) -> Parsed<usize> {
         let (k, at) = self.lexer.index()?;
-        if (k as usize) < count {
-            Ok(k as usize)
-        } else {
-            Err(at.error(format!("there are only {count} of these")))
-        }
+        if (k as usize) < count { Ok(k as usize) } else { Err(at.error(format!("there are only {count} of these"))) }
     }
 
     fn operand(&mut self) -> Parsed<(N, At)> {
@@ -590,21 +539,16 @@ impl Parser<'_> {
 }
 
 fn in_bounds(n: N, len: usize, at: At) -> Parsed<()> {
-    if n.index() < len {
-        Ok(())
-    } else {
-        Err(at.error(format!("%{} is not there", n.0)))
-    }
+    if n.index() < len { Ok(()) } else { Err(at.error(format!("%{} is not there", n.0))) }
 }
 
 impl At {
     /// The error of what stands here.
     pub(super) fn error(self, message: impl Into<String>) -> Diagnostics {
         let mut diagnostic = Diagnostic::error("text-form", message);
-        diagnostic.labels.push(crate::diag::Label {
-            place: Some(format!("{}:{}", self.line, self.column)),
-            text: "here".into(),
-        });
+        diagnostic
+            .labels
+            .push(crate::diag::Label { place: Some(format!("{}:{}", self.line, self.column)), text: "here".into() });
         diagnostic.into()
     }
 }

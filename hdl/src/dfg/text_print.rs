@@ -30,10 +30,7 @@ pub fn write(module: &Module, out: &mut impl Write) -> io::Result<()> {
             children.extend(found.into_iter().filter(|m| seen.insert(Arc::as_ptr(m))));
         }
     }
-    let mut printer = Printer {
-        out,
-        numbers: FxHashMap::default(),
-    };
+    let mut printer = Printer { out, numbers: FxHashMap::default() };
     for (k, child) in (0..).zip(&children) {
         printer.module(child, k)?;
         printer.numbers.insert(Arc::as_ptr(child), k);
@@ -73,12 +70,7 @@ impl<W: Write> Printer<'_, W> {
             writeln!(self.out, "  parameter {} = {value}", Name(name))?;
         }
         for (name, format, stamp) in &black_box.outputs {
-            writeln!(
-                self.out,
-                "  answer {} {stamp} : {}",
-                Name(name),
-                Exact(*format)
-            )?;
+            writeln!(self.out, "  answer {} {stamp} : {}", Name(name), Exact(*format))?;
         }
         Ok(())
     }
@@ -128,9 +120,7 @@ impl<W: Write> Printer<'_, W> {
             Op::Const(k) => write!(self.out, " {}", graph.constant_value(k))?,
             Op::Input(k) | Op::State(k) | Op::Wire(k) => write!(self.out, " {k}")?,
             Op::Output(i, k) => write!(self.out, " {i} {k}")?,
-            _ => op
-                .operands()
-                .try_for_each(|a| write!(self.out, " %{}", a.0))?,
+            _ => op.operands().try_for_each(|a| write!(self.out, " %{}", a.0))?,
         }
         match op {
             Op::Shl(_, k) | Op::Shr(_, k) | Op::Table(_, k) | Op::Delay(_, k) | Op::Read(_, k) => {

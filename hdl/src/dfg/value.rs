@@ -43,10 +43,7 @@ impl<'m> Value<'m> {
 
     /// Range and binary point.
     pub fn format(&self) -> Format {
-        Format {
-            range: self.range(),
-            frac: self.frac,
-        }
+        Format { range: self.range(), frac: self.frac }
     }
 
     /// The cycle in which the value is there.
@@ -59,12 +56,7 @@ impl<'m> Value<'m> {
     pub fn named(self, name: &str) -> Self {
         let mut inner = self.builder.inner.borrow_mut();
         inner.check_name("value", name, Location::caller());
-        inner
-            .module
-            .side
-            .names
-            .entry(self.n)
-            .or_insert_with(|| name.to_owned());
+        inner.module.side.names.entry(self.n).or_insert_with(|| name.to_owned());
         self
     }
 
@@ -96,11 +88,7 @@ impl<'m> Value<'m> {
     #[track_caller]
     #[must_use]
     pub fn registered(self, style: RegisterStyle) -> Self {
-        let n = self
-            .builder
-            .inner
-            .borrow_mut()
-            .register(self.n, style, Location::caller());
+        let n = self.builder.inner.borrow_mut().register(self.n, style, Location::caller());
         Self { n, ..self }
     }
 
@@ -198,23 +186,13 @@ impl<'m> Value<'m> {
     #[track_caller]
     pub fn concat(self, low: Self, width: u32) -> Self {
         let width = width.min(u32::from(u8::MAX)) as u8;
-        self.make(
-            Op::Concat(self.n, low.n, width),
-            low.frac,
-            Location::caller(),
-        )
+        self.make(Op::Concat(self.n, low.n, width), low.frac, Location::caller())
     }
 
     /// Entry number `self` of `values`, each with `frac` fraction bits. The index is the integer on the wires.
     #[track_caller]
     pub fn lookup(self, values: &[i128], frac: i32) -> Self {
-        let table = self
-            .builder
-            .inner
-            .borrow_mut()
-            .module
-            .graph
-            .add_table(values.to_vec());
+        let table = self.builder.inner.borrow_mut().module.graph.add_table(values.to_vec());
         self.make(Op::Table(self.n, table), frac, Location::caller())
     }
 
@@ -248,16 +226,7 @@ impl<'m> Value<'m> {
     pub fn tree(values: &[Self], mut combine: impl FnMut(Self, Self) -> Self) -> Option<Self> {
         let mut level = values.to_vec();
         while level.len() > 1 {
-            level = level
-                .chunks(2)
-                .map(|pair| {
-                    if let [a, b] = *pair {
-                        combine(a, b)
-                    } else {
-                        pair[0]
-                    }
-                })
-                .collect();
+            level = level.chunks(2).map(|pair| if let [a, b] = *pair { combine(a, b) } else { pair[0] }).collect();
         }
         level.first().copied()
     }
@@ -274,11 +243,7 @@ impl<'m> Value<'m> {
 
     /// A new value of the same builder.
     pub(super) fn make(self, op: Op, frac: i32, place: Place) -> Self {
-        Self {
-            builder: self.builder,
-            n: self.builder.inner.borrow_mut().add(op, place),
-            frac,
-        }
+        Self { builder: self.builder, n: self.builder.inner.borrow_mut().add(op, place), frac }
     }
 
     /// Both with the same binary point, the one with fewer fraction bits shifted up.
@@ -299,13 +264,10 @@ impl<'m> Value<'m> {
         let mut inner = self.builder.inner.borrow_mut();
         let made = inner.module.place_of(self.n);
         inner.errors.push(
-            Diagnostic::error(
-                "fraction-lost",
-                format!("{} fraction bits do not fit {frac}", self.frac),
-            )
-            .label(made, "made here")
-            .label(Some(place), "used here")
-            .help("round or truncate the value explicitly"),
+            Diagnostic::error("fraction-lost", format!("{} fraction bits do not fit {frac}", self.frac))
+                .label(made, "made here")
+                .label(Some(place), "used here")
+                .help("round or truncate the value explicitly"),
         );
         Self { frac, ..self }
     }
@@ -350,11 +312,7 @@ impl Mul for Value<'_> {
     /// The exact product.
     #[track_caller]
     fn mul(self, other: Self) -> Self {
-        self.make(
-            Op::Mul(self.n, other.n),
-            self.frac + other.frac,
-            Location::caller(),
-        )
+        self.make(Op::Mul(self.n, other.n), self.frac + other.frac, Location::caller())
     }
 }
 
@@ -374,11 +332,7 @@ impl Not for Value<'_> {
     #[track_caller]
     fn not(self) -> Self {
         let range = self.range();
-        let mask = if range.signed() {
-            -1
-        } else {
-            (1 << range.width()) - 1
-        };
+        let mask = if range.signed() { -1 } else { (1 << range.width()) - 1 };
         let mask = self.builder.constant(mask, self.frac);
         self.make(Op::Xor(self.n, mask.n), self.frac, Location::caller())
     }
@@ -389,10 +343,7 @@ impl Shl<u32> for Value<'_> {
     type Output = Self;
     /// The value times `2^shift`. Only the binary point moves.
     fn shl(self, shift: u32) -> Self {
-        Self {
-            frac: self.frac - shift as i32,
-            ..self
-        }
+        Self { frac: self.frac - shift as i32, ..self }
     }
 }
 
@@ -401,9 +352,6 @@ impl Shr<u32> for Value<'_> {
     type Output = Self;
     /// The value divided by `2^shift`, exactly. Only the binary point moves.
     fn shr(self, shift: u32) -> Self {
-        Self {
-            frac: self.frac + shift as i32,
-            ..self
-        }
+        Self { frac: self.frac + shift as i32, ..self }
     }
 }

@@ -17,11 +17,7 @@ pub(super) fn resolve_wires(module: Module, wires: &[WireSlot]) -> Result<Module
     if wires.is_empty() {
         return Ok(module);
     }
-    let undriven: Vec<Diagnostic> = wires
-        .iter()
-        .filter(|w| w.driver.is_none())
-        .map(undriven_wire)
-        .collect();
+    let undriven: Vec<Diagnostic> = wires.iter().filter(|w| w.driver.is_none()).map(undriven_wire).collect();
     if !undriven.is_empty() {
         return Err(Diagnostics(undriven));
     }
@@ -55,14 +51,10 @@ pub(super) fn resolve_wires(module: Module, wires: &[WireSlot]) -> Result<Module
 fn late_mismatch(rewriter: &mut Rewriter<'_>, nodes: [N; 2]) -> Diagnostic {
     let message = "values of different cycles meet once the forward references are resolved";
     let new = rewriter.module_mut();
-    let error = nodes
-        .iter()
-        .fold(Diagnostic::error("cycle-mismatch", message), |error, &n| {
-            error.label(new.place_of(n), available(new.graph.stamp(n)))
-        });
-    error.help(
-        "drive a wire with values of the cycle in which it is used, or with registers (`state`)",
-    )
+    let error = nodes.iter().fold(Diagnostic::error("cycle-mismatch", message), |error, &n| {
+        error.label(new.place_of(n), available(new.graph.stamp(n)))
+    });
+    error.help("drive a wire with values of the cycle in which it is used, or with registers (`state`)")
 }
 
 /// The error of nodes that belong together but come in different cycles since a wire is resolved.
@@ -80,8 +72,7 @@ fn parted(module: &Module, rewriter: &mut Rewriter<'_>) -> Option<Diagnostic> {
             stamp != Stamp::TIMELESS
         });
         let first = timed.next();
-        let differs =
-            |n: &N| first.is_some_and(|f| rewriter.graph().stamp(f) != rewriter.graph().stamp(*n));
+        let differs = |n: &N| first.is_some_and(|f| rewriter.graph().stamp(f) != rewriter.graph().stamp(*n));
         let other = timed.find(differs);
         if let (Some(first), Some(other)) = (first, other) {
             return Some(late_mismatch(rewriter, [first, other]));
@@ -96,7 +87,10 @@ fn parted(module: &Module, rewriter: &mut Rewriter<'_>) -> Option<Diagnostic> {
             let late = wanted != Stamp::TIMELESS && stamp != Stamp::TIMELESS && stamp != due;
             late.then_some((rewriter.get(n), due))
         })?;
-        let message = format!("an input of instance `{}` comes in another cycle than wanted once the forward references are resolved", instance.name);
+        let message = format!(
+            "an input of instance `{}` comes in another cycle than wanted once the forward references are resolved",
+            instance.name
+        );
         let new = rewriter.module_mut();
         let wanted = match due.cycle() {
             Some(cycle) => format!("wanted in cycle {cycle}"),
@@ -144,10 +138,7 @@ fn combinational_order(module: &Module, wires: &[WireSlot]) -> Result<Vec<N>, Di
             op => op.operands().for_each(|a| edge(&mut view, n, a)),
         }
         if let Op::Delay(_, style) = graph.op(n)
-            && let RegisterStyle {
-                enable: Some(enable),
-                ..
-            } = module.styles[style as usize]
+            && let RegisterStyle { enable: Some(enable), .. } = module.styles[style as usize]
         {
             edge(&mut view, n, enable);
         }
@@ -165,12 +156,7 @@ fn combinational_order(module: &Module, wires: &[WireSlot]) -> Result<Vec<N>, Di
     if !loops.is_empty() {
         return Err(Diagnostics(loops));
     }
-    Ok(components
-        .iter()
-        .flatten()
-        .map(node)
-        .filter(|n| n.index() < graph.len())
-        .collect())
+    Ok(components.iter().flatten().map(node).filter(|n| n.index() < graph.len()).collect())
 }
 
 /// A loop through the first node of a strongly connected component, as short as there is one, in the order in which
@@ -212,8 +198,7 @@ fn loop_error(module: &Module, wires: &[WireSlot], path: &[N]) -> Diagnostic {
         Diagnostic::error("feedback", message).help("hold what is fed back in a register (`state`)")
     } else {
         let message = "a value depends on itself within one cycle";
-        Diagnostic::error("combinational-loop", message)
-            .help("break the loop with a register (`state`)")
+        Diagnostic::error("combinational-loop", message).help("break the loop with a register (`state`)")
     };
     for &n in nodes().take(LOOP_SHOWN) {
         let what = match module.graph.op(n) {

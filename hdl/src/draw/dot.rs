@@ -13,20 +13,13 @@ pub fn dot(module: &Module) -> String {
 
 fn write_dot(module: &Module, out: &mut String) -> fmt::Result {
     writeln!(out, "digraph \"{}\" {{", escaped(&module.name))?;
-    writeln!(
-        out,
-        "  rankdir=LR; node [shape=box, fontname=\"sans-serif\"];"
-    )?;
+    writeln!(out, "  rankdir=LR; node [shape=box, fontname=\"sans-serif\"];")?;
     for n in module.graph.nodes() {
         node(module, n, out)?;
     }
     for port in &module.outputs {
         let name = escaped(&port.name);
-        writeln!(
-            out,
-            "  \"out_{name}\" [label=\"{name}\\n{}\", shape=cds];",
-            port.stamp
-        )?;
+        writeln!(out, "  \"out_{name}\" [label=\"{name}\\n{}\", shape=cds];", port.stamp)?;
         for element in &port.elements {
             writeln!(out, "  n{} -> \"out_{name}\";", element.node.0)?;
         }
@@ -54,11 +47,7 @@ fn node(module: &Module, n: N, out: &mut String) -> fmt::Result {
     };
     let label = escaped(&format!("{}{what}", name.unwrap_or_default()));
     let (range, stamp) = (module.graph.range(n), module.graph.stamp(n));
-    writeln!(
-        out,
-        "  n{} [label=\"{label}\\n{range} {stamp}\"{style}];",
-        n.0
-    )?;
+    writeln!(out, "  n{} [label=\"{label}\\n{range} {stamp}\"{style}];", n.0)?;
     for a in op.operands() {
         writeln!(out, "  n{} -> n{};", a.0, n.0)?;
     }
@@ -93,9 +82,7 @@ fn input_name(module: &Module, k: u32) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', " ")
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', " ")
 }
 
 #[cfg(test)]

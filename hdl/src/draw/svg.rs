@@ -49,9 +49,7 @@ struct Picture {
 pub fn pipeline_svg(module: &Module, depth: usize) -> String {
     let picture = Picture::of(module, depth);
     let mut text = String::new();
-    picture
-        .write(module, &mut text)
-        .expect("writing to a string does not fail");
+    picture.write(module, &mut text).expect("writing to a string does not fail");
     text
 }
 
@@ -74,10 +72,7 @@ impl Picture {
                 order.push(title.clone());
             }
             let block = blocks[*cycle].entry(title.clone()).or_default();
-            *block
-                .operators
-                .entry(module.graph.op(n).mnemonic())
-                .or_default() += 1;
+            *block.operators.entry(module.graph.op(n).mnemonic()).or_default() += 1;
         }
         for (port, cycle) in timed_outputs(module) {
             let block = blocks[cycle].entry(output_title(&port.name)).or_default();
@@ -92,11 +87,7 @@ impl Picture {
                 folded(found.collect())
             })
             .collect();
-        let mut picture = Self {
-            bits: vec![0; columns.len()],
-            columns,
-            wires: BTreeMap::new(),
-        };
+        let mut picture = Self { bits: vec![0; columns.len()], columns, wires: BTreeMap::new() };
         picture.connect(module, &place);
         picture
     }
@@ -108,22 +99,13 @@ impl Picture {
         let rows: Vec<BTreeMap<&str, usize>> = self
             .columns
             .iter()
-            .map(|c| {
-                (0..)
-                    .zip(c)
-                    .map(|(row, (title, _))| (title.as_str(), row))
-                    .collect()
-            })
+            .map(|c| (0..).zip(c).map(|(row, (title, _))| (title.as_str(), row)).collect())
             .collect();
         let row = |cycle: usize, title: &str| {
             let row = rows[cycle].get(title).copied();
             (cycle, row.unwrap_or(MOST_ROWS - 1))
         };
-        let at = |n: N| {
-            place[n.index()]
-                .as_ref()
-                .map(|(cycle, title)| row(*cycle, title))
-        };
+        let at = |n: N| place[n.index()].as_ref().map(|(cycle, title)| row(*cycle, title));
         let mut seen: BTreeSet<(N, Cell)> = BTreeSet::new();
         let mut wire = |a: N, to: Cell| {
             if let Some(from) = at(a)
@@ -176,10 +158,7 @@ impl Picture {
         for (cycle, column) in self.columns.iter().enumerate() {
             let x = left(cycle);
             let middle = x + BOX_WIDTH / 2;
-            writeln!(
-                out,
-                "<text x=\"{middle}\" y=\"52\" text-anchor=\"middle\" fill=\"#555\">cycle {cycle}</text>"
-            )?;
+            writeln!(out, "<text x=\"{middle}\" y=\"52\" text-anchor=\"middle\" fill=\"#555\">cycle {cycle}</text>")?;
             for (row, (title, block)) in column.iter().enumerate() {
                 block.write(title, x, top(row), out)?;
             }
@@ -256,11 +235,7 @@ fn places(module: &Module, depth: usize) -> Vec<Option<(usize, String)>> {
         Op::Output(i, _) => module.instances[i as usize].name.clone(),
         _ => match module.scope_path(module.scope_of(n)) {
             "" => module.name.clone(),
-            path => path
-                .split('.')
-                .take(depth.max(1))
-                .collect::<Vec<_>>()
-                .join("."),
+            path => path.split('.').take(depth.max(1)).collect::<Vec<_>>().join("."),
         },
     };
     let graph = &module.graph;
@@ -305,14 +280,8 @@ fn folded(mut column: Vec<(String, Block)>) -> Vec<(String, Block)> {
 /// A dashed line between two columns with the bits that are registered there.
 fn boundary(x: i32, height: i32, bits: u64, out: &mut String) -> fmt::Result {
     let end = height - MARGIN / 2;
-    writeln!(
-        out,
-        "<line x1=\"{x}\" y1=\"60\" x2=\"{x}\" y2=\"{end}\" stroke=\"#b5482f\" stroke-dasharray=\"5 4\"/>"
-    )?;
-    writeln!(
-        out,
-        "<text x=\"{x}\" y=\"52\" text-anchor=\"middle\" fill=\"#b5482f\">{bits} bits</text>"
-    )
+    writeln!(out, "<line x1=\"{x}\" y1=\"60\" x2=\"{x}\" y2=\"{end}\" stroke=\"#b5482f\" stroke-dasharray=\"5 4\"/>")?;
+    writeln!(out, "<text x=\"{x}\" y=\"52\" text-anchor=\"middle\" fill=\"#b5482f\">{bits} bits</text>")
 }
 
 fn left(cycle: usize) -> i32 {
@@ -354,9 +323,7 @@ mod tests {
     fn drawing() -> String {
         let m = ModuleBuilder::new("net");
         let x = m.input_array("x", 4, Format::signed(8, 0).unwrap());
-        let hidden = m.scope("conv", || {
-            m.scope("p<0>", || (x[0] + x[1]).delay(1) + x[2].delay(1))
-        });
+        let hidden = m.scope("conv", || m.scope("p<0>", || (x[0] + x[1]).delay(1) + x[2].delay(1)));
         m.output("y", m.scope("dense", || (hidden.delay(1) * x[3]).delay(1)));
         pipeline_svg(&m.finish().unwrap(), 2)
     }
@@ -365,16 +332,9 @@ mod tests {
     fn boxes_stand_in_their_cycles() {
         let svg = drawing();
         assert!(svg.contains("net: 3 cycles, 60 register bits"), "{svg}");
-        for text in [
-            "conv.p&lt;0&gt;",
-            "input x",
-            ">dense<",
-            ">cycle 3<",
-            ">25 bits<",
-            ">18 bits<",
-            ">17 bits<",
-            "output y",
-        ] {
+        for text in
+            ["conv.p&lt;0&gt;", "input x", ">dense<", ">cycle 3<", ">25 bits<", ">18 bits<", ">17 bits<", "output y"]
+        {
             assert!(svg.contains(text), "{text} in {svg}");
         }
         assert_eq!(svg.matches("<g>").count(), 5);

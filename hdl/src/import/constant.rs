@@ -14,42 +14,21 @@ const MAX_DEPTH: u32 = 64;
 pub(super) type Constants<'a> = HashMap<&'a str, i128>;
 
 /// Binary operators with how tightly they bind.
-const OPERATORS: [(&str, u32); 8] = [
-    ("<<", 1),
-    (">>", 1),
-    ("+", 2),
-    ("-", 2),
-    ("*", 3),
-    ("/", 3),
-    ("%", 3),
-    ("**", 4),
-];
+const OPERATORS: [(&str, u32); 8] = [("<<", 1), (">>", 1), ("+", 2), ("-", 2), ("*", 3), ("/", 3), ("%", 3), ("**", 4)];
 
 /// The value of the expression at the cursor.
-pub(super) fn expression(
-    at: &mut Cursor<'_, '_>,
-    constants: &Constants<'_>,
-) -> Result<i128, Diagnostics> {
+pub(super) fn expression(at: &mut Cursor<'_, '_>, constants: &Constants<'_>) -> Result<i128, Diagnostics> {
     binary(at, constants, 1, MAX_DEPTH)
 }
 
 /// Operators that bind at least as tightly as `least`, left to right.
-fn binary(
-    at: &mut Cursor<'_, '_>,
-    constants: &Constants<'_>,
-    least: u32,
-    depth: u32,
-) -> Result<i128, Diagnostics> {
+fn binary(at: &mut Cursor<'_, '_>, constants: &Constants<'_>, least: u32, depth: u32) -> Result<i128, Diagnostics> {
     let mut value = operand(at, constants, depth)?;
-    while let Some(&(operator, tight)) = OPERATORS
-        .iter()
-        .find(|(text, tight)| at.peek() == *text && *tight >= least)
-    {
+    while let Some(&(operator, tight)) = OPERATORS.iter().find(|(text, tight)| at.peek() == *text && *tight >= least) {
         at.next()?;
         let line = at.line();
         let right = binary(at, constants, tight + 1, depth)?;
-        value = apply(operator, value, right)
-            .ok_or_else(|| error(line, "the constant cannot be computed"))?;
+        value = apply(operator, value, right).ok_or_else(|| error(line, "the constant cannot be computed"))?;
     }
     Ok(value)
 }
@@ -68,11 +47,7 @@ fn apply(operator: &str, a: i128, b: i128) -> Option<i128> {
     }
 }
 
-fn operand(
-    at: &mut Cursor<'_, '_>,
-    constants: &Constants<'_>,
-    depth: u32,
-) -> Result<i128, Diagnostics> {
+fn operand(at: &mut Cursor<'_, '_>, constants: &Constants<'_>, depth: u32) -> Result<i128, Diagnostics> {
     let Some(depth) = depth.checked_sub(1) else {
         return Err(error(at.line(), "this constant is nested too deeply"));
     };
@@ -84,9 +59,7 @@ fn operand(
             at.expect(")")?;
             Ok(value)
         }
-        "-" => operand(at, constants, depth)?
-            .checked_neg()
-            .ok_or_else(|| fail("the constant cannot be computed")),
+        "-" => operand(at, constants, depth)?.checked_neg().ok_or_else(|| fail("the constant cannot be computed")),
         "+" => operand(at, constants, depth),
         "$clog2" => {
             at.expect("(")?;
@@ -98,10 +71,7 @@ fn operand(
         text if text.starts_with(|c: char| c.is_ascii_digit() || c == '\'') => {
             number(text).ok_or_else(|| fail(&format!("{} is no number", quoted(text))))
         }
-        text => constants
-            .get(text)
-            .copied()
-            .ok_or_else(|| fail(&format!("{} is no constant", quoted(text)))),
+        text => constants.get(text).copied().ok_or_else(|| fail(&format!("{} is no constant", quoted(text)))),
     }
 }
 

@@ -50,10 +50,8 @@ impl<'a> Cursor<'_, 'a> {
     }
 
     pub fn next(&mut self) -> Result<Token<'a>, Diagnostics> {
-        let (&token, rest) = self
-            .rest
-            .split_first()
-            .ok_or_else(|| error(self.line, "the source ends within the module"))?;
+        let (&token, rest) =
+            self.rest.split_first().ok_or_else(|| error(self.line, "the source ends within the module"))?;
         self.rest = rest;
         self.line = token.line;
         Ok(token)
@@ -123,10 +121,7 @@ pub(super) fn read<'a>(
         .ok_or_else(|| error(0, &format!("there is no module {}", quoted(name))))?;
     let line = tokens[start].line;
     let mut reader = Reader {
-        at: Cursor {
-            rest: &tokens[start + 2..],
-            line,
-        },
+        at: Cursor { rest: &tokens[start + 2..], line },
         constants: HashMap::new(),
         overrides: overrides.iter().map(|(n, v)| (n.as_str(), *v)).collect(),
         ports: Vec::new(),
@@ -135,10 +130,7 @@ pub(super) fn read<'a>(
     let ports = reader.module()?;
     match reader.overrides.keys().min() {
         None => Ok(Header { ports, line }),
-        Some(unknown) => Err(error(
-            line,
-            &format!("there is no parameter {}", quoted(unknown)),
-        )),
+        Some(unknown) => Err(error(line, &format!("there is no parameter {}", quoted(unknown)))),
     }
 }
 
@@ -207,10 +199,7 @@ impl<'a> Reader<'_, 'a> {
         let declared: HashMap<&str, Port<'a>> = self.ports.iter().map(|p| (p.name, *p)).collect();
         let port = |&(name, line): &(&str, u32)| {
             let message = format!("port {} has no direction", quoted(name));
-            declared
-                .get(name)
-                .copied()
-                .ok_or_else(|| error(line, &message))
+            declared.get(name).copied().ok_or_else(|| error(line, &message))
         };
         order.iter().map(port).collect()
     }
@@ -232,10 +221,7 @@ impl<'a> Reader<'_, 'a> {
 
     /// `name = value`, after whatever type stands before; a given value wins unless the parameter is local.
     fn parameter(&mut self, local: bool) -> Result<(), Diagnostics> {
-        while ["integer", "int", "signed", "unsigned"]
-            .iter()
-            .any(|word| self.at.take(word))
-        {}
+        while ["integer", "int", "signed", "unsigned"].iter().any(|word| self.at.take(word)) {}
         self.range()?;
         let name = self.at.name()?;
         self.at.expect("=")?;
@@ -253,10 +239,7 @@ impl<'a> Reader<'_, 'a> {
     /// The integer up to the next comma or end; `None` for a string, a real number and the like, which no width needs.
     fn value(&mut self) -> Result<Option<i128>, Diagnostics> {
         let ends = |text: &str| matches!(text, "," | ";" | ")");
-        let mut ahead = Cursor {
-            rest: self.at.rest,
-            line: self.at.line,
-        };
+        let mut ahead = Cursor { rest: self.at.rest, line: self.at.line };
         if let Ok(value) = expression(&mut ahead, &self.constants)
             && ends(ahead.peek())
         {
@@ -289,17 +272,10 @@ impl<'a> Reader<'_, 'a> {
 
     /// The names behind a direction, up to the next declaration.
     fn declaration(&mut self, direction: Direction) -> Result<(), Diagnostics> {
-        while ["wire", "reg", "logic", "tri", "var"]
-            .iter()
-            .any(|word| self.at.take(word))
-        {}
+        while ["wire", "reg", "logic", "tri", "var"].iter().any(|word| self.at.take(word)) {}
         let signed = self.at.take("signed");
         let width = self.range()?;
-        let kind = Kind {
-            direction,
-            signed,
-            width,
-        };
+        let kind = Kind { direction, signed, width };
         loop {
             self.port(kind)?;
             if !self.at.take(",") || matches!(self.at.peek(), "input" | "output" | "inout") {
@@ -319,13 +295,7 @@ impl<'a> Reader<'_, 'a> {
             let message = format!("port {} is declared twice", quoted(name));
             return Err(error(line, &message));
         }
-        self.ports.push(Port {
-            name,
-            direction: kind.direction,
-            signed: kind.signed,
-            width: kind.width,
-            line,
-        });
+        self.ports.push(Port { name, direction: kind.direction, signed: kind.signed, width: kind.width, line });
         Ok(())
     }
 }

@@ -35,10 +35,7 @@ pub struct Options {
 /// The text has no such module, or its header is beyond what is understood; the message names the line.
 pub fn import(source: &str, name: &str, options: &Options) -> Result<Arc<Module>, Diagnostics> {
     if source.len() > MAX_SOURCE {
-        let message = format!(
-            "the source has {} bytes, {MAX_SOURCE} are read",
-            source.len()
-        );
+        let message = format!("the source has {} bytes, {MAX_SOURCE} are read", source.len());
         return Err(Diagnostic::error("verilog-import", message).into());
     }
     let tokens = token::tokens(source)?;
@@ -49,11 +46,7 @@ pub fn import(source: &str, name: &str, options: &Options) -> Result<Arc<Module>
 fn module(header: Header<'_>, name: &str, options: &Options) -> Result<Arc<Module>, Diagnostics> {
     check(name, 0)?;
     let mut module = Module::new(name);
-    let mut known = BlackBox {
-        clock: None,
-        outputs: Vec::new(),
-        parameters: options.parameters.clone(),
-    };
+    let mut known = BlackBox { clock: None, outputs: Vec::new(), parameters: options.parameters.clone() };
     for port in header.ports {
         check(port.name, port.line)?;
         if options.clock.as_deref() == Some(port.name) {
@@ -63,11 +56,7 @@ fn module(header: Header<'_>, name: &str, options: &Options) -> Result<Arc<Modul
             known.clock = options.clock.clone();
             continue;
         }
-        let format = if port.signed {
-            Format::signed(port.width, 0)
-        } else {
-            Format::unsigned(port.width, 0)
-        };
+        let format = if port.signed { Format::signed(port.width, 0) } else { Format::unsigned(port.width, 0) };
         let format = format.map_err(|_| {
             let message = format!("port `{}` of {} bits is too wide", port.name, port.width);
             error(port.line, &message)
@@ -95,18 +84,16 @@ fn module(header: Header<'_>, name: &str, options: &Options) -> Result<Arc<Modul
 }
 
 fn check(name: &str, line: u32) -> Result<(), Diagnostics> {
-    check_identifier(name)
-        .map_err(|reason| error(line, &format!("name {}: {reason}", quoted(name))))
+    check_identifier(name).map_err(|reason| error(line, &format!("name {}: {reason}", quoted(name))))
 }
 
 /// An error at a line of the source.
 fn error(line: u32, message: &str) -> Diagnostics {
     let mut diagnostic = Diagnostic::error("verilog-import", message);
     if line > 0 {
-        diagnostic.labels.push(Label {
-            place: Some(format!("line {line}")),
-            text: "in the imported Verilog".to_owned(),
-        });
+        diagnostic
+            .labels
+            .push(Label { place: Some(format!("line {line}")), text: "in the imported Verilog".to_owned() });
     }
     diagnostic.into()
 }
@@ -140,18 +127,11 @@ always @(posedge clk) sum <= x;
 endmodule";
 
     fn clocked() -> Options {
-        Options {
-            clock: Some("clk".to_owned()),
-            latency: 2,
-            ..Options::default()
-        }
+        Options { clock: Some("clk".to_owned()), latency: 2, ..Options::default() }
     }
 
     fn interface(module: &Module) -> String {
-        let inputs = module
-            .inputs
-            .iter()
-            .map(|p| format!("{}:{}", p.name, p.elements[0]));
+        let inputs = module.inputs.iter().map(|p| format!("{}:{}", p.name, p.elements[0]));
         let outputs = module.black_box.iter().flat_map(|b| &b.outputs);
         let outputs = outputs.map(|(name, format, stamp)| format!("{name}:{format}{stamp}"));
         let all: Vec<String> = inputs.chain(outputs).collect();
@@ -163,10 +143,7 @@ endmodule";
         let module = import(ANSI, "macro", &clocked()).unwrap();
         let expected = "x:s8.0 y:s8.0 address:u4.0 sum:u17.0@2 flags:u4.0@2";
         assert_eq!(interface(&module), expected);
-        let wider = Options {
-            parameters: vec![("W".to_owned(), 12), ("DEPTH".to_owned(), 1000)],
-            ..clocked()
-        };
+        let wider = Options { parameters: vec![("W".to_owned(), 12), ("DEPTH".to_owned(), 1000)], ..clocked() };
         let module = import(ANSI, "macro", &wider).unwrap();
         let expected = "x:s12.0 y:s12.0 address:u10.0 sum:u25.0@2 flags:u4.0@2";
         assert_eq!(interface(&module), expected);
@@ -176,44 +153,20 @@ endmodule";
 
     #[test]
     fn what_is_not_understood_is_an_error() {
-        let deep = format!(
-            "module macro (input [{}1:0] x); endmodule",
-            "(".repeat(100_000)
-        );
+        let deep = format!("module macro (input [{}1:0] x); endmodule", "(".repeat(100_000));
         let cases = [
             ("", "there is no module `macro`"),
             ("module macro (input a", "the source ends"),
             ("module macro (inout a); endmodule", "bidirectional"),
-            (
-                "module macro (input [W:0] a); endmodule",
-                "`W` is no constant",
-            ),
-            (
-                "module macro (input [1/0:0] a); endmodule",
-                "the constant cannot be computed",
-            ),
-            (
-                "module macro (input [500:0] a); endmodule",
-                "`a` of 501 bits is too wide",
-            ),
-            (
-                "module macro (input [99999999999:0] a); endmodule",
-                "is too wide",
-            ),
+            ("module macro (input [W:0] a); endmodule", "`W` is no constant"),
+            ("module macro (input [1/0:0] a); endmodule", "the constant cannot be computed"),
+            ("module macro (input [500:0] a); endmodule", "`a` of 501 bits is too wide"),
+            ("module macro (input [99999999999:0] a); endmodule", "is too wide"),
             ("module macro (input a [3:0]); endmodule", "array"),
-            (
-                "module macro (bus.slave a); endmodule",
-                "`bus` is not understood",
-            ),
-            (
-                "module macro (a, b); input a; endmodule",
-                "port `b` has no direction",
-            ),
+            ("module macro (bus.slave a); endmodule", "`bus` is not understood"),
+            ("module macro (a, b); input a; endmodule", "port `b` has no direction"),
             ("module macro (input \\a;b ); endmodule", "name `a;b`"),
-            (
-                "module macro (input a, a); endmodule",
-                "port `a` is declared twice",
-            ),
+            ("module macro (input a, a); endmodule", "port `a` is declared twice"),
             ("module macro (`W a); endmodule", "`W`"),
             ("module macro (input a); /* endmodule", "comment"),
             (&deep, "nested too deeply"),
@@ -223,16 +176,8 @@ endmodule";
             assert!(found.to_string().contains(message), "{source:.60}: {found}");
         }
         let no_clock = import("module macro (input a);\nendmodule", "macro", &clocked());
-        assert!(
-            no_clock
-                .unwrap_err()
-                .to_string()
-                .contains("no clock port `clk`")
-        );
-        let unknown = Options {
-            parameters: vec![("X".to_owned(), 1)],
-            ..Options::default()
-        };
+        assert!(no_clock.unwrap_err().to_string().contains("no clock port `clk`"));
+        let unknown = Options { parameters: vec![("X".to_owned(), 1)], ..Options::default() };
         let unknown = import(ANSI, "macro", &unknown).unwrap_err();
         assert!(unknown.to_string().contains("no parameter `X`"));
     }

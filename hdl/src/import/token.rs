@@ -5,14 +5,7 @@ use crate::diag::Diagnostics;
 use crate::names::quoted;
 
 /// Directives that may stand anywhere and are skipped with their line.
-const SKIPPED: [&str; 6] = [
-    "timescale",
-    "default_nettype",
-    "resetall",
-    "celldefine",
-    "endcelldefine",
-    "line",
-];
+const SKIPPED: [&str; 6] = ["timescale", "default_nettype", "resetall", "celldefine", "endcelldefine", "line"];
 
 /// A word, number or sign with its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,9 +25,7 @@ pub(super) fn tokens(source: &str) -> Result<Vec<Token<'_>>, Diagnostics> {
             '`' => (directive(rest, line)?, false),
             _ if rest.starts_with("//") => (length(rest, |c| c != '\n'), false),
             _ if rest.starts_with("/*") => (until(rest, "*/", line, "comment")?, false),
-            _ if rest.starts_with("(*") && !rest.starts_with("(*)") => {
-                (until(rest, "*)", line, "attribute")?, false)
-            }
+            _ if rest.starts_with("(*") && !rest.starts_with("(*)") => (until(rest, "*)", line, "attribute")?, false),
             c if c.is_whitespace() => (c.len_utf8(), false),
             c if c.is_alphanumeric() || matches!(c, '_' | '$' | '\'') => {
                 let word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$' | '\'');
@@ -81,9 +72,6 @@ fn directive(text: &str, line: u32) -> Result<usize, Diagnostics> {
     if SKIPPED.contains(&word) {
         return Ok(length(text, |c| c != '\n'));
     }
-    let message = format!(
-        "{} is for a preprocessor: import its result",
-        quoted(&format!("`{word}"))
-    );
+    let message = format!("{} is for a preprocessor: import its result", quoted(&format!("`{word}")));
     Err(error(line, &message))
 }

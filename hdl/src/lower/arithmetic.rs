@@ -8,11 +8,7 @@ use crate::rtl::{Builder, Cell, Net};
 /// Where one operand ends in `s` constant zeros, the other's low `s` bits pass and only the rest is added.
 pub(super) fn sum(b: &mut Builder, x: Bits, y: Bits, width: u32) -> Net {
     let (x_zeros, y_zeros) = (trailing_zeros(b, x), trailing_zeros(b, y));
-    let (x, y, zeros) = if x_zeros > y_zeros {
-        (y, x, x_zeros)
-    } else {
-        (x, y, y_zeros)
-    };
+    let (x, y, zeros) = if x_zeros > y_zeros { (y, x, x_zeros) } else { (x, y, y_zeros) };
     overlap(b, x, y, zeros, width, |b, high, other| {
         negated_constant(b, other, |b, k| b.binary(Cell::Sub, high, k))
             .unwrap_or_else(|| b.binary(Cell::Add, high, other))
@@ -42,10 +38,8 @@ fn overlap(
     }
     let rest = width - zeros;
     let (x_high, y_high) = (x.shr(b, zeros), y.shr(b, zeros));
-    let is_zero = |b: &Builder, bits: Bits| {
-        bits.net
-            .is_none_or(|net| b.module.as_constant(net).is_some_and(|v| v.bits() == 0))
-    };
+    let is_zero =
+        |b: &Builder, bits: Bits| bits.net.is_none_or(|net| b.module.as_constant(net).is_some_and(|v| v.bits() == 0));
     let other = y_high.low(b, rest);
     let high = if is_zero(b, y_high) {
         x_high.low(b, rest)
@@ -62,11 +56,7 @@ fn overlap(
 
 /// The result of `combine` on the negative of `k`, if `k` is a constant that reads better so: one with its top bit set
 /// and a positive negative that is narrower.
-fn negated_constant(
-    b: &mut Builder,
-    k: Net,
-    combine: impl FnOnce(&mut Builder, Net) -> Net,
-) -> Option<Net> {
+fn negated_constant(b: &mut Builder, k: Net, combine: impl FnOnce(&mut Builder, Net) -> Net) -> Option<Net> {
     let width = b.module.width(k);
     let value = b.module.as_constant(k)?;
     let negative = value.bit(u64::from(width) - 1) && width > 1;
@@ -80,20 +70,12 @@ fn negated_constant(
 
 /// Known zeros at the least significant end; more than any width for zero itself.
 fn trailing_zeros(b: &Builder, x: Bits) -> u32 {
-    let constant = |net: Net| {
-        b.module
-            .as_constant(net)
-            .map(|v| v.trailing_zeros().map_or(u32::MAX, |z| z as u32))
-    };
+    let constant = |net: Net| b.module.as_constant(net).map(|v| v.trailing_zeros().map_or(u32::MAX, |z| z as u32));
     let Some(net) = x.net else { return u32::MAX };
     match b.module.cell(net) {
         Cell::Const(_) => constant(net).unwrap_or(0),
         Cell::Concat(list) => {
-            let last = *b
-                .module
-                .list(list)
-                .last()
-                .expect("a concatenation has parts");
+            let last = *b.module.list(list).last().expect("a concatenation has parts");
             constant(last).unwrap_or(0).min(b.module.width(last))
         }
         _ => 0,
@@ -109,11 +91,7 @@ pub(super) fn product(b: &mut Builder, x: Bits, y: Bits, width: u32) -> Net {
 /// `x < y`.
 pub(super) fn less(b: &mut Builder, x: Bits, y: Bits) -> Net {
     let (a, c, signed) = common(b, x, y);
-    let cell = if signed {
-        Cell::LtSigned
-    } else {
-        Cell::LtUnsigned
-    };
+    let cell = if signed { Cell::LtSigned } else { Cell::LtUnsigned };
     b.compare(cell, a, c)
 }
 
@@ -139,10 +117,7 @@ pub(super) fn less_than_constant(b: &mut Builder, x: Bits, k: i128) -> Net {
         }
         _ => {
             let width = 128 - if bound < 0 { !bound } else { bound }.leading_zeros();
-            let bound = Bits {
-                net: Some(b.integer(bound, width + u32::from(bound < 0))),
-                signed: bound < 0,
-            };
+            let bound = Bits { net: Some(b.integer(bound, width + u32::from(bound < 0))), signed: bound < 0 };
             less(b, top, bound)
         }
     }

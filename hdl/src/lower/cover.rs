@@ -67,18 +67,12 @@ mod tests {
     use super::*;
 
     fn adder(operands: [Option<u32>; 2], alone: u32) -> Adder {
-        Adder {
-            operands,
-            alone,
-            taking: [alone; 2],
-        }
+        Adder { operands, alone, taking: [alone; 2] }
     }
 
     #[test]
     fn a_chain_is_taken_two_by_two() {
-        let chain: Vec<Adder> = (0..5u32)
-            .map(|k| adder([k.checked_sub(1), None], 8 + k))
-            .collect();
+        let chain: Vec<Adder> = (0..5u32).map(|k| adder([k.checked_sub(1), None], 8 + k)).collect();
         let cover = Cover::cheapest(&chain);
         assert_eq!(cover.takes, [None, None, Some(0), None, Some(0)]);
         assert_eq!(cover.cost, 8 + 10 + 12);
@@ -91,9 +85,7 @@ mod tests {
             let mut state = seed;
             let mut below = |limit: u64| {
                 // a linear congruential generator, Knuth's MMIX
-                state = 6364136223846793005u64
-                    .wrapping_mul(state)
-                    .wrapping_add(1442695040888963407);
+                state = 6364136223846793005u64.wrapping_mul(state).wrapping_add(1442695040888963407);
                 (state >> 33) % limit
             };
             let count = 1 + below(8);
@@ -101,25 +93,17 @@ mod tests {
             let adders: Vec<Adder> = (0..count as u32)
                 .map(|k| {
                     let operands = [(); 2].map(|()| {
-                        (!free.is_empty() && below(2) == 1)
-                            .then(|| free.swap_remove(below(free.len() as u64) as usize))
+                        (!free.is_empty() && below(2) == 1).then(|| free.swap_remove(below(free.len() as u64) as usize))
                     });
                     free.push(k);
-                    Adder {
-                        operands,
-                        alone: below(9) as u32,
-                        taking: [below(14) as u32, below(14) as u32],
-                    }
+                    Adder { operands, alone: below(9) as u32, taking: [below(14) as u32, below(14) as u32] }
                 })
                 .collect();
-            let least = (0..3u32.pow(count as u32))
-                .filter_map(|code| price(&adders, code))
-                .min();
+            let least = (0..3u32.pow(count as u32)).filter_map(|code| price(&adders, code)).min();
             let cover = Cover::cheapest(&adders);
             assert_eq!(Some(cover.cost), least, "{adders:?}");
-            let code = cover.takes.iter().rev().fold(0, |code, takes| {
-                3 * code + takes.map_or(0, |side| u32::from(side) + 1)
-            });
+            let code =
+                cover.takes.iter().rev().fold(0, |code, takes| 3 * code + takes.map_or(0, |side| u32::from(side) + 1));
             assert_eq!(price(&adders, code), least, "{cover:?} of {adders:?}");
         }
     }

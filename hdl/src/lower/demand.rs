@@ -22,12 +22,9 @@ pub(crate) fn net_widths(module: &Module) -> Vec<u32> {
         };
         match graph.op(n) {
             _ if own == 0 => {}
-            Op::Add(a, b)
-            | Op::Sub(a, b)
-            | Op::Mul(a, b)
-            | Op::And(a, b)
-            | Op::Or(a, b)
-            | Op::Xor(a, b) => [a, b].iter().for_each(|&a| ask(a, own)),
+            Op::Add(a, b) | Op::Sub(a, b) | Op::Mul(a, b) | Op::And(a, b) | Op::Or(a, b) | Op::Xor(a, b) => {
+                [a, b].iter().for_each(|&a| ask(a, own))
+            }
             Op::Shl(a, s) => ask(a, own.saturating_sub(s)),
             Op::Shr(a, s) => ask(a, own.saturating_add(s)),
             Op::Wrap(a, ..) | Op::Delay(a, _) => ask(a, own),

@@ -53,10 +53,7 @@ impl Fan {
             0..=FEW => Self::default(),
             _ => {
                 let leaves = readers.div_ceil(READERS);
-                Self {
-                    leaves,
-                    roots: leaves.div_ceil(BRANCHES),
-                }
+                Self { leaves, roots: leaves.div_ceil(BRANCHES) }
             }
         }
     }
@@ -99,11 +96,7 @@ impl Drivers {
                 (n, false) if is_outside(graph, n) => Fan::default(),
                 _ => Fan::plain(readers),
             };
-            let driver = Driver {
-                fan,
-                readers,
-                ..Driver::default()
-            };
+            let driver = Driver { fan, readers, ..Driver::default() };
             (fan.leaves > 0).then_some((wire, driver))
         };
         Self(readers.into_iter().filter_map(driver).collect())

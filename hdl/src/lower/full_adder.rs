@@ -11,9 +11,7 @@ pub const FULL_ADDER: &str = "hwgen_full_adder";
 /// Whether a node of `module` is a full adder.
 pub(super) fn is_used(module: &dfg::Module) -> bool {
     let graph = &module.graph;
-    graph
-        .nodes()
-        .any(|n| matches!(graph.op(n), Op::FullAdder(..)))
+    graph.nodes().any(|n| matches!(graph.op(n), Op::FullAdder(..)))
 }
 
 /// The full adder in gates.

@@ -26,23 +26,16 @@ impl Child {
     pub fn new(module: ModuleId, source: &Arc<dfg::Module>) -> Self {
         let outputs: Vec<Vec<Format>> = match &source.black_box {
             Some(known) => known.outputs.iter().map(|(_, f, _)| vec![*f]).collect(),
-            None => source
-                .outputs
-                .iter()
-                .map(|p| p.elements.iter().map(|e| e.format).collect())
-                .collect(),
+            None => source.outputs.iter().map(|p| p.elements.iter().map(|e| e.format).collect()).collect(),
         };
-        let places = (0..).zip(&outputs).flat_map(|(port, formats)| {
-            pack::layout(formats.iter().copied()).map(move |(low, _)| (port, low))
-        });
+        let places = (0..)
+            .zip(&outputs)
+            .flat_map(|(port, formats)| pack::layout(formats.iter().copied()).map(move |(low, _)| (port, low)));
         Self {
             module,
             inputs: source.inputs.iter().map(|p| p.elements.clone()).collect(),
             places: places.collect(),
-            outputs: outputs
-                .iter()
-                .map(|f| pack::width(f.iter().copied()))
-                .collect(),
+            outputs: outputs.iter().map(|f| pack::width(f.iter().copied())).collect(),
             nets: None,
         }
     }
@@ -82,9 +75,7 @@ impl Lowering<'_> {
             inputs,
             scope: self.b.scope,
         });
-        let nets = (0..)
-            .zip(&child.outputs)
-            .map(|(port, &width)| self.b.add(Cell::Output(index, port), width));
+        let nets = (0..).zip(&child.outputs).map(|(port, &width)| self.b.add(Cell::Output(index, port), width));
         child.nets = Some(nets.collect());
         Ok(())
     }
@@ -105,10 +96,7 @@ impl Lowering<'_> {
 
 /// The interface of a module whose body is elsewhere.
 pub(super) fn black_box(source: &dfg::Module, known: &dfg::BlackBox) -> Module {
-    let input = |p: &dfg::Port| Port {
-        name: p.name.clone(),
-        width: pack::width(p.elements.iter().copied()),
-    };
+    let input = |p: &dfg::Port| Port { name: p.name.clone(), width: pack::width(p.elements.iter().copied()) };
     let output = |(name, format, _): &(String, Format, dfg::Stamp)| Output {
         name: name.clone(),
         width: pack::width([*format]),
@@ -119,8 +107,6 @@ pub(super) fn black_box(source: &dfg::Module, known: &dfg::BlackBox) -> Module {
     module.clock.clone_from(&known.clock);
     module.inputs = source.inputs.iter().map(input).collect();
     module.outputs = known.outputs.iter().map(output).collect();
-    module.black_box = Some(BlackBox {
-        parameters: known.parameters.clone(),
-    });
+    module.black_box = Some(BlackBox { parameters: known.parameters.clone() });
     module
 }

@@ -147,10 +147,7 @@ mod tests {
         m.scope("layer1.n3", || {
             let sum = (x + (x << 3) + z).named("sum");
             let limit = m.constant(15, 0);
-            m.output(
-                "y",
-                (sum.truncate(0).relu().min(limit)).delay(1).named("act"),
-            );
+            m.output("y", (sum.truncate(0).relu().min(limit)).delay(1).named("act"));
         });
         let design = lower(&m.finish().unwrap()).unwrap();
         expect_test::expect![[r#"
@@ -171,6 +168,7 @@ mod tests {
               assign y = layer1_n3_act;
               wire _unused = &{1'b0, z};
             endmodule
-        "#]].assert_eq(&text(&design));
+        "#]]
+        .assert_eq(&text(&design));
     }
 }

@@ -23,11 +23,7 @@ pub(super) fn lower(
         return Ok(black_box(source, known));
     }
     let mut lowering = Lowering::new(source, adders, shapes);
-    lowering.children = source
-        .instances
-        .iter()
-        .map(|i| Child::new(id(&i.module), &i.module))
-        .collect();
+    lowering.children = source.instances.iter().map(|i| Child::new(id(&i.module), &i.module)).collect();
     lowering.inputs();
     lowering.words();
     for n in source.graph.nodes() {
@@ -113,8 +109,7 @@ impl<'a> Lowering<'a> {
         for port in &self.source.inputs {
             let formats = || port.elements.iter().copied();
             let net = self.b.input(&port.name, pack::width(formats()));
-            self.input_places
-                .extend(pack::layout(formats()).map(|(low, _)| (net, low)));
+            self.input_places.extend(pack::layout(formats()).map(|(low, _)| (net, low)));
         }
     }
 
@@ -137,10 +132,7 @@ impl<'a> Lowering<'a> {
 
     /// What stands for `n`.
     pub fn bits(&self, n: N) -> Bits {
-        Bits {
-            net: self.nets[n.index()],
-            signed: self.source.graph.range(n).signed(),
-        }
+        Bits { net: self.nets[n.index()], signed: self.source.graph.range(n).signed() }
     }
 
     /// The low `width` bits of `n`.
@@ -232,10 +224,7 @@ impl<'a> Lowering<'a> {
                 Pending::Word(m) => {
                     let memory = &self.source.memories[m as usize];
                     let write = memory.write.ok_or_else(|| undriven(&memory.name))?;
-                    let style = RegisterStyle {
-                        enable: Some(write.enable),
-                        ..RegisterStyle::default()
-                    };
+                    let style = RegisterStyle { enable: Some(write.enable), ..RegisterStyle::default() };
                     self.loaded(write.data, width, style, 0)
                 }
             };
@@ -265,12 +254,7 @@ impl<'a> Lowering<'a> {
                 address: self.low(write.address, rtl::address_width(memory.depth)),
                 data: self.low(write.data, width),
             };
-            self.b.module.memories.push(Memory {
-                name: memory.name.clone(),
-                depth: memory.depth,
-                width,
-                write,
-            });
+            self.b.module.memories.push(Memory { name: memory.name.clone(), depth: memory.depth, width, write });
         }
         Ok(())
     }

@@ -15,10 +15,7 @@ impl Lowering<'_> {
         let ports = module.inputs.iter().map(|p| &p.name);
         let outputs = module.outputs.iter().map(|p| &p.name);
         let clocks = module.clock.iter().chain(&module.reset);
-        ports
-            .chain(outputs)
-            .chain(clocks)
-            .for_each(|name| names.reserve(name));
+        ports.chain(outputs).chain(clocks).for_each(|name| names.reserve(name));
         for i in 0..self.b.module.instances.len() {
             let instance = &self.b.module.instances[i];
             let name = names.allocate(&self.qualified(instance.scope, &instance.name));
@@ -72,10 +69,8 @@ impl Lowering<'_> {
         // readers of a sum whose low bits pass see its parts, so the part that is computed carries the name too
         if let Cell::Concat(list) = self.b.module.cell(net) {
             let high = self.b.module.list(list)[0];
-            let wiring = matches!(
-                self.b.module.cell(high),
-                Cell::Slice(..) | Cell::ZeroExtend(_) | Cell::SignExtend(_)
-            );
+            let wiring =
+                matches!(self.b.module.cell(high), Cell::Slice(..) | Cell::ZeroExtend(_) | Cell::SignExtend(_));
             if !wiring {
                 self.give(high, &format!("{name}_high"), names);
             }

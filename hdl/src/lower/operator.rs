@@ -59,13 +59,7 @@ impl Lowering<'_> {
 
     /// `x` above the low `shift` bits of `y`, or of zeros.
     fn above(&mut self, x: N, y: Option<N>, shift: u32, width: u32) -> Net {
-        let y = y.map_or(
-            Bits {
-                net: None,
-                signed: false,
-            },
-            |y| self.bits(y),
-        );
+        let y = y.map_or(Bits { net: None, signed: false }, |y| self.bits(y));
         if shift >= width {
             return y.low(&mut self.b, width);
         }
@@ -128,21 +122,14 @@ impl Lowering<'_> {
     }
 
     fn constant_last(&self, x: N, y: N) -> (N, N) {
-        if self.constant(x).is_some() {
-            (y, x)
-        } else {
-            (x, y)
-        }
+        if self.constant(x).is_some() { (y, x) } else { (x, y) }
     }
 
     /// A table of the words that the index can reach.
     fn table(&mut self, x: N, t: u32, width: u32) -> Net {
         let graph = &self.source.graph;
         let last = graph.range(x).hi() as usize;
-        let words: Vec<BigUint> = graph.table(t)[..=last]
-            .iter()
-            .map(|&word| pattern(word, width))
-            .collect();
+        let words: Vec<BigUint> = graph.table(t)[..=last].iter().map(|&word| pattern(word, width)).collect();
         let index = self.bits(x);
         let Some(index) = index.net else {
             return self.b.constant(words[0].clone(), width);

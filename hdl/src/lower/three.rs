@@ -33,22 +33,13 @@ pub(super) struct Shapes {
 impl Shapes {
     fn id(&mut self, width: u32, subtract: u8) -> ModuleId {
         *self.known.entry((width, subtract)).or_insert_with(|| {
-            let port = |name: &str| Port {
-                name: name.to_owned(),
-                width,
-            };
+            let port = |name: &str| Port { name: name.to_owned(), width };
             let parameters = [("WIDTH", i128::from(width)), ("SUBTRACT", subtract.into())];
             let mut module = rtl::Module::default();
             module.name = ADD3.to_owned();
             module.inputs = ["a", "b", "c"].map(port).into();
-            module.outputs.push(Output {
-                name: "y".to_owned(),
-                width,
-                net: None,
-            });
-            module.black_box = Some(BlackBox {
-                parameters: parameters.map(|(k, v)| (k.to_owned(), v)).into(),
-            });
+            module.outputs.push(Output { name: "y".to_owned(), width, net: None });
+            module.black_box = Some(BlackBox { parameters: parameters.map(|(k, v)| (k.to_owned(), v)).into() });
             self.new.push(module);
             ModuleId(self.next + self.new.len() as u32 - 1)
         })
@@ -86,10 +77,7 @@ pub(super) fn choose(source: &Module, widths: &[u32]) -> Vec<Option<Three>> {
     let own = |t: Term| readers[t.n.index()] == 1 && widths[t.n.index()] > 0;
     let inner = |n: N, t: Term| {
         let [x, y] = terms(graph, t.n).filter(|_| own(t))?;
-        let turned = |x: Term| Term {
-            minus: x.minus != t.minus,
-            ..x
-        };
+        let turned = |x: Term| Term { minus: x.minus != t.minus, ..x };
         // an inner sum that drops bits which the outer one needs must stay
         let whole = |x: Term| {
             let needs = graph.range(x.n).width().min(widths[n.index()]);
@@ -187,9 +175,7 @@ fn fits_tables(graph: &Graph, readers: &[u32], t: Term) -> bool {
     }
     match graph.op(n) {
         Op::And(..) | Op::Or(..) | Op::Xor(..) => true,
-        Op::Table(index, _) => {
-            t.minus && readers[n.index()] == 1 && graph.range(index).width() < LUT_INPUTS
-        }
+        Op::Table(index, _) => t.minus && readers[n.index()] == 1 && graph.range(index).width() < LUT_INPUTS,
         _ => false,
     }
 }
@@ -317,10 +303,7 @@ mod tests {
         let x = m.input_array("x", 2, Format::signed(4, 0).unwrap());
         m.output("y", -(x[0] + (x[1] << 1)));
         let text = text(&m.finish().unwrap(), Adders::ThreeOperand);
-        assert!(
-            text.contains("SUBTRACT(2)") && !text.contains("= -"),
-            "{text}"
-        );
+        assert!(text.contains("SUBTRACT(2)") && !text.contains("= -"), "{text}");
     }
 
     /// A row of gates is made by the tables of an adder of two, but not by those of an adder of three.
@@ -380,11 +363,7 @@ mod tests {
     /// Every number of subtracted operands, against the integers, for both cells.
     #[test]
     fn the_cells_add() {
-        if std::process::Command::new("iverilog")
-            .arg("-V")
-            .output()
-            .is_err()
-        {
+        if std::process::Command::new("iverilog").arg("-V").output().is_err() {
             eprintln!("skipped: iverilog is not installed");
             return;
         }
@@ -408,28 +387,12 @@ mod tests {
             std::fs::write(&source, cell.add3() + bench).unwrap();
             let program = folder.path().join("bench");
             let run = |name: &str, arguments: &[&std::ffi::OsStr]| {
-                let output = std::process::Command::new(name)
-                    .args(arguments)
-                    .output()
-                    .unwrap();
-                String::from_utf8_lossy(&output.stdout).into_owned()
-                    + &String::from_utf8_lossy(&output.stderr)
+                let output = std::process::Command::new(name).args(arguments).output().unwrap();
+                String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
             };
-            let compiled = run(
-                "iverilog",
-                &[
-                    "-g2001".as_ref(),
-                    "-o".as_ref(),
-                    program.as_ref(),
-                    source.as_ref(),
-                ],
-            );
+            let compiled = run("iverilog", &["-g2001".as_ref(), "-o".as_ref(), program.as_ref(), source.as_ref()]);
             assert_eq!(compiled, "", "{cell}");
-            assert_eq!(
-                run("vvp", &["-n".as_ref(), program.as_ref()]),
-                "wrong 0\n",
-                "{cell}"
-            );
+            assert_eq!(run("vvp", &["-n".as_ref(), program.as_ref()]), "wrong 0\n", "{cell}");
         }
     }
 }

@@ -16,25 +16,16 @@ pub struct Format {
 impl Format {
     /// `width`-bit unsigned with `frac` fraction bits (`uW.F`).
     pub fn unsigned(width: u32, frac: i32) -> Result<Self, OutOfRange> {
-        Ok(Self {
-            range: Interval::of_width(width, false)?,
-            frac,
-        })
+        Ok(Self { range: Interval::of_width(width, false)?, frac })
     }
 
     /// `width`-bit two's complement with `frac` fraction bits (`sW.F`).
     pub fn signed(width: u32, frac: i32) -> Result<Self, OutOfRange> {
-        Ok(Self {
-            range: Interval::of_width(width, true)?,
-            frac,
-        })
+        Ok(Self { range: Interval::of_width(width, true)?, frac })
     }
 
     /// One bit.
-    pub const BIT: Self = Self {
-        range: Interval::BIT,
-        frac: 0,
-    };
+    pub const BIT: Self = Self { range: Interval::BIT, frac: 0 };
 
     /// Integers in `range`.
     pub fn integer(range: Interval) -> Self {

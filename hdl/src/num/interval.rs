@@ -89,10 +89,7 @@ impl Interval {
 
     /// The least interval that holds both.
     pub fn union(self, other: Self) -> Self {
-        Self {
-            lo: self.lo.min(other.lo),
-            hi: self.hi.max(other.hi),
-        }
+        Self { lo: self.lo.min(other.lo), hi: self.hi.max(other.hi) }
     }
 
     /// Range of `a + b`.
@@ -115,9 +112,7 @@ impl Interval {
             product(self.hi, other.hi)?,
         ];
         let [first, rest @ ..] = corners;
-        let (lo, hi) = rest
-            .iter()
-            .fold((first, first), |(lo, hi), &c| (lo.min(c), hi.max(c)));
+        let (lo, hi) = rest.iter().fold((first, first), |(lo, hi), &c| (lo.min(c), hi.max(c)));
         Self::new(lo, hi)
     }
 
@@ -136,10 +131,7 @@ impl Interval {
     /// Range of `floor(a / 2^shift)`.
     pub fn shr(self, shift: u32) -> Self {
         let shift = shift.min(127);
-        Self {
-            lo: self.lo >> shift,
-            hi: self.hi >> shift,
-        }
+        Self { lo: self.lo >> shift, hi: self.hi >> shift }
     }
 
     /// Range of `a & b`: no more than either operand that is never negative.
@@ -177,18 +169,12 @@ impl Interval {
 
     /// Range of the element-wise least of both.
     pub fn min(self, other: Self) -> Self {
-        Self {
-            lo: self.lo.min(other.lo),
-            hi: self.hi.min(other.hi),
-        }
+        Self { lo: self.lo.min(other.lo), hi: self.hi.min(other.hi) }
     }
 
     /// Range of the element-wise greatest of both.
     pub fn max(self, other: Self) -> Self {
-        Self {
-            lo: self.lo.max(other.lo),
-            hi: self.hi.max(other.hi),
-        }
+        Self { lo: self.lo.max(other.lo), hi: self.hi.max(other.hi) }
     }
 }
 
@@ -214,16 +200,9 @@ mod tests {
 
     #[test]
     fn width_is_the_narrowest_pattern() {
-        for (lo, hi, width) in [
-            (0, 0, 0),
-            (0, 1, 1),
-            (-1, 0, 1),
-            (-1, 1, 2),
-            (0, 255, 8),
-            (-128, 127, 8),
-            (-129, 0, 9),
-            (5, 6, 3),
-        ] {
+        for (lo, hi, width) in
+            [(0, 0, 0), (0, 1, 1), (-1, 0, 1), (-1, 1, 2), (0, 255, 8), (-128, 127, 8), (-129, 0, 9), (5, 6, 3)]
+        {
             assert_eq!(iv(lo, hi).width(), width, "[{lo}, {hi}]");
         }
     }
@@ -232,9 +211,7 @@ mod tests {
     fn operators_are_tight() {
         let (a, b) = (iv(-3, 2), iv(-1, 4));
         let all = |f: fn(i128, i128) -> i128| {
-            let values: Vec<i128> = (-3..=2)
-                .flat_map(|x| (-1..=4).map(move |y| f(x, y)))
-                .collect();
+            let values: Vec<i128> = (-3..=2).flat_map(|x| (-1..=4).map(move |y| f(x, y))).collect();
             iv(*values.iter().min().unwrap(), *values.iter().max().unwrap())
         };
         assert_eq!(a.add(b).unwrap(), all(|x, y| x + y));
@@ -248,23 +225,14 @@ mod tests {
     #[test]
     fn bitwise_operators_cover_all_values() {
         let spans = [(-3, 2), (0, 5), (-6, -2), (1, 1), (3, 9), (-1, 0), (0, 0)];
-        type Operator = (
-            fn(Interval, Interval) -> Result<Interval, OutOfRange>,
-            fn(i128, i128) -> i128,
-        );
-        let operators: [Operator; 3] = [
-            (Interval::and, |x, y| x & y),
-            (Interval::or, |x, y| x | y),
-            (Interval::xor, |x, y| x ^ y),
-        ];
+        type Operator = (fn(Interval, Interval) -> Result<Interval, OutOfRange>, fn(i128, i128) -> i128);
+        let operators: [Operator; 3] =
+            [(Interval::and, |x, y| x & y), (Interval::or, |x, y| x | y), (Interval::xor, |x, y| x ^ y)];
         for (a, b) in spans.iter().flat_map(|a| spans.map(|b| (*a, b))) {
             for (range, value) in operators {
                 let range = range(iv(a.0, a.1), iv(b.0, b.1)).unwrap();
                 let mut pairs = (a.0..=a.1).flat_map(|x| (b.0..=b.1).map(move |y| (x, y)));
-                assert!(
-                    pairs.all(|(x, y)| range.contains(value(x, y))),
-                    "{a:?} {b:?}"
-                );
+                assert!(pairs.all(|(x, y)| range.contains(value(x, y))), "{a:?} {b:?}");
             }
         }
         assert_eq!(iv(0, 5).and(iv(-8, 7)), Ok(iv(0, 5)));

@@ -81,8 +81,7 @@ impl Overflow {
 
     /// The range of results in a `width`-bit format.
     pub fn limits(self, width: u32, signed: bool) -> Interval {
-        let full =
-            Interval::of_width(width, signed).expect("the width of a format is within range");
+        let full = Interval::of_width(width, signed).expect("the width of a format is within range");
         match self {
             Self::Symmetric if signed && width > 1 => {
                 Interval::new(full.lo() + 1, full.hi()).expect("inside the full range")
@@ -109,11 +108,7 @@ pub(crate) fn wrap(value: i128, width: u32, signed: bool) -> i128 {
         return 0;
     }
     let low = value & ((1i128 << width) - 1);
-    if signed && low >> (width - 1) == 1 {
-        low - (1i128 << width)
-    } else {
-        low
-    }
+    if signed && low >> (width - 1) == 1 { low - (1i128 << width) } else { low }
 }
 
 /// A change of number format: first the binary point moves, then the range.
@@ -134,10 +129,7 @@ pub struct Quantiser {
 impl Quantiser {
     /// The format of every result.
     pub fn format(&self) -> Format {
-        Format {
-            range: self.overflow.limits(self.width, self.signed),
-            frac: self.frac,
-        }
+        Format { range: self.overflow.limits(self.width, self.signed), frac: self.frac }
     }
 
     /// The integer that stands for `value · 2^-frac` after quantisation.
@@ -161,42 +153,15 @@ mod tests {
     fn rounding_follows_its_definition() {
         // quarters -7/4 … 7/4 as u = v / 4
         let table: [(Rounding, [i128; 15]); 9] = [
-            (
-                Rounding::Floor,
-                [-2, -2, -2, -1, -1, -1, -1, 0, 0, 0, 0, 1, 1, 1, 1],
-            ),
-            (
-                Rounding::Ceil,
-                [-1, -1, -1, -1, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2],
-            ),
-            (
-                Rounding::TowardZero,
-                [-1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1],
-            ),
-            (
-                Rounding::AwayFromZero,
-                [-2, -2, -2, -1, -1, -1, -1, 0, 1, 1, 1, 1, 2, 2, 2],
-            ),
-            (
-                Rounding::HalfUp,
-                [-2, -1, -1, -1, -1, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2],
-            ),
-            (
-                Rounding::HalfDown,
-                [-2, -2, -1, -1, -1, -1, 0, 0, 0, 0, 1, 1, 1, 1, 2],
-            ),
-            (
-                Rounding::HalfTowardZero,
-                [-2, -1, -1, -1, -1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2],
-            ),
-            (
-                Rounding::HalfAwayFromZero,
-                [-2, -2, -1, -1, -1, -1, 0, 0, 0, 1, 1, 1, 1, 2, 2],
-            ),
-            (
-                Rounding::HalfEven,
-                [-2, -2, -1, -1, -1, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2],
-            ),
+            (Rounding::Floor, [-2, -2, -2, -1, -1, -1, -1, 0, 0, 0, 0, 1, 1, 1, 1]),
+            (Rounding::Ceil, [-1, -1, -1, -1, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2]),
+            (Rounding::TowardZero, [-1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1]),
+            (Rounding::AwayFromZero, [-2, -2, -2, -1, -1, -1, -1, 0, 1, 1, 1, 1, 2, 2, 2]),
+            (Rounding::HalfUp, [-2, -1, -1, -1, -1, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2]),
+            (Rounding::HalfDown, [-2, -2, -1, -1, -1, -1, 0, 0, 0, 0, 1, 1, 1, 1, 2]),
+            (Rounding::HalfTowardZero, [-2, -1, -1, -1, -1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2]),
+            (Rounding::HalfAwayFromZero, [-2, -2, -1, -1, -1, -1, 0, 0, 0, 1, 1, 1, 1, 2, 2]),
+            (Rounding::HalfEven, [-2, -2, -1, -1, -1, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2]),
         ];
         for (mode, expected) in table {
             let got: Vec<i128> = (-7..=7).map(|v| mode.apply(v, 2)).collect();
@@ -206,9 +171,7 @@ mod tests {
 
     #[test]
     fn overflow_follows_its_definition() {
-        let row = |mode: Overflow| -> Vec<i128> {
-            [-9, -8, -7, 7, 8].map(|v| mode.apply(v, 4, true)).to_vec()
-        };
+        let row = |mode: Overflow| -> Vec<i128> { [-9, -8, -7, 7, 8].map(|v| mode.apply(v, 4, true)).to_vec() };
         assert_eq!(row(Overflow::Wrap), [7, -8, -7, 7, -8]);
         assert_eq!(row(Overflow::Saturate), [-8, -8, -7, 7, 7]);
         assert_eq!(row(Overflow::Zero), [0, -8, -7, 7, 0]);

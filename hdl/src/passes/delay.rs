@@ -58,10 +58,7 @@ pub trait DelayModel: Send + Sync {
 impl Arrival {
     /// All bits at once.
     pub fn at(time: u64) -> Self {
-        Self {
-            low: time,
-            high: time,
-        }
+        Self { low: time, high: time }
     }
 
     /// When the last bit settles.
@@ -72,10 +69,7 @@ impl Arrival {
     /// When both have settled, bit by bit.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
-        Self {
-            low: self.low.max(other.low),
-            high: self.high.max(other.high),
-        }
+        Self { low: self.low.max(other.low), high: self.high.max(other.high) }
     }
 
     /// When the result of an operator has settled whose operand settles now.
@@ -84,8 +78,7 @@ impl Arrival {
         let back = (delay.high_to_low).map_or(0, |d| self.high.saturating_add_signed(d.into()));
         Self {
             low: (self.low + u64::from(delay.low_to_low)).max(back),
-            high: (self.low + u64::from(delay.low_to_high))
-                .max(self.high + u64::from(delay.high_to_high)),
+            high: (self.low + u64::from(delay.low_to_high)).max(self.high + u64::from(delay.high_to_high)),
         }
     }
 
@@ -94,8 +87,7 @@ impl Arrival {
     pub fn before(self, delay: EdgeDelay) -> Self {
         let back = (delay.high_to_low).map_or(0, |d| self.low.saturating_add_signed(d.into()));
         Self {
-            low: (self.low + u64::from(delay.low_to_low))
-                .max(self.high + u64::from(delay.low_to_high)),
+            low: (self.low + u64::from(delay.low_to_low)).max(self.high + u64::from(delay.low_to_high)),
             high: (self.high + u64::from(delay.high_to_high)).max(back),
         }
     }
@@ -103,31 +95,16 @@ impl Arrival {
 
 impl EdgeDelay {
     /// Wires only.
-    pub const ZERO: Self = Self {
-        low_to_low: 0,
-        low_to_high: 0,
-        high_to_high: 0,
-        high_to_low: None,
-    };
+    pub const ZERO: Self = Self { low_to_low: 0, low_to_high: 0, high_to_high: 0, high_to_low: None };
 
     /// Every result bit waits for every operand bit.
     pub fn uniform(time: u32) -> Self {
-        Self {
-            low_to_low: time,
-            low_to_high: time,
-            high_to_high: time,
-            high_to_low: Some(time.cast_signed()),
-        }
+        Self { low_to_low: time, low_to_high: time, high_to_high: time, high_to_low: Some(time.cast_signed()) }
     }
 
     /// Each result bit waits for the operand bit of its place.
     pub fn bitwise(time: u32) -> Self {
-        Self {
-            low_to_low: time,
-            low_to_high: time,
-            high_to_high: time,
-            high_to_low: None,
-        }
+        Self { low_to_low: time, low_to_high: time, high_to_high: time, high_to_low: None }
     }
 
     /// Everything later by `time`.
@@ -143,10 +120,7 @@ impl EdgeDelay {
 
     /// A carry from bit to bit: `first` into and out of the chain, `carry` for each bit that it passes.
     pub fn ripple(first: u32, carry: u32, width: u32) -> Self {
-        Self {
-            low_to_high: first + carry * width.saturating_sub(1),
-            ..Self::bitwise(first)
-        }
+        Self { low_to_high: first + carry * width.saturating_sub(1), ..Self::bitwise(first) }
     }
 }
 
@@ -160,11 +134,7 @@ impl DelayModel for UnitDelay {
     }
 
     fn delay(&self, graph: &Graph, n: N, _: usize) -> EdgeDelay {
-        if is_wire(graph.op(n)) {
-            wire(graph.op(n))
-        } else {
-            EdgeDelay::uniform(1000)
-        }
+        if is_wire(graph.op(n)) { wire(graph.op(n)) } else { EdgeDelay::uniform(1000) }
     }
 }
 
@@ -236,11 +206,7 @@ impl GenericDelay {
     /// operands decide.
     fn upper_bits(&self, first: u32, width: u32) -> EdgeDelay {
         let passed = self.carry * (width - first).saturating_sub(1);
-        EdgeDelay {
-            low_to_low: self.carry * first,
-            high_to_low: Some(-passed.cast_signed()),
-            ..EdgeDelay::ZERO
-        }
+        EdgeDelay { low_to_low: self.carry * first, high_to_low: Some(-passed.cast_signed()), ..EdgeDelay::ZERO }
     }
 
     /// Which of `a` and `b` is less, but for the sign: the carry of a subtraction, or a gate over the bits above a power
@@ -375,11 +341,7 @@ impl DelayModel for GenericDelay {
             Op::And(..) | Op::Or(..) => EdgeDelay::bitwise(self.gate),
             Op::Lt(a, b) => {
                 let low = self.xor + self.less(graph, a, b);
-                EdgeDelay {
-                    low_to_low: low,
-                    low_to_high: low,
-                    ..EdgeDelay::uniform(self.xor)
-                }
+                EdgeDelay { low_to_low: low, low_to_high: low, ..EdgeDelay::uniform(self.xor) }
             }
             Op::Eq(a, b) => EdgeDelay::uniform(self.equal(graph, a, b)),
             Op::Mux(..) if operand == 0 => EdgeDelay::uniform(self.drive(width(n)) + self.mux),
@@ -403,10 +365,7 @@ impl DelayModel for GenericDelay {
 
 /// Whether the operator only names bits.
 fn is_wire(op: Op) -> bool {
-    matches!(
-        op,
-        Op::Shl(..) | Op::Shr(..) | Op::Wrap(..) | Op::Concat(..) | Op::Delay(..)
-    )
+    matches!(op, Op::Shl(..) | Op::Shr(..) | Op::Wrap(..) | Op::Concat(..) | Op::Delay(..))
 }
 
 /// The delay of an operator that only names bits: a right shift brings a higher bit to the lowest place, a cut or an
@@ -434,12 +393,7 @@ mod tests {
     /// The longest path through two operators is the same from either end.
     #[test]
     fn both_ends_agree() {
-        let steps = [
-            EdgeDelay::ripple(3, 2, 9),
-            EdgeDelay::uniform(5),
-            EdgeDelay::bitwise(4),
-            EdgeDelay::ZERO,
-        ];
+        let steps = [EdgeDelay::ripple(3, 2, 9), EdgeDelay::uniform(5), EdgeDelay::bitwise(4), EdgeDelay::ZERO];
         for a in steps {
             for b in steps {
                 let forward = Arrival::at(0).through(a).through(b).last();
@@ -457,11 +411,7 @@ mod tests {
         m.output("sum", both.bit(0));
         m.output("carry", both.bit(1));
         let module = m.finish().unwrap();
-        let delays = GenericDelay {
-            sum: 300,
-            carry: 200,
-            ..GenericDelay::default()
-        };
+        let delays = GenericDelay { sum: 300, carry: 200, ..GenericDelay::default() };
         let timing = crate::analysis::Timing::of(&module, &delays, 0);
         let ports = module.outputs.iter().flat_map(|port| &port.elements);
         let outputs: Vec<u64> = ports.map(|bit| timing.arrival(bit.node).last()).collect();

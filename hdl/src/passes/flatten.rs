@@ -6,8 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::clean::lost;
 use crate::dfg::{
-    GraphError, Instance, Live, MemoryWrite, Module, N, Op, RegisterStyle, Reset, Rewriter,
-    ScopeId, Stamp,
+    GraphError, Instance, Live, MemoryWrite, Module, N, Op, RegisterStyle, Reset, Rewriter, ScopeId, Stamp,
 };
 use crate::diag::{Diagnostic, Diagnostics};
 
@@ -55,36 +54,20 @@ fn check_size(module: &Module) -> Result<(), Diagnostics> {
     if nodes <= MOST_NODES {
         return Ok(());
     }
-    let message = format!(
-        "`{}` would have {nodes} nodes without hierarchy",
-        module.name
-    );
+    let message = format!("`{}` would have {nodes} nodes without hierarchy", module.name);
     Err(Diagnostic::error("too-large", message)
-        .help(format!(
-            "{MOST_NODES} are allowed: keep some of the modules"
-        ))
+        .help(format!("{MOST_NODES} are allowed: keep some of the modules"))
         .into())
 }
 
 /// `module`, whose instances' modules have been flattened already.
-fn flatten_one(
-    module: &Module,
-    flat: &FxHashMap<*const Module, Arc<Module>>,
-) -> Result<Module, Diagnostics> {
+fn flatten_one(module: &Module, flat: &FxHashMap<*const Module, Arc<Module>>) -> Result<Module, Diagnostics> {
     let child = |i: &Instance| &flat[&Arc::as_ptr(&i.module)];
     let mut live = Live::all(module);
-    live.instances = module
-        .instances
-        .iter()
-        .map(|i| child(i).black_box.is_some())
-        .collect();
+    live.instances = module.instances.iter().map(|i| child(i).black_box.is_some()).collect();
     let names = Names::of(module);
     let mut rewriter = Rewriter::keeping(module, &live);
-    let mut splicer = Splicer {
-        rewriter: &mut rewriter,
-        names,
-        outputs: vec![None; module.instances.len()],
-    };
+    let mut splicer = Splicer { rewriter: &mut rewriter, names, outputs: vec![None; module.instances.len()] };
     for n in module.graph.nodes() {
         let new = match module.graph.op(n) {
             Op::Output(i, k) if !live.instances[i as usize] => {
@@ -157,27 +140,16 @@ impl Splicer<'_, '_> {
             return Ok(());
         }
         let instance = &self.rewriter.old().instances[i];
-        let inputs: Vec<N> = instance
-            .inputs
-            .iter()
-            .map(|n| self.rewriter.get(*n))
-            .collect();
+        let inputs: Vec<N> = instance.inputs.iter().map(|n| self.rewriter.get(*n)).collect();
         let mut parts = self.append_parts(child, instance);
         let mut map: Vec<N> = Vec::with_capacity(child.graph.len());
         for n in child.graph.nodes() {
-            let new = self
-                .copy(child, n, &map, &inputs, &mut parts)
-                .map_err(|e| lost(child, n, e))?;
+            let new = self.copy(child, n, &map, &inputs, &mut parts).map_err(|e| lost(child, n, e))?;
             map.push(new);
             self.attribute(child, n, new, &parts, &instance.name);
         }
         self.connect_parts(child, &parts, &map);
-        self.outputs[i] = Some(
-            child
-                .output_elements()
-                .map(|e| map[e.node.index()])
-                .collect(),
-        );
+        self.outputs[i] = Some(child.output_elements().map(|e| map[e.node.index()]).collect());
         Ok(())
     }
 
@@ -189,28 +161,18 @@ impl Splicer<'_, '_> {
             states: module.states.len() as u32,
             memories: module.memories.len() as u32,
             instances: module.instances.len() as u32,
-            styles: child
-                .styles
-                .iter()
-                .map(|s| append_style(module, *s))
-                .collect(),
+            styles: child.styles.iter().map(|s| append_style(module, *s)).collect(),
             scopes: append_scopes(module, child, prefix),
             tables: vec![None; child.graph.table_count() as usize],
             start: instance.start,
         };
         for state in &child.states {
             let name = self.names.fresh(prefix, &state.name);
-            module.states.push(crate::dfg::State {
-                name,
-                ..state.clone()
-            });
+            module.states.push(crate::dfg::State { name, ..state.clone() });
         }
         for memory in &child.memories {
             let name = self.names.fresh(prefix, &memory.name);
-            module.memories.push(crate::dfg::Memory {
-                name,
-                ..memory.clone()
-            });
+            module.memories.push(crate::dfg::Memory { name, ..memory.clone() });
         }
         for inner in &child.instances {
             let name = self.names.fresh(prefix, &inner.name);
@@ -218,23 +180,12 @@ impl Splicer<'_, '_> {
                 (Some(outer), Some(own)) => Stamp::at(outer + own),
                 _ => Stamp::TIMELESS,
             };
-            module.instances.push(Instance {
-                name,
-                start,
-                ..inner.clone()
-            });
+            module.instances.push(Instance { name, start, ..inner.clone() });
         }
         parts
     }
 
-    fn copy(
-        &mut self,
-        child: &Module,
-        n: N,
-        map: &[N],
-        inputs: &[N],
-        parts: &mut Parts,
-    ) -> Result<N, GraphError> {
+    fn copy(&mut self, child: &Module, n: N, map: &[N], inputs: &[N], parts: &mut Parts) -> Result<N, GraphError> {
         let range = child.graph.range(n);
         let at = |a: N| map[a.index()];
         let rewriter = &mut *self.rewriter;
@@ -242,9 +193,7 @@ impl Splicer<'_, '_> {
         Ok(match child.graph.op(n) {
             Op::Input(k) => inputs[k as usize],
             Op::Const(k) => rewriter.constant(child.graph.constant_value(k))?,
-            Op::State(k) => {
-                rewriter.add_declared(Op::State(parts.states + k), range, Stamp::TIMELESS)
-            }
+            Op::State(k) => rewriter.add_declared(Op::State(parts.states + k), range, Stamp::TIMELESS),
             Op::Output(i, k) => {
                 let own = child.graph.stamp(n).cycle();
                 let stamp = match (parts.start.cycle(), own) {
@@ -258,11 +207,7 @@ impl Splicer<'_, '_> {
                 if reset == Reset::None && rewriter.graph().as_constant(a).is_some() {
                     return Ok(a);
                 }
-                let range = if reset == Reset::None {
-                    rewriter.graph().range(a)
-                } else {
-                    range
-                };
+                let range = if reset == Reset::None { rewriter.graph().range(a) } else { range };
                 let due = stamp(a, rewriter).later(1);
                 rewriter.add_declared(Op::Delay(a, parts.styles[style as usize]), range, due)
             }
@@ -271,8 +216,8 @@ impl Splicer<'_, '_> {
                 rewriter.add_declared(Op::Read(at(a), parts.memories + m), range, due)
             }
             Op::Table(a, t) => {
-                let t = *parts.tables[t as usize]
-                    .get_or_insert_with(|| rewriter.add_table(child.graph.table(t).to_vec()));
+                let t =
+                    *parts.tables[t as usize].get_or_insert_with(|| rewriter.add_table(child.graph.table(t).to_vec()));
                 rewriter.add(Op::Table(at(a), t))?
             }
             op => rewriter.add(op.map(at))?,
@@ -288,9 +233,7 @@ impl Splicer<'_, '_> {
         module.side.scopes.resize(len, scope);
         if let Some(name) = child.name_of(n) {
             let names = &mut module.side.names;
-            names
-                .entry(new)
-                .or_insert_with(|| format!("{prefix}_{name}"));
+            names.entry(new).or_insert_with(|| format!("{prefix}_{name}"));
         }
     }
 
@@ -303,11 +246,8 @@ impl Splicer<'_, '_> {
             state.style.enable = old.style.enable.map(at);
         }
         for (memory, old) in module.memories[memories..].iter_mut().zip(&child.memories) {
-            memory.write = old.write.map(|w| MemoryWrite {
-                enable: at(w.enable),
-                address: at(w.address),
-                data: at(w.data),
-            });
+            memory.write =
+                old.write.map(|w| MemoryWrite { enable: at(w.enable), address: at(w.address), data: at(w.data) });
         }
         let instances = module.instances[parts.instances as usize..].iter_mut();
         for (instance, old) in instances.zip(&child.instances) {
@@ -326,10 +266,7 @@ fn append_style(module: &mut Module, style: RegisterStyle) -> u32 {
     if style == RegisterStyle::default() {
         return 0;
     }
-    module.styles.push(RegisterStyle {
-        enable: None,
-        ..style
-    });
+    module.styles.push(RegisterStyle { enable: None, ..style });
     module.styles.len() as u32 - 1
 }
 

@@ -20,18 +20,11 @@ pub fn fold(module: &Module) -> Result<Module, Diagnostics> {
 /// What stands for the old node `n`.
 fn folded(rewriter: &mut Rewriter<'_>, n: N) -> Result<N, GraphError> {
     let op = rewriter.old().graph.op(n);
-    if matches!(op, Op::Table(..) | Op::Delay(..) | Op::Read(..)) || op.operands().next().is_none()
-    {
+    if matches!(op, Op::Table(..) | Op::Delay(..) | Op::Read(..)) || op.operands().next().is_none() {
         return rewriter.copy(n);
     }
     let op = op.map(|a| rewriter.get(a));
-    let rules = [
-        constants_together,
-        negative_addend,
-        common_shift,
-        wrapped_twice,
-        inverted_choice,
-    ];
+    let rules = [constants_together, negative_addend, common_shift, wrapped_twice, inverted_choice];
     for rule in rules {
         if let Some(new) = rule(rewriter, op) {
             return Ok(new);

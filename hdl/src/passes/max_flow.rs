@@ -87,14 +87,7 @@ impl Residual {
             head_of.extend([head, tail]);
             capacity.extend([limit, 0]);
         }
-        Self {
-            head: head_of,
-            capacity,
-            leaving,
-            level: vec![UNREACHED; vertices],
-            current: vec![0; vertices],
-            first,
-        }
+        Self { head: head_of, capacity, leaving, level: vec![UNREACHED; vertices], current: vec![0; vertices], first }
     }
 
     fn leaving(&self, v: u32) -> &[u32] {
@@ -173,9 +166,7 @@ impl Residual {
                 full = i;
             }
         }
-        let back = path
-            .get(full)
-            .map_or(source, |&e| self.head[e as usize ^ 1]);
+        let back = path.get(full).map_or(source, |&e| self.head[e as usize ^ 1]);
         path.truncate(full);
         back
     }
@@ -228,8 +219,7 @@ mod tests {
             for _ in 0..14 {
                 network.edge(random(7) as u32, random(7) as u32, random(5));
             }
-            let partition =
-                |bits: u32| -> Vec<bool> { (0..7).map(|v| bits >> v & 1 == 1).collect() };
+            let partition = |bits: u32| -> Vec<bool> { (0..7).map(|v| bits >> v & 1 == 1).collect() };
             let best = (0..128)
                 .filter(|bits| bits & 1 == 1 && bits >> 6 & 1 == 0)
                 .map(|bits| cut_value(&network, &partition(bits)))

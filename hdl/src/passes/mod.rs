@@ -52,57 +52,24 @@ pub struct Pass {
 
 impl fmt::Debug for Pass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pass")
-            .field("name", &self.name)
-            .field("extent", &self.extent)
-            .finish_non_exhaustive()
+        f.debug_struct("Pass").field("name", &self.name).field("extent", &self.extent).finish_non_exhaustive()
     }
 }
 
 /// A pass without options: name, description, extent, function.
-type Entry = (
-    &'static str,
-    &'static str,
-    Extent,
-    fn(&Module) -> Result<Module, Diagnostics>,
-);
+type Entry = (&'static str, &'static str, Extent, fn(&Module) -> Result<Module, Diagnostics>);
 
 const PASSES: [Entry; 4] = [
-    (
-        "clean",
-        "Takes away what no output depends on.",
-        Extent::Every,
-        clean,
-    ),
-    (
-        "fold",
-        "Simplifies operators by what is known of their operands.",
-        Extent::Every,
-        fold,
-    ),
-    (
-        "flatten",
-        "Puts the content of every instance in its place.",
-        Extent::Top,
-        flatten,
-    ),
-    (
-        "balance",
-        "Lets all outputs come in one cycle.",
-        Extent::Top,
-        balance,
-    ),
+    ("clean", "Takes away what no output depends on.", Extent::Every, clean),
+    ("fold", "Simplifies operators by what is known of their operands.", Extent::Every, fold),
+    ("flatten", "Puts the content of every instance in its place.", Extent::Top, flatten),
+    ("balance", "Lets all outputs come in one cycle.", Extent::Top, balance),
 ];
 
 impl Pass {
     /// Every pass that needs no options.
     pub fn all() -> Vec<Self> {
-        let pass = |(name, description, extent, run): Entry| Self {
-            name,
-            description,
-            extent,
-            run: Arc::new(run),
-        };
+        let pass = |(name, description, extent, run): Entry| Self { name, description, extent, run: Arc::new(run) };
         PASSES.into_iter().map(pass).collect()
     }
 
@@ -122,15 +89,8 @@ impl Pass {
     /// Those of the pass, and a bug if its result breaks an invariant.
     pub fn run(&self, module: &Module) -> Result<Module, Diagnostics> {
         let new = (self.run)(module)?;
-        let broken: Vec<Diagnostic> = check(&new)
-            .into_iter()
-            .filter(|d| d.level != Level::Warning)
-            .collect();
-        if broken.is_empty() {
-            Ok(new)
-        } else {
-            Err(Diagnostics(broken))
-        }
+        let broken: Vec<Diagnostic> = check(&new).into_iter().filter(|d| d.level != Level::Warning).collect();
+        if broken.is_empty() { Ok(new) } else { Err(Diagnostics(broken)) }
     }
 }
 
@@ -158,17 +118,12 @@ impl Sequence {
     /// # Errors
     /// `unknown-pass`: a name that no pass has.
     pub fn select(list: &str, known: &[Pass]) -> Result<Self, Diagnostics> {
-        let names = list
-            .split(',')
-            .map(str::trim)
-            .filter(|name| !name.is_empty());
+        let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
         let passes = names.map(|name| {
             let found = known.iter().find(|p| p.name == name);
             found.cloned().ok_or_else(|| unknown_pass(name, known))
         });
-        Ok(Self {
-            passes: passes.collect::<Result<_, _>>()?,
-        })
+        Ok(Self { passes: passes.collect::<Result<_, _>>()? })
     }
 
     /// Runs the passes on `top` and tells `observer` after each one, who may dump the design with
@@ -176,11 +131,7 @@ impl Sequence {
     ///
     /// # Errors
     /// The first pass that fails ends the sequence.
-    pub fn run(
-        &self,
-        top: &Arc<Module>,
-        mut observer: impl FnMut(&Step<'_>),
-    ) -> Result<Arc<Module>, Diagnostics> {
+    pub fn run(&self, top: &Arc<Module>, mut observer: impl FnMut(&Step<'_>)) -> Result<Arc<Module>, Diagnostics> {
         let mut top = Arc::clone(top);
         for pass in &self.passes {
             let start = Instant::now();
@@ -188,11 +139,7 @@ impl Sequence {
                 Extent::Top => Arc::new(pass.run(&top)?),
                 Extent::Every => run_on_every(pass, &top)?,
             };
-            observer(&Step {
-                pass,
-                time: start.elapsed(),
-                top: &top,
-            });
+            observer(&Step { pass, time: start.elapsed(), top: &top });
         }
         Ok(top)
     }
@@ -200,12 +147,9 @@ impl Sequence {
 
 fn unknown_pass(name: &str, known: &[Pass]) -> Diagnostics {
     let names: Vec<&str> = known.iter().map(|p| p.name).collect();
-    Diagnostic::error(
-        "unknown-pass",
-        format!("there is no pass {}", names::quoted(name)),
-    )
-    .help(format!("the passes are {}", names.join(", ")))
-    .into()
+    Diagnostic::error("unknown-pass", format!("there is no pass {}", names::quoted(name)))
+        .help(format!("the passes are {}", names.join(", ")))
+        .into()
 }
 
 /// Children first; a module with several instances stays one module.

@@ -55,20 +55,13 @@ pub(crate) fn random_design(seed: u64) -> Arc<Module> {
     let leaf = {
         let m = ModuleBuilder::new("leaf");
         let x = m.input("x", byte);
-        let reset = RegisterStyle {
-            reset: Reset::Synchronous,
-            initial: 3,
-            enable: None,
-        };
+        let reset = RegisterStyle { reset: Reset::Synchronous, initial: 3, enable: None };
         let total = m.state("total", byte, reset);
         let next = (total.value() + x).wrap(8, true);
         total.set_next_when(x.bit(0), next);
         let idle = m.state("idle", byte, RegisterStyle::default());
         idle.set_next(idle.value());
-        m.output(
-            "y",
-            (total.value().registered(reset) + x.delay(1)).named("sum"),
-        );
+        m.output("y", (total.value().registered(reset) + x.delay(1)).named("sum"));
         m.output("t", total.value());
         m.finish().unwrap()
     };
@@ -138,9 +131,7 @@ fn every_pass_keeps_the_meaning() {
                 let new = alone.run(&module, |_| {}).unwrap();
                 assert_equivalent(&module, &new, seed);
             }
-            let all = Sequence {
-                passes: Pass::all(),
-            };
+            let all = Sequence { passes: Pass::all() };
             let mut seen = Vec::new();
             let new = all.run(&module, |step| seen.push(step.pass.name)).unwrap();
             assert_equivalent(&module, &new, seed);
@@ -216,12 +207,7 @@ fn rules_make_modules_smaller() {
     assert_equivalent(&module, &new, 1);
     assert_eq!((adders(&module), adders(&new)), (5, 2));
     let graph = &new.graph;
-    let count = |name| {
-        graph
-            .nodes()
-            .filter(|n| graph.op(*n).mnemonic() == name)
-            .count()
-    };
+    let count = |name| graph.nodes().filter(|n| graph.op(*n).mnemonic() == name).count();
     assert_eq!((count("wrap"), count("xor")), (1, 0));
     assert!(graph.nodes().any(|n| matches!(graph.op(n), Op::Mux(..))));
 }

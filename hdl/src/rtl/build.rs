@@ -26,44 +26,26 @@ pub(crate) fn ones(width: u32) -> BigUint {
 /// `value` modulo `2^width`, two's complement.
 pub(crate) fn pattern(value: i128, width: u32) -> BigUint {
     let low = BigUint::from(value as u128) & ones(width.min(128));
-    if value < 0 && width > 128 {
-        low + (ones(width - 128) << 128)
-    } else {
-        low
-    }
+    if value < 0 && width > 128 { low + (ones(width - 128) << 128) } else { low }
 }
 
 impl Builder {
     /// An empty module; `scopes` are the paths that scope ids stand for, the first of them empty.
     pub fn new(name: &str, scopes: Vec<String>) -> Self {
-        let module = Module {
-            name: name.to_owned(),
-            scopes,
-            ..Module::default()
-        };
-        Self {
-            module,
-            ..Self::default()
-        }
+        let module = Module { name: name.to_owned(), scopes, ..Module::default() };
+        Self { module, ..Self::default() }
     }
 
     /// An input port's net.
     pub fn input(&mut self, name: &str, width: u32) -> Net {
         let port = self.module.inputs.len() as u32;
-        self.module.inputs.push(Port {
-            name: name.to_owned(),
-            width,
-        });
+        self.module.inputs.push(Port { name: name.to_owned(), width });
         self.add(Cell::Input(port), width)
     }
 
     /// An output port.
     pub fn output(&mut self, name: &str, net: Net) {
-        self.module.outputs.push(Output {
-            name: name.to_owned(),
-            width: self.module.width(net),
-            net: Some(net),
-        });
+        self.module.outputs.push(Output { name: name.to_owned(), width: self.module.width(net), net: Some(net) });
     }
 
     /// Gives `net` a name unless it has one.
@@ -175,11 +157,7 @@ impl Builder {
             Cell::Const(k) => {
                 let value = self.module.constant(k).clone();
                 let negative = value.bit(u64::from(from) - 1);
-                let top = if negative {
-                    ones(width - from) << from
-                } else {
-                    BigUint::ZERO
-                };
+                let top = if negative { ones(width - from) << from } else { BigUint::ZERO };
                 self.constant(value | top, width)
             }
             Cell::SignExtend(b) => self.sign_extend(b, width),
@@ -267,10 +245,7 @@ impl Builder {
     fn known(&self, net: Net) -> (bool, bool) {
         let value = self.module.as_constant(net);
         let width = self.module.width(net);
-        (
-            value.is_some_and(|v| *v == BigUint::ZERO),
-            value.is_some_and(|v| *v == ones(width)),
-        )
+        (value.is_some_and(|v| *v == BigUint::ZERO), value.is_some_and(|v| *v == ones(width)))
     }
 
     /// Bitwise and.

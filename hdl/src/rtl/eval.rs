@@ -35,10 +35,7 @@ impl<'a> Stepper<'a> {
     ///
     /// # Errors
     /// A black box of which that is not known.
-    pub fn new(
-        design: &'a Design,
-        behaviours: &HashMap<String, Behaviour>,
-    ) -> Result<Self, Diagnostics> {
+    pub fn new(design: &'a Design, behaviours: &HashMap<String, Behaviour>) -> Result<Self, Diagnostics> {
         let top = ModuleId(design.modules.len() as u32 - 1);
         Self::of_module(design, top, behaviours)
     }
@@ -52,8 +49,7 @@ impl<'a> Stepper<'a> {
         let children = module.instances.iter().map(|instance| {
             let inner = design.module(instance.module);
             match (&inner.black_box, behaviours.get(&inner.name)) {
-                (None, _) => Self::of_module(design, instance.module, behaviours)
-                    .map(|s| Child::Module(Box::new(s))),
+                (None, _) => Self::of_module(design, instance.module, behaviours).map(|s| Child::Module(Box::new(s))),
                 (Some(_), Some(behaviour)) => Ok(Child::BlackBox(Arc::clone(behaviour))),
                 (Some(_), None) => Err(Diagnostics::from(
                     Diagnostic::error(
@@ -89,8 +85,7 @@ impl<'a> Stepper<'a> {
                 Cell::Input(p) => inputs[p as usize].clone(),
                 Cell::Output(i, p) => {
                     let i = i as usize;
-                    answers[i].get_or_insert_with(|| self.child_outputs(i, reset))[p as usize]
-                        .clone()
+                    answers[i].get_or_insert_with(|| self.child_outputs(i, reset))[p as usize].clone()
                 }
                 cell => self.cell(cell, module.width(net)),
             };
@@ -113,11 +108,7 @@ impl<'a> Stepper<'a> {
 
     fn child_outputs(&mut self, i: usize, reset: bool) -> Vec<BigUint> {
         let instance = &self.design.module(self.id).instances[i];
-        let inputs: Vec<BigUint> = instance
-            .inputs
-            .iter()
-            .map(|net| self.values[net.index()].clone())
-            .collect();
+        let inputs: Vec<BigUint> = instance.inputs.iter().map(|net| self.values[net.index()].clone()).collect();
         match &mut self.children[i] {
             Child::Module(stepper) => stepper.outputs(&inputs, reset),
             Child::BlackBox(behaviour) => behaviour(&inputs),
@@ -143,10 +134,9 @@ impl<'a> Stepper<'a> {
                     false => value(a).clone(),
                 }
             }
-            Cell::Concat(list) => module
-                .list(list)
-                .iter()
-                .fold(BigUint::ZERO, |sum, &a| (sum << module.width(a)) | value(a)),
+            Cell::Concat(list) => {
+                module.list(list).iter().fold(BigUint::ZERO, |sum, &a| (sum << module.width(a)) | value(a))
+            }
             Cell::Not(a) => value(a) ^ all(a),
             Cell::ReduceAnd(a) => truth(*value(a) == all(a)),
             Cell::ReduceOr(a) => truth(value(a).bits() > 0),
@@ -198,9 +188,5 @@ impl<'a> Stepper<'a> {
 
 /// The word at `address`, 0 past the end.
 fn word(words: &[BigUint], address: &BigUint) -> BigUint {
-    usize::try_from(address)
-        .ok()
-        .and_then(|i| words.get(i))
-        .cloned()
-        .unwrap_or_default()
+    usize::try_from(address).ok().and_then(|i| words.get(i)).cloned().unwrap_or_default()
 }

@@ -16,8 +16,8 @@ mod validate;
 pub use build::Builder;
 pub(crate) use build::{ones, pattern};
 pub use module::{
-    BlackBox, Cell, Design, Instance, List, Memory, MemoryWrite, Module, ModuleId, Net, Output,
-    Port, Register, address_width,
+    BlackBox, Cell, Design, Instance, List, Memory, MemoryWrite, Module, ModuleId, Net, Output, Port, Register,
+    address_width,
 };
 pub use names::Names;
 pub(crate) use names::SCOPE_LENGTH;

@@ -117,9 +117,7 @@ impl Cell {
         let none = List { start: 0, len: 0 };
         let zero = Net(0);
         match self {
-            Cell::Input(_) | Cell::Const(_) | Cell::Register(_) | Cell::Output(..) => {
-                ([zero; 3], 0, none)
-            }
+            Cell::Input(_) | Cell::Const(_) | Cell::Register(_) | Cell::Output(..) => ([zero; 3], 0, none),
             Cell::Concat(list) => ([zero; 3], 0, list),
             Cell::Slice(a, _)
             | Cell::ZeroExtend(a)
@@ -328,22 +326,13 @@ impl Module {
     /// The operands of a cell, in order.
     pub fn operands(&self, cell: Cell) -> impl Iterator<Item = Net> + '_ {
         let (fixed, count, list) = cell.parts();
-        fixed
-            .into_iter()
-            .take(count)
-            .chain(self.list(list).iter().copied())
+        fixed.into_iter().take(count).chain(self.list(list).iter().copied())
     }
 
     /// Nets that something besides cells reads: outputs, registers, write ports, instances.
     pub fn roots(&self) -> impl Iterator<Item = Net> + '_ {
-        let registers = self
-            .registers
-            .iter()
-            .flat_map(|r| std::iter::once(r.next).chain(r.enable));
-        let writes = self
-            .memories
-            .iter()
-            .flat_map(|m| [m.write.enable, m.write.address, m.write.data]);
+        let registers = self.registers.iter().flat_map(|r| std::iter::once(r.next).chain(r.enable));
+        let writes = self.memories.iter().flat_map(|m| [m.write.enable, m.write.address, m.write.data]);
         self.outputs
             .iter()
             .filter_map(|o| o.net)

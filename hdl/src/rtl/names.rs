@@ -26,11 +26,7 @@ impl<'a> Names<'a> {
             "" => String::new(),
             path => sanitised(path, SCOPE_LENGTH) + "_",
         });
-        Self {
-            module,
-            given: given(module).collect(),
-            scopes: scopes.collect(),
-        }
+        Self { module, given: given(module).collect(), scopes: scopes.collect() }
     }
 
     /// The identifier of `net`.
@@ -64,10 +60,5 @@ pub(super) fn given(module: &Module) -> impl Iterator<Item = &str> {
     let memories = module.memories.iter().map(|m| m.name.as_str());
     let instances = module.instances.iter().map(|i| i.name.as_str());
     let nets = module.names.values().map(String::as_str);
-    ports
-        .chain(outputs)
-        .chain(clocks)
-        .chain(memories)
-        .chain(instances)
-        .chain(nets)
+    ports.chain(outputs).chain(clocks).chain(memories).chain(instances).chain(nets)
 }

@@ -5,8 +5,7 @@ use std::str::{FromStr, SplitAsciiWhitespace};
 use num_bigint::BigUint;
 
 use super::module::{
-    BlackBox, Cell, Design, Instance, List, Memory, MemoryWrite, Module, ModuleId, Net, Output,
-    Port, Register,
+    BlackBox, Cell, Design, Instance, List, Memory, MemoryWrite, Module, ModuleId, Net, Output, Port, Register,
 };
 use super::text::RESETS;
 use crate::dfg::ScopeId;
@@ -23,10 +22,7 @@ pub fn parse(text: &str) -> Result<Design, Diagnostics> {
     for (i, line) in text.lines().enumerate() {
         let fail = |message: String| {
             let mut error = Diagnostic::error("rtl-text", message);
-            error.labels.push(Label {
-                place: Some(format!("line {}", i + 1)),
-                text: quoted(line.trim()),
-            });
+            error.labels.push(Label { place: Some(format!("line {}", i + 1)), text: quoted(line.trim()) });
             Diagnostics::from(error)
         };
         let mut words = Words(line.split_ascii_whitespace());
@@ -34,10 +30,7 @@ pub fn parse(text: &str) -> Result<Design, Diagnostics> {
         match (word, &mut open) {
             ("module", None) => {
                 let name = words.name().map_err(fail)?;
-                open = Some(Module {
-                    name,
-                    ..Module::default()
-                });
+                open = Some(Module { name, ..Module::default() });
             }
             ("end", module @ Some(_)) => design.modules.extend(module.take()),
             ("scope", Some(module)) => {
@@ -68,9 +61,7 @@ type Parsed<T> = Result<T, String>;
 
 impl Words<'_> {
     fn word(&mut self, what: &str) -> Parsed<&str> {
-        self.0
-            .next()
-            .ok_or_else(|| format!("{what} is expected at the end"))
+        self.0.next().ok_or_else(|| format!("{what} is expected at the end"))
     }
 
     fn name(&mut self) -> Parsed<String> {
@@ -135,10 +126,7 @@ fn item(word: &str, m: &mut Module, words: &mut Words<'_>) -> Parsed<()> {
             let known = m.black_box.as_mut().ok_or("only a box has parameters")?;
             known.parameters.push(parameter);
         }
-        "input" => m.inputs.push(Port {
-            name: words.name()?,
-            width: words.index()?,
-        }),
+        "input" => m.inputs.push(Port { name: words.name()?, width: words.index()? }),
         "table" => {
             let table: Parsed<_> = words.0.by_ref().map(hexadecimal).collect();
             m.tables.push(table?);
@@ -151,11 +139,7 @@ fn item(word: &str, m: &mut Module, words: &mut Words<'_>) -> Parsed<()> {
             name: words.name()?,
             depth: words.index()?,
             width: words.index()?,
-            write: MemoryWrite {
-                enable: words.net()?,
-                address: words.net()?,
-                data: words.net()?,
-            },
+            write: MemoryWrite { enable: words.net()?, address: words.net()?, data: words.net()? },
         }),
         "instance" => m.instances.push(Instance {
             name: words.name()?,
@@ -163,18 +147,11 @@ fn item(word: &str, m: &mut Module, words: &mut Words<'_>) -> Parsed<()> {
             scope: words.scope()?,
             inputs: words.nets()?,
         }),
-        "output" => m.outputs.push(Output {
-            name: words.name()?,
-            width: words.index()?,
-            net: words.optional_net()?,
-        }),
+        "output" => m.outputs.push(Output { name: words.name()?, width: words.index()?, net: words.optional_net()? }),
         number if number == format!("%{}", m.cells.len()) => net(m, words)?,
         other => {
             let next = m.cells.len();
-            return Err(format!(
-                "{} is neither a keyword nor %{next}",
-                quoted(other)
-            ));
+            return Err(format!("{} is neither a keyword nor %{next}", quoted(other)));
         }
     }
     Ok(())
@@ -187,12 +164,7 @@ fn register(words: &mut Words<'_>) -> Parsed<Register> {
         .into_iter()
         .find(|(_, word)| *word == reset)
         .ok_or_else(|| format!("{} is no kind of reset", quoted(reset)))?;
-    Ok(Register {
-        next,
-        enable,
-        reset,
-        initial: words.hexadecimal()?,
-    })
+    Ok(Register { next, enable, reset, initial: words.hexadecimal()? })
 }
 
 fn net(m: &mut Module, words: &mut Words<'_>) -> Parsed<()> {
@@ -295,21 +267,13 @@ end
     #[test]
     fn a_broken_line_is_named() {
         let cases = [
-            (
-                "%2 8 @1 add %0 %1",
-                "%2 8 @1 add %0",
-                "a net such as %3 is expected, not `=`",
-            ),
+            ("%2 8 @1 add %0 %1", "%2 8 @1 add %0", "a net such as %3 is expected, not `=`"),
             ("input x 8", "input x", "a number is expected at the end"),
             ("%2 8", "%7 8", "`%7` is neither a keyword nor %2"),
             ("add", "plus", "`plus` is no cell"),
             ("none", "soft", "`soft` is no kind of reset"),
             ("output y 16 %6", "output y 16 %6 %7", "the line goes on"),
-            (
-                "const 1f",
-                "const xyz",
-                "a hexadecimal number is expected, not `xyz`",
-            ),
+            ("const 1f", "const xyz", "a hexadecimal number is expected, not `xyz`"),
             ("\nend", "", "module `scale` has no `end`"),
             ("module scale", "modul scale", "a module is expected"),
         ];

@@ -24,11 +24,8 @@ use super::module::{Cell, Design, Module, Net};
 use crate::dfg::Reset;
 
 /// The words for the kinds of reset.
-pub(super) const RESETS: [(Reset, &str); 3] = [
-    (Reset::None, "none"),
-    (Reset::Synchronous, "synchronous"),
-    (Reset::Asynchronous, "asynchronous"),
-];
+pub(super) const RESETS: [(Reset, &str); 3] =
+    [(Reset::None, "none"), (Reset::Synchronous, "synchronous"), (Reset::Asynchronous, "asynchronous")];
 
 /// The text form of a design; [`parse`](super::parse) reads it back.
 pub fn print(design: &Design) -> String {
@@ -76,10 +73,7 @@ fn write_module(m: &Module, out: &mut String) -> std::fmt::Result {
         let write = f.write;
         let [enable, address, data] = [write.enable, write.address, write.data].map(|n| n.0);
         let (name, depth, width) = (&f.name, f.depth, f.width);
-        writeln!(
-            out,
-            "  memory {name} {depth} {width} %{enable} %{address} %{data}"
-        )?;
+        writeln!(out, "  memory {name} {depth} {width} %{enable} %{address} %{data}")?;
     }
     for i in &m.instances {
         write!(out, "  instance {} {} @{}", i.name, i.module.0, i.scope.0)?;
@@ -96,15 +90,12 @@ fn write_net(m: &Module, net: Net, out: &mut String) -> std::fmt::Result {
     let cell = m.cell(net);
     let (width, scope) = (m.width(net), m.scope(net).0);
     write!(out, "  %{} {width} @{scope} {}", net.0, cell.mnemonic())?;
-    m.operands(cell)
-        .try_for_each(|a| write!(out, " %{}", a.0))?;
+    m.operands(cell).try_for_each(|a| write!(out, " %{}", a.0))?;
     match cell {
         Cell::Const(k) => write!(out, " {:x}", m.constant(k))?,
-        Cell::Input(k)
-        | Cell::Register(k)
-        | Cell::Slice(_, k)
-        | Cell::Table(_, k)
-        | Cell::Read(_, k) => write!(out, " {k}")?,
+        Cell::Input(k) | Cell::Register(k) | Cell::Slice(_, k) | Cell::Table(_, k) | Cell::Read(_, k) => {
+            write!(out, " {k}")?
+        }
         Cell::Output(i, p) => write!(out, " {i} {p}")?,
         _ => {}
     }
@@ -120,7 +111,5 @@ fn optional(net: Option<Net>) -> String {
 
 /// A scope's path on one line.
 fn escaped(path: &str) -> String {
-    path.replace('\\', "\\\\")
-        .replace('\n', "\\n")
-        .replace('\r', "\\r")
+    path.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r")
 }

@@ -17,11 +17,7 @@ pub fn validate(design: &Design) -> Result<(), Diagnostics> {
     module_names(design, &mut found);
     for (i, module) in design.modules.iter().enumerate() {
         let below = &design.modules[..i];
-        let mut check = Check {
-            module,
-            below,
-            found: Vec::new(),
-        };
+        let mut check = Check { module, below, found: Vec::new() };
         check.references();
         // the other checks follow the numbers that this one has proved
         if check.found.is_empty() {
@@ -36,11 +32,7 @@ pub fn validate(design: &Design) -> Result<(), Diagnostics> {
         }
         found.append(&mut check.found);
     }
-    if found.is_empty() {
-        Ok(())
-    } else {
-        Err(Diagnostics(found))
-    }
+    if found.is_empty() { Ok(()) } else { Err(Diagnostics(found)) }
 }
 
 /// 1. There is a module, and modules with a body have identifiers of their own.
@@ -110,10 +102,7 @@ impl Check<'_> {
         if !m.roots().all(exists) || !m.names.keys().copied().all(exists) {
             bad.push("something refers to a net that is not there".to_owned());
         }
-        if m.instances
-            .iter()
-            .any(|i| i.module.index() >= self.below.len())
-        {
+        if m.instances.iter().any(|i| i.module.index() >= self.below.len()) {
             bad.push("an instance's module does not stand before its parent".to_owned());
         }
         for message in bad {
@@ -144,10 +133,7 @@ impl Check<'_> {
                 cell => m.operands(cell).collect(),
             }
         };
-        let late: Vec<Net> = m
-            .nets()
-            .filter(|&net| operands(net).iter().any(|&a| a >= net))
-            .collect();
+        let late: Vec<Net> = m.nets().filter(|&net| operands(net).iter().any(|&a| a >= net)).collect();
         if late.is_empty() {
             return;
         }
@@ -204,16 +190,12 @@ impl Check<'_> {
                 | Cell::Add(a, b)
                 | Cell::Sub(a, b)
                 | Cell::Mul(a, b) => of(a) == w && of(b) == w,
-                Cell::Eq(a, b) | Cell::LtUnsigned(a, b) | Cell::LtSigned(a, b) => {
-                    of(a) == of(b) && w == 1
-                }
+                Cell::Eq(a, b) | Cell::LtUnsigned(a, b) | Cell::LtSigned(a, b) => of(a) == of(b) && w == 1,
                 Cell::Mux(s, a, b) => of(s) == 1 && of(a) == w && of(b) == w,
                 Cell::Table(a, t) => {
                     let words = m.table(t);
                     let fits = |len: usize| of(a) >= usize::BITS || (len - 1) >> of(a) == 0;
-                    !words.is_empty()
-                        && fits(words.len())
-                        && words.iter().all(|word| word.bits() <= u64::from(w))
+                    !words.is_empty() && fits(words.len()) && words.iter().all(|word| word.bits() <= u64::from(w))
                 }
                 Cell::Read(a, f) => {
                     let memory = &m.memories[f as usize];
@@ -249,11 +231,8 @@ impl Check<'_> {
             let ports = self.below[instance.module.index()].outputs.len() as u32;
             (0..ports).map(move |p| Cell::Output(i, p))
         });
-        let wrong: Vec<Cell> = inputs
-            .chain(registers)
-            .chain(outputs)
-            .filter(|cell| count.get(cell) != Some(&1))
-            .collect();
+        let wrong: Vec<Cell> =
+            inputs.chain(registers).chain(outputs).filter(|cell| count.get(cell) != Some(&1)).collect();
         for cell in wrong {
             let times = count.get(&cell).copied().unwrap_or(0);
             self.report("rtl-driver", format!("{cell:?} drives {times} nets"));
@@ -378,49 +357,19 @@ end
             ("module top", "module child", "rtl-name", "two modules"),
             ("module top", "module wire", "rtl-name", "reserved"),
             ("add %0 %1", "add %0 %9", "rtl-reference", "net 2"),
-            (
-                "instance u 0",
-                "instance u 1",
-                "rtl-reference",
-                "before its parent",
-            ),
+            ("instance u 0", "instance u 1", "rtl-reference", "before its parent"),
             ("= total", "= inner", "rtl-name", "two things"),
             ("= total", "= a;b", "rtl-name", "no letter"),
-            (
-                "instance u 0 @0 %0",
-                "instance u 0 @0 %2",
-                "rtl-loop",
-                "inner -> total -> inner",
-            ),
+            ("instance u 0 @0 %0", "instance u 0 @0 %2", "rtl-loop", "inner -> total -> inner"),
             ("add %0 %1", "add %0 %3", "rtl-order", "`total`"),
             ("%2 4 @0 add", "%2 5 @0 add", "rtl-width", "net 2"),
             ("input a 4", "input a 0", "rtl-width", "net 0"),
-            (
-                "%3 4 @0 reg 0",
-                "%3 4 @0 const 0",
-                "rtl-driver",
-                "Register(0) drives 0 nets",
-            ),
-            (
-                "synchronous 3",
-                "synchronous 1f",
-                "rtl-register",
-                "register 0",
-            ),
+            ("%3 4 @0 reg 0", "%3 4 @0 const 0", "rtl-driver", "Register(0) drives 0 nets"),
+            ("synchronous 3", "synchronous 1f", "rtl-register", "register 0"),
             ("  reset rst\n", "", "rtl-register", "register 0"),
             ("words 4 4", "words 9 4", "rtl-memory", "words"),
-            (
-                "instance u 0 @0 %0",
-                "instance u 0 @0 %5",
-                "rtl-instance",
-                "`u`",
-            ),
-            (
-                "instance u 0 @0 %0",
-                "instance u 0 @0",
-                "rtl-instance",
-                "`u`",
-            ),
+            ("instance u 0 @0 %0", "instance u 0 @0 %5", "rtl-instance", "`u`"),
+            ("instance u 0 @0 %0", "instance u 0 @0", "rtl-instance", "`u`"),
             ("output y 4", "output y 5", "rtl-output", "`y`"),
         ];
         for (good, bad, code, message) in cases {

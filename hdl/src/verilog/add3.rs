@@ -14,9 +14,7 @@ pub enum CarryCell {
 impl CarryCell {
     /// The cell that a vendor calls so.
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Carry4, Self::Carry8]
-            .into_iter()
-            .find(|cell| cell.to_string() == name)
+        [Self::Carry4, Self::Carry8].into_iter().find(|cell| cell.to_string() == name)
     }
 
     /// Verilog of [`ADD3`](crate::lower::ADD3), with models of the cells for simulators.
@@ -28,12 +26,7 @@ impl CarryCell {
                 "CI | CYINIT",
                 ".CI(i == 0 ? 1'b0 : carry[4*i]), .CYINIT(i == 0 ? carry[0] : 1'b0)",
             ),
-            Self::Carry8 => (
-                8,
-                "  input  wire CI,\n  input  wire CI_TOP,",
-                "CI",
-                ".CI(carry[8*i]), .CI_TOP(1'b0)",
-            ),
+            Self::Carry8 => (8, "  input  wire CI,\n  input  wire CI_TOP,", "CI", ".CI(carry[8*i]), .CI_TOP(1'b0)"),
         };
         let carry = format!(
             "      {self} cell_i (\n        {chain}, .DI(majority[{bits}*i+:{bits}]), .S(parity[{bits}*i+:{bits}]),\n        \

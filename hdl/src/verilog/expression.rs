@@ -18,11 +18,7 @@ pub(super) struct Expressions<'a> {
 
 /// A sized constant.
 pub(super) fn constant(value: &BigUint, width: u32) -> String {
-    if width <= DECIMAL {
-        format!("{width}'d{value}")
-    } else {
-        format!("{width}'h{value:x}")
-    }
+    if width <= DECIMAL { format!("{width}'d{value}") } else { format!("{width}'h{value:x}") }
 }
 
 /// The range in a declaration; empty for one bit.
@@ -35,20 +31,12 @@ pub(super) fn vector(width: u32) -> String {
 
 impl<'a> Expressions<'a> {
     pub fn new(module: &'a Module) -> Self {
-        Self {
-            module,
-            names: Names::new(module),
-            usage: Usage::new(module),
-        }
+        Self { module, names: Names::new(module), usage: Usage::new(module) }
     }
 
     /// `net` where it is read: its name, or the wiring behind it. Binds tighter than any binary operator.
     pub fn read(&self, net: Net) -> String {
-        if self.usage.is_declared(net) {
-            self.names.net(net)
-        } else {
-            self.cell(net)
-        }
+        if self.usage.is_declared(net) { self.names.net(net) } else { self.cell(net) }
     }
 
     /// Bits of a declared net.
@@ -64,9 +52,7 @@ impl<'a> Expressions<'a> {
     /// The expression that drives `net`; only for combinational cells on nets.
     pub fn cell(&self, net: Net) -> String {
         let width = self.module.width(net);
-        let two = |a: Net, operator: &str, b: Net| {
-            format!("{} {operator} {}", self.read(a), self.read(b))
-        };
+        let two = |a: Net, operator: &str, b: Net| format!("{} {operator} {}", self.read(a), self.read(b));
         match self.module.cell(net) {
             Cell::Const(k) => constant(self.module.constant(k), width),
             Cell::Slice(a, low) => self.select(a, low, width),
@@ -119,9 +105,7 @@ impl<'a> Expressions<'a> {
     fn parts(&self, net: Net, parts: &mut Vec<String>) {
         let width = self.module.width(net);
         let inside = |a: Net, parts: &mut Vec<String>| match self.module.cell(a) {
-            Cell::ZeroExtend(_) | Cell::SignExtend(_) | Cell::Concat(_)
-                if !self.usage.is_declared(a) =>
-            {
+            Cell::ZeroExtend(_) | Cell::SignExtend(_) | Cell::Concat(_) if !self.usage.is_declared(a) => {
                 self.parts(a, parts);
             }
             _ => parts.push(self.read(a)),
@@ -154,11 +138,7 @@ impl<'a> Expressions<'a> {
     /// A unary operator. Without the parentheses `|~x` would be another operator, and `-~x` none.
     fn prefixed(&self, operator: char, a: Net) -> String {
         let value = self.read(a);
-        if value.starts_with('~') {
-            format!("{operator}({value})")
-        } else {
-            format!("{operator}{value}")
-        }
+        if value.starts_with('~') { format!("{operator}({value})") } else { format!("{operator}{value}") }
     }
 
     /// Extended operands are multiplied as signed, so that synthesis sees how narrow they are.
@@ -172,10 +152,6 @@ impl<'a> Expressions<'a> {
             _ => false,
         };
         let (x, y) = (self.read(a), self.read(b));
-        if signed(a) || signed(b) {
-            format!("$signed({x}) * $signed({y})")
-        } else {
-            format!("{x} * {y}")
-        }
+        if signed(a) || signed(b) { format!("$signed({x}) * $signed({y})") } else { format!("{x} * {y}") }
     }
 }

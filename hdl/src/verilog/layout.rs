@@ -19,12 +19,7 @@ pub(super) struct Lines<'w, W> {
 
 impl<'w, W: Write> Lines<'w, W> {
     pub fn new(out: &'w mut W, module: ModuleId, next: u32) -> Self {
-        Self {
-            out,
-            module,
-            next,
-            map: Vec::new(),
-        }
+        Self { out, module, next, map: Vec::new() }
     }
 
     /// Writes a statement, broken into lines at spaces; lines after the first are indented further.
@@ -60,12 +55,7 @@ impl<'w, W: Write> Lines<'w, W> {
             Some(last) if last.scope == scope && last.last_line + 1 == first_line => {
                 last.last_line = last_line;
             }
-            _ => self.map.push(LineMap {
-                first_line,
-                last_line,
-                module: self.module,
-                scope,
-            }),
+            _ => self.map.push(LineMap { first_line, last_line, module: self.module, scope }),
         }
     }
 

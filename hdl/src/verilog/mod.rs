@@ -30,11 +30,7 @@ pub struct LineMap {
 }
 
 /// Writes one module of a valid design, and says which lines are what. A black box takes no lines.
-pub fn write_module(
-    design: &Design,
-    id: ModuleId,
-    out: &mut impl Write,
-) -> io::Result<Vec<LineMap>> {
+pub fn write_module(design: &Design, id: ModuleId, out: &mut impl Write) -> io::Result<Vec<LineMap>> {
     write_from(design, id, mixed_resets(design), 1, out).map(|(map, _)| map)
 }
 
@@ -181,9 +177,7 @@ mod tests {
         let map = write_design(&design, &mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
         assert!(text.is_ascii() && text.lines().count() <= 10, "{text}");
-        let ends = text
-            .lines()
-            .filter(|line| line.contains("endmodule;") || *line == "endmodule");
+        let ends = text.lines().filter(|line| line.contains("endmodule;") || *line == "endmodule");
         assert_eq!(ends.count(), 1, "{text}");
         let path = |part: &LineMap| design.module(part.module).scope_path(part.scope);
         assert!(map.iter().any(|part| path(part) == scope));

@@ -27,11 +27,8 @@ pub(super) struct Writer<'a, 'w, W> {
 impl<'a, 'w, W: Write> Writer<'a, 'w, W> {
     pub fn new(design: &'a Design, id: ModuleId, mixed_resets: bool, lines: Lines<'w, W>) -> Self {
         let module = design.module(id);
-        let mut instance_nets: Vec<Vec<Net>> = module
-            .instances
-            .iter()
-            .map(|i| vec![Net(0); design.module(i.module).outputs.len()])
-            .collect();
+        let mut instance_nets: Vec<Vec<Net>> =
+            module.instances.iter().map(|i| vec![Net(0); design.module(i.module).outputs.len()]).collect();
         for net in module.nets() {
             if let Cell::Output(i, p) = module.cell(net) {
                 instance_nets[i as usize][p as usize] = net;
@@ -120,8 +117,7 @@ impl<'a, 'w, W: Write> Writer<'a, 'w, W> {
                 }
                 let name = self.text.names.net(net);
                 let value = self.text.cell(net);
-                self.lines
-                    .put(scope, &format!("  wire {width}{name} = {value};"))
+                self.lines.put(scope, &format!("  wire {width}{name} = {value};"))
             }
             _ => Ok(()),
         }
@@ -181,9 +177,7 @@ impl<'a, 'w, W: Write> Writer<'a, 'w, W> {
         };
         let parent = self.module;
         let clocks = [(&child.clock, &parent.clock), (&child.reset, &parent.reset)];
-        let clocks = clocks
-            .into_iter()
-            .filter_map(|(inner, outer)| Some(connection(inner.as_ref()?, outer.as_ref()?)));
+        let clocks = clocks.into_iter().filter_map(|(inner, outer)| Some(connection(inner.as_ref()?, outer.as_ref()?)));
         let inputs = child.inputs.iter().zip(&instance.inputs);
         let inputs = inputs.map(|(port, &net)| connection(&port.name, &self.text.read(net)));
         let outputs = child.outputs.iter().zip(outputs);
@@ -250,8 +244,7 @@ impl<'a, 'w, W: Write> Writer<'a, 'w, W> {
             self.lines.put(scope, &format!("    if ({name}) begin"))?;
             self.assign(group, true, "      ")?;
             let condition = enable.as_deref().unwrap_or("begin");
-            self.lines
-                .put(scope, &format!("    end else {condition}"))?;
+            self.lines.put(scope, &format!("    end else {condition}"))?;
             self.assign(group, false, "      ")?;
             self.lines.put(scope, "    end")?;
         } else if let Some(condition) = enable {
@@ -274,8 +267,7 @@ impl<'a, 'w, W: Write> Writer<'a, 'w, W> {
                 self.text.read(register.next)
             };
             let scope = self.module.scope(net);
-            self.lines
-                .put(scope, &format!("{indent}{name} <= {value};"))?;
+            self.lines.put(scope, &format!("{indent}{name} <= {value};"))?;
         }
         Ok(())
     }
@@ -284,12 +276,10 @@ impl<'a, 'w, W: Write> Writer<'a, 'w, W> {
         for memory in &self.module.memories {
             let clock = self.module.clock.clone().unwrap_or_default();
             let write = memory.write;
-            let [enable, address, data] =
-                [write.enable, write.address, write.data].map(|net| self.text.read(net));
+            let [enable, address, data] = [write.enable, write.address, write.data].map(|net| self.text.read(net));
             let scope = self.module.scope(write.data);
             let name = &memory.name;
-            self.lines
-                .put(scope, &format!("  always @(posedge {clock}) begin"))?;
+            self.lines.put(scope, &format!("  always @(posedge {clock}) begin"))?;
             let store = format!("    if ({enable}) {name}[{address}] <= {data};");
             self.lines.put(scope, &store)?;
             self.lines.put(scope, "  end")?;
@@ -302,8 +292,7 @@ impl<'a, 'w, W: Write> Writer<'a, 'w, W> {
             if let Some(net) = output.net {
                 let value = self.text.read(net);
                 let scope = self.module.scope(net);
-                self.lines
-                    .put(scope, &format!("  assign {} = {value};", output.name))?;
+                self.lines.put(scope, &format!("  assign {} = {value};", output.name))?;
             }
         }
         Ok(())
@@ -313,36 +302,20 @@ impl<'a, 'w, W: Write> Writer<'a, 'w, W> {
     fn unused(&mut self) -> io::Result<()> {
         let module = self.module;
         let mut unused: Vec<String> = Vec::new();
-        let children = || {
-            module
-                .instances
-                .iter()
-                .map(|i| self.design.module(i.module))
-        };
-        let clocked = !module.registers.is_empty()
-            || !module.memories.is_empty()
-            || children().any(|c| c.clock.is_some());
-        let resets = module.registers.iter().any(|r| r.reset != Reset::None)
-            || children().any(|c| c.reset.is_some());
+        let children = || module.instances.iter().map(|i| self.design.module(i.module));
+        let clocked =
+            !module.registers.is_empty() || !module.memories.is_empty() || children().any(|c| c.clock.is_some());
+        let resets = module.registers.iter().any(|r| r.reset != Reset::None) || children().any(|c| c.reset.is_some());
         unused.extend(module.clock.clone().filter(|_| !clocked));
         unused.extend(module.reset.clone().filter(|_| !resets));
-        for net in module
-            .nets()
-            .filter(|&net| self.text.usage.is_declared(net))
-        {
+        for net in module.nets().filter(|&net| self.text.usage.is_declared(net)) {
             let gaps = self.text.usage.unread(module, net);
-            unused.extend(
-                gaps.into_iter()
-                    .map(|(low, w)| self.text.select(net, low, w)),
-            );
+            unused.extend(gaps.into_iter().map(|(low, w)| self.text.select(net, low, w)));
         }
         if unused.is_empty() {
             return Ok(());
         }
         let name = self.text.names.free("_unused".to_owned());
-        self.put(&format!(
-            "  wire {name} = &{{1'b0, {}}};",
-            unused.join(", ")
-        ))
+        self.put(&format!("  wire {name} = &{{1'b0, {}}};", unused.join(", ")))
     }
 }

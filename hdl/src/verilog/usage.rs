@@ -21,11 +21,8 @@ pub(super) struct Usage {
 impl Usage {
     pub fn new(module: &Module) -> Self {
         let live = live(module);
-        let mut usage = Self {
-            declared: declared(module, &live),
-            read: vec![false; module.len()],
-            parts: FxHashMap::default(),
-        };
+        let mut usage =
+            Self { declared: declared(module, &live), read: vec![false; module.len()], parts: FxHashMap::default() };
         module.roots().for_each(|net| usage.mark(module, net));
         for net in module.nets().filter(|net| live[net.index()]) {
             if usage.declared[net.index()] {
@@ -143,10 +140,8 @@ fn declared(module: &Module, live: &[bool]) -> Vec<bool> {
             Cell::Concat(list) => once && module.list(list).len() <= PARTS,
             _ => false,
         };
-        declared[net.index()] = module.name(net).is_some()
-            || selected[net.index()]
-            || !written_where_read
-            || nested > DEPTH;
+        declared[net.index()] =
+            module.name(net).is_some() || selected[net.index()] || !written_where_read || nested > DEPTH;
         depth[net.index()] = if declared[net.index()] { 0 } else { nested };
     }
     declared

@@ -21,10 +21,8 @@ endmodule
 
 #[test]
 fn imported_verilog_runs_in_icarus_as_its_behaviour_says() {
-    let options = Options {
-        parameters: vec![("FACTOR".to_owned(), -3), ("WIDTH".to_owned(), 6)],
-        ..Options::default()
-    };
+    let options =
+        Options { parameters: vec![("FACTOR".to_owned(), -3), ("WIDTH".to_owned(), 6)], ..Options::default() };
     let scaler = import(SCALER, "scaler", &options).unwrap();
     let m = ModuleBuilder::new("user");
     let x = m.input("x", Format::signed(6, 0).unwrap());

@@ -28,10 +28,7 @@ struct Complex<'m> {
 
 impl<'m> Complex<'m> {
     fn zip(self, other: Self, f: impl Fn(Value<'m>, Value<'m>) -> Value<'m>) -> Self {
-        Self {
-            re: f(self.re, other.re),
-            im: f(self.im, other.im),
-        }
+        Self { re: f(self.re, other.re), im: f(self.im, other.im) }
     }
 
     fn times(self, (re, im): (i128, i128)) -> Self {
@@ -40,25 +37,15 @@ impl<'m> Complex<'m> {
         let [a, b] = [self.re * re, self.im * im];
         let [c, d] = [self.re * im, self.im * re];
         let rounded = |v: Value<'m>| v.delay(1).round(FRAC, Rounding::HalfEven);
-        Self {
-            re: rounded(a - b),
-            im: rounded(c + d),
-        }
+        Self { re: rounded(a - b), im: rounded(c + d) }
     }
 }
 
 fn stage() -> Arc<Module> {
     let m = ModuleBuilder::new("fft_stage");
     let sample = Format::signed(12, FRAC).unwrap();
-    let (re, im) = (
-        m.input_array("re", 8, sample),
-        m.input_array("im", 8, sample),
-    );
-    let x: Vec<_> = re
-        .into_iter()
-        .zip(im)
-        .map(|(re, im)| Complex { re, im })
-        .collect();
+    let (re, im) = (m.input_array("re", 8, sample), m.input_array("im", 8, sample));
+    let x: Vec<_> = re.into_iter().zip(im).map(|(re, im)| Complex { re, im }).collect();
     let mut sums = Vec::new();
     let mut differences = Vec::new();
     for k in 0..4 {
@@ -102,9 +89,7 @@ fn fft_stage_is_close_to_the_real_one() {
             let exact = (d.0 * w.0 - d.1 * w.1, d.0 * w.1 + d.1 * w.0);
             // half a unit of rounding, and half a unit of each twiddle factor on differences below 2^6
             let tolerance = 0.5 / unit + 2.0 * 64.0 * 0.5 / f64::from(1 << TWIDDLE_FRAC);
-            let error = (y(k + 4).0 - exact.0)
-                .abs()
-                .max((y(k + 4).1 - exact.1).abs());
+            let error = (y(k + 4).0 - exact.0).abs().max((y(k + 4).1 - exact.1).abs());
             assert!(error <= tolerance, "{error}");
         }
     }

@@ -24,17 +24,11 @@ fn following(pointer: Value<'_>) -> Value<'_> {
 
 fn fifo() -> Arc<Module> {
     let m = ModuleBuilder::new("fifo");
-    let (in_valid, out_ready) = (
-        m.input("in_valid", Format::BIT),
-        m.input("out_ready", Format::BIT),
-    );
+    let (in_valid, out_ready) = (m.input("in_valid", Format::BIT), m.input("out_ready", Format::BIT));
     let word = Format::signed(9, 0).unwrap();
     let in_data = m.input("in_data", word);
     let up_to = |last: u32| Format::integer(Interval::new(0, i128::from(last)).unwrap());
-    let style = RegisterStyle {
-        reset: Reset::Asynchronous,
-        ..RegisterStyle::default()
-    };
+    let style = RegisterStyle { reset: Reset::Asynchronous, ..RegisterStyle::default() };
     let head = m.state("head", up_to(DEPTH - 1), style);
     let tail = m.state("tail", up_to(DEPTH - 1), style);
     let count = m.state("count", up_to(DEPTH), style);
@@ -76,9 +70,7 @@ fn fifo_keeps_order() {
     let (mut fullest, mut emptied) = (0, 0);
     for cycle in 0..2000 {
         let inputs = numbers.inputs(&module);
-        let [valid, ready, data] = inputs[..] else {
-            panic!("three inputs")
-        };
+        let [valid, ready, data] = inputs[..] else { panic!("three inputs") };
         let got = stepper.step(&inputs, cycle == 0);
         let room = queue.len() < DEPTH as usize;
         assert_eq!(got[..2], [i128::from(room), i128::from(!queue.is_empty())]);

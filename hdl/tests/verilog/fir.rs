@@ -13,21 +13,13 @@ use crate::support::{self, Run};
 /// Half of the symmetric impulse response, in units of 2^-8.
 const COEFFICIENTS: [i128; 4] = [-5, 14, 46, 73];
 
-const OUTPUT: Quantiser = Quantiser {
-    width: 10,
-    signed: true,
-    frac: 4,
-    rounding: Rounding::HalfEven,
-    overflow: Overflow::Saturate,
-};
+const OUTPUT: Quantiser =
+    Quantiser { width: 10, signed: true, frac: 4, rounding: Rounding::HalfEven, overflow: Overflow::Saturate };
 
 fn fir() -> Arc<Module> {
     let m = ModuleBuilder::new("fir");
     let sample = Format::signed(10, 4).unwrap();
-    let style = RegisterStyle {
-        reset: Reset::Synchronous,
-        ..RegisterStyle::default()
-    };
+    let style = RegisterStyle { reset: Reset::Synchronous, ..RegisterStyle::default() };
     let (x, valid) = (m.input("x", sample), m.input("valid", Format::BIT));
     let mut taps = vec![x];
     for k in 1..2 * COEFFICIENTS.len() {
@@ -70,10 +62,7 @@ fn fir_convolves() {
         let Some(last) = t.checked_sub(latency) else {
             continue;
         };
-        let exact: i128 = (0..8)
-            .filter(|&k| k <= last)
-            .map(|k| COEFFICIENTS[k.min(7 - k)] * samples[last - k])
-            .sum();
+        let exact: i128 = (0..8).filter(|&k| k <= last).map(|k| COEFFICIENTS[k.min(7 - k)] * samples[last - k]).sum();
         assert_eq!(got, [OUTPUT.apply(exact, 12)]);
     }
 }

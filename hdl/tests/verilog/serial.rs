@@ -22,10 +22,7 @@ fn serial() -> Arc<Module> {
     let m = ModuleBuilder::new("serial");
     let select = m.input("selected", Format::BIT);
     let bit = m.input("bit_in", Format::BIT);
-    let style = RegisterStyle {
-        reset: Reset::Asynchronous,
-        ..RegisterStyle::default()
-    };
+    let style = RegisterStyle { reset: Reset::Asynchronous, ..RegisterStyle::default() };
     let bits = |width| Format::unsigned(width, 0).unwrap();
     let number = |value: u32| m.constant(i128::from(value), 0);
     let state = m.state("state", bits(2), style);
@@ -53,17 +50,11 @@ fn serial() -> Arc<Module> {
 
     let started = is(IDLE) & bit;
     let count = (left.value() - number(1)).max(zero);
-    let next_left = started.mux(
-        number(ADDRESS_BITS),
-        head_done.mux(number(DATA_BITS - 1), count),
-    );
+    let next_left = started.mux(number(ADDRESS_BITS), head_done.mux(number(DATA_BITS - 1), count));
     left.set_next(next_left);
     let on = started.mux(
         m.constant(HEAD, 0),
-        head_done.mux(
-            m.constant(DATA, 0),
-            frame_done.mux(m.constant(IDLE, 0), state.value()),
-        ),
+        head_done.mux(m.constant(DATA, 0), frame_done.mux(m.constant(IDLE, 0), state.value())),
     );
     state.set_next(select.mux(on, m.constant(IDLE, 0)));
 
@@ -82,12 +73,7 @@ fn frame(write: bool, address: u32, data: u32) -> Vec<i128> {
 fn send(stepper: &mut Stepper, frame: &[i128]) -> i128 {
     let sent = frame.iter().map(|bit| stepper.step(&[1, *bit], false)[0]);
     let answer: Vec<i128> = sent.collect();
-    answer
-        .iter()
-        .rev()
-        .take(8)
-        .rev()
-        .fold(0, |word, bit| word << 1 | bit)
+    answer.iter().rev().take(8).rev().fold(0, |word, bit| word << 1 | bit)
 }
 
 #[test]
@@ -98,11 +84,7 @@ fn words_written_over_the_wire_read_back() {
     for address in 0..8 {
         send(&mut stepper, &frame(true, address, 37 * address + 5));
     }
-    assert_eq!(
-        stepper.outputs(&[1, 0], false)[1],
-        0,
-        "not busy after a frame"
-    );
+    assert_eq!(stepper.outputs(&[1, 0], false)[1], 0, "not busy after a frame");
     // a frame cut short writes nothing
     send(&mut stepper, &frame(true, 3, 0)[..12]);
     stepper.step(&[0, 0], false);
@@ -121,16 +103,9 @@ fn serial_runs_in_icarus_as_evaluated() {
     for _ in 0..60 {
         let random = numbers.bits() as u32;
         let frame = frame(random & 1 == 1, random >> 1 & 7, random >> 4 & 0xff);
-        let sent = if random >> 12 & 7 == 0 {
-            9
-        } else {
-            frame.len()
-        };
+        let sent = if random >> 12 & 7 == 0 { 9 } else { frame.len() };
         stimulus.extend(frame[..sent].iter().map(|b| bit(*b)));
-        stimulus.extend(std::iter::repeat_n(
-            (vec![0, 1], false),
-            random as usize >> 15 & 3,
-        ));
+        stimulus.extend(std::iter::repeat_n((vec![0, 1], false), random as usize >> 15 & 3));
     }
     let run = Run::new(module, stimulus);
     support::assert_lint_clean(&run.design);

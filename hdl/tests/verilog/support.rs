@@ -25,12 +25,7 @@ pub struct Run {
 impl Run {
     pub fn new(module: Arc<Module>, stimulus: Stimulus) -> Self {
         let design = lower::lower(&module).unwrap();
-        Self {
-            module,
-            design,
-            stimulus,
-            external: Default::default(),
-        }
+        Self { module, design, stimulus, external: Default::default() }
     }
 }
 
@@ -68,16 +63,9 @@ pub fn simulate(runs: &[Run]) {
         std::fs::write(&kept, &text).unwrap();
         panic!("{messages}see {}", kept.display());
     }
-    let simulated = Command::new("vvp")
-        .arg("-n")
-        .arg(&program)
-        .output()
-        .unwrap();
+    let simulated = Command::new("vvp").arg("-n").arg(&program).output().unwrap();
     let log = String::from_utf8_lossy(&simulated.stdout);
-    let checks: usize = runs
-        .iter()
-        .map(|r| r.stimulus.len() * r.module.outputs.len())
-        .sum();
+    let checks: usize = runs.iter().map(|r| r.stimulus.len() * r.module.outputs.len()).sum();
     if log.trim() != format!("{checks} checks, 0 errors") {
         std::fs::write(&kept, &text).unwrap();
         panic!("{log}see {}", kept.display());
@@ -129,12 +117,7 @@ fn power_up(design: &Design, id: ModuleId, path: &str, text: &mut String) {
         if let Cell::Register(r) = module.cell(net) {
             let initial = &module.registers[r as usize].initial;
             let width = module.width(net);
-            writeln!(
-                text,
-                "    {path}.{} = {width}'h{initial:x};",
-                names.net(net)
-            )
-            .unwrap();
+            writeln!(text, "    {path}.{} = {width}'h{initial:x};", names.net(net)).unwrap();
         }
     }
     for memory in &module.memories {
@@ -143,12 +126,7 @@ fn power_up(design: &Design, id: ModuleId, path: &str, text: &mut String) {
         }
     }
     for instance in &module.instances {
-        power_up(
-            design,
-            instance.module,
-            &format!("{path}.{}", instance.name),
-            text,
-        );
+        power_up(design, instance.module, &format!("{path}.{}", instance.name), text);
     }
 }
 
@@ -158,10 +136,7 @@ fn drive(k: usize, run: &Run, text: &mut String) {
         let expected = stepper.step(inputs, *reset);
         writeln!(text, "    d{k}_rst = {};", u8::from(*reset)).unwrap();
         for port in &run.module.inputs {
-            let bus = pack::pack(
-                port.elements.iter().copied(),
-                &inputs[port.first as usize..],
-            );
+            let bus = pack::pack(port.elements.iter().copied(), &inputs[port.first as usize..]);
             let width = pack::width(port.elements.iter().copied());
             writeln!(text, "    d{k}_{} = {width}'h{bus:x};", port.name).unwrap();
         }
@@ -171,11 +146,7 @@ fn drive(k: usize, run: &Run, text: &mut String) {
             let formats = || port.elements.iter().map(|e| e.format);
             let (own, others) = rest.split_at(port.elements.len());
             rest = others;
-            let (name, bus, width) = (
-                &port.name,
-                pack::pack(formats(), own),
-                pack::width(formats()),
-            );
+            let (name, bus, width) = (&port.name, pack::pack(formats(), own), pack::width(formats()));
             writeln!(
                 text,
                 "    checks = checks + 1;\n    if (d{k}_{name} !== {width}'h{bus:x}) begin errors = errors + 1; \

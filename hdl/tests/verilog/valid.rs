@@ -17,19 +17,12 @@ fn polynomial() -> Arc<Module> {
     let valid = m.input("in_valid", Format::BIT);
     let x = m.input("x", Format::signed(8, 4).unwrap());
     m.set_pipeline_enable(Some(go));
-    let with_reset = RegisterStyle {
-        reset: Reset::Synchronous,
-        enable: Some(go.node()),
-        ..RegisterStyle::default()
-    };
+    let with_reset = RegisterStyle { reset: Reset::Synchronous, enable: Some(go.node()), ..RegisterStyle::default() };
     // x² + 3x - 1: the product waits for nobody, 3x waits for the product
     let square = (x * x).delay(1).named("square");
     let y = (square + x * m.constant(3, 0) - m.constant(1, 0)).delay(1);
     m.output("y", y);
-    m.output(
-        "out_valid",
-        valid.registered(with_reset).registered(with_reset),
-    );
+    m.output("out_valid", valid.registered(with_reset).registered(with_reset));
     m.finish().unwrap()
 }
 
@@ -54,12 +47,8 @@ fn valid_results_come_in_order_and_none_is_lost() {
     for cycle in 0..1000 {
         let reset = cycle < 2;
         let inputs = numbers.inputs(&module);
-        let [go, valid, x] = inputs[..] else {
-            panic!("three inputs")
-        };
-        let [y, out_valid] = stepper.step(&inputs, reset)[..] else {
-            panic!("two outputs")
-        };
+        let [go, valid, x] = inputs[..] else { panic!("three inputs") };
+        let [y, out_valid] = stepper.step(&inputs, reset)[..] else { panic!("two outputs") };
         if go == 0 {
             stalls += 1;
         }
@@ -72,10 +61,6 @@ fn valid_results_come_in_order_and_none_is_lost() {
             expected.push_back(x * x + 3 * 16 * x - 256);
         }
     }
-    assert!(
-        expected.len() <= 2,
-        "{} results are missing",
-        expected.len()
-    );
+    assert!(expected.len() <= 2, "{} results are missing", expected.len());
     assert!(results > 200 && stalls > 200, "{results}, {stalls}");
 }

@@ -46,11 +46,7 @@ pub struct Meter {
 impl Meter {
     /// A meter for programs that run for at most `limit` each.
     pub fn new(limit: Duration) -> Self {
-        Self {
-            limit,
-            peak_bytes: AtomicU64::new(0),
-            cpu_us: AtomicU64::new(0),
-        }
+        Self { limit, peak_bytes: AtomicU64::new(0), cpu_us: AtomicU64::new(0) }
     }
 
     /// Time that a program may take.
@@ -101,9 +97,7 @@ impl Finished {
 
     /// Both streams, without blank space around.
     pub fn said(&self) -> String {
-        format!("{}\n{}", self.stdout.trim(), self.stderr.trim())
-            .trim()
-            .to_owned()
+        format!("{}\n{}", self.stdout.trim(), self.stderr.trim()).trim().to_owned()
     }
 }
 
@@ -130,14 +124,9 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<Finished, Diagnosti
     let stderr = stderr.map_or_else(String::new, text);
     let elapsed = start.elapsed();
     match ended {
-        Some((status, used)) => Ok(Finished {
-            status,
-            stdout,
-            stderr,
-            elapsed,
-            cpu: used.utime + used.stime,
-            peak_bytes: used.maxrss,
-        }),
+        Some((status, used)) => {
+            Ok(Finished { status, stdout, stderr, elapsed, cpu: used.utime + used.stime, peak_bytes: used.maxrss })
+        }
         None => {
             let message = format!("`{name}` did not end within {} s", limit.as_secs_f64());
             let error = Diagnostic::error("tool-timeout", message);
@@ -192,9 +181,7 @@ fn text(reader: JoinHandle<Vec<u8>>) -> String {
 
 fn not_started(name: &str, error: &io::Error) -> Diagnostics {
     match error.kind() {
-        ErrorKind::NotFound => {
-            Diagnostic::error("tool-missing", format!("{name} is not installed")).into()
-        }
+        ErrorKind::NotFound => Diagnostic::error("tool-missing", format!("{name} is not installed")).into(),
         _ => Diagnostic::error("tool-failed", format!("`{name}` cannot be run: {error}")).into(),
     }
 }
@@ -230,10 +217,7 @@ mod tests {
     #[test]
     fn output_and_status_are_kept() {
         let done = run(&mut shell("echo out; echo err >&2; exit 3"), LIMIT).unwrap();
-        assert_eq!(
-            (done.stdout.as_str(), done.stderr.as_str()),
-            ("out\n", "err\n")
-        );
+        assert_eq!((done.stdout.as_str(), done.stderr.as_str()), ("out\n", "err\n"));
         let error = done.success("the shell").unwrap_err();
         assert_eq!(error.0[0].code, "tool-failed");
         assert!(error.to_string().contains("out\nerr"), "{error}");
@@ -252,10 +236,7 @@ mod tests {
     #[test]
     fn a_program_that_hangs_is_ended_with_its_children() {
         let start = Instant::now();
-        let error = run(
-            &mut shell("echo begun; sleep 60 & sleep 60"),
-            Duration::from_millis(200),
-        );
+        let error = run(&mut shell("echo begun; sleep 60 & sleep 60"), Duration::from_millis(200));
         let error = error.unwrap_err();
         assert_eq!(error.0[0].code, "tool-timeout");
         assert!(error.to_string().contains("begun"));
@@ -277,11 +258,7 @@ mod tests {
         let script = "head -c 64000000 /dev/zero | tail -n 1 | wc -c; true";
         let done = meter.run(&mut shell(script)).unwrap();
         assert_eq!(done.stdout.trim(), "64000000");
-        assert!(
-            meter.peak_bytes() > 32_000_000,
-            "{} bytes",
-            meter.peak_bytes()
-        );
+        assert!(meter.peak_bytes() > 32_000_000, "{} bytes", meter.peak_bytes());
     }
 
     #[test]

@@ -7,11 +7,7 @@ use super::lower::{Code, Instruction};
 /// The slot that was freed last is taken first, since it is the warmest. An instruction may write the slot of one of
 /// its own operands.
 pub(super) fn allocate(instructions: &mut [Instruction<i128>]) -> usize {
-    let nodes = instructions
-        .iter()
-        .map(|i| i.d as usize + 1)
-        .max()
-        .unwrap_or(0);
+    let nodes = instructions.iter().map(|i| i.d as usize + 1).max().unwrap_or(0);
     let last_use = last_uses(instructions, nodes);
     let mut slot_of = vec![u32::MAX; nodes];
     let mut free = Vec::new();
@@ -42,9 +38,7 @@ pub(super) fn allocate(instructions: &mut [Instruction<i128>]) -> usize {
 fn last_uses(instructions: &[Instruction<i128>], nodes: usize) -> Vec<usize> {
     let mut last = vec![usize::MAX; nodes];
     for (i, mut instruction) in instructions.iter().copied().enumerate() {
-        instruction
-            .operands()
-            .for_each(|node| last[*node as usize] = i);
+        instruction.operands().for_each(|node| last[*node as usize] = i);
     }
     last
 }

@@ -21,11 +21,7 @@ impl Content {
     pub fn initial(module: &Module) -> Self {
         Self {
             states: module.states.iter().map(|s| s.style.initial).collect(),
-            memories: module
-                .memories
-                .iter()
-                .map(|m| vec![0; m.depth as usize])
-                .collect(),
+            memories: module.memories.iter().map(|m| vec![0; m.depth as usize]).collect(),
         }
     }
 
@@ -33,9 +29,7 @@ impl Content {
     pub fn of(module: &Module, stepper: &Stepper) -> Self {
         Self {
             states: (0..module.states.len()).map(|k| stepper.state(k)).collect(),
-            memories: (0..module.memories.len())
-                .map(|k| stepper.memory(k).to_vec())
-                .collect(),
+            memories: (0..module.memories.len()).map(|k| stepper.memory(k).to_vec()).collect(),
         }
     }
 }
@@ -51,36 +45,22 @@ impl Ranges {
     /// Those of `module`.
     pub fn of(module: &Module) -> Self {
         Self {
-            states: module
-                .states
-                .iter()
-                .map(|s| (s.name.clone(), s.range))
-                .collect(),
-            memories: module
-                .memories
-                .iter()
-                .map(|m| (m.name.clone(), m.depth, m.range))
-                .collect(),
+            states: module.states.iter().map(|s| (s.name.clone(), s.range)).collect(),
+            memories: module.memories.iter().map(|m| (m.name.clone(), m.depth, m.range)).collect(),
         }
     }
 
     /// An error unless every value of `content` has its place and its range.
     pub fn check(&self, content: &Content) -> Result<(), Diagnostics> {
         count("registers", self.states.len(), content.states.len())?;
-        count(
-            "register files",
-            self.memories.len(),
-            content.memories.len(),
-        )?;
+        count("register files", self.memories.len(), content.memories.len())?;
         for ((name, range), value) in self.states.iter().zip(&content.states) {
             inside(name, *range, *value)?;
         }
         for ((name, depth, range), words) in self.memories.iter().zip(&content.memories) {
             count(&format!("words of `{name}`"), *depth as usize, words.len())?;
             // a word that was never written is 0, whatever the range
-            words
-                .iter()
-                .try_for_each(|word| inside(name, range.union(Interval::BIT), *word))?;
+            words.iter().try_for_each(|word| inside(name, range.union(Interval::BIT), *word))?;
         }
         Ok(())
     }

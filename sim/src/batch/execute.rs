@@ -141,11 +141,7 @@ fn lookup<T: Lane>(slots: &mut [Slot<T>], i: &Instruction<T>, entries: &[T]) {
 /// Spreads one column of the rows over the lanes; lanes past the last row repeat it, so that they stay in range.
 #[inline(always)]
 fn load<T: Lane, S: Lane>(slots: &mut [Slot<T>], i: &Instruction<T>, rows: &Rows<'_, S>) {
-    let column = rows
-        .inputs
-        .iter()
-        .skip(i.x as usize)
-        .step_by(rows.input_count);
+    let column = rows.inputs.iter().skip(i.x as usize).step_by(rows.input_count);
     let lanes = slots[i.d as usize].as_flattened_mut();
     let mut last = T::default();
     let mut filled = 0;
@@ -160,11 +156,7 @@ fn load<T: Lane, S: Lane>(slots: &mut [Slot<T>], i: &Instruction<T>, rows: &Rows
 /// Gathers one column of the rows from the lanes.
 #[inline(always)]
 fn store<T: Lane, S: Lane>(slots: &[Slot<T>], i: &Instruction<T>, rows: &mut Rows<'_, S>) {
-    let column = rows
-        .outputs
-        .iter_mut()
-        .skip(i.y as usize)
-        .step_by(rows.output_count);
+    let column = rows.outputs.iter_mut().skip(i.y as usize).step_by(rows.output_count);
     for (value, lane) in column.zip(slots[i.x as usize].as_flattened()) {
         *value = S::truncated(lane.to_i128());
     }

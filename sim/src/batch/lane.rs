@@ -70,8 +70,5 @@ lane!(i32 i64 i128);
 /// The part of `range` that `S` has values for.
 pub(super) fn limits<S: Lane>(range: Interval) -> (S, S) {
     let (least, most) = (i128::MIN >> (128 - S::BITS), i128::MAX >> (128 - S::BITS));
-    (
-        S::truncated(range.lo().clamp(least, most)),
-        S::truncated(range.hi().clamp(least, most)),
-    )
+    (S::truncated(range.lo().clamp(least, most)), S::truncated(range.hi().clamp(least, most)))
 }

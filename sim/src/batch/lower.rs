@@ -98,9 +98,7 @@ impl<K> Instruction<K> {
             Code::AddThree | Code::Select => 3,
             _ => 1,
         };
-        [&mut self.x, &mut self.y, &mut self.z]
-            .into_iter()
-            .take(count)
+        [&mut self.x, &mut self.y, &mut self.z].into_iter().take(count)
     }
 }
 
@@ -118,10 +116,7 @@ pub(super) fn lower(module: &Module) -> Program {
     let lowering = Lowering::new(module);
     let needed = lowering.needed();
     let bits = lowering.bits();
-    Program {
-        instructions: lowering.ordered(&needed),
-        bits,
-    }
+    Program { instructions: lowering.ordered(&needed), bits }
 }
 
 struct Lowering<'a> {
@@ -135,11 +130,8 @@ struct Lowering<'a> {
 impl<'a> Lowering<'a> {
     fn new(module: &'a Module) -> Self {
         let graph = &module.graph;
-        let mut lowering = Self {
-            module,
-            undelayed: Vec::with_capacity(graph.len()),
-            made: Vec::with_capacity(graph.len()),
-        };
+        let mut lowering =
+            Self { module, undelayed: Vec::with_capacity(graph.len()), made: Vec::with_capacity(graph.len()) };
         for n in graph.nodes() {
             let (undelayed, made) = match graph.op(n) {
                 Op::Delay(a, _) => (lowering.undelayed(a), None),
@@ -162,22 +154,10 @@ impl<'a> Lowering<'a> {
     /// The instruction of `n`, which is no delay.
     fn instruction(&self, n: N) -> Instruction<i128> {
         use Code::*;
-        let mut made = Instruction {
-            code: Constant,
-            s: 0,
-            d: n.0,
-            x: 0,
-            y: 0,
-            z: 0,
-            k: 0,
-            l: 0,
-        };
+        let mut made = Instruction { code: Constant, s: 0, d: n.0, x: 0, y: 0, z: 0, k: 0, l: 0 };
         let mut set = |code, operands: &[N]| {
             made.code = code;
-            for (place, a) in [&mut made.x, &mut made.y, &mut made.z]
-                .into_iter()
-                .zip(operands)
-            {
+            for (place, a) in [&mut made.x, &mut made.y, &mut made.z].into_iter().zip(operands) {
                 *place = self.undelayed(*a).0;
             }
         };
@@ -278,35 +258,16 @@ impl<'a> Lowering<'a> {
         made
     }
 
-    fn symmetric(
-        &self,
-        made: Instruction<i128>,
-        code: Code,
-        immediate: Code,
-        a: N,
-        b: N,
-    ) -> Instruction<i128> {
+    fn symmetric(&self, made: Instruction<i128>, code: Code, immediate: Code, a: N, b: N) -> Instruction<i128> {
         match self.with_constant(a, b) {
-            Some((x, k)) => Instruction {
-                code: immediate,
-                x: self.undelayed(x).0,
-                k,
-                ..made
-            },
-            None => Instruction {
-                code,
-                x: self.undelayed(a).0,
-                y: self.undelayed(b).0,
-                ..made
-            },
+            Some((x, k)) => Instruction { code: immediate, x: self.undelayed(x).0, k, ..made },
+            None => Instruction { code, x: self.undelayed(a).0, y: self.undelayed(b).0, ..made },
         }
     }
 
     /// The operand that is no constant, and the one that is.
     fn with_constant(&self, a: N, b: N) -> Option<(N, i128)> {
-        self.constant(b)
-            .map(|k| (a, k))
-            .or_else(|| self.constant(a).map(|k| (b, k)))
+        self.constant(b).map(|k| (a, k)).or_else(|| self.constant(a).map(|k| (b, k)))
     }
 
     /// What `n` is a constant left shift of.
@@ -320,21 +281,9 @@ impl<'a> Lowering<'a> {
     /// `min(max(x, k), l)` in one step.
     fn clamped(&self, made: Instruction<i128>) -> Instruction<i128> {
         match (made.code, self.made[made.x as usize]) {
-            (
-                Code::MinImmediate,
-                Some(Instruction {
-                    code: Code::MaxImmediate,
-                    x,
-                    k,
-                    ..
-                }),
-            ) if k <= made.k => Instruction {
-                code: Code::Clamp,
-                x,
-                k,
-                l: made.k,
-                ..made
-            },
+            (Code::MinImmediate, Some(Instruction { code: Code::MaxImmediate, x, k, .. })) if k <= made.k => {
+                Instruction { code: Code::Clamp, x, k, l: made.k, ..made }
+            }
             _ => made,
         }
     }
@@ -342,17 +291,9 @@ impl<'a> Lowering<'a> {
     /// `(x + k) >> s` in one step.
     fn rounded(&self, made: Instruction<i128>) -> Instruction<i128> {
         match self.made[made.x as usize] {
-            Some(Instruction {
-                code: Code::AddImmediate,
-                x,
-                k,
-                ..
-            }) => Instruction {
-                code: Code::AddShiftRight,
-                x,
-                k,
-                ..made
-            },
+            Some(Instruction { code: Code::AddImmediate, x, k, .. }) => {
+                Instruction { code: Code::AddShiftRight, x, k, ..made }
+            }
             _ => made,
         }
     }
@@ -376,9 +317,7 @@ impl<'a> Lowering<'a> {
     fn bits(&self) -> u32 {
         let graph = &self.module.graph;
         let mut below = vec![false; graph.len()];
-        self.module
-            .output_elements()
-            .for_each(|e| below[e.node.index()] = true);
+        self.module.output_elements().for_each(|e| below[e.node.index()] = true);
         let mut bits = 1;
         for n in graph.nodes().rev() {
             if below[n.index()] {
@@ -396,24 +335,13 @@ impl<'a> Lowering<'a> {
         for (k, element) in (0..).zip(self.module.output_elements()) {
             stores[self.undelayed(element.node).index()].push(k);
         }
-        let mut order = Order {
-            list: Vec::new(),
-            placed: vec![false; self.made.len()],
-            stores,
-        };
-        for made in self
-            .made
-            .iter()
-            .flatten()
-            .filter(|made| needed[made.d as usize])
-        {
+        let mut order = Order { list: Vec::new(), placed: vec![false; self.made.len()], stores };
+        for made in self.made.iter().flatten().filter(|made| needed[made.d as usize]) {
             let mut inner = *made;
             if inner.operands().next().is_none() {
                 continue;
             }
-            inner
-                .operands()
-                .for_each(|a| order.place(self.made[*a as usize]));
+            inner.operands().for_each(|a| order.place(self.made[*a as usize]));
             order.place(Some(*made));
         }
         // what is left are sources that are outputs themselves
@@ -442,13 +370,8 @@ impl Order {
             return;
         }
         self.list.push(instruction);
-        let store = Instruction {
-            code: Code::Store,
-            x: instruction.d,
-            ..instruction
-        };
-        self.list
-            .extend(self.stores[d].iter().map(|&y| Instruction { y, ..store }));
+        let store = Instruction { code: Code::Store, x: instruction.d, ..instruction };
+        self.list.extend(self.stores[d].iter().map(|&y| Instruction { y, ..store }));
     }
 }
 

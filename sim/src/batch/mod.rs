@@ -68,18 +68,13 @@ impl Batch {
 
     fn compile_flat(module: &Module) -> Result<Self, Diagnostics> {
         let boxes = module.instances.iter().map(|i| &i.module);
-        let mut boxes = boxes
-            .map(|m| &m.name)
-            .chain(module.black_box.iter().map(|_| &module.name));
+        let mut boxes = boxes.map(|m| &m.name).chain(module.black_box.iter().map(|_| &module.name));
         if let Some(name) = boxes.next() {
             let message = format!("`{name}` is a black box: nothing says what it does");
             return Err(Diagnostic::error("black-box", message).into());
         }
         if module.input_count() == 0 {
-            let message = format!(
-                "`{}` has no inputs, so it has no samples to run",
-                module.name
-            );
+            let message = format!("`{}` has no inputs, so it has no samples to run", module.name);
             return Err(Diagnostic::error("no-inputs", message).into());
         }
         let program = lower::lower(module);
@@ -136,11 +131,7 @@ impl Batch {
     /// # Errors
     /// Inputs that are no whole number of rows or out of range, content of another shape or out of range, outputs
     /// that `S` cannot hold.
-    pub fn run_with<S: Lane>(
-        &self,
-        inputs: &[S],
-        content: &Content,
-    ) -> Result<Vec<S>, Diagnostics> {
+    pub fn run_with<S: Lane>(&self, inputs: &[S], content: &Content) -> Result<Vec<S>, Diagnostics> {
         self.check_sample_type::<S>()?;
         self.check_rows(inputs)?;
         self.content_ranges.check(content)?;
@@ -152,11 +143,7 @@ impl Batch {
     }
 
     fn check_sample_type<S: Lane>(&self) -> Result<(), Diagnostics> {
-        match self
-            .outputs
-            .iter()
-            .position(|(format, _)| !S::holds(format.range))
-        {
+        match self.outputs.iter().position(|(format, _)| !S::holds(format.range)) {
             None => Ok(()),
             Some(k) => Err(Diagnostic::error(
                 "sample-type",
@@ -184,11 +171,7 @@ impl Batch {
             return Err(Diagnostic::error("input-count", message).into());
         }
         let limits: Vec<(S, S)> = self.inputs.iter().map(|f| lane::limits(f.range)).collect();
-        let fits = |row: &[S]| {
-            row.iter()
-                .zip(&limits)
-                .fold(true, |all, (v, (lo, hi))| all & (lo <= v) & (v <= hi))
-        };
+        let fits = |row: &[S]| row.iter().zip(&limits).fold(true, |all, (v, (lo, hi))| all & (lo <= v) & (v <= hi));
         match inputs.chunks_exact(count).position(|row| !fits(row)) {
             None => Ok(()),
             Some(sample) => Err(self.out_of_range(sample, &inputs[sample * count..]).into()),
@@ -206,10 +189,7 @@ impl Batch {
             .expect("a value of this row is out of range");
         Diagnostic::error(
             "input-range",
-            format!(
-                "sample {sample}: {value} at input element {k} of `{}` is not in {range}",
-                self.name
-            ),
+            format!("sample {sample}: {value} at input element {k} of `{}` is not in {range}", self.name),
         )
     }
 }

@@ -48,31 +48,21 @@ impl<T: Lane> Tape<T> {
         Self {
             instructions: instructions.collect(),
             slots,
-            tables: (0..graph.table_count())
-                .map(|t| truncated(graph.table(t)))
-                .collect(),
+            tables: (0..graph.table_count()).map(|t| truncated(graph.table(t))).collect(),
             inputs: module.input_count(),
             outputs: module.output_elements().count(),
         }
     }
 
     pub fn size(&self) -> Size {
-        Size {
-            instructions: self.instructions.len(),
-            slots: self.slots,
-            lane_bits: T::BITS,
-        }
+        Size { instructions: self.instructions.len(), slots: self.slots, lane_bits: T::BITS }
     }
 
     /// The rows of outputs of the rows of `inputs`, all checked.
     pub fn run<S: Lane>(&self, inputs: &[S], content: &Content) -> Vec<S> {
         let held = Held {
             states: truncated(&content.states),
-            memories: content
-                .memories
-                .iter()
-                .map(|words| truncated(words))
-                .collect(),
+            memories: content.memories.iter().map(|words| truncated(words)).collect(),
         };
         let samples = inputs.len() / self.inputs;
         let mut outputs = vec![S::default(); samples * self.outputs];
@@ -80,23 +70,13 @@ impl<T: Lane> Tape<T> {
             return outputs;
         }
         let arch = pulp::Arch::new();
-        outputs
-            .par_chunks_mut(LANES * self.outputs)
-            .zip(inputs.par_chunks(LANES * self.inputs))
-            .for_each_init(
-                || vec![Default::default(); self.slots],
-                |slots, (outputs, inputs)| {
-                    let mut rows = Rows {
-                        inputs,
-                        outputs,
-                        input_count: self.inputs,
-                        output_count: self.outputs,
-                    };
-                    arch.dispatch(|| {
-                        execute(&self.instructions, slots, &self.tables, &held, &mut rows)
-                    });
-                },
-            );
+        outputs.par_chunks_mut(LANES * self.outputs).zip(inputs.par_chunks(LANES * self.inputs)).for_each_init(
+            || vec![Default::default(); self.slots],
+            |slots, (outputs, inputs)| {
+                let mut rows = Rows { inputs, outputs, input_count: self.inputs, output_count: self.outputs };
+                arch.dispatch(|| execute(&self.instructions, slots, &self.tables, &held, &mut rows));
+            },
+        );
         outputs
     }
 }

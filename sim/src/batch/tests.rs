@@ -16,11 +16,7 @@ fn random_module(choices: &[Choice], bits: u32) -> Arc<Module> {
     let m = ModuleBuilder::new("random");
     let mut values = m.input_array("a", 2, Format::unsigned(bits, 0).unwrap());
     values.extend(m.input_array("b", 2, Format::signed(bits, 0).unwrap()));
-    let weight = m.state(
-        "weight",
-        Format::signed(5, 0).unwrap(),
-        RegisterStyle::default(),
-    );
+    let weight = m.state("weight", Format::signed(5, 0).unwrap(), RegisterStyle::default());
     weight.set_next(weight.value());
     values.push(weight.value());
     let file = m.memory("file", 4, Format::signed(6, 0).unwrap());
@@ -30,31 +26,17 @@ fn random_module(choices: &[Choice], bits: u32) -> Arc<Module> {
         let pick = |i: u16| values[usize::from(i) % values.len()];
         let made = match operator % 24 {
             23 => file.read(pick(x).wrap(2, false)),
-            _ => operate(
-                &m,
-                operator % 24,
-                [pick(x), pick(y), pick(z)],
-                i128::from(k),
-            ),
+            _ => operate(&m, operator % 24, [pick(x), pick(y), pick(z)], i128::from(k)),
         };
         // brought back to a width, or products of products would outgrow every type
         let grown = made.range().width() > 2 * bits;
-        values.push(if grown {
-            made.wrap(2 * bits, k % 2 == 0)
-        } else {
-            made
-        });
+        values.push(if grown { made.wrap(2 * bits, k % 2 == 0) } else { made });
     }
     m.output_array("y", &values);
     m.finish().unwrap()
 }
 
-fn operate<'m>(
-    m: &'m ModuleBuilder,
-    operator: u8,
-    [x, y, z]: [Value<'m>; 3],
-    k: i128,
-) -> Value<'m> {
+fn operate<'m>(m: &'m ModuleBuilder, operator: u8, [x, y, z]: [Value<'m>; 3], k: i128) -> Value<'m> {
     let constant = m.constant(k, 0);
     let up = |v: Value<'m>| v * m.constant(1 << (k & 7), 0);
     match operator {
@@ -155,11 +137,7 @@ fn content_is_what_registers_hold() {
     let x = m.input("x", Format::signed(8, 0).unwrap());
     let load = m.input("load", Format::BIT);
     let value = m.input("value", Format::signed(6, 0).unwrap());
-    let weight = m.state(
-        "weight",
-        Format::signed(6, 0).unwrap(),
-        RegisterStyle::default(),
-    );
+    let weight = m.state("weight", Format::signed(6, 0).unwrap(), RegisterStyle::default());
     weight.set_next_when(load, value);
     m.output("y", x * weight.value());
     let module = m.finish().unwrap();
@@ -181,29 +159,16 @@ fn code<T: std::fmt::Debug>(result: Result<T, Diagnostics>) -> &'static str {
 fn what_cannot_run_is_an_error() {
     let m = ModuleBuilder::new("inner");
     let x = m.input("x", Format::unsigned(40, 0).unwrap());
-    let weight = m.state(
-        "weight",
-        Format::signed(6, 0).unwrap(),
-        RegisterStyle::default(),
-    );
+    let weight = m.state("weight", Format::signed(6, 0).unwrap(), RegisterStyle::default());
     weight.set_next(weight.value());
     m.output("y", x + weight.value());
     let inner = m.finish().unwrap();
     let batch = Batch::compile(&inner).unwrap();
     assert_eq!(code(batch.run::<i32>(&[1])), "sample-type");
     assert_eq!(code(batch.run::<i64>(&[-1])), "input-range");
-    let content = |states: Vec<i128>| Content {
-        states,
-        memories: vec![],
-    };
-    assert_eq!(
-        code(batch.run_with::<i64>(&[1], &content(vec![]))),
-        "content-count"
-    );
-    assert_eq!(
-        code(batch.run_with::<i64>(&[1], &content(vec![32]))),
-        "content-range"
-    );
+    let content = |states: Vec<i128>| Content { states, memories: vec![] };
+    assert_eq!(code(batch.run_with::<i64>(&[1], &content(vec![]))), "content-count");
+    assert_eq!(code(batch.run_with::<i64>(&[1], &content(vec![32]))), "content-range");
 
     let m = ModuleBuilder::new("outer");
     let x = m.input_array("x", 2, Format::unsigned(40, 0).unwrap());
@@ -218,14 +183,7 @@ fn what_cannot_run_is_an_error() {
     let m = ModuleBuilder::new("pair");
     let x = m.input_array("x", 2, Format::unsigned(4, 0).unwrap());
     m.output("y", x[0] + x[1]);
-    assert_eq!(
-        code(
-            Batch::compile(&m.finish().unwrap())
-                .unwrap()
-                .run(&[1, 2, 3])
-        ),
-        "input-count"
-    );
+    assert_eq!(code(Batch::compile(&m.finish().unwrap()).unwrap().run(&[1, 2, 3])), "input-count");
 
     let m = ModuleBuilder::new("source");
     m.output("y", m.constant(1, 0));

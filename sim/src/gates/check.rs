@@ -70,11 +70,8 @@ pub fn check(
         simulator.advance();
     }
     let mut outcome = compare(module, stimulus, &recorded);
-    outcome.activity = Activity {
-        settled,
-        with_glitches: glitches.map(Glitches::into_counts),
-        cycles: stimulus.streaming.len(),
-    };
+    outcome.activity =
+        Activity { settled, with_glitches: glitches.map(Glitches::into_counts), cycles: stimulus.streaming.len() };
     Ok(outcome)
 }
 
@@ -94,9 +91,7 @@ fn inputs<'s>(circuit: &Circuit, stimulus: &'s Stimulus) -> Result<Vec<Driven<'s
 fn outputs(circuit: &Circuit, module: &Module) -> Result<Vec<Vec<u32>>, Diagnostics> {
     let ports = module.outputs.iter().map(|port| {
         let width = pack::width(port.elements.iter().map(|e| e.format));
-        circuit
-            .port(&port.name, width)
-            .ok_or_else(|| no_port(&port.name))
+        circuit.port(&port.name, width).ok_or_else(|| no_port(&port.name))
     });
     ports.collect()
 }
@@ -110,23 +105,10 @@ fn no_port(name: &str) -> Diagnostics {
 fn compare(module: &Module, stimulus: &Stimulus, recorded: &[Vec<Levels>]) -> Outcome {
     let formats = |port: usize| module.outputs[port].elements.iter().map(|e| e.format);
     let widths = (0..module.outputs.len()).map(|port| pack::width(formats(port)) as usize);
-    let first: Vec<usize> = widths
-        .scan(0, |next, width| {
-            Some(std::mem::replace(next, *next + width))
-        })
-        .collect();
-    let mut outcome = Outcome {
-        mismatches: 0,
-        shown: Vec::new(),
-        activity: Activity::default(),
-    };
+    let first: Vec<usize> = widths.scan(0, |next, width| Some(std::mem::replace(next, *next + width))).collect();
+    let mut outcome = Outcome { mismatches: 0, shown: Vec::new(), activity: Activity::default() };
     for expected in &stimulus.expected {
-        let Expected {
-            cycle,
-            port,
-            values,
-            place,
-        } = expected;
+        let Expected { cycle, port, values, place } = expected;
         let levels = &recorded[cycle / CYCLES][first[*port]..];
         let want = pack::pack(formats(*port), values);
         let name = &module.outputs[*port].name;

@@ -177,25 +177,14 @@ impl<'n> Builder<'n> {
             return Err(refused(format!("net {name} has two drivers")));
         }
         *driver = self.nodes.len() as u32;
-        self.nodes.push(Node {
-            action,
-            first: self.inputs.len() as u32,
-            count: inputs.len() as u8,
-            output,
-            instance,
-        });
+        self.nodes.push(Node { action, first: self.inputs.len() as u32, count: inputs.len() as u8, output, instance });
         self.tables.push(table);
         self.inputs.extend_from_slice(inputs);
         Ok(())
     }
 
     /// The nodes of an instance.
-    fn add(
-        &mut self,
-        number: u32,
-        instance: &'n Instance,
-        cells: &Cells,
-    ) -> Result<(), Diagnostics> {
+    fn add(&mut self, number: u32, instance: &'n Instance, cells: &Cells) -> Result<(), Diagnostics> {
         let cell = cells.get(&instance.cell).ok_or_else(|| unknown(instance))?;
         let mut pins = Pins::default();
         for (pin, net) in &instance.pins {
@@ -245,17 +234,11 @@ impl<'n> Builder<'n> {
         let clock = &register.clock;
         let net = clock.pins.first().and_then(|pin| pins.find(pin));
         let (Some(net), 1, 0b01 | 0b10) = (net, clock.pins.len(), clock.table) else {
-            let message = format!(
-                "cell {} of type {} has a gated clock, which is not simulated",
-                instance.name, instance.cell
-            );
+            let message =
+                format!("cell {} of type {} has a gated clock, which is not simulated", instance.name, instance.cell);
             return Err(refused(message));
         };
-        self.clocks.push(Clock {
-            instance: number,
-            net,
-            falling: clock.table == 0b01,
-        });
+        self.clocks.push(Clock { instance: number, net, falling: clock.table == 0b01 });
         let held = self.fresh();
         let (clear, preset) = (&register.clear, &register.preset);
         let is_plain = *clear == Function::NEVER && *preset == Function::NEVER;
@@ -321,10 +304,7 @@ impl<'n> Builder<'n> {
         }
         let reads = |node: &Node| &self.inputs[node.first as usize..][..node.count as usize];
         let ordered = order::of(&self.nodes, &self.drivers, reads).map_err(|node| {
-            let instance = self
-                .netlist
-                .instances
-                .get(self.nodes[node].instance as usize);
+            let instance = self.netlist.instances.get(self.nodes[node].instance as usize);
             let name = instance.map_or("", |instance| &instance.name);
             refused(format!("cell {name} is in a loop without a register"))
         })?;
@@ -335,11 +315,7 @@ impl<'n> Builder<'n> {
             inputs: self.inputs,
             groups: ordered.groups,
             nets: self.drivers.len(),
-            names: self
-                .names
-                .into_iter()
-                .map(|(name, net)| (name.to_owned(), net))
-                .collect(),
+            names: self.names.into_iter().map(|(name, net)| (name.to_owned(), net)).collect(),
         })
     }
 }
@@ -359,9 +335,6 @@ impl Pins<'_> {
 }
 
 fn unknown(instance: &Instance) -> Diagnostics {
-    let message = format!(
-        "cell {} is of type {}, of which no function is known",
-        instance.name, instance.cell
-    );
+    let message = format!("cell {} is of type {}, of which no function is known", instance.name, instance.cell);
     Diagnostic::error("unknown-cell", message).into()
 }

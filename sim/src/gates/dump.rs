@@ -26,11 +26,8 @@ pub fn count(dump: impl BufRead, path: &[&str], from: u64) -> io::Result<HashMap
     let mut variables: HashMap<vcd::IdCode, Bits> = HashMap::new();
     for item in &scope.items {
         let ScopeItem::Var(var) = item else { continue };
-        let bits = Bits {
-            first: names.len(),
-            settled: vec![None; var.size as usize],
-            now: vec![None; var.size as usize],
-        };
+        let bits =
+            Bits { first: names.len(), settled: vec![None; var.size as usize], now: vec![None; var.size as usize] };
         names.extend((0..var.size).rev().map(|bit| match var.size {
             1 => var.reference.clone(),
             _ => format!("{}[{bit}]", var.reference),
@@ -64,8 +61,7 @@ pub fn count(dump: impl BufRead, path: &[&str], from: u64) -> io::Result<HashMap
             }
             Command::ChangeVector(code, values) => {
                 if let Some(variable) = variables.get_mut(&code) {
-                    variable.now =
-                        extended(values.iter().map(bit).collect(), variable.settled.len());
+                    variable.now = extended(values.iter().map(bit).collect(), variable.settled.len());
                 }
             }
             _ => {}

@@ -29,10 +29,7 @@ pub struct Delays {
 impl Delays {
     /// One step for each cell.
     pub fn unit(circuit: &Circuit) -> Self {
-        Self {
-            of_node: vec![1; circuit.nodes.len()],
-            longest: 1,
-        }
+        Self { of_node: vec![1; circuit.nodes.len()], longest: 1 }
     }
 
     /// Delays of cells by type, in any unit, in whole steps: half of the shortest delay is a step, or more if the longest
@@ -40,15 +37,11 @@ impl Delays {
     pub fn by_cell(circuit: &Circuit, netlist: &Netlist, cells: &HashMap<String, f64>) -> Self {
         let given = |i: u32| {
             let instance = netlist.instances.get(i as usize)?;
-            cells
-                .get(&instance.cell)
-                .copied()
-                .filter(|delay| *delay > 0.0)
+            cells.get(&instance.cell).copied().filter(|delay| *delay > 0.0)
         };
         let used = circuit.nodes.iter().filter_map(|node| given(node.instance));
-        let (shortest, longest) = used.fold((f64::INFINITY, 0.0_f64), |(low, high), delay| {
-            (low.min(delay), high.max(delay))
-        });
+        let (shortest, longest) =
+            used.fold((f64::INFINITY, 0.0_f64), |(low, high), delay| (low.min(delay), high.max(delay)));
         if longest == 0.0 {
             return Self::unit(circuit);
         }
@@ -56,15 +49,10 @@ impl Delays {
         // what lies inside a cell takes the least time there is
         let steps = |instance: u32| match instance {
             NONE => 1,
-            instance => (given(instance).unwrap_or(shortest) / step)
-                .round()
-                .max(1.0) as u8,
+            instance => (given(instance).unwrap_or(shortest) / step).round().max(1.0) as u8,
         };
         let of_node: Vec<u8> = circuit.nodes.iter().map(|n| steps(n.instance)).collect();
-        Self {
-            longest: of_node.iter().copied().max().unwrap_or(1),
-            of_node,
-        }
+        Self { longest: of_node.iter().copied().max().unwrap_or(1), of_node }
     }
 }
 
@@ -187,21 +175,13 @@ fn sources(circuit: &Circuit) -> Vec<u32> {
     for node in circuit.nodes.iter().filter(|node| !node.is_register()) {
         is_source[node.output as usize] = circuit.inputs_of(node).is_empty();
     }
-    (0..circuit.nets as u32)
-        .filter(|net| is_source[*net as usize])
-        .collect()
+    (0..circuit.nets as u32).filter(|net| is_source[*net as usize]).collect()
 }
 
 /// The gates that read each net.
 fn readers(circuit: &Circuit) -> (Vec<u32>, Vec<u32>) {
     let mut starts = vec![0_u32; circuit.nets + 1];
-    let gates = || {
-        circuit
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, node)| !node.is_register())
-    };
+    let gates = || circuit.nodes.iter().enumerate().filter(|(_, node)| !node.is_register());
     for (_, node) in gates() {
         for net in circuit.inputs_of(node) {
             starts[*net as usize + 1] += 1;

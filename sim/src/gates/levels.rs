@@ -19,32 +19,20 @@ pub struct Levels {
 
 impl Levels {
     /// Not known in any cycle.
-    pub const UNKNOWN: Self = Self {
-        zero: [u64::MAX; WORDS],
-        one: [u64::MAX; WORDS],
-    };
+    pub const UNKNOWN: Self = Self { zero: [u64::MAX; WORDS], one: [u64::MAX; WORDS] };
 
     /// The same level in all cycles.
     pub const fn constant(value: bool) -> Self {
         let (all, none) = ([u64::MAX; WORDS], [0; WORDS]);
         match value {
-            false => Self {
-                zero: all,
-                one: none,
-            },
-            true => Self {
-                zero: none,
-                one: all,
-            },
+            false => Self { zero: all, one: none },
+            true => Self { zero: none, one: all },
         }
     }
 
     /// Levels that are all known.
     pub fn known(one: Plane) -> Self {
-        Self {
-            zero: one.map(|word| !word),
-            one,
-        }
+        Self { zero: one.map(|word| !word), one }
     }
 
     /// `one` where the selector is one, `zero` where it is zero, and what both can be where it is not known.
@@ -61,18 +49,12 @@ impl Levels {
 
     /// Each level one cycle later; the first is that of `before`.
     pub fn delayed(&self, before: State) -> Self {
-        Self {
-            zero: shifted(&self.zero, before.can_be_zero()),
-            one: shifted(&self.one, before.can_be_one()),
-        }
+        Self { zero: shifted(&self.zero, before.can_be_zero()), one: shifted(&self.one, before.can_be_one()) }
     }
 
     /// The level in the last cycle.
     pub fn last(&self) -> State {
-        State::of(
-            self.zero[WORDS - 1] >> 63 == 1,
-            self.one[WORDS - 1] >> 63 == 1,
-        )
+        State::of(self.zero[WORDS - 1] >> 63 == 1, self.one[WORDS - 1] >> 63 == 1)
     }
 
     /// The level in one cycle of the block.

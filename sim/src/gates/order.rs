@@ -42,17 +42,12 @@ pub(super) fn of<'a>(
         }
     }
     let depth = depths(nodes, &graph)?;
-    let mut ordered = Ordered {
-        nodes: Vec::with_capacity(nodes.len()),
-        groups: Vec::new(),
-    };
+    let mut ordered = Ordered { nodes: Vec::with_capacity(nodes.len()), groups: Vec::new() };
     // Kosaraju's algorithm gives what is read last
     for mut group in kosaraju_scc(&graph).into_iter().rev() {
         let feedback = group.len() > 1 || graph.contains_edge(group[0], group[0]);
         group.sort_unstable_by_key(|node| (depth[node.index()], node.index()));
-        ordered
-            .nodes
-            .extend(group.iter().map(|node| node.index() as u32));
+        ordered.nodes.extend(group.iter().map(|node| node.index() as u32));
         let end = ordered.nodes.len() as u32;
         match ordered.groups.last_mut() {
             Some(last) if !last.feedback && !feedback => last.end = end,
@@ -67,18 +62,11 @@ fn depths(nodes: &[Node], graph: &DiGraph<(), (), u32>) -> Result<Vec<u32>, usiz
     let is_register = |node: NodeIndex| nodes[node.index()].is_register();
     let mut depth = vec![0; nodes.len()];
     let mut waiting = vec![0; nodes.len()];
-    for edge in graph
-        .raw_edges()
-        .iter()
-        .filter(|e| !is_register(e.source()))
-    {
+    for edge in graph.raw_edges().iter().filter(|e| !is_register(e.source())) {
         waiting[edge.target().index()] += 1;
     }
     let gates = graph.node_indices().filter(|node| !is_register(*node));
-    let mut ready: Vec<NodeIndex> = gates
-        .clone()
-        .filter(|node| waiting[node.index()] == 0)
-        .collect();
+    let mut ready: Vec<NodeIndex> = gates.clone().filter(|node| waiting[node.index()] == 0).collect();
     while let Some(node) = ready.pop() {
         for reader in graph.neighbors(node).filter(|reader| !is_register(*reader)) {
             let i = reader.index();

@@ -58,23 +58,13 @@ impl Programs {
         let first = self.decisions.len();
         let mut known = HashMap::new();
         let value = self.decide(table, variables, first, &mut known);
-        let program = Program {
-            first: first as u32,
-            length: (self.decisions.len() - first) as u8,
-            value,
-        };
+        let program = Program { first: first as u32, length: (self.decisions.len() - first) as u8, value };
         self.of_table.insert(key, program);
         program
     }
 
     /// The value of a table; decides on the last variable first, so that recursion is as deep as there are variables.
-    fn decide(
-        &mut self,
-        table: u64,
-        variables: usize,
-        first: usize,
-        known: &mut HashMap<(u64, usize), u8>,
-    ) -> u8 {
+    fn decide(&mut self, table: u64, variables: usize, first: usize, known: &mut HashMap<(u64, usize), u8>) -> u8 {
         if table == 0 {
             return 0;
         }
@@ -91,11 +81,7 @@ impl Programs {
             true => zero,
             false => {
                 let one = self.decide(high, rest, first, known);
-                self.decisions.push(Decision {
-                    variable: rest as u8,
-                    zero,
-                    one,
-                });
+                self.decisions.push(Decision { variable: rest as u8, zero, one });
                 (self.decisions.len() - first + 1) as u8
             }
         };
@@ -105,13 +91,7 @@ impl Programs {
 
     /// The value of `program`, whose variables are the nets `inputs`.
     #[inline]
-    pub fn run(
-        &self,
-        program: Program,
-        inputs: &[u32],
-        nets: &[Levels],
-        scratch: &mut Scratch,
-    ) -> Levels {
+    pub fn run(&self, program: Program, inputs: &[u32], nets: &[Levels], scratch: &mut Scratch) -> Levels {
         let first = program.first as usize;
         let decisions = &self.decisions[first..first + program.length as usize];
         for (k, decision) in decisions.iter().enumerate() {

@@ -90,11 +90,7 @@ impl<'c> Simulator<'c> {
         let node: &Node = &self.circuit.nodes[i];
         let inputs = self.circuit.inputs_of(node);
         self.levels[node.output as usize] = match node.action {
-            Action::Gate(program) => {
-                self.circuit
-                    .programs
-                    .run(program, inputs, &self.levels, &mut self.scratch)
-            }
+            Action::Gate(program) => self.circuit.programs.run(program, inputs, &self.levels, &mut self.scratch),
             Action::Register(_) => self.levels[inputs[0] as usize].delayed(self.held[i]),
         };
     }

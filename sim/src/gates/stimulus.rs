@@ -43,11 +43,7 @@ impl Stimulus {
     ///
     /// # Errors
     /// Vectors or a preamble that do not fit the module.
-    pub fn new(
-        module: &Module,
-        vectors: &Vectors,
-        preamble: Option<&Preamble>,
-    ) -> Result<Self, Diagnostics> {
+    pub fn new(module: &Module, vectors: &Vectors, preamble: Option<&Preamble>) -> Result<Self, Diagnostics> {
         let width = module.input_count();
         let rows = vectors.input_rows(module, &Held::new())?;
         let idling: Vec<i128> = module.inputs.iter().flat_map(idle).collect();
@@ -63,9 +59,8 @@ impl Stimulus {
         let delays = module.outputs.iter().map(|p| p.stamp.cycle().unwrap_or(0));
         let ports = module.outputs.iter().zip(delays).enumerate();
         let checked = ports.filter(|(_, (port, _))| vectors.outputs.contains_key(&port.name));
-        let checked: Vec<(usize, &str, usize)> = checked
-            .map(|(i, (port, delay))| (i, port.name.as_str(), delay as usize))
-            .collect();
+        let checked: Vec<(usize, &str, usize)> =
+            checked.map(|(i, (port, delay))| (i, port.name.as_str(), delay as usize)).collect();
         let tail = checked.iter().map(|(.., delay)| *delay).max().unwrap_or(0);
         let mut row = vec![0; width];
         for cycle in 0..samples + tail {
@@ -78,24 +73,14 @@ impl Stimulus {
             waves.push(false, &row);
         }
         for (port, name, delay) in checked {
-            expected.extend(
-                vectors.outputs[name]
-                    .iter()
-                    .enumerate()
-                    .map(|(sample, row)| Expected {
-                        cycle: start + delay + sample,
-                        port,
-                        values: row.to_vec(),
-                        place: format!("sample {sample}"),
-                    }),
-            );
+            expected.extend(vectors.outputs[name].iter().enumerate().map(|(sample, row)| Expected {
+                cycle: start + delay + sample,
+                port,
+                values: row.to_vec(),
+                place: format!("sample {sample}"),
+            }));
         }
-        Ok(Self {
-            streaming: start..waves.cycles,
-            inputs: waves.finish(),
-            expected,
-            samples,
-        })
+        Ok(Self { streaming: start..waves.cycles, inputs: waves.finish(), expected, samples })
     }
 
     /// The blocks that it takes.
@@ -129,10 +114,7 @@ fn play(
         for read in ports.reads.iter().filter(|_| cycle.expect.is_some()) {
             let (own, others) = rest.split_at(read.elements.len());
             rest = others;
-            let port = module
-                .outputs
-                .iter()
-                .position(|port| port.name == read.name);
+            let port = module.outputs.iter().position(|port| port.name == read.name);
             expected.extend(port.map(|port| Expected {
                 cycle: waves.cycles,
                 port,
@@ -162,9 +144,7 @@ impl<'m> Waves<'m> {
             module,
             cycles: 0,
             reset: Vec::new(),
-            ports: ports
-                .map(|port| vec![Vec::new(); width(&port.elements)])
-                .collect(),
+            ports: ports.map(|port| vec![Vec::new(); width(&port.elements)]).collect(),
         }
     }
 

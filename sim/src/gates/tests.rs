@@ -21,11 +21,7 @@ const INPUTS: usize = 5;
 const OUTPUTS: usize = 4;
 
 /// Type, input pins, outputs with their tables.
-type Gate = (
-    &'static str,
-    &'static [&'static str],
-    &'static [(&'static str, u64)],
-);
+type Gate = (&'static str, &'static [&'static str], &'static [(&'static str, u64)]);
 
 const GATES: [Gate; 5] = [
     ("NAND2", &["A", "B"], &[("Y", 0b0111)]),
@@ -47,44 +43,24 @@ const MODELS: &str = "`timescale 1ns / 1ps\n\
       always @(posedge CK or posedge R) if (R) q <= 0; else q <= D; endmodule\n";
 
 fn function(pins: &[&str], table: u64) -> Function {
-    Function {
-        pins: pins.iter().map(|&pin| pin.to_owned()).collect(),
-        table,
-    }
+    Function { pins: pins.iter().map(|&pin| pin.to_owned()).collect(), table }
 }
 
 fn cells() -> Cells {
     let gates = GATES.iter().map(|(name, pins, outputs)| {
-        let outputs = outputs
-            .iter()
-            .map(|(pin, table)| ((*pin).to_owned(), function(pins, *table)));
-        let cell = Cell {
-            outputs: outputs.collect(),
-            register: None,
-        };
+        let outputs = outputs.iter().map(|(pin, table)| ((*pin).to_owned(), function(pins, *table)));
+        let cell = Cell { outputs: outputs.collect(), register: None };
         ((*name).to_owned(), cell)
     });
     let plain = Register::plain(function(&["CK"], 0b10), function(&["D"], 0b10));
     let q = ("Q".to_owned(), function(&[STATE], 0b10));
-    let enabled = Register {
-        next: function(&["E", "D", STATE], 0xd8),
-        ..plain.clone()
-    };
-    let cleared = Register {
-        clear: function(&["R"], 0b10),
-        ..plain.clone()
-    };
+    let enabled = Register { next: function(&["E", "D", STATE], 0xd8), ..plain.clone() };
+    let cleared = Register { clear: function(&["R"], 0b10), ..plain.clone() };
     let qn = ("QN".to_owned(), function(&[STATE], 0b01));
-    let flip_flops = [
-        ("DFF", vec![q.clone()], plain),
-        ("DFFE", vec![q.clone()], enabled),
-        ("DFFR", vec![q, qn], cleared),
-    ];
+    let flip_flops =
+        [("DFF", vec![q.clone()], plain), ("DFFE", vec![q.clone()], enabled), ("DFFR", vec![q, qn], cleared)];
     let flip_flops = flip_flops.map(|(name, outputs, register)| {
-        let cell = Cell {
-            outputs,
-            register: Some(register),
-        };
+        let cell = Cell { outputs, register: Some(register) };
         (name.to_owned(), cell)
     });
     gates.chain(flip_flops).collect()
@@ -95,10 +71,7 @@ struct Dice(u64);
 
 impl Dice {
     fn below(&mut self, bound: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 33) as usize) % bound
     }
 
@@ -125,11 +98,7 @@ fn netlist(dice: &mut Dice, flip_flops: usize, gates: usize) -> String {
             let _ = writeln!(body, "    .{pin}({}),", dice.of(&nets));
         }
         for (k, (pin, _)) in outputs.iter().enumerate() {
-            let _ = writeln!(
-                body,
-                "    .{pin}(n{g}_{k}){}",
-                if k + 1 == outputs.len() { "" } else { "," }
-            );
+            let _ = writeln!(body, "    .{pin}(n{g}_{k}){}", if k + 1 == outputs.len() { "" } else { "," });
             nets.push(format!("n{g}_{k}"));
         }
         body += "  );\n";
@@ -177,19 +146,11 @@ fn vectors(dice: &mut Dice, samples: usize) -> Vectors {
 }
 
 fn preamble() -> Preamble {
-    let cycle = |x: i128, expect: Option<i128>| PreambleCycle {
-        drive: vec![x],
-        expect: expect.map(|y| vec![y]),
-    };
+    let cycle = |x: i128, expect: Option<i128>| PreambleCycle { drive: vec![x], expect: expect.map(|y| vec![y]) };
     Preamble {
         drives: vec!["x".to_owned()],
         reads: vec!["y".to_owned()],
-        cycles: vec![
-            cycle(1, None),
-            cycle(7, None),
-            cycle(12, Some(9)),
-            cycle(31, Some(3)),
-        ],
+        cycles: vec![cycle(1, None), cycle(7, None), cycle(12, Some(9)), cycle(31, Some(3))],
     }
 }
 
@@ -204,11 +165,7 @@ fn icarus(text: &str, vectors: &Vectors) -> (Vec<String>, std::collections::Hash
     write(testbench::INPUTS, &words.inputs);
     write(testbench::EXPECTED, &words.expected);
     write(testbench::PREAMBLE, &words.preamble.unwrap());
-    let sources = [
-        write("tb.v", &words.verilog),
-        write("cells.v", MODELS),
-        write("netlist.v", text),
-    ];
+    let sources = [write("tb.v", &words.verilog), write("cells.v", MODELS), write("netlist.v", text)];
     let waves = folder.path().join("waves.vcd");
     let job = Job {
         top: "top",
@@ -220,10 +177,7 @@ fn icarus(text: &str, vectors: &Vectors) -> (Vec<String>, std::collections::Hash
         limit: Duration::from_secs(60),
     };
     let outcome = Engine::Icarus.run(&job).unwrap();
-    assert!(
-        matches!(outcome.verdict, Verdict::Fail(_)),
-        "random outputs are not right"
-    );
+    assert!(matches!(outcome.verdict, Verdict::Fail(_)), "random outputs are not right");
     let dump = BufReader::new(fs::File::open(waves).unwrap());
     let from = preamble().cycles.len() as u64;
     let counts = dump::count(dump, &["top_tb", "dut"], from).unwrap();
@@ -263,10 +217,7 @@ fn icarus_finds_the_same_mismatches_and_the_same_activity() {
         let outcome = check(&circuit, &module, &stimulus, Some(&Delays::unit(&circuit))).unwrap();
         let lines = |lines: &[String]| -> Vec<String> { lines.iter().map(|l| alike(l)).collect() };
         assert_eq!(lines(&mismatches), lines(&outcome.shown), "seed {seed}");
-        assert!(
-            counts.values().sum::<u64>() > 1000,
-            "seed {seed}: something moves"
-        );
+        assert!(counts.values().sum::<u64>() > 1000, "seed {seed}: something moves");
         let activity = &outcome.activity;
         let total = |counts: &[u64]| counts.iter().sum::<u64>();
         let all = total(activity.with_glitches.as_ref().unwrap());
@@ -289,23 +240,11 @@ fn what_cannot_be_simulated_is_named() {
     for (text, reason) in [
         (gate("LATCH", ".A(a)"), "cell u is of type LATCH"),
         (gate("INV", ".Y(a)"), "lacks one of the pins A"),
-        (
-            gate("INV", ".A(a) .Y(b)") + &gate("INV", ".A(c) .Y(b)"),
-            "net b has two drivers",
-        ),
-        (
-            gate("INV", ".A(a) .Y(b)") + &gate("INV", ".A(b) .Y(a)"),
-            "in a loop without a register",
-        ),
-        (
-            gate("INV", ".A(clk) .Y(b)") + &gate("DFF", ".CK(b) .D(d) .Q(q)"),
-            "register u has another clock",
-        ),
+        (gate("INV", ".A(a) .Y(b)") + &gate("INV", ".A(c) .Y(b)"), "net b has two drivers"),
+        (gate("INV", ".A(a) .Y(b)") + &gate("INV", ".A(b) .Y(a)"), "in a loop without a register"),
+        (gate("INV", ".A(clk) .Y(b)") + &gate("DFF", ".CK(b) .D(d) .Q(q)"), "register u has another clock"),
         (gate("INV", ".A(a) .Y(1'h0)"), "two drivers"),
-        (
-            "assign a = b;\nassign b = a;\n".to_owned() + &gate("INV", ".A(a) .Y(c)"),
-            "assigned to itself",
-        ),
+        ("assign a = b;\nassign b = a;\n".to_owned() + &gate("INV", ".A(a) .Y(c)"), "assigned to itself"),
     ] {
         let said = refused(&text);
         assert!(said.contains(reason), "{said}");
@@ -327,10 +266,7 @@ fn a_pulse_is_counted_with_delays_only() {
     let outcome = check(&circuit, &module, &stimulus, Some(&Delays::unit(&circuit))).unwrap();
     assert_eq!(outcome.mismatches, 0, "{:?}", outcome.shown);
     let [y, n] = ["y[0]", "n"].map(|net| circuit.net(net).unwrap() as usize);
-    let (settled, all) = (
-        outcome.activity.settled,
-        outcome.activity.with_glitches.unwrap(),
-    );
+    let (settled, all) = (outcome.activity.settled, outcome.activity.with_glitches.unwrap());
     assert_eq!((settled[n], all[n]), (3, 3));
     // both inputs of the NAND are one for a moment after each of two rises
     assert_eq!((settled[y], all[y]), (0, 4));

@@ -47,11 +47,7 @@ type Ports = HashMap<String, Vec<Pin>>;
 impl Buffers {
     /// Puts them into `modules` of `netlist`, each after those that it instantiates; gives how many the last of them, the
     /// top, has now with all that is in it.
-    pub fn insert<'m>(
-        &self,
-        netlist: &mut Netlist,
-        modules: impl Iterator<Item = &'m str>,
-    ) -> usize {
+    pub fn insert<'m>(&self, netlist: &mut Netlist, modules: impl Iterator<Item = &'m str>) -> usize {
         let mut ports: HashMap<&str, Ports> = HashMap::new();
         let mut inserted: HashMap<&str, usize> = HashMap::new();
         let mut of_top = 0;
@@ -74,8 +70,7 @@ impl Buffers {
         for (name, cell) in &module.cells {
             for (pin, bits) in &cell.connections {
                 for (bit, wire) in bits.iter().enumerate() {
-                    let (Some(on), Some(wire)) = (self.pin(cell, pin, bit, ports), wire.wire())
-                    else {
+                    let (Some(on), Some(wire)) = (self.pin(cell, pin, bit, ports), wire.wire()) else {
                         continue;
                     };
                     wires.entry(wire).or_default().add(on, || Reader {
@@ -87,12 +82,7 @@ impl Buffers {
                 }
             }
         }
-        let mut trees = Trees {
-            buffers: self,
-            next: module.first_free_wire(),
-            made: 0,
-            module,
-        };
+        let mut trees = Trees { buffers: self, next: module.first_free_wire(), made: 0, module };
         for (wire, on) in &mut wires {
             if !on.is_clock && on.load_ff > self.limit_ff {
                 let readers = std::mem::take(&mut on.readers);
@@ -104,14 +94,9 @@ impl Buffers {
         let inputs = inputs.filter(|(_, port)| port.direction == Direction::Input);
         let pin = |bit: &Bit| {
             let on = bit.wire().and_then(|wire| wires.get(&wire));
-            Pin {
-                load_ff: on.map_or(0.0, |on| on.load_ff),
-                is_clock: on.is_some_and(|on| on.is_clock),
-            }
+            Pin { load_ff: on.map_or(0.0, |on| on.load_ff), is_clock: on.is_some_and(|on| on.is_clock) }
         };
-        let ports = inputs
-            .map(|(name, port)| (name.clone(), port.bits.iter().map(pin).collect()))
-            .collect();
+        let ports = inputs.map(|(name, port)| (name.clone(), port.bits.iter().map(pin).collect())).collect();
         (made, ports)
     }
 
@@ -127,8 +112,7 @@ impl Buffers {
     /// What a buffer loads its driver with.
     fn own_load_ff(&self) -> f64 {
         let pins = self.pins.get(&self.cell);
-        pins.and_then(|pins| pins.get(&self.input))
-            .map_or(0.0, |pin| pin.load_ff)
+        pins.and_then(|pins| pins.get(&self.input)).map_or(0.0, |pin| pin.load_ff)
     }
 }
 
@@ -191,29 +175,14 @@ impl Trees<'_> {
 
     /// A buffer on `root`, as a reader of it, and the wire that it drives.
     fn buffer(&mut self, root: u32) -> (Reader, u32) {
-        let Buffers {
-            cell,
-            input,
-            output,
-            ..
-        } = self.buffers;
+        let Buffers { cell, input, output, .. } = self.buffers;
         let wire = self.next;
         let name = format!("$buffer${}", self.made);
         self.next += 1;
         self.made += 1;
-        let pins = [
-            (input.as_str(), Direction::Input, root),
-            (output.as_str(), Direction::Output, wire),
-        ];
-        self.module
-            .cells
-            .insert(name.clone(), Cell::new(cell, pins));
-        let reader = Reader {
-            cell: name,
-            pin: input.clone(),
-            bit: 0,
-            load_ff: self.buffers.own_load_ff(),
-        };
+        let pins = [(input.as_str(), Direction::Input, root), (output.as_str(), Direction::Output, wire)];
+        self.module.cells.insert(name.clone(), Cell::new(cell, pins));
+        let reader = Reader { cell: name, pin: input.clone(), bit: 0, load_ff: self.buffers.own_load_ff() };
         (reader, wire)
     }
 
@@ -236,28 +205,13 @@ mod tests {
             format!(r#""{name}":{{"type":"{kind}","connections":{{{inputs},"Y":[{output}]}}}}"#)
         };
         let inverter = |k: usize| cell(format!("g{k:03}"), "INV", r#""A":[2]"#, 10 + k as u32);
-        let copy = |k: usize| {
-            cell(
-                format!("u{k:03}"),
-                "leaf",
-                r#""x":[2],"clk":[3]"#,
-                1000 + k as u32,
-            )
-        };
+        let copy = |k: usize| cell(format!("u{k:03}"), "leaf", r#""x":[2],"clk":[3]"#, 1000 + k as u32);
         let flip_flop = cell("ff".into(), "DFF", r#""D":["0"],"C":[3]"#, 2);
         let top = (0..gates).map(inverter).chain((0..copies).map(copy));
         let top: Vec<String> = top.chain([flip_flop]).collect();
-        let many = (0..60).map(|k| {
-            cell(
-                format!("f{k:03}"),
-                "DFF",
-                r#""D":["0"],"C":[3]"#,
-                500 + k as u32,
-            )
-        });
+        let many = (0..60).map(|k| cell(format!("f{k:03}"), "DFF", r#""D":["0"],"C":[3]"#, 500 + k as u32));
         let leaf: Vec<String> = (0..inner).map(inverter).chain(many).collect();
-        let ports =
-            r#"{"x":{"direction":"input","bits":[2]},"clk":{"direction":"input","bits":[3]}}"#;
+        let ports = r#"{"x":{"direction":"input","bits":[2]},"clk":{"direction":"input","bits":[3]}}"#;
         Netlist::parse(&format!(
             r#"{{"modules":{{"top":{{"attributes":{{}},"cells":{{{}}}}},
                 "leaf":{{"attributes":{{}},"ports":{ports},"cells":{{{}}}}}}}}}"#,
@@ -301,10 +255,7 @@ mod tests {
             match cell.kind.as_str() {
                 "leaf" => *loads.entry(wire(cell, "x")).or_default() += port_ff,
                 "DFF" => assert_eq!(wire(cell, "C"), 3, "the clock stays as it is"),
-                _ => {
-                    *loads.entry(wire(cell, "A")).or_default() +=
-                        rules.pins[&cell.kind]["A"].load_ff
-                }
+                _ => *loads.entry(wire(cell, "A")).or_default() += rules.pins[&cell.kind]["A"].load_ff,
             }
             if cell.kind == "BUF" {
                 behind.insert(wire(cell, "Y"), wire(cell, "A"));
@@ -316,14 +267,11 @@ mod tests {
             }
             wire
         };
-        let readers = module
-            .cells
-            .values()
-            .filter_map(|cell| match cell.kind.as_str() {
-                "leaf" => Some(wire(cell, "x")),
-                "INV" => Some(wire(cell, "A")),
-                _ => None,
-            });
+        let readers = module.cells.values().filter_map(|cell| match cell.kind.as_str() {
+            "leaf" => Some(wire(cell, "x")),
+            "INV" => Some(wire(cell, "A")),
+            _ => None,
+        });
         let roots = readers.map(root).collect();
         (loads.into_values().fold(0.0, f64::max), roots)
     }
@@ -339,23 +287,14 @@ mod tests {
         for (gates, copies, inner) in [(11, 0, 0), (0, 56, 1), (0, 2, 11), (1000, 56, 300)] {
             let mut heavy = netlist(gates, copies, inner);
             let made = insert(&mut heavy);
-            let of = |name: &str| {
-                heavy.modules[name]
-                    .cells
-                    .values()
-                    .filter(|c| c.kind == "BUF")
-                    .count()
-            };
+            let of = |name: &str| heavy.modules[name].cells.values().filter(|c| c.kind == "BUF").count();
             assert_eq!(made, of("top") + copies * of("leaf"));
             assert!(made > 0);
             let (leaf, roots) = check(&heavy.modules["leaf"], 0.0);
             assert!(leaf <= 20.0 && roots == vec![2; inner], "{leaf}");
             let readers = heavy.modules["leaf"].cells.values();
-            let on_port =
-                readers.filter(|cell| cell.connections.get("A") == Some(&vec![Bit::Wire(2)]));
-            let port_ff = on_port
-                .map(|cell| buffers().pins[&cell.kind]["A"].load_ff)
-                .sum();
+            let on_port = readers.filter(|cell| cell.connections.get("A") == Some(&vec![Bit::Wire(2)]));
+            let port_ff = on_port.map(|cell| buffers().pins[&cell.kind]["A"].load_ff).sum();
             let (top, roots) = check(&heavy.modules["top"], port_ff);
             assert!(top <= 20.0 && roots == vec![2; gates + copies], "{top}");
         }

@@ -16,17 +16,11 @@ pub struct Function {
 
 impl Function {
     /// Zero.
-    pub const NEVER: Self = Self {
-        pins: Vec::new(),
-        table: 0,
-    };
+    pub const NEVER: Self = Self { pins: Vec::new(), table: 0 };
 
     /// A function of these pins.
     pub fn new(pins: &[&str], table: u64) -> Self {
-        Self {
-            pins: pins.iter().map(|&pin| pin.to_owned()).collect(),
-            table,
-        }
+        Self { pins: pins.iter().map(|&pin| pin.to_owned()).collect(), table }
     }
 
     /// The function of these pins, at most six, with those left out that it does not depend on.
@@ -35,13 +29,9 @@ impl Function {
         let all = 0..1u64 << N;
         let matters = |i: &usize| all.clone().any(|k| at(k) != at(k ^ 1 << i));
         let kept: Vec<usize> = (0..N).filter(matters).collect();
-        let spread =
-            |k: u64| -> u64 { kept.iter().zip(0..).map(|(to, i)| (k >> i & 1) << to).sum() };
+        let spread = |k: u64| -> u64 { kept.iter().zip(0..).map(|(to, i)| (k >> i & 1) << to).sum() };
         let ones = (0..1u64 << kept.len()).filter(|k| at(spread(*k)));
-        Self {
-            table: ones.map(|k| 1 << k).sum(),
-            pins: kept.iter().map(|i| pins[*i].to_owned()).collect(),
-        }
+        Self { table: ones.map(|k| 1 << k).sum(), pins: kept.iter().map(|i| pins[*i].to_owned()).collect() }
     }
 
     /// The value of a pin, or its complement.
@@ -77,21 +67,12 @@ pub struct Register {
 impl Register {
     /// A flip-flop whose output is `Q`: it loads `next` when `clock` rises.
     pub fn plain(clock: Function, next: Function) -> Self {
-        Self {
-            clock,
-            next,
-            clear: Function::NEVER,
-            preset: Function::NEVER,
-            initial: None,
-        }
+        Self { clock, next, clear: Function::NEVER, preset: Function::NEVER, initial: None }
     }
 
     /// The flip-flop as a cell, whose output `Q` is its state.
     pub fn cell(self) -> Cell {
-        Cell {
-            outputs: vec![("Q".to_owned(), Function::pin(STATE, true))],
-            register: Some(self),
-        }
+        Cell { outputs: vec![("Q".to_owned(), Function::pin(STATE, true))], register: Some(self) }
     }
 }
 

@@ -67,9 +67,7 @@ impl Effort {
             Self::Fast => "",
             Self::Full => "dch;",
         };
-        format!(
-            "+strash;{choices}map,-B,0.9;topo;buffer,-c,-N,{FAN_OUT};upsize,-D,{clock_ps};dnsize,-D,{clock_ps}"
-        )
+        format!("+strash;{choices}map,-B,0.9;topo;buffer,-c,-N,{FAN_OUT};upsize,-D,{clock_ps};dnsize,-D,{clock_ps}")
     }
 }
 
@@ -118,10 +116,7 @@ pub fn cell_script(sources: &Sources<'_>, mapping: &Mapping<'_>) -> String {
          abc -liberty {LIBERTY} -script {script}"
     );
     if let Some([(zero, zero_pin), (one, one_pin)]) = mapping.ties {
-        let _ = writeln!(
-            text,
-            "hilomap -singleton -locell {zero} {zero_pin} -hicell {one} {one_pin}"
-        );
+        let _ = writeln!(text, "hilomap -singleton -locell {zero} {zero_pin} -hicell {one} {one_pin}");
     }
     let _ = writeln!(
         text,
@@ -153,10 +148,7 @@ pub fn family_script(sources: &Sources<'_>, synthesis: &str) -> String {
     let command = format!("{synthesis} -top {}", sources.top);
     let mut start = "begin";
     if splits_carry_chains(sources, synthesis) {
-        let _ = writeln!(
-            text,
-            "{command} -run {start}:coarse\ntechmap -map {CARRY_CHAINS_FILE}"
-        );
+        let _ = writeln!(text, "{command} -run {start}:coarse\ntechmap -map {CARRY_CHAINS_FILE}");
         start = "coarse";
     }
     // memories are registers by then, adders are still words; what the rest begins with may remove registers
@@ -164,16 +156,8 @@ pub fn family_script(sources: &Sources<'_>, synthesis: &str) -> String {
         Some(Primitives::Amd) => ("fine", "opt -full\n"),
         _ => ("map_gates", ""),
     };
-    let _ = writeln!(
-        text,
-        "{command} -run {start}:{words}\n{first}{}{command} -run {words}:",
-        family_front()
-    );
-    let _ = writeln!(
-        text,
-        "tee -o stat.txt stat\nwrite_verilog -noattr {NETLIST}\nwrite_json {}",
-        json::FILE
-    );
+    let _ = writeln!(text, "{command} -run {start}:{words}\n{first}{}{command} -run {words}:", family_front());
+    let _ = writeln!(text, "tee -o stat.txt stat\nwrite_verilog -noattr {NETLIST}\nwrite_json {}", json::FILE);
     text
 }
 
@@ -192,8 +176,7 @@ fn stem(file: &str) -> &str {
 /// Marks the modules that `flatten` leaves alone.
 fn keep(sources: &Sources<'_>) -> String {
     let kept = sources.kept.iter();
-    kept.map(|module| format!("setattr -mod -set keep_hierarchy 1 {module}\n"))
-        .collect()
+    kept.map(|module| format!("setattr -mod -set keep_hierarchy 1 {module}\n")).collect()
 }
 
 /// A full adder that the sources instantiate stays a cell, as one that an adder is split into; inverters are logic, since
@@ -245,9 +228,7 @@ pub fn map_cells<'m>(
     let text = std::fs::read_to_string(folder.join(MAPPED)).map_err(|e| file("read", e))?;
     let mut netlist = json::Netlist::parse(&text)?;
     let inserted = buffers.map(|buffers| buffers.insert(&mut netlist, modules));
-    netlist
-        .write(&folder.join(json::FILE))
-        .map_err(|e| file("write", e))?;
+    netlist.write(&folder.join(json::FILE)).map_err(|e| file("write", e))?;
     Program::Yosys.run(folder, &["-q", "-s", WRITE_SCRIPT], meter)?;
     Ok((statistics(folder)?, inserted.unwrap_or(0)))
 }

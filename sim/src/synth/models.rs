@@ -17,10 +17,7 @@ const FILE: &str = "cells_sim.v";
 /// # Errors
 /// `tool-missing` if Yosys or its data is not found; `file` if a model cannot be read.
 pub fn of_family(synthesis: &str) -> Result<String, Diagnostics> {
-    let family = synthesis
-        .split_whitespace()
-        .next()
-        .and_then(|command| command.strip_prefix("synth_"));
+    let family = synthesis.split_whitespace().next().and_then(|command| command.strip_prefix("synth_"));
     let missing = || {
         let message = format!("Yosys has no cell models for `{synthesis}`");
         Diagnostic::error("tool-missing", message).help("install Yosys with its data files")
@@ -44,11 +41,7 @@ pub fn of_family(synthesis: &str) -> Result<String, Diagnostics> {
 
 /// The file that an include line names, if it lies in the same folder.
 fn included(line: &str) -> Option<&str> {
-    let name = line
-        .trim()
-        .strip_prefix("`include")?
-        .trim()
-        .strip_prefix('"')?;
+    let name = line.trim().strip_prefix("`include")?.trim().strip_prefix('"')?;
     let name = name.strip_suffix('"')?;
     (!name.contains('/')).then_some(name)
 }
@@ -56,9 +49,7 @@ fn included(line: &str) -> Option<&str> {
 /// Where Yosys keeps its data: relative to the program, as it looks for it itself.
 fn yosys_data() -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    let program = std::env::split_paths(&path)
-        .map(|folder| folder.join("yosys"))
-        .find(|program| program.is_file())?;
+    let program = std::env::split_paths(&path).map(|folder| folder.join("yosys")).find(|program| program.is_file())?;
     let program = fs::canonicalize(program).ok()?;
     let data = program.parent()?.parent()?.join("share/yosys");
     data.is_dir().then_some(data)
@@ -94,15 +85,9 @@ mod tests {
             ("synth_xilinx -family xcup", "module LUT6"),
         ] {
             let text = of_family(synthesis).unwrap();
-            assert!(
-                text.contains(cell) && !text.contains("`include"),
-                "{synthesis}"
-            );
+            assert!(text.contains(cell) && !text.contains("`include"), "{synthesis}");
         }
         assert_eq!(of_family("synth").unwrap_err().0[0].code, "tool-missing");
-        assert_eq!(
-            of_family("synth_nothing").unwrap_err().0[0].code,
-            "tool-missing"
-        );
+        assert_eq!(of_family("synth_nothing").unwrap_err().0[0].code, "tool-missing");
     }
 }

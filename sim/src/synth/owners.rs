@@ -14,11 +14,7 @@ impl Netlist {
     /// How many cells of each type each part has, in `modules`, of which the first is the top and each stands before
     /// those that it instantiates; a module's cells count for every one of its copies. `part_of` tells the part of a
     /// named net of a module, if it has one; cells whose part cannot be told are counted under an empty name.
-    pub fn counts(
-        &self,
-        modules: &[&str],
-        part_of: impl Fn(&str, &str) -> Option<String>,
-    ) -> BTreeMap<String, Counts> {
+    pub fn counts(&self, modules: &[&str], part_of: impl Fn(&str, &str) -> Option<String>) -> BTreeMap<String, Counts> {
         let mut counts: BTreeMap<String, Counts> = BTreeMap::new();
         let mut copies: HashMap<&str, usize> = modules.iter().map(|name| (*name, 0)).collect();
         copies.extend(modules.first().map(|top| (*top, 1)));
@@ -56,11 +52,7 @@ impl Module {
         for (i, cell) in cells.iter().enumerate() {
             driver.extend(cell.wires(Direction::Output).map(|wire| (wire, i)));
         }
-        let named = |cell: &&Cell| {
-            cell.wires(Direction::Output)
-                .filter_map(|w| of_wire.get(&w))
-                .min()
-        };
+        let named = |cell: &&Cell| cell.wires(Direction::Output).filter_map(|w| of_wire.get(&w)).min();
         let mut parts: Vec<Option<String>> = cells.iter().map(|c| named(c).cloned()).collect();
         // breadth first against the flow of data: what is nearest decides
         let mut queue: VecDeque<usize> = (0..cells.len()).filter(|&i| parts[i].is_some()).collect();

@@ -108,9 +108,7 @@ impl Nextpnr {
     /// # Errors
     /// `tool-missing`, `tool-failed`, or `tool-timeout`.
     pub fn version(&self, meter: &Meter) -> Result<String, Diagnostics> {
-        let asked = meter
-            .run(self.command().arg("--version"))?
-            .success("nextpnr --version")?;
+        let asked = meter.run(self.command().arg("--version"))?.success("nextpnr --version")?;
         // the program names itself and the version stands in brackets
         let said = asked.said();
         let line = said.lines().rfind(|line| line.contains("Version"));
@@ -130,21 +128,13 @@ impl Nextpnr {
     /// # Errors
     /// Those of running Yosys and nextpnr, among them a design that does not fit; `tool-output` if the report is not
     /// understood.
-    pub fn place(
-        &self,
-        folder: &Path,
-        frequency_mhz: f64,
-        meter: &Meter,
-    ) -> Result<Placed, Diagnostics> {
+    pub fn place(&self, folder: &Path, frequency_mhz: f64, meter: &Meter) -> Result<Placed, Diagnostics> {
         Program::Yosys.run(folder, &["-q", "-l", "place_map.log", "-s", SCRIPT], meter)?;
         let report = folder.join(REPORT);
         // that of an earlier run would be taken for this one's
         let _ = fs::remove_file(&report);
         let mut command = self.command();
-        command
-            .args(&self.part)
-            .args(arguments(frequency_mhz))
-            .current_dir(folder);
+        command.args(&self.part).args(arguments(frequency_mhz)).current_dir(folder);
         let done = meter.run(&mut command)?;
         if !done.status.success() {
             return Err(failed(&done, &folder.join(LOG)));
@@ -152,9 +142,7 @@ impl Nextpnr {
         let text = fs::read_to_string(&report).unwrap_or_default();
         read(&text, 1000.0 / frequency_mhz).ok_or_else(|| {
             let error = Diagnostic::error("tool-output", "the report of nextpnr is not understood");
-            error
-                .at(REPORT, "expected frequencies, paths and utilisation")
-                .into()
+            error.at(REPORT, "expected frequencies, paths and utilisation").into()
         })
     }
 }
@@ -162,16 +150,9 @@ impl Nextpnr {
 /// The error lines of the log, since the rest of it is long.
 fn failed(done: &Finished, log: &Path) -> Diagnostics {
     let text = fs::read_to_string(log).unwrap_or_default();
-    let errors: Vec<&str> = text
-        .lines()
-        .filter(|line| line.starts_with("ERROR"))
-        .collect();
+    let errors: Vec<&str> = text.lines().filter(|line| line.starts_with("ERROR")).collect();
     let error = Diagnostic::error("tool-failed", format!("nextpnr failed: {}", done.status));
-    let said = if errors.is_empty() {
-        done.said()
-    } else {
-        errors.join("\n")
-    };
+    let said = if errors.is_empty() { done.said() } else { errors.join("\n") };
     error.label(None, said).into()
 }
 
@@ -206,9 +187,7 @@ struct Segment {
 fn read(text: &str, period_ns: f64) -> Option<Placed> {
     let report: Report = serde_json::from_str(text).ok()?;
     let achieved = report.fmax.values().map(|f| f.achieved);
-    let fmax_mhz = achieved
-        .reduce(f64::min)
-        .filter(|f| f.is_finite() && *f > 0.0)?;
+    let fmax_mhz = achieved.reduce(f64::min).filter(|f| f.is_finite() && *f > 0.0)?;
     let on_clock = |end: &str| end.starts_with("posedge");
     let paths = report.critical_paths.iter();
     let registered = paths.filter(|p| on_clock(&p.from) && on_clock(&p.to));
@@ -216,11 +195,7 @@ fn read(text: &str, period_ns: f64) -> Option<Placed> {
     Some(Placed {
         fmax_mhz,
         worst: slowest.map(|path| path.summary(period_ns)),
-        used: report
-            .utilization
-            .into_iter()
-            .filter(|(_, u)| u.used > 0)
-            .collect(),
+        used: report.utilization.into_iter().filter(|(_, u)| u.used > 0).collect(),
     })
 }
 
@@ -230,22 +205,13 @@ impl CriticalPath {
     }
 
     fn summary(&self, period_ns: f64) -> WorstPath {
-        let nets = self
-            .path
-            .iter()
-            .filter_map(|segment| segment.net.as_deref());
+        let nets = self.path.iter().filter_map(|segment| segment.net.as_deref());
         let plain = |net: &str| {
-            let inner = net
-                .strip_prefix(shell::INSTANCE)
-                .and_then(|net| net.strip_prefix('.'));
+            let inner = net.strip_prefix(shell::INSTANCE).and_then(|net| net.strip_prefix('.'));
             inner.unwrap_or(net).to_owned()
         };
         let logic = self.path.iter().filter(|segment| segment.kind == "logic");
-        WorstPath {
-            nets: nets.map(plain).collect(),
-            cells: logic.count(),
-            slack_ns: period_ns - self.delay(),
-        }
+        WorstPath { nets: nets.map(plain).collect(), cells: logic.count(), slack_ns: period_ns - self.delay() }
     }
 }
 
@@ -267,13 +233,7 @@ mod tests {
     fn the_report_is_read() {
         let placed = read(TEXT, 10.0).unwrap();
         assert_eq!(placed.fmax_mhz, 80.0);
-        assert_eq!(
-            placed.used["LC"],
-            Use {
-                used: 7,
-                available: 100
-            }
-        );
+        assert_eq!(placed.used["LC"], Use { used: 7, available: 100 });
         assert_eq!(placed.used.len(), 1, "what is not used is left out");
         let worst = placed.worst.unwrap();
         assert_eq!(worst.nets, ["sample[3]", "sum[1]"]);
@@ -282,12 +242,7 @@ mod tests {
 
     #[test]
     fn a_report_without_a_frequency_is_none() {
-        for text in [
-            "",
-            "{}",
-            &TEXT.replace("80.0", "-1.0"),
-            &TEXT.replace("fmax", "f"),
-        ] {
+        for text in ["", "{}", &TEXT.replace("80.0", "-1.0"), &TEXT.replace("fmax", "f")] {
             assert_eq!(read(text, 10.0), None, "{text}");
         }
         let cut = &TEXT[..TEXT.len() / 2];

@@ -35,10 +35,7 @@ impl Program {
     /// `tool-missing`.
     pub fn find(self) -> Result<Tool, Diagnostics> {
         let (command, arguments, package) = self.facts();
-        let asked = run(
-            Command::new(command).args(arguments),
-            Duration::from_secs(30),
-        );
+        let asked = run(Command::new(command).args(arguments), Duration::from_secs(30));
         let said = asked.map_err(|error| installable(error, package))?.stdout;
         let line = said.lines().rfind(|line| !line.trim().is_empty());
         let version = line.unwrap_or_default().trim();
@@ -46,28 +43,17 @@ impl Program {
             Self::Yosys | Self::Abc => "",
             Self::OpenSta => "OpenSTA ",
         };
-        Ok(Tool {
-            command,
-            version: format!("{name}{version}"),
-        })
+        Ok(Tool { command, version: format!("{name}{version}") })
     }
 
     /// Runs it in `folder`.
     ///
     /// # Errors
     /// `tool-missing`, `tool-timeout`, or `tool-failed` with what it said.
-    pub fn run(
-        self,
-        folder: &Path,
-        arguments: &[&str],
-        meter: &Meter,
-    ) -> Result<Finished, Diagnostics> {
+    pub fn run(self, folder: &Path, arguments: &[&str], meter: &Meter) -> Result<Finished, Diagnostics> {
         let (command, _, package) = self.facts();
         let mut process = Command::new(command);
         process.args(arguments).current_dir(folder);
-        meter
-            .run(&mut process)
-            .map_err(|error| installable(error, package))?
-            .success(command)
+        meter.run(&mut process).map_err(|error| installable(error, package))?.success(command)
     }
 }

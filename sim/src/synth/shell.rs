@@ -77,11 +77,7 @@ pub fn verilog(top: &Module) -> String {
     }
     pins.extend(connections(&inputs, "sample"));
     pins.extend(connections(&outputs, "result"));
-    let reset = if top.has_reset() {
-        "  input  wire rst,\n"
-    } else {
-        ""
-    };
+    let reset = if top.has_reset() { "  input  wire rst,\n" } else { "" };
     format!(
         "// `{top}` between shift registers, so that it is placed and timed with {count} pins.\n\
          module {name} (\n  input  wire clk,\n{reset}  input  wire shift,\n  input  wire capture,\n  input  wire serial_in,\n  \
@@ -105,11 +101,7 @@ pub fn bench(top: &Module) -> String {
     let (n, m) = (bits(&inputs(top)), bits(&outputs(top)));
     let name = name(top);
     let (declared, connected, reset) = if top.has_reset() {
-        (
-            "  reg rst;\n",
-            ".rst(rst), ",
-            "    rst = 1;\n    repeat (3) @(negedge clk);\n    rst = 0;\n",
-        )
+        ("  reg rst;\n", ".rst(rst), ", "    rst = 1;\n    repeat (3) @(negedge clk);\n    rst = 0;\n")
     } else {
         ("", "", "")
     };
@@ -163,10 +155,7 @@ mod tests {
     fn module(reset: Reset) -> Arc<Module> {
         let b = ModuleBuilder::new("minus");
         let x = b.input_array("x", 2, Format::signed(3, 0).unwrap());
-        let style = RegisterStyle {
-            reset,
-            ..RegisterStyle::default()
-        };
+        let style = RegisterStyle { reset, ..RegisterStyle::default() };
         let y = (x[0] - x[1]).registered(style);
         b.output("y", y);
         b.output("z", y.registered(style));
@@ -180,15 +169,9 @@ mod tests {
             Rows::try_from(rows).unwrap()
         };
         let mut vectors = Vectors::default();
-        vectors
-            .inputs
-            .insert("x".into(), column(&|a, b| vec![a, b]));
-        vectors
-            .outputs
-            .insert("y".into(), column(&|a, b| vec![a - b]));
-        vectors
-            .outputs
-            .insert("z".into(), column(&|a, b| vec![a - b]));
+        vectors.inputs.insert("x".into(), column(&|a, b| vec![a, b]));
+        vectors.outputs.insert("y".into(), column(&|a, b| vec![a - b]));
+        vectors.outputs.insert("z".into(), column(&|a, b| vec![a - b]));
         vectors
     }
 
@@ -207,11 +190,7 @@ mod tests {
         let words = testbench::bench(top, &vectors(), &Held::new(), None).unwrap();
         write(INPUTS, words.inputs.as_bytes());
         write(EXPECTED, words.expected.as_bytes());
-        let sources = [
-            write("top.v", &design),
-            write(FILE, shell.as_bytes()),
-            write(BENCH, bench(top).as_bytes()),
-        ];
+        let sources = [write("top.v", &design), write(FILE, shell.as_bytes()), write(BENCH, bench(top).as_bytes())];
         let job = Job {
             top: &name(top),
             sources: &sources,
@@ -231,10 +210,7 @@ mod tests {
             let Some(verdict) = verdict(&top, &verilog(&top)) else {
                 return;
             };
-            let pass = Verdict::Pass {
-                vectors: 64,
-                latency: top.latency(),
-            };
+            let pass = Verdict::Pass { vectors: 64, latency: top.latency() };
             assert_eq!(verdict, pass);
         }
     }
@@ -243,10 +219,7 @@ mod tests {
     fn a_shell_with_two_wires_swapped_is_found() {
         let top = module(Reset::None);
         let good = verilog(&top);
-        let bad = good.replace(
-            "{sample[4:0], serial_in}",
-            "{sample[3:0], serial_in, sample[4]}",
-        );
+        let bad = good.replace("{sample[4:0], serial_in}", "{sample[3:0], serial_in, sample[4]}");
         assert_ne!(good, bad);
         let Some(verdict) = verdict(&top, &bad) else {
             return;

@@ -95,9 +95,7 @@ fn sta(folder: &Path, script: &str, meter: &Meter) -> Result<String, Diagnostics
 fn unexpected(message: &str, said: &str) -> Diagnostics {
     let end: Vec<&str> = said.lines().rev().take(10).collect();
     let end: Vec<&str> = end.into_iter().rev().collect();
-    Diagnostic::error("tool-output", message)
-        .label(None, end.join("\n"))
-        .into()
+    Diagnostic::error("tool-output", message).label(None, end.join("\n")).into()
 }
 
 fn parse(text: &str) -> Option<Timing> {
@@ -110,11 +108,7 @@ fn parse(text: &str) -> Option<Timing> {
     Some(Timing {
         setup_slack_ns: slack("setup")?,
         hold_slack_ns: slack("hold")?,
-        paths: report
-            .split("Startpoint:")
-            .skip(1)
-            .filter_map(path)
-            .collect(),
+        paths: report.split("Startpoint:").skip(1).filter_map(path).collect(),
         report: report.to_owned(),
     })
 }
@@ -164,31 +158,19 @@ pub fn power_script(top: &str) -> String {
 ///
 /// # Errors
 /// Those of running OpenSTA; `tool-output` if the two reports are not of the same instances.
-pub fn instance_power(
-    folder: &Path,
-    meter: &Meter,
-) -> Result<HashMap<String, InstancePower>, Diagnostics> {
+pub fn instance_power(folder: &Path, meter: &Meter) -> Result<HashMap<String, InstancePower>, Diagnostics> {
     let reports = ACTIVITIES.map(|activity| folder.join(format!("power_{activity}.txt")));
     // a report of an earlier run would be appended to
-    reports
-        .iter()
-        .for_each(|path| drop(std::fs::remove_file(path)));
+    reports.iter().for_each(|path| drop(std::fs::remove_file(path)));
     let said = sta(folder, POWER_SCRIPT, meter)?;
     let reports = reports.map(|path| std::fs::read_to_string(path).unwrap_or_default());
     let [idle, busy] = reports.each_ref().map(|text| instances(text));
     if idle.is_empty() || idle.len() != busy.len() {
-        return Err(unexpected(
-            "OpenSTA reported no power for some instances",
-            &said,
-        ));
+        return Err(unexpected("OpenSTA reported no power for some instances", &said));
     }
     let power = idle.iter().filter_map(|(name, [clock, leakage])| {
         let [dynamic, _] = busy.get(name)?;
-        let power = InstancePower {
-            clock: *clock,
-            per_transition: dynamic - clock,
-            leakage: *leakage,
-        };
+        let power = InstancePower { clock: *clock, per_transition: dynamic - clock, leakage: *leakage };
         Some(((*name).to_owned(), power))
     });
     Ok(power.collect())
@@ -203,9 +185,7 @@ fn instances(text: &str) -> HashMap<&str, [f64; 2]> {
         Some([dynamic, next()?])
     };
     let lines = text.lines();
-    lines
-        .filter_map(|line| Some((line.split_whitespace().nth(4)?, row(line)?)))
-        .collect()
+    lines.filter_map(|line| Some((line.split_whitespace().nth(4)?, row(line)?))).collect()
 }
 
 #[cfg(test)]
@@ -219,10 +199,7 @@ mod tests {
         let timing = parse(text).unwrap();
         assert_eq!((timing.setup_slack_ns, timing.hold_slack_ns), (-1.5, 0.25));
         let path = &timing.paths[0];
-        assert_eq!(
-            (path.from.as_str(), path.to.as_str()),
-            ("conv_reg_0_", "u0/dense_0_")
-        );
+        assert_eq!((path.from.as_str(), path.to.as_str()), ("conv_reg_0_", "u0/dense_0_"));
         assert_eq!((path.slack_ns, path.cells), (-1.5, 3));
         assert_eq!(parse("Error: no such file"), None);
     }

@@ -77,16 +77,8 @@ pub fn bench(
 ) -> Result<Bench, Diagnostics> {
     vectors.input_rows(module, held)?;
     let plan = Plan::new(module, vectors, held, preamble)?;
-    let inputs: Vec<&Rows> = plan
-        .inputs
-        .iter()
-        .map(|p| &vectors.inputs[&p.name])
-        .collect();
-    let outputs: Vec<&Rows> = plan
-        .outputs
-        .iter()
-        .map(|p| &vectors.outputs[&p.name])
-        .collect();
+    let inputs: Vec<&Rows> = plan.inputs.iter().map(|p| &vectors.inputs[&p.name]).collect();
+    let outputs: Vec<&Rows> = plan.outputs.iter().map(|p| &vectors.outputs[&p.name]).collect();
     Ok(Bench {
         verilog: writer::text(&plan),
         inputs: sample_words(&plan.input_words, &inputs, plan.samples),
@@ -112,16 +104,9 @@ impl<'a> Plan<'a> {
         held: &'a Held,
         preamble: Option<&'a Preamble>,
     ) -> Result<Self, Diagnostics> {
-        let inputs: Vec<&Port> = module
-            .inputs
-            .iter()
-            .filter(|p| vectors.inputs.contains_key(&p.name))
-            .collect();
-        let outputs: Vec<&OutputPort> = module
-            .outputs
-            .iter()
-            .filter(|p| vectors.outputs.contains_key(&p.name))
-            .collect();
+        let inputs: Vec<&Port> = module.inputs.iter().filter(|p| vectors.inputs.contains_key(&p.name)).collect();
+        let outputs: Vec<&OutputPort> =
+            module.outputs.iter().filter(|p| vectors.outputs.contains_key(&p.name)).collect();
         Ok(Self {
             module,
             held,
@@ -141,11 +126,7 @@ impl<'a> PreamblePlan<'a> {
         let drives = ports.drives.iter().map(|p| p.elements.clone());
         let reads = ports.reads.iter().map(|p| output_formats(p));
         let words = Words::new(drives.chain(reads).chain([vec![Format::BIT]]));
-        Ok(Self {
-            preamble,
-            ports,
-            words,
-        })
+        Ok(Self { preamble, ports, words })
     }
 
     /// The words of all cycles; where nothing is looked at, the expected values are 0.
@@ -153,10 +134,7 @@ impl<'a> PreamblePlan<'a> {
         let mut text = String::new();
         let nothing = vec![0; self.ports.read_formats().len()];
         let sizes = self.ports.drives.iter().map(|p| p.elements.len());
-        let sizes: Vec<usize> = sizes
-            .chain(self.ports.reads.iter().map(|p| p.elements.len()))
-            .chain([1])
-            .collect();
+        let sizes: Vec<usize> = sizes.chain(self.ports.reads.iter().map(|p| p.elements.len())).chain([1]).collect();
         for cycle in &self.preamble.cycles {
             let expected = cycle.expect.as_ref().unwrap_or(&nothing);
             let look = [i128::from(cycle.expect.is_some())];

@@ -38,16 +38,9 @@ fn neurons(fault: Fault) -> Arc<Module> {
         _ => 1,
     };
     let (a, b) = (a.delay(cycles).wrap(9, true), b.delay(cycles).wrap(9, true));
-    let outputs = if fault == Fault::SwappedOutputs {
-        [b, a]
-    } else {
-        [a, b]
-    };
+    let outputs = if fault == Fault::SwappedOutputs { [b, a] } else { [a, b] };
     m.output_array("y", &[outputs[0], outputs[1], a.relu()]);
-    let style = RegisterStyle {
-        reset: Reset::Asynchronous,
-        ..RegisterStyle::default()
-    };
+    let style = RegisterStyle { reset: Reset::Asynchronous, ..RegisterStyle::default() };
     m.output("sign", x[0].lt(k(0)).registered(style));
     m.finish().unwrap()
 }
@@ -56,19 +49,10 @@ fn neurons(fault: Fault) -> Arc<Module> {
 fn vectors(module: &Arc<Module>, count: usize, seed: u64) -> Vectors {
     let mut numbers = random::Numbers::new(seed);
     let ports = module.inputs.iter().map(|port| {
-        let values = (0..count)
-            .flat_map(|_| port.elements.clone())
-            .map(|f| numbers.value(f.range))
-            .collect();
-        (
-            port.name.clone(),
-            Rows::new(port.elements.len(), values).unwrap(),
-        )
+        let values = (0..count).flat_map(|_| port.elements.clone()).map(|f| numbers.value(f.range)).collect();
+        (port.name.clone(), Rows::new(port.elements.len(), values).unwrap())
     });
-    let inputs = Vectors {
-        inputs: ports.collect(),
-        ..Vectors::default()
-    };
+    let inputs = Vectors { inputs: ports.collect(), ..Vectors::default() };
     let rows = inputs.input_rows(module, &Held::new()).unwrap();
     let outputs = Batch::compile(module).unwrap().run(&rows).unwrap();
     inputs.with_outputs(module, &outputs)
@@ -81,13 +65,7 @@ fn missing(engine: Engine) -> bool {
 }
 
 /// Writes the module and the bench, and runs them.
-fn simulate(
-    engine: Engine,
-    module: &Arc<Module>,
-    bench: &Bench,
-    samples: usize,
-    waves: Option<&Path>,
-) -> Outcome {
+fn simulate(engine: Engine, module: &Arc<Module>, bench: &Bench, samples: usize, waves: Option<&Path>) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &[u8]| -> PathBuf {
         let path = folder.path().join(name);
@@ -96,10 +74,7 @@ fn simulate(
     };
     let mut rtl = Vec::new();
     verilog::write_design(&lower::lower(module).unwrap(), &mut rtl).unwrap();
-    let sources = [
-        write("module.v", &rtl),
-        write("bench.v", bench.verilog.as_bytes()),
-    ];
+    let sources = [write("module.v", &rtl), write("bench.v", bench.verilog.as_bytes())];
     write(INPUTS, bench.inputs.as_bytes());
     write(EXPECTED, bench.expected.as_bytes());
     if let Some(preamble) = &bench.preamble {
@@ -134,14 +109,7 @@ fn a_right_module_passes_in_icarus() {
         return;
     }
     let outcome = with_fault(Engine::Icarus, Fault::None);
-    assert_eq!(
-        outcome.verdict,
-        Verdict::Pass {
-            vectors: 40,
-            latency: 2
-        },
-        "{outcome:?}"
-    );
+    assert_eq!(outcome.verdict, Verdict::Pass { vectors: 40, latency: 2 }, "{outcome:?}");
     assert!(outcome.mismatches.is_empty() && outcome.notes.is_empty());
 }
 
@@ -151,14 +119,7 @@ fn a_right_module_passes_in_verilator_and_a_wrong_one_does_not() {
         return;
     }
     let outcome = with_fault(Engine::Verilator, Fault::None);
-    assert_eq!(
-        outcome.verdict,
-        Verdict::Pass {
-            vectors: 40,
-            latency: 2
-        },
-        "{outcome:?}"
-    );
+    assert_eq!(outcome.verdict, Verdict::Pass { vectors: 40, latency: 2 }, "{outcome:?}");
     assert!(failed(&with_fault(Engine::Verilator, Fault::Late)));
 }
 
@@ -169,10 +130,7 @@ fn a_flipped_weight_bit_is_caught() {
     }
     let outcome = with_fault(Engine::Icarus, Fault::FlippedWeightBit);
     assert!(failed(&outcome), "{outcome:?}");
-    assert!(
-        outcome.mismatches.iter().all(|m| !m.contains("element 1")),
-        "{outcome:?}"
-    );
+    assert!(outcome.mismatches.iter().all(|m| !m.contains("element 1")), "{outcome:?}");
 }
 
 #[test]
@@ -182,10 +140,7 @@ fn swapped_outputs_are_caught() {
     }
     let outcome = with_fault(Engine::Icarus, Fault::SwappedOutputs);
     assert!(failed(&outcome), "{outcome:?}");
-    assert!(
-        outcome.mismatches.iter().any(|m| m.contains("element 1")),
-        "{outcome:?}"
-    );
+    assert!(outcome.mismatches.iter().any(|m| m.contains("element 1")), "{outcome:?}");
 }
 
 #[test]
@@ -207,11 +162,7 @@ fn unknown_bits_are_caught() {
     let right = neurons(Fault::None);
     let mut bench = bench(&right, &vectors(&right, 40, 1), &Held::new(), None).unwrap();
     let whole = bench.clone();
-    let cut = |text: &str| {
-        text.lines()
-            .take(30)
-            .fold(String::new(), |all, line| all + line + "\n")
-    };
+    let cut = |text: &str| text.lines().take(30).fold(String::new(), |all, line| all + line + "\n");
     bench.inputs = cut(&whole.inputs);
     assert!(failed(&simulate(Engine::Icarus, &right, &bench, 40, None)));
     bench.expected = cut(&whole.expected);
@@ -228,35 +179,15 @@ fn a_constant_output_is_noted() {
     m.output("moving", x.delay(1));
     m.output("unmoved", x.relu().delay(1));
     let module = m.finish().unwrap();
-    let column = |sign: i128| {
-        (0..10)
-            .map(|i| vec![i * sign])
-            .collect::<Vec<_>>()
-            .try_into()
-            .unwrap()
-    };
+    let column = |sign: i128| (0..10).map(|i| vec![i * sign]).collect::<Vec<_>>().try_into().unwrap();
     let vectors = Vectors {
         inputs: [("x".to_owned(), column(-1))].into(),
-        outputs: [
-            ("moving".to_owned(), column(-1)),
-            ("unmoved".to_owned(), column(0)),
-        ]
-        .into(),
+        outputs: [("moving".to_owned(), column(-1)), ("unmoved".to_owned(), column(0))].into(),
     };
     let bench = bench(&module, &vectors, &Held::new(), None).unwrap();
     let outcome = simulate(Engine::Icarus, &module, &bench, 10, None);
-    assert_eq!(
-        outcome.verdict,
-        Verdict::Pass {
-            vectors: 10,
-            latency: 1
-        },
-        "{outcome:?}"
-    );
-    assert_eq!(
-        outcome.notes,
-        ["port unmoved never changes, so its latency is not proven"]
-    );
+    assert_eq!(outcome.verdict, Verdict::Pass { vectors: 10, latency: 1 }, "{outcome:?}");
+    assert_eq!(outcome.notes, ["port unmoved never changes, so its latency is not proven"]);
 }
 
 /// A neuron whose weight is loaded through a port and can be read back.
@@ -265,11 +196,7 @@ fn programmable() -> Arc<Module> {
     let x = m.input("x", Format::signed(8, 0).unwrap());
     let enable = m.input("write_enable", Format::BIT);
     let data = m.input("write_data", Format::signed(6, 0).unwrap());
-    let weight = m.state(
-        "weight",
-        Format::signed(6, 0).unwrap(),
-        RegisterStyle::default(),
-    );
+    let weight = m.state("weight", Format::signed(6, 0).unwrap(), RegisterStyle::default());
     weight.set_next_when(enable, data);
     m.output("y", (x * weight.value()).delay(1));
     m.output("read_data", weight.value());
@@ -281,14 +208,8 @@ fn load(value: i128, read_back: i128) -> Preamble {
         drives: vec!["write_enable".into(), "write_data".into()],
         reads: vec!["read_data".into()],
         cycles: vec![
-            PreambleCycle {
-                drive: vec![1, value],
-                expect: None,
-            },
-            PreambleCycle {
-                drive: vec![0, 5],
-                expect: Some(vec![read_back]),
-            },
+            PreambleCycle { drive: vec![1, value], expect: None },
+            PreambleCycle { drive: vec![0, 5], expect: Some(vec![read_back]) },
         ],
     }
 }
@@ -310,16 +231,8 @@ fn weights_are_written_and_read_back_before_the_stream() {
     let module = programmable();
     let vectors = weighted(&module, -21);
     let mut stepper = Stepper::new(&module).unwrap();
-    assert!(
-        load(-21, -21)
-            .play(&module, &mut stepper)
-            .unwrap()
-            .is_empty()
-    );
-    assert_eq!(
-        stream(&module, &mut stepper, &vectors, &Held::new(), |_| ()).unwrap(),
-        []
-    );
+    assert!(load(-21, -21).play(&module, &mut stepper).unwrap().is_empty());
+    assert_eq!(stream(&module, &mut stepper, &vectors, &Held::new(), |_| ()).unwrap(), []);
     if missing(Engine::Icarus) {
         return;
     }
@@ -327,18 +240,9 @@ fn weights_are_written_and_read_back_before_the_stream() {
         let bench = bench(&module, &vectors, &Held::new(), Some(preamble)).unwrap();
         simulate(Engine::Icarus, &module, &bench, 50, None)
     };
-    assert_eq!(
-        run(&load(-21, -21)).verdict,
-        Verdict::Pass {
-            vectors: 50,
-            latency: 1
-        }
-    );
+    assert_eq!(run(&load(-21, -21)).verdict, Verdict::Pass { vectors: 50, latency: 1 });
     let misread = run(&load(-21, -22));
-    assert!(
-        failed(&misread) && misread.mismatches[0].contains("preamble cycle 1 port read_data"),
-        "{misread:?}"
-    );
+    assert!(failed(&misread) && misread.mismatches[0].contains("preamble cycle 1 port read_data"), "{misread:?}");
     assert!(failed(&run(&load(-20, -20))));
 }
 
@@ -347,11 +251,7 @@ fn waves_are_written_in_both_formats() {
     let module = neurons(Fault::None);
     let bench = bench(&module, &vectors(&module, 5, 1), &Held::new(), None).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let both = [
-        (Engine::Icarus, "waves.vcd"),
-        (Engine::Icarus, "waves.fst"),
-        (Engine::Verilator, "waves.vcd"),
-    ];
+    let both = [(Engine::Icarus, "waves.vcd"), (Engine::Icarus, "waves.fst"), (Engine::Verilator, "waves.vcd")];
     for (engine, name) in both.into_iter().filter(|(engine, _)| !missing(*engine)) {
         let path = folder.path().join(name);
         simulate(engine, &module, &bench, 5, Some(&path));
@@ -374,14 +274,7 @@ fn a_combinational_module_is_checked_too() {
     let module = m.finish().unwrap();
     let bench = bench(&module, &vectors(&module, 30, 5), &Held::new(), None).unwrap();
     let outcome = simulate(Engine::Icarus, &module, &bench, 30, None);
-    assert_eq!(
-        outcome.verdict,
-        Verdict::Pass {
-            vectors: 30,
-            latency: 0
-        },
-        "{outcome:?}"
-    );
+    assert_eq!(outcome.verdict, Verdict::Pass { vectors: 30, latency: 0 }, "{outcome:?}");
 }
 
 #[test]

@@ -57,16 +57,8 @@ fn declarations(out: &mut String, plan: &Plan<'_>) -> fmt::Result {
     }
     memory(out, "stimulus", plan.input_words.width(), "VECTORS")?;
     memory(out, "expected", plan.output_words.width(), "VECTORS")?;
-    if let Some(PreamblePlan {
-        preamble, words, ..
-    }) = &plan.preamble
-    {
-        memory(
-            out,
-            "preamble",
-            words.width(),
-            &preamble.cycles.len().to_string(),
-        )?;
+    if let Some(PreamblePlan { preamble, words, .. }) = &plan.preamble {
+        memory(out, "preamble", words.width(), &preamble.cycles.len().to_string())?;
         writeln!(out, "  reg {} step;", part((0, words.width())))?;
     }
     let ports = plan.outputs.len().max(1) as u32;
@@ -77,18 +69,11 @@ fn declarations(out: &mut String, plan: &Plan<'_>) -> fmt::Result {
         part((0, plan.output_words.width().max(1))),
         part((0, ports))
     )?;
-    writeln!(
-        out,
-        "  reg [8191:0] folder;\n  reg [8319:0] file;\n  integer cycle;\n  integer mismatches;\n"
-    )
+    writeln!(out, "  reg [8191:0] folder;\n  reg [8319:0] file;\n  integer cycle;\n  integer mismatches;\n")
 }
 
 fn memory(out: &mut String, name: &str, width: u32, depth: &str) -> fmt::Result {
-    writeln!(
-        out,
-        "  reg {} {name} [0:{depth}-1];",
-        part((0, width.max(1)))
-    )
+    writeln!(out, "  reg {} {name} [0:{depth}-1];", part((0, width.max(1))))
 }
 
 fn instance(out: &mut String, plan: &Plan<'_>) -> fmt::Result {
@@ -103,25 +88,14 @@ fn instance(out: &mut String, plan: &Plan<'_>) -> fmt::Result {
     let inputs = module.inputs.iter().map(|p| &p.name);
     let names = inputs.chain(module.outputs.iter().map(|p| &p.name));
     connections.extend(names.map(|name| format!("    .{name}(p_{name})")));
-    writeln!(
-        out,
-        "  {} dut (\n{}\n  );\n",
-        module.name,
-        connections.join(",\n")
-    )
+    writeln!(out, "  {} dut (\n{}\n  );\n", module.name, connections.join(",\n"))
 }
 
 fn files(out: &mut String, plan: &Plan<'_>) -> fmt::Result {
     writeln!(out, "  task load;\n    begin")?;
-    writeln!(
-        out,
-        "      if (!$value$plusargs(\"vectors=%s\", folder)) folder = \"{FOLDER}\";"
-    )?;
+    writeln!(out, "      if (!$value$plusargs(\"vectors=%s\", folder)) folder = \"{FOLDER}\";")?;
     let mut read = |file: &str, memory: &str| {
-        writeln!(
-            out,
-            "      file = {{folder, \"/{file}\"}};\n      $readmemh(file, {memory});"
-        )
+        writeln!(out, "      file = {{folder, \"/{file}\"}};\n      $readmemh(file, {memory});")
     };
     read(INPUTS, "stimulus")?;
     read(EXPECTED, "expected")?;
@@ -148,19 +122,12 @@ fn idle_task(out: &mut String, plan: &Plan<'_>) -> fmt::Result {
 
 fn literal(port: &Port, values: &[i128]) -> String {
     let formats = port.elements.iter().copied();
-    format!(
-        "{}'h{:x}",
-        pack::width(formats.clone()),
-        pack::pack(formats, values)
-    )
+    format!("{}'h{:x}", pack::width(formats.clone()), pack::pack(formats, values))
 }
 
 /// Each streamed port at the sample whose cycle it is; before the first and after the last at the nearest one.
 fn drive_task(out: &mut String, plan: &Plan<'_>) -> fmt::Result {
-    writeln!(
-        out,
-        "  task drive;\n    input integer now;\n    integer sample;\n    begin"
-    )?;
+    writeln!(out, "  task drive;\n    input integer now;\n    integer sample;\n    begin")?;
     for (g, port) in plan.inputs.iter().enumerate() {
         let delay = port.stamp.cycle().unwrap_or(0);
         writeln!(
@@ -181,12 +148,7 @@ fn preamble_task(out: &mut String, plan: &PreamblePlan<'_>) -> fmt::Result {
     )?;
     let drives = plan.ports.drives.len();
     for (g, port) in plan.ports.drives.iter().enumerate() {
-        writeln!(
-            out,
-            "        p_{} = step{};",
-            port.name,
-            part(plan.words.group(g))
-        )?;
+        writeln!(out, "        p_{} = step{};", port.name, part(plan.words.group(g)))?;
     }
     writeln!(out, "        #5;")?;
     let look = plan.words.width() - 1;
@@ -198,10 +160,7 @@ fn preamble_task(out: &mut String, plan: &PreamblePlan<'_>) -> fmt::Result {
             name = port.name
         )?;
     }
-    writeln!(
-        out,
-        "        clk = 1'b1;\n        #5;\n        clk = 1'b0;\n      end\n    end\n  endtask\n"
-    )
+    writeln!(out, "        clk = 1'b1;\n        #5;\n        clk = 1'b0;\n      end\n    end\n  endtask\n")
 }
 
 /// One port against the sample whose cycle it is: as a whole, and only if that differs element by element.
@@ -213,8 +172,7 @@ fn check_task(out: &mut String, plan: &Plan<'_>, g: usize) -> fmt::Result {
         out,
         "  task check_{g}; // {name}\n    input integer sample;\n    begin\n      want = expected[sample];\n      if (sample > 0) begin\n        previous = expected[sample-1];\n        if (want{bits} !== previous{bits}) moved[{g}] = 1'b1;\n      end\n      if (^want{bits} === 1'bx) begin\n        $display(\"MISMATCH sample %0d port {name}: {EXPECTED} has no such sample\", sample);\n        mismatches = mismatches + 1;\n      end\n      if (p_{name} !== want{bits}) begin"
     )?;
-    for ((k, element), (low, width)) in (0..).zip(&port.elements).zip(plan.output_words.elements(g))
-    {
+    for ((k, element), (low, width)) in (0..).zip(&port.elements).zip(plan.output_words.elements(g)) {
         if width > 0 {
             let got = format!("p_{name}{}", part((low, width)));
             let want = format!("want{}", part((group.0 + low, width)));
@@ -224,14 +182,7 @@ fn check_task(out: &mut String, plan: &Plan<'_>, g: usize) -> fmt::Result {
     writeln!(out, "      end\n    end\n  endtask\n")
 }
 
-fn element_check(
-    out: &mut String,
-    port: &str,
-    k: usize,
-    format: Format,
-    got: &str,
-    want: &str,
-) -> fmt::Result {
+fn element_check(out: &mut String, port: &str, k: usize, format: Format, got: &str, want: &str) -> fmt::Result {
     let number = |bits: &str| match format.range.signed() {
         true => format!("$signed({bits})"),
         false => bits.to_owned(),
@@ -268,15 +219,9 @@ fn main(out: &mut String, plan: &Plan<'_>) -> fmt::Result {
     )?;
     for (g, port) in plan.outputs.iter().enumerate() {
         let d = delay(port);
-        writeln!(
-            out,
-            "      if (cycle >= {d} && cycle - {d} < VECTORS) check_{g}(cycle - {d});"
-        )?;
+        writeln!(out, "      if (cycle >= {d} && cycle - {d} < VECTORS) check_{g}(cycle - {d});")?;
     }
-    writeln!(
-        out,
-        "      clk = 1'b1;\n      #5;\n      clk = 1'b0;\n    end"
-    )?;
+    writeln!(out, "      clk = 1'b1;\n      #5;\n      clk = 1'b0;\n    end")?;
     for (g, port) in plan.outputs.iter().enumerate() {
         writeln!(
             out,

@@ -119,10 +119,7 @@ impl Engine {
         let (command, option, package) = self.command();
         let asked = run(Command::new(command).arg(option), Duration::from_secs(30));
         let said = asked.map_err(|error| installable(error, package))?.stdout;
-        Ok(Tool {
-            command,
-            version: version(&said),
-        })
+        Ok(Tool { command, version: version(&said) })
     }
 
     /// Builds and runs the bench of `job` in a folder of its own, which is gone afterwards.
@@ -132,12 +129,8 @@ impl Engine {
     /// ended without saying how it went.
     pub fn run(self, job: &Job<'_>) -> Result<Outcome, Diagnostics> {
         let tool = self.find()?;
-        let folder = tempfile::tempdir().map_err(|error| {
-            Diagnostic::error(
-                "tool-failed",
-                format!("no temporary folder to build in: {error}"),
-            )
-        })?;
+        let folder = tempfile::tempdir()
+            .map_err(|error| Diagnostic::error("tool-failed", format!("no temporary folder to build in: {error}")))?;
         let start = Instant::now();
         let meter = Meter::new(job.limit);
         if self.by_blocks(job) {
@@ -146,9 +139,7 @@ impl Engine {
                 Diagnostic::error("tool-failed", message)
             })?;
         }
-        meter
-            .run(&mut self.build_command(job, folder.path()))?
-            .success(tool.command)?;
+        meter.run(&mut self.build_command(job, folder.path()))?.success(tool.command)?;
         let build = start.elapsed();
         let done = meter
             .run(&mut self.run_command(job, folder.path()))
@@ -185,16 +176,10 @@ impl Engine {
                         .args(["--prefix", "Vbench", "--top-module", WRAPPER])
                         .args(WRAPPER_FILES.map(|(name, _)| folder.join(name)));
                 } else {
-                    command
-                        .args(["--binary", "--top-module", &bench])
-                        .arg(format!("-GVECTORS={}", job.samples));
+                    command.args(["--binary", "--top-module", &bench]).arg(format!("-GVECTORS={}", job.samples));
                 }
                 if let Some(waves) = job.waves {
-                    command.arg(if is_fst(waves) {
-                        "--trace-fst"
-                    } else {
-                        "--trace"
-                    });
+                    command.arg(if is_fst(waves) { "--trace-fst" } else { "--trace" });
                 }
             }
         }
@@ -234,26 +219,19 @@ const WRAPPER_FILES: [(&str, Content); 3] = [
     }),
     ("wrapper.v", |job| {
         let (top, samples) = (job.top, job.samples);
-        format!(
-            "`timescale 1ns / 1ps\nmodule {WRAPPER};\n  {top}_tb #(.VECTORS({samples})) bench ();\nendmodule\n"
-        )
+        format!("`timescale 1ns / 1ps\nmodule {WRAPPER};\n  {top}_tb #(.VECTORS({samples})) bench ();\nendmodule\n")
     }),
     ("main.cpp", |_| include_str!("verilated.cpp").to_owned()),
 ];
 
 fn write_wrapper(job: &Job<'_>, folder: &Path) -> std::io::Result<()> {
-    WRAPPER_FILES
-        .iter()
-        .try_for_each(|(name, content)| std::fs::write(folder.join(name), content(job)))
+    WRAPPER_FILES.iter().try_for_each(|(name, content)| std::fs::write(folder.join(name), content(job)))
 }
 
 /// The first line; Icarus ends it with the name of a branch in brackets, which is empty in a release.
 fn version(said: &str) -> String {
     let line = said.lines().next().unwrap_or_default().trim();
-    line.strip_suffix("()")
-        .unwrap_or(line)
-        .trim_end()
-        .to_owned()
+    line.strip_suffix("()").unwrap_or(line).trim_end().to_owned()
 }
 
 fn is_fst(waves: &Path) -> bool {
@@ -283,10 +261,7 @@ fn read(tool: Tool, stdout: &str, [build, run]: [Duration; 2], meter: &Meter) ->
     let verdict = match (lines("PASS ").as_slice(), lines("FAIL ").as_slice()) {
         ([pass], []) if mismatches.is_empty() => {
             let (vectors, latency) = pass.split_once(" vectors, latency ")?;
-            Verdict::Pass {
-                vectors: vectors.parse().ok()?,
-                latency: latency.parse().ok()?,
-            }
+            Verdict::Pass { vectors: vectors.parse().ok()?, latency: latency.parse().ok()? }
         }
         ([], [fail]) => Verdict::Fail(fail.clone()),
         _ => return None,
@@ -308,16 +283,8 @@ mod tests {
     use super::*;
 
     fn outcome(stdout: &str) -> Option<Outcome> {
-        let tool = Tool {
-            command: "vvp",
-            version: String::new(),
-        };
-        read(
-            tool,
-            stdout,
-            [Duration::ZERO; 2],
-            &Meter::new(Duration::ZERO),
-        )
+        let tool = Tool { command: "vvp", version: String::new() };
+        read(tool, stdout, [Duration::ZERO; 2], &Meter::new(Duration::ZERO))
     }
 
     #[test]
@@ -331,13 +298,7 @@ mod tests {
     #[test]
     fn the_verdict_is_read() {
         let pass = outcome("NOTE a\nPASS 12 vectors, latency 3\n").unwrap();
-        assert_eq!(
-            pass.verdict,
-            Verdict::Pass {
-                vectors: 12,
-                latency: 3
-            }
-        );
+        assert_eq!(pass.verdict, Verdict::Pass { vectors: 12, latency: 3 });
         assert_eq!(pass.notes, ["a"]);
         let fail = outcome("MISMATCH x\nMISMATCH y\nFAIL 2 mismatches\n").unwrap();
         assert_eq!(fail.verdict, Verdict::Fail("2 mismatches".into()));

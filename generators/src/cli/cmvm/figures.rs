@@ -43,10 +43,7 @@ pub(super) fn cell_parameters(figures: &CellReport) -> BTreeMap<String, String> 
 pub(super) fn cell_table(report: &CellReport) -> Table {
     let mut table = Table::new(["figure", "value"]);
     let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
-    row(
-        "inputs × outputs",
-        format!("{} × {}", report.inputs, report.outputs),
-    );
+    row("inputs × outputs", format!("{} × {}", report.inputs, report.outputs));
     row("shared sums and outputs", report.adders.to_string());
     row("full adders", report.full_adders.to_string());
     row("half adders", report.half_adders.to_string());
@@ -61,10 +58,7 @@ pub(super) fn cell_table(report: &CellReport) -> Table {
             true => "area, µm², and delay, ns: chosen",
             false => "area, µm², and delay, ns",
         };
-        row(
-            name,
-            format!("{:.0}, {:.2}", offer.area_um2, offer.delay_ns),
-        );
+        row(name, format!("{:.0}, {:.2}", offer.area_um2, offer.delay_ns));
     }
     table
 }
@@ -89,11 +83,7 @@ impl Estimate {
     pub fn of(graph: &AdderGraph, module: &Arc<Module>, target: &Target) -> Result<Self> {
         let design = emit::lowered(module, target.carry_cell())?;
         let size = output::estimate::of(&design, target).expect("sums and tables have formulas");
-        Ok(Self {
-            luts: size.look_up_tables,
-            area_um2: size.area_um2,
-            signals: estimate(graph, target),
-        })
+        Ok(Self { luts: size.look_up_tables, area_um2: size.area_um2, signals: estimate(graph, target) })
     }
 }
 
@@ -107,25 +97,13 @@ pub(super) struct Figures {
     pub estimate: Estimate,
 }
 
-pub(super) fn table(
-    Figures {
-        report,
-        target,
-        estimate,
-    }: &Figures,
-) -> Table {
+pub(super) fn table(Figures { report, target, estimate }: &Figures) -> Table {
     let mut table = Table::new(["figure", "value"]);
     let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
-    row(
-        "inputs × outputs",
-        format!("{} × {}", report.inputs, report.outputs),
-    );
+    row("inputs × outputs", format!("{} × {}", report.inputs, report.outputs));
     row("adders", report.adders.to_string());
     row("adder bits", report.adder_bits.to_string());
-    row(
-        "negations, as constant adders",
-        report.constant_adders.to_string(),
-    );
+    row("negations, as constant adders", report.constant_adders.to_string());
     if report.tables > 0 {
         row("tables of sums of few bits", report.tables.to_string());
     }

@@ -20,7 +20,8 @@ use crate::failure::Result;
 use crate::output::synthesis::{self, Synthesis};
 
 /// How cells are told to belong to a layer.
-const LAYERS_NOTE: &str = "Layers are told by the names of nets; a cell without a name counts for the layer that it feeds.";
+const LAYERS_NOTE: &str =
+    "Layers are told by the names of nets; a cell without a name counts for the layer that it feeds.";
 /// µm² to mm².
 const SQUARE_MM: f64 = 1e-6;
 
@@ -69,20 +70,9 @@ impl Asic<'_> {
         staging.write(mapping::ADDERS_FILE, mapping::ADDERS)?;
         let clock = cells.own_clock(work.clock);
         let ties = cells.ties();
-        let ties = ties.as_ref().map(|ties| {
-            ties.each_ref()
-                .map(|(cell, pin)| (cell.as_str(), pin.as_str()))
-        });
-        let mapping = Mapping {
-            clock_ps: clock.0,
-            effort: self.effort,
-            ties,
-        };
-        let sources = Sources {
-            top,
-            files: &sources,
-            kept: &self.kept,
-        };
+        let ties = ties.as_ref().map(|ties| ties.each_ref().map(|(cell, pin)| (cell.as_str(), pin.as_str())));
+        let mapping = Mapping { clock_ps: clock.0, effort: self.effort, ties };
+        let sources = Sources { top, files: &sources, kept: &self.kept };
         let script = mapping::cell_script(&sources, &mapping);
         staging.write(mapping::SCRIPT, script)?;
         staging.write(mapping::WRITE_SCRIPT, mapping::write_script())?;
@@ -90,10 +80,7 @@ impl Asic<'_> {
         staging.write(timing::POWER_SCRIPT, timing::power_script(top))?;
         let registers = work.folder.design.model().register_port();
         let constraints = Constraints::of(&work.folder.top, clock, &Budget::default(), registers)?;
-        let units = Units {
-            time_ps: cells.library.time_unit_ps,
-            capacitance_ff: cells.library.capacitance_unit_ff,
-        };
+        let units = Units { time_ps: cells.library.time_unit_ps, capacitance_ff: cells.library.capacitance_unit_ff };
         staging.write(synth::SDC, constraints.to_sdc(Dialect::Cells(units))?)?;
         staging.write("Makefile", makefile(top))
     }
@@ -102,12 +89,8 @@ impl Asic<'_> {
         let Self { work, cells, .. } = self;
         let origin = cells.origin(Program::Yosys.find()?.version);
         let inner_first = self.kept.iter().rev().chain([&work.folder.top.name]);
-        let (mapped, buffers) = mapping::map_cells(
-            work.staging.path(),
-            inner_first.map(String::as_str),
-            cells.buffers().as_ref(),
-            meter,
-        )?;
+        let (mapped, buffers) =
+            mapping::map_cells(work.staging.path(), inner_first.map(String::as_str), cells.buffers().as_ref(), meter)?;
         let Some(area) = mapped.area_um2 else {
             return Err(Diagnostic::error("tool-output", "Yosys reports no area").into());
         };
@@ -118,11 +101,7 @@ impl Asic<'_> {
         let area_mm2 = area * SQUARE_MM;
         let figures = &mut work.report.figures;
         figures.push(origin.figure("cells", count as f64, ""));
-        figures.push(
-            origin
-                .figure("area", area_mm2, "mm²")
-                .by("sum of the cells"),
-        );
+        figures.push(origin.figure("area", area_mm2, "mm²").by("sum of the cells"));
         if let Some(gate) = cells.gate_um2() {
             let gates = area / gate;
             let figure = origin.figure("gate equivalents", gates, "");
@@ -130,8 +109,7 @@ impl Asic<'_> {
             if let Some(gate) = cells.scaling.as_ref().map(|s| &s.gate_equivalent_um2) {
                 let area = gates * gate.value * SQUARE_MM;
                 let figure = origin.figure("area, upper figure", area, "mm²");
-                figures
-                    .push(figure.scaled(format!("× {} µm² a gate: {}", gate.value, gate.source)));
+                figures.push(figure.scaled(format!("× {} µm² a gate: {}", gate.value, gate.source)));
             }
         }
         let factor = cells.scaling.as_ref().map(|s| &s.area);
@@ -140,13 +118,12 @@ impl Asic<'_> {
             figures.push(figure.scaled(format!("× {}: {}", factor.value, factor.source)));
         }
         let core = area_mm2 * factor.map_or(1.0, |f| f.value) / cells.utilisation;
-        figures.push(origin.figure("core area", core, "mm²").estimated(format!(
-            "area at an assumed utilisation of {}",
-            cells.utilisation
-        )));
-        Ok(Finding::good(format!(
-            "{count} cells; {buffers} buffers on nets with many readers"
-        )))
+        figures.push(
+            origin
+                .figure("core area", core, "mm²")
+                .estimated(format!("area at an assumed utilisation of {}", cells.utilisation)),
+        );
+        Ok(Finding::good(format!("{count} cells; {buffers} buffers on nets with many readers")))
     }
 
     fn sta(&mut self, meter: &Meter) -> Found {
@@ -160,18 +137,8 @@ impl Asic<'_> {
         let slack = found.setup_slack_ns * factor;
         let figures = [
             ("set-up slack", slack, "ns", ""),
-            (
-                "hold slack",
-                found.hold_slack_ns * factor,
-                "ns",
-                "ideal clock",
-            ),
-            (
-                "greatest clock frequency",
-                1000.0 / (clock_ns - slack),
-                "MHz",
-                "input and output budgets kept in ns",
-            ),
+            ("hold slack", found.hold_slack_ns * factor, "ns", "ideal clock"),
+            ("greatest clock frequency", 1000.0 / (clock_ns - slack), "MHz", "input and output budgets kept in ns"),
         ];
         for (name, value, unit, method) in figures {
             let figure = origin.figure(name, value, unit);
@@ -184,10 +151,7 @@ impl Asic<'_> {
         let named = |net: String| {
             // OpenSTA sets instances apart by slashes, and buses are split
             let path = net.replace('/', ".");
-            match layers
-                .describe(&path)
-                .or_else(|| layers.describe(bus_of(&path)))
-            {
+            match layers.describe(&path).or_else(|| layers.describe(bus_of(&path))) {
                 Some(described) => described,
                 None => net,
             }
@@ -204,9 +168,7 @@ impl Asic<'_> {
             .collect();
         work.report.notes.push("Timing without wires and with an ideal clock: 2 % uncertainty, 10 % of the period before inputs and after outputs.".into());
         let worst = work.report.paths.first();
-        let path = worst.map_or(String::new(), |path| {
-            format!(", worst path {} → {}", path.from, path.to)
-        });
+        let path = worst.map_or(String::new(), |path| format!(", worst path {} → {}", path.from, path.to));
         let verdict = if slack < 0.0 { "VIOLATED" } else { "met" };
         Ok(Finding {
             holds: slack >= 0.0,

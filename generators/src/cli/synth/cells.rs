@@ -37,17 +37,8 @@ pub struct Cells {
 impl Cells {
     /// The library of `target`, or the one in the file `given`.
     pub fn obtain(target: &Target, given: Option<&Path>) -> Result<Self> {
-        let Technology::Asic {
-            corner,
-            scaling,
-            model,
-            ..
-        } = &target.technology
-        else {
-            return Err(Failure::user(Diagnostic::error(
-                "target-kind",
-                "an FPGA has no cell library",
-            )));
+        let Technology::Asic { corner, scaling, model, .. } = &target.technology else {
+            return Err(Failure::user(Diagnostic::error("target-kind", "an FPGA has no cell library")));
         };
         let path = match given {
             Some(path) => path.to_owned(),
@@ -68,11 +59,9 @@ impl Cells {
                 Technology::Fpga { .. } => String::new(),
             },
             (None, ..) => corner_text(corner),
-            (Some(_), ..) => format!(
-                "{} V, {} °C",
-                library.voltage.unwrap_or(f64::NAN),
-                library.temperature.unwrap_or(f64::NAN)
-            ),
+            (Some(_), ..) => {
+                format!("{} V, {} °C", library.voltage.unwrap_or(f64::NAN), library.temperature.unwrap_or(f64::NAN))
+            }
         };
         Ok(Self {
             library,
@@ -113,10 +102,7 @@ impl Cells {
             let register = clocks.get(&cell.name).and_then(|c| c.register.as_ref());
             let pins = cell.inputs().map(|pin| {
                 let pins = |register: &Register| register.clock.pins.contains(&pin.name);
-                let on = Pin {
-                    load_ff: pin.capacitance_ff,
-                    is_clock: register.is_some_and(pins),
-                };
+                let on = Pin { load_ff: pin.capacitance_ff, is_clock: register.is_some_and(pins) };
                 (pin.name.clone(), on)
             });
             (cell.name.clone(), pins.collect())
@@ -132,18 +118,10 @@ impl Cells {
 
     /// Figures that `tool` finds with this library.
     pub fn origin(&self, tool: String) -> Origin {
-        Origin {
-            tool,
-            library: self.library.name.clone(),
-            corner: self.corner.clone(),
-            activity: None,
-        }
+        Origin { tool, library: self.library.name.clone(), corner: self.corner.clone(), activity: None }
     }
 }
 
 fn corner_text(corner: &Corner) -> String {
-    format!(
-        "{} {} V {} °C",
-        corner.process, corner.voltage, corner.temperature
-    )
+    format!("{} {} V {} °C", corner.process, corner.voltage, corner.temperature)
 }

@@ -15,7 +15,8 @@ use super::step::{Finding, Found};
 use super::work::Work;
 
 /// What lies before the first of the compared netlists.
-const TRUSTED: &str = "from Yosys's gates on; its reading of the Verilog and its optimisation of words are not part of the proof";
+const TRUSTED: &str =
+    "from Yosys's gates on; its reading of the Verilog and its optimisation of words are not part of the proof";
 
 impl Asic<'_> {
     /// Compares the design before and after it is mapped: module by module, cut at registers and full adders.
@@ -35,24 +36,14 @@ pub(super) fn prove(work: &Work<'_>, functions: Functions<'_>, meter: &Meter) ->
     };
     let sides = [&*read(synth::FRONT)?, &*read(synth::NETLIST)?];
     let version = Program::Abc.find()?.version;
-    Ok(
-        match equivalence::compare(folder, sides, functions, meter)? {
-            Proof::Equivalent(proved) => {
-                Finding::good(format!("{}; {TRUSTED}; {version}", in_words(&proved)))
-            }
-            Proof::Different(outputs) => Finding {
-                holds: false,
-                words: format!("NOT EQUIVALENT: {}", outputs.join(", ")),
-            },
-        },
-    )
+    Ok(match equivalence::compare(folder, sides, functions, meter)? {
+        Proof::Equivalent(proved) => Finding::good(format!("{}; {TRUSTED}; {version}", in_words(&proved))),
+        Proof::Different(outputs) => Finding { holds: false, words: format!("NOT EQUIVALENT: {}", outputs.join(", ")) },
+    })
 }
 
 fn in_words(proved: &Proved) -> String {
-    let mut words = format!(
-        "proved: {} outputs and inputs of {} registers",
-        proved.outputs, proved.registers
-    );
+    let mut words = format!("proved: {} outputs and inputs of {} registers", proved.outputs, proved.registers);
     if proved.cuts > 0 {
         words += &format!(", cut at {} outputs of adders", proved.cuts);
     }
@@ -71,9 +62,7 @@ fn in_words(proved: &Proved) -> String {
 /// What the cells of a library do; those whose functions are not understood are missing.
 pub fn functions(library: &Library) -> Cells {
     let cells = library.cells.iter().filter(|cell| !cell.other_state);
-    cells
-        .filter_map(|cell| Some((cell.name.clone(), of_cell(cell)?)))
-        .collect()
+    cells.filter_map(|cell| Some((cell.name.clone(), of_cell(cell)?))).collect()
 }
 
 fn of_cell(cell: &liberty::Cell) -> Option<Cell> {
@@ -86,10 +75,7 @@ fn of_cell(cell: &liberty::Cell) -> Option<Cell> {
         Some(flip_flop) => Some(of_flip_flop(flip_flop)?),
         None => None,
     };
-    Some(Cell {
-        outputs: outputs.collect::<Option<_>>()?,
-        register,
-    })
+    Some(Cell { outputs: outputs.collect::<Option<_>>()?, register })
 }
 
 fn of_flip_flop(f: &FlipFlop) -> Option<Register> {
@@ -133,10 +119,7 @@ fn function(text: &str, state: Option<&[String; 2]>) -> Option<Function> {
         true => STATE.to_owned(),
         false => (*name).to_owned(),
     };
-    Some(Function {
-        pins: names.iter().map(pin).collect(),
-        table,
-    })
+    Some(Function { pins: names.iter().map(pin).collect(), table })
 }
 
 #[cfg(test)]
@@ -150,14 +133,8 @@ mod tests {
 
     #[test]
     fn a_state_and_its_complement_are_one_input() {
-        assert_eq!(
-            (of("IQ").pins, of("IQ").table),
-            (vec![STATE.to_owned()], 0b10)
-        );
-        assert_eq!(
-            (of("IQN").pins, of("IQN").table),
-            (vec![STATE.to_owned()], 0b01)
-        );
+        assert_eq!((of("IQ").pins, of("IQ").table), (vec![STATE.to_owned()], 0b10));
+        assert_eq!((of("IQN").pins, of("IQN").table), (vec![STATE.to_owned()], 0b01));
         let enable = of("(E D) + (!E !IQN)");
         assert_eq!(enable.pins, ["E", "D", STATE]);
         assert_eq!(enable.table, of("(E D) + (!E IQ)").table);
@@ -166,10 +143,7 @@ mod tests {
     #[test]
     fn pins_are_in_the_order_of_the_text() {
         let f = of("!(B * A) | 0");
-        assert_eq!(
-            (f.pins, f.table),
-            (vec!["B".to_owned(), "A".to_owned()], 0b0111)
-        );
+        assert_eq!((f.pins, f.table), (vec!["B".to_owned(), "A".to_owned()], 0b0111));
         assert_eq!(function("A +", None), None);
     }
 }

@@ -48,13 +48,7 @@ struct Kind {
 const KINDS: [Kind; 4] = [
     Kind {
         name: "look-up tables",
-        cells: &[
-            ("LUT", 1),
-            ("INV", 1),
-            ("SRL", 1),
-            ("SB_LUT4", 1),
-            ("CCU2C", 2),
-        ],
+        cells: &[("LUT", 1), ("INV", 1), ("SRL", 1), ("SB_LUT4", 1), ("CCU2C", 2)],
         method: "one for each LUT cell of any size, each inverter and each shift register, two for each CCU2C; no two share a dual-output LUT",
         available: |part| part.luts,
     },
@@ -70,12 +64,7 @@ const KINDS: [Kind; 4] = [
         method: "CARRY8 has eight bits, CARRY4 four, CCU2C two, SB_CARRY one",
         available: |_| 0,
     },
-    Kind {
-        name: "multipliers",
-        cells: &[("DSP", 1), ("MULT18", 1)],
-        method: "",
-        available: |part| part.multipliers,
-    },
+    Kind { name: "multipliers", cells: &[("DSP", 1), ("MULT18", 1)], method: "", available: |part| part.multipliers },
 ];
 
 impl Kind {
@@ -84,10 +73,7 @@ impl Kind {
             let mut kinds = self.cells.iter();
             kinds.find_map(|(start, n)| cell.starts_with(start).then_some(*n))
         };
-        cells
-            .iter()
-            .filter_map(|(cell, count)| Some(taken(cell)? * count))
-            .sum()
+        cells.iter().filter_map(|(cell, count)| Some(taken(cell)? * count)).sum()
     }
 }
 
@@ -154,14 +140,8 @@ impl Fpga<'_> {
     fn is_streamed(&self) -> std::result::Result<bool, Diagnostics> {
         let (vectors, preamble) = self.work.vectors()?;
         let top = &self.work.folder.top;
-        let streamed = top
-            .inputs
-            .iter()
-            .all(|p| vectors.inputs.contains_key(&p.name));
-        let checked = top
-            .outputs
-            .iter()
-            .all(|p| vectors.outputs.contains_key(&p.name));
+        let streamed = top.inputs.iter().all(|p| vectors.inputs.contains_key(&p.name));
+        let checked = top.outputs.iter().all(|p| vectors.outputs.contains_key(&p.name));
         let outputs = top.output_formats();
         let is_pipeline = outputs.iter().all(|(_, stamp)| stamp.cycle().is_some());
         Ok(is_pipeline && preamble.is_none() && streamed && checked)
@@ -173,11 +153,7 @@ impl Fpga<'_> {
         let sources = self.work.copy_sources()?;
         let top = &self.work.folder.top;
         let synthesis = &self.synthesis;
-        let mapped = Sources {
-            top: &top.name,
-            files: &sources,
-            kept: &self.kept,
-        };
+        let mapped = Sources { top: &top.name, files: &sources, kept: &self.kept };
         let script = mapping::family_script(&mapped, synthesis);
         staging.write(mapping::SCRIPT, script)?;
         if mapping::splits_carry_chains(&mapped, synthesis) {
@@ -223,11 +199,8 @@ impl Fpga<'_> {
     }
 
     fn map(&mut self, meter: &Meter) -> Found {
-        let origin = Origin {
-            tool: Program::Yosys.find()?.version,
-            library: self.family.name.clone(),
-            ..Origin::default()
-        };
+        let origin =
+            Origin { tool: Program::Yosys.find()?.version, library: self.family.name.clone(), ..Origin::default() };
         let cells = mapping::map(self.work.staging.path(), meter)?.cells;
         let layers = layers::count(&self.work, &self.kept, |net| net)?;
         let report = &mut self.work.report;
@@ -239,18 +212,12 @@ impl Fpga<'_> {
             for part in parts.filter(|part| count > 0 && (kind.available)(part) > 0) {
                 let available = (kind.available)(part);
                 let share = 100.0 * count as f64 / f64::from(available);
-                let origin = Origin {
-                    library: part.name.clone(),
-                    ..origin.clone()
-                };
+                let origin = Origin { library: part.name.clone(), ..origin.clone() };
                 let figure = origin.figure(kind.name, share, "%");
                 report.figures.push(figure.by(format!("of {available}")));
             }
         }
-        let words: Vec<String> = KINDS
-            .iter()
-            .map(|kind| format!("{} {}", kind.count(&cells), kind.name))
-            .collect();
+        let words: Vec<String> = KINDS.iter().map(|kind| format!("{} {}", kind.count(&cells), kind.name)).collect();
         report.cells = cells;
         report.layers = layers;
         report.notes.push(
@@ -273,21 +240,13 @@ impl Fpga<'_> {
             return Ok(found);
         }
         let top = shell::name(&self.work.folder.top);
-        let sources = [
-            shell::BENCH,
-            shell::FILE,
-            synth::NETLIST,
-            synth::CELL_MODELS,
-        ];
+        let sources = [shell::BENCH, shell::FILE, synth::NETLIST, synth::CELL_MODELS];
         let (vectors, _) = self.work.vectors()?;
         let samples = vectors.len().min(SHELL_SAMPLES);
         let shell = gates::run(&self.work, Engine::Icarus, &top, &sources, samples, meter)?;
         Ok(Finding {
             holds: shell.holds,
-            words: format!(
-                "{}; through the shift registers: {}",
-                found.words, shell.words
-            ),
+            words: format!("{}; through the shift registers: {}", found.words, shell.words),
         })
     }
 
@@ -307,11 +266,7 @@ impl Fpga<'_> {
 
     fn place(&mut self, meter: &Meter) -> Found {
         let tool = self.target.place_tool(&default_cache()?)?;
-        let nextpnr = Nextpnr {
-            program: tool.program,
-            packages: tool.packages,
-            part: tool.part,
-        };
+        let nextpnr = Nextpnr { program: tool.program, packages: tool.packages, part: tool.part };
         let part = self.target.parts().first();
         let origin = Origin {
             tool: nextpnr.version(meter)?,
@@ -340,22 +295,13 @@ impl Fpga<'_> {
                 report.figures.push(figure.by(method));
             }
         }
-        report.paths = placed
-            .worst
-            .iter()
-            .map(|path| named(path, layers))
-            .collect();
+        report.paths = placed.worst.iter().map(|path| named(path, layers)).collect();
         let path = report.paths.first();
-        let path = path.map_or(String::new(), |path| {
-            format!(", worst path {} → {}", path.from, path.to)
-        });
+        let path = path.map_or(String::new(), |path| format!(", worst path {} → {}", path.from, path.to));
         let verdict = if slack < 0.0 { "VIOLATED" } else { "met" };
         Finding {
             holds: slack >= 0.0,
-            words: format!(
-                "clock of {clock_ns} ns {verdict}: {:.1} MHz, slack {slack:.3} ns{path}",
-                placed.fmax_mhz
-            ),
+            words: format!("clock of {clock_ns} ns {verdict}: {:.1} MHz, slack {slack:.3} ns{path}", placed.fmax_mhz),
         }
     }
 }
@@ -367,10 +313,5 @@ fn named(path: &WorstPath, layers: &Layers) -> synthesis::Path {
     let from = path.nets.iter().find_map(known).unwrap_or(first);
     let last = path.nets.last().cloned().unwrap_or_default();
     let to = path.nets.iter().rev().find_map(known).unwrap_or(last);
-    synthesis::Path {
-        from,
-        to,
-        cells: path.cells,
-        slack_ns: path.slack_ns,
-    }
+    synthesis::Path { from, to, cells: path.cells, slack_ns: path.slack_ns }
 }

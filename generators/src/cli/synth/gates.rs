@@ -74,11 +74,7 @@ impl Mapped {
         let circuit = Circuit::new(&netlist, &cells, "clk")?;
         let (vectors, preamble) = work.vectors()?;
         let stimulus = Stimulus::new(&work.folder.top, &vectors, preamble.as_ref())?;
-        Ok(Self {
-            netlist,
-            circuit,
-            stimulus,
-        })
+        Ok(Self { netlist, circuit, stimulus })
     }
 
     /// Simulates all vectors.
@@ -100,21 +96,13 @@ impl Mapped {
     }
 
     fn finding(&self, outcome: &Outcome, latency: u32) -> Finding {
-        let Outcome {
-            mismatches, shown, ..
-        } = outcome;
+        let Outcome { mismatches, shown, .. } = outcome;
         let samples = self.stimulus.samples;
         Finding {
             holds: *mismatches == 0,
             words: match shown.first() {
-                None => format!(
-                    "{samples} vectors bit-exact at latency {latency} in {}",
-                    own()
-                ),
-                Some(first) => format!(
-                    "{mismatches} mismatches in {samples} vectors; {first}; {}",
-                    own()
-                ),
+                None => format!("{samples} vectors bit-exact at latency {latency} in {}", own()),
+                Some(first) => format!("{mismatches} mismatches in {samples} vectors; {first}; {}", own()),
             },
         }
     }
@@ -130,10 +118,7 @@ pub fn simulate(work: &Work<'_>, functions: Functions<'_>, meter: &Meter) -> Fou
         Simulator::Own => simulate_here(work, functions),
         Simulator::Auto => {
             let instances = work.report.cells.values().sum::<usize>().max(1);
-            let before = work
-                .vectors()?
-                .1
-                .map_or(0, |preamble| preamble.cycles.len());
+            let before = work.vectors()?.1.map_or(0, |preamble| preamble.cycles.len());
             if instances * (before + samples) <= SMALL {
                 return bench(Engine::Icarus, samples);
             }
@@ -154,10 +139,7 @@ pub fn simulate(work: &Work<'_>, functions: Functions<'_>, meter: &Meter) -> Fou
                 // what was found is right without it
                 Err(error) => (true, format!("not simulated by another program: {error}")),
             };
-            Ok(Finding {
-                holds,
-                words: format!("{}; the first {some}: {said}", found.words),
-            })
+            Ok(Finding { holds, words: format!("{}; the first {some}: {said}", found.words) })
         }
     }
 }
@@ -181,14 +163,7 @@ fn all_or_some(work: &Work<'_>, engine: Engine, samples: usize, meter: &Meter) -
 }
 
 /// Runs `samples` samples through the bench of `top` and `sources`, all files of the output folder.
-pub fn run(
-    work: &Work<'_>,
-    engine: Engine,
-    top: &str,
-    sources: &[&str],
-    samples: usize,
-    meter: &Meter,
-) -> Found {
+pub fn run(work: &Work<'_>, engine: Engine, top: &str, sources: &[&str], samples: usize, meter: &Meter) -> Found {
     let folder = work.staging.path();
     let sources: Vec<_> = sources.iter().map(|name| folder.join(name)).collect();
     let outcome = engine.run(&Job {
@@ -203,15 +178,12 @@ pub fn run(
     meter.note(outcome.peak_bytes, outcome.cpu);
     let version = &outcome.tool.version;
     Ok(match outcome.verdict {
-        Verdict::Pass { vectors, latency } => Finding::good(format!(
-            "{vectors} vectors bit-exact at latency {latency} in {version}"
-        )),
+        Verdict::Pass { vectors, latency } => {
+            Finding::good(format!("{vectors} vectors bit-exact at latency {latency} in {version}"))
+        }
         Verdict::Fail(why) => Finding {
             holds: false,
-            words: format!(
-                "{why}; {}; {version}",
-                outcome.mismatches.first().map_or("", String::as_str)
-            ),
+            words: format!("{why}; {}; {version}", outcome.mismatches.first().map_or("", String::as_str)),
         },
     })
 }
@@ -220,9 +192,8 @@ fn write_vectors(work: &Work<'_>) -> Result<usize, Diagnostics> {
     let (vectors, preamble) = work.vectors()?;
     let words = bench(&work.folder.top, &vectors, &Held::new(), preamble.as_ref())?;
     let place = work.staging.path().join(testbench::FOLDER);
-    let failed = |e: std::io::Error| -> Diagnostics {
-        Diagnostic::error("file", format!("gate-level simulation: {e}")).into()
-    };
+    let failed =
+        |e: std::io::Error| -> Diagnostics { Diagnostic::error("file", format!("gate-level simulation: {e}")).into() };
     fs::create_dir_all(&place).map_err(failed)?;
     let write = |name: &str, text: String| fs::write(Path::new(&place).join(name), text);
     write(testbench::INPUTS, words.inputs).map_err(failed)?;

@@ -39,11 +39,7 @@ impl Layers {
         let modules = design.modules.iter();
         Ok(Self {
             modules: modules.map(|m| Nets::of(m, m.name == top.name)).collect(),
-            top: design
-                .modules
-                .iter()
-                .position(|m| m.name == top.name)
-                .unwrap_or_default(),
+            top: design.modules.iter().position(|m| m.name == top.name).unwrap_or_default(),
         })
     }
 
@@ -65,13 +61,8 @@ impl Layers {
     /// A net for people: instance, layer and neuron, then the net itself. `None` if the Verilog does not name it.
     pub fn describe(&self, net: &str) -> Option<String> {
         let (module, name) = self.find(self.modules.get(self.top)?, net)?;
-        let layer = module
-            .scopes
-            .get(name)
-            .or_else(|| module.layers.get(name))?;
-        let instance = net
-            .rsplit_once('.')
-            .map(|(instance, _)| format!("{instance} "));
+        let layer = module.scopes.get(name).or_else(|| module.layers.get(name))?;
+        let instance = net.rsplit_once('.').map(|(instance, _)| format!("{instance} "));
         let plain = net.rsplit_once('.').map_or(net, |(_, net)| net);
         Some(format!("{}{layer}: {plain}", instance.unwrap_or_default()))
     }
@@ -120,11 +111,7 @@ impl Blocks {
     pub fn of(work: &Work<'_>) -> Result<Self, Diagnostics> {
         let top = &work.folder.top;
         let design = lower::lower_to(top, adders_of(work))?;
-        let mut blocks = Self {
-            names: Vec::new(),
-            flattened: 0,
-            once: 0,
-        };
+        let mut blocks = Self { names: Vec::new(), flattened: 0, once: 0 };
         let mut copies = vec![0u64; design.modules.len()];
         // a module stands before those that instantiate it
         for (i, module) in design.modules.iter().enumerate().rev() {
@@ -158,11 +145,7 @@ impl Blocks {
 ///
 /// # Errors
 /// A netlist that cannot be read.
-pub fn count(
-    work: &Work<'_>,
-    kept: &[String],
-    bus: impl Fn(&str) -> &str,
-) -> Result<synthesis::Layers, Diagnostics> {
+pub fn count(work: &Work<'_>, kept: &[String], bus: impl Fn(&str) -> &str) -> Result<synthesis::Layers, Diagnostics> {
     let path = work.staging.path().join(json::FILE);
     let text = std::fs::read_to_string(&path).map_err(|e| {
         let error = Diagnostic::error("file", format!("cannot read the netlist: {e}"));
@@ -189,9 +172,7 @@ impl Nets {
             (layer, false) => format!("{}.{layer}", module.name),
         };
         // what drives an input stands in another module
-        let driven = module
-            .nets()
-            .filter(|net| !matches!(module.cell(*net), Cell::Input(_)));
+        let driven = module.nets().filter(|net| !matches!(module.cell(*net), Cell::Input(_)));
         let mut layers = HashMap::new();
         let mut scopes = HashMap::new();
         for net in driven {
@@ -206,9 +187,7 @@ impl Nets {
             module: module.name.clone(),
             layers,
             scopes,
-            instances: instances
-                .map(|i| (i.name.clone(), i.module.0 as usize))
-                .collect(),
+            instances: instances.map(|i| (i.name.clone(), i.module.0 as usize)).collect(),
         }
     }
 }
@@ -233,19 +212,10 @@ mod tests {
         let y = outer.instance(&inner, "u0", &[x, x]);
         outer.output("y", y[0].delay(1).named("late"));
         let layers = Layers::of(&outer.finish().unwrap(), Adders::TwoOperand).unwrap();
-        assert_eq!(
-            layers.of_net("outer", "u0.conv_p3_sum[2]").as_deref(),
-            Some("inner.conv")
-        );
+        assert_eq!(layers.of_net("outer", "u0.conv_p3_sum[2]").as_deref(), Some("inner.conv"));
         assert_eq!(layers.of_net("outer", "late").as_deref(), Some("outer"));
-        assert_eq!(
-            layers.describe("u0.conv_p3_sum[2]").as_deref(),
-            Some("u0 conv.p3: conv_p3_sum[2]")
-        );
-        assert_eq!(
-            layers.describe("late[0]").as_deref(),
-            Some("outer: late[0]")
-        );
+        assert_eq!(layers.describe("u0.conv_p3_sum[2]").as_deref(), Some("u0 conv.p3: conv_p3_sum[2]"));
+        assert_eq!(layers.describe("late[0]").as_deref(), Some("outer: late[0]"));
         assert_eq!(layers.describe("u0._12_"), None);
         for unknown in ["u1.conv_p3_sum", "u0.conv_p3_sum_LUT6_O", "x", "", "u0."] {
             assert_eq!(layers.of_net("outer", unknown), None, "{unknown}");

@@ -141,10 +141,7 @@ pub fn run(args: &SynthArgs) -> Result<()> {
 impl SynthArgs {
     fn out(&self) -> PathBuf {
         self.out.clone().unwrap_or_else(|| {
-            let name = self
-                .dir
-                .file_name()
-                .map_or_else(|| "rtl".into(), |n| n.to_string_lossy());
+            let name = self.dir.file_name().map_or_else(|| "rtl".into(), |n| n.to_string_lossy());
             self.dir.with_file_name(format!("{name}-{}", self.target))
         })
     }
@@ -176,24 +173,14 @@ impl SynthArgs {
             Technology::Asic { .. } => {
                 let cells = Cells::obtain(target, self.liberty.as_deref())?;
                 let effort = self.effort.into();
-                let mut flow = Asic {
-                    work,
-                    cells,
-                    effort,
-                    kept,
-                };
+                let mut flow = Asic { work, cells, effort, kept };
                 flow.write_inputs()?;
                 run_steps(&mut flow, &self.steps, limit, self.json)?;
                 flow.finish()
             }
             Technology::Fpga { family, .. } => {
-                let mut flow = Fpga {
-                    work,
-                    target,
-                    family,
-                    synthesis: fpga::synthesis_command(target, family, self.dsp)?,
-                    kept,
-                };
+                let mut flow =
+                    Fpga { work, target, family, synthesis: fpga::synthesis_command(target, family, self.dsp)?, kept };
                 flow.write_inputs()?;
                 run_steps(&mut flow, &self.steps, limit, self.json)?;
                 flow.work.finish()
@@ -208,9 +195,8 @@ fn verdict(report: &Synthesis) -> Result<()> {
         return Ok(());
     }
     let bad = report.steps.iter().filter(|step| step.state != State::Done);
-    let error = bad.fold(
-        Diagnostic::error("synthesis", "not every step succeeded"),
-        |d, step| d.label(None, format!("{}: {}", step.name, step.result)),
-    );
+    let error = bad.fold(Diagnostic::error("synthesis", "not every step succeeded"), |d, step| {
+        d.label(None, format!("{}: {}", step.name, step.result))
+    });
     Err(Failure::check(error))
 }

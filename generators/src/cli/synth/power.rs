@@ -24,8 +24,7 @@ const GLITCH_METHOD: &str = "as without glitches, but with all transitions withi
      middling load, no pulse too short to pass, so that this is an upper figure";
 
 /// The netlist has no clock tree; what one would take on top.
-const TREE_METHOD: &str =
-    "assumed to take as much as the clock pins that it drives; not part of any sum here";
+const TREE_METHOD: &str = "assumed to take as much as the clock pins that it drives; not part of any sum here";
 
 /// Sums over instances, in W at the library's own clock.
 #[derive(Debug, Default)]
@@ -60,11 +59,7 @@ impl Asic<'_> {
         let instances = &mapped.netlist.instances;
         let sum = Sum::of(&mapped, &power, activity, library);
         let origin = Origin {
-            activity: Some(format!(
-                "{} vectors of the folder, {}",
-                mapped.stimulus.samples,
-                gates::own()
-            )),
+            activity: Some(format!("{} vectors of the folder, {}", mapped.stimulus.samples, gates::own())),
             ..self.cells.origin(tool)
         };
         self.power_figures(&sum, &origin, instances.len());
@@ -97,74 +92,34 @@ impl Asic<'_> {
         let tree = origin.figure("energy per inference, clock tree", clock * 1e12, "pJ");
         self.work.report.figures.push(tree.estimated(TREE_METHOD));
         let figures = [
-            (
-                "energy per inference, logic",
-                logic * 1e12,
-                "pJ",
-                method.as_str(),
-            ),
-            (
-                "energy per inference, clock pins",
-                clock * 1e12,
-                "pJ",
-                "inside the flip-flops; there is no clock tree",
-            ),
-            (
-                "energy per inference",
-                total * 1e9,
-                "nJ",
-                "logic, clock pins and leakage of one cycle",
-            ),
+            ("energy per inference, logic", logic * 1e12, "pJ", method.as_str()),
+            ("energy per inference, clock pins", clock * 1e12, "pJ", "inside the flip-flops; there is no clock tree"),
+            ("energy per inference", total * 1e9, "nJ", "logic, clock pins and leakage of one cycle"),
             ("power", total / period_s * 1e3, "mW", &method),
-            (
-                "energy per inference, with glitches",
-                upper * 1e9,
-                "nJ",
-                &upper_method,
-            ),
+            ("energy per inference, with glitches", upper * 1e9, "nJ", &upper_method),
         ];
         for (name, value, unit, method) in figures {
             let figure = origin.figure(name, value, unit);
-            self.work
-                .report
-                .figures
-                .push(match self.cells.scaling.is_some() {
-                    true => figure.scaled(method),
-                    false => figure.estimated(method),
-                });
+            self.work.report.figures.push(match self.cells.scaling.is_some() {
+                true => figure.scaled(method),
+                false => figure.estimated(method),
+            });
         }
-        let quiet = Origin {
-            activity: None,
-            ..origin.clone()
-        };
+        let quiet = Origin { activity: None, ..origin.clone() };
         let each = |transitions: f64| transitions / instances.max(1) as f64;
-        let simulated = Origin {
-            tool: gates::own(),
-            ..origin.clone()
-        };
+        let simulated = Origin { tool: gates::own(), ..origin.clone() };
         self.work.report.figures.extend([
-            quiet
-                .figure("leakage", sum.leakage * 1e3, "mW")
-                .by("that of the library, never scaled"),
+            quiet.figure("leakage", sum.leakage * 1e3, "mW").by("that of the library, never scaled"),
             simulated.figure("transitions a cell and cycle", each(sum.transitions), ""),
             simulated
-                .figure(
-                    "transitions a cell and cycle, with glitches",
-                    each(sum.transitions_with_glitches),
-                    "",
-                )
+                .figure("transitions a cell and cycle, with glitches", each(sum.transitions_with_glitches), "")
                 .estimated(GLITCH_METHOD),
         ]);
     }
 }
 
 impl Sum {
-    fn of(
-        mapped: &Mapped,
-        power: &HashMap<String, InstancePower>,
-        activity: &Activity,
-        library: &Library,
-    ) -> Self {
+    fn of(mapped: &Mapped, power: &HashMap<String, InstancePower>, activity: &Activity, library: &Library) -> Self {
         let outputs: HashMap<&str, Vec<&str>> = library
             .cells
             .iter()
@@ -198,8 +153,7 @@ impl Sum {
 fn mean(mapped: &Mapped, instance: &Instance, outputs: &[&str], counts: &[u64]) -> f64 {
     let is_output = |pin: &str| outputs.contains(&pin);
     let nets = instance.pins.iter().filter(|(pin, _)| is_output(pin));
-    let (sum, number) = nets.fold((0, 0_u32), |(sum, number), (_, net)| {
-        (sum + mapped.changes(counts, net), number + 1)
-    });
+    let (sum, number) =
+        nets.fold((0, 0_u32), |(sum, number), (_, net)| (sum + mapped.changes(counts, net), number + 1));
     sum as f64 / f64::from(number.max(1))
 }

@@ -51,10 +51,7 @@ pub struct Finding {
 impl Finding {
     /// All is well.
     pub fn good(words: impl Into<String>) -> Self {
-        Self {
-            holds: true,
-            words: words.into(),
-        }
+        Self { holds: true, words: words.into() }
     }
 }
 
@@ -88,20 +85,13 @@ pub trait Flow: Sized {
 ///
 /// # Errors
 /// Only for a step that the flow does not have.
-pub fn run_steps<F: Flow>(
-    flow: &mut F,
-    asked: &[Choice],
-    limit: Duration,
-    quiet: bool,
-) -> Result<()> {
+pub fn run_steps<F: Flow>(flow: &mut F, asked: &[Choice], limit: Duration, quiet: bool) -> Result<()> {
     for task in wanted(flow.tasks(), asked)? {
         let start = Instant::now();
         let meter = Meter::new(limit);
         let missing = task.needs.iter().find(|needed| {
             let done = &flow.report().steps;
-            !done
-                .iter()
-                .any(|s| s.name == needed.name() && s.state.is_complete())
+            !done.iter().any(|s| s.name == needed.name() && s.state.is_complete())
         });
         let (state, result) = match missing {
             Some(needed) => (State::Skipped, format!("needs `{}`", needed.name())),
@@ -130,9 +120,7 @@ fn wanted<F>(mut tasks: Vec<Task<F>>, asked: &[Choice]) -> Result<Vec<Task<F>>> 
         let names: Vec<&str> = tasks.iter().map(|task| task.step.name()).collect();
         let message = format!("there is no step `{}` for this target", step.name());
         let error = Diagnostic::error("step", message);
-        return Err(Failure::user(
-            error.help(format!("its steps are {}", names.join(", "))),
-        ));
+        return Err(Failure::user(error.help(format!("its steps are {}", names.join(", ")))));
     }
     // what is needed stands before, so one walk from the end suffices
     let mut steps: Vec<Choice> = asked.to_vec();
@@ -148,13 +136,8 @@ fn wanted<F>(mut tasks: Vec<Task<F>>, asked: &[Choice]) -> Result<Vec<Task<F>>> 
 fn ending(found: Found) -> (State, String) {
     match found {
         Ok(Finding { holds: true, words }) => (State::Done, words),
-        Ok(Finding {
-            holds: false,
-            words,
-        }) => (State::Failed, words),
-        Err(error) if error.0.iter().any(|d| d.code == "tool-timeout") => {
-            (State::TimedOut, error.to_string())
-        }
+        Ok(Finding { holds: false, words }) => (State::Failed, words),
+        Err(error) if error.0.iter().any(|d| d.code == "tool-timeout") => (State::TimedOut, error.to_string()),
         Err(error) => (State::Broken, error.to_string()),
     }
 }
@@ -184,10 +167,7 @@ mod tests {
     }
 
     fn wrong(_: &mut Bad, _: &Meter) -> Found {
-        Ok(Finding {
-            holds: false,
-            words: "no".into(),
-        })
+        Ok(Finding { holds: false, words: "no".into() })
     }
 
     fn fine(_: &mut Bad, _: &Meter) -> Found {
@@ -218,11 +198,7 @@ mod tests {
     fn a_step_that_does_not_end_stops_only_those_that_need_it() {
         let all = [State::Failed, State::TimedOut, State::Skipped];
         assert_eq!(states(&[]).unwrap(), all);
-        assert_eq!(
-            states(&[Choice::Power]).unwrap(),
-            all,
-            "what is needed runs too"
-        );
+        assert_eq!(states(&[Choice::Power]).unwrap(), all, "what is needed runs too");
         assert_eq!(states(&[Choice::Map]).unwrap(), all[..1]);
     }
 

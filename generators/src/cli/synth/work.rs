@@ -43,10 +43,7 @@ impl Work<'_> {
         let sources = self.folder.sources()?;
         let names = sources.iter().filter_map(|path| path.file_name());
         let names = names.map(|name| name.to_string_lossy());
-        let verilog: Vec<String> = names
-            .filter(|name| *name != bench)
-            .map(|name| format!("{RTL}/{name}"))
-            .collect();
+        let verilog: Vec<String> = names.filter(|name| *name != bench).map(|name| format!("{RTL}/{name}")).collect();
         let area = gates * hardening::GATE_UM2;
         hardening::write(self.staging, &constraints, &verilog, Some(area))
     }
@@ -56,12 +53,8 @@ impl Work<'_> {
         let bench = format!("{}_tb.v", self.folder.top.name);
         let mut sources = Vec::new();
         for path in self.folder.sources()? {
-            let name = path
-                .file_name()
-                .map(|n| n.to_string_lossy().into_owned())
-                .unwrap_or_default();
-            let content =
-                fs::read(&path).map_err(|e| Failure::io("read the Verilog", &path, &e))?;
+            let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            let content = fs::read(&path).map_err(|e| Failure::io("read the Verilog", &path, &e))?;
             self.staging.write(&format!("{RTL}/{name}"), content)?;
             if name != bench {
                 sources.push(format!("{RTL}/{name}"));
@@ -73,9 +66,7 @@ impl Work<'_> {
     /// The folder's vectors, and what is loaded before them.
     pub fn vectors(&self) -> std::result::Result<(Vectors, Option<Preamble>), Diagnostics> {
         let path = self.folder.dir().join(VECTORS_FILE);
-        let bad = |why: String| {
-            Diagnostic::error("vectors", why).at(path.display().to_string(), "in this file")
-        };
+        let bad = |why: String| Diagnostic::error("vectors", why).at(path.display().to_string(), "in this file");
         let text = fs::read_to_string(&path).map_err(|e| bad(e.to_string()))?;
         let vectors: Vectors = serde_json::from_str(&text).map_err(|e| bad(e.to_string()))?;
         vectors.check(&self.folder.top)?;
@@ -87,11 +78,9 @@ impl Work<'_> {
     /// # Errors
     /// As diagnostics, since a step that cannot write is no reason to end the run.
     pub fn write(&self, name: &str, text: &str) -> std::result::Result<(), Diagnostics> {
-        self.staging
-            .write(name, text)
-            .map_err(|failure| match failure {
-                Failure::User(d) | Failure::Check(d) => d,
-            })
+        self.staging.write(name, text).map_err(|failure| match failure {
+            Failure::User(d) | Failure::Check(d) => d,
+        })
     }
 
     /// Writes the report.

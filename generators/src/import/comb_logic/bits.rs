@@ -91,11 +91,8 @@ impl Collector<'_> {
 /// What is left of all ones: `-1 - n` of a signed integer, else `2^width - 1 - n`. The point may move.
 fn inverted(form: &Form, pattern: &Format, format: &Format) -> Result<Form, Diagnostic> {
     if (pattern.signed, pattern.width) != (format.signed, format.width) {
-        return Err(error(format!(
-            "{} bits are inverted, but its range has {}",
-            pattern.width, format.width
-        ))
-        .help("its range has the sign and the width of the operand's"));
+        return Err(error(format!("{} bits are inverted, but its range has {}", pattern.width, format.width))
+            .help("its range has the sign and the width of the operand's"));
     }
     let ones = match pattern.signed {
         true => -1,
@@ -108,12 +105,7 @@ fn inverted(form: &Form, pattern: &Format, format: &Format) -> Result<Form, Diag
 
 impl Layers {
     /// A gate for each pair of bits of two operands.
-    pub(super) fn gates(
-        &mut self,
-        level: u32,
-        gate: Gate,
-        tasks: &[Task],
-    ) -> Result<(T, Vec<i32>), Diagnostic> {
+    pub(super) fn gates(&mut self, level: u32, gate: Gate, tasks: &[Task]) -> Result<(T, Vec<i32>), Diagnostic> {
         let (op, name) = match gate {
             Gate::And => (Op::And, format!("and{level}")),
             Gate::Or => (Op::Or, format!("or{level}")),
@@ -134,10 +126,8 @@ impl Layers {
         function: fn(&Format) -> StepFunction,
     ) -> Result<(T, Vec<i32>), Diagnostic> {
         let x = self.patterns(name, tasks, 0)?;
-        let functions = Array {
-            shape: vec![1, tasks.len()],
-            values: tasks.iter().map(|t| function(&t.patterns[0])).collect(),
-        };
+        let functions =
+            Array { shape: vec![1, tasks.len()], values: tasks.iter().map(|t| function(&t.patterns[0])).collect() };
         let functions = functions.compact();
         let tensor = self.push(name, Op::Threshold { functions }, vec![x])?;
         Ok((tensor, vec![0; tasks.len()]))
@@ -201,11 +191,7 @@ mod tests {
     use super::super::read;
 
     /// A program of one operation on inputs that are integers from `low` to `high` with so many fraction bits.
-    fn program(
-        inputs: &[(i64, i64, i32)],
-        operation: (i64, &[i64]),
-        result: (f64, f64, f64),
-    ) -> String {
+    fn program(inputs: &[(i64, i64, i32)], operation: (i64, &[i64]), result: (f64, f64, f64)) -> String {
         let ranges = inputs.iter().map(|(low, high, frac)| {
             let step = 2f64.powi(-frac);
             (*low as f64 * step, *high as f64 * step, step)
@@ -217,9 +203,7 @@ mod tests {
         let (count, operands) = (inputs.len(), (0..inputs.len()).collect::<Vec<_>>());
         let (kind, numbers) = operation;
         let (low, high, step) = result;
-        operations.push(format!(
-            "[{operands:?},{kind},{numbers:?},[{low:?},{high:?},{step:?}],0,0]"
-        ));
+        operations.push(format!("[{operands:?},{kind},{numbers:?},[{low:?},{high:?},{step:?}],0,0]"));
         let (operations, shifts) = (operations.join(","), vec![0; count]);
         format!(
             "{{\"model\":[[{count},1],{shifts:?},[{count}],[0],[false],[{operations}],-1,-1],\
@@ -254,15 +238,9 @@ mod tests {
         let unsigned = program(&[(0, 5, 1)], (9, &[0]), (0.0, 3.5, 0.5));
         let signed = program(&[(-4, 3, 1)], (9, &[0]), (-2.0, 1.5, 0.5));
         for n in 0..6 {
-            assert_eq!(
-                result(&unsigned, &[f64::from(n) / 2.0]),
-                f64::from(7 - n) / 2.0
-            );
+            assert_eq!(result(&unsigned, &[f64::from(n) / 2.0]), f64::from(7 - n) / 2.0);
             let n = n - 3;
-            assert_eq!(
-                result(&signed, &[f64::from(n) / 2.0]),
-                f64::from(-1 - n) / 2.0
-            );
+            assert_eq!(result(&signed, &[f64::from(n) / 2.0]), f64::from(-1 - n) / 2.0);
         }
     }
 
@@ -287,9 +265,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused() {
         let refused = |program: String, why: &str| {
-            let said = read(program.as_bytes())
-                .expect_err("a wrong program")
-                .to_string();
+            let said = read(program.as_bytes()).expect_err("a wrong program").to_string();
             assert!(said.contains(why) && said.contains("operation "), "{said}");
         };
         let (a, b) = ((-4, 3, 0), (0, 7, 0));
@@ -297,14 +273,8 @@ mod tests {
         refused(program(&[a, b], (10, &[0, 1]), whole(-4.0, 3.0)), "[-8, 7]");
         refused(program(&[a, b], (10, &[-1, 1]), whole(-8.0, 7.0)), "2^-1");
         refused(program(&[a, b], (10, &[0, 3]), whole(-8.0, 7.0)), "gate 3");
-        refused(
-            program(&[a, b], (10, &[60, 0]), whole(-8.0, 7.0)),
-            "too wide",
-        );
-        refused(
-            program(&[a], (9, &[0]), whole(-8.0, 7.0)),
-            "3 bits are inverted",
-        );
+        refused(program(&[a, b], (10, &[60, 0]), whole(-8.0, 7.0)), "too wide");
+        refused(program(&[a], (9, &[0]), whole(-8.0, 7.0)), "3 bits are inverted");
         refused(program(&[a], (9, &[3]), whole(-4.0, 3.0)), "function 3");
         refused(program(&[a], (9, &[1]), (0.0, 0.5, 0.5)), "no 1");
         refused(program(&[a], (9, &[1]), whole(-1.0, 0.0)), "no 1");

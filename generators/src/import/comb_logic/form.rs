@@ -15,26 +15,17 @@ pub(super) struct Form {
 impl Form {
     /// A value by itself.
     pub fn value(value: u32) -> Self {
-        Self {
-            terms: vec![(value, 1.0)],
-            constant: 0.0,
-        }
+        Self { terms: vec![(value, 1.0)], constant: 0.0 }
     }
 
     /// A constant.
     pub fn constant(constant: f64) -> Self {
-        Self {
-            terms: Vec::new(),
-            constant,
-        }
+        Self { terms: Vec::new(), constant }
     }
 
     /// The form times a power of two, or its negative.
     pub fn scaled(&self, factor: f64) -> Self {
-        Self {
-            terms: self.terms.iter().map(|(v, f)| (*v, f * factor)).collect(),
-            constant: self.constant * factor,
-        }
+        Self { terms: self.terms.iter().map(|(v, f)| (*v, f * factor)).collect(), constant: self.constant * factor }
     }
 
     /// `self + factor · other` for a factor as in [`Form::scaled`].
@@ -64,10 +55,7 @@ impl Form {
                 terms.push(next);
             }
         }
-        Ok(Self {
-            terms,
-            constant: exact_sum(self.constant, other.constant * factor)?,
-        })
+        Ok(Self { terms, constant: exact_sum(self.constant, other.constant * factor)? })
     }
 }
 
@@ -76,11 +64,7 @@ fn exact_sum(a: f64, b: f64) -> Result<f64, Diagnostic> {
     let sum = a + b;
     let part = sum - a;
     let lost = (a - (sum - part)) + (b - part);
-    if lost == 0.0 && sum.is_finite() {
-        Ok(sum)
-    } else {
-        Err(error("a sum of constants needs more than 53 bits"))
-    }
+    if lost == 0.0 && sum.is_finite() { Ok(sum) } else { Err(error("a sum of constants needs more than 53 bits")) }
 }
 
 #[cfg(test)]
@@ -90,11 +74,7 @@ mod tests {
     #[test]
     fn sums_of_forms() {
         let (x, y) = (Form::value(0), Form::value(3));
-        let sum = x
-            .plus(&y, -4.0)
-            .unwrap()
-            .plus(&Form::constant(1.5), 1.0)
-            .unwrap();
+        let sum = x.plus(&y, -4.0).unwrap().plus(&Form::constant(1.5), 1.0).unwrap();
         assert_eq!(sum.terms, [(0, 1.0), (3, -4.0)]);
         assert_eq!(sum.constant, 1.5);
         let only_y = sum.plus(&x, -1.0).unwrap();

@@ -9,8 +9,8 @@ use super::program::{Format, Program};
 use super::{Kind, Task, error};
 use crate::import::lift::last_place;
 use crate::model::{
-    Array, Decode, Encode, FloatRounding, Graph, Input, Layer, Limit, MAX_ELEMENTS, Op, Output,
-    Quantiser, Requantise, StepFunction, T,
+    Array, Decode, Encode, FloatRounding, Graph, Input, Layer, Limit, MAX_ELEMENTS, Op, Output, Quantiser, Requantise,
+    StepFunction, T,
 };
 
 /// Most bits of a table's operand.
@@ -42,11 +42,7 @@ impl Layers {
     pub fn new(formats: &[Format]) -> Result<Self, Diagnostic> {
         let shape = vec![1, formats.len()];
         let each = |of: &dyn Fn(&Format) -> f32| {
-            Array {
-                shape: shape.clone(),
-                values: formats.iter().map(of).collect(),
-            }
-            .compact()
+            Array { shape: shape.clone(), values: formats.iter().map(of).collect() }.compact()
         };
         let quantiser = Quantiser::Wrapping {
             scale: each(&|f| 2f32.powi(-f.frac)),
@@ -60,15 +56,9 @@ impl Layers {
             name: "x".to_owned(),
             shape: shape.clone(),
             range: (low, high),
-            encode: Some(Encode {
-                steps: Vec::new(),
-                quantiser,
-            }),
+            encode: Some(Encode { steps: Vec::new(), quantiser }),
         };
-        let mut layers = Self {
-            graph: Graph::new("comb_logic", vec![input])?,
-            places: Vec::new(),
-        };
+        let mut layers = Self { graph: Graph::new("comb_logic", vec![input])?, places: Vec::new() };
         let differ = formats.iter().any(|f| f.limits() != (low, high));
         // the port is as wide as the widest element; what an element does not use is cut off at once
         let tensor = if differ {
@@ -78,38 +68,17 @@ impl Layers {
             T(0)
         };
         let places = formats.iter().enumerate();
-        layers.places = places
-            .map(|(element, format)| {
-                Some(Place {
-                    tensor,
-                    element,
-                    frac: format.frac,
-                })
-            })
-            .collect();
+        layers.places = places.map(|(element, format)| Some(Place { tensor, element, frac: format.frac })).collect();
         Ok(layers)
     }
 
     pub(super) fn push(&mut self, name: &str, op: Op, inputs: Vec<T>) -> Result<T, Diagnostic> {
-        self.graph.push(Layer {
-            name: name.to_owned(),
-            op,
-            inputs,
-            scale: None,
-        })
+        self.graph.push(Layer { name: name.to_owned(), op, inputs, scale: None })
     }
 
     /// One format an element.
-    pub(super) fn each(
-        &mut self,
-        name: &str,
-        x: T,
-        formats: Vec<Requantise>,
-    ) -> Result<T, Diagnostic> {
-        let formats = Array {
-            shape: vec![1, formats.len()],
-            values: formats,
-        };
+    pub(super) fn each(&mut self, name: &str, x: T, formats: Vec<Requantise>) -> Result<T, Diagnostic> {
+        let formats = Array { shape: vec![1, formats.len()], values: formats };
         let formats = formats.compact();
         let op = match formats.as_scalar() {
             Some(one) => Op::Requantise(*one),
@@ -150,26 +119,17 @@ impl Layers {
         }
         columns.sort_unstable();
         columns.dedup();
-        let constants = forms
-            .iter()
-            .zip(fracs)
-            .map(|(form, frac)| integer(form.constant, *frac));
+        let constants = forms.iter().zip(fracs).map(|(form, frac)| integer(form.constant, *frac));
         let bias: Vec<i64> = constants.collect::<Result<_, _>>()?;
         if columns.is_empty() {
-            let array = Array {
-                shape: vec![1, bias.len()],
-                values: bias,
-            };
+            let array = Array { shape: vec![1, bias.len()], values: bias };
             return self.push(name, Op::Constant(array), Vec::new());
         }
         let (rows, width) = (forms.len(), columns.len());
         if rows.checked_mul(width).is_none_or(|n| n > MAX_ELEMENTS) {
-            return Err(error(format!(
-                "a matrix of {rows} by {width} factors is too large"
-            )));
+            return Err(error(format!("a matrix of {rows} by {width} factors is too large")));
         }
-        let column_of: rustc_hash::FxHashMap<u32, usize> =
-            columns.iter().enumerate().map(|(k, c)| (c.2, k)).collect();
+        let column_of: rustc_hash::FxHashMap<u32, usize> = columns.iter().enumerate().map(|(k, c)| (c.2, k)).collect();
         let mut weights = vec![0; rows * width];
         for (row, (form, frac)) in forms.iter().zip(fracs).enumerate() {
             for (value, factor) in &form.terms {
@@ -179,10 +139,7 @@ impl Layers {
         }
         let columns: Vec<(T, usize)> = columns.into_iter().map(|(t, k, _)| (t, k)).collect();
         let x = self.columns(name, &columns)?;
-        let weights = Array {
-            shape: vec![rows, width],
-            values: weights,
-        };
+        let weights = Array { shape: vec![rows, width], values: weights };
         self.push(name, Op::Dense { weights, bias }, vec![x])
     }
 
@@ -214,11 +171,7 @@ impl Layers {
     }
 
     /// The sums with as few fraction bits as hold them. Where none has two terms, no matrix is needed.
-    pub(super) fn natural_rows(
-        &mut self,
-        name: &str,
-        forms: &[&Form],
-    ) -> Result<(T, Vec<i32>), Diagnostic> {
+    pub(super) fn natural_rows(&mut self, name: &str, forms: &[&Form]) -> Result<(T, Vec<i32>), Diagnostic> {
         let fracs = forms.iter().map(|f| self.frac(f));
         let fracs: Vec<i32> = fracs.collect::<Result<_, _>>()?;
         let tensor = match forms.iter().all(|f| is_value(f) || f.terms.is_empty()) {
@@ -231,21 +184,15 @@ impl Layers {
     /// A tensor of constants, and of values each of which is a form by itself.
     fn values(&mut self, name: &str, forms: &[&Form], fracs: &[i32]) -> Result<T, Diagnostic> {
         let constants = forms.iter().zip(fracs).filter(|(f, _)| f.terms.is_empty());
-        let constants: Vec<i64> = constants
-            .map(|(form, frac)| integer(form.constant, *frac))
-            .collect::<Result<_, _>>()?;
-        let array = Array {
-            shape: vec![1, constants.len()],
-            values: constants,
-        };
+        let constants: Vec<i64> =
+            constants.map(|(form, frac)| integer(form.constant, *frac)).collect::<Result<_, _>>()?;
+        let array = Array { shape: vec![1, constants.len()], values: constants };
         let any = !array.values.is_empty();
         let constants = any.then(|| self.push(name, Op::Constant(array), Vec::new()));
         let constants = constants.transpose()?.into_iter();
         let mut constants = constants.flat_map(|tensor| (0..).map(move |k| (tensor, k)));
         let column = |form: &&Form| match form.terms.first() {
-            Some((value, _)) => self
-                .place(*value)
-                .map(|place| (place.tensor, place.element)),
+            Some((value, _)) => self.place(*value).map(|place| (place.tensor, place.element)),
             None => Ok(constants.next().expect("one for each form without terms")),
         };
         let columns = forms.iter().map(column).collect::<Result<Vec<_>, _>>()?;
@@ -253,13 +200,7 @@ impl Layers {
     }
 
     /// All operations of a kind that stand behind equally many others.
-    pub fn perform(
-        &mut self,
-        level: u32,
-        kind: &Kind,
-        tasks: &[Task],
-        program: &Program,
-    ) -> Result<(), Diagnostic> {
+    pub fn perform(&mut self, level: u32, kind: &Kind, tasks: &[Task], program: &Program) -> Result<(), Diagnostic> {
         let (tensor, fracs) = match kind {
             Kind::Quantise => self.quantised(&format!("quantise{level}"), tasks, false)?,
             Kind::Relu => self.quantised(&format!("relu{level}"), tasks, true)?,
@@ -284,21 +225,12 @@ impl Layers {
             if self.places.len() <= value {
                 self.places.resize(value + 1, None);
             }
-            self.places[value] = Some(Place {
-                tensor,
-                element,
-                frac,
-            });
+            self.places[value] = Some(Place { tensor, element, frac });
         }
         Ok(())
     }
 
-    fn quantised(
-        &mut self,
-        name: &str,
-        tasks: &[Task],
-        relu: bool,
-    ) -> Result<(T, Vec<i32>), Diagnostic> {
+    fn quantised(&mut self, name: &str, tasks: &[Task], relu: bool) -> Result<(T, Vec<i32>), Diagnostic> {
         let (mut tensor, fracs) = self.natural_rows(name, &operands(tasks, 0))?;
         if relu {
             tensor = self.push(name, Op::Relu, vec![tensor])?;
@@ -325,20 +257,11 @@ impl Layers {
         let (condition, condition_fracs) = self.natural_rows(name, &operands(tasks, 0))?;
         // the highest bit: the sign, or what is at least half of the range
         let place = |(task, frac): (&Task, &i32)| match &task.patterns[0] {
-            tested if tested.signed => Ok(StepFunction {
-                first: 1,
-                steps: vec![(0, 0)],
-            }),
-            tested => Ok(StepFunction {
-                first: 0,
-                steps: vec![(ceiling(highest_bit(tested), *frac)?, 1)],
-            }),
+            tested if tested.signed => Ok(StepFunction { first: 1, steps: vec![(0, 0)] }),
+            tested => Ok(StepFunction { first: 0, steps: vec![(ceiling(highest_bit(tested), *frac)?, 1)] }),
         };
         let functions = tasks.iter().zip(&condition_fracs).map(place);
-        let functions = Array {
-            shape: vec![1, tasks.len()],
-            values: functions.collect::<Result<_, Diagnostic>>()?,
-        };
+        let functions = Array { shape: vec![1, tasks.len()], values: functions.collect::<Result<_, Diagnostic>>()? };
         let functions = functions.compact();
         let met = self.push(name, Op::Threshold { functions }, vec![condition])?;
         let (difference, other) = (operands(tasks, 1), operands(tasks, 2));
@@ -371,9 +294,7 @@ impl Layers {
         let forms = operands(tasks, 0);
         for form in &forms {
             if self.frac(form)? > operand.frac {
-                return Err(error(
-                    "the operand of a table has more fraction bits than its range says",
-                ));
+                return Err(error("the operand of a table has more fraction bits than its range says"));
             }
         }
         let x = self.rows(name, &forms, &vec![operand.frac; forms.len()])?;
@@ -398,18 +319,11 @@ impl Layers {
             return Err(error("the program has no outputs"));
         }
         let (tensor, fracs) = self.natural_rows("outputs", outputs)?;
-        let unit = Array {
-            shape: vec![1, fracs.len()],
-            values: fracs.iter().map(|f| 2f64.powi(-f)).collect(),
-        };
+        let unit = Array { shape: vec![1, fracs.len()], values: fracs.iter().map(|f| 2f64.powi(-f)).collect() };
         self.graph.output(Output {
             name: "y".to_owned(),
             tensor,
-            decode: Some(Decode {
-                unit: unit.compact(),
-                steps: Vec::new(),
-                softmax: None,
-            }),
+            decode: Some(Decode { unit: unit.compact(), steps: Vec::new(), softmax: None }),
         })?;
         self.graph.check()?;
         Ok(self.graph.pruned())
@@ -438,16 +352,9 @@ pub(super) fn operands(tasks: &[Task], k: usize) -> Vec<&Form> {
 pub(super) fn wrapped(drop: i32, format: &Format) -> Requantise {
     let limit = match format.width {
         0 => Limit::Saturate { lo: 0, hi: 0 },
-        width => Limit::Wrap {
-            width,
-            signed: format.signed,
-        },
+        width => Limit::Wrap { width, signed: format.signed },
     };
-    Requantise {
-        drop,
-        rounding: Rounding::Floor,
-        limit,
-    }
+    Requantise { drop, rounding: Rounding::Floor, limit }
 }
 
 /// `value · 2^frac`, which is an integer.
@@ -456,9 +363,7 @@ fn integer(value: f64, frac: i32) -> Result<i64, Diagnostic> {
     if n.fract() == 0.0 && n.abs() < MAX_FACTOR {
         Ok(n as i64)
     } else {
-        Err(error(format!(
-            "a factor of {value} with {frac} more bits is too large"
-        )))
+        Err(error(format!("a factor of {value} with {frac} more bits is too large")))
     }
 }
 

@@ -120,10 +120,9 @@ impl Sources {
             tasks: BTreeMap::new(),
         };
         for (k, operation) in program.5.iter().enumerate() {
-            let form = collector.form(operation).map_err(|why| Diagnostic {
-                message: format!("operation {k}: {}", why.message),
-                ..why
-            })?;
+            let form = collector
+                .form(operation)
+                .map_err(|why| Diagnostic { message: format!("operation {k}: {}", why.message), ..why })?;
             collector.count(&form)?;
             collector.forms.push(form);
         }
@@ -137,9 +136,7 @@ impl Sources {
             Ok(form.scaled(sign * power(program.3[k])?))
         };
         Ok(Self {
-            outputs: (0..program.0.1)
-                .map(output)
-                .collect::<Result<_, Diagnostic>>()?,
+            outputs: (0..program.0.1).map(output).collect::<Result<_, Diagnostic>>()?,
             inputs,
             tasks: collector.tasks,
         })
@@ -160,12 +157,7 @@ fn input_formats(program: &Program) -> Result<Vec<Format>, Diagnostic> {
             return Err(error(format!("input {input} is read in two formats")));
         }
     }
-    let unused = Format {
-        signed: false,
-        width: 0,
-        frac: 0,
-        least: 0,
-    };
+    let unused = Format { signed: false, width: 0, frac: 0, least: 0 };
     Ok(formats.into_iter().map(|f| f.unwrap_or(unused)).collect())
 }
 
@@ -179,18 +171,14 @@ fn power(shift: i64) -> Result<f64, Diagnostic> {
 
 impl Collector<'_> {
     fn operand(&self, index: usize) -> Result<&Form, Diagnostic> {
-        self.forms
-            .get(index)
-            .ok_or_else(|| error(format!("operand {index} does not stand before it")))
+        self.forms.get(index).ok_or_else(|| error(format!("operand {index} does not stand before it")))
     }
 
     /// Counts the memory that forms take.
     fn count(&mut self, form: &Form) -> Result<(), Diagnostic> {
         self.terms += form.terms.len();
         if self.terms > MAX_TERMS {
-            return Err(error(format!(
-                "its sums have more than {MAX_TERMS} terms when they are multiplied out"
-            )));
+            return Err(error(format!("its sums have more than {MAX_TERMS} terms when they are multiplied out")));
         }
         Ok(())
     }
@@ -209,8 +197,7 @@ impl Collector<'_> {
             code @ (0 | 1) => {
                 let ([x, y], [shift]) = operation.parts()?;
                 let sign = if code == 0 { 1.0 } else { -1.0 };
-                self.operand(x)?
-                    .plus(self.operand(y)?, sign * power(shift)?)
+                self.operand(x)?.plus(self.operand(y)?, sign * power(shift)?)
             }
             2 => {
                 let ([x], []) = operation.parts()?;
@@ -242,12 +229,7 @@ impl Collector<'_> {
                 let forms = vec![self.operand(x)?.clone()];
                 let format = self.program.table(table)?.format()?;
                 let operand = self.program.5[x].format()?;
-                self.task(
-                    Kind::Lookup { table, operand },
-                    forms,
-                    vec![operand],
-                    format,
-                )
+                self.task(Kind::Lookup { table, operand }, forms, vec![operand], format)
             }
             9 => self.unary_bits(operation),
             10 => self.binary_bits(operation),
@@ -288,18 +270,10 @@ impl Collector<'_> {
         }
         forms.iter().try_for_each(|form| self.count(form))?;
         let operands = forms.iter().flat_map(|f| &f.terms);
-        let level = operands
-            .map(|(v, _)| self.levels[*v as usize] + 1)
-            .max()
-            .unwrap_or(1);
+        let level = operands.map(|(v, _)| self.levels[*v as usize] + 1).max().unwrap_or(1);
         let value = self.levels.len() as u32;
         self.levels.push(level);
-        self.tasks.entry((level, kind)).or_default().push(Task {
-            value,
-            forms,
-            patterns,
-            format,
-        });
+        self.tasks.entry((level, kind)).or_default().push(Task { value, forms, patterns, format });
         Ok(Form::value(value))
     }
 }

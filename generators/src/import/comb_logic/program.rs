@@ -40,14 +40,7 @@ pub(super) struct Program(
 
 /// Operands, kind, payload, range, and two estimates of no use here: when it is ready and what it costs.
 #[derive(Debug, Deserialize)]
-pub(super) struct Operation(
-    pub Vec<usize>,
-    pub i32,
-    pub Vec<i64>,
-    Range,
-    serde::de::IgnoredAny,
-    serde::de::IgnoredAny,
-);
+pub(super) struct Operation(pub Vec<usize>, pub i32, pub Vec<i64>, Range, serde::de::IgnoredAny, serde::de::IgnoredAny);
 
 /// Least value, greatest value, step.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -120,21 +113,11 @@ impl Format {
     fn of(range: Range) -> Option<Self> {
         let (low, high) = range.integers()?;
         if (low, high) == (0, 0) {
-            return Some(Self {
-                signed: false,
-                width: 0,
-                frac: 0,
-                least: 0,
-            });
+            return Some(Self { signed: false, width: 0, frac: 0, least: 0 });
         }
         let top = (-low).max(high + 1).max(1) as u64;
         let magnitude = top.next_power_of_two().ilog2();
-        Some(Self {
-            signed: low < 0,
-            width: magnitude + u32::from(low < 0),
-            frac: -range.2.log2() as i32,
-            least: low,
-        })
+        Some(Self { signed: low < 0, width: magnitude + u32::from(low < 0), frac: -range.2.log2() as i32, least: low })
     }
 
     /// Least and greatest integer.
@@ -161,25 +144,15 @@ impl Operation {
 
     fn no_range(&self) -> Diagnostic {
         let Range(least, greatest, step) = self.3;
-        error(format!(
-            "[{least}, {greatest}] in steps of {step} is no range of a fixed-point number"
-        ))
+        error(format!("[{least}, {greatest}] in steps of {step} is no range of a fixed-point number"))
     }
 
     /// The only operands and numbers that there are.
-    pub fn parts<const A: usize, const D: usize>(
-        &self,
-    ) -> Result<([usize; A], [i64; D]), Diagnostic> {
+    pub fn parts<const A: usize, const D: usize>(&self) -> Result<([usize; A], [i64; D]), Diagnostic> {
         let operands = self.0.as_slice().try_into().ok();
-        operands
-            .zip(self.2.as_slice().try_into().ok())
-            .ok_or_else(|| {
-                error(format!(
-                    "it takes {A} operands and {D} numbers, not {} and {}",
-                    self.0.len(),
-                    self.2.len()
-                ))
-            })
+        operands.zip(self.2.as_slice().try_into().ok()).ok_or_else(|| {
+            error(format!("it takes {A} operands and {D} numbers, not {} and {}", self.0.len(), self.2.len()))
+        })
     }
 
     /// The result of a constant: an integer in steps of its range.
@@ -192,8 +165,7 @@ impl Table {
     /// The format of the results.
     pub fn format(&self) -> Result<Format, Diagnostic> {
         let TableRange { min, max, step } = self.spec.out_qint;
-        Format::of(Range(min, max, step))
-            .ok_or_else(|| error("a table has a range that is no fixed-point number's"))
+        Format::of(Range(min, max, step)).ok_or_else(|| error("a table has a range that is no fixed-point number's"))
     }
 }
 
@@ -205,13 +177,9 @@ pub fn is_compressed(bytes: &[u8]) -> bool {
 fn unpacked(bytes: &[u8]) -> Result<Vec<u8>, Diagnostic> {
     let mut unpacked = Vec::new();
     let mut decoder = flate2::read::GzDecoder::new(bytes).take(MAX_UNPACKED + 1);
-    decoder
-        .read_to_end(&mut unpacked)
-        .map_err(|e| error(format!("the file cannot be unpacked: {e}")))?;
+    decoder.read_to_end(&mut unpacked).map_err(|e| error(format!("the file cannot be unpacked: {e}")))?;
     if unpacked.len() as u64 > MAX_UNPACKED {
-        return Err(error(format!(
-            "the file has more than {MAX_UNPACKED} bytes when it is unpacked"
-        )));
+        return Err(error(format!("the file has more than {MAX_UNPACKED} bytes when it is unpacked")));
     }
     match is_compressed(&unpacked) {
         true => Err(error("the file is compressed twice")),
@@ -228,28 +196,24 @@ impl Program {
         if is_compressed(bytes) {
             return Self::parse(&unpacked(bytes)?);
         }
-        let head: Head = serde_json::from_slice(bytes)
-            .map_err(|e| error(format!("this is no serialised CombLogic: {e}")))?;
+        let head: Head =
+            serde_json::from_slice(bytes).map_err(|e| error(format!("this is no serialised CombLogic: {e}")))?;
         if head.meta != "ALIRModel" {
             let kind = hdl::names::quoted(&head.meta);
-            return Err(error(format!("this is a {kind}, not an ALIRModel"))
-                .help("load it with alkaid 0.8 and save it again"));
+            return Err(
+                error(format!("this is a {kind}, not an ALIRModel")).help("load it with alkaid 0.8 and save it again")
+            );
         }
         if head.spec_version != VERSION {
-            return Err(error(format!(
-                "this is version {} of the format, {VERSION} is wanted",
-                head.spec_version
-            ))
-            .help("load it with alkaid 0.8 and save it again"));
+            return Err(error(format!("this is version {} of the format, {VERSION} is wanted", head.spec_version))
+                .help("load it with alkaid 0.8 and save it again"));
         }
-        let File { model: program } = serde_json::from_slice(bytes)
-            .map_err(|e| error(format!("the program is damaged: {e}")))?;
+        let File { model: program } =
+            serde_json::from_slice(bytes).map_err(|e| error(format!("the program is damaged: {e}")))?;
         let (inputs, outputs) = program.0;
         let lengths = [program.2.len(), program.3.len(), program.4.len()];
         if program.1.len() != inputs || lengths.iter().any(|n| *n != outputs) {
-            return Err(error(format!(
-                "{inputs} inputs and {outputs} outputs do not fit the lists of their shifts"
-            )));
+            return Err(error(format!("{inputs} inputs and {outputs} outputs do not fit the lists of their shifts")));
         }
         if program.1.iter().any(|s| *s != 0) {
             // alkaid's two interpreters disagree on what is wrapped first

@@ -34,25 +34,20 @@ pub(super) fn is_archive(bytes: &[u8]) -> bool {
 /// # Errors
 /// No zip file, no configuration or tensors in it, or more of them than can be read.
 pub(super) fn read(bytes: Vec<u8>) -> Result<Vec<KerasLayer>, Diagnostic> {
-    let mut archive = ZipArchive::new(Cursor::new(bytes))
-        .map_err(|e| error(format!("this is not a readable Keras archive: {e}")))?;
+    let mut archive =
+        ZipArchive::new(Cursor::new(bytes)).map_err(|e| error(format!("this is not a readable Keras archive: {e}")))?;
     let config = unpacked(&mut archive, "config.json", MAX_CONFIG)?;
-    let config: Json = serde_json::from_slice(&standard(config))
-        .map_err(|e| error(format!("`config.json` is not JSON: {e}")))?;
+    let config: Json =
+        serde_json::from_slice(&standard(config)).map_err(|e| error(format!("`config.json` is not JSON: {e}")))?;
     let weights = unpacked(&mut archive, "model.weights.h5", MAX_WEIGHTS)?;
-    let file = File::from_bytes(weights)
-        .map_err(|e| error(format!("`model.weights.h5` is not readable: {e}")))?;
-    let layers = config["config"]["layers"]
-        .as_array()
-        .ok_or_else(|| error("`config.json` lists no layers"))?;
+    let file = File::from_bytes(weights).map_err(|e| error(format!("`model.weights.h5` is not readable: {e}")))?;
+    let layers = config["config"]["layers"].as_array().ok_or_else(|| error("`config.json` lists no layers"))?;
     let mut groups = Groups::default();
     let mut calls = Vec::new();
     for layer in layers {
         calls.extend(read_layer(&file, &mut groups, layer)?);
         if calls.len() > MAX_CALLS {
-            return Err(error(format!(
-                "layers are used more than {MAX_CALLS} times"
-            )));
+            return Err(error(format!("layers are used more than {MAX_CALLS} times")));
         }
     }
     Ok(calls)
@@ -80,11 +75,7 @@ fn standard(mut json: Vec<u8>) -> Vec<u8> {
     json
 }
 
-fn unpacked(
-    archive: &mut ZipArchive<Cursor<Vec<u8>>>,
-    name: &str,
-    most: u64,
-) -> Result<Vec<u8>, Diagnostic> {
+fn unpacked(archive: &mut ZipArchive<Cursor<Vec<u8>>>, name: &str, most: u64) -> Result<Vec<u8>, Diagnostic> {
     let damaged = |why: String| error(format!("`{name}` in the archive: {why}"));
     let entry = archive.by_name(name).map_err(|e| damaged(e.to_string()))?;
     let mut bytes = Vec::new();
@@ -117,8 +108,7 @@ fn snake_case(class: &str) -> String {
     let letters: Vec<char> = class.chars().filter(|c| c.is_alphanumeric()).collect();
     let mut text = String::new();
     for (k, letter) in letters.iter().enumerate() {
-        let begins_word =
-            letter.is_uppercase() && letters.get(k + 1).is_some_and(|next| next.is_lowercase());
+        let begins_word = letter.is_uppercase() && letters.get(k + 1).is_some_and(|next| next.is_lowercase());
         let follows_small = letter.is_uppercase() && k > 0 && letters[k - 1].is_lowercase();
         if k > 0 && (begins_word || follows_small) {
             text.push('_');
@@ -129,11 +119,7 @@ fn snake_case(class: &str) -> String {
 }
 
 /// All uses of a layer, in order; at least one.
-fn read_layer(
-    file: &File,
-    groups: &mut Groups,
-    json: &Json,
-) -> Result<Vec<KerasLayer>, Diagnostic> {
+fn read_layer(file: &File, groups: &mut Groups, json: &Json) -> Result<Vec<KerasLayer>, Diagnostic> {
     let text = |key: &str| json[key].as_str().map(str::to_owned);
     let class = text("class_name").ok_or_else(|| error("a layer has no class"))?;
     let name = text("name").or_else(|| json["config"]["name"].as_str().map(str::to_owned));
@@ -151,8 +137,7 @@ fn read_layer(
             None => break,
         }
     }
-    let mut tensors: BTreeMap<String, Tensor> =
-        names(&class, &config).into_iter().zip(own).collect();
+    let mut tensors: BTreeMap<String, Tensor> = names(&class, &config).into_iter().zip(own).collect();
     for (role, folder) in hgq::roles(&config) {
         let Some(names) = hgq::variables(hgq::configuration(&config, &role)) else {
             continue;
@@ -248,10 +233,7 @@ mod tests {
     fn pythons_numbers_are_replaced() {
         let python = br#"{"a": Infinity, "b\"NaN": [-Infinity, NaN, "Infinity"]}"#;
         let json: Json = serde_json::from_slice(&standard(python.to_vec())).unwrap();
-        assert_eq!(
-            json,
-            serde_json::json!({"a": 0, "b\"NaN": [0, 0, "Infinity"]})
-        );
+        assert_eq!(json, serde_json::json!({"a": 0, "b\"NaN": [0, 0, "Infinity"]}));
     }
 
     #[test]

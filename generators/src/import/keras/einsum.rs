@@ -25,11 +25,7 @@ impl Equation {
             let once = (1..letters.len()).all(|k| !letters[..k].contains(&letters[k]));
             (plain && once).then_some(letters)
         };
-        Some(Self {
-            x: letters(x)?,
-            kernel: letters(kernel)?,
-            result: letters(result)?,
-        })
+        Some(Self { x: letters(x)?, kernel: letters(kernel)?, result: letters(result)? })
     }
 
     /// Axes of the operand that stay, those that are summed over, and those that the kernel brings; none if the equation is
@@ -73,42 +69,23 @@ impl Lift {
                 kernel.shape
             )));
         }
-        let extents = |axes: &[usize], shape: &[usize]| -> Vec<usize> {
-            axes.iter().map(|a| shape[*a]).collect()
-        };
-        let kernel_axes = [
-            places(&summed, &equation.kernel),
-            places(&brought, &equation.kernel),
-        ];
+        let extents = |axes: &[usize], shape: &[usize]| -> Vec<usize> { axes.iter().map(|a| shape[*a]).collect() };
+        let kernel_axes = [places(&summed, &equation.kernel), places(&brought, &equation.kernel)];
         let [depth, width] = [0, 1].map(|k| extents(&kernel_axes[k], &kernel.shape));
         let matrix = vec![depth.iter().product(), width.iter().product()];
         let weights = quantised(layer, &kernel, &["kernel_quantizer"], "kq")?;
         let weights = weights
-            .moved(&Op::Transpose {
-                axes: kernel_axes.concat(),
-            })
+            .moved(&Op::Transpose { axes: kernel_axes.concat() })
             .and_then(|w| w.moved(&Op::Reshape { shape: matrix }))
             .map_err(|why| layer.error(why))?;
         let axes = [places(&stay, &equation.x), places(&summed, &equation.x)];
         let kept = extents(&axes[0], &shape);
         let rows = [&kept[..], &[depth.iter().product()]].concat();
         let name = &layer.name;
-        let x = self.moved(
-            name,
-            x,
-            Op::Transpose {
-                axes: axes.concat(),
-            },
-        )?;
+        let x = self.moved(name, x, Op::Transpose { axes: axes.concat() })?;
         let x = self.moved(name, x, Op::Reshape { shape: rows })?;
         let y = self.dense(name, x, &weights)?;
-        let y = self.moved(
-            name,
-            y,
-            Op::Reshape {
-                shape: [kept, width].concat(),
-            },
-        )?;
+        let y = self.moved(name, y, Op::Reshape { shape: [kept, width].concat() })?;
         let axes = places(&equation.result, &[stay, brought].concat());
         let y = self.moved(name, y, Op::Transpose { axes })?;
         let bias = match layer.config["bias_axes"].is_null() {
@@ -132,13 +109,7 @@ mod tests {
         assert_eq!(known, Some(["ab".into(), "c".into(), "d".into()]));
         let known = roles("bij,jki->bk").map(text);
         assert_eq!(known, Some(["b".into(), "ij".into(), "k".into()]));
-        for other in [
-            "abc,bcd->abd",
-            "...a,ab->...b",
-            "aab,bc->ac",
-            "ab,bc",
-            "ab,bc->a",
-        ] {
+        for other in ["abc,bcd->abd", "...a,ab->...b", "aab,bc->ac", "ab,bc", "ab,bc->a"] {
             assert!(roles(other).is_none(), "{other}");
         }
     }

@@ -24,27 +24,16 @@ pub(super) fn roles(config: &serde_json::Value) -> Vec<(String, String)> {
     let single = ROLES.iter().map(|role| (role.to_string(), folder(role)));
     let operands = config["iq_confs"].as_array().map_or(0, Vec::len);
     let of_operand = |k: usize| {
-        let number = if k == 0 {
-            String::new()
-        } else {
-            format!("_{k}")
-        };
+        let number = if k == 0 { String::new() } else { format!("_{k}") };
         let folder = format!("iq/quantizers/quantizer{number}/quantizer");
         (format!("iq{k}"), folder)
     };
-    single
-        .chain((0..operands.min(MAX_OPERANDS)).map(of_operand))
-        .collect()
+    single.chain((0..operands.min(MAX_OPERANDS)).map(of_operand)).collect()
 }
 
 /// The configuration of the quantiser under a role; null if there is none.
-pub(super) fn configuration<'c>(
-    config: &'c serde_json::Value,
-    role: &str,
-) -> &'c serde_json::Value {
-    let operand = role
-        .strip_prefix("iq")
-        .and_then(|k| k.parse::<usize>().ok());
+pub(super) fn configuration<'c>(config: &'c serde_json::Value, role: &str) -> &'c serde_json::Value {
+    let operand = role.strip_prefix("iq").and_then(|k| k.parse::<usize>().ok());
     let whole = match (role, operand) {
         (_, Some(k)) => &config["iq_confs"][k],
         ("quantizer", _) => &config["config"],
@@ -58,9 +47,7 @@ const MAX_BITS: f32 = 64.0;
 
 /// The names of a quantiser's tensors in the order of the file: what is trained stands first.
 pub(super) fn variables(config: &serde_json::Value) -> Option<[&'static str; 3]> {
-    let wraps = config["overflow_mode"]
-        .as_str()?
-        .eq_ignore_ascii_case("wrap");
+    let wraps = config["overflow_mode"].as_str()?.eq_ignore_ascii_case("wrap");
     match (config["q_type"].as_str()?, wraps) {
         ("kbi", true) => Some(["b", "k", "i"]),
         ("kbi", false) => Some(["b", "i", "k"]),
@@ -103,11 +90,7 @@ impl Format {
     /// The format of `k`, `i` and `f`, which are integers.
     fn new(k: f32, i: f32, f: f32, overflow: Overflow) -> Option<Self> {
         if k + i + f <= 0.0 {
-            return Some(Self {
-                low: 0.0,
-                high: 0.0,
-                frac: 0,
-            });
+            return Some(Self { low: 0.0, high: 0.0, frac: 0 });
         }
         let bits = i.max(-f) + f;
         let fits = bits <= 31.0 && f.abs() <= MAX_BITS && (k == 0.0 || k == 1.0);
@@ -142,8 +125,7 @@ impl KerasLayer {
             return Ok(None);
         }
         let of = |why: &str| self.error(format!("its quantiser `{role}` {why}"));
-        let names = variables(config)
-            .ok_or_else(|| of("is no fixed-point quantiser of kind `kbi` or `kif`"))?;
+        let names = variables(config).ok_or_else(|| of("is no fixed-point quantiser of kind `kbi` or `kif`"))?;
         for key in ["scaler", "affine"] {
             if !config[key].is_null() {
                 return Err(of(&format!("has a `{key}`, which is not supported"))
@@ -165,19 +147,14 @@ impl KerasLayer {
             "SAT" => Overflow::Saturate,
             "SAT_SYM" => Overflow::Symmetric,
             _ => {
-                return Err(of("has an overflow mode that is not supported")
-                    .help("use WRAP, SAT or SAT_SYM"));
+                return Err(of("has an overflow mode that is not supported").help("use WRAP, SAT or SAT_SYM"));
             }
         };
         let tensors = names.map(|name| self.floats(&format!("{role}.{name}")));
         let [first, second, third] = tensors;
         let tensors = [first?, second?, third?];
-        let named = |name: &str| {
-            names
-                .iter()
-                .position(|n| *n == name)
-                .map(|at| tensors[at].map(|v| v.round_ties_even()))
-        };
+        let named =
+            |name: &str| names.iter().position(|n| *n == name).map(|at| tensors[at].map(|v| v.round_ties_even()));
         let misfit = || of("has tensors of different shapes");
         let (Some(k), Some(i)) = (named("k"), named("i")) else {
             return Err(misfit());
@@ -190,9 +167,8 @@ impl KerasLayer {
         if k.shape != i.shape || i.shape != f.shape {
             return Err(misfit());
         }
-        let formats: Option<Vec<Format>> = (0..k.values.len())
-            .map(|n| Format::new(k.values[n], i.values[n], f.values[n], overflow))
-            .collect();
+        let formats: Option<Vec<Format>> =
+            (0..k.values.len()).map(|n| Format::new(k.values[n], i.values[n], f.values[n], overflow)).collect();
         Ok(Some(Fixed {
             shape: k.shape,
             formats: formats.ok_or_else(|| of("has more bits than are supported"))?,
@@ -205,32 +181,14 @@ impl KerasLayer {
 
 impl Fixed {
     fn array<V>(&self, of: impl FnMut(&Format) -> V) -> Array<V> {
-        Array {
-            shape: self.shape.clone(),
-            values: self.formats.iter().map(of).collect(),
-        }
+        Array { shape: self.shape.clone(), values: self.formats.iter().map(of).collect() }
     }
 
     fn quantiser(&self, scale: impl Fn(&Format) -> f32) -> Quantiser {
-        let (scale, low, high) = (
-            self.array(scale),
-            self.array(|f| f.low),
-            self.array(|f| f.high),
-        );
+        let (scale, low, high) = (self.array(scale), self.array(|f| f.low), self.array(|f| f.high));
         match self.overflow {
-            Overflow::Wrap => Quantiser::Wrapping {
-                scale,
-                low,
-                high,
-                rounding: self.rounding,
-            },
-            _ => Quantiser::Integer {
-                scale,
-                zero: Array::scalar(0.0),
-                low,
-                high,
-                rounding: self.rounding,
-            },
+            Overflow::Wrap => Quantiser::Wrapping { scale, low, high, rounding: self.rounding },
+            _ => Quantiser::Integer { scale, zero: Array::scalar(0.0), low, high, rounding: self.rounding },
         }
     }
 
@@ -254,21 +212,13 @@ impl Fixed {
                 quantiser.with(|p| p[n]).code(x) as f32 * scale
             }
         });
-        Some(Array {
-            shape: numbers.shape.clone(),
-            values: values.collect(),
-        })
+        Some(Array { shape: numbers.shape.clone(), values: values.collect() })
     }
 }
 
 impl Lift {
     /// A tensor through the quantiser that `layer` has under `role`, if it has one.
-    pub(super) fn hgq(
-        &mut self,
-        layer: &KerasLayer,
-        role: &str,
-        x: Real,
-    ) -> Result<Real, Diagnostic> {
+    pub(super) fn hgq(&mut self, layer: &KerasLayer, role: &str, x: Real) -> Result<Real, Diagnostic> {
         let Some(fixed) = layer.fixed(role)? else {
             return Ok(x);
         };
@@ -276,10 +226,7 @@ impl Lift {
         let finest = fixed.formats.iter().filter(|f| f.has_bits());
         let finest = finest.map(|f| f.frac).max().unwrap_or(0);
         let scale = |f: &Format| 2f32.powi(if f.has_bits() { -f.frac } else { -finest });
-        let meaning = Meaning {
-            unit: fixed.array(|f| f64::from(scale(f))).compact(),
-            steps: Vec::new(),
-        };
+        let meaning = Meaning { unit: fixed.array(|f| f64::from(scale(f))).compact(), steps: Vec::new() };
         let name = format!("{}_{role}", layer.name);
         self.quantise(&name, x, fixed.quantiser(scale), meaning)
     }
@@ -314,10 +261,7 @@ mod tests {
             overflow: Overflow::Symmetric,
             weight: true,
         };
-        let numbers = Array {
-            shape: vec![2, 3],
-            values: vec![-0.375, 0.5, 9.0, -5.0, 7.0, -9.0],
-        };
+        let numbers = Array { shape: vec![2, 3], values: vec![-0.375, 0.5, 9.0, -5.0, 7.0, -9.0] };
         let quantised = fixed.weights(&numbers).unwrap();
         assert_eq!(quantised.values, [-0.25, 1.0, 0.0, -0.75, 1.0, 0.0]);
         assert_eq!(fixed.weights(&Array::scalar(1.0)), None);

@@ -15,11 +15,7 @@ const NORMALISATION_NOISE: f64 = 4.0 / 16_777_216.0;
 
 impl Lift {
     /// The result of one layer, between the quantisers that HGQ2 has at both its ends.
-    pub(super) fn keras_layer(
-        &mut self,
-        layer: &KerasLayer,
-        mut operands: Vec<Real>,
-    ) -> Result<Real, Diagnostic> {
+    pub(super) fn keras_layer(&mut self, layer: &KerasLayer, mut operands: Vec<Real>) -> Result<Real, Diagnostic> {
         let several = layer.config["iq_confs"].as_array().map(Vec::len);
         if several.is_some_and(|count| count != operands.len()) {
             return Err(layer.error("there is not one quantiser for each operand"));
@@ -35,22 +31,14 @@ impl Lift {
         self.hgq(layer, "oq", y)
     }
 
-    fn keras_function(
-        &mut self,
-        layer: &KerasLayer,
-        mut operands: Vec<Real>,
-    ) -> Result<Real, Diagnostic> {
+    fn keras_function(&mut self, layer: &KerasLayer, mut operands: Vec<Real>) -> Result<Real, Diagnostic> {
         let class = layer.class.as_str();
         match class {
             _ if layer.is_merge() => return self.keras_merge(layer, operands),
             "Concatenate" => {
                 let rank = operands.first().map_or(0, |x| self.shape(x).len()) as i64;
                 let axis = layer.config["axis"].as_i64().unwrap_or(-1);
-                let axis = if axis < 0 {
-                    axis.saturating_add(rank)
-                } else {
-                    axis
-                };
+                let axis = if axis < 0 { axis.saturating_add(rank) } else { axis };
                 let axis = usize::try_from(axis).ok().filter(|a| (*a as i64) < rank);
                 let axis = axis.ok_or_else(|| layer.error("there is no such axis"))?;
                 return self.concat(&layer.name, operands, axis);
@@ -98,19 +86,12 @@ impl Lift {
         }
     }
 
-    pub(super) fn activated(
-        &mut self,
-        layer: &KerasLayer,
-        x: Real,
-        key: &str,
-    ) -> Result<Real, Diagnostic> {
+    pub(super) fn activated(&mut self, layer: &KerasLayer, x: Real, key: &str) -> Result<Real, Diagnostic> {
         match activation(&layer.config[key]).map_err(|why| layer.error(why))? {
             Activation::Linear => Ok(x),
             Activation::Softmax => self.keras_softmax(layer, x),
             Activation::Step(step) => self.step(&layer.name, x, step),
-            Activation::Quantiser(quantiser, meaning) => {
-                self.quantise(&layer.name, x, *quantiser, meaning)
-            }
+            Activation::Quantiser(quantiser, meaning) => self.quantise(&layer.name, x, *quantiser, meaning),
         }
     }
 
@@ -121,11 +102,7 @@ impl Lift {
             "Softmax" => layer.config["axis"].as_i64().unwrap_or(-1),
             _ => -1,
         };
-        let axis = if axis < 0 {
-            axis.saturating_add(rank)
-        } else {
-            axis
-        };
+        let axis = if axis < 0 { axis.saturating_add(rank) } else { axis };
         if !(0..rank).contains(&axis) {
             return Err(layer.error("there is no such axis"));
         }
@@ -153,13 +130,8 @@ impl Lift {
         if mean.shape != [inputs] || bias.shape != [outputs] {
             return Err(misfit());
         }
-        let column = |array: &Array<f32>| Array {
-            shape: vec![inputs, 1],
-            values: array.values.clone(),
-        };
-        let scaled = column(&scale)
-            .zip(&kernel, |s, k| s * k)
-            .ok_or_else(misfit)?;
+        let column = |array: &Array<f32>| Array { shape: vec![inputs, 1], values: array.values.clone() };
+        let scaled = column(&scale).zip(&kernel, |s, k| s * k).ok_or_else(misfit)?;
         let weights = quantised(layer, &scaled, &[], "kq")?;
         // the framework's float sum may be off by this
         let terms = |o: usize| {
@@ -191,12 +163,7 @@ impl Lift {
         self.activated(layer, y, "activation")
     }
 
-    pub(super) fn biased(
-        &mut self,
-        layer: &KerasLayer,
-        y: Real,
-        bias: Option<Array<f32>>,
-    ) -> Result<Real, Diagnostic> {
+    pub(super) fn biased(&mut self, layer: &KerasLayer, y: Real, bias: Option<Array<f32>>) -> Result<Real, Diagnostic> {
         let Some(bias) = bias else {
             return Ok(y);
         };
@@ -211,22 +178,12 @@ impl Lift {
         rank: usize,
         depthwise: bool,
     ) -> Result<Real, Diagnostic> {
-        let kernel = layer.floats(if depthwise {
-            "depthwise_kernel"
-        } else {
-            "kernel"
-        })?;
+        let kernel = layer.floats(if depthwise { "depthwise_kernel" } else { "kernel" })?;
         let shape = self.shape(&x).to_vec();
         if kernel.shape.len() != rank + 2 || shape.len() != rank + 2 {
-            return Err(layer.error(format!(
-                "a kernel of shape {:?} does not fit operands {shape:?}",
-                kernel.shape
-            )));
+            return Err(layer.error(format!("a kernel of shape {:?} does not fit operands {shape:?}", kernel.shape)));
         }
-        if layer.config["data_format"]
-            .as_str()
-            .is_some_and(|f| f != "channels_last")
-        {
+        if layer.config["data_format"].as_str().is_some_and(|f| f != "channels_last") {
             return Err(layer
                 .error("channels first are not supported")
                 .help("train with data_format=\"channels_last\""));
@@ -235,34 +192,22 @@ impl Lift {
         let weights = quantised(
             layer,
             &kernel,
-            if depthwise {
-                &["depthwise_quantizer", "kernel_quantizer"]
-            } else {
-                &["kernel_quantizer"]
-            },
+            if depthwise { &["depthwise_quantizer", "kernel_quantizer"] } else { &["kernel_quantizer"] },
             "kq",
         )?;
         // Keras: kernel axes, channels, filters (or multiplier); here: filters, channels of a group, kernel axes
         let mut axes = vec![rank + 1, rank];
         axes.extend(0..rank);
-        let mut weights = weights
-            .moved(&Op::Transpose { axes })
-            .map_err(|why| layer.error(why))?;
+        let mut weights = weights.moved(&Op::Transpose { axes }).map_err(|why| layer.error(why))?;
         let spatial = &kernel.shape[..rank];
-        let groups = if depthwise {
-            shape[rank + 1]
-        } else {
-            layer.sizes("groups", 1, 1)?[0]
-        };
+        let groups = if depthwise { shape[rank + 1] } else { layer.sizes("groups", 1, 1)?[0] };
         if depthwise {
             // filter c · multiplier + m belongs to channel c
             let mut swap: Vec<usize> = (0..rank + 2).collect();
             swap.swap(0, 1);
             let filters = kernel.shape[rank] * kernel.shape[rank + 1];
             let new = [&[filters, 1], spatial].concat();
-            let moved = weights
-                .moved(&Op::Transpose { axes: swap })
-                .and_then(|w| w.moved(&Op::Reshape { shape: new }));
+            let moved = weights.moved(&Op::Transpose { axes: swap }).and_then(|w| w.moved(&Op::Reshape { shape: new }));
             weights = moved.map_err(|why| layer.error(why))?;
         }
         let window = keras_window(layer, spatial, &shape[1..=rank], "strides", 1)?;
@@ -290,13 +235,7 @@ impl Lift {
 
     fn keras_normalisation(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
         let (scale, shift) = layer.normalisation()?;
-        for key in [
-            "gamma_quantizer",
-            "beta_quantizer",
-            "mean_quantizer",
-            "variance_quantizer",
-            "inverse_quantizer",
-        ] {
+        for key in ["gamma_quantizer", "beta_quantizer", "mean_quantizer", "variance_quantizer", "inverse_quantizer"] {
             if !layer.config[key].is_null() {
                 return Err(layer
                     .error(format!("`{key}` is not supported"))
@@ -304,9 +243,7 @@ impl Lift {
             }
         }
         let mut y = self.step(&layer.name, x, Step::Mul(scale))?;
-        y.noise = y
-            .noise
-            .max(Noise::of(NORMALISATION_NOISE * self.magnitude(&y)));
+        y.noise = y.noise.max(Noise::of(NORMALISATION_NOISE * self.magnitude(&y)));
         self.step(&layer.name, y, Step::Add(shift))
     }
 
@@ -333,25 +270,12 @@ impl Lift {
 
     fn keras_reshape(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
         let total: usize = self.shape(&x).iter().product();
-        let wanted = layer.config["target_shape"]
-            .as_array()
-            .ok_or_else(|| layer.error("its shape is missing"))?;
+        let wanted = layer.config["target_shape"].as_array().ok_or_else(|| layer.error("its shape is missing"))?;
         let extents: Vec<i64> = wanted.iter().filter_map(|e| e.as_i64()).collect();
-        let known: Option<i64> = extents
-            .iter()
-            .filter(|e| **e > 0)
-            .try_fold(1i64, |n, e| n.checked_mul(*e));
-        let known = known
-            .filter(|n| *n > 0)
-            .ok_or_else(|| layer.error("its shape is too large"))? as usize;
-        let shape = [1]
-            .into_iter()
-            .chain(
-                extents
-                    .iter()
-                    .map(|e| if *e > 0 { *e as usize } else { total / known }),
-            )
-            .collect();
+        let known: Option<i64> = extents.iter().filter(|e| **e > 0).try_fold(1i64, |n, e| n.checked_mul(*e));
+        let known = known.filter(|n| *n > 0).ok_or_else(|| layer.error("its shape is too large"))? as usize;
+        let shape =
+            [1].into_iter().chain(extents.iter().map(|e| if *e > 0 { *e as usize } else { total / known })).collect();
         self.moved(&layer.name, x, Op::Reshape { shape })
     }
 
@@ -364,12 +288,9 @@ impl Lift {
         let window = keras_window(layer, &kernel, &shape[1..=rank], "strides", 0)?;
         let averages = layer.pooling().starts_with("Average");
         if averages && window.pads() {
-            return Err(layer
-                .error("averages over padding are not supported")
-                .help("use padding=\"valid\""));
+            return Err(layer.error("averages over padding are not supported").help("use padding=\"valid\""));
         }
-        let average =
-            averages.then(|| Array::scalar(1.0 / kernel.iter().product::<usize>() as f64));
+        let average = averages.then(|| Array::scalar(1.0 / kernel.iter().product::<usize>() as f64));
         let x = self.channels_second(layer, x)?;
         let y = self.pool(&layer.name, x, window, average)?;
         self.channels_last(layer, y)
@@ -382,10 +303,7 @@ impl Lift {
         }
         let axes: Vec<usize> = (1..shape.len() - 1).collect();
         let count: usize = axes.iter().map(|&a| shape[a]).product();
-        let factor = layer
-            .pooling()
-            .starts_with("GlobalAverage")
-            .then(|| 1.0 / count as f64);
+        let factor = layer.pooling().starts_with("GlobalAverage").then(|| 1.0 / count as f64);
         let y = self.reduce(&layer.name, x, axes, factor)?;
         if layer.config["keepdims"].as_bool() == Some(true) {
             return Ok(y);
@@ -395,13 +313,8 @@ impl Lift {
     }
 
     fn keras_padding(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
-        let rank = self
-            .shape(&x)
-            .len()
-            .checked_sub(2)
-            .ok_or_else(|| layer.error("its operand has no spatial axes"))?;
-        let small =
-            |v: &serde_json::Value| v.as_u64().filter(|v| *v <= 1 << 16).map(|v| v as usize);
+        let rank = self.shape(&x).len().checked_sub(2).ok_or_else(|| layer.error("its operand has no spatial axes"))?;
+        let small = |v: &serde_json::Value| v.as_u64().filter(|v| *v <= 1 << 16).map(|v| v as usize);
         let pair = |v: &serde_json::Value| Some((small(&v[0])?, small(&v[1])?));
         let padding = &layer.config["padding"];
         let pads: Option<Vec<(usize, usize)>> = match rank {
@@ -409,9 +322,7 @@ impl Lift {
             _ => (0..rank).map(|a| pair(&padding[a])).collect(),
         };
         let pads = pads.ok_or_else(|| layer.error("its padding is no pair of numbers an axis"))?;
-        let around = |of: fn(&(usize, usize)) -> usize| {
-            [vec![0], pads.iter().map(of).collect(), vec![0]].concat()
-        };
+        let around = |of: fn(&(usize, usize)) -> usize| [vec![0], pads.iter().map(of).collect(), vec![0]].concat();
         self.pad(&layer.name, x, around(|p| p.0), around(|p| p.1), 0.0)
     }
 }
@@ -432,45 +343,23 @@ fn keras_window(
         }
     }
     let dilations = layer.sizes("dilation_rate", rank, 1)?;
-    if strides
-        .iter()
-        .chain(&dilations)
-        .chain(kernel)
-        .any(|v| *v == 0 || *v > MAX_EXTENT)
-    {
-        return Err(layer.error(format!(
-            "kernel, strides and dilations are from 1 to {MAX_EXTENT}"
-        )));
+    if strides.iter().chain(&dilations).chain(kernel).any(|v| *v == 0 || *v > MAX_EXTENT) {
+        return Err(layer.error(format!("kernel, strides and dilations are from 1 to {MAX_EXTENT}")));
     }
     let same = match layer.config["padding"].as_str() {
         Some("same") => true,
         Some("valid") | None => false,
         Some(other) => {
-            return Err(layer.error(format!(
-                "padding {} is not supported",
-                hdl::names::quoted(other)
-            )));
+            return Err(layer.error(format!("padding {} is not supported", hdl::names::quoted(other))));
         }
     };
     let total = |a: usize| {
-        let reach = spatial[a].div_ceil(strides[a]).saturating_sub(1) * strides[a]
-            + (kernel[a] - 1) * dilations[a]
-            + 1;
-        if same {
-            reach.saturating_sub(spatial[a])
-        } else {
-            0
-        }
+        let reach = spatial[a].div_ceil(strides[a]).saturating_sub(1) * strides[a] + (kernel[a] - 1) * dilations[a] + 1;
+        if same { reach.saturating_sub(spatial[a]) } else { 0 }
     };
     let pads_begin: Vec<usize> = (0..rank).map(|a| total(a) / 2).collect();
     let pads_end = (0..rank).map(|a| total(a) - total(a) / 2).collect();
-    Ok(Window {
-        kernel: kernel.to_vec(),
-        strides,
-        dilations,
-        pads_begin,
-        pads_end,
-    })
+    Ok(Window { kernel: kernel.to_vec(), strides, dilations, pads_begin, pads_end })
 }
 
 /// The numbers through the QKeras quantiser that the layer has under the first of `keys`, or through its HGQ2 quantiser of
@@ -486,17 +375,10 @@ pub(super) fn quantised(
         let quantised = fixed.weights(numbers).ok_or_else(misfit)?;
         return Ok(Constant::float(quantised.shape, quantised.values));
     }
-    let config = keys
-        .iter()
-        .map(|k| &layer.config[*k])
-        .find(|c| !c.is_null());
-    let quantiser =
-        activation(config.unwrap_or(&serde_json::Value::Null)).map_err(|why| layer.error(why))?;
+    let config = keys.iter().map(|k| &layer.config[*k]).find(|c| !c.is_null());
+    let quantiser = activation(config.unwrap_or(&serde_json::Value::Null)).map_err(|why| layer.error(why))?;
     let Activation::Quantiser(quantiser, meaning) = quantiser else {
-        return Ok(Constant::float(
-            numbers.shape.clone(),
-            numbers.values.clone(),
-        ));
+        return Ok(Constant::float(numbers.shape.clone(), numbers.values.clone()));
     };
     let quantiser = quantiser.with(|p| p.values[0]);
     let integers: Vec<i64> = numbers.values.iter().map(|v| quantiser.code(*v)).collect();
@@ -506,10 +388,7 @@ pub(super) fn quantised(
             shape: numbers.shape.clone(),
             values: integers.iter().map(|n| (*n as f64 * unit) as f32).collect(),
         },
-        grid: Some(Grid {
-            integers,
-            unit: meaning.unit,
-        }),
+        grid: Some(Grid { integers, unit: meaning.unit }),
     })
 }
 
@@ -526,20 +405,14 @@ impl KerasLayer {
         let class = self.class.strip_prefix('Q').unwrap_or(&self.class);
         let class = class.strip_suffix("1D").or(class.strip_suffix("2D"));
         match class.unwrap_or_default() {
-            kind @ ("MaxPooling"
-            | "AveragePooling"
-            | "GlobalMaxPooling"
-            | "GlobalAveragePooling") => kind,
+            kind @ ("MaxPooling" | "AveragePooling" | "GlobalMaxPooling" | "GlobalAveragePooling") => kind,
             _ => "",
         }
     }
 
     /// A tensor with finite numbers.
     pub(super) fn floats(&self, name: &str) -> Result<Array<f32>, Diagnostic> {
-        let tensor = self
-            .tensors
-            .get(name)
-            .ok_or_else(|| self.error(format!("its {name} is missing")))?;
+        let tensor = self.tensors.get(name).ok_or_else(|| self.error(format!("its {name} is missing")))?;
         if tensor.data.iter().any(|v| !v.is_finite()) {
             return Err(self.error(format!("its {name} is not finite")));
         }
@@ -547,22 +420,14 @@ impl KerasLayer {
         if !tensor.is_whole() {
             return Err(self.error(format!("its {name} is damaged")));
         }
-        Ok(Array {
-            shape,
-            values: tensor.data.clone(),
-        })
+        Ok(Array { shape, values: tensor.data.clone() })
     }
 
     /// `gamma / sqrt(variance + epsilon)` and `beta - mean` times that.
     fn normalisation(&self) -> Result<(Array<f32>, Array<f32>), Diagnostic> {
         let Normalisation { scale, mean, beta } = self.normalisation_parts()?;
-        let shift = mean
-            .zip(&scale, |m, s| m * s)
-            .and_then(|ms| beta.zip(&ms, |b, ms| b - ms));
-        Ok((
-            scale,
-            shift.ok_or_else(|| self.error("its parameters differ in shape"))?,
-        ))
+        let shift = mean.zip(&scale, |m, s| m * s).and_then(|ms| beta.zip(&ms, |b, ms| b - ms));
+        Ok((scale, shift.ok_or_else(|| self.error("its parameters differ in shape"))?))
     }
 
     fn normalisation_parts(&self) -> Result<Normalisation, Diagnostic> {
@@ -583,9 +448,7 @@ impl KerasLayer {
             },
         );
         let inverse = variance.map(|v| 1.0 / (v + epsilon).sqrt());
-        let scale = inverse
-            .zip(&gamma, |i, g| i * g)
-            .ok_or_else(|| self.error("its parameters differ in shape"))?;
+        let scale = inverse.zip(&gamma, |i, g| i * g).ok_or_else(|| self.error("its parameters differ in shape"))?;
         Ok(Normalisation { scale, mean, beta })
     }
 

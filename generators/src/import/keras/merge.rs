@@ -14,24 +14,15 @@ impl KerasLayer {
 
     /// Whether it joins several tensors element by element.
     pub(super) fn is_merge(&self) -> bool {
-        matches!(
-            self.merge(),
-            "Add" | "Subtract" | "Multiply" | "Maximum" | "Minimum" | "AveragePow2"
-        )
+        matches!(self.merge(), "Add" | "Subtract" | "Multiply" | "Maximum" | "Minimum" | "AveragePow2")
     }
 }
 
 impl Lift {
-    pub(super) fn keras_merge(
-        &mut self,
-        layer: &KerasLayer,
-        operands: Vec<Real>,
-    ) -> Result<Real, Diagnostic> {
+    pub(super) fn keras_merge(&mut self, layer: &KerasLayer, operands: Vec<Real>) -> Result<Real, Diagnostic> {
         let count = operands.len();
         let mut operands = operands.into_iter();
-        let mut sum = operands
-            .next()
-            .ok_or_else(|| layer.error("it has no operands"))?;
+        let mut sum = operands.next().ok_or_else(|| layer.error("it has no operands"))?;
         for next in operands {
             sum = match layer.merge() {
                 "Add" | "AveragePow2" => self.combine(&layer.name, Op::Add, sum, next)?,

@@ -20,9 +20,7 @@ const MAX_LAYERS: usize = 10_000;
 pub fn network(bytes: Vec<u8>, formats: &[InputFormat]) -> Result<Imported, Diagnostic> {
     let layers = ordered(read(bytes)?)?;
     if layers.len() > MAX_LAYERS {
-        return Err(error(format!(
-            "the model has more than {MAX_LAYERS} layers"
-        )));
+        return Err(error(format!("the model has more than {MAX_LAYERS} layers")));
     }
     let mut inputs = Vec::new();
     for layer in layers.iter().filter(|l| l.class == "InputLayer") {
@@ -30,9 +28,7 @@ pub fn network(bytes: Vec<u8>, formats: &[InputFormat]) -> Result<Imported, Diag
     }
     if inputs.is_empty() {
         // a sequential model may say the shape at its first layer
-        let first = layers
-            .first()
-            .ok_or_else(|| error("the model has no layers"))?;
+        let first = layers.first().ok_or_else(|| error("the model has no layers"))?;
         inputs.push(("input".to_owned(), shape(first)?));
     }
     let names: Vec<String> = inputs.iter().map(|(name, _)| name.clone()).collect();
@@ -48,18 +44,10 @@ pub fn network(bytes: Vec<u8>, formats: &[InputFormat]) -> Result<Imported, Diag
             let of = |name: &String| {
                 used.push(name.clone());
                 results.get(name).cloned().ok_or_else(|| {
-                    error(format!(
-                        "layer {}: nothing before it is called {}",
-                        quoted(&layer.name),
-                        quoted(name)
-                    ))
+                    error(format!("layer {}: nothing before it is called {}", quoted(&layer.name), quoted(name)))
                 })
             };
-            layer
-                .inbound
-                .iter()
-                .map(of)
-                .collect::<Result<Vec<_>, _>>()?
+            layer.inbound.iter().map(of).collect::<Result<Vec<_>, _>>()?
         };
         let result = lift.keras_layer(layer, operands)?;
         previous = Some(result.clone());
@@ -68,13 +56,7 @@ pub fn network(bytes: Vec<u8>, formats: &[InputFormat]) -> Result<Imported, Diag
     }
     let last = last.ok_or_else(|| error("the model has only inputs"))?;
     let computed = layers.iter().filter(|l| l.class != "InputLayer");
-    for layer in computed.filter(|l| {
-        if l.inbound.is_empty() {
-            l.name == *last
-        } else {
-            !used.contains(&l.name)
-        }
-    }) {
+    for layer in computed.filter(|l| if l.inbound.is_empty() { l.name == *last } else { !used.contains(&l.name) }) {
         let real = results[&layer.name].clone();
         lift.output(&layer.name, &real)?;
     }
@@ -102,10 +84,7 @@ fn ordered(layers: Vec<KerasLayer>) -> Result<Vec<KerasLayer>, Diagnostic> {
             readers[operand].push(k);
         }
     }
-    let mut ready: BinaryHeap<Reverse<usize>> = (0..layers.len())
-        .filter(|k| waiting[*k] == 0)
-        .map(Reverse)
-        .collect();
+    let mut ready: BinaryHeap<Reverse<usize>> = (0..layers.len()).filter(|k| waiting[*k] == 0).map(Reverse).collect();
     let mut left: Vec<Option<KerasLayer>> = layers.into_iter().map(Some).collect();
     let mut sorted = Vec::with_capacity(left.len());
     while let Some(Reverse(k)) = ready.pop() {
@@ -118,10 +97,7 @@ fn ordered(layers: Vec<KerasLayer>) -> Result<Vec<KerasLayer>, Diagnostic> {
         }
     }
     match left.into_iter().flatten().next() {
-        Some(layer) => Err(error(format!(
-            "layer {} waits for its own result",
-            quoted(&layer.name)
-        ))),
+        Some(layer) => Err(error(format!("layer {} waits for its own result", quoted(&layer.name)))),
         None => Ok(sorted),
     }
 }
@@ -129,11 +105,8 @@ fn ordered(layers: Vec<KerasLayer>) -> Result<Vec<KerasLayer>, Diagnostic> {
 /// A shape whose first axis is the batch, which is 1.
 fn shape(layer: &KerasLayer) -> Result<Vec<usize>, Diagnostic> {
     let wrong = || {
-        error(format!(
-            "layer {}: the shape of the input is not fixed",
-            quoted(&layer.name)
-        ))
-        .help("give the model an Input with a shape")
+        error(format!("layer {}: the shape of the input is not fixed", quoted(&layer.name)))
+            .help("give the model an Input with a shape")
     };
     // Keras 3 calls it otherwise
     let extents = layer.config["batch_input_shape"].as_array();
@@ -141,10 +114,7 @@ fn shape(layer: &KerasLayer) -> Result<Vec<usize>, Diagnostic> {
     let extents = extents.ok_or_else(wrong)?;
     let mut shape = vec![1];
     for extent in extents.iter().skip(1) {
-        let extent = extent
-            .as_u64()
-            .filter(|e| (1..=1 << 24).contains(e))
-            .ok_or_else(wrong)?;
+        let extent = extent.as_u64().filter(|e| (1..=1 << 24).contains(e)).ok_or_else(wrong)?;
         shape.push(extent as usize);
     }
     Ok(shape)
@@ -153,29 +123,17 @@ fn shape(layer: &KerasLayer) -> Result<Vec<usize>, Diagnostic> {
 impl KerasLayer {
     /// An error at this layer.
     pub(super) fn error(&self, message: impl Into<String>) -> Diagnostic {
-        error(format!(
-            "layer {} ({}): {}",
-            quoted(&self.name),
-            self.class,
-            message.into()
-        ))
+        error(format!("layer {} ({}): {}", quoted(&self.name), self.class, message.into()))
     }
 
     /// A number or list of `rank` numbers in the configuration.
-    pub(super) fn sizes(
-        &self,
-        key: &str,
-        rank: usize,
-        default: usize,
-    ) -> Result<Vec<usize>, Diagnostic> {
+    pub(super) fn sizes(&self, key: &str, rank: usize, default: usize) -> Result<Vec<usize>, Diagnostic> {
         let size = |v: &Json| v.as_u64().filter(|v| *v <= 1 << 20).map(|v| v as usize);
         let sizes = match &self.config[key] {
             Json::Null => Some(vec![default; rank]),
             Json::Array(list) => list.iter().map(size).collect(),
             one => size(one).map(|v| vec![v; rank]),
         };
-        sizes
-            .filter(|s| s.len() == rank)
-            .ok_or_else(|| self.error(format!("`{key}` needs {rank} numbers")))
+        sizes.filter(|s| s.len() == rank).ok_or_else(|| self.error(format!("`{key}` needs {rank} numbers")))
     }
 }

@@ -53,14 +53,8 @@ struct Call {
 
 /// The order of QKeras' positional arguments.
 const POSITIONAL: [(&str, &[&str]); 3] = [
-    (
-        "quantized_bits",
-        &["bits", "integer", "symmetric", "keep_negative", "alpha"],
-    ),
-    (
-        "quantized_relu",
-        &["bits", "integer", "use_sigmoid", "negative_slope"],
-    ),
+    ("quantized_bits", &["bits", "integer", "symmetric", "keep_negative", "alpha"]),
+    ("quantized_relu", &["bits", "integer", "use_sigmoid", "negative_slope"]),
     ("binary", &["use_01", "alpha"]),
 ];
 
@@ -92,24 +86,13 @@ pub(super) fn qkeras(config: &Json) -> Result<QKerasQuantiser, String> {
 
 fn parse(text: &str) -> Result<Call, String> {
     let Some((name, rest)) = text.split_once('(') else {
-        return Ok(Call {
-            name: text.trim().to_owned(),
-            arguments: BTreeMap::new(),
-        });
+        return Ok(Call { name: text.trim().to_owned(), arguments: BTreeMap::new() });
     };
     let wrong = || format!("{} is no call of a quantiser", quoted(text));
     let list = rest.trim_end().strip_suffix(')').ok_or_else(wrong)?;
-    let names = POSITIONAL
-        .iter()
-        .find(|(n, _)| *n == name)
-        .map_or(&[][..], |(_, names)| names);
+    let names = POSITIONAL.iter().find(|(n, _)| *n == name).map_or(&[][..], |(_, names)| names);
     let mut arguments = BTreeMap::new();
-    for (k, argument) in list
-        .split(',')
-        .map(str::trim)
-        .filter(|a| !a.is_empty())
-        .enumerate()
-    {
+    for (k, argument) in list.split(',').map(str::trim).filter(|a| !a.is_empty()).enumerate() {
         let (name, value) = match argument.split_once('=') {
             Some((name, value)) => (name.trim(), value.trim()),
             None => (*names.get(k).ok_or_else(wrong)?, argument),
@@ -122,10 +105,7 @@ fn parse(text: &str) -> Result<Call, String> {
         };
         arguments.insert(name.to_owned(), value);
     }
-    Ok(Call {
-        name: name.trim().to_owned(),
-        arguments,
-    })
+    Ok(Call { name: name.trim().to_owned(), arguments })
 }
 
 impl Call {
@@ -134,20 +114,13 @@ impl Call {
         if let Json::String(text) = config {
             return parse(text);
         }
-        let class = config["class_name"]
-            .as_str()
-            .ok_or("an activation or quantiser with a class was expected")?;
+        let class = config["class_name"].as_str().ok_or("an activation or quantiser with a class was expected")?;
         match &config["config"] {
             // a plain function in Keras 3
             Json::String(name) if class == "function" => parse(name),
             arguments => Ok(Self {
                 name: class.to_owned(),
-                arguments: arguments
-                    .as_object()
-                    .into_iter()
-                    .flatten()
-                    .map(|(k, v)| (k.clone(), v.clone()))
-                    .collect(),
+                arguments: arguments.as_object().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect(),
             }),
         }
     }
@@ -156,24 +129,15 @@ impl Call {
         match self.arguments.get(key) {
             None | Some(Json::Null) => Ok(default),
             Some(Json::Bool(truth)) => Ok(f64::from(u8::from(*truth))),
-            Some(value) => value
-                .as_f64()
-                .ok_or_else(|| format!("`{key}` of {} is no number", self.name)),
+            Some(value) => value.as_f64().ok_or_else(|| format!("`{key}` of {} is no number", self.name)),
         }
     }
 
     /// Bits and integer bits.
     fn widths(&self) -> Result<(u32, i32), String> {
         let (bits, integer) = (self.number("bits", 8.0)?, self.number("integer", 0.0)?);
-        if !(1.0..=32.0).contains(&bits)
-            || bits.fract() != 0.0
-            || integer.fract() != 0.0
-            || integer.abs() > 32.0
-        {
-            return Err(format!(
-                "{} bits, {integer} of them in front of the point, are not supported",
-                bits
-            ));
+        if !(1.0..=32.0).contains(&bits) || bits.fract() != 0.0 || integer.fract() != 0.0 || integer.abs() > 32.0 {
+            return Err(format!("{} bits, {integer} of them in front of the point, are not supported", bits));
         }
         Ok((bits as u32, integer as i32))
     }
@@ -203,10 +167,9 @@ impl Call {
                 }
                 Ok(QKerasQuantiser::Relu { bits, integer })
             }
-            other => Err(format!(
-                "{} is no fixed-point quantiser; expected quantized_bits or quantized_relu",
-                quoted(other)
-            )),
+            other => {
+                Err(format!("{} is no fixed-point quantiser; expected quantized_bits or quantized_relu", quoted(other)))
+            }
         }
     }
 
@@ -228,35 +191,20 @@ fn steps_of(scale: f64, low: f64, high: f64) -> Activation {
         high: number(high),
         rounding: FloatRounding::HalfEven,
     };
-    Activation::Quantiser(
-        Box::new(quantiser),
-        Meaning {
-            unit: Array::scalar(scale),
-            steps: Vec::new(),
-        },
-    )
+    Activation::Quantiser(Box::new(quantiser), Meaning { unit: Array::scalar(scale), steps: Vec::new() })
 }
 
 impl QKerasQuantiser {
     fn activation(self) -> Activation {
         match self {
             // `2^(i-n) · clip(round_half_even(x · 2^(n-i)), -k · (2^n - symmetric), 2^n - 1)` with `n = bits - k`
-            Self::Bits {
-                bits,
-                integer,
-                symmetric,
-                keep_negative,
-            } => {
+            Self::Bits { bits, integer, symmetric, keep_negative } => {
                 let n = bits as i32 - i32::from(keep_negative);
                 if n == 0 {
                     return sign(false);
                 }
                 let top = 2f64.powi(n);
-                let low = if keep_negative {
-                    f64::from(u8::from(symmetric)) - top
-                } else {
-                    0.0
-                };
+                let low = if keep_negative { f64::from(u8::from(symmetric)) - top } else { 0.0 };
                 steps_of(2f64.powi(integer - n), low, top - 1.0)
             }
             // `2^i · clip(round_half_even(x · 2^(b-i)) / 2^b, 0, 1 - 2^-b)`
@@ -276,24 +224,11 @@ fn binary(call: &Call) -> Result<Activation, String> {
 /// ±1, or 0 and 1; zero counts as positive.
 fn sign(zero_one: bool) -> Activation {
     let quantiser = if zero_one {
-        Quantiser::Count {
-            thresholds: vec![Array::scalar(0.0)],
-            first: 0,
-            step: 1,
-        }
+        Quantiser::Count { thresholds: vec![Array::scalar(0.0)], first: 0, step: 1 }
     } else {
-        Quantiser::Sign {
-            scale: Array::scalar(1.0),
-            zero: Array::scalar(0.0),
-        }
+        Quantiser::Sign { scale: Array::scalar(1.0), zero: Array::scalar(0.0) }
     };
-    Activation::Quantiser(
-        Box::new(quantiser),
-        Meaning {
-            unit: Array::scalar(1.0),
-            steps: Vec::new(),
-        },
-    )
+    Activation::Quantiser(Box::new(quantiser), Meaning { unit: Array::scalar(1.0), steps: Vec::new() })
 }
 
 #[cfg(test)]
@@ -304,10 +239,7 @@ mod tests {
         match activation(&Json::from(text)).unwrap() {
             Activation::Quantiser(quantiser, meaning) => {
                 let quantiser = quantiser.with(|p| p.values[0]);
-                values
-                    .iter()
-                    .map(|x| quantiser.code(*x) as f64 * meaning.unit.values[0])
-                    .collect()
+                values.iter().map(|x| quantiser.code(*x) as f64 * meaning.unit.values[0]).collect()
             }
             other => panic!("{other:?}"),
         }
@@ -316,18 +248,9 @@ mod tests {
     #[test]
     fn short_forms_are_read() {
         let x = [-9.0, -0.3, 0.3, 0.625, 9.0];
-        assert_eq!(
-            codes("quantized_bits(4,1)", &x),
-            [-2.0, -0.25, 0.25, 0.5, 1.75]
-        );
-        assert_eq!(
-            codes("quantized_bits(4, 1, symmetric=1, alpha=1.0)", &x)[0],
-            -1.75
-        );
-        assert_eq!(
-            codes("quantized_relu(2,0)", &x),
-            [0.0, 0.0, 0.25, 0.5, 0.75]
-        );
+        assert_eq!(codes("quantized_bits(4,1)", &x), [-2.0, -0.25, 0.25, 0.5, 1.75]);
+        assert_eq!(codes("quantized_bits(4, 1, symmetric=1, alpha=1.0)", &x)[0], -1.75);
+        assert_eq!(codes("quantized_relu(2,0)", &x), [0.0, 0.0, 0.25, 0.5, 0.75]);
         assert_eq!(codes("binary(alpha=1)", &x), [-1.0, -1.0, 1.0, 1.0, 1.0]);
     }
 

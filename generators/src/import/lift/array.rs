@@ -6,11 +6,7 @@ use crate::model::{Array, Moved, Op, moved};
 pub(super) fn odd_part(value: f64) -> u64 {
     let bits = value.to_bits();
     let fraction = bits & ((1 << 52) - 1);
-    let mantissa = if bits >> 52 & 0x7ff == 0 {
-        fraction
-    } else {
-        fraction | 1 << 52
-    };
+    let mantissa = if bits >> 52 & 0x7ff == 0 { fraction } else { fraction | 1 << 52 };
     mantissa >> mantissa.trailing_zeros().min(63)
 }
 
@@ -27,15 +23,8 @@ pub(super) fn is_power_of_two(value: f64) -> bool {
 /// The array with as many axes as `shape`; `None` if it does not stretch to it.
 pub(super) fn rank_aligned<V: Clone>(array: &Array<V>, shape: &[usize]) -> Option<Array<V>> {
     let missing = shape.len().checked_sub(array.shape.len())?;
-    let fits = array
-        .shape
-        .iter()
-        .zip(&shape[missing..])
-        .all(|(a, b)| *a == 1 || a == b);
-    fits.then(|| Array {
-        shape: [vec![1; missing], array.shape.clone()].concat(),
-        values: array.values.clone(),
-    })
+    let fits = array.shape.iter().zip(&shape[missing..]).all(|(a, b)| *a == 1 || a == b);
+    fits.then(|| Array { shape: [vec![1; missing], array.shape.clone()].concat(), values: array.values.clone() })
 }
 
 /// What becomes of an array that stretches over `shape` when the elements move; padding gets `fill`.
@@ -46,20 +35,11 @@ pub(super) fn moved_array<V: Clone + PartialEq>(
     fill: &V,
 ) -> Array<V> {
     if array.values.len() == 1 {
-        return Array {
-            shape: Vec::new(),
-            values: array.values.clone(),
-        };
+        return Array { shape: Vec::new(), values: array.values.clone() };
     }
-    let full = array
-        .stretched(shape)
-        .expect("parameters stretch to their tensor");
+    let full = array.stretched(shape).expect("parameters stretch to their tensor");
     let pick = |source: &Option<u32>| source.map_or(fill, |i| &full[i as usize]).clone();
-    Array {
-        shape: movement.shape.clone(),
-        values: movement.sources.iter().map(pick).collect(),
-    }
-    .compact()
+    Array { shape: movement.shape.clone(), values: movement.sources.iter().map(pick).collect() }.compact()
 }
 
 /// The movement of `op` on a tensor of `shape`.
@@ -73,12 +53,7 @@ mod tests {
 
     #[test]
     fn the_odd_part_ignores_powers_of_two() {
-        for (value, odd) in [
-            (1.0, 1),
-            (0.375, 3),
-            (40.0, 5),
-            (f64::MIN_POSITIVE / 4.0, 1),
-        ] {
+        for (value, odd) in [(1.0, 1), (0.375, 3), (40.0, 5), (f64::MIN_POSITIVE / 4.0, 1)] {
             assert_eq!(odd_part(value), odd, "{value}");
         }
         assert!(is_power_of_two(0.25) && !is_power_of_two(0.3));
@@ -86,10 +61,7 @@ mod tests {
 
     #[test]
     fn parameters_follow_their_elements() {
-        let channel = Array {
-            shape: vec![2, 1],
-            values: vec![10, 20],
-        };
+        let channel = Array { shape: vec![2, 1], values: vec![10, 20] };
         let transpose = movement(&Op::Transpose { axes: vec![1, 0] }, &[2, 3]).unwrap();
         let moved = moved_array(&channel, &[2, 3], &transpose, &0);
         assert_eq!((moved.shape, moved.values), (vec![1, 2], vec![10, 20]));

@@ -32,10 +32,7 @@ pub enum Constant {
 impl Constant {
     /// Floats without a grid.
     pub fn float(shape: Vec<usize>, values: Vec<f32>) -> Self {
-        Self::Float {
-            array: Array { shape, values },
-            grid: None,
-        }
+        Self::Float { array: Array { shape, values }, grid: None }
     }
 
     /// Extent of each axis.
@@ -57,23 +54,13 @@ impl Constant {
     /// What a layer that only moves elements makes of it.
     pub fn moved(&self, op: &Op) -> Result<Self, String> {
         let movement = movement(op, self.shape())?;
-        let fill = if let Op::Pad { value, .. } = op {
-            *value
-        } else {
-            0
-        };
-        let picked = |integers: &[i64]| {
-            movement
-                .sources
-                .iter()
-                .map(|s| s.map_or(fill, |i| integers[i as usize]))
-                .collect()
-        };
+        let fill = if let Op::Pad { value, .. } = op { *value } else { 0 };
+        let picked =
+            |integers: &[i64]| movement.sources.iter().map(|s| s.map_or(fill, |i| integers[i as usize])).collect();
         Ok(match self {
-            Self::Integer(array) => Self::Integer(Array {
-                shape: movement.shape.clone(),
-                values: picked(&array.values),
-            }),
+            Self::Integer(array) => {
+                Self::Integer(Array { shape: movement.shape.clone(), values: picked(&array.values) })
+            }
             Self::Float { array, grid } => Self::Float {
                 array: Array {
                     shape: movement.shape.clone(),
@@ -116,63 +103,38 @@ fn dyadic(values: &[f32]) -> Option<Grid> {
     if values.iter().any(|v| !v.is_finite()) {
         return None;
     }
-    let places = values
-        .iter()
-        .filter(|v| **v != 0.0)
-        .map(|v| last_place(f64::from(*v)));
+    let places = values.iter().filter(|v| **v != 0.0).map(|v| last_place(f64::from(*v)));
     let unit = 2f64.powi(places.min().unwrap_or(0));
     let integers = values.iter().map(|v| f64::from(*v) / unit);
-    let integers: Option<Vec<i64>> = integers
-        .map(|n| (n.abs() < f64::from(1 << MAX_WEIGHT_BITS)).then_some(n as i64))
-        .collect();
-    Some(Grid {
-        integers: integers?,
-        unit: Array::scalar(unit),
-    })
+    let integers: Option<Vec<i64>> =
+        integers.map(|n| (n.abs() < f64::from(1 << MAX_WEIGHT_BITS)).then_some(n as i64)).collect();
+    Some(Grid { integers: integers?, unit: Array::scalar(unit) })
 }
 
 /// The same numbers with a step that is constant but along `axis`.
-fn common_step(
-    mut integers: Vec<i64>,
-    unit: &Array<f64>,
-    shape: &[usize],
-    axis: usize,
-) -> Result<Grid, String> {
+fn common_step(mut integers: Vec<i64>, unit: &Array<f64>, shape: &[usize], axis: usize) -> Result<Grid, String> {
     if let Some(&unit) = unit.as_scalar() {
-        return Ok(Grid {
-            integers,
-            unit: Array::scalar(unit),
-        });
+        return Ok(Grid { integers, unit: Array::scalar(unit) });
     }
-    let units = unit
-        .stretched(shape)
-        .ok_or("the weights' scale does not fit them")?;
+    let units = unit.stretched(shape).ok_or("the weights' scale does not fit them")?;
     let least = units.iter().copied().fold(f64::INFINITY, f64::min);
-    let all_dyadic = units
-        .iter()
-        .all(|u| super::array::is_power_of_two(u / least) && u / least <= 65_536.0);
+    let all_dyadic = units.iter().all(|u| super::array::is_power_of_two(u / least) && u / least <= 65_536.0);
     if all_dyadic {
         for (n, u) in integers.iter_mut().zip(&units) {
             *n *= (u / least) as i64;
         }
-        return Ok(Grid {
-            integers,
-            unit: Array::scalar(least),
-        });
+        return Ok(Grid { integers, unit: Array::scalar(least) });
     }
     let elsewhere = (0..shape.len()).any(|a| a != axis && unit.shape[a] != 1);
     if elsewhere {
-        return Err("the scale of its weights differs along an axis that is summed over, by factors that are no powers of two".into());
+        return Err(
+            "the scale of its weights differs along an axis that is summed over, by factors that are no powers of two"
+                .into(),
+        );
     }
     let mut along = vec![1; shape.len()];
     along[axis] = shape[axis];
-    Ok(Grid {
-        integers,
-        unit: Array {
-            shape: along,
-            values: unit.values.clone(),
-        },
-    })
+    Ok(Grid { integers, unit: Array { shape: along, values: unit.values.clone() } })
 }
 
 #[cfg(test)]
@@ -183,38 +145,19 @@ mod tests {
     fn plain_floats_are_their_own_grid() {
         let weights = Constant::float(vec![2, 2], vec![0.5, -1.25, 0.0, 3.0]);
         let grid = weights.on_grid(0).unwrap();
-        assert_eq!(
-            (grid.integers, grid.unit.values),
-            (vec![2, -5, 0, 12], vec![0.25])
-        );
-        assert!(
-            Constant::float(vec![2], vec![1e-20, 1.0])
-                .on_grid(0)
-                .is_err()
-        );
+        assert_eq!((grid.integers, grid.unit.values), (vec![2, -5, 0, 12], vec![0.25]));
+        assert!(Constant::float(vec![2], vec![1e-20, 1.0]).on_grid(0).is_err());
         assert!(Constant::float(vec![1], vec![f32::NAN]).on_grid(0).is_err());
     }
 
     #[test]
     fn scales_in_powers_of_two_become_one() {
         let float = |unit: Vec<f64>| Constant::Float {
-            array: Array {
-                shape: vec![2, 1],
-                values: vec![0.0; 2],
-            },
-            grid: Some(Grid {
-                integers: vec![3, 5],
-                unit: Array {
-                    shape: vec![2, 1],
-                    values: unit,
-                },
-            }),
+            array: Array { shape: vec![2, 1], values: vec![0.0; 2] },
+            grid: Some(Grid { integers: vec![3, 5], unit: Array { shape: vec![2, 1], values: unit } }),
         };
         assert_eq!(float(vec![0.3, 0.6]).on_grid(1).unwrap().integers, [3, 10]);
         assert!(float(vec![0.3, 0.5]).on_grid(1).is_err());
-        assert_eq!(
-            float(vec![0.3, 0.5]).on_grid(0).unwrap().unit.values,
-            [0.3, 0.5]
-        );
+        assert_eq!(float(vec![0.3, 0.5]).on_grid(0).unwrap().unit.values, [0.3, 0.5]);
     }
 }

@@ -26,9 +26,7 @@ impl Formats {
     pub fn op(self) -> Op {
         match self.formats.as_scalar() {
             Some(one) => Op::Requantise(*one),
-            None => Op::RequantiseEach {
-                formats: self.formats,
-            },
+            None => Op::RequantiseEach { formats: self.formats },
         }
     }
 }
@@ -39,19 +37,10 @@ impl Lift {
     pub(super) fn formats(&self, real: &Real, quantiser: &Quantiser) -> Option<Formats> {
         let shape = self.shape(real).to_vec();
         let (scale, low, high, rounding, wraps) = match quantiser {
-            Quantiser::Integer {
-                scale,
-                zero,
-                low,
-                high,
-                rounding,
-            } if zero.values.iter().all(|z| *z == 0.0) => (scale, low, high, *rounding, false),
-            Quantiser::Wrapping {
-                scale,
-                low,
-                high,
-                rounding,
-            } => (scale, low, high, *rounding, true),
+            Quantiser::Integer { scale, zero, low, high, rounding } if zero.values.iter().all(|z| *z == 0.0) => {
+                (scale, low, high, *rounding, false)
+            }
+            Quantiser::Wrapping { scale, low, high, rounding } => (scale, low, high, *rounding, true),
             _ => return None,
         };
         let plan = self.plan(real).ok()?;
@@ -80,11 +69,7 @@ impl Lift {
                 });
             }
             let drop = (scale / unit).log2() as i32;
-            let bound = if keeps_integers {
-                greatest
-            } else {
-                plan.bound / unit
-            };
+            let bound = if keeps_integers { greatest } else { plan.bound / unit };
             // the framework adds one half in floats, which must still be exact
             let exact = plan.noise.is_none() && bound + 2f64.powi(drop - 1) <= 1.0 / HALF_ULP;
             if !exact {
@@ -96,27 +81,15 @@ impl Lift {
                 drop,
                 rounding: integer_rounding(rounding),
                 limit: if wraps {
-                    Limit::Wrap {
-                        width: (high - low + 1).ilog2(),
-                        signed: low < 0,
-                    }
+                    Limit::Wrap { width: (high - low + 1).ilog2(), signed: low < 0 }
                 } else {
                     Limit::Saturate { lo: low, hi: high }
                 },
             })
         };
         let values: Option<Vec<Requantise>> = (0..units.len()).map(format).collect();
-        let formats = Array {
-            shape: group,
-            values: values?,
-        };
-        Some(Formats {
-            before: plan.moves,
-            formats: formats.compact(),
-            unit: plan.unit,
-            doubtful,
-            noise: plan.noise,
-        })
+        let formats = Array { shape: group, values: values? };
+        Some(Formats { before: plan.moves, formats: formats.compact(), unit: plan.unit, doubtful, noise: plan.noise })
     }
 }
 

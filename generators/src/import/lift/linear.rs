@@ -24,10 +24,7 @@ fn sums(weights: &[i64], rows: usize, x: f64) -> (f64, f64) {
     let len = weights.len().checked_div(rows).unwrap_or(0).max(1);
     let magnitude = |row: &[i64]| row.iter().map(|w| w.unsigned_abs() as f64).sum::<f64>() * x;
     let greatest = weights.iter().map(|w| w.unsigned_abs()).max().unwrap_or(0) as f64 * x;
-    (
-        weights.chunks(len).map(magnitude).fold(0.0, f64::max),
-        greatest,
-    )
+    (weights.chunks(len).map(magnitude).fold(0.0, f64::max), greatest)
 }
 
 fn max(array: &Array<f64>) -> f64 {
@@ -49,32 +46,14 @@ impl Lift {
     /// Weights that are not quantised, shapes or scales that do not fit.
     pub fn dense(&mut self, name: &str, x: Real, weights: &Constant) -> Result<Real, Diagnostic> {
         let &[inputs, outputs] = weights.shape() else {
-            return Err(at(
-                name,
-                format!(
-                    "a matrix of weights is wanted, found shape {:?}",
-                    weights.shape()
-                ),
-            ));
+            return Err(at(name, format!("a matrix of weights is wanted, found shape {:?}", weights.shape())));
         };
         let grid = weights.on_grid(1).map_err(|why| at(name, why))?;
         let x = self.common_scale(name, x, |axis, rank| axis + 1 == rank)?;
-        let rows: Vec<i64> = (0..outputs)
-            .flat_map(|o| {
-                grid.integers
-                    .iter()
-                    .skip(o)
-                    .step_by(outputs.max(1))
-                    .copied()
-            })
-            .collect();
-        let op = Op::Dense {
-            weights: Array {
-                shape: vec![outputs, inputs],
-                values: rows.clone(),
-            },
-            bias: vec![0; outputs],
-        };
+        let rows: Vec<i64> =
+            (0..outputs).flat_map(|o| grid.integers.iter().skip(o).step_by(outputs.max(1)).copied()).collect();
+        let op =
+            Op::Dense { weights: Array { shape: vec![outputs, inputs], values: rows.clone() }, bias: vec![0; outputs] };
         self.products(name, x, op, &rows, outputs, grid.unit)
     }
 
@@ -82,38 +61,23 @@ impl Lift {
     ///
     /// # Errors
     /// As [`Lift::dense`].
-    pub fn convolution(
-        &mut self,
-        name: &str,
-        x: Real,
-        weights: &Constant,
-        shaped: Shaped,
-    ) -> Result<Real, Diagnostic> {
+    pub fn convolution(&mut self, name: &str, x: Real, weights: &Constant, shaped: Shaped) -> Result<Real, Diagnostic> {
         let rank = weights.shape().len();
         if rank < 3 {
-            return Err(at(
-                name,
-                format!("filters of shape {:?} make no convolution", weights.shape()),
-            ));
+            return Err(at(name, format!("filters of shape {:?} make no convolution", weights.shape())));
         }
         let grid = weights.on_grid(0).map_err(|why| at(name, why))?;
         let x = self.common_scale(name, x, |axis, _| axis > 0)?;
         let filters = weights.shape()[0];
         let op = Op::Convolution {
-            weights: Array {
-                shape: weights.shape().to_vec(),
-                values: grid.integers.clone(),
-            },
+            weights: Array { shape: weights.shape().to_vec(), values: grid.integers.clone() },
             bias: vec![0; filters],
             window: shaped.window,
             groups: shaped.groups,
         };
         let unit = match grid.unit.as_scalar() {
             Some(unit) => Array::scalar(*unit),
-            None => Array {
-                shape: [vec![1, filters], vec![1; rank - 2]].concat(),
-                values: grid.unit.values,
-            },
+            None => Array { shape: [vec![1, filters], vec![1; rank - 2]].concat(), values: grid.unit.values },
         };
         self.products(name, x, op, &grid.integers, filters, unit)
     }
@@ -127,11 +91,7 @@ impl Lift {
         rows: usize,
         unit: Array<f64>,
     ) -> Result<Real, Diagnostic> {
-        let out = x
-            .unit
-            .zip(&unit, |a, b| a * b)
-            .ok_or_else(|| at(name, "scales do not fit"))?
-            .compact();
+        let out = x.unit.zip(&unit, |a, b| a * b).ok_or_else(|| at(name, "scales do not fit"))?.compact();
         let x_steps = self.magnitude(&x) / max(&x.unit);
         let (sum, product) = sums(weights, rows, x_steps);
         let weight = weights.iter().map(|w| w.unsigned_abs()).max().unwrap_or(0) as f64;
@@ -139,11 +99,7 @@ impl Lift {
         let total = if x_steps > 0.0 { sum / x_steps } else { 0.0 };
         let inherited = x.noise.summed(terms, weight, total) * max(&unit);
         let exact = sum * odd(&x.unit) * odd(&unit) <= 1.0 / HALF_ULP;
-        let noise = if exact {
-            Noise::NONE
-        } else {
-            Noise::sum(weights.len() / rows.max(1), product, sum) * max(&out)
-        };
+        let noise = if exact { Noise::NONE } else { Noise::sum(weights.len() / rows.max(1), product, sum) * max(&out) };
         let tensor = self.push(name, op, vec![x.tensor], &out)?;
         Ok(Real::plain(tensor, out, noise + inherited))
     }
@@ -159,50 +115,29 @@ impl Lift {
     /// Constants that are no integers times a common step.
     pub fn constant(&mut self, name: &str, constant: &Constant) -> Result<Real, Diagnostic> {
         let grid = constant.on_grid(0).map_err(|why| at(name, why))?;
-        let array = Array {
-            shape: constant.shape().to_vec(),
-            values: grid.integers,
-        };
+        let array = Array { shape: constant.shape().to_vec(), values: grid.integers };
         let tensor = self.push(name, Op::Constant(array), Vec::new(), &grid.unit)?;
         Ok(Real::plain(tensor, grid.unit, Noise::NONE))
     }
 
     /// Settled, with one scale along every axis that `summed` names; scales that differ by powers of two are merged.
-    fn common_scale(
-        &mut self,
-        name: &str,
-        x: Real,
-        summed: impl Fn(usize, usize) -> bool,
-    ) -> Result<Real, Diagnostic> {
+    fn common_scale(&mut self, name: &str, x: Real, summed: impl Fn(usize, usize) -> bool) -> Result<Real, Diagnostic> {
         let x = self.settle(name, x)?;
         let shape = self.shape(&x).to_vec();
-        let unit = rank_aligned(&x.unit, &shape)
-            .ok_or_else(|| at(name, "the scale of its operand does not fit its shape"))?;
-        let differs =
-            (0..shape.len()).any(|axis| summed(axis, shape.len()) && unit.shape[axis] != 1);
+        let unit =
+            rank_aligned(&x.unit, &shape).ok_or_else(|| at(name, "the scale of its operand does not fit its shape"))?;
+        let differs = (0..shape.len()).any(|axis| summed(axis, shape.len()) && unit.shape[axis] != 1);
         if !differs {
             return Ok(x);
         }
         let least = min(&unit);
         let factors = unit.map(|u| u / least);
-        if !factors
-            .values
-            .iter()
-            .all(|f| is_power_of_two(*f) && *f <= 65_536.0)
-        {
-            return Err(at(
-                name,
-                "it sums over elements whose scales differ by factors that are no powers of two",
-            )
-            .help("put a quantiser with one scale in front of this layer"));
+        if !factors.values.iter().all(|f| is_power_of_two(*f) && *f <= 65_536.0) {
+            return Err(at(name, "it sums over elements whose scales differ by factors that are no powers of two")
+                .help("put a quantiser with one scale in front of this layer"));
         }
         let unit = Array::scalar(least);
-        let tensor = self.perform(
-            name,
-            x.tensor,
-            &[Move::Mul(factors.map(|f| *f as i64))],
-            &unit,
-        )?;
+        let tensor = self.perform(name, x.tensor, &[Move::Mul(factors.map(|f| *f as i64))], &unit)?;
         Ok(Real { tensor, unit, ..x })
     }
 
@@ -212,20 +147,13 @@ impl Lift {
     /// As [`Lift::dense`].
     pub fn mat_mul(&mut self, name: &str, x: Real, y: Real) -> Result<Real, Diagnostic> {
         let single = |_: usize, _: usize| true;
-        let (x, y) = (
-            self.common_scale(name, x, single)?,
-            self.common_scale(name, y, single)?,
-        );
+        let (x, y) = (self.common_scale(name, x, single)?, self.common_scale(name, y, single)?);
         let depth = self.shape(&x).last().copied().unwrap_or(1);
         let terms = depth as f64;
         let (a, b) = (self.magnitude(&x), self.magnitude(&y));
         let unit = x.unit.zip(&y.unit, |u, v| u * v).expect("both are numbers");
         let exact = a * b * terms / max(&unit) * odd(&x.unit) * odd(&y.unit) <= 1.0 / HALF_ULP;
-        let noise = if exact {
-            Noise::NONE
-        } else {
-            Noise::sum(depth, a * b, a * b * terms)
-        };
+        let noise = if exact { Noise::NONE } else { Noise::sum(depth, a * b, a * b * terms) };
         let inherited = x.noise.summed(terms, b, b * terms) + y.noise.summed(terms, a, a * terms);
         let tensor = self.push(name, Op::MatMul, vec![x.tensor, y.tensor], &unit)?;
         Ok(Real::plain(tensor, unit, noise + inherited))
@@ -237,10 +165,7 @@ impl Lift {
     /// Operands that cannot be computed in integers or do not stretch to one shape.
     pub fn mul(&mut self, name: &str, x: Real, y: Real) -> Result<Real, Diagnostic> {
         let (x, y) = (self.settle(name, x)?, self.settle(name, y)?);
-        let unit = x
-            .unit
-            .zip(&y.unit, |u, v| u * v)
-            .ok_or_else(|| at(name, "scales do not fit"))?;
+        let unit = x.unit.zip(&y.unit, |u, v| u * v).ok_or_else(|| at(name, "scales do not fit"))?;
         let (a, b) = (self.magnitude(&x), self.magnitude(&y));
         let noise = x.noise * b + y.noise * a + self.rounding_of(&unit, a * b);
         let tensor = self.push(name, Op::Mul, vec![x.tensor, y.tensor], &unit)?;
@@ -264,20 +189,11 @@ impl Lift {
     /// The error of one float rounding of numbers up to `bound` in steps of `unit`; 0 if floats hold them exactly.
     fn rounding_of(&self, unit: &Array<f64>, bound: f64) -> Noise {
         let finest = min(unit);
-        if bound / finest * odd(unit) <= 1.0 / HALF_ULP {
-            Noise::NONE
-        } else {
-            Noise::of(2.0 * bound * HALF_ULP)
-        }
+        if bound / finest * odd(unit) <= 1.0 / HALF_ULP { Noise::NONE } else { Noise::of(2.0 * bound * HALF_ULP) }
     }
 
     /// Both in steps of the finer unit, which is the other one divided by a power of two.
-    fn same_step(
-        &mut self,
-        name: &str,
-        x: Real,
-        y: Real,
-    ) -> Result<(Real, Real, Array<f64>), Diagnostic> {
+    fn same_step(&mut self, name: &str, x: Real, y: Real) -> Result<(Real, Real, Array<f64>), Diagnostic> {
         let misfit = || {
             at(name, "its operands have no common step: their scales differ by a factor that is no power of two")
                 .help("quantise both operands with the same scale")
@@ -288,31 +204,15 @@ impl Lift {
             return Err(misfit());
         }
         let mut finer = |real: Real, other: &Array<f64>| -> Result<Real, Diagnostic> {
-            let factors = real
-                .unit
-                .zip(other, |u, v| (u / v).max(1.0) as i64)
-                .ok_or_else(misfit)?
-                .compact();
+            let factors = real.unit.zip(other, |u, v| (u / v).max(1.0) as i64).ok_or_else(misfit)?.compact();
             if factors.values.iter().all(|f| *f == 1) {
                 return Ok(real);
             }
-            let unit = real
-                .unit
-                .zip(other, |u, v| u.min(*v))
-                .ok_or_else(misfit)?
-                .compact();
+            let unit = real.unit.zip(other, |u, v| u.min(*v)).ok_or_else(misfit)?.compact();
             let tensor = self.perform(name, real.tensor, &[Move::Mul(factors)], &unit)?;
-            Ok(Real {
-                tensor,
-                unit,
-                ..real
-            })
+            Ok(Real { tensor, unit, ..real })
         };
-        let unit = x
-            .unit
-            .zip(&y.unit, |u, v| u.min(*v))
-            .ok_or_else(misfit)?
-            .compact();
+        let unit = x.unit.zip(&y.unit, |u, v| u.min(*v)).ok_or_else(misfit)?.compact();
         let (u, v) = (x.unit.clone(), y.unit.clone());
         Ok((finer(x, &v)?, finer(y, &u)?, unit))
     }
@@ -331,26 +231,10 @@ impl Lift {
     ) -> Result<Real, Diagnostic> {
         let taps = window.kernel.iter().product();
         match average {
-            None => self.greatest(
-                name,
-                x,
-                &|axis| axis > 1,
-                Op::Pool {
-                    kind: PoolKind::Max,
-                    window,
-                },
-            ),
-            Some(factors) => self.average(
-                name,
-                x,
-                &|axis| axis > 1,
-                taps,
-                Op::Pool {
-                    kind: PoolKind::Sum,
-                    window,
-                },
-                factors,
-            ),
+            None => self.greatest(name, x, &|axis| axis > 1, Op::Pool { kind: PoolKind::Max, window }),
+            Some(factors) => {
+                self.average(name, x, &|axis| axis > 1, taps, Op::Pool { kind: PoolKind::Sum, window }, factors)
+            }
         }
     }
 
@@ -358,38 +242,16 @@ impl Lift {
     ///
     /// # Errors
     /// As [`Lift::pool`].
-    pub fn reduce(
-        &mut self,
-        name: &str,
-        x: Real,
-        axes: Vec<usize>,
-        factor: Option<f64>,
-    ) -> Result<Real, Diagnostic> {
+    pub fn reduce(&mut self, name: &str, x: Real, axes: Vec<usize>, factor: Option<f64>) -> Result<Real, Diagnostic> {
         let along = axes.clone();
         let varies = |axis: usize| along.contains(&axis);
         let shape = self.shape(&x);
         let terms = axes.iter().filter_map(|&a| shape.get(a)).product();
         match factor {
-            None => self.greatest(
-                name,
-                x,
-                &varies,
-                Op::Reduce {
-                    kind: PoolKind::Max,
-                    axes,
-                },
-            ),
-            Some(f) => self.average(
-                name,
-                x,
-                &varies,
-                terms,
-                Op::Reduce {
-                    kind: PoolKind::Sum,
-                    axes,
-                },
-                Array::scalar(f),
-            ),
+            None => self.greatest(name, x, &varies, Op::Reduce { kind: PoolKind::Max, axes }),
+            Some(f) => {
+                self.average(name, x, &varies, terms, Op::Reduce { kind: PoolKind::Sum, axes }, Array::scalar(f))
+            }
         }
     }
 
@@ -411,22 +273,12 @@ impl Lift {
             noise += Noise::sum(terms, bound, sum) + Noise::of(sum * HALF_ULP);
         }
         let tensor = self.push(name, op, vec![x.tensor], &x.unit)?;
-        let unit = x
-            .unit
-            .zip(&factors, |u, f| u * f)
-            .ok_or_else(|| at(name, "scales do not fit"))?
-            .compact();
+        let unit = x.unit.zip(&factors, |u, f| u * f).ok_or_else(|| at(name, "scales do not fit"))?.compact();
         let noise = noise * max(&factors);
         Ok(Real::plain(tensor, unit, noise))
     }
 
-    fn greatest(
-        &mut self,
-        name: &str,
-        x: Real,
-        along: &dyn Fn(usize) -> bool,
-        op: Op,
-    ) -> Result<Real, Diagnostic> {
+    fn greatest(&mut self, name: &str, x: Real, along: &dyn Fn(usize) -> bool, op: Op) -> Result<Real, Diagnostic> {
         self.known(name, &x)?;
         self.no_softmax(name, &x)?;
         let x = self.rising(name, x, along)?;
@@ -444,14 +296,8 @@ impl Lift {
         self.known(name, &x)?;
         self.no_softmax(name, &x)?;
         let settled = self.common_scale(name, x.clone(), |a, _| a == axis);
-        let x = settled
-            .ok()
-            .filter(|s| min(&s.unit) * FINER >= min(&x.unit))
-            .unwrap_or(x);
-        Ok(Real {
-            softmax: Some(axis),
-            ..x
-        })
+        let x = settled.ok().filter(|s| min(&s.unit) * FINER >= min(&x.unit)).unwrap_or(x);
+        Ok(Real { softmax: Some(axis), ..x })
     }
 
     /// Position of the greatest element along `axis`, as plain integers. A softmax in front of it, which keeps the order,
@@ -464,10 +310,7 @@ impl Lift {
         self.known(name, &x)?;
         let behind_softmax = x.softmax.take();
         if behind_softmax.is_some_and(|softmax| softmax != axis) {
-            return Err(at(
-                name,
-                "the softmax in front of it runs along another axis",
-            ));
+            return Err(at(name, "the softmax in front of it runs along another axis"));
         }
         let mut x = self.rising(name, x, &|a| a == axis)?;
         if !self.keeps_apart(&x) {
@@ -476,10 +319,8 @@ impl Lift {
         if behind_softmax.is_some() && !(x.steps.is_empty() && min(&x.unit) >= LEAST_GAP) {
             x = self.settle(name, x)?;
             if min(&x.unit) < LEAST_GAP {
-                return Err(
-                    at(name, "the softmax in front of it makes close scores equal")
-                        .help("let the ArgMax follow the scores themselves"),
-                );
+                return Err(at(name, "the softmax in front of it makes close scores equal")
+                    .help("let the ArgMax follow the scores themselves"));
             }
         }
         let unit = Array::scalar(1.0);
@@ -494,20 +335,12 @@ impl Lift {
         if range.hi() - range.lo() > MOST || !x.noise.is_none() {
             return x.steps.is_empty();
         }
-        let single = x
-            .steps
-            .iter()
-            .filter_map(Step::parameter)
-            .all(|p| p.values.len() == 1);
+        let single = x.steps.iter().filter_map(Step::parameter).all(|p| p.values.len() == 1);
         let (Some(&unit), true) = (x.unit.as_scalar(), single) else {
             return x.steps.is_empty();
         };
         let steps: Vec<Step<f32>> = x.steps.iter().map(|s| s.with(|p| p.values[0])).collect();
-        let value = |n: i128| {
-            steps
-                .iter()
-                .fold((n as f64 * unit) as f32, |v, s| s.apply(v))
-        };
+        let value = |n: i128| steps.iter().fold((n as f64 * unit) as f32, |v, s| s.apply(v));
         (range.lo()..range.hi()).all(|n| value(n) < value(n + 1))
     }
 
@@ -515,21 +348,11 @@ impl Lift {
     ///
     /// # Errors
     /// A chain that neither rises nor falls, or whose parameters differ along axes that `along` names.
-    fn rising(
-        &mut self,
-        name: &str,
-        x: Real,
-        along: &dyn Fn(usize) -> bool,
-    ) -> Result<Real, Diagnostic> {
+    fn rising(&mut self, name: &str, x: Real, along: &dyn Fn(usize) -> bool) -> Result<Real, Diagnostic> {
         let shape = self.shape(&x).to_vec();
-        let unit = rank_aligned(&x.unit, &shape)
-            .ok_or_else(|| at(name, "the scale of its operand does not fit its shape"))?;
-        let varies = |shape: &[usize]| {
-            shape
-                .iter()
-                .enumerate()
-                .any(|(axis, e)| *e != 1 && along(axis))
-        };
+        let unit =
+            rank_aligned(&x.unit, &shape).ok_or_else(|| at(name, "the scale of its operand does not fit its shape"))?;
+        let varies = |shape: &[usize]| shape.iter().enumerate().any(|(axis, e)| *e != 1 && along(axis));
         let mut growth = unit.map(|_| Growth::Rising);
         let mut differs = varies(&unit.shape);
         for step in &x.steps {
@@ -541,9 +364,7 @@ impl Lift {
                 }
                 None => Array::scalar(step.with(|_| 0.0).growth()),
             };
-            growth = growth
-                .zip(&each, |a, b| a.then(*b))
-                .expect("both stretch to the tensor");
+            growth = growth.zip(&each, |a, b| a.then(*b)).expect("both stretch to the tensor");
         }
         if growth.values.contains(&Growth::Mixed) || differs {
             return self.common_scale(name, x, |axis, _| along(axis));

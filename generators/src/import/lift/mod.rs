@@ -52,14 +52,7 @@ pub struct Real {
 impl Real {
     /// Integers times `unit`.
     fn plain(tensor: T, unit: Array<f64>, noise: Noise) -> Self {
-        Self {
-            tensor,
-            unit,
-            steps: Vec::new(),
-            softmax: None,
-            noise,
-            raw: None,
-        }
+        Self { tensor, unit, steps: Vec::new(), softmax: None, noise, raw: None }
     }
 }
 
@@ -92,12 +85,7 @@ pub struct Imported {
 impl Imported {
     /// A network whose file says integers.
     pub(super) fn exact(graph: Graph) -> Self {
-        Self {
-            noise: vec![Noise::NONE; graph.outputs().len()],
-            doubts: Vec::new(),
-            traced_adders: None,
-            graph,
-        }
+        Self { noise: vec![Noise::NONE; graph.outputs().len()], doubts: Vec::new(), traced_adders: None, graph }
     }
 
     /// An error unless every quantised tensor is the framework's on every input, whatever the order of its float sums.
@@ -106,9 +94,8 @@ impl Imported {
             return Ok(());
         };
         let steps: usize = self.doubts.iter().map(|d| d.steps).sum();
-        let message = format!(
-            "the framework's own float sums are not exact: {steps} quantiser steps may lie one integer off"
-        );
+        let message =
+            format!("the framework's own float sums are not exact: {steps} quantiser steps may lie one integer off");
         let part = format!("{} of {} steps", first.steps, first.of);
         Err(Diagnostic::error("float-order", message)
             .at(format!("layer {}", quoted(&first.layer)), part)
@@ -120,16 +107,10 @@ impl Imported {
     /// For each output the greatest distance of the framework's number from what hardware gives, over all inputs and all
     /// orders of the framework's additions; none where a function at the end has no greatest steepness.
     pub fn bounds(&self) -> Vec<Option<f64>> {
-        let offsets: Vec<_> = self
-            .doubts
-            .iter()
-            .map(|d| (d.layer.as_str(), &d.offsets))
-            .collect();
+        let offsets: Vec<_> = self.doubts.iter().map(|d| (d.layer.as_str(), &d.offsets)).collect();
         let deviation = self.graph.deviation(&offsets);
         let outputs = deviation.iter().zip(&self.noise).enumerate();
-        outputs
-            .map(|(k, (bounds, noise))| self.graph.decoded_deviation(k, bounds, noise.worst))
-            .collect()
+        outputs.map(|(k, (bounds, noise))| self.graph.decoded_deviation(k, bounds, noise.worst)).collect()
     }
 }
 
@@ -151,13 +132,8 @@ impl InputFormat {
     /// Any other text, no bits or more than 32, more than 64 fraction bits.
     pub fn parse(text: &str) -> Result<Self, Diagnostic> {
         let wrong = || {
-            Diagnostic::error(
-                "input-format",
-                format!("{} is no number format", quoted(text)),
-            )
-            .help(
-                "write the sign, the bits and the fraction bits, such as u8.0, s12.4 or name=s12.4",
-            )
+            Diagnostic::error("input-format", format!("{} is no number format", quoted(text)))
+                .help("write the sign, the bits and the fraction bits, such as u8.0, s12.4 or name=s12.4")
         };
         let (name, format) = match text.rsplit_once('=') {
             Some((name, format)) => (Some(name.to_owned()), format),
@@ -199,26 +175,18 @@ impl Lift {
         inputs: Vec<(String, Vec<usize>)>,
         formats: &[InputFormat],
     ) -> Result<(Self, Vec<Real>), Diagnostic> {
-        if let Some(unknown) = formats
-            .iter()
-            .filter_map(|f| f.name.as_ref())
-            .find(|name| inputs.iter().all(|(input, _)| input != *name))
+        if let Some(unknown) =
+            formats.iter().filter_map(|f| f.name.as_ref()).find(|name| inputs.iter().all(|(input, _)| input != *name))
         {
             let names: Vec<&str> = inputs.iter().map(|(name, _)| &**name).collect();
-            return Err(Diagnostic::error(
-                "input-format",
-                format!("there is no input {}", quoted(unknown)),
-            )
-            .help(format!("the inputs are {}", names.join(", "))));
+            return Err(Diagnostic::error("input-format", format!("there is no input {}", quoted(unknown)))
+                .help(format!("the inputs are {}", names.join(", "))));
         }
         let mut reals = Vec::new();
         let mut declared = Vec::new();
         for (k, (name, shape)) in inputs.into_iter().enumerate() {
             let given = |f: &&InputFormat| f.name.as_ref() == Some(&name);
-            let format = formats
-                .iter()
-                .find(given)
-                .or(formats.iter().find(|f| f.name.is_none()));
+            let format = formats.iter().find(given).or(formats.iter().find(|f| f.name.is_none()));
             let (range, encode) = match format {
                 Some(f) => (f.range, Some(fixed_point(f))),
                 None => (Interval::BIT, None),
@@ -231,24 +199,11 @@ impl Lift {
                 noise: Noise::NONE,
                 raw: format.is_none().then_some(k),
             });
-            declared.push(Input {
-                name,
-                shape,
-                range: (range.lo() as i64, range.hi() as i64),
-                encode,
-            });
+            declared.push(Input { name, shape, range: (range.lo() as i64, range.hi() as i64), encode });
         }
         let encodings = vec![None; declared.len()];
         let graph = Graph::new(name, declared)?;
-        Ok((
-            Self {
-                graph,
-                doubts: Vec::new(),
-                noise: Vec::new(),
-                encodings,
-            },
-            reals,
-        ))
+        Ok((Self { graph, doubts: Vec::new(), noise: Vec::new(), encodings }, reals))
     }
 
     /// Shape of a tensor.
@@ -260,19 +215,8 @@ impl Lift {
         self.graph.info(tensor).range
     }
 
-    fn push(
-        &mut self,
-        name: &str,
-        op: Op,
-        inputs: Vec<T>,
-        unit: &Array<f64>,
-    ) -> Result<T, Diagnostic> {
-        self.graph.push(Layer {
-            name: name.to_owned(),
-            op,
-            inputs,
-            scale: unit.as_scalar().copied(),
-        })
+    fn push(&mut self, name: &str, op: Op, inputs: Vec<T>, unit: &Array<f64>) -> Result<T, Diagnostic> {
+        self.graph.push(Layer { name: name.to_owned(), op, inputs, scale: unit.as_scalar().copied() })
     }
 
     /// Appends an element-wise step. Its parameter must stretch to the tensor's shape.
@@ -284,13 +228,7 @@ impl Lift {
         if let Some(p) = step.parameter() {
             let shape = self.shape(&real);
             if array::rank_aligned(p, shape).is_none() {
-                return Err(at(
-                    name,
-                    format!(
-                        "its constant of shape {:?} does not stretch to {shape:?}",
-                        p.shape
-                    ),
-                ));
+                return Err(at(name, format!("its constant of shape {:?} does not stretch to {shape:?}", p.shape)));
             }
             if p.values.iter().any(|v| !v.is_finite()) {
                 return Err(at(name, "its constant is not finite"));
@@ -309,20 +247,10 @@ impl Lift {
     /// An input that no quantiser gave a format.
     pub fn output(&mut self, name: &str, real: &Real) -> Result<(), Diagnostic> {
         self.known(name, real)?;
-        let decode = Decode {
-            unit: real.unit.clone(),
-            steps: real.steps.clone(),
-            softmax: real.softmax,
-        };
+        let decode = Decode { unit: real.unit.clone(), steps: real.steps.clone(), softmax: real.softmax };
         self.noise.push(real.noise);
-        let plain = decode.steps.is_empty()
-            && decode.softmax.is_none()
-            && decode.unit == Array::scalar(1.0);
-        self.graph.output(Output {
-            name: name.to_owned(),
-            tensor: real.tensor,
-            decode: (!plain).then_some(decode),
-        })
+        let plain = decode.steps.is_empty() && decode.softmax.is_none() && decode.unit == Array::scalar(1.0);
+        self.graph.output(Output { name: name.to_owned(), tensor: real.tensor, decode: (!plain).then_some(decode) })
     }
 
     /// The finished network, without layers that no output needs.
@@ -331,12 +259,7 @@ impl Lift {
     /// No outputs, or two ports of one name.
     pub fn finish(self) -> Result<Imported, Diagnostic> {
         self.graph.check()?;
-        Ok(Imported {
-            graph: self.graph.fused()?,
-            doubts: self.doubts,
-            noise: self.noise,
-            traced_adders: None,
-        })
+        Ok(Imported { graph: self.graph.fused()?, doubts: self.doubts, noise: self.noise, traced_adders: None })
     }
 
     fn known(&self, name: &str, real: &Real) -> Result<(), Diagnostic> {
@@ -352,11 +275,8 @@ impl Lift {
 
     fn no_softmax(&self, name: &str, real: &Real) -> Result<(), Diagnostic> {
         match real.softmax {
-            Some(_) => Err(at(
-                name,
-                "nothing but an ArgMax or the end of the network may follow a softmax",
-            )
-            .help("end the network with the softmax, or in front of it")),
+            Some(_) => Err(at(name, "nothing but an ArgMax or the end of the network may follow a softmax")
+                .help("end the network with the softmax, or in front of it")),
             None => Ok(()),
         }
     }

@@ -14,12 +14,7 @@ impl Lift {
     pub fn moved(&mut self, name: &str, x: Real, op: Op) -> Result<Real, Diagnostic> {
         let shape = self.shape(&x).to_vec();
         let movement = movement(&op, &shape).map_err(|why| at(name, why))?;
-        if movement.shape == shape
-            && movement
-                .sources
-                .iter()
-                .copied()
-                .eq((0..).map(Some).take(movement.sources.len()))
+        if movement.shape == shape && movement.sources.iter().copied().eq((0..).map(Some).take(movement.sources.len()))
         {
             return Ok(x);
         }
@@ -28,12 +23,7 @@ impl Lift {
         let steps = x.steps.iter().map(|s| s.with(parameter)).collect();
         let unit = moved_array(&x.unit, &shape, &movement, &1.0);
         let tensor = self.push(name, op, vec![x.tensor], &unit)?;
-        Ok(Real {
-            tensor,
-            unit,
-            steps,
-            ..x
-        })
+        Ok(Real { tensor, unit, steps, ..x })
     }
 
     /// `value` around the operand.
@@ -56,16 +46,9 @@ impl Lift {
             None => f64::NAN,
         };
         if n.fract() != 0.0 {
-            return Err(at(
-                name,
-                format!("{value} is no multiple of the operand's step"),
-            ));
+            return Err(at(name, format!("{value} is no multiple of the operand's step")));
         }
-        let op = Op::Pad {
-            begin,
-            end,
-            value: n as i64,
-        };
+        let op = Op::Pad { begin, end, value: n as i64 };
         let movement = movement(&op, &shape).map_err(|why| at(name, why))?;
         let fill = x.unit.values.first().copied().unwrap_or(1.0);
         let unit = moved_array(&x.unit, &shape, &movement, &fill);
@@ -77,12 +60,7 @@ impl Lift {
     ///
     /// # Errors
     /// Parts that do not fit, or whose chains differ and cannot be computed in integers.
-    pub fn concat(
-        &mut self,
-        name: &str,
-        parts: Vec<Real>,
-        axis: usize,
-    ) -> Result<Real, Diagnostic> {
+    pub fn concat(&mut self, name: &str, parts: Vec<Real>, axis: usize) -> Result<Real, Diagnostic> {
         let Some(first) = parts.first() else {
             return Err(at(name, "there is nothing to join"));
         };
@@ -90,33 +68,18 @@ impl Lift {
             self.no_softmax(name, part)?;
         }
         let uniform = |p: &Array<f32>| p.values.len() == 1;
-        let alike = parts.iter().all(|p| {
-            p.steps == first.steps
-                && p.unit == first.unit
-                && p.unit.values.len() == 1
-                && p.raw.is_none()
-        });
+        let alike = parts
+            .iter()
+            .all(|p| p.steps == first.steps && p.unit == first.unit && p.unit.values.len() == 1 && p.raw.is_none());
         if alike && first.steps.iter().filter_map(Step::parameter).all(uniform) {
             let operands = parts.iter().map(|p| p.tensor).collect();
             let noise = parts.iter().map(|p| p.noise).fold(Noise::NONE, Noise::max);
             let tensor = self.push(name, Op::Concat { axis }, operands, &first.unit.clone())?;
-            return Ok(Real {
-                tensor,
-                noise,
-                ..parts[0].clone()
-            });
+            return Ok(Real { tensor, noise, ..parts[0].clone() });
         }
-        let settled: Vec<Real> = parts
-            .into_iter()
-            .map(|p| self.settle(name, p))
-            .collect::<Result<_, _>>()?;
-        let unit = self
-            .joined_units(&settled, axis)
-            .ok_or_else(|| at(name, "its operands do not fit"))?;
-        let noise = settled
-            .iter()
-            .map(|p| p.noise)
-            .fold(Noise::NONE, Noise::max);
+        let settled: Vec<Real> = parts.into_iter().map(|p| self.settle(name, p)).collect::<Result<_, _>>()?;
+        let unit = self.joined_units(&settled, axis).ok_or_else(|| at(name, "its operands do not fit"))?;
+        let noise = settled.iter().map(|p| p.noise).fold(Noise::NONE, Noise::max);
         let operands = settled.iter().map(|p| p.tensor).collect();
         let tensor = self.push(name, Op::Concat { axis }, operands, &unit)?;
         Ok(Real::plain(tensor, unit, noise))
@@ -126,10 +89,8 @@ impl Lift {
     fn joined_units(&self, parts: &[Real], axis: usize) -> Option<Array<f64>> {
         let rank = self.shape(parts.first()?).len();
         let mut kept = vec![1; rank];
-        let units: Vec<Array<f64>> = parts
-            .iter()
-            .map(|p| rank_aligned(&p.unit, self.shape(p)))
-            .collect::<Option<_>>()?;
+        let units: Vec<Array<f64>> =
+            parts.iter().map(|p| rank_aligned(&p.unit, self.shape(p))).collect::<Option<_>>()?;
         for unit in &units {
             for (kept, extent) in kept.iter_mut().zip(&unit.shape) {
                 *kept = (*kept).max(*extent);
@@ -144,17 +105,7 @@ impl Lift {
             blocks.push((shape[axis] * inner, unit.stretched(&shape)?));
         }
         kept[axis] = blocks.iter().map(|(len, _)| len / inner.max(1)).sum();
-        let row = |o: usize| {
-            blocks
-                .iter()
-                .flat_map(move |(len, values)| values[o * len..(o + 1) * len].to_vec())
-        };
-        Some(
-            Array {
-                shape: kept,
-                values: (0..outer).flat_map(row).collect(),
-            }
-            .compact(),
-        )
+        let row = |o: usize| blocks.iter().flat_map(move |(len, values)| values[o * len..(o + 1) * len].to_vec());
+        Some(Array { shape: kept, values: (0..outer).flat_map(row).collect() }.compact())
     }
 }

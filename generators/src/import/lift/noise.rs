@@ -15,17 +15,11 @@ pub struct Noise {
 
 impl Noise {
     /// Floats that are exact.
-    pub const NONE: Self = Self {
-        typical: 0.0,
-        worst: 0.0,
-    };
+    pub const NONE: Self = Self { typical: 0.0, worst: 0.0 };
 
     /// So much, and no more.
     pub(crate) fn of(distance: f64) -> Self {
-        Self {
-            typical: distance,
-            worst: distance,
-        }
+        Self { typical: distance, worst: distance }
     }
 
     /// A float sum of `terms` products of at most `product`, of which no partial sum is beyond `result`.
@@ -48,19 +42,13 @@ impl Noise {
     /// The greater of both.
     #[must_use]
     pub(crate) fn max(self, other: Self) -> Self {
-        Self {
-            typical: self.typical.max(other.typical),
-            worst: self.worst.max(other.worst),
-        }
+        Self { typical: self.typical.max(other.typical), worst: self.worst.max(other.worst) }
     }
 
     /// What becomes of it in a sum of `terms` products with factors of at most `factor`, which are `total` together.
     #[must_use]
     pub(super) fn summed(self, terms: f64, factor: f64, total: f64) -> Self {
-        Self {
-            typical: self.typical * factor * terms.sqrt(),
-            worst: self.worst * total,
-        }
+        Self { typical: self.typical * factor * terms.sqrt(), worst: self.worst * total }
     }
 }
 
@@ -68,10 +56,7 @@ impl Add for Noise {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self {
-            typical: self.typical + other.typical,
-            worst: self.worst + other.worst,
-        }
+        Self { typical: self.typical + other.typical, worst: self.worst + other.worst }
     }
 }
 
@@ -85,9 +70,6 @@ impl Mul<f64> for Noise {
     type Output = Self;
 
     fn mul(self, factor: f64) -> Self {
-        Self {
-            typical: self.typical * factor,
-            worst: self.worst * factor,
-        }
+        Self { typical: self.typical * factor, worst: self.worst * factor }
     }
 }

@@ -8,8 +8,7 @@ use super::formats::integer_rounding;
 use super::settle::Move;
 use super::{Doubt, Lift, Noise, Real, at};
 use crate::model::{
-    Array, Encode, FloatRounding, Growth, Limit, Op, Quantiser, Requantise, Step, StepFunction,
-    broadcast,
+    Array, Encode, FloatRounding, Growth, Limit, Op, Quantiser, Requantise, Step, StepFunction, broadcast,
 };
 
 /// Most steps of one function. A wider quantiser must have a scale that is a power of two.
@@ -54,12 +53,7 @@ impl Lift {
             self.encode_input(name, k, &real, quantiser)?
         } else if let Some(uniform) = self.uniform(&real, &quantiser) {
             let tensor = self.perform(name, real.tensor, &uniform.before, &uniform.unit)?;
-            let tensor = self.push(
-                name,
-                Op::Requantise(uniform.requantise),
-                vec![tensor],
-                &meaning.unit,
-            )?;
+            let tensor = self.push(name, Op::Requantise(uniform.requantise), vec![tensor], &meaning.unit)?;
             self.perform(name, tensor, uniform.behind.as_slice(), &meaning.unit)?
         } else if let Some(each) = self.formats(&real, &quantiser) {
             if each.doubtful > 0 {
@@ -74,35 +68,16 @@ impl Lift {
             self.push(name, each.op(), vec![tensor], &meaning.unit)?
         } else {
             let functions = self.step_functions(name, &real, &quantiser)?;
-            self.push(
-                name,
-                Op::Threshold { functions },
-                vec![real.tensor],
-                &meaning.unit,
-            )?
+            self.push(name, Op::Threshold { functions }, vec![real.tensor], &meaning.unit)?
         };
-        Ok(Real {
-            steps: meaning.steps,
-            ..Real::plain(tensor, meaning.unit, Noise::NONE)
-        })
+        Ok(Real { steps: meaning.steps, ..Real::plain(tensor, meaning.unit, Noise::NONE) })
     }
 
-    fn check_quantiser(
-        &self,
-        name: &str,
-        real: &Real,
-        quantiser: &Quantiser,
-    ) -> Result<(), Diagnostic> {
+    fn check_quantiser(&self, name: &str, real: &Real, quantiser: &Quantiser) -> Result<(), Diagnostic> {
         let shape = self.shape(real);
         for p in quantiser.parameters() {
             if rank_aligned(p, shape).is_none() {
-                return Err(at(
-                    name,
-                    format!(
-                        "a parameter of shape {:?} does not stretch to {shape:?}",
-                        p.shape
-                    ),
-                ));
+                return Err(at(name, format!("a parameter of shape {:?} does not stretch to {shape:?}", p.shape)));
             }
             if p.values.iter().any(|v| !v.is_finite()) {
                 return Err(at(name, "a parameter is not finite"));
@@ -119,24 +94,14 @@ impl Lift {
                     return Err(at(name, "the zero point of a quantiser is an integer"));
                 }
             }
-            Quantiser::Sign { scale, .. } | Quantiser::Wrapping { scale, .. }
-                if !positive(scale) =>
-            {
+            Quantiser::Sign { scale, .. } | Quantiser::Wrapping { scale, .. } if !positive(scale) => {
                 return Err(at(name, "the scale of a quantiser is positive"));
             }
-            Quantiser::Truncate {
-                scale,
-                zero,
-                divisor,
-                ..
-            } => {
+            Quantiser::Truncate { scale, zero, divisor, .. } => {
                 if !positive(scale) || !positive(divisor) {
                     return Err(at(name, "the scale of a quantiser is positive"));
                 }
-                if !zero
-                    .zip(divisor, |z, d| z / d)
-                    .is_some_and(|z| integral(&z))
-                {
+                if !zero.zip(divisor, |z, d| z / d).is_some_and(|z| integral(&z)) {
                     return Err(at(name, "the zero point of a quantiser is an integer"));
                 }
             }
@@ -158,30 +123,19 @@ impl Lift {
         if let Some((first, _)) = &self.encodings[k] {
             if *first != encode {
                 let input = &self.graph.inputs()[k].name;
-                return Err(
-                    at(name, "this input is quantised in two different ways").help(format!(
-                        "give its own format, such as --input-format {input}=s8.4"
-                    )),
-                );
+                return Err(at(name, "this input is quantised in two different ways")
+                    .help(format!("give its own format, such as --input-format {input}=s8.4")));
             }
             return Ok(real.tensor);
         }
         let shape = self.graph.inputs()[k].shape.clone();
         let parameters = encode.quantiser.with(|p| p.clone());
-        let group = parameters
-            .parameters()
-            .into_iter()
-            .try_fold(Vec::new(), |shape, p| broadcast(&shape, &p.shape));
-        let group = group
-            .filter(|g| g.len() <= shape.len())
-            .ok_or_else(|| at(name, "its parameters do not fit"))?;
-        let indexed =
-            parameters.with(|p| p.stretched(&group).expect("stretches to the common shape"));
+        let group = parameters.parameters().into_iter().try_fold(Vec::new(), |shape, p| broadcast(&shape, &p.shape));
+        let group = group.filter(|g| g.len() <= shape.len()).ok_or_else(|| at(name, "its parameters do not fit"))?;
+        let indexed = parameters.with(|p| p.stretched(&group).expect("stretches to the common shape"));
         let count: usize = group.iter().product();
         let codes = (0..count).map(|i| indexed.with(|p| p[i]).codes());
-        let range = codes
-            .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
-            .unwrap_or((0, 0));
+        let range = codes.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or((0, 0));
         self.graph.set_input(k, range, Some(encode.clone()))?;
         self.encodings[k] = Some((encode, real.clone()));
         Ok(real.tensor)
@@ -196,27 +150,16 @@ impl Lift {
         quantiser: Quantiser,
     ) -> Result<(Vec<Step>, Quantiser), Diagnostic> {
         let single = |p: &&Array<f32>| p.values.len() == 1;
-        let mut all = real
-            .steps
-            .iter()
-            .filter_map(Step::parameter)
-            .chain(quantiser.parameters());
+        let mut all = real.steps.iter().filter_map(Step::parameter).chain(quantiser.parameters());
         if real.tensor.index() == k || all.all(|p| single(&p)) {
             let flat = |p: &Array<f32>| {
-                if p.values.len() == 1 {
-                    Array::scalar(p.values[0])
-                } else {
-                    p.clone()
-                }
+                if p.values.len() == 1 { Array::scalar(p.values[0]) } else { p.clone() }
             };
             let steps = real.steps.iter().map(|s| s.with(flat)).collect();
             return Ok((steps, quantiser.with(flat)));
         }
         let sources = self.sources(k, real)?;
-        let (shape, input) = (
-            self.shape(real).to_vec(),
-            self.graph.inputs()[k].shape.clone(),
-        );
+        let (shape, input) = (self.shape(real).to_vec(), self.graph.inputs()[k].shape.clone());
         let mut conflict = false;
         let mut back = |p: &Array<f32>| {
             let there = p.stretched(&shape).expect("checked to stretch");
@@ -227,20 +170,13 @@ impl Lift {
                 *place = Some(*value);
             }
             let fill = there.first().copied().unwrap_or(1.0);
-            Array {
-                shape: input.clone(),
-                values: here.into_iter().map(|v| v.unwrap_or(fill)).collect(),
-            }
-            .compact()
+            Array { shape: input.clone(), values: here.into_iter().map(|v| v.unwrap_or(fill)).collect() }.compact()
         };
         let steps = real.steps.iter().map(|s| s.with(&mut back)).collect();
         let quantiser = quantiser.with(&mut back);
         if conflict {
-            return Err(at(
-                name,
-                "elements of the input are quantised in two different ways",
-            )
-            .help("give the input's format with --input-format"));
+            return Err(at(name, "elements of the input are quantised in two different ways")
+                .help("give the input's format with --input-format"));
         }
         Ok((steps, quantiser))
     }
@@ -252,19 +188,9 @@ impl Lift {
         self.graph.set_input(k, (0, (count - 1).max(0)), None)?;
         let numbered = |(i, input): (usize, &crate::model::Input)| {
             let count = input.shape.iter().product::<usize>() as i64;
-            if i == k {
-                (0..count).collect()
-            } else {
-                vec![input.range.0; count as usize]
-            }
+            if i == k { (0..count).collect() } else { vec![input.range.0; count as usize] }
         };
-        let inputs: Vec<Vec<i64>> = self
-            .graph
-            .inputs()
-            .iter()
-            .enumerate()
-            .map(numbered)
-            .collect();
+        let inputs: Vec<Vec<i64>> = self.graph.inputs().iter().enumerate().map(numbered).collect();
         let sources = self.graph.evaluate(&inputs)?.tensor(real.tensor).to_vec();
         self.graph.set_input(k, old, None)?;
         Ok(sources)
@@ -273,28 +199,14 @@ impl Lift {
     /// Rounding and saturation, if all scales are powers of two and every float is exact.
     fn uniform(&self, real: &Real, quantiser: &Quantiser) -> Option<Uniform> {
         let (scale, zero, low, high, rounding, shifted) = match quantiser {
-            Quantiser::Integer {
-                scale,
-                zero,
-                low,
-                high,
-                rounding,
-            } => (scale, zero, low, high, *rounding, true),
-            Quantiser::Linear {
-                scale,
-                zero,
-                low,
-                high,
-            } => (scale, zero, low, high, FloatRounding::HalfEven, false),
+            Quantiser::Integer { scale, zero, low, high, rounding } => (scale, zero, low, high, *rounding, true),
+            Quantiser::Linear { scale, zero, low, high } => (scale, zero, low, high, FloatRounding::HalfEven, false),
             Quantiser::Truncate { .. }
             | Quantiser::Wrapping { .. }
             | Quantiser::Sign { .. }
             | Quantiser::Count { .. } => return None,
         };
-        let (scale, zero) = (
-            f64::from(*scale.as_scalar()?),
-            f64::from(*zero.as_scalar()?),
-        );
+        let (scale, zero) = (f64::from(*scale.as_scalar()?), f64::from(*zero.as_scalar()?));
         let (low, high) = (f64::from(*low.as_scalar()?), f64::from(*high.as_scalar()?));
         let plan = self.plan(real).ok()?;
         let unit = *plan.unit.as_scalar()?;
@@ -313,10 +225,7 @@ impl Lift {
         let requantise = Requantise {
             drop,
             rounding: integer_rounding(rounding),
-            limit: Limit::Saturate {
-                lo: (low - taken) as i64,
-                hi: (high - taken) as i64,
-            },
+            limit: Limit::Saturate { lo: (low - taken) as i64, hi: (high - taken) as i64 },
         };
         let mut before = plan.moves;
         if before.last() == Some(&Move::Relu) && offset == 0.0 && low - taken >= 0.0 {
@@ -328,12 +237,7 @@ impl Lift {
         }
         let shift = |by: f64| Move::Add(Array::scalar(by as i64));
         before.extend((offset != 0.0).then(|| shift(in_front)));
-        Some(Uniform {
-            before,
-            requantise,
-            behind: (offset != 0.0).then(|| shift(-offset)),
-            unit: plan.unit,
-        })
+        Some(Uniform { before, requantise, behind: (offset != 0.0).then(|| shift(-offset)), unit: plan.unit })
     }
 
     fn step_functions(
@@ -349,18 +253,12 @@ impl Lift {
         let steps: Vec<Step> = real.steps.iter().map(|s| s.with(aligned)).collect();
         let quantiser = quantiser.with(aligned);
         let mut group = unit.shape.clone();
-        for p in steps
-            .iter()
-            .filter_map(Step::parameter)
-            .chain(quantiser.parameters())
-        {
+        for p in steps.iter().filter_map(Step::parameter).chain(quantiser.parameters()) {
             group = broadcast(&group, &p.shape).expect("all stretch to the tensor");
         }
         let count: usize = group.iter().product();
         let full = |p: &Array<f32>| p.stretched(&group).expect("stretches to the common shape");
-        let units = unit
-            .stretched(&group)
-            .expect("stretches to the common shape");
+        let units = unit.stretched(&group).expect("stretches to the common shape");
         let steps: Vec<Step<Vec<f32>>> = steps.iter().map(|s| s.with(full)).collect();
         let quantiser = quantiser.with(full);
         let range = self.range(real.tensor);
@@ -387,11 +285,8 @@ impl Lift {
             })
             .collect();
         let too_many = || {
-            at(
-                name,
-                format!("this quantiser would need more than {MAX_STEPS} thresholds"),
-            )
-            .help("use fewer bits, or a scale that is a power of two with parameters on its grid")
+            at(name, format!("this quantiser would need more than {MAX_STEPS} thresholds"))
+                .help("use fewer bits, or a scale that is a power of two with parameters on its grid")
         };
         let functions: Option<Vec<_>> = functions.into_iter().collect();
         let functions = functions.ok_or_else(too_many)?;
@@ -405,18 +300,11 @@ impl Lift {
                 layer: name.to_owned(),
                 steps: doubtful,
                 of,
-                offsets: Array {
-                    shape: group.clone(),
-                    values: functions.iter().map(|(.., off)| *off).collect(),
-                },
+                offsets: Array { shape: group.clone(), values: functions.iter().map(|(.., off)| *off).collect() },
             });
         }
         let values = functions.into_iter().map(|(f, ..)| f).collect();
-        Ok(Array {
-            shape: group,
-            values,
-        }
-        .compact())
+        Ok(Array { shape: group, values }.compact())
     }
 }
 
@@ -442,9 +330,7 @@ impl Element {
         if matches!(self.quantiser, Quantiser::Wrapping { .. }) {
             return Growth::Mixed;
         }
-        self.steps
-            .iter()
-            .fold(Growth::Rising, |growth, step| growth.then(step.growth()))
+        self.steps.iter().fold(Growth::Rising, |growth, step| growth.then(step.growth()))
     }
 
     fn code(&self, n: i64) -> i64 {
@@ -455,11 +341,7 @@ impl Element {
     fn shifted_code(&self, n: i64, direction: f64) -> i64 {
         let start = (n as f64 * self.unit + direction * self.noise) as f32;
         let x = self.steps.iter().fold(start, |x, step| {
-            let slack = if step.is_approximate() {
-                APPROXIMATION * direction as f32
-            } else {
-                0.0
-            };
+            let slack = if step.is_approximate() { APPROXIMATION * direction as f32 } else { 0.0 };
             step.apply(x) + slack
         });
         self.quantiser.code(x)
@@ -470,16 +352,8 @@ impl Element {
         if self.noise == 0.0 && !self.steps.iter().any(Step::is_approximate) {
             return 0;
         }
-        let moves = |n: i64| {
-            [-1.0, 1.0]
-                .iter()
-                .any(|d| self.shifted_code(n, *d) != function.at(n))
-        };
-        function
-            .steps
-            .iter()
-            .filter(|(place, _)| moves(*place) || moves(place - 1))
-            .count()
+        let moves = |n: i64| [-1.0, 1.0].iter().any(|d| self.shifted_code(n, *d) != function.at(n));
+        function.steps.iter().filter(|(place, _)| moves(*place) || moves(place - 1)).count()
     }
 }
 

@@ -37,28 +37,15 @@ pub(super) struct Plan {
 impl Plan {
     /// Notes a rounding of the framework if floats do not hold the result exactly.
     fn round(&mut self) {
-        let finest = self
-            .unit
-            .values
-            .iter()
-            .copied()
-            .fold(f64::INFINITY, f64::min);
-        let odd = self
-            .unit
-            .values
-            .iter()
-            .map(|u| odd_part(*u))
-            .max()
-            .unwrap_or(1);
+        let finest = self.unit.values.iter().copied().fold(f64::INFINITY, f64::min);
+        let odd = self.unit.values.iter().map(|u| odd_part(*u)).max().unwrap_or(1);
         if self.bound / finest * odd as f64 > 1.0 / HALF_ULP {
             self.noise += Noise::of(self.bound * HALF_ULP);
         }
     }
 
     fn add(&mut self, constant: &Array<f64>) -> Result<(), String> {
-        let parts = constant
-            .zip(&self.unit, |c, u| c / u)
-            .ok_or("its constant does not fit")?;
+        let parts = constant.zip(&self.unit, |c, u| c / u).ok_or("its constant does not fit")?;
         let finer = (0..=MAX_REFINEMENT).find(|s| {
             let integral = |k: &f64| (k * 2f64.powi(*s)).fract() == 0.0 && k.abs() < UNLIMITED;
             parts.values.iter().all(integral)
@@ -69,9 +56,7 @@ impl Plan {
             self.unit = self.unit.map(|u| u / 2f64.powi(finer));
         }
         let integers = parts.map(|k| (k * 2f64.powi(finer)) as i64).compact();
-        let back = integers
-            .zip(&self.unit, |n, u| *n as f64 * u)
-            .and_then(|b| b.zip(constant, |b, c| b == c));
+        let back = integers.zip(&self.unit, |n, u| *n as f64 * u).and_then(|b| b.zip(constant, |b, c| b == c));
         if !back.is_some_and(|equal| equal.values.iter().all(|e| *e)) {
             return Err("its constant is no multiple of the operand's step".into());
         }
@@ -100,11 +85,7 @@ impl Plan {
             ));
         }
         let magnitude = factor.map(|f| if *f == 0.0 { 1.0 } else { f.abs() });
-        self.unit = self
-            .unit
-            .zip(&magnitude, |u, f| u * f)
-            .ok_or("its constant does not fit")?
-            .compact();
+        self.unit = self.unit.zip(&magnitude, |u, f| u * f).ok_or("its constant does not fit")?.compact();
         let greatest = magnitude.values.iter().copied().fold(0.0, f64::max);
         self.bound *= greatest;
         self.noise = self.noise * greatest;
@@ -113,16 +94,11 @@ impl Plan {
     }
 
     fn leaky(&mut self, slope: &Array<f64>) -> Result<(), String> {
-        let slope = *slope
-            .as_scalar()
-            .ok_or("slopes that differ between channels need a quantiser behind them")?;
+        let slope = *slope.as_scalar().ok_or("slopes that differ between channels need a quantiser behind them")?;
         let places = (0..=30).find(|k| (slope * 2f64.powi(*k)).fract() == 0.0);
         let places = places.ok_or("its slope needs too many bits")?;
         let negative = (slope * 2f64.powi(places)) as i64;
-        self.moves.push(Move::Leaky {
-            positive: 1 << places,
-            negative,
-        });
+        self.moves.push(Move::Leaky { positive: 1 << places, negative });
         self.unit = self.unit.map(|u| u / 2f64.powi(places));
         self.bound *= slope.abs().max(1.0);
         self.round();
@@ -130,10 +106,8 @@ impl Plan {
     }
 
     fn clip(&mut self, low: f64, high: f64) -> Result<(), String> {
-        let unit = *self
-            .unit
-            .as_scalar()
-            .ok_or("limits on channels of different scale need a quantiser behind them")?;
+        let unit =
+            *self.unit.as_scalar().ok_or("limits on channels of different scale need a quantiser behind them")?;
         let limit = |v: f64| {
             let n = (v / unit).clamp(-UNLIMITED, UNLIMITED);
             (n.fract() == 0.0 && (n.abs() == UNLIMITED || n * unit == v)).then_some(n as i64)
@@ -171,9 +145,7 @@ impl Lift {
                 Step::LeakyRelu(p) => plan.leaky(&wide(p))?,
                 Step::Clip { low, high } => plan.clip((*low).into(), (*high).into())?,
                 Step::Abs | Step::Sigmoid | Step::Tanh | Step::Exp => {
-                    return Err(
-                        "it is no multiple of a common step; put a quantiser behind it".into(),
-                    );
+                    return Err("it is no multiple of a common step; put a quantiser behind it".into());
                 }
             }
         }
@@ -191,11 +163,8 @@ impl Lift {
             return Ok(real);
         }
         let plan = self.plan(&real).map_err(|why| {
-            at(
-                name,
-                format!("its operand cannot be computed in integers: {why}"),
-            )
-            .help("put a quantiser in front of this layer")
+            at(name, format!("its operand cannot be computed in integers: {why}"))
+                .help("put a quantiser in front of this layer")
         })?;
         let tensor = self.perform(name, real.tensor, &plan.moves, &plan.unit)?;
         Ok(Real::plain(tensor, plan.unit.compact(), plan.noise))
@@ -214,13 +183,9 @@ impl Lift {
                 Move::Add(c) => (Op::Add, Some(c)),
                 Move::Mul(c) => (Op::Mul, Some(c)),
                 Move::Relu => (Op::Relu, None),
-                Move::Leaky { positive, negative } => (
-                    Op::LeakyRelu {
-                        positive: *positive,
-                        negative: *negative,
-                    },
-                    None,
-                ),
+                Move::Leaky { positive, negative } => {
+                    (Op::LeakyRelu { positive: *positive, negative: *negative }, None)
+                }
                 Move::Clamp { lo, hi } => (Op::Clamp { lo: *lo, hi: *hi }, None),
             };
             let mut operands = vec![tensor];

@@ -44,12 +44,8 @@ pub fn read(bytes: &[u8], formats: &[InputFormat]) -> Result<Imported, Diagnosti
     if bytes.len() > MAX_FILE {
         return Err(error(format!("the file has more than {MAX_FILE} bytes")));
     }
-    let model = ModelProto::decode(bytes)
-        .map_err(|e| error(format!("this is not a readable ONNX file: {e}")))?;
-    let graph = model
-        .graph
-        .as_ref()
-        .ok_or_else(|| error("there is no graph in the file"))?;
+    let model = ModelProto::decode(bytes).map_err(|e| error(format!("this is not a readable ONNX file: {e}")))?;
+    let graph = model.graph.as_ref().ok_or_else(|| error("there is no graph in the file"))?;
     if graph.node.len() > MAX_NODES {
         return Err(error(format!("the graph has more than {MAX_NODES} nodes")));
     }
@@ -77,19 +73,11 @@ impl Reader {
         for input in graph.input.iter().filter(|i| !values.contains_key(&i.name)) {
             inputs.push((input.name.clone(), input_shape(input)?));
         }
-        let name = if graph.name.is_empty() {
-            "network"
-        } else {
-            &graph.name
-        };
+        let name = if graph.name.is_empty() { "network" } else { &graph.name };
         let names: Vec<String> = inputs.iter().map(|(name, _)| name.clone()).collect();
         let (lift, reals) = Lift::new(name, inputs, formats)?;
         values.extend(names.into_iter().zip(reals.into_iter().map(Value::Real)));
-        Ok(Self {
-            lift,
-            values,
-            types,
-        })
+        Ok(Self { lift, values, types })
     }
 
     fn run(mut self, graph: &GraphProto) -> Result<Imported, Diagnostic> {
@@ -100,12 +88,7 @@ impl Reader {
                 "" => format!("{}_{output}", proto.op_type),
                 name => name.to_owned(),
             };
-            let node = Node {
-                proto,
-                name,
-                values: &self.values,
-                types: &self.types,
-            };
+            let node = Node { proto, name, values: &self.values, types: &self.types };
             let results = self.lift.node(&node)?;
             let data_type = node.tensor("value").map(|t| t.data_type);
             if let (Some(data_type), Some(name)) = (data_type, proto.output.first()) {
@@ -123,10 +106,7 @@ impl Reader {
                     self.lift.output(name, &real)?;
                 }
                 Some(Value::Constant(_)) => {
-                    return Err(error(format!(
-                        "output {} does not depend on an input",
-                        quoted(name)
-                    )));
+                    return Err(error(format!("output {} does not depend on an input", quoted(name))));
                 }
                 None => return Err(error(format!("no node computes output {}", quoted(name)))),
             }
@@ -139,16 +119,13 @@ impl Reader {
 fn input_shape(input: &ValueInfoProto) -> Result<Vec<usize>, Diagnostic> {
     let of = |why: String| error(format!("input {}: {why}", quoted(&input.name)));
     let tensor_type = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
-    let shape = tensor_type
-        .and_then(|t| t.shape.as_ref())
-        .ok_or_else(|| of("its shape is not given".into()))?;
+    let shape = tensor_type.and_then(|t| t.shape.as_ref()).ok_or_else(|| of("its shape is not given".into()))?;
     let mut dims: Vec<i64> = shape.dim.iter().map(|d| d.dim_value).collect();
     if let Some(batch @ 0) = dims.first_mut() {
         *batch = 1;
     }
     if let Some(axis) = dims.iter().position(|d| *d < 1) {
-        return Err(of(format!("the extent of axis {axis} is not given"))
-            .help("export the model with fixed shapes"));
+        return Err(of(format!("the extent of axis {axis} is not given")).help("export the model with fixed shapes"));
     }
     tensor::shape(&dims).map_err(of)
 }
@@ -172,12 +149,12 @@ impl Lift {
             "Conv" => one(self.conv(node)?),
             "BatchNormalization" => one(self.batch_normalization(node)?),
             "Add" | "Sub" | "Mul" | "Div" | "Min" | "Max" => one(self.binary(node)?),
-            "Relu" | "LeakyRelu" | "PRelu" | "Clip" | "Neg" | "Abs" | "Sigmoid" | "HardSigmoid"
-            | "Tanh" | "Exp" | "Identity" | "Dropout" | "Cast" => one(self.unary(node)?),
-            "MaxPool" | "AveragePool" | "GlobalAveragePool" | "GlobalMaxPool" | "ReduceMean"
-            | "ReduceSum" | "ReduceMax" => one(self.onnx_pool(node)?),
-            "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" | "Slice" | "Gather"
-            | "Pad" | "DepthToSpace" | "SpaceToDepth" => one(self.movement(node)?),
+            "Relu" | "LeakyRelu" | "PRelu" | "Clip" | "Neg" | "Abs" | "Sigmoid" | "HardSigmoid" | "Tanh" | "Exp"
+            | "Identity" | "Dropout" | "Cast" => one(self.unary(node)?),
+            "MaxPool" | "AveragePool" | "GlobalAveragePool" | "GlobalMaxPool" | "ReduceMean" | "ReduceSum"
+            | "ReduceMax" => one(self.onnx_pool(node)?),
+            "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" | "Slice" | "Gather" | "Pad"
+            | "DepthToSpace" | "SpaceToDepth" => one(self.movement(node)?),
             "Concat" => one(self.onnx_concat(node)?),
             "Split" => self.split(node)?.into_iter().map(Value::Real).collect(),
             "ArgMax" => one(self.onnx_arg_max(node)?),

@@ -13,73 +13,37 @@ impl Node<'_> {
         let one = |op: Op| Ok(vec![op]);
         match self.proto.op_type.as_str() {
             "Reshape" => {
-                let wanted = self
-                    .optional_integers(1)?
-                    .or_else(|| self.ints("shape").map(<[i64]>::to_vec));
+                let wanted = self.optional_integers(1)?.or_else(|| self.ints("shape").map(<[i64]>::to_vec));
                 let wanted = wanted.ok_or_else(|| self.error("its new shape is missing"))?;
-                one(Op::Reshape {
-                    shape: self.new_shape(shape, &wanted)?,
-                })
+                one(Op::Reshape { shape: self.new_shape(shape, &wanted)? })
             }
             "Flatten" => {
                 let axis = self.int("axis", 1);
-                let axis = if axis == rank as i64 {
-                    rank
-                } else {
-                    self.axis(axis, rank)?
-                };
+                let axis = if axis == rank as i64 { rank } else { self.axis(axis, rank)? };
                 let (outer, inner) = shape.split_at(axis);
-                one(Op::Reshape {
-                    shape: vec![outer.iter().product(), inner.iter().product()],
-                })
+                one(Op::Reshape { shape: vec![outer.iter().product(), inner.iter().product()] })
             }
             "Squeeze" => {
                 let axes = match self.axes(1)? {
-                    Some(axes) => axes
-                        .iter()
-                        .map(|a| self.axis(*a, rank))
-                        .collect::<Result<_, _>>()?,
+                    Some(axes) => axes.iter().map(|a| self.axis(*a, rank)).collect::<Result<_, _>>()?,
                     None => (0..rank).filter(|&a| shape[a] == 1).collect::<Vec<_>>(),
                 };
                 if axes.iter().any(|&a| shape[a] != 1) {
-                    return Err(self.error(format!(
-                        "only axes of extent 1 can be dropped from {shape:?}"
-                    )));
+                    return Err(self.error(format!("only axes of extent 1 can be dropped from {shape:?}")));
                 }
-                one(Op::Reshape {
-                    shape: (0..rank)
-                        .filter(|a| !axes.contains(a))
-                        .map(|a| shape[a])
-                        .collect(),
-                })
+                one(Op::Reshape { shape: (0..rank).filter(|a| !axes.contains(a)).map(|a| shape[a]).collect() })
             }
             "Unsqueeze" => {
-                let axes = self
-                    .axes(1)?
-                    .ok_or_else(|| self.error("its axes are missing"))?;
+                let axes = self.axes(1)?.ok_or_else(|| self.error("its axes are missing"))?;
                 let new = rank + axes.len();
-                let axes: Vec<usize> = axes
-                    .iter()
-                    .map(|a| self.axis(*a, new))
-                    .collect::<Result<_, _>>()?;
+                let axes: Vec<usize> = axes.iter().map(|a| self.axis(*a, new)).collect::<Result<_, _>>()?;
                 let mut old = shape.iter().copied();
-                let shape = (0..new)
-                    .map(|a| {
-                        if axes.contains(&a) {
-                            1
-                        } else {
-                            old.next().unwrap_or(1)
-                        }
-                    })
-                    .collect();
+                let shape = (0..new).map(|a| if axes.contains(&a) { 1 } else { old.next().unwrap_or(1) }).collect();
                 one(Op::Reshape { shape })
             }
             "Transpose" => {
                 let axes = match self.ints("perm") {
-                    Some(perm) => perm
-                        .iter()
-                        .map(|a| self.axis(*a, rank))
-                        .collect::<Result<_, _>>()?,
+                    Some(perm) => perm.iter().map(|a| self.axis(*a, rank)).collect::<Result<_, _>>()?,
                     None => (0..rank).rev().collect(),
                 };
                 one(Op::Transpose { axes })
@@ -105,14 +69,8 @@ impl Node<'_> {
             });
         }
         if let Some(free) = wanted.iter().position(|e| *e == -1) {
-            let others = new
-                .iter()
-                .try_fold(1usize, |n, e| n.checked_mul(*e))
-                .filter(|n| *n > 0);
-            new[free] = others
-                .filter(|n| total.is_multiple_of(*n))
-                .map(|n| total / n)
-                .ok_or_else(misfit)?;
+            let others = new.iter().try_fold(1usize, |n, e| n.checked_mul(*e)).filter(|n| *n > 0);
+            new[free] = others.filter(|n| total.is_multiple_of(*n)).map(|n| total / n).ok_or_else(misfit)?;
         }
         Ok(new)
     }
@@ -141,19 +99,11 @@ impl Node<'_> {
                 return Err(self.error("a step is not zero"));
             }
             let wrapped = |v: i64| if v < 0 { v.saturating_add(extent) } else { v };
-            let (least, most) = if by > 0 {
-                (0, extent)
-            } else {
-                (-1, extent - 1)
-            };
+            let (least, most) = if by > 0 { (0, extent) } else { (-1, extent - 1) };
             let start = wrapped(starts[k]).clamp(if by > 0 { 0 } else { -1 }, most);
             let end = wrapped(ends[k]).clamp(least, most);
             let span = if by > 0 { end - start } else { start - end };
-            count[axis] = if span > 0 {
-                (span as usize).div_ceil(by.unsigned_abs() as usize)
-            } else {
-                0
-            };
+            count[axis] = if span > 0 { (span as usize).div_ceil(by.unsigned_abs() as usize) } else { 0 };
             begin[axis] = start.max(0) as usize;
             step[axis] = by as isize;
         }
@@ -169,20 +119,14 @@ impl Node<'_> {
             return Err(self.error("indices have at most one axis"));
         }
         let indices = self.optional_integers(1)?.unwrap_or_default();
-        let place =
-            |i: &i64| usize::try_from(if *i < 0 { i.saturating_add(extent) } else { *i }).ok();
+        let place = |i: &i64| usize::try_from(if *i < 0 { i.saturating_add(extent) } else { *i }).ok();
         let indices: Option<Vec<usize>> = indices.iter().map(place).collect();
         let indices = indices.ok_or_else(|| self.error("an index is out of range"))?;
         let gather = Op::Gather { axis, indices };
         if rank == 1 {
             return Ok(vec![gather]);
         }
-        let shape = shape
-            .iter()
-            .enumerate()
-            .filter(|(a, _)| *a != axis)
-            .map(|(_, e)| *e)
-            .collect();
+        let shape = shape.iter().enumerate().filter(|(a, _)| *a != axis).map(|(_, e)| *e).collect();
         Ok(vec![gather, Op::Reshape { shape }])
     }
 
@@ -191,9 +135,7 @@ impl Node<'_> {
         let image: Option<[usize; 4]> = shape.try_into().ok();
         match image {
             Some(image) if (1..=1 << 12).contains(&block) => Ok((image, block)),
-            _ => Err(self.error(format!(
-                "blocks of {block} do not fit an image of shape {shape:?}"
-            ))),
+            _ => Err(self.error(format!("blocks of {block} do not fit an image of shape {shape:?}"))),
         }
     }
 
@@ -209,24 +151,16 @@ impl Node<'_> {
         Ok(vec![
             Op::Reshape { shape: split },
             Op::Transpose { axes },
-            Op::Reshape {
-                shape: vec![n, depth, h * b, w * b],
-            },
+            Op::Reshape { shape: vec![n, depth, h * b, w * b] },
         ])
     }
 
     fn space_to_depth(&self, shape: &[usize]) -> Result<Vec<Op>, Diagnostic> {
         let ([n, c, h, w], b) = self.image_blocks(shape)?;
         Ok(vec![
-            Op::Reshape {
-                shape: vec![n, c, h / b, b, w / b, b],
-            },
-            Op::Transpose {
-                axes: vec![0, 3, 5, 1, 2, 4],
-            },
-            Op::Reshape {
-                shape: vec![n, c * b * b, h / b, w / b],
-            },
+            Op::Reshape { shape: vec![n, c, h / b, b, w / b, b] },
+            Op::Transpose { axes: vec![0, 3, 5, 1, 2, 4] },
+            Op::Reshape { shape: vec![n, c * b * b, h / b, w / b] },
         ])
     }
 
@@ -242,18 +176,11 @@ impl Node<'_> {
             Some(sizes) => sizes.iter().map(|s| usize::try_from(*s).ok()).collect(),
             None => {
                 let size = shape[axis].div_ceil(outputs);
-                Some(
-                    (0..outputs)
-                        .map(|k| size.min(shape[axis].saturating_sub(k * size)))
-                        .collect(),
-                )
+                Some((0..outputs).map(|k| size.min(shape[axis].saturating_sub(k * size))).collect())
             }
         };
-        let sizes = sizes
-            .filter(|s| s.iter().try_fold(0usize, |n, s| n.checked_add(*s)) == Some(shape[axis]));
-        sizes
-            .map(|s| (axis, s))
-            .ok_or_else(|| self.error(format!("its parts do not add up to {}", shape[axis])))
+        let sizes = sizes.filter(|s| s.iter().try_fold(0usize, |n, s| n.checked_add(*s)) == Some(shape[axis]));
+        sizes.map(|s| (axis, s)).ok_or_else(|| self.error(format!("its parts do not add up to {}", shape[axis])))
     }
 }
 
@@ -280,27 +207,14 @@ impl Lift {
             None => node.optional_integers(1)?.unwrap_or_default(),
         };
         let pads: Option<Vec<usize>> = pads.iter().map(|p| usize::try_from(*p).ok()).collect();
-        let pads = pads.filter(|p| p.len() == 2 * rank).ok_or_else(|| {
-            node.error(format!(
-                "{} numbers that are not negative are wanted as pads",
-                2 * rank
-            ))
-        })?;
+        let pads = pads
+            .filter(|p| p.len() == 2 * rank)
+            .ok_or_else(|| node.error(format!("{} numbers that are not negative are wanted as pads", 2 * rank)))?;
         let value = match node.optional_constant(2)? {
-            Some(c) => c
-                .as_float()
-                .as_scalar()
-                .copied()
-                .ok_or_else(|| node.error("it pads with one number"))?,
+            Some(c) => c.as_float().as_scalar().copied().ok_or_else(|| node.error("it pads with one number"))?,
             None => node.float("value", 0.0),
         };
-        self.pad(
-            &node.name,
-            x,
-            pads[..rank].to_vec(),
-            pads[rank..].to_vec(),
-            value,
-        )
+        self.pad(&node.name, x, pads[..rank].to_vec(), pads[rank..].to_vec(), value)
     }
 
     pub(super) fn onnx_concat(&mut self, node: &Node<'_>) -> Result<Real, Diagnostic> {

@@ -30,15 +30,7 @@ pub(super) struct Node<'a> {
 impl Node<'_> {
     /// An error at this node.
     pub fn error(&self, message: impl Into<String>) -> Diagnostic {
-        Diagnostic::error(
-            "onnx",
-            format!(
-                "node {} ({}): {}",
-                quoted(&self.name),
-                self.proto.op_type,
-                message.into()
-            ),
-        )
+        Diagnostic::error("onnx", format!("node {} ({}): {}", quoted(&self.name), self.proto.op_type, message.into()))
     }
 
     fn attribute(&self, name: &str) -> Option<&AttributeProto> {
@@ -54,8 +46,7 @@ impl Node<'_> {
     }
 
     pub fn text(&self, name: &str) -> Option<String> {
-        self.attribute(name)
-            .map(|a| String::from_utf8_lossy(&a.s).into_owned())
+        self.attribute(name).map(|a| String::from_utf8_lossy(&a.s).into_owned())
     }
 
     pub fn ints(&self, name: &str) -> Option<&[i64]> {
@@ -73,9 +64,7 @@ impl Node<'_> {
     /// The data type of constant operand `k`; bytes if it is not given.
     pub fn data_type(&self, k: usize) -> i32 {
         let name = self.proto.input.get(k).filter(|name| !name.is_empty());
-        name.map_or(super::tensor::data_type::UINT8, |name| {
-            self.types.get(name).copied().unwrap_or(0)
-        })
+        name.map_or(super::tensor::data_type::UINT8, |name| self.types.get(name).copied().unwrap_or(0))
     }
 
     /// How many operands are given.
@@ -87,27 +76,24 @@ impl Node<'_> {
     pub fn optional(&self, k: usize) -> Result<Option<&Value>, Diagnostic> {
         match self.proto.input.get(k).filter(|name| !name.is_empty()) {
             None => Ok(None),
-            Some(name) => {
-                self.values.get(name).map(Some).ok_or_else(|| {
-                    self.error(format!("nothing before it computes {}", quoted(name)))
-                })
-            }
+            Some(name) => self
+                .values
+                .get(name)
+                .map(Some)
+                .ok_or_else(|| self.error(format!("nothing before it computes {}", quoted(name)))),
         }
     }
 
     /// Operand `k`.
     pub fn operand(&self, k: usize) -> Result<&Value, Diagnostic> {
-        self.optional(k)?
-            .ok_or_else(|| self.error(format!("operand {k} is missing")))
+        self.optional(k)?.ok_or_else(|| self.error(format!("operand {k} is missing")))
     }
 
     /// Operand `k`, computed at run time.
     pub fn real(&self, k: usize) -> Result<Real, Diagnostic> {
         match self.operand(k)? {
             Value::Real(real) => Ok(real.clone()),
-            Value::Constant(_) => Err(self.error(format!(
-                "operand {k} is a constant, which is not supported here"
-            ))),
+            Value::Constant(_) => Err(self.error(format!("operand {k} is a constant, which is not supported here"))),
         }
     }
 
@@ -117,17 +103,14 @@ impl Node<'_> {
             None => Ok(None),
             Some(Value::Constant(constant)) => Ok(Some(constant)),
             Some(Value::Real(_)) => Err(self
-                .error(format!(
-                    "operand {k} must be a constant, here it is computed"
-                ))
+                .error(format!("operand {k} must be a constant, here it is computed"))
                 .help("export the model with constants folded")),
         }
     }
 
     /// Operand `k`, known when the file is read.
     pub fn constant(&self, k: usize) -> Result<&Constant, Diagnostic> {
-        self.optional_constant(k)?
-            .ok_or_else(|| self.error(format!("operand {k} is missing")))
+        self.optional_constant(k)?.ok_or_else(|| self.error(format!("operand {k} is missing")))
     }
 
     /// The floats of constant operand `k`.
@@ -148,11 +131,7 @@ impl Node<'_> {
 
     /// An axis from a possibly negative number.
     pub fn axis(&self, axis: i64, rank: usize) -> Result<usize, Diagnostic> {
-        let axis = if axis < 0 {
-            axis.checked_add(rank as i64)
-        } else {
-            Some(axis)
-        };
+        let axis = if axis < 0 { axis.checked_add(rank as i64) } else { Some(axis) };
         axis.and_then(|a| usize::try_from(a).ok())
             .filter(|a| *a < rank)
             .ok_or_else(|| self.error(format!("the axis is none of the {rank} there are")))

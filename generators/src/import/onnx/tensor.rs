@@ -34,27 +34,16 @@ pub(super) fn constant(tensor: &TensorProto) -> Result<Constant, String> {
     if tensor.data_location != 0 {
         return Err("its data are in another file; save the model in one file".into());
     }
-    let integers = |values: Vec<i64>| {
-        Constant::Integer(Array {
-            shape: shape.clone(),
-            values,
-        })
-    };
+    let integers = |values: Vec<i64>| Constant::Integer(Array { shape: shape.clone(), values });
     let floats = |values: Vec<f32>| Constant::float(shape.clone(), values);
     let raw = &tensor.raw_data;
     macro_rules! numbers {
         ($type:ty, $field:ident, $to:ty) => {
             if raw.is_empty() {
-                tensor
-                    .$field
-                    .iter()
-                    .map(|v| *v as $to)
-                    .collect::<Vec<$to>>()
+                tensor.$field.iter().map(|v| *v as $to).collect::<Vec<$to>>()
             } else {
                 let bytes = raw.chunks_exact(size_of::<$type>());
-                bytes
-                    .map(|b| <$type>::from_le_bytes(b.try_into().expect("exact chunks")) as $to)
-                    .collect()
+                bytes.map(|b| <$type>::from_le_bytes(b.try_into().expect("exact chunks")) as $to).collect()
             }
         };
     }
@@ -63,9 +52,7 @@ pub(super) fn constant(tensor: &TensorProto) -> Result<Constant, String> {
         t::DOUBLE => {
             let wide = numbers!(f64, double_data, f64);
             if let Some(v) = wide.iter().find(|v| f64::from(**v as f32) != **v) {
-                return Err(format!(
-                    "{v} is no 32-bit float; save the model in single precision"
-                ));
+                return Err(format!("{v} is no 32-bit float; save the model in single precision"));
             }
             floats(wide.iter().map(|v| *v as f32).collect())
         }
@@ -78,9 +65,7 @@ pub(super) fn constant(tensor: &TensorProto) -> Result<Constant, String> {
         t::UINT32 => integers(numbers!(u32, int64_data, i64)),
         t::BOOL => integers(numbers!(u8, int32_data, i64)),
         other => {
-            return Err(format!(
-                "data type {other} is not supported; use float, int8 to int64, uint8 to uint32"
-            ));
+            return Err(format!("data type {other} is not supported; use float, int8 to int64, uint8 to uint32"));
         }
     };
     let found = match &read {
@@ -88,10 +73,7 @@ pub(super) fn constant(tensor: &TensorProto) -> Result<Constant, String> {
         Constant::Integer(array) => array.values.len(),
     };
     if found != count {
-        return Err(format!(
-            "shape {:?} needs {count} numbers, found {found}",
-            tensor.dims
-        ));
+        return Err(format!("shape {:?} needs {count} numbers, found {found}", tensor.dims));
     }
     Ok(read)
 }

@@ -46,11 +46,7 @@ pub fn jet(particles: usize, random: &mut fastrand::Rng) -> Jet {
         })
         .collect();
     rows.resize(particles, vec![0.0; 3]);
-    Jet {
-        particles: rows,
-        valid: (0..particles).map(|i| u8::from(i < found)).collect(),
-        class,
-    }
+    Jet { particles: rows, valid: (0..particles).map(|i| u8::from(i < found)).collect(), class }
 }
 
 fn partons(class: usize, momentum: f64, random: &mut fastrand::Rng) -> Vec<Momentum> {
@@ -72,10 +68,7 @@ fn decay(of: Momentum, mass: f64, masses: [f64; 2], random: &mut fastrand::Rng) 
     let [sum, difference] = [masses[0] + masses[1], masses[0] - masses[1]];
     let squares = (mass * mass - sum * sum) * (mass * mass - difference * difference);
     let p = squares.sqrt() / (2.0 * mass);
-    let (cosine, azimuth) = (
-        2.0 * random.f64() - 1.0,
-        std::f64::consts::TAU * random.f64(),
-    );
+    let (cosine, azimuth) = (2.0 * random.f64() - 1.0, std::f64::consts::TAU * random.f64());
     let sine = (1.0 - cosine * cosine).sqrt();
     let direction = [cosine, sine * azimuth.cos(), sine * azimuth.sin()];
     let daughter = |sign: f64, m: f64| {

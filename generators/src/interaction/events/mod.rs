@@ -81,15 +81,11 @@ pub fn parse(text: &str) -> Result<Vec<Event>, Diagnostic> {
     let event = |(number, line): (usize, &str)| {
         serde_json::from_str(line).map_err(|_| {
             let message = format!("line {number} is neither an event of tracks nor a jet");
-            Diagnostic::error("events", message)
-                .help("`hwgen events` writes such files, one JSON object a line")
+            Diagnostic::error("events", message).help("`hwgen events` writes such files, one JSON object a line")
         })
     };
     let lines = (1..).zip(text.lines());
-    lines
-        .filter(|(_, line)| !line.trim().is_empty())
-        .map(event)
-        .collect()
+    lines.filter(|(_, line)| !line.trim().is_empty()).map(event).collect()
 }
 
 /// The text of a file of events.
@@ -106,12 +102,8 @@ impl Event {
     pub fn quantised(&self, network: &Network) -> Result<Labelled, Diagnostic> {
         match (self, network) {
             (Self::Tracks(event), Network::Tracking(network)) => event.quantised(network),
-            (Self::Jet(jet), Network::Jedinet(n)) => {
-                jet.quantised([n.particles, n.features], n.input, false)
-            }
-            (Self::Jet(jet), Network::DeepSets(n)) => {
-                jet.quantised([n.particles, n.features], n.input, n.masked)
-            }
+            (Self::Jet(jet), Network::Jedinet(n)) => jet.quantised([n.particles, n.features], n.input, false),
+            (Self::Jet(jet), Network::DeepSets(n)) => jet.quantised([n.particles, n.features], n.input, n.masked),
             (Self::Tracks(_), _) => Err(mismatch("an event of tracks, but the network takes jets")),
             (Self::Jet(_), _) => Err(mismatch("a jet, but the network takes hits and segments")),
         }
@@ -124,9 +116,7 @@ impl Tracks {
         let columns = [&self.valid, &self.truth].map(Vec::len);
         let ends = [&self.sender, &self.receiver].map(Vec::len);
         if columns != [edges; 2] || ends != [edges; 2] {
-            return Err(mismatch(&format!(
-                "`sender`, `receiver`, `valid` and `truth` must have {edges} entries each"
-            )));
+            return Err(mismatch(&format!("`sender`, `receiver`, `valid` and `truth` must have {edges} entries each")));
         }
         let most = (1 << network.index_bits()) - 1;
         for (name, ends) in [("sender", &self.sender), ("receiver", &self.receiver)] {
@@ -137,37 +127,23 @@ impl Tracks {
         }
         let features = [network.node_features, network.edge_features];
         let mut inputs = rows("nodes", &self.nodes, [nodes, features[0]], network.input)?;
-        inputs.extend(rows(
-            "edges",
-            &self.edges,
-            [edges, features[1]],
-            network.input,
-        )?);
+        inputs.extend(rows("edges", &self.edges, [edges, features[1]], network.input)?);
         for ends in [&self.sender, &self.receiver] {
             inputs.extend(ends.iter().map(|end| *end as i64));
         }
         inputs.extend(self.valid.iter().map(|v| i64::from(*v)));
         let truth = (0..edges)
             .map(|k| {
-                let live =
-                    self.valid[k] == 1 && network.connects(k, self.receiver[k], self.sender[k]);
+                let live = self.valid[k] == 1 && network.connects(k, self.receiver[k], self.sender[k]);
                 live.then_some(self.truth[k] == 1)
             })
             .collect();
-        Ok(Labelled {
-            inputs,
-            truth: Truth::Edges(truth),
-        })
+        Ok(Labelled { inputs, truth: Truth::Edges(truth) })
     }
 }
 
 impl Jet {
-    fn quantised(
-        &self,
-        shape: [usize; 2],
-        format: ApFixed,
-        masked: bool,
-    ) -> Result<Labelled, Diagnostic> {
+    fn quantised(&self, shape: [usize; 2], format: ApFixed, masked: bool) -> Result<Labelled, Diagnostic> {
         let mut inputs = rows("particles", &self.particles, shape, format)?;
         if self.valid.len() != shape[0] {
             return Err(mismatch(&format!("`valid` must have {} entries", shape[0])));
@@ -176,38 +152,23 @@ impl Jet {
         if masked {
             inputs.extend(self.valid.iter().map(|v| i64::from(*v)));
         }
-        Ok(Labelled {
-            inputs,
-            truth: Truth::Class(self.class),
-        })
+        Ok(Labelled { inputs, truth: Truth::Class(self.class) })
     }
 }
 
 /// The integers nearest to a matrix of features.
-fn rows(
-    name: &str,
-    rows: &[Vec<f64>],
-    [count, width]: [usize; 2],
-    format: ApFixed,
-) -> Result<Vec<i64>, Diagnostic> {
+fn rows(name: &str, rows: &[Vec<f64>], [count, width]: [usize; 2], format: ApFixed) -> Result<Vec<i64>, Diagnostic> {
     if rows.len() != count || rows.iter().any(|row| row.len() != width) {
         let message = format!("`{name}` must be {count} rows of {width} features");
         return Err(mismatch(&message));
     }
-    let integer = |v: &f64| {
-        format
-            .nearest(*v)
-            .ok_or_else(|| mismatch(&format!("{v} in `{name}` does not fit {format}")))
-    };
+    let integer =
+        |v: &f64| format.nearest(*v).ok_or_else(|| mismatch(&format!("{v} in `{name}` does not fit {format}")));
     rows.iter().flatten().map(integer).collect()
 }
 
 /// An error unless no integer of a column is more than `most`.
-fn within(
-    name: &str,
-    mut column: impl Iterator<Item = usize>,
-    most: usize,
-) -> Result<(), Diagnostic> {
+fn within(name: &str, mut column: impl Iterator<Item = usize>, most: usize) -> Result<(), Diagnostic> {
     match column.find(|v| *v > most) {
         None => Ok(()),
         Some(bad) => Err(mismatch(&format!("{bad} in `{name}`, at most {most} fits"))),

@@ -121,16 +121,10 @@ fn cross(layers: &mut [Vec<Hit>], particle: usize, random: &mut fastrand::Rng) {
     let momentum = LEAST_MOMENTUM / (1.0 - 0.9 * random.f64());
     let curvature = [-1.0, 1.0][usize::from(random.bool())] / (2.0 * radius(momentum));
     let phi0 = SECTOR * (random.f64() - 0.5) / 2.0;
-    let (z0, steepness) = (
-        LUMINOUS * normal(random),
-        STEEPEST * (2.0 * random.f64() - 1.0),
-    );
+    let (z0, steepness) = (LUMINOUS * normal(random), STEEPEST * (2.0 * random.f64() - 1.0));
     for (hits, r) in layers.iter_mut().zip(RADII) {
         let turn = (r * curvature).asin();
-        let (across, along) = (
-            RESOLUTION[0] * normal(random),
-            RESOLUTION[1] * normal(random),
-        );
+        let (across, along) = (RESOLUTION[0] * normal(random), RESOLUTION[1] * normal(random));
         let hit = Hit {
             phi: phi0 - turn + across / r,
             z: z0 + turn / curvature * steepness + along,

@@ -36,15 +36,8 @@ pub(super) struct Beat<'m> {
 }
 
 /// A signal some cycles later; 0 after a reset.
-pub(super) fn later<'m>(
-    m: &'m ModuleBuilder,
-    name: &str,
-    value: Value<'m>,
-    cycles: u32,
-) -> Value<'m> {
-    (0..cycles).fold(value.wrap(1, false), |value, k| {
-        register(m, &format!("{name}{k}"), value)
-    })
+pub(super) fn later<'m>(m: &'m ModuleBuilder, name: &str, value: Value<'m>, cycles: u32) -> Value<'m> {
+    (0..cycles).fold(value.wrap(1, false), |value, k| register(m, &format!("{name}{k}"), value))
 }
 
 /// The signals of all steps, each of which starts the next, and the start of what follows them.
@@ -66,18 +59,10 @@ pub(super) fn controls<'m>(
                 (Some(beat), done)
             }
         };
-        controls.push(Control {
-            start,
-            stages,
-            beat,
-        });
+        controls.push(Control { start, stages, beat });
         start = done;
     }
-    controls.push(Control {
-        start,
-        stages: 1,
-        beat: None,
-    });
+    controls.push(Control { start, stages: 1, beat: None });
     Ok(controls)
 }
 
@@ -102,9 +87,7 @@ impl<'m> Beat<'m> {
         let (position, position_bits) = counter("position", positions)?;
         let running = m.state(&named("running"), Format::BIT, reset());
         let at_last_part = part.value().equals(m.constant(i128::from(parts) - 1, 0));
-        let at_last_position = position
-            .value()
-            .equals(m.constant(i128::from(positions) - 1, 0));
+        let at_last_position = position.value().equals(m.constant(i128::from(positions) - 1, 0));
         let ending = running.value() & at_last_part & at_last_position;
         let goes_on = ending.mux(zero, running.value());
         let next_part = at_last_part.mux(zero, part.value() + one);
@@ -131,12 +114,7 @@ impl<'m> Control<'m> {
     ///
     /// A matrix may start anew when its last beat ends, so from then on they are kept in another register. That one is
     /// overwritten at the next last beat, which for few beats comes before the end: then the cycles pass in more registers.
-    pub fn carried(
-        &self,
-        m: &'m ModuleBuilder,
-        name: &str,
-        values: &[Value<'m>],
-    ) -> Vec<Value<'m>> {
+    pub fn carried(&self, m: &'m ModuleBuilder, name: &str, values: &[Value<'m>]) -> Vec<Value<'m>> {
         let caught = |when: Value<'m>, name: String, value: Value<'m>| {
             let state = plain(m, &name, value);
             state.set_next_when(when, value.with_frac(0));

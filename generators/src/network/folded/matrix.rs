@@ -31,12 +31,7 @@ impl Matrix {
     /// None for a layer of a graph that was built.
     pub fn of(layer: &Layer, shape: &[usize], reuse: u32) -> Result<Self, Diagnostic> {
         let (sources, results) = match &layer.op {
-            Op::Convolution {
-                weights,
-                window,
-                groups,
-                ..
-            } => {
+            Op::Convolution { weights, window, groups, .. } => {
                 let wrong = |why: String| {
                     let message = format!("layer {}: {why}", quoted(&layer.name));
                     Diagnostic::bug("folding", message)
@@ -44,8 +39,7 @@ impl Matrix {
                 let positions = window.positions(&shape[2..]).map_err(wrong)?;
                 let sources = images(shape)
                     .flat_map(|image| {
-                        let seen =
-                            |taps: &Vec<Tap>| windows(taps, image, shape, &weights.shape, *groups);
+                        let seen = |taps: &Vec<Tap>| windows(taps, image, shape, &weights.shape, *groups);
                         positions.iter().map(seen).collect::<Vec<_>>()
                     })
                     .collect();
@@ -53,9 +47,7 @@ impl Matrix {
                 let (filters, count) = (weights.shape[0], positions.len());
                 let place = move |n: usize, f: usize| (0..count).map(move |p| (n * count + p, f));
                 let images = 0..shape[0];
-                let results = images
-                    .flat_map(|n| (0..filters).flat_map(move |f| place(n, f)))
-                    .collect();
+                let results = images.flat_map(|n| (0..filters).flat_map(move |f| place(n, f))).collect();
                 (sources, results)
             }
             Op::Dense { weights, .. } => {
@@ -94,13 +86,7 @@ impl Matrix {
             0 => (positions.div_ceil(reuse), 1),
             parts => (1, parts.min(terms)),
         };
-        Self {
-            sources,
-            rows,
-            results,
-            units,
-            lanes: terms.div_ceil(parts),
-        }
+        Self { sources, rows, results, units, lanes: terms.div_ceil(parts) }
     }
 
     fn terms(&self) -> usize {
@@ -128,15 +114,8 @@ impl Matrix {
     }
 
     /// The signals of its beats when products are added up, so many cycles later: only those that it needs.
-    fn adding<'m>(
-        &self,
-        m: &'m ModuleBuilder,
-        name: &str,
-        beat: &Beat<'m>,
-        cycles: u32,
-    ) -> Adding<'m> {
-        let then =
-            |what: &str, value: Value<'m>| later(m, &format!("{name}_{what}"), value, cycles);
+    fn adding<'m>(&self, m: &'m ModuleBuilder, name: &str, beat: &Beat<'m>, cycles: u32) -> Adding<'m> {
+        let then = |what: &str, value: Value<'m>| later(m, &format!("{name}_{what}"), value, cycles);
         let several = self.positions_of_unit() > 1;
         let accumulates = !several || self.parts() > 1;
         let place = |value, k: u32| moved(m, &format!("{name}_place{k}"), value);
@@ -204,13 +183,7 @@ fn images(shape: &[usize]) -> impl Iterator<Item = u32> + use<> {
 }
 
 /// For each group the elements under a window at one position, in the order of the weights.
-fn windows(
-    taps: &[Tap],
-    image: u32,
-    shape: &[usize],
-    weights: &[usize],
-    groups: usize,
-) -> Vec<Vec<Option<u32>>> {
+fn windows(taps: &[Tap], image: u32, shape: &[usize], weights: &[usize], groups: usize) -> Vec<Vec<Option<u32>>> {
     let pixels = shape[2..].iter().product::<usize>() as u32;
     let kernel: usize = weights[2..].iter().product();
     let channels = weights[1];
@@ -252,18 +225,12 @@ struct Hardware<'a, 'm> {
 
 impl<'m> Hardware<'_, 'm> {
     /// For each filter its sums at the positions of a unit.
-    fn unit(
-        &self,
-        unit: usize,
-        wide: &dyn Fn(OutOfRange) -> Diagnostics,
-    ) -> Result<Vec<Vec<Value<'m>>>, Diagnostics> {
+    fn unit(&self, unit: usize, wide: &dyn Fn(OutOfRange) -> Diagnostics) -> Result<Vec<Vec<Value<'m>>>, Diagnostics> {
         let groups = self.matrix.sources.first().map_or(1, Vec::len);
         let filters = self.matrix.rows.len() / groups.max(1);
         let mut sums = Vec::with_capacity(self.matrix.rows.len());
         for group in 0..groups {
-            let operands: Vec<Value<'m>> = (0..self.matrix.lanes)
-                .map(|lane| self.operand(unit, group, lane))
-                .collect();
+            let operands: Vec<Value<'m>> = (0..self.matrix.lanes).map(|lane| self.operand(unit, group, lane)).collect();
             for filter in group * filters..(group + 1) * filters {
                 let range = self.reach(unit, group, filter).map_err(wide)?;
                 sums.push(self.sums(unit, filter, &operands, range)?);
@@ -273,13 +240,7 @@ impl<'m> Hardware<'_, 'm> {
     }
 
     /// The elements of a unit at its positions, `None` behind the last position.
-    fn element(
-        &self,
-        unit: usize,
-        position: usize,
-        group: usize,
-        term: usize,
-    ) -> Option<Value<'m>> {
+    fn element(&self, unit: usize, position: usize, group: usize, term: usize) -> Option<Value<'m>> {
         let position = unit * self.matrix.positions_of_unit() as usize + position;
         let source = *self.matrix.sources.get(position)?[group].get(term)?;
         source.map(|i| self.buffer[i as usize])
@@ -298,9 +259,7 @@ impl<'m> Hardware<'_, 'm> {
                 .collect();
             self.beat.part.select(&elements)
         };
-        let positions: Vec<Value<'m>> = (0..self.matrix.positions_of_unit() as usize)
-            .map(at_position)
-            .collect();
+        let positions: Vec<Value<'m>> = (0..self.matrix.positions_of_unit() as usize).map(at_position).collect();
         let chosen = self.beat.position.select(&positions);
         let name = format!("{}_operand{unit}_{group}_{lane}", self.name);
         moved(self.m, &name, chosen)
@@ -318,8 +277,7 @@ impl<'m> Hardware<'_, 'm> {
         let positions = self.matrix.positions_of_unit() as usize;
         let bias = m.constant(self.bias[filter].into(), 0);
         let lanes = operands.iter().enumerate();
-        let factors =
-            lanes.filter_map(|(lane, operand)| Some([*operand, self.weight(unit, filter, lane)?]));
+        let factors = lanes.filter_map(|(lane, operand)| Some([*operand, self.weight(unit, filter, lane)?]));
         let factors = factors.collect::<Vec<_>>().concat();
         if factors.is_empty() {
             return Ok(vec![bias; positions]);
@@ -328,12 +286,7 @@ impl<'m> Hardware<'_, 'm> {
         let Construction { arithmetic, cut } = self.construction;
         let addend = cut.staged(m, self.step, &named("products"), &factors, &|m, factors| {
             let pairs = factors.chunks(2).map(|pair| (pair[0], pair[1]));
-            Ok(vec![arithmetic.variables.sum(
-                m,
-                &Vec::from_iter(pairs),
-                &[],
-                None,
-            )])
+            Ok(vec![arithmetic.variables.sum(m, &Vec::from_iter(pairs), &[], None)])
         })?[0];
         let (width, signed) = (range.width().max(1), range.signed());
         let format = Interval::of_width(width, signed).map(Format::integer);

@@ -75,11 +75,7 @@ pub fn stages_for(
     clock: u32,
 ) -> Result<Vec<u32>, Diagnostics> {
     let needed = RefCell::new(vec![1; schedule.steps.len()]);
-    let cut = Cut::Measured {
-        delays,
-        clock,
-        needed,
-    };
+    let cut = Cut::Measured { delays, clock, needed };
     built(graph, name, schedule, arithmetic, &cut)?;
     match cut {
         Cut::Measured { needed, .. } => Ok(needed.into_inner()),
@@ -173,11 +169,7 @@ impl<'m> Tensors<'_, 'm> {
     ) -> Result<Vec<Value<'m>>, Diagnostics> {
         let result = graph.result(k).index();
         let step = self.schedule.starts[result];
-        let operands: Vec<Vec<Value<'m>>> = layer
-            .inputs
-            .iter()
-            .map(|t| self.at(*t, step).to_vec())
-            .collect();
+        let operands: Vec<Vec<Value<'m>>> = layer.inputs.iter().map(|t| self.at(*t, step).to_vec()).collect();
         let operands: Vec<&[Value<'m>]> = operands.iter().map(Vec::as_slice).collect();
         let m = self.m;
         if self.schedule.at[result] == step {
@@ -219,9 +211,7 @@ impl<'m> Tensors<'_, 'm> {
             let before = self.values[&(t, from)].clone();
             let values = match constant {
                 true => before,
-                false => {
-                    self.controls[from].carried(self.m, &format!("carried{t}_{from}"), &before)
-                }
+                false => self.controls[from].carried(self.m, &format!("carried{t}_{from}"), &before),
             };
             self.values.insert((t, from + 1), values);
         }
@@ -231,10 +221,7 @@ impl<'m> Tensors<'_, 'm> {
 
 /// Starts at 0.
 fn reset() -> RegisterStyle {
-    RegisterStyle {
-        reset: Reset::Synchronous,
-        ..RegisterStyle::default()
-    }
+    RegisterStyle { reset: Reset::Synchronous, ..RegisterStyle::default() }
 }
 
 /// `value` one cycle later; 0 after a reset.
@@ -277,10 +264,7 @@ mod tests {
 
     fn network(sizes: &[usize]) -> Graph {
         let mut random = fastrand::Rng::with_seed(3);
-        let layers = sizes
-            .windows(2)
-            .map(|p| DenseLayer::random(&mut random, (p[0], p[1]), 5, 4, 0.3))
-            .collect();
+        let layers = sizes.windows(2).map(|p| DenseLayer::random(&mut random, (p[0], p[1]), 5, 4, 0.3)).collect();
         let network = DenseNetwork {
             input: (-8, 7),
             layers,
@@ -303,14 +287,8 @@ mod tests {
             let network = network(&[7, 9, 4]);
             let schedule = Schedule::of(&network, reuse, &[]).unwrap();
             assert!(schedule.interval <= reuse.min(9));
-            let design = NetworkDesign {
-                top: "folded".into(),
-                reuse: Some(reuse),
-                stages: Vec::new(),
-                network,
-            };
-            let module =
-                build(&design.network, "folded", &schedule, arithmetic, &UnitDelay).unwrap();
+            let design = NetworkDesign { top: "folded".into(), reuse: Some(reuse), stages: Vec::new(), network };
+            let module = build(&design.network, "folded", &schedule, arithmetic, &UnitDelay).unwrap();
             let vectors = design.vectors(&design.random_events(40, 1)).unwrap();
             let mut stepper = Stepper::new(&module).unwrap();
             let wrong = stream(&module, &mut stepper, &vectors, &Held::new(), |_| {}).unwrap();
@@ -333,20 +311,8 @@ mod tests {
     fn streams(graph: &Graph, reuse: u32, stages: Vec<u32>) {
         let schedule = Schedule::of(graph, reuse, &stages).unwrap();
         assert!(schedule.interval <= reuse, "{schedule:?}");
-        let module = build(
-            graph,
-            "folded",
-            &schedule,
-            Arithmetic::default(),
-            &UnitDelay,
-        )
-        .unwrap();
-        let design = NetworkDesign {
-            top: "folded".into(),
-            reuse: Some(reuse),
-            stages,
-            network: graph.clone(),
-        };
+        let module = build(graph, "folded", &schedule, Arithmetic::default(), &UnitDelay).unwrap();
+        let design = NetworkDesign { top: "folded".into(), reuse: Some(reuse), stages, network: graph.clone() };
         let vectors = design.vectors(&design.random_events(12, 1)).unwrap();
         let mut stepper = Stepper::new(&module).unwrap();
         let wrong = stream(&module, &mut stepper, &vectors, &Held::new(), |_| {}).unwrap();
@@ -356,12 +322,8 @@ mod tests {
     /// Products, activations and the steps between keep to the clock; one below what accumulation needs is refused.
     #[test]
     fn stages_follow_the_clock() {
-        let mut design = NetworkDesign {
-            top: "folded".into(),
-            reuse: Some(3),
-            stages: Vec::new(),
-            network: network(&[32, 9, 4]),
-        };
+        let mut design =
+            NetworkDesign { top: "folded".into(), reuse: Some(3), stages: Vec::new(), network: network(&[32, 9, 4]) };
         let mut at = |clock| {
             let options = Options::new(Goal::Clock(clock));
             let delays = GenericDelay::default();
@@ -395,50 +357,27 @@ mod tests {
     }
 
     fn input(shape: &[usize]) -> Graph {
-        let input = Input {
-            name: "x".into(),
-            shape: shape.to_vec(),
-            range: (-8, 7),
-            encode: None,
-        };
+        let input = Input { name: "x".into(), shape: shape.to_vec(), range: (-8, 7), encode: None };
         Graph::new("folded", vec![input]).unwrap()
     }
 
     fn push(graph: &mut Graph, name: &str, op: Op, inputs: &[T]) -> T {
-        let layer = Layer {
-            name: name.into(),
-            op,
-            inputs: inputs.to_vec(),
-            scale: None,
-        };
+        let layer = Layer { name: name.into(), op, inputs: inputs.to_vec(), scale: None };
         graph.push(layer).unwrap()
     }
 
     fn weights(shape: &[usize], seed: u64) -> Array<i64> {
         let mut random = fastrand::Rng::with_seed(seed);
         let values = (0..shape.iter().product()).map(|_| random.i64(-5..=5));
-        Array {
-            shape: shape.to_vec(),
-            values: values.collect(),
-        }
+        Array { shape: shape.to_vec(), values: values.collect() }
     }
 
     fn requantise(drop: i32) -> Requantise {
-        Requantise {
-            drop,
-            rounding: Rounding::HalfEven,
-            limit: Limit::Saturate { lo: -8, hi: 7 },
-        }
+        Requantise { drop, rounding: Rounding::HalfEven, limit: Limit::Saturate { lo: -8, hi: 7 } }
     }
 
     fn output(graph: &mut Graph, name: &str, tensor: T) {
-        graph
-            .output(Output {
-                name: name.into(),
-                tensor,
-                decode: None,
-            })
-            .unwrap();
+        graph.output(Output { name: name.into(), tensor, decode: None }).unwrap();
     }
 
     /// Stride, dilation, uneven padding and groups, a short way around a convolution, two heads.
@@ -465,25 +404,14 @@ mod tests {
         let second = push(&mut graph, "second", second, &[first]);
         let second = push(&mut graph, "relu", Op::Relu, &[second]);
         let sum = push(&mut graph, "residual", Op::Add, &[second, first]);
-        let formats = Array {
-            shape: vec![4, 1, 1],
-            values: (2..6).map(requantise).collect(),
-        };
+        let formats = Array { shape: vec![4, 1, 1], values: (2..6).map(requantise).collect() };
         let each = Op::RequantiseEach { formats };
         let sum = push(&mut graph, "each", each, &[sum]);
         let third = convolution(&[2, 4, 3, 2], window(2, 1, [0; 4]), 1);
         let third = push(&mut graph, "third", third, &[sum]);
         output(&mut graph, "plane", third);
-        let flat = push(
-            &mut graph,
-            "flat",
-            Op::Reshape { shape: vec![4, 20] },
-            &[sum],
-        );
-        let head = Op::Dense {
-            weights: weights(&[3, 20], 9),
-            bias: vec![1, 0, -1],
-        };
+        let flat = push(&mut graph, "flat", Op::Reshape { shape: vec![4, 20] }, &[sum]);
+        let head = Op::Dense { weights: weights(&[3, 20], 9), bias: vec![1, 0, -1] };
         let head = push(&mut graph, "head", head, &[flat]);
         output(&mut graph, "head", head);
         output(&mut graph, "early", first);
@@ -496,19 +424,9 @@ mod tests {
     #[test]
     fn a_vector_in_time_is_folded() {
         let mut graph = input(&[1, 3, 9]);
-        let window = Window {
-            kernel: vec![3],
-            strides: vec![1],
-            dilations: vec![2],
-            pads_begin: vec![4],
-            pads_end: vec![0],
-        };
-        let op = Op::Convolution {
-            weights: weights(&[2, 3, 3], 1),
-            bias: vec![0, 5],
-            window,
-            groups: 1,
-        };
+        let window =
+            Window { kernel: vec![3], strides: vec![1], dilations: vec![2], pads_begin: vec![4], pads_end: vec![0] };
+        let op = Op::Convolution { weights: weights(&[2, 3, 3], 1), bias: vec![0, 5], window, groups: 1 };
         let y = push(&mut graph, "causal", op, &[T(0)]);
         output(&mut graph, "y", y);
         same_when_folded(&graph, &[4, 9, 30, 81]);

@@ -31,8 +31,7 @@ pub(super) enum Cut<'a> {
 }
 
 /// Results of a part for its operands, in any module.
-pub(super) type Part<'p> =
-    dyn for<'m> Fn(&'m ModuleBuilder, &[Value<'m>]) -> Result<Vec<Value<'m>>, Diagnostic> + 'p;
+pub(super) type Part<'p> = dyn for<'m> Fn(&'m ModuleBuilder, &[Value<'m>]) -> Result<Vec<Value<'m>>, Diagnostic> + 'p;
 
 impl Cut<'_> {
     /// The results of `part`, so many cycles later; they are unknown at first. `name` is for its registers.
@@ -44,12 +43,7 @@ impl Cut<'_> {
         operands: &[Value<'m>],
         part: &Part<'_>,
     ) -> Result<Vec<Value<'m>>, Diagnostics> {
-        if let Cut::Measured {
-            delays,
-            clock,
-            needed,
-        } = self
-        {
+        if let Cut::Measured { delays, clock, needed } = self {
             let (module, _) = alone(name, operands, part)?;
             let stages = fewest_stages(&module, *delays, *clock)?;
             let most = &mut needed.borrow_mut()[step];

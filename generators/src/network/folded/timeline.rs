@@ -147,7 +147,6 @@ impl Schedule {
             }
             _ => return Ok(()),
         };
-        Err(Diagnostic::error("folding", why)
-            .help("choose a greater --reuse, or leave it away to unroll the network"))
+        Err(Diagnostic::error("folding", why).help("choose a greater --reuse, or leave it away to unroll the network"))
     }
 }

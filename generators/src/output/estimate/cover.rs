@@ -24,11 +24,7 @@ struct Cut {
 }
 
 impl Cut {
-    const EMPTY: Self = Self {
-        leaves: [0; MOST_INPUTS],
-        len: 0,
-        flow: 0.0,
-    };
+    const EMPTY: Self = Self { leaves: [0; MOST_INPUTS], len: 0, flow: 0.0 };
 
     fn leaves(&self) -> &[u32] {
         &self.leaves[..self.len]
@@ -64,19 +60,13 @@ pub struct Tables {
 impl Tables {
     /// Tables of up to `inputs` inputs that count the same.
     pub fn alike(inputs: u32) -> Self {
-        Self {
-            inputs: (inputs as usize).min(MOST_INPUTS),
-            costs: [1.0; MOST_INPUTS + 1],
-        }
+        Self { inputs: (inputs as usize).min(MOST_INPUTS), costs: [1.0; MOST_INPUTS + 1] }
     }
 
     /// What Yosys tells its mapper of AMD's tables (`abc -luts 2:2,3,6:5`), since two narrow ones fit into one: a narrow
     /// table that two others read is cheaper than to make these wider.
     pub fn amd() -> Self {
-        Self {
-            inputs: MOST_INPUTS,
-            costs: [2.0, 2.0, 2.0, 3.0, 5.0, 5.0, 5.0],
-        }
+        Self { inputs: MOST_INPUTS, costs: [2.0, 2.0, 2.0, 3.0, 5.0, 5.0, 5.0] }
     }
 
     /// What a table on the cut counts, with what it reads.
@@ -96,12 +86,7 @@ pub struct Cover {
 
 /// Tables that make `needed`. A bit that is no gate's takes one where it is needed inverted, unless
 /// `invertible` says of its node that it can be had so; then only if it is needed as it is as well.
-pub fn cover(
-    gates: &Gates,
-    needed: &[Bit],
-    tables: Tables,
-    invertible: impl Fn(usize) -> bool,
-) -> Cover {
+pub fn cover(gates: &Gates, needed: &[Bit], tables: Tables, invertible: impl Fn(usize) -> bool) -> Cover {
     let mut polarities = vec![[false; 2]; gates.len()];
     for bit in needed.iter().filter(|bit| !bit.is_constant()) {
         polarities[bit.node()][usize::from(bit.is_inverted())] = true;
@@ -114,10 +99,7 @@ pub fn cover(
     let roots: Vec<bool> = polarities.iter().map(|p| p[0] || p[1]).collect();
     let mut readers: Vec<u32> = roots.iter().map(|root| u32::from(*root)).collect();
     for node in 0..gates.len() {
-        gates
-            .inputs(node)
-            .iter()
-            .for_each(|n| readers[*n as usize] += 1);
+        gates.inputs(node).iter().for_each(|n| readers[*n as usize] += 1);
     }
     let mut least = (f32::INFINITY, Cover::default());
     for _ in 0..ROUNDS {
@@ -239,8 +221,7 @@ mod tests {
         let mut stage = |x: &[Bit], by: usize, s: Bit| -> Vec<Bit> {
             let choice = |i: usize| [x[i + by], x[i], s];
             let ends = 0..x.len() - by;
-            ends.map(|i| gates.gate(truth::CHOICE, &choice(i)))
-                .collect()
+            ends.map(|i| gates.gate(truth::CHOICE, &choice(i))).collect()
         };
         let shifted = stage(&x, 2, two);
         let shifted = stage(&shifted, 1, one);
@@ -256,9 +237,7 @@ mod tests {
         assert_eq!(six(&gates, &[not(a), not(a), b]), 1);
         assert_eq!(six(&gates, &[not(and)]), 1);
         assert_eq!(six(&gates, &[not(and), and]), 2);
-        let made = |needed: &[Bit]| {
-            cover(&gates, needed, Tables::alike(4), |node| node == a.node()).tables
-        };
+        let made = |needed: &[Bit]| cover(&gates, needed, Tables::alike(4), |node| node == a.node()).tables;
         assert_eq!(made(&[not(a)]), 0);
         assert_eq!(made(&[not(a), a]), 1);
     }

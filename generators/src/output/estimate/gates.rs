@@ -67,11 +67,7 @@ pub struct Gates {
 impl Default for Gates {
     /// Only the constant.
     fn default() -> Self {
-        Self {
-            inputs: vec![(0, 0)],
-            pool: Vec::new(),
-            known: FxHashMap::default(),
-        }
+        Self { inputs: vec![(0, 0)], pool: Vec::new(), known: FxHashMap::default() }
     }
 }
 

@@ -19,12 +19,7 @@ pub fn size(module: &Module, model: &AsicModel, target: &Target) -> Option<Size>
 fn driver(module: &Module, net: Net, model: &AsicModel, target: &Target) -> Option<Size> {
     let width = module.width(net);
     // of gates of two inputs, and choices of a constant, a tool makes NAND and NOR mostly
-    let gates = |width: u32| {
-        Some(Size {
-            area_um2: f64::from(width) * model.nand2.area_um2,
-            ..Size::default()
-        })
-    };
+    let gates = |width: u32| Some(Size { area_um2: f64::from(width) * model.nand2.area_um2, ..Size::default() });
     let is_constant = |net: Net| module.as_constant(net).is_some();
     let operation = match module.cell(net) {
         Cell::Input(_)
@@ -39,9 +34,7 @@ fn driver(module: &Module, net: Net, model: &AsicModel, target: &Target) -> Opti
         Cell::And(..) | Cell::Or(..) => return gates(width),
         Cell::Xor(..) => Operation::Xor(width),
         Cell::ReduceAnd(a) | Cell::ReduceOr(a) => return gates(module.width(a) - 1),
-        Cell::Eq(a, _) | Cell::LtUnsigned(a, _) | Cell::LtSigned(a, _) => {
-            Operation::Compare(module.width(a))
-        }
+        Cell::Eq(a, _) | Cell::LtUnsigned(a, _) | Cell::LtSigned(a, _) => Operation::Compare(module.width(a)),
         Cell::Mux(_, a, b) if is_constant(a) || is_constant(b) => return gates(width),
         Cell::Mux(..) => Operation::Mux(width),
         Cell::Register(_) => Operation::Register(width),

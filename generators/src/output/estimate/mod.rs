@@ -35,10 +35,7 @@ impl Estimate {
             0 => format!("{:.0} µm² of cells", self.area_um2),
             tables => format!("{tables} look-up tables and {} flip-flops", self.flip_flops),
         };
-        format!(
-            "\nEstimated by the formulas of target `{}`: {size}.\n",
-            self.target
-        )
+        format!("\nEstimated by the formulas of target `{}`: {size}.\n", self.target)
     }
 }
 
@@ -100,11 +97,7 @@ impl std::iter::Sum for Size {
 
 impl From<Cost> for Size {
     fn from(cost: Cost) -> Self {
-        Self {
-            look_up_tables: cost.luts,
-            flip_flops: cost.flip_flops,
-            area_um2: cost.area_um2,
-        }
+        Self { look_up_tables: cost.luts, flip_flops: cost.flip_flops, area_um2: cost.area_um2 }
     }
 }
 
@@ -113,10 +106,7 @@ fn known_module(module: &Module, target: &Target) -> Option<Size> {
     match module.name.as_str() {
         FULL_ADDER => Some(target.cost(Operation::Compress(1)).into()),
         INVERTER => Some(match &target.technology {
-            Technology::Asic { model, .. } => Size {
-                area_um2: model.inverter.area_um2,
-                ..Size::default()
-            },
+            Technology::Asic { model, .. } => Size { area_um2: model.inverter.area_um2, ..Size::default() },
             Technology::Fpga { .. } => Size::default(),
         }),
         ADD3 => {
@@ -138,9 +128,7 @@ mod tests {
     use hdl::num::Format;
 
     use super::*;
-    use crate::arith::{
-        Effort, Fabric, InputSpec, Matrix, Problem, cost, lower as build, optimise,
-    };
+    use crate::arith::{Effort, Fabric, InputSpec, Matrix, Problem, cost, lower as build, optimise};
 
     const FPGAS: [&str; 3] = ["xcup", "ice40-hx8k", "ecp5-45k"];
 
@@ -174,18 +162,12 @@ mod tests {
     }
 
     /// The same of `body` on signed inputs.
-    fn tables(
-        bits: u32,
-        body: impl for<'m> Fn(&'m ModuleBuilder, &[Value<'m>]) -> Value<'m>,
-    ) -> [u64; 3] {
+    fn tables(bits: u32, body: impl for<'m> Fn(&'m ModuleBuilder, &[Value<'m>]) -> Value<'m>) -> [u64; 3] {
         on_fpgas(&module(bits, true, body))
     }
 
     /// The same of `body` on unsigned inputs.
-    fn unsigned(
-        bits: u32,
-        body: impl for<'m> Fn(&'m ModuleBuilder, &[Value<'m>]) -> Value<'m>,
-    ) -> [u64; 3] {
+    fn unsigned(bits: u32, body: impl for<'m> Fn(&'m ModuleBuilder, &[Value<'m>]) -> Value<'m>) -> [u64; 3] {
         on_fpgas(&module(bits, false, body))
     }
 
@@ -254,9 +236,7 @@ mod tests {
     fn large_tables_are_selections_among_small_ones() {
         let steps: Vec<i128> = (0..256).map(|i| i / 64).collect();
         assert_eq!(unsigned(8, |_, x| x[0].lookup(&steps, 0)), [0; 3]);
-        let parity: Vec<i128> = (0i128..256)
-            .map(|i| i128::from(i.count_ones() % 2))
-            .collect();
+        let parity: Vec<i128> = (0i128..256).map(|i| i128::from(i.count_ones() % 2)).collect();
         assert_eq!(unsigned(8, |_, x| x[0].lookup(&parity, 0)), [2, 3, 3]);
     }
 
@@ -281,9 +261,7 @@ mod tests {
             let target = Target::load(name).unwrap();
             let inputs = vec![InputSpec::bits(bits, signed); 8];
             let mut problem = Problem::new(Matrix::from_rows(&rows).unwrap(), inputs);
-            let Fabric::Operators(objective) = Fabric::of(&target) else {
-                panic!("{name} is an FPGA")
-            };
+            let Fabric::Operators(objective) = Fabric::of(&target) else { panic!("{name} is an FPGA") };
             problem.objective = objective;
             let graph = optimise(&problem, Effort::Fast, 0).unwrap();
             let m = ModuleBuilder::new("m");
@@ -296,10 +274,7 @@ mod tests {
             m.output_array("y", &build::build(&m, &x, &graph, cover.as_ref()));
             let found = estimate(&m.finish().unwrap(), name).unwrap().look_up_tables as f64;
             let expected = cost::luts(&graph, objective) as f64;
-            assert!(
-                (found / expected - 1.0).abs() < 0.1,
-                "{name}, {bits} bits: {found}, {expected}"
-            );
+            assert!((found / expected - 1.0).abs() < 0.1, "{name}, {bits} bits: {found}, {expected}");
         }
     }
 }

@@ -42,9 +42,7 @@ pub enum Reader {
 /// What reads each net.
 pub fn readers(module: &Module) -> Vec<Reader> {
     let mut readers = vec![Reader::None; module.len()];
-    module
-        .roots()
-        .for_each(|net| readers[net.index()] = Reader::Other);
+    module.roots().for_each(|net| readers[net.index()] = Reader::Other);
     for reader in module.nets().rev() {
         if readers[reader.index()] == Reader::None {
             continue;
@@ -126,19 +124,11 @@ impl Mapper<'_> {
             operands.swap(0, 1);
         }
         let widths: Vec<usize> = operands.iter().map(|o| o.bits.len()).collect();
-        operands
-            .iter_mut()
-            .for_each(|o| o.bits.resize(width, Bit::ZERO));
+        operands.iter_mut().for_each(|o| o.bits.resize(width, Bit::ZERO));
         if let [a, b] = &mut operands[..] {
             let subtract = b.minus;
             let [x, y] = [a, b].map(|o| std::mem::take(&mut o.bits));
-            return Two {
-                x,
-                y,
-                subtract,
-                carry: subtract,
-                ordered: subtract || widths[0] < widths[1],
-            };
+            return Two { x, y, subtract, carry: subtract, ordered: subtract || widths[0] < widths[1] };
         }
         // -x is x inverted and one more, which a row's carries and the chain have room for
         let mut ones = operands.iter().filter(|o| o.minus).count();
@@ -146,12 +136,8 @@ impl Mapper<'_> {
         let mut rows: VecDeque<Vec<Bit>> = operands.into_iter().map(row).collect();
         while rows.len() > 2 {
             let three: Vec<Vec<Bit>> = rows.drain(..3).collect();
-            let columns: Vec<[Bit; 3]> =
-                (0..width).map(|k| [0, 1, 2].map(|r| three[r][k])).collect();
-            let odd = columns
-                .iter()
-                .map(|c| self.gates.gate(truth::ODD, c))
-                .collect();
+            let columns: Vec<[Bit; 3]> = (0..width).map(|k| [0, 1, 2].map(|r| three[r][k])).collect();
+            let odd = columns.iter().map(|c| self.gates.gate(truth::ODD, c)).collect();
             let mut carries = vec![Bit::constant(ones > 0)];
             let below = columns.iter().take(width - 1);
             carries.extend(below.map(|c| self.gates.gate(truth::MAJORITY, c)));
@@ -159,13 +145,7 @@ impl Mapper<'_> {
             rows.extend([odd, carries]);
         }
         let [x, y] = [0, 1].map(|r| std::mem::take(&mut rows[r]));
-        Two {
-            x,
-            y,
-            subtract: false,
-            carry: ones > 0,
-            ordered: false,
-        }
+        Two { x, y, subtract: false, carry: ones > 0, ordered: false }
     }
 
     /// On AMD parts a table beside each bit of the chain says whether the operands differ, and the first of them goes onto

@@ -15,12 +15,7 @@ impl ModuleBuilder {
     ///
     /// `inputs` are its input elements in order. They are balanced to the cycles in which the module wants them.
     #[track_caller]
-    pub fn instance(
-        &self,
-        module: &Arc<Module>,
-        name: &str,
-        inputs: &[Value<'_>],
-    ) -> Vec<Value<'_>> {
+    pub fn instance(&self, module: &Arc<Module>, name: &str, inputs: &[Value<'_>]) -> Vec<Value<'_>> {
         let place = Location::caller();
         self.inner.borrow_mut().check_name("instance", name, place);
         let formats: Vec<Format> = module.input_formats().collect();
@@ -28,32 +23,16 @@ impl ModuleBuilder {
             self.inner.borrow_mut().errors.push(
                 Diagnostic::error(
                     "instance-inputs",
-                    format!(
-                        "`{name}` is given {} inputs, `{}` has {}",
-                        inputs.len(),
-                        module.name,
-                        formats.len()
-                    ),
+                    format!("`{name}` is given {} inputs, `{}` has {}", inputs.len(), module.name, formats.len()),
                 )
                 .label(Some(place), "instance made here")
                 .help("give one value for each input element, in the order of the ports"),
             );
         }
-        let aligned: Vec<Value<'_>> = inputs
-            .iter()
-            .zip(&formats)
-            .map(|(v, f)| v.aligned_to(f.frac, place))
-            .collect();
+        let aligned: Vec<Value<'_>> = inputs.iter().zip(&formats).map(|(v, f)| v.aligned_to(f.frac, place)).collect();
         let mut inner = self.inner.borrow_mut();
         let outputs = inner.add_instance(module, name, &aligned, &formats, place);
-        outputs
-            .into_iter()
-            .map(|(n, frac)| Value {
-                builder: self,
-                n,
-                frac,
-            })
-            .collect()
+        outputs.into_iter().map(|(n, frac)| Value { builder: self, n, frac }).collect()
     }
 }
 
@@ -66,23 +45,11 @@ impl Inner {
         formats: &[Format],
         place: &'static Location<'static>,
     ) -> Vec<(N, i32)> {
-        let wanted: Vec<Stamp> = module
-            .inputs
-            .iter()
-            .flat_map(|p| vec![p.stamp; p.elements.len()])
-            .collect();
+        let wanted: Vec<Stamp> = module.inputs.iter().flat_map(|p| vec![p.stamp; p.elements.len()]).collect();
         let start = inputs
             .iter()
             .zip(&wanted)
-            .filter_map(|(v, w)| {
-                Some(
-                    self.module
-                        .graph
-                        .stamp(v.n)
-                        .cycle()?
-                        .saturating_sub(w.cycle()?),
-                )
-            })
+            .filter_map(|(v, w)| Some(self.module.graph.stamp(v.n).cycle()?.saturating_sub(w.cycle()?)))
             .max()
             .map_or(Stamp::TIMELESS, Stamp::at);
         let mut nodes = Vec::with_capacity(inputs.len());
@@ -90,23 +57,11 @@ impl Inner {
             let range = self.module.graph.range(value.n);
             if !format.range.covers(range) {
                 let made = self.module.place_of(value.n);
-                let port = module
-                    .inputs
-                    .iter()
-                    .rfind(|p| p.first as usize <= nodes.len());
+                let port = module.inputs.iter().rfind(|p| p.first as usize <= nodes.len());
                 let port = port.map_or("", |p| &p.name);
-                self.errors.push(range_overflow(
-                    "input",
-                    &format!("{name}.{port}"),
-                    format.range,
-                    range,
-                    made,
-                    place,
-                ));
+                self.errors.push(range_overflow("input", &format!("{name}.{port}"), format.range, range, made, place));
             }
-            let due = wanted
-                .cycle()
-                .map_or(Stamp::TIMELESS, |cycle| start.later(cycle));
+            let due = wanted.cycle().map_or(Stamp::TIMELESS, |cycle| start.later(cycle));
             nodes.push(self.wait(value.n, due, place));
         }
         let i = self.module.instances.len() as u32;
@@ -123,10 +78,7 @@ impl Inner {
                     (Some(start), Some(cycle)) => Stamp::at(start + cycle),
                     _ => Stamp::TIMELESS,
                 };
-                (
-                    self.declare(Op::Output(i, k), format.range, stamp, place),
-                    format.frac,
-                )
+                (self.declare(Op::Output(i, k), format.range, stamp, place), format.frac)
             })
             .collect()
     }

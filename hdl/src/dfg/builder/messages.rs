@@ -35,13 +35,10 @@ pub(in crate::dfg) fn multiply_driven(
     first: &'static Location<'static>,
     second: &'static Location<'static>,
 ) -> Diagnostic {
-    Diagnostic::error(
-        "multiply-driven",
-        format!("{what} `{name}` is driven twice"),
-    )
-    .label(Some(first), "driven here first")
-    .label(Some(second), "driven again here")
-    .help("select between the two values with `mux`")
+    Diagnostic::error("multiply-driven", format!("{what} `{name}` is driven twice"))
+        .label(Some(first), "driven here first")
+        .label(Some(second), "driven again here")
+        .help("select between the two values with `mux`")
 }
 
 /// The error of a driver that can leave the declared range.
@@ -53,11 +50,8 @@ pub(in crate::dfg) fn range_overflow(
     made: Option<&'static Location<'static>>,
     place: &'static Location<'static>,
 ) -> Diagnostic {
-    Diagnostic::error(
-        "range-overflow",
-        format!("{what} `{name}` cannot hold its value"),
-    )
-    .label(made, anything_in(range))
-    .label(Some(place), format!("`{name}` holds {declared}"))
-    .help("saturate, wrap or quantise the value explicitly, or widen the declaration")
+    Diagnostic::error("range-overflow", format!("{what} `{name}` cannot hold its value"))
+        .label(made, anything_in(range))
+        .label(Some(place), format!("`{name}` holds {declared}"))
+        .help("saturate, wrap or quantise the value explicitly, or widen the declaration")
 }

@@ -37,12 +37,7 @@ impl ModuleBuilder {
                 frac: format.frac,
             })
             .collect();
-        inner.module.inputs.push(Port {
-            name: name.to_owned(),
-            elements,
-            first,
-            stamp,
-        });
+        inner.module.inputs.push(Port { name: name.to_owned(), elements, first, stamp });
         values
     }
 
@@ -67,18 +62,10 @@ impl ModuleBuilder {
         let place = Location::caller();
         assert_eq!(values.len(), formats.len(), "one format an element");
         self.inner.borrow_mut().check_port_name(name, place);
-        let aligned: Vec<Value<'_>> = values
-            .iter()
-            .zip(formats)
-            .map(|(v, f)| v.aligned_to(f.frac, place))
-            .collect();
+        let aligned: Vec<Value<'_>> = values.iter().zip(formats).map(|(v, f)| v.aligned_to(f.frac, place)).collect();
         let mut guard = self.inner.borrow_mut();
         let inner = &mut *guard;
-        let stamp = aligned
-            .iter()
-            .map(|v| inner.module.graph.stamp(v.n))
-            .filter(|s| *s != Stamp::TIMELESS)
-            .max();
+        let stamp = aligned.iter().map(|v| inner.module.graph.stamp(v.n)).filter(|s| *s != Stamp::TIMELESS).max();
         let stamp = stamp.unwrap_or(Stamp::TIMELESS);
         let mut elements = Vec::with_capacity(values.len());
         for (value, &format) in aligned.iter().zip(formats) {
@@ -86,22 +73,15 @@ impl ModuleBuilder {
             let range = inner.module.graph.range(node);
             if !format.range.covers(range) {
                 inner.errors.push(
-                    Diagnostic::error(
-                        "range-overflow",
-                        format!("output `{name}` cannot hold its value"),
-                    )
-                    .label(inner.module.place_of(node), anything_in(range))
-                    .label(Some(place), format!("the port holds {}", format.range))
-                    .help("saturate, wrap or quantise the value explicitly, or widen the port"),
+                    Diagnostic::error("range-overflow", format!("output `{name}` cannot hold its value"))
+                        .label(inner.module.place_of(node), anything_in(range))
+                        .label(Some(place), format!("the port holds {}", format.range))
+                        .help("saturate, wrap or quantise the value explicitly, or widen the port"),
                 );
             }
             elements.push(OutputElement { node, format });
         }
-        inner.module.outputs.push(OutputPort {
-            name: name.to_owned(),
-            elements,
-            stamp,
-        });
+        inner.module.outputs.push(OutputPort { name: name.to_owned(), elements, stamp });
     }
 }
 
@@ -109,17 +89,13 @@ impl Inner {
     fn check_port_name(&mut self, name: &str, place: &'static Location<'static>) {
         self.check_name("port", name, place);
         let module = &self.module;
-        let taken = module.inputs.iter().any(|p| p.name == name)
-            || module.outputs.iter().any(|p| p.name == name);
+        let taken = module.inputs.iter().any(|p| p.name == name) || module.outputs.iter().any(|p| p.name == name);
         let error = |message: String| Diagnostic::error("port-name", message);
         let error = if taken {
-            error(format!("there already is a port `{name}`"))
-                .label(Some(place), "declared again here")
+            error(format!("there already is a port `{name}`")).label(Some(place), "declared again here")
         } else if matches!(name, "clk" | "rst") {
-            error(format!(
-                "`{name}` is kept for modules with registers, which get that port by themselves"
-            ))
-            .label(Some(place), "declared here")
+            error(format!("`{name}` is kept for modules with registers, which get that port by themselves"))
+                .label(Some(place), "declared here")
         } else {
             return;
         };

@@ -21,13 +21,7 @@ pub(super) struct Ends {
 }
 
 /// Lets `n` pay its width if it stands before the boundary and one of its readers after it.
-pub(super) fn charge(
-    network: &mut Network,
-    ends: Ends,
-    problem: &Problem<'_>,
-    n: N,
-    place: impl Fn(N) -> Place,
-) {
+pub(super) fn charge(network: &mut Network, ends: Ends, problem: &Problem<'_>, n: N, place: impl Fn(N) -> Place) {
     let own = match place(n) {
         Place::After => return,
         Place::Before => ends.source,

@@ -38,10 +38,7 @@ pub(super) fn fewest_bits(
     let slow = SlowPaths::new(problem, budget, early, late).search()?;
     let mut network = Network::default();
     (0..unknowns.count).for_each(|_| _ = network.vertex());
-    let ends = Ends {
-        source: network.vertex(),
-        sink: network.vertex(),
-    };
+    let ends = Ends { source: network.vertex(), sink: network.vertex() };
     for n in problem.nodes().filter(|n| problem.is_timed(*n)) {
         unknowns.order(&mut network, n);
         for b in 0..latency {
@@ -66,12 +63,7 @@ struct Unknowns<'a> {
 }
 
 impl<'a> Unknowns<'a> {
-    fn new(
-        problem: &'a Problem<'a>,
-        latency: u32,
-        early: &'a Schedule,
-        late: &'a [u32],
-    ) -> Option<Self> {
+    fn new(problem: &'a Problem<'a>, latency: u32, early: &'a Schedule, late: &'a [u32]) -> Option<Self> {
         let early = &early.stage;
         let mut first = vec![0; early.len()];
         let mut count = 0usize;
@@ -82,13 +74,7 @@ impl<'a> Unknowns<'a> {
                 return None;
             }
         }
-        Some(Self {
-            problem,
-            early,
-            late,
-            first,
-            count,
-        })
+        Some(Self { problem, early, late, first, count })
     }
 
     /// The side of boundary `b`, which stands behind stage `b`, on which `n` stands.
@@ -123,9 +109,7 @@ impl<'a> Unknowns<'a> {
     /// `later` in a later stage than `earlier`.
     fn separate(&self, network: &mut Network, earlier: N, later: N) {
         for b in self.early[later.index()].max(1)..self.late[later.index()] {
-            if let (Place::Open(own), Place::Open(other)) =
-                (self.place(later, b), self.place(earlier, b - 1))
-            {
+            if let (Place::Open(own), Place::Open(other)) = (self.place(later, b), self.place(earlier, b - 1)) {
                 network.edge(own, other, UNLIMITED);
             }
         }
@@ -159,15 +143,7 @@ struct SlowPaths<'a> {
 
 impl<'a> SlowPaths<'a> {
     fn new(problem: &'a Problem<'a>, budget: u64, early: &'a Schedule, late: &'a [u32]) -> Self {
-        Self {
-            problem,
-            budget,
-            early,
-            late,
-            time: vec![None; late.len()],
-            queue: BinaryHeap::new(),
-            visits: 0,
-        }
+        Self { problem, budget, early, late, time: vec![None; late.len()], queue: BinaryHeap::new(), visits: 0 }
     }
 
     /// Pairs, the earlier node first, that together keep every path within a stage; `None` if they are too many.
@@ -182,9 +158,7 @@ impl<'a> SlowPaths<'a> {
             // a reader that is too far away as well says the same and more
             let implied = |end: &N| {
                 let readers = self.problem.readers(n).iter();
-                readers
-                    .clone()
-                    .any(|(r, _)| from[r.index()].binary_search(end).is_ok())
+                readers.clone().any(|(r, _)| from[r.index()].binary_search(end).is_ok())
             };
             for &end in ends.iter().filter(|end| !implied(end)) {
                 let boundaries = self.boundaries(n, end);
@@ -217,9 +191,7 @@ impl<'a> SlowPaths<'a> {
             _ => Arrival::default(),
         };
         let operands = problem.operands(start).iter();
-        let settled = operands
-            .map(|e| operand(e.from).through(e.delay))
-            .fold(Arrival::default(), Arrival::join);
+        let settled = operands.map(|e| operand(e.from).through(e.delay)).fold(Arrival::default(), Arrival::join);
         self.time[start.index()] = Some(settled);
         self.queue.push(Reverse(start));
         let mut ends = Vec::new();

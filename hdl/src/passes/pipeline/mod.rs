@@ -56,13 +56,7 @@ pub struct Options {
 impl Options {
     /// Outputs registered, inputs not, no delay outside the module.
     pub fn new(goal: Goal) -> Self {
-        Self {
-            goal,
-            register_inputs: false,
-            register_outputs: true,
-            input_delay: 0,
-            output_delay: 0,
-        }
+        Self { goal, register_inputs: false, register_outputs: true, input_delay: 0, output_delay: 0 }
     }
 }
 
@@ -101,21 +95,13 @@ impl fmt::Display for Report {
 /// - `impossible-clock`: an operator alone takes longer than a stage; the message says the least possible clock.
 /// - `impossible-latency`: the message says the least latency, and for a given clock the least clock as well.
 /// - `immovable-register`: a pipeline register has a reset or an enable.
-pub fn pipeline(
-    module: &Module,
-    model: &dyn DelayModel,
-    options: &Options,
-) -> Result<(Module, Report), Diagnostics> {
+pub fn pipeline(module: &Module, model: &dyn DelayModel, options: &Options) -> Result<(Module, Report), Diagnostics> {
     let module = clean(module)?;
     let problem = Problem::new(&module, model, options)?;
     let register = u64::from(model.register());
     let (budget, latency) = target(&problem, register)?;
-    let schedule = fewest_bits(&problem, budget, latency).ok_or_else(|| {
-        Diagnostic::bug(
-            "pipeline",
-            "a feasible schedule was lost while its registers were placed",
-        )
-    })?;
+    let schedule = fewest_bits(&problem, budget, latency)
+        .ok_or_else(|| Diagnostic::bug("pipeline", "a feasible schedule was lost while its registers were placed"))?;
     let new = retimed(&problem, &schedule.stage, latency)?;
     let report = report(&problem, &schedule, latency, register, &new, model);
     Ok((new, report))
@@ -128,15 +114,13 @@ fn target(problem: &Problem<'_>, register: u64) -> Result<(u64, u32), Diagnostic
     {
         let message = format!("a latency of {latency} cycles is too long");
         let help = format!("at most {MOST_LATENCY} cycles can be asked for");
-        return Err(Diagnostic::error("impossible-latency", message)
-            .help(help)
-            .into());
+        return Err(Diagnostic::error("impossible-latency", message).help(help).into());
     }
     match problem.options.goal {
         Goal::Clock(clock) => {
             let budget = budget(problem, clock, register)?;
-            let schedule = earliest(problem, budget)
-                .map_err(|slow| impossible_clock(problem, clock, register, slow))?;
+            let schedule =
+                earliest(problem, budget).map_err(|slow| impossible_clock(problem, clock, register, slow))?;
             Ok((budget, schedule.latency(problem, budget)))
         }
         Goal::Latency(latency) => match least_budget(problem, latency) {
@@ -145,16 +129,11 @@ fn target(problem: &Problem<'_>, register: u64) -> Result<(u64, u32), Diagnostic
         },
         Goal::ClockAndLatency { clock, latency } => {
             let budget = budget(problem, clock, register)?;
-            let schedule = earliest(problem, budget)
-                .map_err(|slow| impossible_clock(problem, clock, register, slow))?;
+            let schedule =
+                earliest(problem, budget).map_err(|slow| impossible_clock(problem, clock, register, slow))?;
             let least = schedule.latency(problem, budget);
             if least > latency {
-                return Err(impossible_latency(
-                    problem,
-                    latency,
-                    Some((clock, least)),
-                    register,
-                ));
+                return Err(impossible_latency(problem, latency, Some((clock, least)), register));
             }
             Ok((budget, latency))
         }
@@ -175,31 +154,20 @@ fn budget(problem: &Problem<'_>, clock: u32, register: u64) -> Result<u64, Diagn
     }
 }
 
-fn impossible_clock(
-    problem: &Problem<'_>,
-    clock: u32,
-    register: u64,
-    slow: TooSlow,
-) -> Diagnostics {
+fn impossible_clock(problem: &Problem<'_>, clock: u32, register: u64, slow: TooSlow) -> Diagnostics {
     let module = problem.module;
-    let name = module
-        .name_of(slow.node)
-        .map(|name| format!(" `{name}`"))
-        .unwrap_or_default();
-    Diagnostic::error(
-        "impossible-clock",
-        format!("a clock of {clock} ps is impossible, however many stages there are"),
-    )
-    .label(
-        module.place_of(slow.node),
-        format!(
-            "this {}{name} takes {} ps, and a register {register} ps",
-            module.graph.op(slow.node).mnemonic(),
-            slow.time
-        ),
-    )
-    .help(least_clock_help(problem, register))
-    .into()
+    let name = module.name_of(slow.node).map(|name| format!(" `{name}`")).unwrap_or_default();
+    Diagnostic::error("impossible-clock", format!("a clock of {clock} ps is impossible, however many stages there are"))
+        .label(
+            module.place_of(slow.node),
+            format!(
+                "this {}{name} takes {} ps, and a register {register} ps",
+                module.graph.op(slow.node).mnemonic(),
+                slow.time
+            ),
+        )
+        .help(least_clock_help(problem, register))
+        .into()
 }
 
 /// Names the least clock that any number of stages can have.
@@ -210,12 +178,7 @@ fn least_clock_help(problem: &Problem<'_>, register: u64) -> String {
     }
 }
 
-fn impossible_latency(
-    problem: &Problem<'_>,
-    latency: u32,
-    at_clock: Option<(u32, u32)>,
-    register: u64,
-) -> Diagnostics {
+fn impossible_latency(problem: &Problem<'_>, latency: u32, at_clock: Option<(u32, u32)>, register: u64) -> Diagnostics {
     let least = earliest(problem, u64::MAX / 2).map_or(0, |s| s.latency(problem, u64::MAX / 2));
     let message = match at_clock {
         Some((clock, _)) => {
@@ -228,16 +191,12 @@ fn impossible_latency(
         (Some((_, cycles)), Some(clock)) => format!(
             "the least possible latency at this clock is {cycles} cycles, the least possible clock at this latency {clock} ps"
         ),
-        (Some((_, cycles)), None) => format!(
-            "the least possible latency at this clock is {cycles} cycles, at any clock {least} cycles"
-        ),
-        _ => format!(
-            "the least possible latency is {least} cycles: registers at the ports and late inputs take them"
-        ),
+        (Some((_, cycles)), None) => {
+            format!("the least possible latency at this clock is {cycles} cycles, at any clock {least} cycles")
+        }
+        _ => format!("the least possible latency is {least} cycles: registers at the ports and late inputs take them"),
     };
-    Diagnostic::error("impossible-latency", message)
-        .help(help)
-        .into()
+    Diagnostic::error("impossible-latency", message).help(help).into()
 }
 
 fn report(
@@ -254,11 +213,7 @@ fn report(
         let stage = schedule.stage[n.index()] as usize;
         if problem.role(n) != Role::Register && problem.is_timed(n) {
             let shown = problem.is_output[n.index()] && stage == latency as usize;
-            let outside = if shown {
-                problem.output_tail().last()
-            } else {
-                0
-            };
+            let outside = if shown { problem.output_tail().last() } else { 0 };
             if let Some(longest) = stage_delays.get_mut(stage) {
                 *longest = (*longest).max(schedule.arrival[n.index()].last() + outside);
             }

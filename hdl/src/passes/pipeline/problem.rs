@@ -46,11 +46,7 @@ impl<'a> Problem<'a> {
     ///
     /// # Errors
     /// A pipeline register that may not be moved because it has a reset or an enable.
-    pub fn new(
-        module: &'a Module,
-        model: &dyn DelayModel,
-        options: &'a Options,
-    ) -> Result<Self, Diagnostics> {
+    pub fn new(module: &'a Module, model: &dyn DelayModel, options: &'a Options) -> Result<Self, Diagnostics> {
         let graph = &module.graph;
         let role = roles(module)?;
         let source = sources(module, &role);
@@ -102,10 +98,7 @@ impl<'a> Problem<'a> {
 
     /// The free nodes that read `n`, once for each operand, and the delays to them.
     pub fn readers(&self, n: N) -> &[(N, EdgeDelay)] {
-        let (from, to) = (
-            self.first_reader[n.index()],
-            self.first_reader[n.index() + 1],
-        );
+        let (from, to) = (self.first_reader[n.index()], self.first_reader[n.index() + 1]);
         &self.readers[from as usize..to as usize]
     }
 
@@ -126,8 +119,7 @@ impl<'a> Problem<'a> {
 
     /// The earliest stage in which readers may use `n`, which is in stage `stage`.
     pub fn usable_from(&self, n: N, stage: u32) -> u32 {
-        let registered =
-            self.options.register_inputs && matches!(self.module.graph.op(n), Op::Input(_));
+        let registered = self.options.register_inputs && matches!(self.module.graph.op(n), Op::Input(_));
         stage + u32::from(registered)
     }
 
@@ -211,12 +203,9 @@ fn roles(module: &Module) -> Result<Vec<Role>, Diagnostics> {
 }
 
 fn immovable(module: &Module, n: N) -> Diagnostic {
-    Diagnostic::error(
-        "immovable-register",
-        "a register with a reset or an enable cannot be moved",
-    )
-    .label(module.place_of(n), "made here")
-    .help("build the data path without registers, or keep the stages that it has")
+    Diagnostic::error("immovable-register", "a register with a reset or an enable cannot be moved")
+        .label(module.place_of(n), "made here")
+        .help("build the data path without registers, or keep the stages that it has")
 }
 
 /// The node that stands behind each one once the pipeline registers are gone.
@@ -231,11 +220,7 @@ fn sources(module: &Module, role: &[Role]) -> Vec<N> {
 }
 
 /// The module with every node in its stage, and all its outputs in cycle `latency`.
-pub(super) fn retimed(
-    problem: &Problem<'_>,
-    stage: &[u32],
-    latency: u32,
-) -> Result<Module, Diagnostics> {
+pub(super) fn retimed(problem: &Problem<'_>, stage: &[u32], latency: u32) -> Result<Module, Diagnostics> {
     let module = problem.module;
     let mut rewriter = crate::dfg::Rewriter::new(module);
     for n in problem.nodes() {

@@ -46,10 +46,7 @@ pub(super) fn fewest_bits(problem: &Problem<'_>, budget: u64, latency: u32) -> O
         None => cut_one_by_one(problem, budget, latency, &early, &late),
     };
     let settled = |stage| {
-        let mut schedule = Schedule {
-            stage,
-            arrival: early.arrival.clone(),
-        };
+        let mut schedule = Schedule { stage, arrival: early.arrival.clone() };
         schedule.settle(problem, budget, latency)?;
         Some((register_bits(problem, &schedule.stage, latency), schedule))
     };
@@ -79,9 +76,7 @@ pub(super) fn cut_one_by_one(
         (0..latency).for_each(|b| forward.cut(b, Freedom::AllLater, Side::LargestSource));
         candidates.push(forward.settled());
         let mut backward = cutter(&early.stage);
-        (0..latency)
-            .rev()
-            .for_each(|b| backward.cut(b, Freedom::AllEarlier, Side::SmallestSource));
+        (0..latency).rev().for_each(|b| backward.cut(b, Freedom::AllEarlier, Side::SmallestSource));
         candidates.push(backward.settled());
     }
     candidates
@@ -134,13 +129,7 @@ struct Cutter<'a> {
 }
 
 impl<'a> Cutter<'a> {
-    fn new(
-        problem: &'a Problem<'a>,
-        budget: u64,
-        latency: u32,
-        sources: &'a Schedule,
-        stage: Vec<u32>,
-    ) -> Self {
+    fn new(problem: &'a Problem<'a>, budget: u64, latency: u32, sources: &'a Schedule, stage: Vec<u32>) -> Self {
         let mut members = vec![Vec::new(); latency as usize + 1];
         for n in problem.nodes().filter(|n| problem.role(*n) == Role::Free) {
             members[stage[n.index()] as usize].push(n);
@@ -164,11 +153,7 @@ impl<'a> Cutter<'a> {
         let mut bits = cost(&self);
         let mut idle = 0;
         for round in 0..ROUNDS {
-            let side = if round % 2 == 0 {
-                Side::SmallestSource
-            } else {
-                Side::LargestSource
-            };
+            let side = if round % 2 == 0 { Side::SmallestSource } else { Side::LargestSource };
             let boundaries = 0..self.latency;
             for b in boundaries.clone().chain(boundaries.rev()) {
                 self.cut(b, Freedom::Neighbours, side);
@@ -189,10 +174,7 @@ impl<'a> Cutter<'a> {
         let open = self.open_nodes(b, freedom);
         self.force(b, freedom, &open);
         let mut network = Network::default();
-        let ends = Ends {
-            source: network.vertex(),
-            sink: network.vertex(),
-        };
+        let ends = Ends { source: network.vertex(), sink: network.vertex() };
         for n in &open {
             if let Some(Place::Open(vertex)) = &mut self.place[n.index()] {
                 *vertex = network.vertex();
@@ -257,11 +239,7 @@ impl<'a> Cutter<'a> {
                     Role::Timeless => self.sources.arrival[from],
                     Role::Pinned(own) => {
                         too_early |= self.problem.usable_from(edge.from, own) > b;
-                        if own == b {
-                            self.sources.arrival[from]
-                        } else {
-                            Arrival::default()
-                        }
+                        if own == b { self.sources.arrival[from] } else { Arrival::default() }
                     }
                     _ if self.stage[from] < b => Arrival::default(),
                     _ => {
@@ -328,11 +306,7 @@ impl<'a> Cutter<'a> {
 
     /// Where `n` stands, which need not be open.
     fn side_of(&self, n: N, b: u32) -> Place {
-        self.place[n.index()].unwrap_or(if self.stage[n.index()] <= b {
-            Place::Before
-        } else {
-            Place::After
-        })
+        self.place[n.index()].unwrap_or(if self.stage[n.index()] <= b { Place::Before } else { Place::After })
     }
 
     /// Gives the open nodes their stages, and ends the cut.
@@ -345,11 +319,7 @@ impl<'a> Cutter<'a> {
                 place => place == Some(Place::Before),
             };
             let stage = &mut self.stage[n.index()];
-            *stage = if is_before {
-                (*stage).min(b)
-            } else {
-                (*stage).max(b + 1)
-            };
+            *stage = if is_before { (*stage).min(b) } else { (*stage).max(b + 1) };
             self.members[*stage as usize].push(n);
         }
     }

@@ -23,10 +23,7 @@ pub(super) struct TooSlow {
 /// The stage of a node never gets later if an operand settles earlier, so taking the earliest for each in turn is best.
 pub(super) fn earliest(problem: &Problem<'_>, budget: u64) -> Result<Schedule, TooSlow> {
     let len = problem.role.len();
-    let mut schedule = Schedule {
-        stage: vec![0; len],
-        arrival: vec![Arrival::default(); len],
-    };
+    let mut schedule = Schedule { stage: vec![0; len], arrival: vec![Arrival::default(); len] };
     for n in problem.nodes() {
         let stage = match problem.role(n) {
             Role::Register => continue,
@@ -42,10 +39,7 @@ pub(super) fn earliest(problem: &Problem<'_>, budget: u64) -> Result<Schedule, T
             (stage, arrival)
         };
         if arrival.last() > budget {
-            return Err(TooSlow {
-                node: n,
-                time: arrival.last(),
-            });
+            return Err(TooSlow { node: n, time: arrival.last() });
         }
         schedule.stage[n.index()] = stage;
         schedule.arrival[n.index()] = arrival;
@@ -71,11 +65,7 @@ impl Schedule {
         for edge in problem.operands(n) {
             let from = edge.from.index();
             let here = !problem.is_timed(edge.from) || self.stage[from] == stage;
-            let operand = if here {
-                self.arrival[from]
-            } else {
-                Arrival::default()
-            };
+            let operand = if here { self.arrival[from] } else { Arrival::default() };
             arrival = arrival.join(operand.through(edge.delay));
         }
         arrival
@@ -83,9 +73,7 @@ impl Schedule {
 
     /// The cycle of the outputs: as early as the nodes that they show, and the registers before them, allow.
     pub fn latency(&self, problem: &Problem<'_>, budget: u64) -> u32 {
-        let shown = problem
-            .nodes()
-            .filter(|n| problem.is_output[n.index()] && problem.is_timed(*n));
+        let shown = problem.nodes().filter(|n| problem.is_output[n.index()] && problem.is_timed(*n));
         shown
             .map(|n| {
                 let stage = problem.usable_from(n, self.stage[n.index()]);
@@ -118,12 +106,7 @@ impl Schedule {
 /// end to the end of its stage.
 ///
 /// `earliest` must be feasible for the same budget and latency.
-pub(super) fn latest(
-    problem: &Problem<'_>,
-    budget: u64,
-    latency: u32,
-    earliest: &Schedule,
-) -> Vec<u32> {
+pub(super) fn latest(problem: &Problem<'_>, budget: u64, latency: u32, earliest: &Schedule) -> Vec<u32> {
     let mut stage = earliest.stage.clone();
     let mut tail = vec![Arrival::default(); stage.len()];
     for n in problem.nodes().rev() {
@@ -145,14 +128,7 @@ pub(super) fn latest(
 }
 
 /// What follows `n` in stage `last`, its readers being placed.
-fn tail_in(
-    problem: &Problem<'_>,
-    stage: &[u32],
-    tail: &[Arrival],
-    n: N,
-    last: u32,
-    latency: u32,
-) -> Arrival {
+fn tail_in(problem: &Problem<'_>, stage: &[u32], tail: &[Arrival], n: N, last: u32, latency: u32) -> Arrival {
     let mut after = Arrival::default();
     for (reader, delay) in problem.readers(n) {
         if stage[reader.index()] == last {
@@ -167,14 +143,7 @@ fn tail_in(
 
 /// Whether the paths that begin at the registers, pinned nodes and timeless nodes before `n` reach the end of stage
 /// `stage` in time, if `after` follows `n`.
-pub(super) fn fits(
-    problem: &Problem<'_>,
-    sources: &Schedule,
-    n: N,
-    stage: u32,
-    after: Arrival,
-    budget: u64,
-) -> bool {
+pub(super) fn fits(problem: &Problem<'_>, sources: &Schedule, n: N, stage: u32, after: Arrival, budget: u64) -> bool {
     problem.operands(n).iter().all(|edge| {
         let from = edge.from.index();
         let start = match problem.role(edge.from) {
@@ -193,10 +162,8 @@ pub(super) fn least_budget(problem: &Problem<'_>, latency: u32) -> Option<u64> {
         0 => problem.output_tail().last(),
         _ => 0,
     };
-    let reaches = |budget: u64| {
-        budget >= shown
-            && earliest(problem, budget).is_ok_and(|s| s.latency(problem, budget) <= latency)
-    };
+    let reaches =
+        |budget: u64| budget >= shown && earliest(problem, budget).is_ok_and(|s| s.latency(problem, budget) <= latency);
     let all = earliest(problem, u64::MAX / 2).ok()?;
     let longest = all.arrival.iter().map(|a| a.last()).max().unwrap_or(0);
     let mut enough = longest + shown;

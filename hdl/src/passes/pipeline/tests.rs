@@ -11,13 +11,7 @@ use crate::passes::delay::{GenericDelay, UnitDelay};
 use crate::passes::tests::{assert_equivalent, random_data_path, random_design};
 
 fn options(goal: Goal, register_inputs: bool, register_outputs: bool) -> Options {
-    Options {
-        register_inputs,
-        register_outputs,
-        input_delay: 100,
-        output_delay: 120,
-        ..Options::new(goal)
-    }
+    Options { register_inputs, register_outputs, input_delay: 100, output_delay: 120, ..Options::new(goal) }
 }
 
 /// Whatever the goal, a stream of samples comes out as from the combinational module, at the stated latency and clock.
@@ -40,16 +34,12 @@ fn streams_keep_their_meaning() {
                 assert_equivalent(&module, &new, seed);
                 for (n, op) in new.graph.nodes().map(|n| (n, new.graph.op(n))) {
                     let registered = |on: bool, n: N| {
-                        !on || matches!(
-                            new.graph.op(n),
-                            crate::dfg::Op::Delay(..) | crate::dfg::Op::Const(_)
-                        )
+                        !on || matches!(new.graph.op(n), crate::dfg::Op::Delay(..) | crate::dfg::Op::Const(_))
                     };
                     if !matches!(op, crate::dfg::Op::Delay(..)) {
                         assert!(
                             op.operands().all(|a| registered(
-                                options.register_inputs
-                                    && matches!(new.graph.op(a), crate::dfg::Op::Input(_)),
+                                options.register_inputs && matches!(new.graph.op(a), crate::dfg::Op::Input(_)),
                                 a
                             )),
                             "operand of {}",
@@ -58,10 +48,7 @@ fn streams_keep_their_meaning() {
                     }
                 }
                 assert!(new.output_elements().all(|e| !options.register_outputs
-                    || matches!(
-                        new.graph.op(e.node),
-                        crate::dfg::Op::Delay(..) | crate::dfg::Op::Const(_)
-                    )));
+                    || matches!(new.graph.op(e.node), crate::dfg::Op::Delay(..) | crate::dfg::Op::Const(_))));
             }
         }
     }
@@ -70,10 +57,7 @@ fn streams_keep_their_meaning() {
 /// All schedules of a small module, tried one by one.
 fn best_bits(problem: &Problem<'_>, budget: u64, latency: u32) -> u64 {
     let start = earliest(problem, budget).unwrap();
-    let free: Vec<N> = problem
-        .nodes()
-        .filter(|n| problem.role(*n) == Role::Free)
-        .collect();
+    let free: Vec<N> = problem.nodes().filter(|n| problem.role(*n) == Role::Free).collect();
     let mut best = u64::MAX;
     let choices = u64::from(latency) + 1;
     for mut code in 0..choices.pow(free.len() as u32) {
@@ -115,10 +99,7 @@ fn register_bits_are_least() {
         assert_eq!(register_bits(&problem, &schedule.stage, latency), best);
         let one_by_one = cut_one_by_one(&problem, budget, latency, &early, &late);
         let bits = one_by_one.into_iter().filter_map(|stage| {
-            let mut schedule = Schedule {
-                stage,
-                arrival: early.arrival.clone(),
-            };
+            let mut schedule = Schedule { stage, arrival: early.arrival.clone() };
             schedule.settle(&problem, budget, latency)?;
             Some(register_bits(&problem, &schedule.stage, latency))
         });
@@ -179,10 +160,7 @@ fn registers_stand_where_values_are_narrow() {
     let z = (x * x + y * y).lt(m.constant(40, 0));
     m.output("z", z & x.bit(0));
     let module = m.finish().unwrap();
-    let goal = Goal::ClockAndLatency {
-        clock: 9000,
-        latency: 2,
-    };
+    let goal = Goal::ClockAndLatency { clock: 9000, latency: 2 };
     let (_, report) = pipeline(&module, &UnitDelay, &Options::new(goal)).unwrap();
     assert_eq!(report.register_bits, 2);
 }
@@ -211,15 +189,8 @@ fn stored_weights_need_no_registers() {
 fn registers_that_are_there_are_moved() {
     let m = ModuleBuilder::new("again");
     let x = m.input_array("x", 4, Format::signed(8, 0).unwrap());
-    let late = m.input_port(
-        "late",
-        vec![Format::signed(8, 0).unwrap()],
-        crate::dfg::Stamp::at(2),
-    );
-    m.output(
-        "y",
-        ((x[0] + x[1]).delay(1) + (x[2] + x[3]).delay(3) + late[0]).delay(2),
-    );
+    let late = m.input_port("late", vec![Format::signed(8, 0).unwrap()], crate::dfg::Stamp::at(2));
+    m.output("y", ((x[0] + x[1]).delay(1) + (x[2] + x[3]).delay(3) + late[0]).delay(2));
     let module = m.finish().unwrap();
     let (new, report) = pipeline(&module, &UnitDelay, &Options::new(Goal::Clock(1000))).unwrap();
     assert_eq!(report.latency, 3);
@@ -291,10 +262,7 @@ fn a_deep_chain_is_cut() {
 fn a_reset_register_stays() {
     let m = ModuleBuilder::new("reset");
     let x = m.input("x", Format::signed(8, 0).unwrap());
-    let style = RegisterStyle {
-        reset: Reset::Synchronous,
-        ..RegisterStyle::default()
-    };
+    let style = RegisterStyle { reset: Reset::Synchronous, ..RegisterStyle::default() };
     m.output("y", x.registered(style) + x.delay(1));
     let module = m.finish().unwrap();
     let error = pipeline(&module, &UnitDelay, &Options::new(Goal::Clock(5000))).unwrap_err();

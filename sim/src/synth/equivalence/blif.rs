@@ -85,9 +85,7 @@ impl<'a> Side<'a> {
     ) -> Result<(), Diagnostics> {
         let mut line = String::from(".names");
         let width = function.pins.len();
-        let rows: Vec<u64> = (0..1u64 << width)
-            .filter(|k| function.table >> k & 1 == 1)
-            .collect();
+        let rows: Vec<u64> = (0..1u64 << width).filter(|k| function.table >> k & 1 == 1).collect();
         if rows.is_empty() {
             // ABC refuses inputs without a row
             let _ = writeln!(self.body, "{line} n{output}");
@@ -106,9 +104,7 @@ impl<'a> Side<'a> {
         }
         let _ = writeln!(self.body, "{line} n{output}");
         for k in rows {
-            let row: String = (0..width)
-                .map(|i| if k >> i & 1 == 1 { '1' } else { '0' })
-                .collect();
+            let row: String = (0..width).map(|i| if k >> i & 1 == 1 { '1' } else { '0' }).collect();
             // a constant has no inputs: its row is the value alone
             let gap = if width == 0 { "" } else { " " };
             let _ = writeln!(self.body, "{row}{gap}1");
@@ -128,12 +124,8 @@ impl<'a> Side<'a> {
 
     /// An error if a net is read that nothing drives.
     pub fn check(&self) -> Result<(), Diagnostics> {
-        let loose = self
-            .numbers
-            .iter()
-            .filter(|(_, number)| !self.has_driver.contains(number))
-            .map(|(net, _)| *net)
-            .min();
+        let loose =
+            self.numbers.iter().filter(|(_, number)| !self.has_driver.contains(number)).map(|(net, _)| *net).min();
         match loose {
             Some(net) => Err(wrong(format!("nothing drives the net `{net}`"))),
             None => Ok(()),

@@ -45,10 +45,7 @@ impl Classes {
                 classes.pairs.push([place, partner]);
             }
         }
-        classes.is_shared = firsts
-            .iter()
-            .map(|f| f.iter().all(Option::is_some))
-            .collect();
+        classes.is_shared = firsts.iter().map(|f| f.iter().all(Option::is_some)).collect();
         classes.count = firsts.len();
         classes
     }
@@ -72,10 +69,7 @@ mod tests {
         }
         let classes = Classes::of(union, 3);
         assert_eq!(classes.of, [vec![0, 1, 0], vec![2, 0]]);
-        assert_eq!(
-            (classes.count, classes.is_shared),
-            (3, vec![true, false, false])
-        );
+        assert_eq!((classes.count, classes.is_shared), (3, vec![true, false, false]));
         assert_eq!(classes.pairs, [[0, 1], [2, 1]]);
     }
 }

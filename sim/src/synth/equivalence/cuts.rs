@@ -81,11 +81,7 @@ impl Joined {
         for [golden, gate] in self.joins {
             union.union(golden, split + gate);
         }
-        Cuts {
-            classes: Classes::of(union, split),
-            pins: self.pins,
-            nets: self.nets,
-        }
+        Cuts { classes: Classes::of(union, split), pins: self.pins, nets: self.nets }
     }
 }
 
@@ -103,12 +99,8 @@ impl Cuts {
     /// puts in for a cell.
     fn at_adders([golden, gate]: [&Netlist; 2], [golden_cells, gate_cells]: [&Cells; 2]) -> Self {
         let mut joined = Joined::default();
-        let of_golden: HashMap<&str, &Instance> = golden
-            .instances
-            .iter()
-            .filter(|i| is_adder(i, golden_cells))
-            .map(|i| (i.name.as_str(), i))
-            .collect();
+        let of_golden: HashMap<&str, &Instance> =
+            golden.instances.iter().filter(|i| is_adder(i, golden_cells)).map(|i| (i.name.as_str(), i)).collect();
         let mut taken = HashSet::new();
         for cell in gate.instances.iter().filter(|i| is_adder(i, gate_cells)) {
             let mut dots = cell.name.match_indices('.');
@@ -171,10 +163,7 @@ impl Cuts {
 }
 
 /// What gates drive: instance, output pin, net.
-fn gated<'a>(
-    netlist: &'a Netlist,
-    cells: &'a Cells,
-) -> impl Iterator<Item = (&'a Instance, &'a str, &'a str)> {
+fn gated<'a>(netlist: &'a Netlist, cells: &'a Cells) -> impl Iterator<Item = (&'a Instance, &'a str, &'a str)> {
     let cells = netlist.instances.iter().filter_map(|instance| {
         let cell = cells.get(&instance.cell)?;
         cell.register.is_none().then_some((instance, cell))
@@ -186,10 +175,7 @@ fn gated<'a>(
 }
 
 /// What carry chains drive: cells of which an output reads another.
-fn sums<'a>(
-    netlist: &'a Netlist,
-    cells: &'a Cells,
-) -> impl Iterator<Item = (&'a Instance, &'a str, &'a str)> {
+fn sums<'a>(netlist: &'a Netlist, cells: &'a Cells) -> impl Iterator<Item = (&'a Instance, &'a str, &'a str)> {
     gated(netlist, cells).filter(|(instance, ..)| {
         let outputs = &cells[&instance.cell].outputs;
         let mut read = outputs.iter().flat_map(|(_, function)| &function.pins);
@@ -198,18 +184,12 @@ fn sums<'a>(
 }
 
 /// The output of a cell that is the given function of three pins.
-fn output<'c>(
-    instance: &Instance,
-    cells: &'c Cells,
-    table: u64,
-) -> Option<(&'c str, &'c Function)> {
+fn output<'c>(instance: &Instance, cells: &'c Cells, table: u64) -> Option<(&'c str, &'c Function)> {
     let mut outputs = cells.get(&instance.cell)?.outputs.iter();
     let found = outputs.find(|(_, f)| f.pins.len() == 3 && f.table == table)?;
     Some((&found.0, &found.1))
 }
 
 fn is_adder(instance: &Instance, cells: &Cells) -> bool {
-    ADDER
-        .iter()
-        .all(|table| output(instance, cells, *table).is_some())
+    ADDER.iter().all(|table| output(instance, cells, *table).is_some())
 }

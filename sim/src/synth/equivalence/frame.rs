@@ -35,10 +35,7 @@ impl Frame {
     pub fn of(pair: &Pair<'_>, cuts: Cuts) -> Result<Self, Diagnostics> {
         let [golden, gate] = pair.sides;
         if (&golden.inputs, &golden.outputs) != (&gate.inputs, &gate.outputs) {
-            return Err(wrong(format!(
-                "the netlists of `{}` have different ports",
-                pair.module
-            )));
+            return Err(wrong(format!("the netlists of `{}` have different ports", pair.module)));
         }
         let registers = Registers::of(pair.sides, pair.cells)?;
         let mut outputs = golden.outputs.clone();
@@ -56,8 +53,7 @@ impl Frame {
         let modules_of_gate = modules(1);
         let [first, second] = [&of_golden, &modules_of_gate].map(|all| -> Vec<String> {
             let all = all.iter();
-            all.map(|(name, module)| format!("{name}` of `{module}"))
-                .collect()
+            all.map(|(name, module)| format!("{name}` of `{module}")).collect()
         });
         let names = first.iter().map(String::as_str);
         only_in_second("instance", names, second.iter().map(String::as_str))?;
@@ -74,15 +70,7 @@ impl Frame {
                 outputs.extend(inputs.map(|port| format!("{port} of {name}")));
             }
         }
-        Ok(Self {
-            inputs: golden.inputs.clone(),
-            registers,
-            cuts,
-            instances,
-            joined,
-            shared,
-            outputs,
-        })
+        Ok(Self { inputs: golden.inputs.clone(), registers, cuts, instances, joined, shared, outputs })
     }
 
     /// One side in BLIF. Nets are numbered, so that names may hold what BLIF cannot.
@@ -102,10 +90,7 @@ impl Frame {
                 continue;
             }
             let cell = cells.get(&instance.cell).ok_or_else(|| {
-                wrong(format!(
-                    "`{}` is of the type `{}`, whose function is not known",
-                    instance.name, instance.cell
-                ))
+                wrong(format!("`{}` is of the type `{}`, whose function is not known", instance.name, instance.cell))
             })?;
             let register = self.registers.at(number, instance);
             let state = register.map(|[_, state]| state);
@@ -134,22 +119,13 @@ impl Frame {
         let registers = self.registers.pairs().iter();
         outputs.extend(registers.flat_map(|pair| loads[pair[number]]));
         outputs.extend(self.cuts.pairs().iter().map(|pair| cuts[pair[number]]));
-        outputs.extend(
-            self.joined
-                .iter()
-                .flat_map(|(name, _)| &inputs[name.as_str()]),
-        );
+        outputs.extend(self.joined.iter().flat_map(|(name, _)| &inputs[name.as_str()]));
         side.check()?;
         Ok(side.text(&self.inputs, self.shared, &outputs))
     }
 
     /// Drives what an instance drives by the shared inputs; gives the nets that go into it.
-    fn module<'n>(
-        &self,
-        instance: &'n Instance,
-        ports: &Ports,
-        side: &mut Side<'n>,
-    ) -> Result<Vec<u32>, Diagnostics> {
+    fn module<'n>(&self, instance: &'n Instance, ports: &Ports, side: &mut Side<'n>) -> Result<Vec<u32>, Diagnostics> {
         let pins = instance.pins.iter();
         let on: HashMap<&str, &'n str> = pins.map(|(p, net)| (p.as_str(), net.as_str())).collect();
         let first = self.instances[&instance.name];
@@ -161,10 +137,7 @@ impl Frame {
         }
         let inputs = ports.inputs.iter().map(|port| match on.get(port.as_str()) {
             Some(net) if !net.is_empty() => Ok(side.used(net)),
-            _ => Err(wrong(format!(
-                "nothing is on port {port} of `{}`",
-                instance.name
-            ))),
+            _ => Err(wrong(format!("nothing is on port {port} of `{}`", instance.name))),
         });
         inputs.collect()
     }
@@ -192,9 +165,7 @@ fn only_in_second<'a>(
 ) -> Result<(), Diagnostics> {
     let first: HashSet<&str> = first.collect();
     match second.filter(|name| !first.contains(name)).min() {
-        Some(extra) => Err(wrong(format!(
-            "the {kind} `{extra}` is in the mapped netlist only"
-        ))),
+        Some(extra) => Err(wrong(format!("the {kind} `{extra}` is in the mapped netlist only"))),
         None => Ok(()),
     }
 }

@@ -42,34 +42,20 @@ fn flip_flops() -> Vec<(String, Cell)> {
         cells.push((format!("$_DFF_{c}_"), plain.clone()));
         for (a, active) in polarities {
             let enabled = |[state, d, e]: [bool; 3]| if e == active { d } else { state };
-            let loads = Register {
-                next: Function::of([STATE, "D", "E"], enabled),
-                ..plain.clone()
-            };
+            let loads = Register { next: Function::of([STATE, "D", "E"], enabled), ..plain.clone() };
             cells.push((format!("$_DFFE_{c}{a}_"), loads));
             let reset = || Function::pin("R", active);
-            let clears = Register {
-                clear: reset(),
-                ..plain.clone()
-            };
-            let sets = Register {
-                preset: reset(),
-                ..plain.clone()
-            };
+            let clears = Register { clear: reset(), ..plain.clone() };
+            let sets = Register { preset: reset(), ..plain.clone() };
             cells.push((format!("$_DFF_{c}{a}0_"), clears));
             cells.push((format!("$_DFF_{c}{a}1_"), sets));
             for (r, reset) in polarities {
-                let both = Register {
-                    preset: Function::pin("S", active),
-                    clear: Function::pin("R", reset),
-                    ..plain.clone()
-                };
+                let both =
+                    Register { preset: Function::pin("S", active), clear: Function::pin("R", reset), ..plain.clone() };
                 cells.push((format!("$_DFFSR_{c}{a}{r}_"), both));
             }
         }
     }
     let cells = cells.into_iter();
-    cells
-        .map(|(name, register)| (name, register.cell()))
-        .collect()
+    cells.map(|(name, register)| (name, register.cell())).collect()
 }

@@ -81,9 +81,7 @@ pub fn compare(
     let read = |text| netlist::modules(text).map_err(|e| wrong(e.to_string()));
     let (mut golden, gate) = (read(golden)?, read(gate)?);
     let mut partners: HashMap<String, Netlist> = gate.into_iter().collect();
-    let golden_cells = golden.iter_mut().fold(gates(), |cells, (_, module)| {
-        functions.resolve_front(module, cells)
-    });
+    let golden_cells = golden.iter_mut().fold(gates(), |cells, (_, module)| functions.resolve_front(module, cells));
     let _ = std::fs::remove_file(folder.join(SCRIPT));
     let mut boxes = Boxes::new();
     let mut total = Proved::default();
@@ -96,20 +94,12 @@ pub fn compare(
         let ports = Ports {
             inputs: golden.inputs.clone(),
             outputs: golden.outputs.clone(),
-            through: sides.into_iter().zip(cells).try_fold(
-                HashSet::new(),
-                |mut all, (side, cells)| {
-                    all.extend(order::through(side, cells, &boxes)?);
-                    Ok::<_, Diagnostics>(all)
-                },
-            )?,
+            through: sides.into_iter().zip(cells).try_fold(HashSet::new(), |mut all, (side, cells)| {
+                all.extend(order::through(side, cells, &boxes)?);
+                Ok::<_, Diagnostics>(all)
+            })?,
         };
-        let pair = Pair {
-            module: name,
-            sides,
-            cells,
-            boxes: &boxes,
-        };
+        let pair = Pair { module: name, sides, cells, boxes: &boxes };
         match pair.compare(folder, meter)? {
             Proof::Equivalent(proved) => total.add(&proved),
             different => return Ok(different),
@@ -117,9 +107,7 @@ pub fn compare(
         boxes.insert(name.to_owned(), ports);
     }
     match partners.keys().min() {
-        Some(extra) => Err(wrong(format!(
-            "the module `{extra}` is in the mapped netlist only"
-        ))),
+        Some(extra) => Err(wrong(format!("the module `{extra}` is in the mapped netlist only"))),
         None => Ok(Proof::Equivalent(total)),
     }
 }
@@ -136,10 +124,7 @@ impl Proved {
 
 /// The modules, each behind those that it instantiates.
 fn inner_first(modules: &[(String, Netlist)]) -> Result<Vec<(&str, &Netlist)>, Diagnostics> {
-    let mut open: HashMap<&str, &Netlist> = modules
-        .iter()
-        .map(|(name, module)| (name.as_str(), module))
-        .collect();
+    let mut open: HashMap<&str, &Netlist> = modules.iter().map(|(name, module)| (name.as_str(), module)).collect();
     let mut sorted = Vec::new();
     while sorted.len() < modules.len() {
         let before = sorted.len();

@@ -27,11 +27,7 @@ struct Graph<'a> {
 ///
 /// # Errors
 /// `netlist` if there is a combinational loop.
-pub fn through(
-    netlist: &Netlist,
-    cells: &Cells,
-    boxes: &Boxes,
-) -> Result<HashSet<String>, Diagnostics> {
+pub fn through(netlist: &Netlist, cells: &Cells, boxes: &Boxes) -> Result<HashSet<String>, Diagnostics> {
     let mut graph = Graph::default();
     for instance in &netlist.instances {
         match boxes.get(&instance.cell) {
@@ -71,8 +67,7 @@ impl<'a> Graph<'a> {
         };
         let on = |pin: &str| {
             let mut pins = instance.pins.iter();
-            pins.find(|(name, _)| name == pin)
-                .map(|(_, net)| net.as_str())
+            pins.find(|(name, _)| name == pin).map(|(_, net)| net.as_str())
         };
         for (pin, function) in &cell.outputs {
             if let Some(output) = on(pin).filter(|net| !net.is_empty()) {
@@ -84,10 +79,7 @@ impl<'a> Graph<'a> {
 
     /// An instance: every output that follows an input is taken to follow all of them.
     fn module(&mut self, instance: &'a Instance, through: &HashSet<String>) {
-        let (outputs, inputs): (Vec<_>, Vec<_>) = instance
-            .pins
-            .iter()
-            .partition(|(pin, _)| through.contains(pin));
+        let (outputs, inputs): (Vec<_>, Vec<_>) = instance.pins.iter().partition(|(pin, _)| through.contains(pin));
         if outputs.is_empty() {
             return;
         }
@@ -95,10 +87,7 @@ impl<'a> Graph<'a> {
         let all = self.names.len() as u32;
         self.names.push(&instance.name);
         let inputs = inputs.iter().map(|(_, net)| self.number(net)).collect();
-        self.drivers.push(Driver {
-            inputs,
-            output: all,
-        });
+        self.drivers.push(Driver { inputs, output: all });
         for (_, net) in outputs {
             let output = self.number(net);
             let inputs = vec![all];
@@ -112,10 +101,7 @@ impl<'a> Graph<'a> {
         let mut is_driven = vec![false; self.names.len()];
         for (driver, i) in self.drivers.iter().zip(0..) {
             is_driven[driver.output as usize] = true;
-            driver
-                .inputs
-                .iter()
-                .for_each(|net| readers[*net as usize].push(i));
+            driver.inputs.iter().for_each(|net| readers[*net as usize].push(i));
         }
         let awaited = |d: &Driver| d.inputs.iter().filter(|n| is_driven[**n as usize]).count();
         let mut open: Vec<usize> = self.drivers.iter().map(awaited).collect();
@@ -138,16 +124,10 @@ impl<'a> Graph<'a> {
         match settled == self.drivers.len() {
             true => Ok(follows),
             false => {
-                let stuck = self
-                    .drivers
-                    .iter()
-                    .zip(&open)
-                    .filter(|(_, open)| **open > 0);
+                let stuck = self.drivers.iter().zip(&open).filter(|(_, open)| **open > 0);
                 let net = stuck.map(|(d, _)| self.names[d.output as usize]).min();
                 let net = net.unwrap_or_default();
-                Err(wrong(format!(
-                    "the net `{net}` depends on itself within a cycle"
-                )))
+                Err(wrong(format!("the net `{net}` depends on itself within a cycle")))
             }
         }
     }

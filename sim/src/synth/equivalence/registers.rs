@@ -17,12 +17,7 @@ pub const PARTS: [&str; 4] = ["clock", "next state", "clear", "preset"];
 
 /// What becomes an output, in the order of [`PARTS`].
 pub fn parts(register: &Register) -> [&Function; 4] {
-    [
-        &register.clock,
-        &register.next,
-        &register.clear,
-        &register.preset,
-    ]
+    [&register.clock, &register.next, &register.clear, &register.preset]
 }
 
 /// Registers in classes that have one state.
@@ -55,20 +50,13 @@ impl Registers {
         let classes = Classes::of(union, split);
         let mut of_gate = gate.registers.iter().zip(&classes.of[1]);
         if let Some((extra, _)) = of_gate.find(|(_, class)| !classes.is_shared[**class]) {
-            return Err(wrong(format!(
-                "the register `{}` is in the mapped netlist only",
-                extra.name
-            )));
+            return Err(wrong(format!("the register `{}` is in the mapped netlist only", extra.name)));
         }
         let numbers = [&golden, &gate].map(|side| {
             let names = side.registers.iter().map(|register| register.name.clone());
             names.zip(0..).collect()
         });
-        Ok(Self {
-            classes,
-            numbers,
-            names: golden.known_as(),
-        })
+        Ok(Self { classes, numbers, names: golden.known_as() })
     }
 
     /// The number of states.
@@ -115,22 +103,16 @@ struct Side<'n> {
 
 impl<'n> Side<'n> {
     fn of(netlist: &'n Netlist, cells: &Cells) -> Self {
-        let mut side = Self {
-            registers: Vec::new(),
-            nets: Vec::new(),
-            names: Names::of(netlist),
-            drivers: HashMap::new(),
-        };
+        let mut side =
+            Self { registers: Vec::new(), nets: Vec::new(), names: Names::of(netlist), drivers: HashMap::new() };
         for instance in &netlist.instances {
             let Some(cell) = cells.get(&instance.cell).filter(|c| c.register.is_some()) else {
                 continue;
             };
             let mut outputs = cell.outputs.iter();
-            let net = outputs
-                .find(|(_, f)| *f == Function::pin(STATE, true))
-                .and_then(|(pin, _)| net_on(instance, pin));
-            side.drivers
-                .extend(net.map(|net| (net, side.registers.len())));
+            let net =
+                outputs.find(|(_, f)| *f == Function::pin(STATE, true)).and_then(|(pin, _)| net_on(instance, pin));
+            side.drivers.extend(net.map(|net| (net, side.registers.len())));
             side.registers.push(instance);
             side.nets.push(net.unwrap_or_default());
         }
@@ -143,9 +125,7 @@ impl<'n> Side<'n> {
         registers.flat_map(|((register, net), i)| {
             let name = Some(register.name.as_str()).filter(|name| !is_made_up(name));
             let nets = (!net.is_empty()).then(|| self.names.all(net));
-            name.into_iter()
-                .chain(nets.into_iter().flatten())
-                .map(move |name| (i, name))
+            name.into_iter().chain(nets.into_iter().flatten()).map(move |name| (i, name))
         })
     }
 
@@ -161,9 +141,7 @@ impl<'n> Side<'n> {
 
     /// The register from which another loads without logic in between.
     fn before(&self, register: usize) -> Option<usize> {
-        let data = ["D", "DI"]
-            .into_iter()
-            .find_map(|pin| net_on(self.registers[register], pin))?;
+        let data = ["D", "DI"].into_iter().find_map(|pin| net_on(self.registers[register], pin))?;
         self.drivers.get(self.names.net(data)).copied()
     }
 }

@@ -23,22 +23,14 @@ fn library() -> Cells {
     let mut inverted = gates["$_DFF_P_"].clone();
     let register = inverted.register.as_mut().unwrap();
     register.clock.pins = vec!["CK".into()];
-    inverted.outputs = vec![(
-        "QN".into(),
-        Function {
-            pins: vec![STATE.into()],
-            table: 0b01,
-        },
-    )];
+    inverted.outputs = vec![("QN".into(), Function { pins: vec![STATE.into()], table: 0b01 })];
     let mut adder = gates["hwgen_full_adder"].clone();
     for ((pin, function), name) in adder.outputs.iter_mut().zip(["CO", "S"]) {
         *pin = name.into();
         function.pins = ["P", "Q", "R"].map(String::from).into();
     }
     let named = [("XNOR", "$_XNOR_"), ("INV", "$_NOT_"), ("OR", "$_OR_")];
-    let mut cells: Cells = named
-        .map(|(name, gate)| (name.to_owned(), gates[gate].clone()))
-        .into();
+    let mut cells: Cells = named.map(|(name, gate)| (name.to_owned(), gates[gate].clone())).into();
     cells.insert("FF".into(), inverted);
     cells.insert("FA".into(), adder);
     cells
@@ -49,11 +41,7 @@ fn verdict(golden: &str, gate: &str) -> Option<Result<Proof, Diagnostics>> {
     verdict_by(golden, gate, Functions::Cells(&library()))
 }
 
-fn verdict_by(
-    golden: &str,
-    gate: &str,
-    functions: Functions<'_>,
-) -> Option<Result<Proof, Diagnostics>> {
+fn verdict_by(golden: &str, gate: &str, functions: Functions<'_>) -> Option<Result<Proof, Diagnostics>> {
     if Program::Abc.find().is_err() {
         println!("skipped: yosys-abc is not installed");
         return None;
@@ -88,10 +76,9 @@ fn a_changed_gate_is_found_and_named() {
     ] {
         let gate = match from {
             // the inverter then drives the net that the register drove
-            ".QN(nq)" => GATE.replace(from, to).replace(
-                "INV _3_ (\n    .A(nq),\n    .Y(s)",
-                "INV _3_ (\n    .A(s),\n    .Y(nq)",
-            ),
+            ".QN(nq)" => {
+                GATE.replace(from, to).replace("INV _3_ (\n    .A(nq),\n    .Y(s)", "INV _3_ (\n    .A(s),\n    .Y(nq)")
+            }
             _ => GATE.replace(from, to),
         };
         let Some(found) = verdict(GOLDEN, &gate) else {
@@ -106,16 +93,12 @@ fn a_changed_gate_is_found_and_named() {
 
 #[test]
 fn a_register_less_must_not_matter() {
-    let spare =
-        "  \\$_DFF_P_  register_1_ (\n    .C(clk),\n    .D(e),\n    .Q(spare)\n  );\nendmodule";
+    let spare = "  \\$_DFF_P_  register_1_ (\n    .C(clk),\n    .D(e),\n    .Q(spare)\n  );\nendmodule";
     let golden = GOLDEN.replace("endmodule", spare);
     let Some(found) = verdict(&golden, GATE) else {
         return;
     };
-    assert!(matches!(
-        found.unwrap(),
-        Proof::Equivalent(Proved { dropped: 1, .. })
-    ));
+    assert!(matches!(found.unwrap(), Proof::Equivalent(Proved { dropped: 1, .. })));
     let needed = golden.replace("assign s = q", "assign s = spare");
     let found = verdict(&needed, GATE).unwrap().unwrap();
     assert!(matches!(found, Proof::Different(_)), "{found:?}");
@@ -126,11 +109,7 @@ fn a_register_less_must_not_matter() {
 #[test]
 fn loose_nets_double_drivers_and_unknown_cells_are_errors() {
     for (from, to, reason) in [
-        (
-            "OR _2_",
-            "NOVEL _2_",
-            "`NOVEL`, whose function is not known",
-        ),
+        ("OR _2_", "NOVEL _2_", "`NOVEL`, whose function is not known"),
         (".A(a[1])", ".A(loose)", "nothing drives the net `loose`"),
         (".Y(s)", ".Y(d)", "has two drivers"),
         ("input e", "input f", "different ports"),
@@ -157,9 +136,9 @@ const GOLDEN_ADDER: &str = "  hwgen_full_adder adder_0_ (\n    .A(a),\n    .B(b[
     \\$_XOR_  _1_ (\n    .A(c),\n    .B(s),\n    .Y(d)\n  );\n";
 const GATE_ADDER: &str = "  FA \\adder_0_.full  (\n    .P(b[0]),\n    .Q(a),\n    .R(b[1]),\n    .CO(k),\n    .S(t)\n  );\n  \
     XNOR _1_ (\n    .A(k),\n    .B(t),\n    .Y(e)\n  );\n  INV _2_ (\n    .A(e),\n    .Y(d)\n  );\n";
-const GOLDEN_REGISTER: &str =
-    "  \\$_DFF_P_  register_0_ (\n    .C(clk),\n    .D(d),\n    .Q(y)\n  );\n";
-const GATE_REGISTER: &str = "  FF register_0_ (\n    .CK(clk),\n    .D(d),\n    .QN(ny)\n  );\n  INV _3_ (\n    .A(ny),\n    .Y(y)\n  );\n";
+const GOLDEN_REGISTER: &str = "  \\$_DFF_P_  register_0_ (\n    .C(clk),\n    .D(d),\n    .Q(y)\n  );\n";
+const GATE_REGISTER: &str =
+    "  FF register_0_ (\n    .CK(clk),\n    .D(d),\n    .QN(ny)\n  );\n  INV _3_ (\n    .A(ny),\n    .Y(y)\n  );\n";
 
 #[test]
 fn modules_are_compared_one_by_one_and_cut_at_full_adders() {
@@ -203,16 +182,8 @@ fn other_modules_and_combinational_loops_are_errors() {
     let golden = two_modules(GOLDEN_ADDER, GOLDEN_REGISTER);
     let gate = two_modules(GATE_ADDER, GATE_REGISTER);
     for (from, to, reason) in [
-        (
-            "module inner",
-            "module other",
-            "`inner` is not in the mapped netlist",
-        ),
-        (
-            "inner u1 (",
-            "inner u2 (",
-            "the instance `u2` of `inner` is in the mapped netlist only",
-        ),
+        ("module inner", "module other", "`inner` is not in the mapped netlist"),
+        ("inner u1 (", "inner u2 (", "the instance `u2` of `inner` is in the mapped netlist only"),
         (".Q(a)", ".Q(d)", "depends on itself within a cycle"),
     ] {
         let Some(found) = verdict(&golden, &gate.replace(from, to)) else {
@@ -230,9 +201,7 @@ fn verdict_on_primitives(golden: &str, gate: &str) -> Option<Result<Proof, Diagn
 
 /// A module with the ports `clk`, `d` and `q`.
 fn module(body: &str) -> String {
-    format!(
-        "module top(clk, d, q);\n  input clk;\n  input d;\n  output [1:0] q;\n{body}endmodule\n"
-    )
+    format!("module top(clk, d, q);\n  input clk;\n  input d;\n  output [1:0] q;\n{body}endmodule\n")
 }
 
 /// A register of Yosys from `d` to `q`.
@@ -241,9 +210,7 @@ fn gate_register(name: &str, d: &str, q: &str) -> String {
 }
 
 fn primitive_register(name: &str, d: &str, q: &str) -> String {
-    format!(
-        "  FDRE {name} (\n    .C(clk),\n    .CE(1'h1),\n    .D({d}),\n    .Q({q}),\n    .R(1'h0)\n  );\n"
-    )
+    format!("  FDRE {name} (\n    .C(clk),\n    .CE(1'h1),\n    .D({d}),\n    .Q({q}),\n    .R(1'h0)\n  );\n")
 }
 
 #[test]
@@ -251,21 +218,15 @@ fn registers_that_one_side_merged_have_one_state() {
     let two = |register: fn(&str, &str, &str) -> String| {
         module(&(register("_1_", "d", "q[0]") + &register("_2_", "d", "q[1]")))
     };
-    let one = |register: fn(&str, &str, &str) -> String| {
-        module(&(register("_9_", "d", "q[0]") + "  assign q[1] = q[0];\n"))
-    };
-    for (golden, gate) in [
-        (two(gate_register), one(primitive_register)),
-        (one(gate_register), two(primitive_register)),
-    ] {
+    let one =
+        |register: fn(&str, &str, &str) -> String| module(&(register("_9_", "d", "q[0]") + "  assign q[1] = q[0];\n"));
+    for (golden, gate) in [(two(gate_register), one(primitive_register)), (one(gate_register), two(primitive_register))]
+    {
         let Some(found) = verdict_on_primitives(&golden, &gate) else {
             return;
         };
         let proof = found.unwrap();
-        assert!(
-            matches!(proof, Proof::Equivalent(Proved { registers: 1, .. })),
-            "{proof:?}"
-        );
+        assert!(matches!(proof, Proof::Equivalent(Proved { registers: 1, .. })), "{proof:?}");
     }
     // merged, but they do not load the same
     let apart = two(gate_register).replacen(".D(d)", ".D(q[1])", 1);
@@ -294,10 +255,7 @@ fn the_stages_of_a_shift_register_correspond() {
         return;
     };
     let proof = found.unwrap();
-    assert!(
-        matches!(proof, Proof::Equivalent(Proved { registers: 4, .. })),
-        "{proof:?}"
-    );
+    assert!(matches!(proof, Proof::Equivalent(Proved { registers: 4, .. })), "{proof:?}");
     // one stage too few loads something else, one too many has no partner
     let found = verdict_on_primitives(&golden, &shift(1)).unwrap().unwrap();
     assert!(matches!(found, Proof::Different(_)), "{found:?}");

@@ -25,9 +25,7 @@ pub(super) fn flatten(mut modules: Vec<Module>) -> Result<Netlist, String> {
     }
     let cells = modules.iter().flat_map(|module| &module.netlist.instances);
     let used: HashSet<&str> = cells.map(|instance| instance.cell.as_str()).collect();
-    let tops = modules
-        .iter()
-        .filter(|module| !used.contains(module.name.as_str()));
+    let tops = modules.iter().filter(|module| !used.contains(module.name.as_str()));
     let tops: Vec<&Module> = tops.collect();
     let [top] = tops.as_slice() else {
         let names: Vec<&str> = tops.iter().map(|module| module.name.as_str()).collect();
@@ -49,16 +47,9 @@ struct Copy<'m> {
 }
 
 fn dissolve<'m>(top: &'m Module, modules: &HashMap<&str, &'m Module>) -> Result<Netlist, String> {
-    let mut flat = Netlist {
-        inputs: top.netlist.inputs.clone(),
-        outputs: top.netlist.outputs.clone(),
-        ..Netlist::default()
-    };
-    let mut copies = vec![Copy {
-        module: top,
-        prefix: String::new(),
-        depth: 0,
-    }];
+    let mut flat =
+        Netlist { inputs: top.netlist.inputs.clone(), outputs: top.netlist.outputs.clone(), ..Netlist::default() };
+    let mut copies = vec![Copy { module: top, prefix: String::new(), depth: 0 }];
     while let Some(copy) = copies.pop() {
         let named = |net: &str| match CONSTANTS.contains(&net) || net == UNKNOWN {
             true => net.to_owned(),
@@ -66,8 +57,7 @@ fn dissolve<'m>(top: &'m Module, modules: &HashMap<&str, &'m Module>) -> Result<
         };
         let netlist = &copy.module.netlist;
         let aliases = netlist.aliases.iter();
-        flat.aliases
-            .extend(aliases.map(|(a, b)| (named(a), named(b))));
+        flat.aliases.extend(aliases.map(|(a, b)| (named(a), named(b))));
         for instance in &netlist.instances {
             let Some(module) = modules.get(instance.cell.as_str()) else {
                 let pins = instance.pins.iter();
@@ -81,11 +71,7 @@ fn dissolve<'m>(top: &'m Module, modules: &HashMap<&str, &'m Module>) -> Result<
             };
             let prefix = named(&instance.name) + ".";
             connect(&mut flat, module, instance, &prefix, named)?;
-            copies.push(Copy {
-                module,
-                prefix,
-                depth: copy.depth + 1,
-            });
+            copies.push(Copy { module, prefix, depth: copy.depth + 1 });
         }
         if copy.depth > DEEPEST || flat.instances.len() + flat.aliases.len() > MOST_CELLS {
             return Err(format!("module {} is nested too deeply", copy.module.name));
@@ -102,17 +88,11 @@ fn connect(
     prefix: &str,
     named: impl Fn(&str) -> String,
 ) -> Result<(), String> {
-    let pins = instance
-        .pins
-        .iter()
-        .map(|(pin, net)| (pin.as_str(), net.as_str()));
+    let pins = instance.pins.iter().map(|(pin, net)| (pin.as_str(), net.as_str()));
     let pins: HashMap<&str, &str> = pins.collect();
     let mut known = 0;
     // a port of one bit may be written with or without its range
-    let on = |port: &str| {
-        pins.get(port)
-            .or_else(|| pins.get(port.strip_suffix("[0]")?))
-    };
+    let on = |port: &str| pins.get(port).or_else(|| pins.get(port.strip_suffix("[0]")?));
     for port in &module.netlist.inputs {
         if let Some(net) = on(port) {
             known += 1;
@@ -127,9 +107,6 @@ fn connect(
     }
     match known == pins.len() {
         true => Ok(()),
-        false => Err(format!(
-            "instance {} has pins that module {} lacks",
-            instance.name, module.name
-        )),
+        false => Err(format!("instance {} has pins that module {} lacks", instance.name, module.name)),
     }
 }

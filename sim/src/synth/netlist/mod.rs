@@ -167,11 +167,7 @@ fn opened(line: &str) -> Option<(&str, &str)> {
 }
 
 fn instance(cell: &str, name: &str) -> Instance {
-    Instance {
-        cell: plain(cell),
-        name: plain(name),
-        ..Instance::default()
-    }
+    Instance { cell: plain(cell), name: plain(name), ..Instance::default() }
 }
 
 /// `.PIN(nets),`

@@ -14,9 +14,7 @@ pub(super) type Buses = HashMap<String, [i64; 2]>;
 pub(super) fn bits(name: &str, [high, low]: [i64; 2]) -> Option<Vec<String>> {
     let width = high.checked_sub(low)?;
     let bits = (low..=high).rev();
-    (0..MOST_BITS)
-        .contains(&width)
-        .then(|| bits.map(|bit| format!("{name}[{bit}]")).collect())
+    (0..MOST_BITS).contains(&width).then(|| bits.map(|bit| format!("{name}[{bit}]")).collect())
 }
 
 /// The bits of both sides of an assignment, in pairs.
@@ -80,27 +78,16 @@ pub(crate) fn number(text: &str) -> Option<u64> {
 /// The bits of `9'h01f`, `5'd31`, `32'sd1`, `2'b10` or `3'hx`, the most significant first.
 fn constant(text: &str) -> Option<Vec<String>> {
     let (width, value) = text.split_once('\'')?;
-    let width: usize = width
-        .parse()
-        .ok()
-        .filter(|width| *width <= MOST_BITS as usize)?;
+    let width: usize = width.parse().ok().filter(|width| *width <= MOST_BITS as usize)?;
     let value = value.strip_prefix('s').unwrap_or(value);
     let (base, digits) = value.split_at_checked(1)?;
     let mut bits = Vec::new();
     match base {
-        "h" => digits
-            .chars()
-            .try_for_each(|digit| digit_bits(digit, 4, &mut bits))?,
-        "b" => digits
-            .chars()
-            .try_for_each(|digit| digit_bits(digit, 1, &mut bits))?,
+        "h" => digits.chars().try_for_each(|digit| digit_bits(digit, 4, &mut bits))?,
+        "b" => digits.chars().try_for_each(|digit| digit_bits(digit, 1, &mut bits))?,
         "d" => {
             let value: u128 = digits.parse().ok()?;
-            bits.extend(
-                (0..u128::BITS)
-                    .rev()
-                    .map(|i| CONSTANTS[(value >> i & 1) as usize]),
-            );
+            bits.extend((0..u128::BITS).rev().map(|i| CONSTANTS[(value >> i & 1) as usize]));
         }
         _ => return None,
     }
@@ -117,11 +104,7 @@ fn digit_bits(digit: char, bits: u32, to: &mut Vec<&'static str>) -> Option<()> 
         'x' | 'z' => to.extend((0..bits).map(|_| UNKNOWN)),
         _ => {
             let value = digit.to_digit(1 << bits)?;
-            to.extend(
-                (0..bits)
-                    .rev()
-                    .map(|i| CONSTANTS[(value >> i & 1) as usize]),
-            );
+            to.extend((0..bits).rev().map(|i| CONSTANTS[(value >> i & 1) as usize]));
         }
     }
     Some(())
@@ -129,8 +112,5 @@ fn digit_bits(digit: char, bits: u32, to: &mut Vec<&'static str>) -> Option<()> 
 
 /// A name without the marks of an escaped identifier.
 pub(super) fn plain(name: &str) -> String {
-    name.trim()
-        .strip_prefix('\\')
-        .unwrap_or(name)
-        .replace(' ', "")
+    name.trim().strip_prefix('\\').unwrap_or(name).replace(' ', "")
 }

@@ -7,15 +7,9 @@ const TEXT: &str = "module top(clk, y);\n  input clk;\n  output [3:0] y;\n  wire
 fn instances_have_their_nets() {
     let found = Netlist::read(TEXT.as_bytes()).unwrap().instances;
     assert_eq!(found.len(), 2);
-    assert_eq!(
-        (found[0].cell.as_str(), found[0].name.as_str()),
-        ("FAX1", "_1_")
-    );
+    assert_eq!((found[0].cell.as_str(), found[0].name.as_str()), ("FAX1", "_1_"));
     assert_eq!(found[0].pins[1], ("YS".into(), "y[3]".into()));
-    assert_eq!(
-        (found[1].cell.as_str(), found[1].name.as_str()),
-        ("$_INV_", "u.v")
-    );
+    assert_eq!((found[1].cell.as_str(), found[1].name.as_str()), ("$_INV_", "u.v"));
     assert_eq!(found[1].pins[0].1, "a.b[2]");
 }
 
@@ -24,20 +18,10 @@ fn ports_and_assignments_are_split_into_bits() {
     let found = Netlist::read(TEXT.as_bytes()).unwrap();
     assert_eq!(found.inputs, ["clk"]);
     assert_eq!(found.outputs, ["y[3]", "y[2]", "y[1]", "y[0]"]);
-    let aliases: Vec<(&str, &str)> = found
-        .aliases
-        .iter()
-        .map(|(a, b)| (a.as_str(), b.as_str()))
-        .collect();
-    assert_eq!(
-        aliases,
-        [("y[2]", "_1_"), ("y[1]", "1'h1"), ("y[0]", "1'h0")]
-    );
+    let aliases: Vec<(&str, &str)> = found.aliases.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+    assert_eq!(aliases, [("y[2]", "_1_"), ("y[1]", "1'h1"), ("y[0]", "1'h0")]);
     let repeated = "output [2:0] y;\nassign y = { z, {2{z}} };\n";
-    assert_eq!(
-        Netlist::read(repeated.as_bytes()).unwrap().aliases[2].1,
-        "z"
-    );
+    assert_eq!(Netlist::read(repeated.as_bytes()).unwrap().aliases[2].1, "z");
 }
 
 #[test]
@@ -72,19 +56,9 @@ const FPGA: &str = "module top(clk, y);\n  wire [3:0] d;\n  LUT2 #(\n    .INIT(4
 fn parameters_and_pins_of_several_bits() {
     let found = Netlist::read(FPGA.as_bytes()).unwrap().instances;
     assert_eq!(found[0].parameters, [("INIT".into(), "4'h8".into())]);
-    assert_eq!(
-        (found[0].cell.as_str(), found[0].name.as_str()),
-        ("LUT2", "u.v")
-    );
-    let pins: Vec<String> = found[1]
-        .pins
-        .iter()
-        .map(|(pin, net)| format!("{pin}={net}"))
-        .collect();
-    assert_eq!(
-        pins,
-        ["DI[3]=d[3]", "DI[2]=1'h1", "DI[1]=1'h0", "DI[0]=_1_"]
-    );
+    assert_eq!((found[0].cell.as_str(), found[0].name.as_str()), ("LUT2", "u.v"));
+    let pins: Vec<String> = found[1].pins.iter().map(|(pin, net)| format!("{pin}={net}")).collect();
+    assert_eq!(pins, ["DI[3]=d[3]", "DI[2]=1'h1", "DI[1]=1'h0", "DI[0]=_1_"]);
     let values = ["4'h8", "5'd17", "2'b10", "1'hx", "70'h0", "\"A\""].map(number);
     assert_eq!(values, [Some(8), Some(17), Some(2), None, None, None]);
     assert_eq!(found[2].pins[0], ("D[3]".into(), "d[3]".into()));
@@ -97,23 +71,12 @@ const NESTED: &str = "module leaf(a, y);\n  input [1:0] a;\n  output y;\n  AND2 
 #[test]
 fn modules_are_dissolved() {
     let found = Netlist::read(NESTED.as_bytes()).unwrap();
-    assert_eq!(
-        (found.inputs.len(), found.outputs.as_slice()),
-        (3, ["z".to_owned()].as_slice())
-    );
+    assert_eq!((found.inputs.len(), found.outputs.as_slice()), (3, ["z".to_owned()].as_slice()));
     let names: Vec<&str> = found.instances.iter().map(|i| i.name.as_str()).collect();
     assert_eq!(names, ["v.g", "u.g"]);
     assert_eq!(found.instances[1].pins[1], ("B".into(), "u.a[1]".into()));
-    for (driven, driver) in [
-        ("u.a[1]", "x[1]"),
-        ("w", "u.y"),
-        ("v.a[0]", "1'h1"),
-        ("z", "v.y"),
-    ] {
-        assert!(
-            found.aliases.contains(&(driven.into(), driver.into())),
-            "{driven}"
-        );
+    for (driven, driver) in [("u.a[1]", "x[1]"), ("w", "u.y"), ("v.a[0]", "1'h1"), ("z", "v.y")] {
+        assert!(found.aliases.contains(&(driven.into(), driver.into())), "{driven}");
     }
 }
 
@@ -127,10 +90,7 @@ fn modules_that_do_not_fit_together_are_errors() {
     ] {
         match Netlist::read(NESTED.replace(from, to).as_bytes()) {
             Ok(_) => assert!(reason.is_empty(), "{to}"),
-            Err(error) => assert!(
-                error.to_string().contains(reason) && !reason.is_empty(),
-                "{error}"
-            ),
+            Err(error) => assert!(error.to_string().contains(reason) && !reason.is_empty(), "{error}"),
         }
     }
 }

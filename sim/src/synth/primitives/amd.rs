@@ -19,14 +19,11 @@ pub(super) fn cell(instance: &Instance) -> Option<Cell> {
         initial: value(instance, "INIT").map(|value| value == 1),
         ..Register::plain(
             Function::pin("C", true),
-            Function::of(
-                [STATE, "D", "CE", pin],
-                |[state, d, enable, control]| match (control, enable) {
-                    (true, _) => to,
-                    (false, true) => d,
-                    (false, false) => state,
-                },
-            ),
+            Function::of([STATE, "D", "CE", pin], |[state, d, enable, control]| match (control, enable) {
+                (true, _) => to,
+                (false, true) => d,
+                (false, false) => state,
+            }),
         )
     };
     Some(match instance.cell.as_str() {
@@ -36,9 +33,7 @@ pub(super) fn cell(instance: &Instance) -> Option<Cell> {
         "BUF" | "IBUF" | "OBUF" | "BUFG" => single("O", Function::pin("I", true)),
         "MUXF7" | "MUXF8" | "MUXF9" => single("O", Function::new(&["I0", "I1", "S"], CHOOSE)),
         "CARRY4" => combinational(carry(4, &["CI", "CYINIT"])),
-        "CARRY8" if text(instance, "CARRY_TYPE", "SINGLE_CY8")? == "SINGLE_CY8" => {
-            combinational(carry(8, &["CI"]))
-        }
+        "CARRY8" if text(instance, "CARRY_TYPE", "SINGLE_CY8")? == "SINGLE_CY8" => combinational(carry(8, &["CI"])),
         "LUT6_2" => combinational(two_outputs(value(instance, "INIT")?)),
         "FDRE" => flip_flop("R", false).cell(),
         "FDSE" => flip_flop("S", true).cell(),
@@ -53,19 +48,13 @@ pub(super) fn cell(instance: &Instance) -> Option<Cell> {
             Register { preset, ..register }.cell()
         }
         PRODUCT => {
-            let pins = |bus: &str, bits| -> Vec<String> {
-                (0..bits).map(|i| format!("{bus}[{i}]")).collect()
-            };
-            let outputs =
-                product::signed(&pins("A", 27), &pins("B", 18), 48, |i| format!("P[{i}]"));
+            let pins = |bus: &str, bits| -> Vec<String> { (0..bits).map(|i| format!("{bus}[{i}]")).collect() };
+            let outputs = product::signed(&pins("A", 27), &pins("B", 18), 48, |i| format!("P[{i}]"));
             combinational(outputs)
         }
         STAGE => Register {
             initial: value(instance, "INIT").map(|value| value == 1),
-            ..Register::plain(
-                Function::pin("CLK", true),
-                Function::new(&[STATE, "D", "CE"], CHOOSE),
-            )
+            ..Register::plain(Function::pin("CLK", true), Function::new(&[STATE, "D", "CE"], CHOOSE))
         }
         .cell(),
         name => {
@@ -79,9 +68,7 @@ pub(super) fn cell(instance: &Instance) -> Option<Cell> {
 fn has_inverted_pin(instance: &Instance) -> bool {
     let inverts = |name: &str| name.starts_with("IS_") && name.ends_with("_INVERTED");
     let names = instance.parameters.iter().map(|(name, _)| name);
-    names
-        .filter(|name| inverts(name))
-        .any(|name| value(instance, name) != Some(0))
+    names.filter(|name| inverts(name)).any(|name| value(instance, name) != Some(0))
 }
 
 /// Registers of a DSP48E2, which stand for none if they are 0.
@@ -111,36 +98,19 @@ const DSP_SETTINGS: [(&str, &str); 6] = [
     ("BMULTSEL", "B"),
 ];
 /// Its modes: pin, bits, value.
-const DSP_MODES: [(&str, u32, u64); 4] = [
-    ("OPMODE", 9, 0b101),
-    ("ALUMODE", 4, 0),
-    ("INMODE", 5, 0),
-    ("CARRYINSEL", 3, 0),
-];
+const DSP_MODES: [(&str, u32, u64); 4] =
+    [("OPMODE", 9, 0b101), ("ALUMODE", 4, 0), ("INMODE", 5, 0), ("CARRYINSEL", 3, 0)];
 
 /// The instance as a [`PRODUCT`]; `None` if it is no DSP48E2, or does more than multiply.
 pub(super) fn multiplier(instance: &Instance) -> Option<Instance> {
-    let registers = DSP_REGISTERS
+    let registers = DSP_REGISTERS.iter().all(|name| value(instance, name) == Some(0));
+    let settings = DSP_SETTINGS.iter().all(|(name, set)| text(instance, name, set) == Some(set));
+    let modes = DSP_MODES
         .iter()
-        .all(|name| value(instance, name) == Some(0));
-    let settings = DSP_SETTINGS
-        .iter()
-        .all(|(name, set)| text(instance, name, set) == Some(set));
-    let modes = DSP_MODES.iter().all(|(pin, bits, mode)| {
-        product::is_constant(instance, (0..*bits).map(|i| format!("{pin}[{i}]")), *mode)
-    });
+        .all(|(pin, bits, mode)| product::is_constant(instance, (0..*bits).map(|i| format!("{pin}[{i}]")), *mode));
     let carry = product::is_constant(instance, ["CARRYIN".to_owned()].into_iter(), 0);
-    let plain = instance.cell == "DSP48E2"
-        && registers
-        && settings
-        && modes
-        && carry
-        && !has_inverted_pin(instance);
-    plain.then(|| Instance {
-        cell: PRODUCT.to_owned(),
-        parameters: Vec::new(),
-        ..instance.clone()
-    })
+    let plain = instance.cell == "DSP48E2" && registers && settings && modes && carry && !has_inverted_pin(instance);
+    plain.then(|| Instance { cell: PRODUCT.to_owned(), parameters: Vec::new(), ..instance.clone() })
 }
 
 /// The flip-flops of a shift register of constant length; `None` if it is none.
@@ -159,9 +129,7 @@ pub(super) fn stages(instance: &Instance) -> Option<Vec<Instance>> {
     }
     let mut last = 0;
     for (pin, i) in address.iter().zip(0..) {
-        let bit = CONSTANTS
-            .iter()
-            .position(|constant| on(pin).is_some_and(|net| net == constant))?;
+        let bit = CONSTANTS.iter().position(|constant| on(pin).is_some_and(|net| net == constant))?;
         last |= bit << i;
     }
     let initial = match parameter(instance, "INIT") {
@@ -170,16 +138,8 @@ pub(super) fn stages(instance: &Instance) -> Option<Vec<Instance>> {
     };
     let between = |i: usize| format!("({} {i})", instance.name);
     let stage = |i: usize| -> Option<Instance> {
-        let data = if i == 0 {
-            on("D")?.clone()
-        } else {
-            between(i - 1)
-        };
-        let output = if i == last {
-            on("Q")?.clone()
-        } else {
-            between(i)
-        };
+        let data = if i == 0 { on("D")?.clone() } else { between(i - 1) };
+        let output = if i == last { on("Q")?.clone() } else { between(i) };
         let [clock, enable] = [on("CLK")?, on("CE")?].map(String::clone);
         let pins = [("CLK", clock), ("CE", enable), ("D", data), ("Q", output)];
         Some(Instance {
@@ -195,10 +155,7 @@ pub(super) fn stages(instance: &Instance) -> Option<Vec<Instance>> {
 /// A look-up table whose lower half is a table of its own, of the first five inputs.
 fn two_outputs(table: u64) -> Vec<(String, Function)> {
     vec![
-        (
-            "O5".to_owned(),
-            Function::new(&INPUTS[..5], table & 0xffff_ffff),
-        ),
+        ("O5".to_owned(), Function::new(&INPUTS[..5], table & 0xffff_ffff)),
         ("O6".to_owned(), Function::new(&INPUTS, table)),
     ]
 }

@@ -30,11 +30,7 @@ pub(super) fn multiplier(instance: &Instance) -> Option<Instance> {
     let direct = product::is_constant(instance, SOURCES.map(str::to_owned).into_iter(), 0);
     let clocked = |(name, value): &(String, String)| name.ends_with("_CLK") && value != "\"NONE\"";
     let plain = instance.cell == "MULT18X18D" && direct && !instance.parameters.iter().any(clocked);
-    plain.then(|| Instance {
-        cell: PRODUCT.to_owned(),
-        parameters: Vec::new(),
-        ..instance.clone()
-    })
+    plain.then(|| Instance { cell: PRODUCT.to_owned(), parameters: Vec::new(), ..instance.clone() })
 }
 
 /// The product; a factor has a sign if its pin says so.
@@ -100,14 +96,12 @@ fn flip_flop(instance: &Instance) -> Option<Register> {
         "0" => |_| false,
         _ => return None,
     };
-    let next = Function::of([STATE, "DI", "CE", "LSR"], |[state, data, ce, lsr]| match (
-        lsr != inverted_reset,
-        enable(ce),
-    ) {
-        (true, _) => sets,
-        (false, true) => data,
-        (false, false) => state,
-    });
+    let next =
+        Function::of([STATE, "DI", "CE", "LSR"], |[state, data, ce, lsr]| match (lsr != inverted_reset, enable(ce)) {
+            (true, _) => sets,
+            (false, true) => data,
+            (false, false) => state,
+        });
     let if_meant = |is_meant: bool| match is_asynchronous && is_meant {
         true => Function::pin("LSR", !inverted_reset),
         false => Function::NEVER,

@@ -12,10 +12,7 @@ pub(super) fn cell(instance: &Instance) -> Option<Cell> {
     Some(match instance.cell.as_str() {
         "SB_LUT4" => look_up(instance, "LUT_INIT", &["I0", "I1", "I2", "I3"], "O")?,
         "SB_CARRY" => single("CO", Function::new(&["I0", "I1", "CI"], MAJORITY)),
-        "SB_GB" => single(
-            "GLOBAL_BUFFER_OUTPUT",
-            Function::pin("USER_SIGNAL_TO_GLOBAL_BUFFER", true),
-        ),
+        "SB_GB" => single("GLOBAL_BUFFER_OUTPUT", Function::pin("USER_SIGNAL_TO_GLOBAL_BUFFER", true)),
         name => flip_flop(name.strip_prefix("SB_DFF")?)?.cell(),
     })
 }
@@ -37,14 +34,11 @@ fn flip_flop(letters: &str) -> Option<Register> {
     };
     // the enable gates the reset as well
     let synchronous = |pin: &str, to: bool| {
-        Function::of(
-            [STATE, "D", "E", pin],
-            |[state, d, enable, control]| match (enable || !is_enabled, control) {
-                (false, _) => state,
-                (true, true) => to,
-                (true, false) => d,
-            },
-        )
+        Function::of([STATE, "D", "E", pin], |[state, d, enable, control]| match (enable || !is_enabled, control) {
+            (false, _) => state,
+            (true, true) => to,
+            (true, false) => d,
+        })
     };
     let next = match control {
         "SR" => synchronous("R", false),

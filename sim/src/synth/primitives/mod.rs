@@ -125,10 +125,7 @@ fn text<'i>(instance: &'i Instance, name: &str, default: &'i str) -> Option<&'i 
 }
 
 fn combinational(outputs: Vec<(String, Function)>) -> Cell {
-    Cell {
-        outputs,
-        register: None,
-    }
+    Cell { outputs, register: None }
 }
 
 /// A cell of one output.

@@ -4,11 +4,7 @@ use super::super::cell::Function;
 use super::super::netlist::{CONSTANTS, Instance};
 
 /// Whether these pins of an instance, the least significant first, are constants that make up `number`.
-pub(super) fn is_constant(
-    instance: &Instance,
-    pins: impl Iterator<Item = String>,
-    number: u64,
-) -> bool {
+pub(super) fn is_constant(instance: &Instance, pins: impl Iterator<Item = String>, number: u64) -> bool {
     pins.zip(0..).all(|(pin, i)| {
         let mut connected = instance.pins.iter();
         let expected = CONSTANTS[(number >> i & 1) as usize];
@@ -22,12 +18,7 @@ const ONLY_SECOND: u64 = 0b0100;
 
 /// The low `bits` bits of the product of two's complement factors, least significant first; `to` names them. All else has
 /// names in parentheses.
-pub(super) fn signed(
-    a: &[String],
-    b: &[String],
-    bits: usize,
-    to: impl Fn(usize) -> String,
-) -> Vec<(String, Function)> {
+pub(super) fn signed(a: &[String], b: &[String], bits: usize, to: impl Fn(usize) -> String) -> Vec<(String, Function)> {
     let mut outputs = Vec::new();
     // each row is added to what the rows before left of its place and all above
     let mut above: Vec<Option<String>> = vec![None; bits];
@@ -37,20 +28,14 @@ pub(super) fn signed(
         let mut carry = is_sign.then(|| factor.clone());
         for (k, sum) in above.iter_mut().enumerate().skip(j) {
             let bit = &a[(k - j).min(a.len() - 1)];
-            let [row, added, carried] =
-                ["row", "sum", "carry"].map(|part| format!("({part} {j} {k})"));
+            let [row, added, carried] = ["row", "sum", "carry"].map(|part| format!("({part} {j} {k})"));
             let gate = if is_sign { ONLY_SECOND } else { BOTH };
             outputs.push((row.clone(), Function::new(&[bit, factor], gate)));
-            let terms: Vec<&str> = [Some(&row), sum.as_ref(), carry.as_ref()]
-                .into_iter()
-                .flatten()
-                .map(String::as_str)
-                .collect();
+            let terms: Vec<&str> =
+                [Some(&row), sum.as_ref(), carry.as_ref()].into_iter().flatten().map(String::as_str).collect();
             let table = |holds: fn(u32) -> bool| {
                 let all = 0..1u64 << terms.len();
-                all.filter(|at| holds(at.count_ones()))
-                    .map(|at| 1 << at)
-                    .sum()
+                all.filter(|at| holds(at.count_ones())).map(|at| 1 << at).sum()
             };
             let name = if is_sign || k == j { to(k) } else { added };
             outputs.push((name.clone(), Function::new(&terms, table(|n| n % 2 == 1))));
@@ -74,17 +59,12 @@ mod tests {
         let (left, right): (Vec<String>, Vec<String>) = (pins("A", 5), pins("B", 4));
         let bits = |pins: &[String], value: i64| {
             let each = pins.iter().cloned().zip(0..);
-            each.map(move |(pin, i)| (pin, value >> i & 1))
-                .collect::<Vec<_>>()
+            each.map(move |(pin, i)| (pin, value >> i & 1)).collect::<Vec<_>>()
         };
-        let mut levels: HashMap<String, i64> =
-            bits(&left, a).into_iter().chain(bits(&right, b)).collect();
+        let mut levels: HashMap<String, i64> = bits(&left, a).into_iter().chain(bits(&right, b)).collect();
         let outputs = signed(&left, &right, 10, |i| format!("P{i}"));
         for (k, (name, function)) in outputs.into_iter().enumerate() {
-            let at: i64 = (0..)
-                .zip(&function.pins)
-                .map(|(i, pin)| levels[pin] << i)
-                .sum();
+            let at: i64 = (0..).zip(&function.pins).map(|(i, pin)| levels[pin] << i).sum();
             let level = (function.table >> at & 1) as i64 ^ i64::from(wrong == Some(k));
             levels.insert(name, level);
         }

@@ -25,44 +25,19 @@ const AMD: [Case; 20] = [
     ("LUT1", "INIT=2'h1", "I0", "O"),
     ("LUT3", "INIT=8'hd2", "I0 I1 I2", "O"),
     ("LUT4", "INIT=16'h35a9", "I0 I1 I2 I3", "O"),
-    (
-        "LUT6",
-        "INIT=64'h0123456789abcdef",
-        "I0 I1 I2 I3 I4 I5",
-        "O",
-    ),
-    (
-        "LUT6_2",
-        "INIT=64'h6996699617e8817e",
-        "I0 I1 I2 I3 I4 I5",
-        "O5 O6",
-    ),
+    ("LUT6", "INIT=64'h0123456789abcdef", "I0 I1 I2 I3 I4 I5", "O"),
+    ("LUT6_2", "INIT=64'h6996699617e8817e", "I0 I1 I2 I3 I4 I5", "O5 O6"),
     ("MUXF7", "", "I0 I1 S", "O"),
     ("CARRY4", "", "CI CYINIT=1'h0 DI[4] S[4]", "O[4] CO[4]"),
-    (
-        "CARRY8",
-        "CARRY_TYPE=\"SINGLE_CY8\"",
-        "CI DI[8] S[8] CI_TOP=1'h0",
-        "O[8] CO[8]",
-    ),
+    ("CARRY8", "CARRY_TYPE=\"SINGLE_CY8\"", "CI DI[8] S[8] CI_TOP=1'h0", "O[8] CO[8]"),
     ("CARRY8", "", "CI=1'h1 DI[8] S[8] CI_TOP=1'h0", "O[8]"),
     ("FDRE", "INIT=1'h0", "C=x[0] CE D R", "Q"),
     ("FDRE", "INIT=1'h1", "C=x[0] CE=1'h1 D R=1'h0", "Q"),
     ("FDSE", "INIT=1'h1", "C=x[0] CE D S", "Q"),
     ("FDCE", "INIT=1'h0", "C=x[0] CE D CLR", "Q"),
     ("FDPE", "INIT=1'h1", "C=x[0] CE D PRE", "Q"),
-    (
-        "SRL16E",
-        "INIT=16'h0005",
-        "A0=1'h1 A1=1'h0 A2=1'h1 A3=1'h0 CLK=x[0] CE D",
-        "Q",
-    ),
-    (
-        "SRL16E",
-        "",
-        "A0=1'h0 A1=1'h0 A2=1'h0 A3=1'h0 CLK=x[0] CE=1'h1 D",
-        "Q",
-    ),
+    ("SRL16E", "INIT=16'h0005", "A0=1'h1 A1=1'h0 A2=1'h1 A3=1'h0 CLK=x[0] CE D", "Q"),
+    ("SRL16E", "", "A0=1'h0 A1=1'h0 A2=1'h0 A3=1'h0 CLK=x[0] CE=1'h1 D", "Q"),
     ("SRLC32E", "INIT=32'h80000000", "A=5'h1f CLK=x[0] CE D", "Q"),
 ];
 
@@ -104,36 +79,11 @@ const ECP5: [Case; 12] = [
         "S0 S1 COUT",
     ),
     ("TRELLIS_FF", "", "CLK=x[0] DI LSR", "Q"),
-    (
-        "TRELLIS_FF",
-        "CEMUX=\"CE\" REGSET=\"SET\" LSRMUX=\"INV\"",
-        "CLK=x[0] CE DI LSR",
-        "Q",
-    ),
-    (
-        "TRELLIS_FF",
-        "CEMUX=\"INV\" CLKMUX=\"INV\" GSR=\"DISABLED\"",
-        "CLK=x[0] CE DI LSR",
-        "Q",
-    ),
-    (
-        "TRELLIS_FF",
-        "CEMUX=\"0\" REGSET=\"SET\"",
-        "CLK=x[0] DI LSR=1'h0",
-        "Q",
-    ),
-    (
-        "TRELLIS_FF",
-        "CEMUX=\"CE\" SRMODE=\"ASYNC\"",
-        "CLK=x[0] CE DI LSR",
-        "Q",
-    ),
-    (
-        "TRELLIS_FF",
-        "SRMODE=\"ASYNC\" REGSET=\"SET\" LSRMODE=\"LSR\"",
-        "CLK=x[0] DI LSR",
-        "Q",
-    ),
+    ("TRELLIS_FF", "CEMUX=\"CE\" REGSET=\"SET\" LSRMUX=\"INV\"", "CLK=x[0] CE DI LSR", "Q"),
+    ("TRELLIS_FF", "CEMUX=\"INV\" CLKMUX=\"INV\" GSR=\"DISABLED\"", "CLK=x[0] CE DI LSR", "Q"),
+    ("TRELLIS_FF", "CEMUX=\"0\" REGSET=\"SET\"", "CLK=x[0] DI LSR=1'h0", "Q"),
+    ("TRELLIS_FF", "CEMUX=\"CE\" SRMODE=\"ASYNC\"", "CLK=x[0] CE DI LSR", "Q"),
+    ("TRELLIS_FF", "SRMODE=\"ASYNC\" REGSET=\"SET\" LSRMODE=\"LSR\"", "CLK=x[0] DI LSR", "Q"),
 ];
 
 /// The cases as a netlist, all on the inputs `x`; each output bit is one of `y`.
@@ -179,19 +129,11 @@ fn text(cases: &[Case]) -> Text {
                 None => connection(pin, "x", &mut taken),
             });
         }
-        pins.extend(
-            driven
-                .split(' ')
-                .map(|pin| connection(pin, "y", &mut outputs)),
-        );
+        pins.extend(driven.split(' ').map(|pin| connection(pin, "y", &mut outputs)));
         let _ = writeln!(text, "{}\n);", pins.join(",\n"));
         most = most.max(taken);
     }
-    Text {
-        instances: text,
-        inputs: most,
-        outputs,
-    }
+    Text { instances: text, inputs: most, outputs }
 }
 
 /// `PIN` or `PIN[4]` on the next bits of a bus.
@@ -200,10 +142,7 @@ fn connection(pin: &str, bus: &str, next: &mut usize) -> String {
         Some((name, width)) => (name, width.trim_end_matches(']').parse().unwrap()),
         None => (pin, 1),
     };
-    let bits: Vec<String> = (*next..*next + width)
-        .rev()
-        .map(|bit| format!("{bus}[{bit}]"))
-        .collect();
+    let bits: Vec<String> = (*next..*next + width).rev().map(|bit| format!("{bus}[{bit}]")).collect();
     *next += width;
     match width {
         1 => format!(".{name}({})", bits[0]),
@@ -242,16 +181,8 @@ fn icarus(models: &str, text: &Text, steps: &[Vec<bool>]) -> Vec<String> {
         text.instances
     );
     for x in steps {
-        let bits: String = x
-            .iter()
-            .rev()
-            .map(|bit| if *bit { '1' } else { '0' })
-            .collect();
-        let _ = writeln!(
-            bench,
-            "x = {}'b{bits}; #1 $display(\"%b\", y);",
-            text.inputs
-        );
+        let bits: String = x.iter().rev().map(|bit| if *bit { '1' } else { '0' }).collect();
+        let _ = writeln!(bench, "x = {}'b{bits}; #1 $display(\"%b\", y);", text.inputs);
     }
     let path = folder.path().join("bench.v");
     fs::write(&path, bench + "end\nendmodule\n").unwrap();
@@ -265,21 +196,10 @@ fn icarus(models: &str, text: &Text, steps: &[Vec<bool>]) -> Vec<String> {
         .arg(&path)
         .output()
         .unwrap();
-    assert!(
-        compiled.status.success(),
-        "{}",
-        String::from_utf8_lossy(&compiled.stderr)
-    );
-    let said = Command::new("vvp")
-        .arg("-n")
-        .arg(&program)
-        .output()
-        .unwrap();
+    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+    let said = Command::new("vvp").arg("-n").arg(&program).output().unwrap();
     let said = String::from_utf8(said.stdout).unwrap();
-    said.lines()
-        .filter(|line| line.len() == text.outputs)
-        .map(str::to_owned)
-        .collect()
+    said.lines().filter(|line| line.len() == text.outputs).map(str::to_owned).collect()
 }
 
 /// Levels of nets, and what registers hold.
@@ -297,11 +217,7 @@ impl<'n> Simple<'n> {
             netlist,
             cells,
             levels: CONSTANTS.into_iter().zip([false, true]).collect(),
-            states: netlist
-                .instances
-                .iter()
-                .map(|i| initial(i) == Some(true))
-                .collect(),
+            states: netlist.instances.iter().map(|i| initial(i) == Some(true)).collect(),
         }
     }
 
@@ -310,20 +226,11 @@ impl<'n> Simple<'n> {
         let level = |pin: &String| match pin == STATE {
             true => self.states[instance],
             false => {
-                let (_, net) = instance_
-                    .pins
-                    .iter()
-                    .find(|(name, _)| name == pin)
-                    .expect(pin);
+                let (_, net) = instance_.pins.iter().find(|(name, _)| name == pin).expect(pin);
                 self.levels.get(net.as_str()).copied().unwrap_or_default()
             }
         };
-        let k: u64 = function
-            .pins
-            .iter()
-            .zip(0..)
-            .map(|(pin, i)| u64::from(level(pin)) << i)
-            .sum();
+        let k: u64 = function.pins.iter().zip(0..).map(|(pin, i)| u64::from(level(pin)) << i).sum();
         function.table >> k & 1 == 1
     }
 
@@ -337,20 +244,12 @@ impl<'n> Simple<'n> {
     }
 
     fn step(&mut self, inputs: &'n [String], x: &[bool]) {
-        let (before, old) = (
-            self.clocks(),
-            x[0] != self.levels.get(CLOCK).copied().unwrap_or_default(),
-        );
+        let (before, old) = (self.clocks(), x[0] != self.levels.get(CLOCK).copied().unwrap_or_default());
         let instances = self.netlist.instances.iter().enumerate();
-        let registers: Vec<_> = instances
-            .filter_map(|(i, instance)| Some((i, self.cells[&instance.cell].register.as_ref()?)))
-            .collect();
-        let loads: Vec<bool> = registers
-            .iter()
-            .map(|(i, r)| self.value(*i, &r.next))
-            .collect();
-        self.levels
-            .extend(inputs.iter().map(String::as_str).zip(x.iter().copied()));
+        let registers: Vec<_> =
+            instances.filter_map(|(i, instance)| Some((i, self.cells[&instance.cell].register.as_ref()?))).collect();
+        let loads: Vec<bool> = registers.iter().map(|(i, r)| self.value(*i, &r.next)).collect();
+        self.levels.extend(inputs.iter().map(String::as_str).zip(x.iter().copied()));
         let after = self.clocks();
         for ((i, _), load) in registers.iter().zip(loads) {
             if old && after[*i] && !before[*i] {
@@ -379,19 +278,13 @@ impl<'n> Simple<'n> {
 
     fn outputs(&self, count: usize) -> String {
         let bit = |i: usize| self.levels[format!("y[{i}]").as_str()];
-        (0..count)
-            .rev()
-            .map(|i| if bit(i) { '1' } else { '0' })
-            .collect()
+        (0..count).rev().map(|i| if bit(i) { '1' } else { '0' }).collect()
     }
 }
 
 /// The steps in which a family's primitives differ from their models; none without Icarus.
 fn differences(synthesis: &str, cases: &[Case], spoil: impl Fn(&mut Cells)) -> Option<usize> {
-    let found = Engine::Icarus
-        .find()
-        .is_ok()
-        .then(|| models::of_family(synthesis).ok());
+    let found = Engine::Icarus.find().is_ok().then(|| models::of_family(synthesis).ok());
     let Some(models) = found.flatten() else {
         println!("skipped: Icarus or Yosys is not installed");
         return None;
@@ -415,15 +308,9 @@ fn differences(synthesis: &str, cases: &[Case], spoil: impl Fn(&mut Cells)) -> O
 
 #[test]
 fn all_primitives_do_what_their_models_do() {
-    for (synthesis, cases) in [
-        ("synth_xilinx -family xcup", &AMD[..]),
-        ("synth_ice40", &ICE40),
-        ("synth_ecp5", &ECP5),
-    ] {
-        assert!(
-            differences(synthesis, cases, |_| ()).is_none_or(|n| n == 0),
-            "{synthesis}"
-        );
+    for (synthesis, cases) in [("synth_xilinx -family xcup", &AMD[..]), ("synth_ice40", &ICE40), ("synth_ecp5", &ECP5)]
+    {
+        assert!(differences(synthesis, cases, |_| ()).is_none_or(|n| n == 0), "{synthesis}");
         for case in cases {
             let alone = differences(synthesis, &[*case], |_| ());
             assert!(alone.is_none_or(|n| n == 0), "{case:?}");
@@ -442,10 +329,9 @@ fn models_of_multipliers_multiply() {
         println!("skipped: Icarus is not installed");
         return;
     }
-    for (case, bits, signed) in [
-        (MULTIPLIERS[0], [27, 3, 18], [true, true]),
-        (MULTIPLIERS[1], [18, 0, 18], [true, false]),
-    ] {
+    for (case, bits, signed) in
+        [(MULTIPLIERS[0], [27, 3, 18], [true, true]), (MULTIPLIERS[1], [18, 0, 18], [true, false])]
+    {
         let text = text(&[case]);
         let steps = stimulus(text.inputs);
         let said = icarus(&models, &text, &steps);
@@ -479,29 +365,14 @@ fn another_function_is_noticed() {
 fn what_is_not_understood_is_left_alone() {
     for (primitives, line) in [
         (Primitives::Amd, "LUT3 u (\n.I0(a),\n.O(b)\n);"),
-        (
-            Primitives::Amd,
-            "LUT7 #(\n.INIT(1'h1)\n) u (\n.I0(a),\n.O(b)\n);",
-        ),
-        (
-            Primitives::Amd,
-            "CARRY8 #(\n.CARRY_TYPE(\"DUAL_CY4\")\n) u (\n.CI(a)\n);",
-        ),
-        (
-            Primitives::Amd,
-            "FDRE #(\n.IS_C_INVERTED(1'h1)\n) u (\n.C(a)\n);",
-        ),
+        (Primitives::Amd, "LUT7 #(\n.INIT(1'h1)\n) u (\n.I0(a),\n.O(b)\n);"),
+        (Primitives::Amd, "CARRY8 #(\n.CARRY_TYPE(\"DUAL_CY4\")\n) u (\n.CI(a)\n);"),
+        (Primitives::Amd, "FDRE #(\n.IS_C_INVERTED(1'h1)\n) u (\n.C(a)\n);"),
         (Primitives::Amd, "SRL16E u (\n.A0(a),\n.D(b)\n);"),
-        (
-            Primitives::Amd,
-            "DSP48E2 #(\n.AREG(32'sd1)\n) u (\n.A(a)\n);",
-        ),
+        (Primitives::Amd, "DSP48E2 #(\n.AREG(32'sd1)\n) u (\n.A(a)\n);"),
         (Primitives::Ecp5, "MULT18X18D u (\n.SOURCEA(1'h1)\n);"),
         (Primitives::Ice40, "SB_DFFX u (\n.C(a)\n);"),
-        (
-            Primitives::Ecp5,
-            "TRELLIS_FF #(\n.LSRMODE(\"PRLD\")\n) u (\n.CLK(a)\n);",
-        ),
+        (Primitives::Ecp5, "TRELLIS_FF #(\n.LSRMODE(\"PRLD\")\n) u (\n.CLK(a)\n);"),
     ] {
         let mut netlist = Netlist::read(line.as_bytes()).unwrap();
         let before = netlist.clone();

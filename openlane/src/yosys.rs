@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use hdl::diag::{Diagnostic, Diagnostics};
-use hdl::lower::{FULL_ADDER, INVERTER};
+use hdl::lower::FULL_ADDER;
+use hdl::verilog::AMD_CELLS;
 
 use sim::tools::Meter;
 
@@ -138,12 +139,10 @@ pub fn write_script() -> String {
 pub fn family_script(sources: &Sources<'_>, synthesis: &str) -> String {
     let mut text = String::new();
     for file in sources.files {
-        // without `SYNTHESIS` they are logic, not cells of a library
-        let logic = match stem(file) {
-            FULL_ADDER | INVERTER => "-formal ",
-            _ => "",
+        let _ = match Primitives::of(synthesis) {
+            Some(Primitives::Amd) => writeln!(text, "read_verilog -D {AMD_CELLS} {file}"),
+            _ => writeln!(text, "read_verilog {file}"),
         };
-        let _ = writeln!(text, "read_verilog {logic}{file}");
     }
     text += &keep(sources);
     let command = format!("{synthesis} -top {}", sources.top);
@@ -187,7 +186,6 @@ fn front(sources: &Sources<'_>) -> String {
     for file in sources.files {
         let how = match stem(file) {
             FULL_ADDER => "-lib ",
-            INVERTER => "-formal ",
             _ => "",
         };
         let _ = writeln!(text, "read_verilog {how}{file}");

@@ -8,7 +8,7 @@ use super::cost::width;
 use super::graph::Op;
 use super::prefix::Prefix;
 
-/// The outputs of `sums` on `inputs`, as integers.
+/// The outputs of `sums` on `inputs`, as integers; simulators add words instead.
 pub fn build<'m>(m: &'m ModuleBuilder, inputs: &[Value<'m>], sums: &CellSums) -> Vec<Value<'m>> {
     let mut nodes: Vec<Vec<Value<'m>>> = Vec::with_capacity(sums.graph.nodes.len());
     for (node, sum) in sums.graph.nodes.iter().zip(&sums.sums) {
@@ -22,8 +22,39 @@ pub fn build<'m>(m: &'m ModuleBuilder, inputs: &[Value<'m>], sums: &CellSums) ->
         };
         nodes.push(bits);
     }
-    let outputs = sums.outputs.iter();
-    outputs.map(|tree| word(m, &tree_bits(m, tree, &nodes), tree.lo < 0)).collect()
+    let words = words(m, inputs, sums);
+    let outputs = sums.outputs.iter().zip(words);
+    outputs.map(|(tree, words)| m.same(word(m, &tree_bits(m, tree, &nodes), tree.lo < 0), words)).collect()
+}
+
+/// The outputs of `sums` on `inputs` by adding words.
+fn words<'m>(m: &'m ModuleBuilder, inputs: &[Value<'m>], sums: &CellSums) -> Vec<Value<'m>> {
+    let mut values: Vec<Value<'m>> = Vec::with_capacity(sums.graph.nodes.len());
+    for (node, sum) in sums.graph.nodes.iter().zip(&sums.sums) {
+        let value = match (sum, node.op) {
+            (Some(tree), _) => added(m, tree, &values),
+            (None, Op::Input { index }) => inputs[index as usize].with_frac(0),
+            (None, _) => m.constant(0, 0),
+        };
+        values.push(value);
+    }
+    sums.outputs.iter().map(|tree| added(m, tree, &values)).collect()
+}
+
+/// What a tree sums, as one word of as many bits as the tree gives.
+fn added<'m>(m: &'m ModuleBuilder, tree: &CarrySave, values: &[Value<'m>]) -> Value<'m> {
+    let total = |negative: bool| {
+        let terms = tree.summands.iter().map(|s| s.term).filter(|t| t.neg == negative);
+        let terms = terms.map(|t| (values[t.node as usize] << u32::from(t.shift)).extended(0));
+        Value::sum(&terms.collect::<Vec<_>>())
+    };
+    let sum = match (total(false), total(true)) {
+        (Some(plus), Some(minus)) => plus - minus,
+        (Some(plus), None) => plus,
+        (None, Some(minus)) => -minus,
+        (None, None) => m.constant(0, 0),
+    };
+    (sum + m.constant(tree.bias.into(), 0)).wrap(width(tree.lo, tree.hi), tree.lo < 0)
 }
 
 /// The bits of a tree's result, given the bits of the nodes that it sums.

@@ -31,7 +31,9 @@ pub fn total<'m>(m: &'m ModuleBuilder, values: &[Value<'m>], range: Interval, co
     let (tree, bits_of) = tree(values, range, costs)?;
     let source = |term: u32, bit: u8| bits_of.runs[term as usize].bits[usize::from(bit)];
     let sum = word(m, &bits(m, &tree, source), tree.lo < 0);
-    Some(sum)
+    // simulators add the values as they are
+    let words = Value::sum(values)?.wrap(tree.rows.len() as u32, tree.lo < 0);
+    Some(m.same(sum, words))
 }
 
 /// The tree, and what its summands are.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use hdl::dfg::eval::Stepper;
-use hdl::dfg::{Module, text};
+use hdl::dfg::{Module, behaviour, simulated_by, text};
 use hdl::diag::Diagnostic;
 use hdl::passes::flatten;
 use serde::Serialize;
@@ -21,7 +21,7 @@ use sim::waves::Waves;
 
 use crate::design::{Column, Design};
 use crate::failure::{Failure, Result};
-use crate::output::emit::{GRAPH_FILE, MODEL_FILE, VECTORS_FILE};
+use crate::output::emit::{BEHAVIOUR_FILE, GRAPH_FILE, MODEL_FILE, VECTORS_FILE};
 use crate::output::folder::{MANIFEST, Staging};
 use crate::output::table::Table;
 
@@ -93,6 +93,8 @@ pub struct Outcome {
 const SHOWN: usize = 10;
 /// Samples that the cycle-accurate evaluator streams to prove the latency.
 const STREAMED: usize = 64;
+/// Vectors that the cells of a design run, whose behaviour for simulators runs all of them.
+const CELL_VECTORS: usize = 256;
 
 impl Outcome {
     /// The outcome, or a failed check.
@@ -168,7 +170,24 @@ fn table(outcomes: &[Outcome]) -> Table {
 }
 
 /// Runs `vectors` in the batch simulator, and the first few cycle by cycle in the evaluator, which proves the latency.
+///
+/// Where simulators have a behaviour of their own, that is what runs, and the cells that stand for it in synthesis run the
+/// first vectors too.
 pub fn run_batch(top: &Arc<Module>, vectors: &Vectors, preamble: Option<&Preamble>) -> Result<Outcome> {
+    let simulated = behaviour(top);
+    let mut outcome = run_graph(&simulated, vectors, preamble)?;
+    if !Arc::ptr_eq(&simulated, top) {
+        let cells = run_graph(top, &first(vectors, CELL_VECTORS), preamble)?;
+        outcome.pass &= cells.pass;
+        outcome.mismatches.extend(cells.mismatches.iter().map(|m| format!("in cells: {m}")));
+        outcome.mismatches.truncate(SHOWN);
+        outcome.seconds = std::array::from_fn(|i| outcome.seconds[i] + cells.seconds[i]);
+    }
+    Ok(outcome)
+}
+
+/// [`run_batch`] of the graph as it is.
+fn run_graph(top: &Arc<Module>, vectors: &Vectors, preamble: Option<&Preamble>) -> Result<Outcome> {
     let started = Instant::now();
     let flat = Arc::new(flatten(top)?);
     if is_stream(&flat, preamble) {
@@ -313,13 +332,19 @@ impl Folder {
         };
         let damaged =
             |name: &str, d: Diagnostic| Failure::user(d.at(dir.join(name).display().to_string(), "in this file"));
-        let modules = text::parse(&read(GRAPH_FILE)?).map_err(|d| {
-            let file = dir.join(GRAPH_FILE).display().to_string();
-            let in_file = |d: Diagnostic| d.at(file.clone(), "in this file");
-            Failure::User(hdl::diag::Diagnostics(d.0.into_iter().map(in_file).collect()))
-        })?;
-        let top = modules.last().cloned();
-        let top = top.ok_or_else(|| damaged(GRAPH_FILE, Diagnostic::error("no-design", "there is no module in it")))?;
+        let graph = |name: &str| {
+            let modules = text::parse(&read(name)?).map_err(|d| {
+                let file = dir.join(name).display().to_string();
+                let in_file = |d: Diagnostic| d.at(file.clone(), "in this file");
+                Failure::User(hdl::diag::Diagnostics(d.0.into_iter().map(in_file).collect()))
+            })?;
+            let top = modules.last().cloned();
+            top.ok_or_else(|| damaged(name, Diagnostic::error("no-design", "there is no module in it")))
+        };
+        let mut top = graph(GRAPH_FILE)?;
+        if dir.join(BEHAVIOUR_FILE).is_file() {
+            top = simulated_by(&top, graph(BEHAVIOUR_FILE)?).map_err(|d| damaged(BEHAVIOUR_FILE, d))?;
+        }
         let design: Design = serde_json::from_str(&read(MODEL_FILE)?)
             .map_err(|e| damaged(MODEL_FILE, Diagnostic::error("json", format!("this is no model: {e}"))))?;
         design.model().validate().map_err(|d| damaged(MODEL_FILE, d))?;

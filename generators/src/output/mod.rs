@@ -7,5 +7,6 @@ pub mod file;
 pub mod folder;
 pub mod hardening;
 pub mod report;
+mod rtl;
 pub mod synthesis;
 pub mod table;

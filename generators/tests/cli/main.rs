@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod broken_tools;
+mod elsewhere;
 mod engines;
 mod fpga;
 mod help;

@@ -225,7 +225,8 @@ impl KerasLayer {
         };
         config.accept(TRAINING);
         let of = |why: &str| self.error(format!("its quantiser `{role}` {why}"));
-        let kind = serde_json::json!({"q_type": config.value("q_type"), "overflow_mode": config.value("overflow_mode")});
+        let kind =
+            serde_json::json!({"q_type": config.value("q_type"), "overflow_mode": config.value("overflow_mode")});
         let names = variables(&kind).ok_or_else(|| of("is no fixed-point quantiser of kind `kbi` or `kif`"))?;
         for key in ["scaler", "affine"] {
             if !config.value(key).is_null() {

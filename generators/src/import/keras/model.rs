@@ -123,8 +123,7 @@ impl Reader<'_> {
             return Err(outer.error(format!("it has more than {MAX_LAYERS} layers")));
         }
         let name = config.text("name")?.unwrap_or("model").to_owned();
-        let entries: Vec<Entry> =
-            list.iter().map(|layer| self.entry(layer, scope, depth)).collect::<Result<_, _>>()?;
+        let entries: Vec<Entry> = list.iter().map(|layer| self.entry(layer, scope, depth)).collect::<Result<_, _>>()?;
         let mut names = HashSet::new();
         if let Some(twice) = entries.iter().find(|e| !names.insert(&e.name)) {
             return Err(error(format!("two layers are called {}", quoted(&twice.name))));

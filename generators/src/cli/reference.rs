@@ -91,13 +91,7 @@ fn forms(option: &str, names: &[&str]) -> String {
 }
 
 /// The port of that name; the only one if there is no name.
-fn position(
-    code: &'static str,
-    what: &str,
-    names: &[&str],
-    name: Option<&str>,
-    file: &Path,
-) -> Result<usize> {
+fn position(code: &'static str, what: &str, names: &[&str], name: Option<&str>, file: &Path) -> Result<usize> {
     let Some(name) = name else {
         return Ok(0);
     };

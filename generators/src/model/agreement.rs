@@ -86,8 +86,7 @@ impl Graph {
         let output = &self.outputs[k];
         let range = self.info(output.tensor).range;
         let decode = output.decode.as_ref();
-        let approximate =
-            decode.is_some_and(|d| d.softmax.is_some() || d.steps.iter().any(Step::is_approximate));
+        let approximate = decode.is_some_and(|d| d.softmax.is_some() || d.steps.iter().any(Step::is_approximate));
         let ends = [range.lo(), range.hi()].map(|end| {
             let end = vec![end as i64; integers.len()];
             self.decode(k, &end)

@@ -4,16 +4,16 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::Effort;
-use super::cell_front::{Front, Point, Wanted};
-use super::cell_sums::CellSums;
-use super::cells::CellCosts;
-use super::certificate::{self, Refuted};
-use super::compress::{CarrySave, CellCount};
-use super::cost;
-use super::graph::AdderGraph;
-use super::problem::{ArithError, Problem};
-use super::solve;
+use crate::arith::Effort;
+use crate::arith::cells::CellCosts;
+use crate::arith::cells::compress::{CarrySave, CellCount};
+use crate::arith::cells::front::{Front, Point, Wanted};
+use crate::arith::cells::sums::CellSums;
+use crate::arith::certify::adders::{self, Refuted};
+use crate::arith::cost;
+use crate::arith::graph::AdderGraph;
+use crate::arith::optimise::solve;
+use crate::arith::problem::{ArithError, Problem};
 
 /// What one optimised matrix costs.
 #[derive(Clone, Debug, Serialize)]
@@ -178,9 +178,7 @@ pub fn run(problem: &Problem, effort: Effort, seed: u64) -> Result<(AdderGraph, 
     certificate::check(problem, &graph)?;
     let (constants, adders): (Vec<_>, Vec<_>) =
         graph.adders().partition(|&(_, a, b)| cost::adds_constant(&graph, a, b));
-    let bits = |list: &[(&super::Node, super::Term, super::Term)]| {
-        list.iter().map(|(n, ..)| u64::from(cost::width(n.lo, n.hi))).sum()
-    };
+    let bits = |list: &[(&Node, Term, Term)]| list.iter().map(|(n, ..)| u64::from(cost::width(n.lo, n.hi))).sum();
     let report = CmvmReport {
         inputs: problem.matrix.rows(),
         outputs: problem.matrix.columns(),

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::rng::Rng;
 use super::*;
+use crate::arith::rng::Rng;
 
 fn exact(problem: &Problem, x: &[i64]) -> Vec<i64> {
     let bias = |j: usize| problem.bias.as_ref().map_or(0, |b| b[j]);

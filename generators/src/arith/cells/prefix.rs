@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use super::cells::CellCosts;
+use crate::arith::cells::CellCosts;
 
 /// How a carry-propagate adder is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,11 +2,12 @@
 
 use rayon::prelude::*;
 
-use super::graph::{AdderGraph, Node, NodeId, Op, Term};
-use super::plan::{Plan, Shared};
-use super::problem::Problem;
-use super::signs;
-use super::trees::{self, Tree};
+use crate::arith::graph::{AdderGraph, Node, NodeId, Op, Term};
+use crate::arith::optimise::plan::{Plan, Shared};
+use crate::arith::optimise::signs;
+use crate::arith::optimise::tree::Tree;
+use crate::arith::optimise::trees;
+use crate::arith::problem::Problem;
 
 /// Builds the graph: inputs, shared nodes, then each output's tree, its bias and its sign.
 pub fn assemble(mut plan: Plan, problem: &Problem) -> AdderGraph {

@@ -8,14 +8,14 @@
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::cell_sums::{CellSums, Ending, SharedAdders, SharedSums, output};
-use super::cells::CellCosts;
-use super::compress::{CarrySave, Compressor, FinalAdder, compress};
-use super::cost::Objective;
-use super::plan::{Plan, Shared};
-use super::prefix::Shape;
-use super::problem::{ArithError, Problem};
-use super::search::{self, Effort};
+use crate::arith::cells::CellCosts;
+use crate::arith::cells::compress::{CarrySave, Compressor, FinalAdder, compress};
+use crate::arith::cells::prefix::Shape;
+use crate::arith::cells::sums::{CellSums, Ending, SharedAdders, SharedSums, output};
+use crate::arith::optimise::plan::{Plan, Shared};
+use crate::arith::optimise::search::{self, Effort};
+use crate::arith::problem::Objective;
+use crate::arith::problem::{ArithError, Problem};
 
 /// Which structure is wanted.
 #[derive(Clone, Copy, Debug, PartialEq)]

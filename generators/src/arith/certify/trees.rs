@@ -2,9 +2,9 @@
 
 use thiserror::Error;
 
-use super::compress::{CarrySave, Wire};
-use super::cost::width;
-use super::prefix::BrokenPrefix;
+use crate::arith::cells::compress::{CarrySave, Wire};
+use crate::arith::cells::prefix::BrokenPrefix;
+use crate::arith::cost::width;
 
 /// What the certificate of a carry-save tree found wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -3,8 +3,8 @@
 use hdl::dfg::{ModuleBuilder, Value};
 use hdl::lower::Cover;
 
-use super::cost;
-use super::graph::{AdderGraph, Op, Table, Term};
+use crate::arith::cost;
+use crate::arith::graph::{AdderGraph, Op, Table, Term};
 
 /// The outputs of `graph` on `inputs`, as integers. Adders that `cover` takes into others are written as sums of three.
 ///

@@ -15,12 +15,12 @@ use std::sync::LazyLock;
 
 use rustc_hash::FxHashMap;
 
-use super::cost::width;
-use super::digits::{self, Digits};
-use super::graph::{NodeId, Term};
-use super::plan::Plan;
-use super::problem::InputSpec;
-use super::rng::mix;
+use crate::arith::cost::width;
+use crate::arith::digits::{self, Digits};
+use crate::arith::graph::{NodeId, Term};
+use crate::arith::optimise::plan::{Part, Plan};
+use crate::arith::problem::InputSpec;
+use crate::arith::rng::mix;
 
 /// Weights of the pattern score, `(uses - 1 + eagerness) · (base + overlap·per_overlap - width·per_width)`, and
 /// the noise on it.
@@ -92,6 +92,34 @@ struct Hit {
 struct Tally {
     counts: Vec<u32>,
     touched: Vec<u32>,
+}
+
+impl Plan {
+    /// Shares patterns anew among the terms of some columns for which `wanted` holds.
+    ///
+    /// The engine sees the nodes in those columns and those that can be built from them, so that the time
+    /// depends on what may change and not on the size of the plan. `slack` is one entry for each column of
+    /// `changed`, or empty.
+    pub fn share(
+        &mut self,
+        changed: &[u32],
+        wanted: impl Fn(NodeId) -> bool,
+        inputs: &[InputSpec],
+        slack: Vec<u64>,
+        score: Score,
+    ) {
+        let part = Part::cut(self, changed, wanted);
+        let done = part.share(inputs, slack, score);
+        self.merge(changed, done);
+    }
+}
+
+impl Part {
+    /// Runs the sharing engine on the part.
+    pub fn share(mut self, inputs: &[InputSpec], slack: Vec<u64>, score: Score) -> Self {
+        self.plan = Engine::new(self.plan, inputs, slack, score).run();
+        self
+    }
 }
 
 /// The sharing engine at work on a plan.

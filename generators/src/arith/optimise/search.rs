@@ -4,15 +4,15 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use super::cost::Objective;
-use super::cse::Score;
-use super::digits;
-use super::exact::{self, Exact};
-use super::graph::NodeId;
-use super::plan::{DEEPEST, Part, Plan, Shared};
-use super::problem::Problem;
-use super::rng::Rng;
-use super::trees;
+use crate::arith::digits;
+use crate::arith::graph::NodeId;
+use crate::arith::optimise::cse::Score;
+use crate::arith::optimise::exact::{self, Exact};
+use crate::arith::optimise::plan::{DEEPEST, Part, Plan, Shared};
+use crate::arith::optimise::trees;
+use crate::arith::problem::Objective;
+use crate::arith::problem::Problem;
+use crate::arith::rng::Rng;
 
 /// How long to search.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -10,11 +10,13 @@ use std::sync::Arc;
 
 use hdl::lower::{Adder, Cover};
 
-use super::cost::{self, Objective, Operand, width};
-use super::graph::{Linear, NodeId, Term};
-use super::plan::{DEEPEST, Plan};
-use super::problem::{InputSpec, Problem};
-use super::signs;
+use crate::arith::cost::{self, Operand, width};
+use crate::arith::graph::{Linear, NodeId, Term};
+use crate::arith::optimise::plan::{DEEPEST, Plan};
+use crate::arith::optimise::signs;
+use crate::arith::optimise::tree::Tree;
+use crate::arith::problem::Objective;
+use crate::arith::problem::{InputSpec, Problem};
 
 /// A term of a sum: a shared node, or the sum made by an earlier step.
 #[derive(Clone, Debug)]
@@ -38,19 +40,6 @@ struct Shape {
     shift: u8,
     depth: u8,
     neg: bool,
-}
-
-/// How one output is summed: adders in order, step `k` being node `first + k`.
-#[derive(Clone, Debug, Default)]
-pub struct Tree {
-    /// Operands of each adder.
-    pub steps: Vec<(Term, Term)>,
-    /// Range and depth of each step's result.
-    pub nodes: Vec<(i64, i64, u32)>,
-    /// The sum, or `None` if there is nothing to sum.
-    pub root: Option<Term>,
-    /// What the adders cost.
-    pub cost: u64,
 }
 
 /// Sums a column of `plan`; `max_depth` must be within reach, see [`Plan::kraft`].

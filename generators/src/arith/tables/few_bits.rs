@@ -14,12 +14,12 @@ use std::collections::BinaryHeap;
 
 use rustc_hash::FxHashMap;
 
-use super::assemble::assemble;
-use super::cost::{self, width};
-use super::graph::{AdderGraph, Node, NodeId, Op, TableTerm, Term};
-use super::problem::{Matrix, Problem};
-use super::search::{Effort, search};
-use super::small_sums;
+use crate::arith::cost::{self, width};
+use crate::arith::graph::{AdderGraph, Node, NodeId, Op, TableTerm, Term};
+use crate::arith::optimise::assemble::assemble;
+use crate::arith::optimise::search::{Effort, search};
+use crate::arith::problem::{InputSpec, Matrix, Problem};
+use crate::arith::tables::small_sums;
 
 /// Widest input that may go to a table.
 const WIDEST: u32 = 3;
@@ -55,7 +55,7 @@ pub fn cheaper(problem: &Problem, effort: Effort, seed: u64, adders: &AdderGraph
 
 /// The width of each input of at most `widest` bits.
 fn few_bits(problem: &Problem, widest: u32) -> Vec<Option<u32>> {
-    let bits = |s: &super::InputSpec| width(s.lo, s.hi);
+    let bits = |s: &InputSpec| width(s.lo, s.hi);
     let few = |bits: u32| (1..=widest).contains(&bits).then_some(bits);
     problem.inputs.iter().map(|s| few(bits(s))).collect()
 }
@@ -196,10 +196,11 @@ fn taken<'t>(rest: &mut &'t [TableTerm], inputs: u32) -> &'t [TableTerm] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::certificate::{Refuted, check};
-    use super::super::graph::Table;
-    use super::super::{InputSpec, Objective, lower, optimise};
     use super::*;
+    use crate::arith::certify::adders::{Refuted, check};
+    use crate::arith::graph::Table;
+    use crate::arith::products::operators as lower;
+    use crate::arith::{Objective, optimise};
     use hdl::dfg::{ModuleBuilder, eval};
     use hdl::num::{Format, Interval};
 

@@ -10,10 +10,10 @@ use constraints::targets::Technology;
 use hdl::dfg::{ModuleBuilder, Value};
 use hdl::num::{Interval, OutOfRange};
 
-use super::cell_total;
-use super::cells::CellCosts;
-use super::cost::Objective;
-use super::fabric::Fabric;
+use crate::arith::cells::CellCosts;
+use crate::arith::cells::total;
+use crate::arith::problem::Objective;
+use crate::arith::products::fabric::Fabric;
 
 /// What a product of two variables is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -83,7 +83,7 @@ impl Accumulation {
             (Self::Cells(costs), Ok(range)) => {
                 let integers = values.iter().map(|v| v.extended(frac).with_frac(0));
                 let integers: Vec<Value<'m>> = integers.collect();
-                cell_total::total(m, &integers, range, &costs).map(|sum| sum.with_frac(frac))
+                total::total(m, &integers, range, &costs).map(|sum| sum.with_frac(frac))
             }
             (Self::Chain, _) => Value::sum(&counted(values)),
             _ => None,

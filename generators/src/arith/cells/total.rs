@@ -3,10 +3,10 @@
 use hdl::dfg::{ModuleBuilder, Value};
 use hdl::num::Interval;
 
-use super::cell_lower::{bits, word};
-use super::cells::CellCosts;
-use super::compress::{CarrySave, FinalAdder, Summand, compress};
-use super::graph::Term;
+use crate::arith::cells::CellCosts;
+use crate::arith::cells::compress::{CarrySave, FinalAdder, Summand, compress};
+use crate::arith::cells::lower::{bits, word};
+use crate::arith::graph::Term;
 
 /// Neighbouring bits of a value that are no constants.
 struct Run<'m> {
@@ -86,8 +86,8 @@ mod tests {
     use hdl::dfg::eval;
     use hdl::num::Format;
 
-    use super::super::compress_certificate::check;
     use super::*;
+    use crate::arith::certify::trees::check;
 
     const COSTS: &str = "nangate45";
 

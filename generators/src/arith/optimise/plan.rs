@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use hdl::lower::{Adder, Cover};
 
-use super::cost::{self, Objective};
-use super::cse::{Engine, Score};
-use super::digits;
-use super::graph::{Linear, NodeId, Term};
-use super::problem::{InputSpec, Problem};
+use crate::arith::cost;
+use crate::arith::digits;
+use crate::arith::graph::{Linear, NodeId, Term};
+use crate::arith::problem::Objective;
+use crate::arith::problem::{InputSpec, Problem};
 
 /// A node that the search knows: an input or a shared sum of two terms.
 #[derive(Clone, Debug)]
@@ -142,24 +142,6 @@ impl Plan {
         })
     }
 
-    /// Shares patterns anew among the terms of some columns for which `wanted` holds.
-    ///
-    /// The engine sees the nodes in those columns and those that can be built from them, so that the time
-    /// depends on what may change and not on the size of the plan. `slack` is one entry for each column of
-    /// `changed`, or empty.
-    pub fn share(
-        &mut self,
-        changed: &[u32],
-        wanted: impl Fn(NodeId) -> bool,
-        inputs: &[InputSpec],
-        slack: Vec<u64>,
-        score: Score,
-    ) {
-        let part = Part::cut(self, changed, wanted);
-        let done = part.share(inputs, slack, score);
-        self.merge(changed, done);
-    }
-
     /// Puts a shared part back in place.
     pub fn merge(&mut self, changed: &[u32], mut part: Part) {
         for node in part.plan.nodes.drain(..).skip(part.global.len()) {
@@ -282,7 +264,7 @@ impl Plan {
 
 /// A part of a plan with node numbers of its own, so that it can be shared by itself.
 pub struct Part {
-    plan: Plan,
+    pub plan: Plan,
     /// The whole plan's number of each node that the part was cut with.
     global: Vec<NodeId>,
     /// By whole-plan number: terms of this node went into the part.
@@ -318,10 +300,5 @@ impl Part {
         };
         let columns = columns.iter().map(localise).collect();
         Self { plan: Plan { nodes, columns }, global, taken }
-    }
-
-    /// Runs the sharing engine on the part.
-    pub fn share(self, inputs: &[InputSpec], slack: Vec<u64>, score: Score) -> Self {
-        Self { plan: Engine::new(self.plan, inputs, slack, score).run(), ..self }
     }
 }

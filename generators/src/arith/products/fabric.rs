@@ -3,14 +3,16 @@
 use constraints::Target;
 use hdl::dfg::{ModuleBuilder, Value};
 
-use super::cell_front::{Front, Wanted};
-use super::cell_sums::CellSums;
-use super::cells::CellCosts;
-use super::cost::{self, Objective};
-use super::graph::AdderGraph;
-use super::multiply::{DotProduct, Multiplier};
-use super::problem::{ArithError, Problem};
-use super::{Effort, cell_lower, lower, optimise};
+use crate::arith::cells::CellCosts;
+use crate::arith::cells::front::{Front, Wanted};
+use crate::arith::cells::lower as cell_lower;
+use crate::arith::cells::sums::CellSums;
+use crate::arith::cost;
+use crate::arith::graph::AdderGraph;
+use crate::arith::problem::Objective;
+use crate::arith::problem::{ArithError, Problem};
+use crate::arith::products::operators;
+use crate::arith::{Effort, optimise};
 
 /// What sums are made of.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,33 +67,6 @@ impl Fabric {
     }
 }
 
-/// Which products a design has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Kinds {
-    /// Products with constants.
-    pub constants: bool,
-    /// Products of two computed values.
-    pub variables: bool,
-    /// Whether weights come out of tables, as those of a folded network do.
-    pub stored_weights: bool,
-}
-
-/// What the products of a design are made of.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Arithmetic {
-    /// Those with constants.
-    pub constants: Fabric,
-    /// Those of two computed values.
-    pub variables: DotProduct,
-}
-
-impl Arithmetic {
-    /// Constant products of `constants`, others of `multiplier`s whose rows are added up alike.
-    pub fn of(constants: Fabric, multiplier: Multiplier) -> Self {
-        Self { constants, variables: DotProduct::of(constants, multiplier) }
-    }
-}
-
 /// The sums of a product, to be built as often as it is needed.
 #[derive(Clone, Debug)]
 pub enum Sums {
@@ -105,7 +80,7 @@ impl Sums {
     /// The outputs on `inputs`, as integers.
     pub fn build<'m>(&self, m: &'m ModuleBuilder, inputs: &[Value<'m>]) -> Vec<Value<'m>> {
         match self {
-            Self::Operators(graph, cover) => lower::build(m, inputs, graph, cover.as_ref()),
+            Self::Operators(graph, cover) => operators::build(m, inputs, graph, cover.as_ref()),
             Self::Cells(sums) => cell_lower::build(m, inputs, sums),
         }
     }

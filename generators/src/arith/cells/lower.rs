@@ -2,11 +2,11 @@
 
 use hdl::dfg::{ModuleBuilder, Value};
 
-use super::cell_sums::CellSums;
-use super::compress::{CarrySave, Wire};
-use super::cost::width;
-use super::graph::Op;
-use super::prefix::Prefix;
+use crate::arith::cells::compress::{CarrySave, Wire};
+use crate::arith::cells::prefix::Prefix;
+use crate::arith::cells::sums::CellSums;
+use crate::arith::cost::width;
+use crate::arith::graph::Op;
 
 /// The outputs of `sums` on `inputs`, as integers; simulators add words instead.
 pub fn build<'m>(m: &'m ModuleBuilder, inputs: &[Value<'m>], sums: &CellSums) -> Vec<Value<'m>> {

@@ -10,10 +10,10 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::cells::CellCosts;
-use super::cost::width;
-use super::graph::Term;
-use super::prefix::{self, Prefix, Shape};
+use crate::arith::cells::CellCosts;
+use crate::arith::cells::prefix::{self, Prefix, Shape};
+use crate::arith::cost::width;
+use crate::arith::graph::Term;
 
 /// Index of a wire in its [`CarrySave`].
 pub type WireId = u32;
@@ -204,7 +204,7 @@ pub fn compress(summands: &[Summand], bias: i64, range: (i64, i64), adder: Final
 
 /// A tree without its final adder.
 #[derive(Clone)]
-pub(super) struct Compressor<'a> {
+pub(in crate::arith) struct Compressor<'a> {
     tree: CarrySave,
     piles: Vec<Pile>,
     costs: &'a CellCosts,
@@ -212,7 +212,7 @@ pub(super) struct Compressor<'a> {
 
 impl<'a> Compressor<'a> {
     /// As for [`compress`]; only the columns below `from` are summed up.
-    pub(super) fn reduced(
+    pub(in crate::arith) fn reduced(
         summands: &[Summand],
         bias: i64,
         range: (i64, i64),
@@ -309,7 +309,7 @@ impl<'a> Compressor<'a> {
     }
 
     /// Adds what is left by a prefix network of that shape.
-    pub(super) fn finish(mut self, shape: Shape) -> CarrySave {
+    pub(in crate::arith) fn finish(mut self, shape: Shape) -> CarrySave {
         for (k, pile) in self.piles.into_iter().enumerate() {
             let left = pile.into_sorted_vec();
             for (slot, &Reverse((time, wire))) in self.tree.rows[k].iter_mut().zip(&left) {

@@ -6,11 +6,11 @@
 //!
 //! Shared differences can be turned round too, which turns the sign of every use.
 
-use super::cost::Objective;
-use super::graph::{NodeId, Term};
-use super::plan::Plan;
-use super::problem::Problem;
-use super::trees::Tree;
+use crate::arith::graph::{NodeId, Term};
+use crate::arith::optimise::plan::Plan;
+use crate::arith::optimise::tree::Tree;
+use crate::arith::problem::Objective;
+use crate::arith::problem::Problem;
 
 /// Cost of one sign of one adder's sum, with the signs chosen for its operands' sums.
 #[derive(Clone, Copy)]

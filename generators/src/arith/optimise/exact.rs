@@ -8,9 +8,9 @@
 
 use rustc_hash::FxHashMap;
 
-use super::graph::{NodeId, Term};
-use super::plan::Plan;
-use super::problem::Problem;
+use crate::arith::graph::{NodeId, Term};
+use crate::arith::optimise::plan::Plan;
+use crate::arith::problem::Problem;
 
 /// Blocks of more inputs are not searched.
 const INPUTS: usize = 8;

@@ -7,9 +7,10 @@ use hdl::dfg::{ModuleBuilder, Value};
 use hdl::num::Interval;
 use rustc_hash::FxHashMap;
 
-use super::Effort;
-use super::fabric::{Arithmetic, Sums};
-use super::problem::{ArithError, InputSpec, Matrix, Problem};
+use crate::arith::Effort;
+use crate::arith::problem::{ArithError, InputSpec, Matrix, Problem};
+use crate::arith::products::arithmetic::Arithmetic;
+use crate::arith::products::fabric::Sums;
 
 /// Most weights of a matrix that is searched without being asked to; a larger one gets the greedy pass alone.
 const SEARCHED: usize = 1 << 12;

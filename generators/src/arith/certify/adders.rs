@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use super::cell_sums::CellSums;
-use super::compress::CarrySave;
-use super::compress_certificate::{self, RefutedTree};
-use super::graph::{AdderGraph, Node, Op, Table, Term};
-use super::problem::Problem;
+use crate::arith::cells::compress::CarrySave;
+use crate::arith::cells::sums::CellSums;
+use crate::arith::certify::trees::{self, RefutedTree};
+use crate::arith::graph::{AdderGraph, Node, Op, Table, Term};
+use crate::arith::problem::Problem;
 
 /// What the certificate found wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

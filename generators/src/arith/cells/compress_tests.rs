@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
-use super::super::compress_certificate::{RefutedTree, check};
 use super::*;
 use crate::arith::cells::Gate;
+use crate::arith::certify::trees::{RefutedTree, check};
 
 const COSTS: CellCosts = CellCosts {
     full_adder: Gate { area: 120.0, delay: 300 },

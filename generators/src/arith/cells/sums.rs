@@ -3,14 +3,14 @@
 use hdl::lower::Fan;
 use rustc_hash::FxHashMap;
 
-use super::cells::CellCosts;
-use super::compress::{CarrySave, FinalAdder, Summand, Wire, compress};
-use super::cost::width;
-use super::digits;
-use super::graph::{AdderGraph, Linear, Node, NodeId, Op, Term};
-use super::plan::{Plan, Shared};
-use super::prefix::Shape;
-use super::problem::Problem;
+use crate::arith::cells::CellCosts;
+use crate::arith::cells::compress::{CarrySave, FinalAdder, Summand, Wire, compress};
+use crate::arith::cells::prefix::Shape;
+use crate::arith::cost::width;
+use crate::arith::digits;
+use crate::arith::graph::{AdderGraph, Linear, Node, NodeId, Op, Term};
+use crate::arith::optimise::plan::{Plan, Shared};
+use crate::arith::problem::Problem;
 
 /// Shared sums and outputs as trees of cells.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +29,7 @@ pub struct CellSums {
 
 /// Every sum but the outputs' ends in a ripple chain unless that takes it beyond a time.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct SharedAdders {
+pub(in crate::arith) struct SharedAdders {
     /// In ps; sums that ripple until later end in `fast`.
     pub slow_after: u32,
     /// How those end.
@@ -38,7 +38,7 @@ pub(super) struct SharedAdders {
 
 /// A final adder for sums of any width.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Ending {
+pub(in crate::arith) struct Ending {
     /// How carries run.
     pub shape: Shape,
     /// Share of the bits that ripple before that.
@@ -53,7 +53,7 @@ impl Ending {
 }
 
 /// The shared sums of a plan as trees.
-pub(super) struct SharedSums {
+pub(in crate::arith) struct SharedSums {
     /// When each bit of each node is where it is read.
     pub arrivals: Vec<Vec<u32>>,
     sums: Vec<Option<CarrySave>>,
@@ -145,7 +145,7 @@ fn summand(plan: &Plan, arrivals: &[Vec<u32>], term: Term) -> Summand {
 }
 
 /// What an output sums up, its bias and its range.
-pub(super) fn output(
+pub(in crate::arith) fn output(
     plan: &Plan,
     problem: &Problem,
     column: usize,

@@ -1,9 +1,9 @@
 //! Sums of a graph of adders whose inputs together have so few bits that a look-up table makes each of their bits: no
 //! carry chain, nothing inverted before one, and nothing below that is not read elsewhere.
 
-use super::cost::{self, width};
-use super::graph::{AdderGraph, Linear, Node, NodeId, Op, TableTerm, Term};
-use super::problem::Problem;
+use crate::arith::cost::{self, width};
+use crate::arith::graph::{AdderGraph, Linear, Node, NodeId, Op, TableTerm, Term};
+use crate::arith::problem::Problem;
 
 /// A sum of weighted inputs and a constant.
 type Sum = (Vec<TableTerm>, i64);
@@ -84,9 +84,10 @@ fn needed(adders: &AdderGraph, sums: &[Option<Sum>]) -> Vec<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::certificate::check;
-    use super::super::{Effort, InputSpec, Matrix, Objective, assemble, search};
     use super::*;
+    use crate::arith::certify::adders::check;
+    use crate::arith::optimise::{assemble, search};
+    use crate::arith::{Effort, InputSpec, Matrix, Objective};
 
     fn problem(bits: u32) -> Problem {
         let mut random = fastrand::Rng::with_seed(3);

@@ -12,6 +12,7 @@ pub mod interaction;
 mod network;
 mod output;
 mod products;
+mod reference;
 mod schema;
 pub mod sim;
 pub mod synth;

@@ -11,6 +11,7 @@ use sim::testbench;
 
 use crate::design::Design;
 use crate::failure::{Failure, Result};
+use crate::import::bounded;
 use crate::output::emit::{GRAPH_FILE, MODEL_FILE, VECTORS_FILE};
 use crate::output::manifest::{Edits, Manifest};
 
@@ -72,7 +73,7 @@ impl Folder {
         };
         let read = |name: &str| {
             let path = dir.join(name);
-            std::fs::read_to_string(&path).map_err(|e| Failure::io("read the file", &path, &e))
+            bounded::read_text("read the file", &path, bounded::OWN)
         };
         let damaged =
             |name: &str, d: Diagnostic| Failure::user(d.at(dir.join(name).display().to_string(), "in this file"));

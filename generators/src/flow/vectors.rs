@@ -9,6 +9,7 @@ use sim::vectors::{Rows, Vectors};
 use super::folder::Folder;
 use crate::design::Column;
 use crate::failure::{Failure, Result};
+use crate::import::bounded;
 use crate::output::emit::VECTORS_FILE;
 
 /// Where vectors come from.
@@ -38,7 +39,7 @@ impl Folder {
             Source::Random { count, seed } => self.design.model().random_vectors(count, seed).map_err(Failure::user)?,
             Source::Own => {
                 let path = self.dir().join(VECTORS_FILE);
-                let text = std::fs::read_to_string(&path).map_err(|e| Failure::io("read the vectors", &path, &e))?;
+                let text = bounded::read_text("read the vectors", &path, bounded::OWN)?;
                 let vectors: Vectors =
                     serde_json::from_str(&text).map_err(|e| self.not_vectors(&path, &e.to_string()))?;
                 vectors.check(&self.top)?;
@@ -62,7 +63,7 @@ impl Folder {
 
     /// Vectors in a user's file: an event a row under each input's key, expected values under the outputs'.
     fn events_of(&self, path: &Path) -> Result<Vectors> {
-        let text = std::fs::read_to_string(path).map_err(|e| Failure::io("read the vectors", path, &e))?;
+        let text = bounded::read_text("read the vectors", path, bounded::OWN)?;
         let json: serde_json::Value =
             serde_json::from_str(&text).map_err(|e| self.not_vectors(path, &e.to_string()))?;
         let rows = |key: &str| -> Result<Option<Rows>> {

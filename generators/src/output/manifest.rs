@@ -10,6 +10,7 @@ use hdl::diag::Diagnostic;
 use sha2::{Digest, Sha256};
 
 use crate::failure::{Failure, Result};
+use crate::import::bounded;
 
 /// The file that lists what hwgen wrote into a folder.
 pub const MANIFEST: &str = ".hwgen-files";
@@ -63,7 +64,7 @@ impl Manifest {
             Ok(found) if found.is_file() => {}
             _ => return Ok(None),
         }
-        let text = fs::read_to_string(&path).map_err(|e| Failure::io("read the list of files", &path, &e))?;
+        let text = bounded::read_text("read the list of files", &path, bounded::OWN)?;
         let sums = text.lines().map(parse_line).collect::<Option<_>>();
         let wrong = || {
             let error = Diagnostic::error("manifest", "this list of files is not as this version of hwgen writes it");

@@ -10,5 +10,6 @@ mod interaction;
 mod matrix;
 mod networks;
 mod readme;
+mod reference;
 mod support;
 mod synth;

@@ -126,7 +126,7 @@ impl Folder {
     /// The files, and what reads them.
     pub fn require_read(&self, subject: Subject, own_vectors: bool) -> Result<()> {
         let is_unread = |name: &&str| match *name {
-            GRAPH_FILE => subject != Subject::Graph,
+            GRAPH_FILE | BEHAVIOUR_FILE => subject != Subject::Graph,
             MODEL_FILE | VECTORS_FILE => false,
             name if is_source(name) => subject != Subject::Verilog,
             name => own_vectors && name.starts_with(testbench::FOLDER),
@@ -136,7 +136,7 @@ impl Folder {
             return Ok(());
         };
         let help = match (first, subject) {
-            (GRAPH_FILE, _) => "`--engine batch` runs the data-flow graph",
+            (GRAPH_FILE | BEHAVIOUR_FILE, _) => "`--engine batch` runs the data-flow graph",
             (name, Subject::Graph) if is_source(name) => "`--engine icarus` and `--engine verilator` read the Verilog",
             _ => "expected outputs are read from vectors/vectors.json, or from a file of yours with --vectors",
         };
@@ -152,7 +152,7 @@ impl Folder {
     pub fn remarks(&self) -> Vec<String> {
         let here = |name: &str| self.dir.join(name).display().to_string();
         let matters =
-            |name: &&String| is_source(name) || [GRAPH_FILE, MODEL_FILE, VECTORS_FILE].contains(&name.as_str());
+            |name: &&String| is_source(name) || [GRAPH_FILE, BEHAVIOUR_FILE, MODEL_FILE, VECTORS_FILE].contains(&name.as_str());
         let edited = self.edits.changed.iter().filter(matters);
         let edited = edited.map(|name| format!("{} was edited since hwgen wrote it", here(name)));
         let foreign = self.edits.foreign.iter().filter(|name| is_source(name));

@@ -6,6 +6,7 @@ pub mod estimate;
 pub mod file;
 pub mod folder;
 pub mod hardening;
+pub mod manifest;
 pub mod report;
 mod rtl;
 pub mod synthesis;

@@ -6,6 +6,7 @@ mod elsewhere;
 mod engines;
 mod fpga;
 mod help;
+mod honest;
 mod interaction;
 mod matrix;
 mod networks;

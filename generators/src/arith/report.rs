@@ -11,7 +11,7 @@ use crate::arith::cells::front::{Front, Point, Wanted};
 use crate::arith::cells::sums::CellSums;
 use crate::arith::certify::adders::{self, Refuted};
 use crate::arith::cost;
-use crate::arith::graph::AdderGraph;
+use crate::arith::graph::{AdderGraph, Node, Term};
 use crate::arith::optimise::solve;
 use crate::arith::problem::{ArithError, Problem};
 
@@ -129,7 +129,7 @@ pub fn run_cells(
     let front = Front::search(problem, costs, true, effort, seed)?;
     let cells = front.choose(choice.wanted)?;
     let seconds = start.elapsed().as_secs_f64();
-    certificate::check_cells(problem, &cells)?;
+    adders::check_cells(problem, &cells)?;
     let counts: Vec<CellCount> = cells.trees().map(CarrySave::count).collect();
     let total = |of: fn(&CellCount) -> usize| counts.iter().map(of).sum::<usize>();
     let (full_adders, half_adders) = (total(|c| c.full), total(|c| c.partial));
@@ -175,7 +175,7 @@ pub fn run(problem: &Problem, effort: Effort, seed: u64) -> Result<(AdderGraph, 
     problem.validate()?;
     let (graph, adders_at_least) = solve(problem, effort, seed);
     let seconds = start.elapsed().as_secs_f64();
-    certificate::check(problem, &graph)?;
+    adders::check(problem, &graph)?;
     let (constants, adders): (Vec<_>, Vec<_>) =
         graph.adders().partition(|&(_, a, b)| cost::adds_constant(&graph, a, b));
     let bits = |list: &[(&Node, Term, Term)]| list.iter().map(|(n, ..)| u64::from(cost::width(n.lo, n.hi))).sum();

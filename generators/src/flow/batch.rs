@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use hdl::dfg::{Module, behaviour};
 use hdl::dfg::eval::Stepper;
+use hdl::dfg::{Module, behaviour};
 use hdl::diag::Diagnostic;
 use hdl::passes::flatten;
 use serde::Serialize;

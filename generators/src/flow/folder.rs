@@ -151,8 +151,9 @@ impl Folder {
     /// What must be known of a check of the files that are there: which were edited, and what lies beside them.
     pub fn remarks(&self) -> Vec<String> {
         let here = |name: &str| self.dir.join(name).display().to_string();
-        let matters =
-            |name: &&String| is_source(name) || [GRAPH_FILE, BEHAVIOUR_FILE, MODEL_FILE, VECTORS_FILE].contains(&name.as_str());
+        let matters = |name: &&String| {
+            is_source(name) || [GRAPH_FILE, BEHAVIOUR_FILE, MODEL_FILE, VECTORS_FILE].contains(&name.as_str())
+        };
         let edited = self.edits.changed.iter().filter(matters);
         let edited = edited.map(|name| format!("{} was edited since hwgen wrote it", here(name)));
         let foreign = self.edits.foreign.iter().filter(|name| is_source(name));

@@ -200,7 +200,7 @@ pub fn check_cells(problem: &Problem, cells: &CellSums) -> Result<(), Refuted> {
         check_shared(graph, id, node, cells.sums.get(id).and_then(Option::as_ref))?;
     }
     for (output, tree) in trees.iter().enumerate() {
-        compress_certificate::check(tree).map_err(|error| Refuted::Tree { output, error })?;
+        trees::check(tree).map_err(|error| Refuted::Tree { output, error })?;
         check_summands(graph, tree)?;
         let terms: Vec<Term> = tree.summands.iter().map(|s| s.term).collect();
         let form = check_output(problem, &forms, output, &terms, tree.bias)?;
@@ -226,7 +226,7 @@ fn check_shared(graph: &AdderGraph, id: usize, node: &Node, tree: Option<&CarryS
     if !same || tree.bias != 0 || (tree.lo, tree.hi) != (node.lo, node.hi) {
         return Err(Refuted::Summands { node: id });
     }
-    compress_certificate::check(tree).map_err(|error| Refuted::SharedTree { node: id, error })?;
+    trees::check(tree).map_err(|error| Refuted::SharedTree { node: id, error })?;
     check_summands(graph, tree)
 }
 

@@ -7,6 +7,7 @@
 //! [`Graph::evaluate`] is the meaning of a graph; generators are compared with it.
 
 mod array;
+mod block;
 mod deviation;
 mod drawing;
 mod evaluate;
@@ -14,6 +15,7 @@ mod fuse;
 mod graph;
 mod inspect;
 mod movement;
+mod multiply;
 mod op;
 mod output;
 mod range;
@@ -25,11 +27,13 @@ mod step;
 mod window;
 
 pub use array::{Array, broadcast};
+pub use block::{Block, HandMade, RegisterArray};
 pub use evaluate::Evaluation;
 pub use graph::{Decode, Encode, Graph, Input, Layer, MAX_ELEMENTS, Output, T, TensorInfo};
 pub use inspect::{Inspection, LayerRow};
 pub use movement::{Moved, elements, moved};
-pub use op::{Limit, Op, PoolKind, Requantise};
+pub use multiply::{Multiplication, ProductRule, WeightStore};
+pub use op::{Limit, Op, PoolKind, Requantise, filter_fastest};
 pub use real::{FloatRounding, Growth, Quantiser, Step};
 pub use schema::schema;
 pub use softmax::Softmax;

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 use constraints::Target;
-use constraints::target::Technology;
+use constraints::targets::Technology;
 use hdl::dfg::Module;
 use hdl::diag::Diagnostic;
+use openlane::yosys as mapping;
 use serde::Serialize;
-use sim::synth::mapping;
 use sim::tools::Meter;
 
 use super::cmvm::{Estimate, effort, matrix_module};

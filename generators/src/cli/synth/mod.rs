@@ -16,10 +16,10 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use constraints::Target;
-use constraints::target::Technology;
+use constraints::targets::Technology;
 use constraints::timing::Picoseconds;
 use hdl::diag::Diagnostic;
-use sim::synth::mapping;
+use openlane::yosys as mapping;
 
 use self::asic::Asic;
 use self::cells::Cells;
@@ -45,7 +45,7 @@ pub struct SynthArgs {
     /// A folder that hwgen wrote
     dir: PathBuf,
     /// What it is mapped to; see `hwgen target list`
-    #[arg(long, value_name = "NAME", default_value = constraints::target::DEFAULT)]
+    #[arg(long, value_name = "NAME", default_value = constraints::targets::DEFAULT)]
     target: String,
     /// The cell library of a target that has none of its own
     #[arg(long, value_name = "FILE")]

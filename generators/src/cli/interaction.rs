@@ -16,6 +16,7 @@ use super::sim::run_batch;
 use crate::arith::Fabric;
 use crate::design::Design;
 use crate::failure::{Failure, Result};
+use crate::import::bounded;
 use crate::interaction::accuracy::Accuracy;
 use crate::interaction::aggregate::Aggregation;
 use crate::interaction::assembly::{Stages, Structure};
@@ -223,7 +224,7 @@ impl InteractionArgs {
     fn read(&self, file: &Path) -> Result<Network> {
         let in_file = |d: Diagnostic| Failure::user(d.at(file.display().to_string(), "in this file"));
         let no_model = |e: serde_json::Error| in_file(Diagnostic::error("json", format!("this is no model: {e}")));
-        let text = std::fs::read_to_string(file).map_err(|e| Failure::io("read the model", file, &e))?;
+        let text = bounded::read_text("read the model", file, bounded::TEXT)?;
         let json: serde_json::Value = serde_json::from_str(&text).map_err(no_model)?;
         if jedinet::recognise(&json) {
             self.check_graph_is_fixed().map_err(in_file)?;
@@ -284,13 +285,7 @@ impl InteractionArgs {
             return Ok(Vec::new());
         };
         let in_file = |d: Diagnostic| Failure::user(d.at(file.display().to_string(), "in this file"));
-        let unread = |e: std::io::Error| Failure::io("read the events", file, &e);
-        let size = std::fs::metadata(file).map_err(unread)?.len();
-        if size > events::MOST_BYTES {
-            let message = format!("a file of {size} bytes; at most {}", events::MOST_BYTES);
-            return Err(in_file(Diagnostic::error("events", message)));
-        }
-        let text = std::fs::read_to_string(file).map_err(unread)?;
+        let text = bounded::read_text("read the events", file, events::MOST_BYTES)?;
         let events = events::parse(&text).map_err(in_file)?;
         if events.is_empty() {
             return Err(in_file(Diagnostic::error("events", "no events")));

@@ -11,6 +11,7 @@ pub mod inspect;
 pub mod interaction;
 mod network;
 mod products;
+mod reference;
 mod schema;
 pub mod sim;
 pub mod synth;

@@ -21,6 +21,7 @@ use sim::waves::Waves;
 
 use crate::design::{Column, Design};
 use crate::failure::{Failure, Result};
+use crate::import::bounded;
 use crate::output::emit::{GRAPH_FILE, MODEL_FILE, VECTORS_FILE};
 use crate::output::folder::{MANIFEST, Staging};
 use crate::output::table::Table;
@@ -309,7 +310,7 @@ impl Folder {
         }
         let read = |name: &str| {
             let path = dir.join(name);
-            std::fs::read_to_string(&path).map_err(|e| Failure::io("read the file", &path, &e))
+            bounded::read_text("read the file", &path, bounded::OWN)
         };
         let damaged =
             |name: &str, d: Diagnostic| Failure::user(d.at(dir.join(name).display().to_string(), "in this file"));
@@ -335,7 +336,7 @@ impl Folder {
             }
             (None, None) => {
                 let path = self.dir.join(VECTORS_FILE);
-                let text = std::fs::read_to_string(&path).map_err(|e| Failure::io("read the vectors", &path, &e))?;
+                let text = bounded::read_text("read the vectors", &path, bounded::OWN)?;
                 serde_json::from_str(&text).map_err(|e| self.not_vectors(&path, &e.to_string()))?
             }
         };
@@ -345,7 +346,7 @@ impl Folder {
 
     /// Vectors in a user's file: an event a row under each input's key, expected values under the outputs'.
     fn events_of(&self, path: &Path) -> Result<Vectors> {
-        let text = std::fs::read_to_string(path).map_err(|e| Failure::io("read the vectors", path, &e))?;
+        let text = bounded::read_text("read the vectors", path, bounded::OWN)?;
         let json: serde_json::Value =
             serde_json::from_str(&text).map_err(|e| self.not_vectors(path, &e.to_string()))?;
         let rows = |key: &str| -> Result<Option<Rows>> {

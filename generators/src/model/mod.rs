@@ -6,6 +6,7 @@
 //!
 //! [`Graph::evaluate`] is the meaning of a graph; generators are compared with it.
 
+mod agreement;
 mod array;
 mod block;
 mod deviation;
@@ -26,6 +27,7 @@ mod softmax;
 mod step;
 mod window;
 
+pub use agreement::{Agreement, Closeness};
 pub use array::{Array, broadcast};
 pub use block::{Block, HandMade, RegisterArray};
 pub use evaluate::Evaluation;

@@ -9,5 +9,6 @@ mod interaction;
 mod matrix;
 mod networks;
 mod readme;
+mod reference;
 mod support;
 mod synth;

@@ -10,6 +10,7 @@ mod array;
 mod deviation;
 mod drawing;
 mod evaluate;
+mod function;
 mod fuse;
 mod graph;
 mod inspect;
@@ -26,6 +27,7 @@ mod window;
 
 pub use array::{Array, broadcast};
 pub use evaluate::Evaluation;
+pub use function::Function;
 pub use graph::{Decode, Encode, Graph, Input, Layer, MAX_ELEMENTS, Output, T, TensorInfo};
 pub use inspect::{Inspection, LayerRow};
 pub use movement::{Moved, elements, moved};

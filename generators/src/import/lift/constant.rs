@@ -51,6 +51,17 @@ impl Constant {
         }
     }
 
+    /// How far floats may lie from their integers times the steps, beyond the rounding of that product: a framework that
+    /// quantises by adding a difference gives others.
+    pub fn off_grid(&self) -> f64 {
+        let Self::Float { array, grid: Some(grid) } = self else {
+            return 0.0;
+        };
+        let units = grid.unit.stretched(&array.shape).unwrap_or_default();
+        let exact = grid.integers.iter().zip(&units).map(|(n, u)| (*n as f64 * u) as f32);
+        exact.zip(&array.values).fold(0.0, |most, (e, v)| f64::from((e - v).abs()).max(most))
+    }
+
     /// What a layer that only moves elements makes of it.
     pub fn moved(&self, op: &Op) -> Result<Self, String> {
         let movement = movement(op, self.shape())?;

@@ -54,7 +54,7 @@ impl Lift {
             (0..outputs).flat_map(|o| grid.integers.iter().skip(o).step_by(outputs.max(1)).copied()).collect();
         let op =
             Op::Dense { weights: Array { shape: vec![outputs, inputs], values: rows.clone() }, bias: vec![0; outputs] };
-        self.products(name, x, op, &rows, outputs, grid.unit)
+        self.products(name, x, op, &rows, outputs, (grid.unit, weights.off_grid()))
     }
 
     /// A convolution of `[n, channel, spatial…]` with constant filters `[filter, channel / groups, kernel…]`.
@@ -79,7 +79,7 @@ impl Lift {
             Some(unit) => Array::scalar(*unit),
             None => Array { shape: [vec![1, filters], vec![1; rank - 2]].concat(), values: grid.unit.values },
         };
-        self.products(name, x, op, &grid.integers, filters, unit)
+        self.products(name, x, op, &grid.integers, filters, (unit, weights.off_grid()))
     }
 
     fn products(
@@ -89,7 +89,7 @@ impl Lift {
         op: Op,
         weights: &[i64],
         rows: usize,
-        unit: Array<f64>,
+        (unit, off_grid): (Array<f64>, f64),
     ) -> Result<Real, Diagnostic> {
         let out = x.unit.zip(&unit, |a, b| a * b).ok_or_else(|| at(name, "scales do not fit"))?.compact();
         let x_steps = self.magnitude(&x) / max(&x.unit);
@@ -98,6 +98,7 @@ impl Lift {
         let terms = weights.len() as f64 / rows.max(1) as f64;
         let total = if x_steps > 0.0 { sum / x_steps } else { 0.0 };
         let inherited = x.noise.summed(terms, weight, total) * max(&unit);
+        let inherited = inherited + Noise::of(self.magnitude(&x)).summed(terms, off_grid, off_grid * terms);
         let exact = sum * odd(&x.unit) * odd(&unit) <= 1.0 / HALF_ULP;
         let noise = if exact { Noise::NONE } else { Noise::sum(weights.len() / rows.max(1), product, sum) * max(&out) };
         let tensor = self.push(name, op, vec![x.tensor], &out)?;

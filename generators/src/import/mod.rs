@@ -10,3 +10,5 @@ pub mod keras;
 pub mod lift;
 pub mod matrix;
 pub mod onnx;
+mod python_json;
+pub mod settings;

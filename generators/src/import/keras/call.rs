@@ -10,6 +10,10 @@ use serde_json::Value as Json;
 
 use super::quantisers::{self, Class, Meaning};
 
+/// Keys of an object that is a call.
+const WRAPPING: [&str; 6] =
+    ["class_name", "config", "module", "registered_name", "shared_object_id", "__passive_serialization__"];
+
 /// A name with its arguments by name.
 #[derive(Debug, Clone)]
 pub(super) struct Call {
@@ -23,6 +27,10 @@ impl Call {
     pub(super) fn of(config: &Json) -> Result<Self, String> {
         if let Json::String(text) = config {
             return parse(text);
+        }
+        let entries = config.as_object().into_iter().flatten();
+        if let Some((key, value)) = entries.into_iter().find(|(key, _)| !WRAPPING.contains(&key.as_str())) {
+            return Err(format!("`{key}` = {value} beside a quantiser's arguments is not known"));
         }
         let class = config["class_name"].as_str().ok_or("an activation or quantiser with a class was expected")?;
         let arguments = match &config["config"] {
@@ -181,13 +189,13 @@ mod tests {
     fn wrong_calls_say_what_is_wrong() {
         for (text, why) in [
             ("quantized_bits(4", "closing bracket"),
-            ("quantized_bits(4,None)", "\"None\""),
+            ("quantized_bits(4,None)", "`None`"),
             ("quantized_bits(bits=4,1)", "by position follows"),
             ("quantized_bits(4,bits=4)", "given twice"),
             ("quantized_bits(4,depth=1)", "`depth`"),
             ("quantized_bits(4,qnoise_factor=0.5)", "qnoise_factor"),
             ("quantized_tanh(4,0,0,0,1)", "by position at most"),
-            ("swish(1)", "\"swish\" is not supported"),
+            ("swish(1)", "`swish` is not supported"),
         ] {
             let error = Call::of(&Json::from(text)).unwrap_err();
             assert!(error.contains(why), "{text}: {error}");

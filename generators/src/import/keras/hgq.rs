@@ -1,13 +1,18 @@
-//! HGQ2 quantisers: fixed point with a sign flag `k`, integer bits `i` and fraction bits `f` of its own for each element.
-//!
-//! The range is `-k · 2^i … 2^i - 2^-f` in steps of `2^-f`; without bits, `k + i + f ≤ 0`, the value is 0. The bits are
-//! trained as real numbers and rounded half to even.
+//! HGQ2 quantisers in files: their configuration and tensors. Bits are trained as real numbers and rounded half to even.
 
 use hdl::diag::Diagnostic;
+use serde_json::Value as Json;
 
 use super::KerasLayer;
+use super::class::{Build, HGQ_KEYS, LayerClass, PLACE, WEIGHTS, none};
+use super::dense::FOLDING;
+use super::fixed::{Fixed, Format, Overflow, small_float};
+use super::normalisation::Normalisation;
+use super::quantiser::quantised;
+use super::weights::Layout;
 use crate::import::lift::{Lift, Meaning, Real};
-use crate::model::{Array, FloatRounding, Quantiser};
+use crate::import::settings::{Known, Settings};
+use crate::model::{Array, FloatRounding, Step};
 
 /// The quantisers that a layer with one operand may have.
 const ROLES: [&str; 5] = ["iq", "kq", "bq", "oq", "quantizer"];
@@ -15,14 +20,79 @@ const ROLES: [&str; 5] = ["iq", "kq", "bq", "oq", "quantizer"];
 /// Most operands of a layer.
 const MAX_OPERANDS: usize = 64;
 
+/// What a quantiser was before training, and what only training uses.
+const TRAINING: &[Known] = &[
+    Known::any("place", "which defaults it took"),
+    Known::any("k0", "a value before training"),
+    Known::any("b0", "a value before training"),
+    Known::any("i0", "a value before training"),
+    Known::any("f0", "a value before training"),
+    Known::any("bc", "limits during training"),
+    Known::any("ic", "limits during training"),
+    Known::any("fc", "limits during training"),
+    Known::any("br", "training"),
+    Known::any("ir", "training"),
+    Known::any("fr", "training"),
+    Known::any("i_decay_speed", "training"),
+    Known::any("homogeneous_axis", "the tensors have the shape that follows from it"),
+    Known::any("heterogeneous_axis", "the tensors have the shape that follows from it"),
+    Known::only("bw_mapper", &["null"], "the tensors have the shape that follows from the axes"),
+    Known::any("qnoise_factor", "training"),
+];
+
+/// The same of a float quantiser.
+const FLOAT_TRAINING: [Known; 11] = [
+    Known::any("m0", "a value before training"),
+    Known::any("e0", "a value before training"),
+    Known::any("e00", "a value before training"),
+    Known::any("mc", "limits during training"),
+    Known::any("ec", "limits during training"),
+    Known::any("e0c", "limits during training"),
+    Known::any("mr", "training"),
+    Known::any("er", "training"),
+    Known::any("e0r", "training"),
+    Known::any("trainable", "it makes no difference to floats"),
+    Known::any("is_weight", "it makes no difference to floats"),
+];
+
+/// Layers that only HGQ2 has.
+pub(super) const CLASSES: &[LayerClass] = &[
+    LayerClass {
+        names: &["Quantizer"],
+        keys: &["config"],
+        known: &[],
+        variables: none,
+        build: Build::One(|lift, layer, x| lift.hgq(layer, "quantizer", x)),
+    },
+    LayerClass {
+        names: &["QUnaryFunctionLUT"],
+        keys: &["activation"],
+        known: &[],
+        variables: none,
+        build: Build::One(|lift, layer, x| lift.activated(layer, x, "activation")),
+    },
+    LayerClass {
+        names: &["QBatchNormDense"],
+        keys: &["use_bias", "activation", "epsilon", "scale", "center", "axis"],
+        known: &[WEIGHTS, FOLDING, &[Known::any("parallelization_factor", "a hint for the hardware of others")]],
+        variables: normalised_dense,
+        build: Build::One(Lift::hgq_normalised_dense),
+    },
+];
+
+fn normalised_dense(config: &Settings) -> Vec<&'static str> {
+    let gamma = (config.peek("scale") != false).then_some("gamma");
+    ["kernel", "bias"].into_iter().chain(gamma).chain(["moving_mean", "moving_variance"]).collect()
+}
+
 /// The quantisers that a layer may have, and the folder of each one's tensors. `iq3` is that of operand 3.
-pub(super) fn roles(config: &serde_json::Value) -> Vec<(String, String)> {
+fn roles(config: &Settings) -> Vec<(String, String)> {
     let folder = |role: &str| match role {
         "quantizer" => "quantizer".to_owned(),
         role => format!("{role}/quantizer"),
     };
     let single = ROLES.iter().map(|role| (role.to_string(), folder(role)));
-    let operands = config["iq_confs"].as_array().map_or(0, Vec::len);
+    let operands = config.peek("iq_confs").as_array().map_or(0, Vec::len);
     let of_operand = |k: usize| {
         let number = if k == 0 { String::new() } else { format!("_{k}") };
         let folder = format!("iq/quantizers/quantizer{number}/quantizer");
@@ -31,239 +101,317 @@ pub(super) fn roles(config: &serde_json::Value) -> Vec<(String, String)> {
     single.chain((0..operands.min(MAX_OPERANDS)).map(of_operand)).collect()
 }
 
-/// The configuration of the quantiser under a role; null if there is none.
-pub(super) fn configuration<'c>(config: &'c serde_json::Value, role: &str) -> &'c serde_json::Value {
-    let operand = role.strip_prefix("iq").and_then(|k| k.parse::<usize>().ok());
-    let whole = match (role, operand) {
-        (_, Some(k)) => &config["iq_confs"][k],
-        ("quantizer", _) => &config["config"],
-        (role, _) => &config[format!("{role}_conf")],
-    };
-    &whole["config"]
+/// The operand whose quantiser has that role.
+fn operand(role: &str) -> Option<usize> {
+    role.strip_prefix("iq").and_then(|k| k.parse().ok())
 }
 
-/// Most bits in front of the point or behind it.
-const MAX_BITS: f32 = 64.0;
-
-/// The names of a quantiser's tensors in the order of the file: what is trained stands first.
-pub(super) fn variables(config: &serde_json::Value) -> Option<[&'static str; 3]> {
-    let wraps = config["overflow_mode"].as_str()?.eq_ignore_ascii_case("wrap");
-    match (config["q_type"].as_str()?, wraps) {
-        ("kbi", true) => Some(["b", "k", "i"]),
-        ("kbi", false) => Some(["b", "i", "k"]),
-        ("kif", true) => Some(["f", "k", "i"]),
-        ("kif", false) => Some(["i", "f", "k"]),
-        _ => None,
+/// The quantiser's variable that stands at `path` in the layer's group, as `role.variable`.
+pub(super) fn variable(config: &Settings, layout: Layout, path: &str) -> Option<String> {
+    if HGQ_KEYS.iter().all(|key| config.peek(key).is_null()) {
+        return None;
     }
-}
-
-/// What happens to a value out of range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Overflow {
-    Wrap,
-    Saturate,
-    Symmetric,
-}
-
-/// A quantiser of a tensor.
-#[derive(Debug, Clone)]
-pub(super) struct Fixed {
-    /// Extent of each axis, 1 where all elements share a format.
-    shape: Vec<usize>,
-    /// One an element.
-    formats: Vec<Format>,
-    rounding: FloatRounding,
-    overflow: Overflow,
-    /// Whether values are only rounded, because their range has been fitted to them.
-    weight: bool,
-}
-
-/// A format; integers times `2^-frac`.
-#[derive(Debug, Clone, Copy)]
-struct Format {
-    low: f32,
-    high: f32,
-    frac: i32,
-}
-
-impl Format {
-    /// The format of `k`, `i` and `f`, which are integers.
-    fn new(k: f32, i: f32, f: f32, overflow: Overflow) -> Option<Self> {
-        if k + i + f <= 0.0 {
-            return Some(Self { low: 0.0, high: 0.0, frac: 0 });
+    match layout {
+        Layout::Numbered => {
+            let (folder, number) = path.rsplit_once("/vars/")?;
+            let (role, _) = roles(config).into_iter().find(|(_, f)| f == folder)?;
+            let whole = match (role.as_str(), operand(&role)) {
+                (_, Some(k)) => &config.peek("iq_confs")[k],
+                ("quantizer", _) => config.peek("config"),
+                (role, _) => config.peek(&format!("{role}_conf")),
+            };
+            let name = variables(whole).get(number.parse::<usize>().ok()?).copied()?;
+            Some(format!("{role}.{name}"))
         }
-        let bits = i.max(-f) + f;
-        let fits = bits <= 31.0 && f.abs() <= MAX_BITS && (k == 0.0 || k == 1.0);
-        let top = 2f32.powi(bits as i32);
-        fits.then(|| Self {
-            low: match overflow {
-                Overflow::Symmetric => -k * (top - 1.0),
-                _ => -k * top,
-            },
-            high: top - 1.0,
-            frac: f as i32,
-        })
+        Layout::Named => {
+            let parts: Vec<&str> = path.split('/').collect();
+            let [.., owner, quantiser, name] = *parts.as_slice() else { return None };
+            let role = ROLES.iter().find(|role| owner.ends_with(&format!("_{role}"))).copied();
+            let role = role.or((!config.peek("config").is_null()).then_some("quantizer"))?;
+            quantiser.starts_with("fixed_point_quantizer").then(|| format!("{role}.{name}"))
+        }
     }
+}
 
-    fn has_bits(&self) -> bool {
-        self.low != self.high
+/// The names of a quantiser's tensors in the order of the file: what is trained stands first. `outer` has the class.
+fn variables(outer: &Json) -> &'static [&'static str] {
+    let mode = outer["config"]["overflow_mode"].as_str().unwrap_or_default();
+    let wraps = mode.eq_ignore_ascii_case("wrap");
+    match (outer["config"]["q_type"].as_str().unwrap_or_default(), wraps) {
+        ("kbi", true) => &["b", "k", "i"],
+        ("kbi", false) => &["b", "i", "k"],
+        ("kif", true) => &["f", "k", "i"],
+        ("kif", false) => &["i", "f", "k"],
+        ("float", _) => &["m", "e", "e0"],
+        _ => &[],
     }
+}
 
-    fn scale(&self) -> f32 {
-        2f32.powi(-self.frac)
-    }
+/// A quantiser of HGQ2.
+#[derive(Debug, Clone)]
+struct HgqQuantiser {
+    kind: Kind,
+    /// What values are divided by before, and multiplied by after.
+    scaler: Option<f32>,
+    /// Factor and summand behind it.
+    affine: Option<[f32; 2]>,
+}
+
+/// What a quantiser of HGQ2 does.
+#[derive(Debug, Clone)]
+enum Kind {
+    /// Nothing.
+    Dummy,
+    /// Fixed point.
+    Fixed(Fixed),
+    /// Bits of mantissa and exponent, and the exponent's offset.
+    Float([Array<f32>; 3]),
 }
 
 impl KerasLayer {
+    /// The configuration of the quantiser under a role; none if there is none.
+    fn quantiser_config(&self, role: &str) -> Result<Option<Settings>, Diagnostic> {
+        let outer = match (role, operand(role)) {
+            (_, Some(k)) => match self.config.list("iq_confs")?.and_then(|list| list.get(k)) {
+                None | Some(Json::Null) => None,
+                Some(Json::Object(entries)) => Some(self.config.part(&format!("iq_confs {k}"), entries.clone())),
+                Some(_) => return Err(self.error("`iq_confs` lists something that is no quantiser")),
+            },
+            ("quantizer", _) => self.config.object("config")?,
+            (role, _) => self.config.object(&format!("{role}_conf"))?,
+        };
+        let Some(outer) = outer else {
+            return Ok(None);
+        };
+        outer.accept(&PLACE);
+        Ok(Some(outer))
+    }
+
     /// The HGQ2 quantiser that the layer has under that role; `None` if it has none.
     ///
     /// # Errors
-    /// A quantiser that is no fixed-point quantiser, or scales its values.
-    pub(super) fn fixed(&self, role: &str) -> Result<Option<Fixed>, Diagnostic> {
-        let config = configuration(&self.config, role);
-        if config.is_null() {
+    /// A quantiser of an unknown kind or class.
+    fn hgq_quantiser(&self, role: &str) -> Result<Option<HgqQuantiser>, Diagnostic> {
+        let Some(outer) = self.quantiser_config(role)? else {
             return Ok(None);
-        }
+        };
         let of = |why: &str| self.error(format!("its quantiser `{role}` {why}"));
-        let names = variables(config).ok_or_else(|| of("is no fixed-point quantiser of kind `kbi` or `kif`"))?;
-        for key in ["scaler", "affine"] {
-            if !config[key].is_null() {
-                return Err(of(&format!("has a `{key}`, which is not supported"))
-                    .help("train without it: formats are powers of two"));
+        let class = outer.text("class_name")?.unwrap_or_default().to_owned();
+        let config = outer.object("config")?.ok_or_else(|| of("has no configuration"))?;
+        config.accept(TRAINING);
+        let mut affine = match config.list("affine")? {
+            None => None,
+            Some([a, b]) => a.as_f64().zip(b.as_f64()).map(|(a, b)| Some([a as f32, b as f32])).unwrap_or(None),
+            Some(_) => return Err(of("has an `affine` that is no pair of numbers")),
+        };
+        // these classes keep to themselves what they fix
+        let fixed_mode = match class.as_str() {
+            "QuantizerConfig" => None,
+            "HardTanhConfig" => Some("SAT"),
+            "HardSigmoidConfig" => {
+                affine = Some([0.25, 0.5]);
+                Some("SAT")
             }
+            _ => return Err(of(&format!("is of class {}, which is not supported", hdl::names::quoted(&class)))),
+        };
+        let scaler = config.finite("scaler")?.map(|s| s as f32);
+        if scaler.is_some_and(|s| s <= 0.0) {
+            return Err(of("has a `scaler` that is not positive"));
         }
-        let rounding = match config["round_mode"].as_str().unwrap_or_default() {
+        let kind = match config.text("q_type")?.unwrap_or_default() {
+            "dummy" => Kind::Dummy,
+            "float" => Kind::Float(self.float_parameters(role, &config)?),
+            "kbi" | "kif" => Kind::Fixed(self.fixed_parameters(role, &config, fixed_mode)?),
+            other => return Err(of(&format!("is of kind {}, expected kbi, kif, float or dummy", hdl::names::quoted(other)))),
+        };
+        Ok(Some(HgqQuantiser { kind, scaler, affine }))
+    }
+
+    fn float_parameters(&self, role: &str, config: &Settings) -> Result<[Array<f32>; 3], Diagnostic> {
+        config.accept(&FLOAT_TRAINING);
+        let of = |name: &str| self.floats(&format!("{role}.{name}")).map(|v| v.map(|v| v.round_ties_even()));
+        Ok([of("m")?, of("e")?, of("e0")?])
+    }
+
+    fn fixed_parameters(&self, role: &str, config: &Settings, mode: Option<&str>) -> Result<Fixed, Diagnostic> {
+        let of = |why: &str| self.error(format!("its quantiser `{role}` {why}"));
+        let round_mode = config.text("round_mode")?.unwrap_or_default().to_ascii_uppercase();
+        let rounding = match round_mode.strip_prefix("S_").unwrap_or(&round_mode) {
             "TRN" => FloatRounding::Floor,
-            "RND" | "S_RND" => FloatRounding::HalfAbove,
-            "RND_CONV" | "S_RND_CONV" => FloatRounding::HalfEven,
+            "RND" => FloatRounding::HalfAbove,
+            "RND_CONV" => FloatRounding::HalfEven,
             "TRN_ZERO" => FloatRounding::Down,
             "RND_ZERO" => FloatRounding::HalfDown,
             "RND_MIN_INF" => FloatRounding::HalfBelow,
             "RND_INF" => FloatRounding::HalfUp,
-            _ => return Err(of("rounds in a way that is not known")),
+            _ => return Err(of(&format!("rounds by `{round_mode}`, which is not known"))),
         };
-        let overflow = match config["overflow_mode"].as_str().unwrap_or_default() {
+        let given = mode.or(config.text("overflow_mode")?).unwrap_or_default().to_ascii_uppercase();
+        let overflow = match given.as_str() {
             "WRAP" => Overflow::Wrap,
             "SAT" => Overflow::Saturate,
             "SAT_SYM" => Overflow::Symmetric,
             _ => {
-                return Err(of("has an overflow mode that is not supported").help("use WRAP, SAT or SAT_SYM"));
+                return Err(of(&format!("has the overflow mode `{given}`")).help("supported are WRAP, SAT and SAT_SYM"));
             }
         };
-        let tensors = names.map(|name| self.floats(&format!("{role}.{name}")));
-        let [first, second, third] = tensors;
-        let tensors = [first?, second?, third?];
-        let named =
-            |name: &str| names.iter().position(|n| *n == name).map(|at| tensors[at].map(|v| v.round_ties_even()));
+        let kind = config.text("q_type")?.unwrap_or_default().to_owned();
+        let tensor = |name: &str| self.floats(&format!("{role}.{name}")).map(|v| v.map(|v| v.round_ties_even()));
+        let (k, i) = (tensor("k")?, tensor("i")?);
         let misfit = || of("has tensors of different shapes");
-        let (Some(k), Some(i)) = (named("k"), named("i")) else {
-            return Err(misfit());
-        };
-        let f = match (named("f"), named("b")) {
-            (Some(f), _) => f,
-            (None, Some(b)) => b.zip(&i, |b, i| b - i).ok_or_else(misfit)?,
-            _ => return Err(misfit()),
+        let f = match kind.as_str() {
+            "kbi" => tensor("b")?.zip(&i, |b, i| b - i).ok_or_else(misfit)?,
+            _ => tensor("f")?,
         };
         if k.shape != i.shape || i.shape != f.shape {
             return Err(misfit());
         }
         let formats: Option<Vec<Format>> =
             (0..k.values.len()).map(|n| Format::new(k.values[n], i.values[n], f.values[n], overflow)).collect();
-        Ok(Some(Fixed {
+        // what is not trained takes the general way; `kbi` also if it does not round upwards
+        let trained = config.flag("trainable")?.unwrap_or(true);
+        let upwards = kind != "kbi" || rounding == FloatRounding::HalfAbove;
+        let weight = config.flag("is_weight")?.unwrap_or(false);
+        Ok(Fixed {
             shape: k.shape,
-            formats: formats.ok_or_else(|| of("has more bits than are supported"))?,
+            formats: formats.ok_or_else(|| of("has formats of more than 24 bits"))?,
             rounding,
             overflow,
-            weight: config["is_weight"].as_bool().unwrap_or(false),
-        }))
-    }
-}
-
-impl Fixed {
-    fn array<V>(&self, of: impl FnMut(&Format) -> V) -> Array<V> {
-        Array { shape: self.shape.clone(), values: self.formats.iter().map(of).collect() }
+            rounds_weights_only: weight && trained && upwards && overflow == Overflow::Wrap,
+        })
     }
 
-    fn quantiser(&self, scale: impl Fn(&Format) -> f32) -> Quantiser {
-        let (scale, low, high) = (self.array(scale), self.array(|f| f.low), self.array(|f| f.high));
-        match self.overflow {
-            Overflow::Wrap => Quantiser::Wrapping { scale, low, high, rounding: self.rounding },
-            _ => Quantiser::Integer { scale, zero: Array::scalar(0.0), low, high, rounding: self.rounding },
-        }
-    }
-
-    /// Weights through the quantiser.
-    pub(super) fn weights(&self, numbers: &Array<f32>) -> Option<Array<f32>> {
-        let quantiser = self.quantiser(Format::scale);
-        let count = numbers.values.len();
-        let quantiser = match quantiser.parameters()[0].stretched(&numbers.shape) {
-            Some(scales) if scales.len() == count => {
-                quantiser.with(|p| p.stretched(&numbers.shape).unwrap_or_default())
-            }
-            _ => return None,
+    /// Weights through the HGQ2 quantiser that the layer has under that role; `None` if it has none.
+    ///
+    /// # Errors
+    /// A quantiser that is not known or does not fit.
+    pub(super) fn hgq_weights(&self, role: &str, numbers: &Array<f32>) -> Result<Option<Array<f32>>, Diagnostic> {
+        let Some(quantiser) = self.hgq_quantiser(role)? else {
+            return Ok(None);
         };
-        let fracs = self.array(Format::scale).stretched(&numbers.shape)?;
-        let rounded_only = self.weight && self.overflow == Overflow::Wrap;
-        let values = (0..count).map(|n| {
-            let (x, scale) = (numbers.values[n], fracs[n]);
-            if rounded_only {
-                self.rounding.apply(x / scale) * scale
-            } else {
-                quantiser.with(|p| p[n]).code(x) as f32 * scale
+        let misfit = || self.error(format!("its quantiser `{role}` does not fit its tensor"));
+        let scaled = numbers.map(|x| x / quantiser.scaler.unwrap_or(1.0));
+        let mut values = match &quantiser.kind {
+            Kind::Dummy => scaled,
+            Kind::Fixed(fixed) => fixed.weights(&scaled).ok_or_else(misfit)?,
+            Kind::Float(parameters) => {
+                let each = parameters.iter().map(|p| p.stretched(&scaled.shape).ok_or_else(misfit));
+                let each: Vec<Vec<f32>> = each.collect::<Result<_, _>>()?;
+                let value = |(n, x): (usize, &f32)| small_float(*x, each[0][n], each[1][n], each[2][n]);
+                let values: Option<Vec<f32>> = scaled.values.iter().enumerate().map(value).collect();
+                let values = values.ok_or_else(|| {
+                    self.error(format!("a number of its quantiser `{role}` is where the framework's rounding is uncertain"))
+                })?;
+                Array { shape: scaled.shape, values }
             }
-        });
-        Some(Array { shape: numbers.shape.clone(), values: values.collect() })
+        };
+        if let Some(scaler) = quantiser.scaler {
+            values = values.map(|x| x * scaler);
+        }
+        if let Some([factor, summand]) = quantiser.affine {
+            values = values.map(|x| x * factor + summand);
+        }
+        Ok(Some(values))
     }
 }
 
 impl Lift {
+    /// The operands of a layer through its quantisers of them, if it has any.
+    pub(super) fn hgq_operands(&mut self, layer: &KerasLayer, operands: &mut [Real]) -> Result<(), Diagnostic> {
+        let several = layer.config.list("iq_confs")?.map(<[Json]>::len);
+        if several.is_some_and(|count| count != operands.len()) {
+            return Err(layer.error("there is not one quantiser for each operand"));
+        }
+        for (k, x) in operands.iter_mut().enumerate() {
+            let role = match several {
+                Some(_) => format!("iq{k}"),
+                None => "iq".to_owned(),
+            };
+            *x = self.hgq(layer, &role, x.clone())?;
+        }
+        Ok(())
+    }
+
+    /// A dense layer that normalises its operand: rows of the kernel are scaled before they are quantised, and the means
+    /// go into the bias through the kernel as it was.
+    fn hgq_normalised_dense(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
+        let misfit = || layer.error("its parameters differ in shape");
+        let (kernel, bias) = (layer.floats("kernel")?, layer.floats("bias")?);
+        layer.config.flag("use_bias")?;
+        layer.config.flag("center")?;
+        layer.config.integer("axis")?;
+        let Normalisation { scale, mean, .. } = layer.normalisation_parts()?;
+        let &[inputs, outputs] = kernel.shape.as_slice() else {
+            return Err(misfit());
+        };
+        if mean.shape != [inputs] || bias.shape != [outputs] {
+            return Err(misfit());
+        }
+        let column = |array: &Array<f32>| Array { shape: vec![inputs, 1], values: array.values.clone() };
+        let scaled = column(&scale).zip(&kernel, |s, k| s * k).ok_or_else(misfit)?;
+        let weights = quantised(layer, &scaled, &[], "kq")?;
+        // the framework's float sum may be off by this
+        let terms = |o: usize| {
+            let column = kernel.values.iter().skip(o).step_by(outputs);
+            let products = column.zip(&mean.values);
+            products.map(|(k, m)| f64::from(*k) * f64::from(*m))
+        };
+        let moved = |direction: f64| Array {
+            shape: vec![outputs],
+            values: (0..outputs)
+                .map(|o| {
+                    let (sum, size) = terms(o).fold((0.0, 0.0), |(s, a), t| (s + t, a + t.abs()));
+                    let noise = (inputs as f64 + 2.0) * size / 16_777_216.0;
+                    (f64::from(bias.values[o]) - sum + direction * noise) as f32
+                })
+                .collect(),
+        };
+        let [below, exact, above] = [-1.0, 0.0, 1.0].map(moved);
+        let shift = quantised(layer, &exact, &[], "bq")?.as_float();
+        for other in [below, above] {
+            if quantised(layer, &other, &[], "bq")?.as_float() != shift {
+                return Err(layer
+                    .error("a bias is so close to a rounding step that it depends on the order of the framework's additions")
+                    .help("train on for a few steps"));
+            }
+        }
+        let y = self.dense(&layer.name, x, &weights)?;
+        let y = self.step(&layer.name, y, Step::Add(shift))?;
+        self.activated(layer, y, "activation")
+    }
+
     /// A tensor through the quantiser that `layer` has under `role`, if it has one.
     pub(super) fn hgq(&mut self, layer: &KerasLayer, role: &str, x: Real) -> Result<Real, Diagnostic> {
-        let Some(fixed) = layer.fixed(role)? else {
+        let Some(quantiser) = layer.hgq_quantiser(role)? else {
             return Ok(x);
         };
-        // elements without bits take the finest step there is, so that they need no other scale than the rest
-        let finest = fixed.formats.iter().filter(|f| f.has_bits());
-        let finest = finest.map(|f| f.frac).max().unwrap_or(0);
-        let scale = |f: &Format| 2f32.powi(if f.has_bits() { -f.frac } else { -finest });
-        let meaning = Meaning { unit: fixed.array(|f| f64::from(scale(f))).compact(), steps: Vec::new() };
         let name = format!("{}_{role}", layer.name);
-        self.quantise(&name, x, fixed.quantiser(scale), meaning)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn formats_are_hgqs() {
-        let format = |k, i, f, overflow| {
-            let format = Format::new(k, i, f, overflow).unwrap();
-            (format.low, format.high, format.frac)
+        let one = |v: f32| Array::scalar(v);
+        let x = match quantiser.scaler {
+            Some(scaler) => self.step(&name, x, Step::Div(one(scaler)))?,
+            None => x,
         };
-        assert_eq!(format(1.0, 2.0, 3.0, Overflow::Wrap), (-32.0, 31.0, 3));
-        assert_eq!(format(1.0, 2.0, 3.0, Overflow::Symmetric), (-31.0, 31.0, 3));
-        assert_eq!(format(0.0, -1.0, 3.0, Overflow::Saturate), (0.0, 3.0, 3));
-        assert_eq!(format(1.0, -2.0, 1.0, Overflow::Wrap), (0.0, 0.0, 0));
-        assert_eq!(format(1.0, 4.0, -4.0, Overflow::Wrap), (-1.0, 0.0, -4));
-        assert!(Format::new(1.0, 40.0, 3.0, Overflow::Wrap).is_none());
-    }
-
-    #[test]
-    fn each_weight_has_its_own_format() {
-        let fixed = Fixed {
-            shape: vec![3],
-            formats: [(1.0, 0.0, 2.0), (0.0, 1.0, 0.0), (0.0, 0.0, 0.0)]
-                .map(|(k, i, f)| Format::new(k, i, f, Overflow::Symmetric).unwrap())
-                .to_vec(),
-            rounding: FloatRounding::HalfAbove,
-            overflow: Overflow::Symmetric,
-            weight: true,
-        };
-        let numbers = Array { shape: vec![2, 3], values: vec![-0.375, 0.5, 9.0, -5.0, 7.0, -9.0] };
-        let quantised = fixed.weights(&numbers).unwrap();
-        assert_eq!(quantised.values, [-0.25, 1.0, 0.0, -0.75, 1.0, 0.0]);
-        assert_eq!(fixed.weights(&Array::scalar(1.0)), None);
+        let scaler = quantiser.scaler.unwrap_or(1.0);
+        let mut after = Vec::new();
+        if let Some([factor, summand]) = quantiser.affine {
+            after.extend([Step::Mul(one(factor)), Step::Add(one(summand))]);
+        }
+        match &quantiser.kind {
+            Kind::Dummy => {
+                let scaled = quantiser.scaler.map(|s| Step::Mul(one(s)));
+                scaled.into_iter().chain(after).try_fold(x, |x, step| self.step(&name, x, step))
+            }
+            Kind::Float(_) => Err(layer
+                .error(format!("its quantiser `{role}` makes floats of values, which is not supported"))
+                .help("use a fixed-point quantiser for values; weights may be floats")),
+            Kind::Fixed(fixed) => {
+                // elements without bits take the finest step there is, so that they need no other scale than the rest
+                let finest = fixed.formats.iter().filter(|f| f.has_bits());
+                let finest = finest.map(|f| f.frac).max().unwrap_or(0);
+                let scale = |f: &Format| 2f32.powi(if f.has_bits() { -f.frac } else { -finest });
+                let unit = fixed.array(|f| f64::from(scale(f)) * f64::from(scaler)).compact();
+                self.quantise(&name, x, fixed.quantiser(scale), Meaning { unit, steps: after })
+            }
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! Activations and QKeras' quantisers as chains of float operations, with a rounding at the end.
 //!
 //! QKeras adds to a value the difference to the quantised one. In floats that gives the quantised value exactly as long as
-//! its steps are powers of two, which is required of activations; [`super::weights`] does the same sums for weights.
+//! its steps are powers of two, which is required of activations; [`quantised`] does the same sums for weights.
 
+use hdl::diag::Diagnostic;
 use hdl::names::quoted;
 use serde_json::Value as Json;
 
@@ -10,7 +11,9 @@ use super::call::Call;
 use super::function;
 use super::power::PowerOfTwo;
 use super::quantisers;
+pub(super) use super::weight_quantiser::quantised;
 use crate::import::lift::Meaning;
+use crate::import::settings::Settings;
 use crate::model::{Array, FloatRounding, Quantiser, Step};
 
 /// Most bits of a quantiser whose values are listed one by one.
@@ -59,8 +62,30 @@ pub enum QKerasQuantiser {
     },
 }
 
+impl Dialect {
+    /// That of a layer of this class.
+    pub(super) fn of(class: &str, config: &Settings) -> Self {
+        let keras3 = config.peek("dtype").is_object() || config.has("enable_iq");
+        match class.starts_with('Q') {
+            _ if keras3 => Self::Keras3,
+            true => Self::QKeras,
+            false => Self::Keras2,
+        }
+    }
+}
+
+/// The activation or quantiser under `key` of a layer's configuration; `null` is none.
+pub(super) fn activation(config: &Settings, key: &str, dialect: Dialect) -> Result<Activation, Diagnostic> {
+    named(config.value(key), dialect).map_err(|why| config.error(format!("{key}: {why}")))
+}
+
+/// The fixed-point quantiser under `key` of a layer's configuration.
+pub(super) fn qkeras(config: &Settings, key: &str) -> Result<QKerasQuantiser, Diagnostic> {
+    fixed_point(config.value(key)).map_err(|why| config.error(format!("{key}: {why}")))
+}
+
 /// The activation or quantiser in a configuration; `null` is none.
-pub(super) fn activation(config: &Json, dialect: Dialect) -> Result<Activation, String> {
+pub(super) fn named(config: &Json, dialect: Dialect) -> Result<Activation, String> {
     if config.is_null() {
         return Ok(Activation::Chain(Vec::new(), None));
     }
@@ -77,7 +102,7 @@ pub(super) fn activation(config: &Json, dialect: Dialect) -> Result<Activation, 
 }
 
 /// The fixed-point quantiser in a configuration.
-pub(super) fn qkeras(config: &Json) -> Result<QKerasQuantiser, String> {
+fn fixed_point(config: &Json) -> Result<QKerasQuantiser, String> {
     let call = Call::of(config)?;
     let fixed = match call.name.as_str() {
         "quantized_bits" => bits(&call)?,
@@ -313,7 +338,7 @@ mod tests {
     use super::*;
 
     fn codes(text: &str, values: &[f32]) -> Vec<f64> {
-        match activation(&Json::from(text), Dialect::QKeras).unwrap() {
+        match named(&Json::from(text), Dialect::QKeras).unwrap() {
             Activation::Chain(steps, Some((quantiser, meaning))) => {
                 let quantiser = quantiser.with(|p| p.values[0]);
                 let value = |x: &f32| steps.iter().fold(*x, |x, s| s.with(|p| p.values[0]).apply(x));
@@ -356,7 +381,7 @@ mod tests {
             "bernoulli",
             "glu",
         ] {
-            assert!(activation(&Json::from(text), Dialect::QKeras).is_err(), "{text}");
+            assert!(named(&Json::from(text), Dialect::QKeras).is_err(), "{text}");
         }
     }
 }

@@ -4,11 +4,13 @@
 //! QKeras does so in 32-bit floats, which is repeated here step by step. Where a mean of products decides about a power of
 //! two, the order of its additions is the framework's own: too close decisions are errors.
 
+use hdl::diag::Diagnostic;
 use serde_json::Value as Json;
 
+use super::KerasLayer;
 use super::call::Call;
 use super::power::{PowerOfTwo, rounded_logarithm};
-use super::quantiser::{Activation, Dialect, QKerasQuantiser, activation, bits};
+use super::quantiser::{Activation, Dialect, QKerasQuantiser, bits, named};
 use crate::import::lift::{Constant, Grid};
 use crate::model::Array;
 
@@ -24,8 +26,28 @@ struct Scaled {
     units: Vec<f32>,
 }
 
+/// The numbers through the QKeras quantiser that the layer has under one of `keys`, or through its HGQ2 quantiser of that
+/// `role`; as they are if there is none.
+pub(super) fn quantised(
+    layer: &KerasLayer,
+    numbers: &Array<f32>,
+    keys: &[&str],
+    role: &str,
+) -> Result<Constant, Diagnostic> {
+    if let Some(quantised) = layer.hgq_weights(role, numbers)? {
+        return Ok(Constant::float(quantised.shape, quantised.values));
+    }
+    let given: Vec<&str> = keys.iter().copied().filter(|key| !layer.config.value(key).is_null()).collect();
+    if given.len() > 1 {
+        return Err(layer.error(format!("it has several quantisers for one tensor: {}", given.join(", "))));
+    }
+    let config = given.first().map_or(&Json::Null, |key| layer.config.value(key));
+    let dialect = Dialect::of(&layer.class, &layer.config);
+    weights(config, numbers, dialect).map_err(|why| layer.error(format!("{}: {why}", given.concat())))
+}
+
 /// Weights through the quantiser in `config`; as they are if there is none.
-pub(super) fn weights(config: &Json, numbers: &Array<f32>, dialect: Dialect) -> Result<Constant, String> {
+fn weights(config: &Json, numbers: &Array<f32>, dialect: Dialect) -> Result<Constant, String> {
     if config.is_null() {
         return Ok(Constant::float(numbers.shape.clone(), numbers.values.clone()));
     }
@@ -46,7 +68,7 @@ pub(super) fn weights(config: &Json, numbers: &Array<f32>, dialect: Dialect) -> 
 
 /// The quantiser of values with a scale of its own, or a function.
 fn plain(config: &Json, numbers: &Array<f32>, dialect: Dialect) -> Result<Constant, String> {
-    let Activation::Chain(steps, quantiser) = activation(config, dialect)? else {
+    let Activation::Chain(steps, quantiser) = named(config, dialect)? else {
         return Err("weights behind a softmax are not supported".into());
     };
     let steps: Vec<_> = steps.iter().map(|s| s.with(|p| p.values[0])).collect();
@@ -268,7 +290,7 @@ mod tests {
         assert_eq!(auto.integers, [7, 4, -2, -7, 4, 1]);
         assert_eq!(auto.unit.values, [f64::from(0.7f32 * 2.0 / 14.0), f64::from(10.0f32 / 14.0)]);
         let powers = grid("quantized_bits(4,0,1,alpha='auto_po2')", &numbers);
-        assert_eq!((powers.integers, powers.unit.values), (vec![6, 6, -2, -7, 3, 2], vec![0.125, 0.5]));
+        assert_eq!((powers.integers, powers.unit.values), (vec![6, 3, -2, -5, 3, 1], vec![0.125, 1.0]));
         let signs = grid("binary(alpha='auto_po2')", &numbers);
         assert_eq!((signs.integers, signs.unit.values), (vec![1, 1, -1, -1, 1, 1], vec![0.5, 4.0]));
         let listed = Json::from_iter([

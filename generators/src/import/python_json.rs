@@ -17,7 +17,8 @@ fn standard(json: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(json.len());
     let (mut at, mut quoted) = (0, false);
     while at < json.len() {
-        let name = ["-Infinity", "Infinity", "NaN"].into_iter().find(|n| !quoted && json[at..].starts_with(n.as_bytes()));
+        let name =
+            ["-Infinity", "Infinity", "NaN"].into_iter().find(|n| !quoted && json[at..].starts_with(n.as_bytes()));
         if let Some(name) = name {
             out.extend(format!("{{\"{NOT_FINITE}\":\"{name}\"}}").bytes());
             at += name.len();

@@ -317,9 +317,7 @@ impl Settings {
                       passed over"
                     .to_owned(),
             };
-            return Err(self
-                .error(format!("its setting `{key}` = {} is not supported", shown(value)))
-                .help(help));
+            return Err(self.error(format!("its setting `{key}` = {} is not supported", shown(value))).help(help));
         }
         self.0.parts.borrow().values().try_for_each(|part| part.finish(&[]))
     }

@@ -74,9 +74,8 @@ impl<R> Call<R> {
 
     /// The same call with other tensors.
     pub fn map<S, E>(&self, mut of: impl FnMut(&R) -> Result<S, E>) -> Result<Call<S>, E> {
-        let keyword = |(name, a): &(String, Argument<R>), of: &mut dyn FnMut(&R) -> Result<S, E>| {
-            Ok((name.clone(), a.map(of)?))
-        };
+        let keyword =
+            |(name, a): &(String, Argument<R>), of: &mut dyn FnMut(&R) -> Result<S, E>| Ok((name.clone(), a.map(of)?));
         Ok(Call {
             positional: self.positional.iter().map(|a| a.map(&mut of)).collect::<Result<_, _>>()?,
             keyword: self.keyword.iter().map(|k| keyword(k, &mut of)).collect::<Result<_, _>>()?,

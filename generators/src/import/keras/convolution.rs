@@ -20,8 +20,21 @@ const KNOWN: &[Known] = &[
 ];
 
 const KEYS: &[&str] = &[
-    "use_bias", "activation", "kernel_quantizer", "bias_quantizer", "strides", "padding", "dilation_rate", "groups",
-    "data_format", "epsilon", "center", "scale", "axis", "depthwise_quantizer", "depth_multiplier",
+    "use_bias",
+    "activation",
+    "kernel_quantizer",
+    "bias_quantizer",
+    "strides",
+    "padding",
+    "dilation_rate",
+    "groups",
+    "data_format",
+    "epsilon",
+    "center",
+    "scale",
+    "axis",
+    "depthwise_quantizer",
+    "depth_multiplier",
 ];
 
 /// Convolutions.
@@ -84,7 +97,8 @@ impl Lift {
         }
         let first = layer.channels_first()?;
         let (kernel, bias) = layer.folded(kernel)?;
-        let keys: &[&str] = if depthwise { &["depthwise_quantizer", "kernel_quantizer"] } else { &["kernel_quantizer"] };
+        let keys: &[&str] =
+            if depthwise { &["depthwise_quantizer", "kernel_quantizer"] } else { &["kernel_quantizer"] };
         let weights = quantised(layer, &kernel, keys, "kq")?;
         // Keras: kernel axes, channels, filters (or multiplier); here: filters, channels of a group, kernel axes
         let mut axes = vec![rank + 1, rank];

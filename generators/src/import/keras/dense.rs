@@ -38,9 +38,7 @@ pub(super) const CLASSES: &[LayerClass] = &[
     },
     LayerClass {
         names: &["QDenseBatchnorm"],
-        keys: &[
-            "use_bias", "activation", "kernel_quantizer", "bias_quantizer", "epsilon", "center", "scale", "axis",
-        ],
+        keys: &["use_bias", "activation", "kernel_quantizer", "bias_quantizer", "epsilon", "center", "scale", "axis"],
         known: &[WEIGHTS, FOLDING],
         variables: kernel_and_bias,
         build: Build::One(Lift::keras_dense),

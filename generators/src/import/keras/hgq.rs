@@ -12,7 +12,7 @@ use super::quantiser::quantised;
 use super::weights::Layout;
 use crate::import::lift::{Lift, Meaning, Real};
 use crate::import::settings::{Known, Settings};
-use crate::model::{Array, FloatRounding, Step};
+use crate::model::{Array, FloatRounding, Op, Step};
 
 /// The quantisers that a layer with one operand may have.
 const ROLES: [&str; 5] = ["iq", "kq", "bq", "oq", "quantizer"];
@@ -72,6 +72,13 @@ pub(super) const CLASSES: &[LayerClass] = &[
         build: Build::One(|lift, layer, x| lift.activated(layer, x, "activation")),
     },
     LayerClass {
+        names: &["QSum", "QMeanPow2"],
+        keys: &["axes", "scale", "keepdims"],
+        known: &[],
+        variables: none,
+        build: Build::One(Lift::hgq_sum),
+    },
+    LayerClass {
         names: &["QBatchNormDense"],
         keys: &["use_bias", "activation", "epsilon", "scale", "center", "axis"],
         known: &[WEIGHTS, FOLDING, &[Known::any("parallelization_factor", "a hint for the hardware of others")]],
@@ -82,7 +89,13 @@ pub(super) const CLASSES: &[LayerClass] = &[
 
 fn normalised_dense(config: &Settings) -> Vec<&'static str> {
     let gamma = (config.peek("scale") != false).then_some("gamma");
-    ["kernel", "bias"].into_iter().chain(gamma).chain(["moving_mean", "moving_variance"]).collect()
+    ["kernel", "bias"].into_iter().chain(gamma).chain(counted(config)).chain(["moving_mean", "moving_variance"]).collect()
+}
+
+/// What HGQ2 counts in a layer before it makes variables of its own.
+pub(super) fn counted(config: &Settings) -> impl Iterator<Item = &'static str> + use<> {
+    let counts = config.peek("enable_ebops") == true;
+    ["beta", "ebops"].into_iter().filter(move |_| counts)
 }
 
 /// The quantisers that a layer may have, and the folder of each one's tensors. `iq3` is that of operand 3.
@@ -201,8 +214,10 @@ impl KerasLayer {
         config.accept(TRAINING);
         let mut affine = match config.list("affine")? {
             None => None,
-            Some([a, b]) => a.as_f64().zip(b.as_f64()).map(|(a, b)| Some([a as f32, b as f32])).unwrap_or(None),
-            Some(_) => return Err(of("has an `affine` that is no pair of numbers")),
+            Some(list) => match list.iter().map(Json::as_f64).collect::<Option<Vec<f64>>>().as_deref() {
+                Some([factor, summand]) => Some([*factor as f32, *summand as f32]),
+                _ => return Err(of("has an `affine` that is no pair of numbers")),
+            },
         };
         // these classes keep to themselves what they fix
         let fixed_mode = match class.as_str() {
@@ -330,6 +345,32 @@ impl Lift {
             *x = self.hgq(layer, &role, x.clone())?;
         }
         Ok(())
+    }
+
+    /// The sum along axes, times a power of two; of a mean that which is nearest to one by the number of elements.
+    fn hgq_sum(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
+        let shape = self.shape(&x).to_vec();
+        let axes = layer.config.list("axes")?.map(<[Json]>::to_vec).unwrap_or_else(|| vec![Json::from(-1)]);
+        let axes = axes.iter().map(|a| layer.axis(a.as_i64(), shape.len()));
+        let axes: Vec<usize> = axes.collect::<Result<_, _>>()?;
+        if axes.contains(&0) {
+            return Err(layer.error("it sums over the samples of a batch"));
+        }
+        let count: usize = axes.iter().map(|a| shape[*a]).product();
+        let scale = match layer.class.as_str() {
+            "QMeanPow2" => 2f64.powf((1.0 / count as f64).log2().round_ties_even()),
+            _ => layer.config.finite("scale")?.unwrap_or(1.0),
+        };
+        if scale <= 0.0 || scale.log2().fract() != 0.0 {
+            return Err(layer.error(format!("its `scale` = {scale} is no power of two")));
+        }
+        let y = self.reduce(&layer.name, x, axes.clone(), Some(scale))?;
+        if layer.config.flag("keepdims")? == Some(true) {
+            return Ok(y);
+        }
+        let left = shape.iter().enumerate().filter(|(a, _)| !axes.contains(a)).map(|(_, e)| *e);
+        let left: Vec<usize> = left.collect();
+        self.moved(&layer.name, y, Op::Reshape { shape: left })
     }
 
     /// A dense layer that normalises its operand: rows of the kernel are scaled before they are quantised, and the means

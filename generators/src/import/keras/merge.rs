@@ -11,8 +11,17 @@ use crate::model::{Array, Op, Step};
 pub(super) const CLASSES: &[LayerClass] = &[
     LayerClass {
         names: &[
-            "Add", "Subtract", "Multiply", "Maximum", "Minimum", "QAdd", "QSubtract", "QMultiply", "QMaximum",
-            "QMinimum", "QAveragePow2",
+            "Add",
+            "Subtract",
+            "Multiply",
+            "Maximum",
+            "Minimum",
+            "QAdd",
+            "QSubtract",
+            "QMultiply",
+            "QMaximum",
+            "QMinimum",
+            "QAveragePow2",
         ],
         keys: &[],
         known: &[],

@@ -123,8 +123,7 @@ impl Reader<'_> {
             return Err(outer.error(format!("it has more than {MAX_LAYERS} layers")));
         }
         let name = config.text("name")?.unwrap_or("model").to_owned();
-        let entries: Vec<Entry> =
-            list.iter().map(|layer| self.entry(layer, scope, depth)).collect::<Result<_, _>>()?;
+        let entries: Vec<Entry> = list.iter().map(|layer| self.entry(layer, scope, depth)).collect::<Result<_, _>>()?;
         let mut names = HashSet::new();
         if let Some(twice) = entries.iter().find(|e| !names.insert(&e.name)) {
             return Err(error(format!("two layers are called {}", quoted(&twice.name))));
@@ -150,7 +149,9 @@ impl Reader<'_> {
             return Err(error("a layer of the model is no object"));
         };
         let outer = Settings::new("a layer", entries.clone());
-        let class = outer.text("class_name")?.ok_or_else(|| error("a layer has no class"))?.to_owned();
+        let class = outer.text("class_name")?.ok_or_else(|| error("a layer has no class"))?;
+        // Keras 3 writes the package into .h5 files
+        let class = class.strip_prefix("hgq>").unwrap_or(class).to_owned();
         let name = outer.text("name")?.or(outer.peek("config")["name"].as_str());
         let name = name.ok_or_else(|| error(format!("a layer of class {} has no name", quoted(&class))))?.to_owned();
         let place = format!("layer {} ({})", quoted(&name), class);

@@ -82,7 +82,8 @@ impl Model {
             results.insert((*index.get(&*reference.layer).ok_or_else(unknown)?, 0), vec![real]);
         }
         for (k, node) in self.ordered(&index)? {
-            *calls = calls.checked_sub(1).ok_or_else(|| error(format!("layers are used more than {MAX_CALLS} times")))?;
+            *calls =
+                calls.checked_sub(1).ok_or_else(|| error(format!("layers are used more than {MAX_CALLS} times")))?;
             let entry = &self.entries[k];
             let name = match node {
                 0 => format!("{prefix}{}", entry.name),
@@ -100,7 +101,10 @@ impl Model {
                         _ => true,
                     };
                     if let Some((key, _)) = call.keyword.iter().find(|k| named(k)) {
-                        return Err(error(format!("model {} is called with `{key}`, which is not supported", quoted(&name))));
+                        return Err(error(format!(
+                            "model {} is called with `{key}`, which is not supported",
+                            quoted(&name)
+                        )));
                     }
                     let given = call.tensors().into_iter().cloned().collect();
                     model.results(lift, &format!("{name}/"), given, calls)?
@@ -117,7 +121,13 @@ impl Model {
     /// References to what is not there, uses that wait for each other.
     fn ordered(&self, index: &HashMap<&str, usize>) -> Result<Vec<Use>, Diagnostic> {
         let at = |r: &Reference| -> Result<Use, Diagnostic> {
-            let missing = || error(format!("the model refers to use {} of layer {}, which it does not list", r.node, quoted(&r.layer)));
+            let missing = || {
+                error(format!(
+                    "the model refers to use {} of layer {}, which it does not list",
+                    r.node,
+                    quoted(&r.layer)
+                ))
+            };
             let k = *index.get(&*r.layer).ok_or_else(missing)?;
             let uses = match self.entries[k].kind {
                 Kind::Input(_) => 1,

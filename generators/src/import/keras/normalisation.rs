@@ -31,8 +31,15 @@ const TRAINING: &[Known] = &[
 pub(super) const CLASSES: &[LayerClass] = &[LayerClass {
     names: &["BatchNormalization", "QBatchNormalization", "BatchNormalizationV1", "SyncBatchNormalization"],
     keys: &[
-        "axis", "epsilon", "center", "scale", "gamma_quantizer", "beta_quantizer", "mean_quantizer",
-        "variance_quantizer", "inverse_quantizer",
+        "axis",
+        "epsilon",
+        "center",
+        "scale",
+        "gamma_quantizer",
+        "beta_quantizer",
+        "mean_quantizer",
+        "variance_quantizer",
+        "inverse_quantizer",
     ],
     known: &[FOLDING, TRAINING],
     variables,

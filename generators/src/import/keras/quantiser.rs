@@ -357,7 +357,7 @@ mod tests {
         assert_eq!(codes("quantized_relu(2,0)", &x), [0.0, 0.0, 0.25, 0.5, 0.75]);
         assert_eq!(codes("quantized_relu(4,1,0,0.25)", &x), [-0.5, -0.0, 0.25, 0.5, 1.75]);
         assert_eq!(codes("quantized_relu(4,1,relu_upper_bound=1.5,is_quantized_clip=False)", &x)[4], 1.5);
-        assert_eq!(codes("quantized_relu(2,1,1)", &x), [0.0, 0.0, 0.5, 1.0, 1.5]);
+        assert_eq!(codes("quantized_relu(2,1,1)", &x), [0.0, 0.0, 0.0, 1.0, 1.5]);
         assert_eq!(codes("binary(alpha=1)", &x), [-1.0, -1.0, 1.0, 1.0, 1.0]);
         assert_eq!(codes("ternary(alpha=2)", &[-0.33, -0.32, 0.0, 0.32, 0.33]), [-2.0, 0.0, 0.0, 0.0, 2.0]);
         assert_eq!(codes("quantized_tanh(3)", &x), [-1.0, -0.25, 0.25, 0.5, 0.75]);

@@ -24,7 +24,12 @@ const DROPPING: &[Known] = &[
 pub(super) const CLASSES: &[LayerClass] = &[
     LayerClass {
         names: &[
-            "Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "AlphaDropout",
+            "Dropout",
+            "SpatialDropout1D",
+            "SpatialDropout2D",
+            "GaussianNoise",
+            "GaussianDropout",
+            "AlphaDropout",
             "ActivityRegularization",
         ],
         keys: &[],

@@ -188,7 +188,9 @@ impl Weights {
         let attributes = self.file.root().attrs();
         let attributes = attributes.map_err(|e| error(format!("the file's attributes are damaged: {e}")))?;
         Ok(match attributes.get("model_config") {
-            Some(AttrValue::VarLenString(t) | AttrValue::VarLenAsciiString(t) | AttrValue::String(t)) => Some(t.clone()),
+            Some(AttrValue::VarLenString(t) | AttrValue::VarLenAsciiString(t) | AttrValue::String(t)) => {
+                Some(t.clone())
+            }
             _ => None,
         })
     }
@@ -197,7 +199,9 @@ impl Weights {
     pub fn noted_name(&self, group: &str) -> Option<String> {
         let vars = self.file.group(&format!("{group}/vars")).ok()?;
         match vars.attrs().ok()?.get("name") {
-            Some(AttrValue::VarLenString(t) | AttrValue::VarLenAsciiString(t) | AttrValue::String(t)) => Some(t.clone()),
+            Some(AttrValue::VarLenString(t) | AttrValue::VarLenAsciiString(t) | AttrValue::String(t)) => {
+                Some(t.clone())
+            }
             _ => None,
         }
     }

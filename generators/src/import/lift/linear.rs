@@ -3,6 +3,7 @@
 use hdl::diag::Diagnostic;
 
 use super::array::{is_power_of_two, odd_part, rank_aligned};
+use super::constant::MAX_APART;
 use super::settle::Move;
 use super::{Constant, HALF_ULP, Lift, Noise, Real, at};
 use crate::model::{Array, Growth, Op, PoolKind, Step, Window};
@@ -133,8 +134,8 @@ impl Lift {
         }
         let least = min(&unit);
         let factors = unit.map(|u| u / least);
-        if !factors.values.iter().all(|f| is_power_of_two(*f) && *f <= 65_536.0) {
-            return Err(at(name, "it sums over elements whose scales differ by factors that are no powers of two")
+        if !factors.values.iter().all(|f| is_power_of_two(*f) && *f <= MAX_APART) {
+            return Err(at(name, "it sums over elements whose scales differ by factors that are no powers of two, or beyond 2^40")
                 .help("put a quantiser with one scale in front of this layer"));
         }
         let unit = Array::scalar(least);
@@ -200,7 +201,7 @@ impl Lift {
                 .help("quantise both operands with the same scale")
         };
         let ratios = x.unit.zip(&y.unit, |u, v| u / v).ok_or_else(misfit)?;
-        let fits = |r: &f64| is_power_of_two(*r) && (1e-6..=1e6).contains(r);
+        let fits = |r: &f64| is_power_of_two(*r) && (1.0 / MAX_APART..=MAX_APART).contains(r);
         if !ratios.values.iter().all(fits) {
             return Err(misfit());
         }

@@ -6,6 +6,7 @@
 //!
 //! [`Graph::evaluate`] is the meaning of a graph; generators are compared with it.
 
+mod agreement;
 mod array;
 mod deviation;
 mod drawing;
@@ -25,6 +26,7 @@ mod softmax;
 mod step;
 mod window;
 
+pub use agreement::{Agreement, Closeness};
 pub use array::{Array, broadcast};
 pub use evaluate::Evaluation;
 pub use function::Function;

@@ -30,7 +30,9 @@ fn a_part_that_is_not_quantised_is_refused() {
 
 #[test]
 fn files_of_hgq2() {
-    for name in ["einsum_batchnorm.keras", "qsum.keras", "lower_case_wrap.keras", "dead_input_f-14.keras", "legacy_h5.h5"] {
+    for name in
+        ["einsum_batchnorm.keras", "qsum.keras", "lower_case_wrap.keras", "dead_input_f-14.keras", "legacy_h5.h5"]
+    {
         check(&model(&format!("25-hgq2-files/hgq2_{name}")), &["x"], &["y"]);
     }
 }

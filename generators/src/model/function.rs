@@ -100,7 +100,7 @@ mod tests {
             (Function::Mish, 1.0, 0.865_098_388_267_201),
             (Function::Softplus, 0.0, std::f64::consts::LN_2),
             (Function::Elu, -1.0, -0.632_120_558_828_557_7),
-            (Function::Selu, -1.0, -1.111_330_737_812_562_9),
+            (Function::Selu, -1.0, -1.111_330_737_812_562_8),
             (Function::Softsign, -1.0, -0.5),
         ] {
             let got = function.apply(x);

@@ -13,18 +13,18 @@ use crate::model::{Array, Op, Step};
 /// Layers that sum by Einstein's convention.
 pub(super) const CLASSES: &[LayerClass] = &[
     LayerClass {
-    names: &["EinsumDense", "QEinsumDense"],
-    keys: &["equation", "bias_axes", "activation", "kernel_quantizer", "bias_quantizer"],
-    known: &[
-        WEIGHTS,
-        &[
-            Known::any("output_shape", "the equation and the kernel say it"),
-            Known::any("parallelization_factor", "a hint for the hardware of others"),
+        names: &["EinsumDense", "QEinsumDense"],
+        keys: &["equation", "bias_axes", "activation", "kernel_quantizer", "bias_quantizer"],
+        known: &[
+            WEIGHTS,
+            &[
+                Known::any("output_shape", "the equation and the kernel say it"),
+                Known::any("parallelization_factor", "a hint for the hardware of others"),
+            ],
         ],
-    ],
-    variables,
-    build: Build::One(Lift::keras_einsum),
-},
+        variables,
+        build: Build::One(Lift::keras_einsum),
+    },
     LayerClass {
         names: &["QEinsumDenseBatchnorm"],
         keys: &["equation", "bias_axes", "activation"],
@@ -119,7 +119,10 @@ fn block_diagonal(weights: &Constant, [blocks, depth, width]: [usize; 3]) -> Res
         let around = |first: usize, extent: usize| (first * extent, (blocks - 1 - first) * extent);
         let ((above, below), (left, right)) = (around(k, depth), around(k, width));
         let pad = Op::Pad { begin: vec![above, left], end: vec![below, right], value: 0 };
-        weights.moved(&part).and_then(|w| w.moved(&Op::Reshape { shape: vec![depth, width] })).and_then(|w| w.moved(&pad))
+        weights
+            .moved(&part)
+            .and_then(|w| w.moved(&Op::Reshape { shape: vec![depth, width] }))
+            .and_then(|w| w.moved(&pad))
     };
     let parts: Vec<Constant> = (0..blocks).map(block).collect::<Result<_, _>>()?;
     let floats = parts.iter().map(Constant::as_float);
@@ -128,7 +131,10 @@ fn block_diagonal(weights: &Constant, [blocks, depth, width]: [usize; 3]) -> Res
         return Ok(Constant::float(sum.shape, sum.values));
     };
     // zeros outside the blocks take the steps of the column's own block
-    let mut grid = Grid { integers: vec![0; sum.values.len()], unit: Array { shape: sum.shape.clone(), values: vec![0.0; sum.values.len()] } };
+    let mut grid = Grid {
+        integers: vec![0; sum.values.len()],
+        unit: Array { shape: sum.shape.clone(), values: vec![0.0; sum.values.len()] },
+    };
     for (k, part) in parts.iter().enumerate() {
         let Constant::Float { grid: Some(own), .. } = part else { return Err("weights without steps".into()) };
         let units = own.unit.stretched(&sum.shape).ok_or("the weights' scale does not fit them")?;

@@ -89,7 +89,12 @@ pub(super) const CLASSES: &[LayerClass] = &[
 
 fn normalised_dense(config: &Settings) -> Vec<&'static str> {
     let gamma = (config.peek("scale") != false).then_some("gamma");
-    ["kernel", "bias"].into_iter().chain(gamma).chain(counted(config)).chain(["moving_mean", "moving_variance"]).collect()
+    ["kernel", "bias"]
+        .into_iter()
+        .chain(gamma)
+        .chain(counted(config))
+        .chain(["moving_mean", "moving_variance"])
+        .collect()
 }
 
 /// What HGQ2 counts in a layer before it makes variables of its own.
@@ -237,7 +242,9 @@ impl KerasLayer {
             "dummy" => Kind::Dummy,
             "float" => Kind::Float(self.float_parameters(role, &config)?),
             "kbi" | "kif" => Kind::Fixed(self.fixed_parameters(role, &config, fixed_mode)?),
-            other => return Err(of(&format!("is of kind {}, expected kbi, kif, float or dummy", hdl::names::quoted(other)))),
+            other => {
+                return Err(of(&format!("is of kind {}, expected kbi, kif, float or dummy", hdl::names::quoted(other))));
+            }
         };
         Ok(Some(HgqQuantiser { kind, scaler, affine }))
     }
@@ -315,7 +322,9 @@ impl KerasLayer {
                 let value = |(n, x): (usize, &f32)| small_float(*x, each[0][n], each[1][n], each[2][n]);
                 let values: Option<Vec<f32>> = scaled.values.iter().enumerate().map(value).collect();
                 let values = values.ok_or_else(|| {
-                    self.error(format!("a number of its quantiser `{role}` is where the framework's rounding is uncertain"))
+                    self.error(format!(
+                        "a number of its quantiser `{role}` is where the framework's rounding is uncertain"
+                    ))
                 })?;
                 Array { shape: scaled.shape, values }
             }

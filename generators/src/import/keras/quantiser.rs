@@ -32,6 +32,7 @@ pub(super) enum Dialect {
 
 /// What follows a layer's sums.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant)] // one a layer
 pub(super) enum Activation {
     /// Shares of exponentials.
     Softmax,
@@ -188,7 +189,10 @@ fn factor(call: &Call) -> Result<f64, String> {
     let alpha = call.value("alpha");
     let number = if alpha.is_null() { Some(1.0) } else { alpha.as_f64() };
     number.filter(|a| *a > 0.0 && a.log2().fract() == 0.0 && a.log2().abs() <= 32.0).ok_or_else(|| {
-        format!("`alpha` = {alpha} of {} is not exact for values; train with alpha=1 or another power of two", call.name)
+        format!(
+            "`alpha` = {alpha} of {} is not exact for values; train with alpha=1 or another power of two",
+            call.name
+        )
     })
 }
 
@@ -329,7 +333,10 @@ fn sign(zero_one: bool, unit: f64) -> Activation {
 /// The sign, or 0 where the magnitude is below `threshold`.
 fn ternary(threshold: f32, unit: f64) -> Activation {
     let beyond = |t: f32| if t == 0.0 { Array::scalar(0f32.next_up()) } else { Array::scalar(t) };
-    let thresholds = vec![if threshold == 0.0 { Array::scalar(0.0) } else { Array::scalar((-threshold).next_up()) }, beyond(threshold)];
+    let thresholds = vec![
+        if threshold == 0.0 { Array::scalar(0.0) } else { Array::scalar((-threshold).next_up()) },
+        beyond(threshold),
+    ];
     chain(Vec::new(), Quantiser::Levels { thresholds, codes: vec![-1, 0, 1], uncertainty: 0.0 }, unit)
 }
 

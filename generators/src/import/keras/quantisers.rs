@@ -37,14 +37,18 @@ const fn key(name: &'static str, meaning: Meaning) -> Key {
 }
 
 const STOCHASTIC: Key = key("use_stochastic_rounding", Harmless("only in training; at inference it rounds to nearest"));
-const NOISE: Key = key("qnoise_factor", Must("[1]", "a part of the values would pass without being quantised; set it to 1 and save again"));
+const NOISE: Key = key(
+    "qnoise_factor",
+    Must("[1]", "a part of the values would pass without being quantised; set it to 1 and save again"),
+);
 const VARIABLE_NAME: Key = key("var_name", Harmless("a name"));
 const THROUGH: Key = key("use_ste", Harmless("gradients only, as `qnoise_factor` is 1"));
 const VARIABLES: Key = key("use_variables", Harmless("where `qnoise_factor` is kept"));
 const UNROLLS: Key = key("number_of_unrolls", Read("iterations that find `alpha='auto_po2'`"));
 const TEMPERATURE: Key = key("temperature", Harmless("random only in training"));
 const REAL_SIGMOID: Key = key("use_real_sigmoid", Harmless("random only in training"));
-const ALPHA: Key = key("alpha", Read("null, a positive number; of weights also a list a channel, `'auto'` and `'auto_po2'`"));
+const ALPHA: Key =
+    key("alpha", Read("null, a positive number; of weights also a list a channel, `'auto'` and `'auto_po2'`"));
 const AXIS: Key = key("scale_axis", Must("[null]", "scales are taken along the last axis"));
 const BITS: Key = key("bits", Read("1 to 32"));
 const INTEGER: Key = key("integer", Read("-32 to 32"));

@@ -205,10 +205,7 @@ fn fitted_bits(call: &Call, powers: bool, numbers: &Array<f32>) -> Result<Scaled
             scale = least_squares(&x, &codes, numbers)?;
         }
     }
-    Ok(Scaled {
-        codes: codes.iter().map(|c| *c as i64).collect(),
-        units: scale.iter().map(|s| s * whole).collect(),
-    })
+    Ok(Scaled { codes: codes.iter().map(|c| *c as i64).collect(), units: scale.iter().map(|s| s * whole).collect() })
 }
 
 /// `sign(x) · min(floor(|x| / scale + 1/2), most)`.

@@ -135,8 +135,11 @@ impl Lift {
         let least = min(&unit);
         let factors = unit.map(|u| u / least);
         if !factors.values.iter().all(|f| is_power_of_two(*f) && *f <= MAX_APART) {
-            return Err(at(name, "it sums over elements whose scales differ by factors that are no powers of two, or beyond 2^40")
-                .help("put a quantiser with one scale in front of this layer"));
+            return Err(at(
+                name,
+                "it sums over elements whose scales differ by factors that are no powers of two, or beyond 2^40",
+            )
+            .help("put a quantiser with one scale in front of this layer"));
         }
         let unit = Array::scalar(least);
         let tensor = self.perform(name, x.tensor, &[Move::Mul(factors.map(|f| *f as i64))], &unit)?;

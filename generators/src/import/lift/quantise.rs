@@ -207,7 +207,8 @@ impl Lift {
             Quantiser::Truncate { .. }
             | Quantiser::Wrapping { .. }
             | Quantiser::Sign { .. }
-            | Quantiser::Count { .. } | Quantiser::Levels { .. } => return None,
+            | Quantiser::Count { .. }
+            | Quantiser::Levels { .. } => return None,
         };
         let (scale, zero) = (f64::from(*scale.as_scalar()?), f64::from(*zero.as_scalar()?));
         let (low, high) = (f64::from(*low.as_scalar()?), f64::from(*high.as_scalar()?));

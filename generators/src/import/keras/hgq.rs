@@ -81,10 +81,19 @@ pub(super) const CLASSES: &[LayerClass] = &[
     LayerClass {
         names: &["QBatchNormDense"],
         keys: &["use_bias", "activation", "epsilon", "scale", "center", "axis"],
-        known: &[WEIGHTS, FOLDING, &[Known::any("parallelization_factor", "a hint for the hardware of others")]],
+        known: &[WEIGHTS, FOLDING, NORMALISED],
         variables: normalised_dense,
         build: Build::One(Lift::hgq_normalised_dense),
     },
+];
+
+/// What a normalisation inside a dense layer adds.
+const NORMALISED: &[Known] = &[
+    Known::any("parallelization_factor", "a hint for the hardware of others"),
+    Known::any("bn_gamma_initializer", "values before training"),
+    Known::any("bn_gamma_regularizer", "training"),
+    Known::any("bn_gamma_constraint", "limits of weights during training"),
+    Known::any("synchronized", "training"),
 ];
 
 fn normalised_dense(config: &Settings) -> Vec<&'static str> {
@@ -143,6 +152,12 @@ pub(super) fn variable(config: &Settings, layout: Layout, path: &str) -> Option<
         }
         Layout::Named => {
             let parts: Vec<&str> = path.split('/').collect();
+            // in a layer of HGQ2, `beta` is a weight of its loss
+            match parts.last() {
+                Some(&"bn_gamma") => return Some("gamma".to_owned()),
+                Some(&"bn_beta") => return Some("beta".to_owned()),
+                _ => {}
+            }
             let [.., owner, quantiser, name] = *parts.as_slice() else { return None };
             let role = ROLES.iter().find(|role| owner.ends_with(&format!("_{role}"))).copied();
             let role = role.or((!config.peek("config").is_null()).then_some("quantizer"))?;

@@ -10,6 +10,9 @@ use crate::model::{Array, Growth, Op, PoolKind, Step, Window};
 /// Scores that are this far apart are different numbers behind a softmax in 32-bit floats.
 const LEAST_GAP: f64 = 1.0 / 1_048_576.0;
 
+/// Scales that differ by powers of two beyond this have no common step: sums would be wider than 62 bits.
+const FURTHEST: f64 = (1u64 << 40) as f64;
+
 /// A window and the groups of a convolution.
 #[derive(Debug, Clone)]
 pub struct Shaped {
@@ -132,7 +135,7 @@ impl Lift {
         }
         let least = min(&unit);
         let factors = unit.map(|u| u / least);
-        if !factors.values.iter().all(|f| is_power_of_two(*f) && *f <= 65_536.0) {
+        if !factors.values.iter().all(|f| is_power_of_two(*f) && *f <= FURTHEST) {
             return Err(at(name, "it sums over elements whose scales differ by factors that are no powers of two")
                 .help("put a quantiser with one scale in front of this layer"));
         }
@@ -199,7 +202,7 @@ impl Lift {
                 .help("quantise both operands with the same scale")
         };
         let ratios = x.unit.zip(&y.unit, |u, v| u / v).ok_or_else(misfit)?;
-        let fits = |r: &f64| is_power_of_two(*r) && (1e-6..=1e6).contains(r);
+        let fits = |r: &f64| is_power_of_two(*r) && (1.0 / FURTHEST..=FURTHEST).contains(r);
         if !ratios.values.iter().all(fits) {
             return Err(misfit());
         }

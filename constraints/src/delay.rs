@@ -2,11 +2,11 @@
 
 use hdl::passes::delay::GenericDelay;
 
-use crate::target::{Target, Technology};
+use crate::targets::{Target, Technology};
 
 /// Delays of operators on `target`, wires included.
 ///
-/// Cells: an estimate from chains of one cell each ([`crate::calibrate`]), lengthened by the share of wires. Gates are the
+/// Cells: an estimate from chains of one cell each, lengthened by the share of wires. Gates are the
 /// smallest AND; four times as many readers take an inverter that drives four. FPGAs: every operator is a table with its
 /// route, or a carry chain.
 pub fn of(target: &Target) -> GenericDelay {

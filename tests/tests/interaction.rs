@@ -74,7 +74,7 @@ fn build(design: &InteractionDesign) -> Arc<Module> {
 
 /// Built of `arithmetic` for a clock of so many delay units in the default technology.
 fn build_at(design: &InteractionDesign, clock: u32, arithmetic: Arithmetic) -> Arc<Module> {
-    let target = Target::load(constraints::target::DEFAULT).unwrap();
+    let target = Target::load(constraints::targets::DEFAULT).unwrap();
     let stages = Stages { arithmetic, delays: &delay::of(&target), options: Options::new(Goal::Clock(clock)) };
     design.clone().build(stages).unwrap().0
 }

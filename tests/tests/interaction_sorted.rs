@@ -45,7 +45,7 @@ fn design(network: &Tracking, structure: Structure) -> InteractionDesign {
 
 /// Built for a 5 ns clock in the default technology.
 fn build(design: &InteractionDesign) -> Arc<Module> {
-    let target = Target::load(constraints::target::DEFAULT).unwrap();
+    let target = Target::load(constraints::targets::DEFAULT).unwrap();
     let stages = Stages {
         arithmetic: Arithmetic::default(),
         delays: &delay::of(&target),

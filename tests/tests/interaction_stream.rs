@@ -54,7 +54,7 @@ fn reported(network: Tracking, beats: usize) -> (InteractionDesign, Arc<Module>,
         stream: Some(Timing { beats, latency: 0 }),
         network: Network::Tracking(network),
     };
-    let target = Target::load(constraints::target::DEFAULT).unwrap();
+    let target = Target::load(constraints::targets::DEFAULT).unwrap();
     let stages = Stages {
         arithmetic: Arithmetic::default(),
         delays: &delay::of(&target),

@@ -23,7 +23,7 @@ const EDGE_FEATURES: usize = 4;
 /// A clock of 20 ns: few stages, so that building does not take the time.
 fn hardware(network: &Network, structure: Structure, events: &[Vec<i64>]) -> Vec<Vec<i128>> {
     let design = InteractionDesign { top: "net".into(), structure, stream: None, network: network.clone() };
-    let target = Target::load(constraints::target::DEFAULT).unwrap();
+    let target = Target::load(constraints::targets::DEFAULT).unwrap();
     let stages = Stages {
         arithmetic: Arithmetic::default(),
         delays: &delay::of(&target),

@@ -32,7 +32,7 @@ fn emitted(folder: &Path) {
         stream: None,
         network: shape.jedi_linear().unwrap(),
     };
-    let target = Target::load(constraints::target::DEFAULT).unwrap();
+    let target = Target::load(constraints::targets::DEFAULT).unwrap();
     let stages = Stages {
         arithmetic: Arithmetic::default(),
         delays: &delay::of(&target),

@@ -253,7 +253,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// `y = x0 + x1` a cycle later, with an asynchronous reset if `reset`.
-    pub(crate) fn adder(registered: bool, reset: Reset) -> Arc<Module> {
+    pub(super) fn adder(registered: bool, reset: Reset) -> Arc<Module> {
         let b = ModuleBuilder::new("adder");
         let x = b.input_array("x", 2, Format::unsigned(4, 0).unwrap());
         let bit = b.input("carry_in", Format::BIT);

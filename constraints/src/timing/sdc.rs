@@ -23,12 +23,6 @@ impl Default for Units {
     }
 }
 
-impl From<&crate::liberty::Library> for Units {
-    fn from(library: &crate::liberty::Library) -> Self {
-        Self { time_ps: library.time_unit_ps, capacitance_ff: library.capacitance_unit_ff }
-    }
-}
-
 /// Who reads the file.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Dialect {

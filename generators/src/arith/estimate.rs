@@ -4,7 +4,7 @@
 //! tells how carries of successive adders overlap.
 
 use constraints::Target;
-use constraints::target::{Cost, Operation, Technology};
+use constraints::targets::{Cost, Operation, Technology};
 use hdl::passes::delay::{Arrival, EdgeDelay};
 use serde::Serialize;
 

@@ -6,7 +6,7 @@
 //! a row of AND gates for each bit, and that of the sign is subtracted (Baugh and Wooley 1973).
 
 use constraints::Target;
-use constraints::target::Technology;
+use constraints::targets::Technology;
 use hdl::dfg::{ModuleBuilder, Value};
 use hdl::num::{Interval, OutOfRange};
 

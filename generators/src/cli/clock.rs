@@ -22,7 +22,7 @@ pub struct Timing {
     #[arg(long, value_name = "CYCLES")]
     pub latency: Option<u32>,
     /// Technology whose estimated delays the stages are cut by
-    #[arg(long, value_name = "NAME", default_value = constraints::target::DEFAULT)]
+    #[arg(long, value_name = "NAME", default_value = constraints::targets::DEFAULT)]
     pub target: String,
 }
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use constraints::Target;
-use constraints::fetch::{Programs, default_cache};
-use constraints::target::{Technology, model_text};
+use constraints::targets::{Technology, model_text};
 use hdl::diag::Diagnostics;
-use sim::synth::place::Nextpnr;
+use openlane::fetch::{self, Programs, default_cache};
+use openlane::nextpnr::Nextpnr;
 use sim::tools::Meter;
 
 use crate::failure::{Failure, Result};
@@ -72,11 +72,11 @@ fn fetch(target: &Target) -> Result<()> {
     let (cache, programs) = (default_cache()?, Programs::default());
     match &target.technology {
         Technology::Asic { .. } => {
-            let fetched = target.fetch(&cache, &programs).map_err(unfetched)?;
+            let fetched = fetch::library(target, &cache, &programs).map_err(unfetched)?;
             println!("{}", fetched.liberty.display());
         }
         Technology::Fpga { .. } => {
-            let tool = target.fetch_tool(&cache, &programs).map_err(unfetched)?;
+            let tool = fetch::obtain_place_tool(target, &cache, &programs).map_err(unfetched)?;
             let nextpnr = Nextpnr { program: tool.program, packages: tool.packages, part: tool.part };
             let version = nextpnr.version(&Meter::new(FIRST_START));
             let version = version.map_err(Failure::Check)?;

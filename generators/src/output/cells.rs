@@ -1,7 +1,7 @@
 //! The cells of a library that stand behind the full adders and inverters of emitted Verilog.
 
 use constraints::Target;
-use constraints::target::{AdderCell, InverterCell, Technology};
+use constraints::targets::{AdderCell, InverterCell, Technology};
 use hdl::lower::{FULL_ADDER, INVERTER};
 
 use super::folder::Staging;

@@ -4,13 +4,14 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use constraints::timing::{Budget, Dialect, Picoseconds, Units};
-use constraints::{Constraints, Target, openlane};
+use constraints::{Constraints, Target};
 use hdl::dfg::{Module, text};
 use hdl::draw::pipeline_svg;
 use hdl::lower::{ADD3, Adders};
 use hdl::rtl::{Design, ModuleId};
 use hdl::verilog::CarryCell;
 use hdl::{lower, verilog};
+use openlane::hardening as openlane;
 use serde::Serialize;
 use sim::preamble::Preamble;
 use sim::testbench::{self, bench};

@@ -3,8 +3,9 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use constraints::target::Target;
-use constraints::{Constraints, openlane};
+use constraints::Constraints;
+use constraints::targets::Target;
+use openlane::hardening;
 
 use super::folder::Staging;
 use crate::failure::{Failure, Result};
@@ -26,16 +27,16 @@ pub fn write(
     cell_area_um2: Option<f64>,
 ) -> Result<()> {
     let family = Target::load(FAMILY)?;
-    let design = openlane::Design {
+    let design = hardening::Design {
         constraints,
         verilog,
         cell_area_um2,
         utilisation: UTILISATION,
-        part: openlane::default_part(&family).unwrap_or_default(),
+        part: hardening::default_part(&family).unwrap_or_default(),
     };
-    staging.write(openlane::CORE, openlane::core(&design)?)?;
-    for file in openlane::files(&design)? {
-        let name = format!("{}/{}", openlane::FOLDER, file.name);
+    staging.write(hardening::CORE, hardening::core(&design)?)?;
+    for file in hardening::files(&design)? {
+        let name = format!("{}/{}", hardening::FOLDER, file.name);
         staging.write(&name, file.text)?;
         if file.executable {
             let path = staging.path().join(&name);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use constraints::target::Basis;
+use constraints::targets::Basis;
 use serde::Serialize;
 
 use super::table::Table;

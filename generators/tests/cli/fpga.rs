@@ -4,11 +4,10 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
+use openlane::equivalence::{self, Proof};
 use serde_json::Value as Json;
-use sim::synth;
-use sim::synth::equivalence::{self, Proof};
-use sim::synth::functions::Functions;
-use sim::synth::primitives::Primitives;
+use sim::functions::Functions;
+use sim::primitives::Primitives;
 use sim::tools::{Engine, Job, Meter, Verdict};
 
 use crate::support::{Home, available};
@@ -174,7 +173,7 @@ fn compare(home: &Home, primitives: Primitives) -> Proof {
     let mapped = home.path("mapped");
     let read = |name: &str| fs::read_to_string(mapped.join(name)).unwrap();
     let meter = Meter::new(Duration::from_secs(300));
-    let sides = [&*read(synth::FRONT), &*read(synth::NETLIST)];
+    let sides = [&*read(openlane::FRONT), &*read(openlane::NETLIST)];
     equivalence::compare(&mapped, sides, Functions::Primitives(primitives), &meter).unwrap()
 }
 

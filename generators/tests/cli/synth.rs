@@ -5,16 +5,13 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use constraints::liberty::Library;
 use hwgen::cli::synth::equiv::functions;
+use openlane::equivalence::{self, Proof};
+use openlane::liberty::Library;
 use serde_json::Value as Json;
+use sim::functions::Functions;
 use sim::gates::{self, Circuit, Delays, Outcome, Stimulus};
-use sim::synth::{
-    self,
-    equivalence::{self, Proof},
-    functions::Functions,
-    netlist::Netlist,
-};
+use sim::netlist::Netlist;
 use sim::tools::{Engine, Job, Meter, Verdict};
 
 use crate::support::{Home, available};
@@ -67,7 +64,7 @@ fn simulated(home: &Home) -> Outcome {
     let mapped = home.path("mapped");
     let netlist = fs::read(mapped.join("netlist.v")).unwrap();
     let netlist = Netlist::read(netlist.as_slice()).unwrap();
-    let library = Library::read(&mapped.join(synth::LIBERTY)).unwrap();
+    let library = Library::read(&mapped.join(openlane::LIBERTY)).unwrap();
     let design = fs::read_to_string(home.path("rtl/design.dfg")).unwrap();
     let modules = hdl::dfg::text::parse(&design).unwrap();
     let top = modules.last().unwrap();
@@ -82,9 +79,9 @@ fn simulated(home: &Home) -> Outcome {
 fn compare(home: &Home) -> Proof {
     let mapped = home.path("mapped");
     let read = |name: &str| fs::read_to_string(mapped.join(name)).unwrap();
-    let library = Library::read(&mapped.join(synth::LIBERTY)).unwrap();
+    let library = Library::read(&mapped.join(openlane::LIBERTY)).unwrap();
     let meter = Meter::new(Duration::from_secs(300));
-    let sides = [&*read(synth::FRONT), &*read(synth::NETLIST)];
+    let sides = [&*read(openlane::FRONT), &*read(openlane::NETLIST)];
     let cells = functions(&library);
     equivalence::compare(&mapped, sides, Functions::Cells(&cells), &meter).unwrap()
 }

@@ -7,8 +7,8 @@ use hdl::diag::{Diagnostic, Diagnostics};
 use super::levels::State;
 use super::order::{self, Group};
 use super::program::{Program, Programs};
-use crate::synth::cell::{Cells, Function, Register, STATE};
-use crate::synth::netlist::{CONSTANTS, Instance, Netlist};
+use crate::cell::{Cells, Function, Register, STATE};
+use crate::netlist::{CONSTANTS, Instance, Netlist};
 
 /// Nothing drives a net, or a part of a cell belongs to no pin.
 pub(super) const NONE: u32 = u32::MAX;

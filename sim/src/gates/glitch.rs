@@ -14,7 +14,7 @@ use super::circuit::{Action, Circuit, NONE};
 use super::levels::{Levels, Plane};
 use super::program::Scratch;
 use super::simulator::Simulator;
-use crate::synth::netlist::Netlist;
+use crate::netlist::Netlist;
 
 /// Steps of time of the slowest cell, at most.
 const LONGEST: f64 = 64.0;

@@ -10,9 +10,9 @@ use hdl::dfg::{Module, ModuleBuilder};
 use hdl::num::Format;
 
 use super::*;
+use crate::cell::{Cell, Cells, Function, Register, STATE};
+use crate::netlist::Netlist;
 use crate::preamble::{Preamble, PreambleCycle};
-use crate::synth::cell::{Cell, Cells, Function, Register, STATE};
-use crate::synth::netlist::Netlist;
 use crate::testbench::{self, bench};
 use crate::tools::{Engine, Job, Verdict};
 use crate::vectors::{Held, Vectors};

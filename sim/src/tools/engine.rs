@@ -246,7 +246,7 @@ fn plus(name: &str, path: &Path) -> std::ffi::OsString {
 }
 
 /// The error with the package to install, if the program is missing.
-pub(crate) fn installable(error: Diagnostics, package: &str) -> Diagnostics {
+pub fn installable(error: Diagnostics, package: &str) -> Diagnostics {
     let help = format!("install it, on Debian and Ubuntu with `sudo apt install {package}`");
     with_help(error, &help)
 }

@@ -3,5 +3,5 @@
 mod engine;
 
 pub use ::process::{Finished, Meter, run};
-pub(crate) use engine::installable;
+pub use engine::installable;
 pub use engine::{Engine, Job, Outcome, Tool, Verdict};

@@ -1,12 +1,13 @@
 //! The flow of a cell library: netlist, static timing, gate-level simulation, proof and power.
 
 use constraints::Constraints;
-use constraints::liberty::{adder_cells, models};
-use constraints::timing::{Budget, Dialect, Units};
+use constraints::timing::{Budget, Dialect};
 use hdl::diag::Diagnostic;
-use sim::synth::functions::Functions;
-use sim::synth::mapping::{self, Effort, Mapping, Sources};
-use sim::synth::{self, Program, equivalence, json, timing};
+use openlane::liberty::{adder_cells, models};
+use openlane::yosys::{self as mapping, Effort, Mapping, Sources};
+use openlane::{self as synth, Program, equivalence, opensta as timing};
+use sim::functions::Functions;
+use sim::netlist::json;
 use sim::testbench;
 use sim::tools::Meter;
 
@@ -80,7 +81,7 @@ impl Asic<'_> {
         staging.write(timing::POWER_SCRIPT, timing::power_script(top))?;
         let registers = work.folder.design.model().register_port();
         let constraints = Constraints::of(&work.folder.top, clock, &Budget::default(), registers)?;
-        let units = Units { time_ps: cells.library.time_unit_ps, capacitance_ff: cells.library.capacitance_unit_ff };
+        let units = cells.library.units();
         staging.write(synth::SDC, constraints.to_sdc(Dialect::Cells(units))?)?;
         staging.write("Makefile", makefile(top))
     }

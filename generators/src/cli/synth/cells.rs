@@ -4,14 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use constraints::Target;
-use constraints::fetch::{Programs, default_cache};
-use constraints::liberty::{Library, Role};
-use constraints::target::{Corner, Scaling, Technology};
+use constraints::targets::{Corner, Scaling, Technology};
 use constraints::timing::Picoseconds;
 use hdl::diag::{Diagnostic, Diagnostics};
+use openlane::fetch::{self, Programs, default_cache};
+use openlane::liberty::{Library, Role};
 
-use sim::synth::buffers::{Buffers, Pin};
-use sim::synth::cell::Register;
+use openlane::buffers::{Buffers, Pin};
+use sim::cell::Register;
 
 use super::equiv::functions;
 use crate::failure::{Failure, Result};
@@ -43,7 +43,7 @@ impl Cells {
         let path = match given {
             Some(path) => path.to_owned(),
             None => {
-                let fetched = target.fetch(&default_cache()?, &Programs::default());
+                let fetched = fetch::library(target, &default_cache()?, &Programs::default());
                 let offline = |d: Diagnostics| match d.0.first().map(|d| d.code) {
                     Some("target-kind") => Failure::User(d),
                     _ => Failure::Check(d),

@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use constraints::liberty::{self, FlipFlop, Library, truth_table};
 use hdl::diag::{Diagnostic, Diagnostics};
-use sim::synth::cell::{Cell, Cells, Function, Register, STATE};
-use sim::synth::equivalence::{self, Proof, Proved};
-use sim::synth::functions::Functions;
-use sim::synth::{self, Program};
+use openlane::equivalence::{self, Proof, Proved};
+use openlane::liberty::{self, FlipFlop, Library, truth_table};
+use openlane::{self as synth, Program};
+use sim::cell::{Cell, Cells, Function, Register, STATE};
+use sim::functions::Functions;
 use sim::tools::Meter;
 
 use super::asic::Asic;

@@ -2,15 +2,16 @@
 //! them, the clock that they reach.
 
 use constraints::Target;
-use constraints::fetch::default_cache;
-use constraints::target::{Family, Part};
+use constraints::targets::{Family, Part};
 use hdl::diag::{Diagnostic, Diagnostics};
-use sim::synth::equivalence;
-use sim::synth::functions::Functions;
-use sim::synth::mapping::Sources;
-use sim::synth::place::{self, Nextpnr, Placed, WorstPath};
-use sim::synth::primitives::Primitives;
-use sim::synth::{self, Program, mapping, models, shell};
+use openlane::equivalence;
+use openlane::fetch::{default_cache, place_tool};
+use openlane::nextpnr::{self as place, Nextpnr, Placed, WorstPath};
+use openlane::yosys::Sources;
+use openlane::{self as synth, Program, shell, yosys as mapping};
+use sim::functions::Functions;
+use sim::primitives::Primitives;
+use sim::primitives::models;
 use sim::testbench;
 use sim::tools::{Engine, Meter};
 
@@ -265,7 +266,7 @@ impl Fpga<'_> {
     }
 
     fn place(&mut self, meter: &Meter) -> Found {
-        let tool = self.target.place_tool(&default_cache()?)?;
+        let tool = place_tool(self.target, &default_cache()?)?;
         let nextpnr = Nextpnr { program: tool.program, packages: tool.packages, part: tool.part };
         let part = self.target.parts().first();
         let origin = Origin {

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use hdl::diag::{Diagnostic, Diagnostics};
+use openlane as synth;
+use sim::functions::Functions;
 use sim::gates::{Circuit, Delays, Outcome, Stimulus, check};
-use sim::synth;
-use sim::synth::functions::Functions;
-use sim::synth::netlist::Netlist;
+use sim::netlist::Netlist;
 use sim::testbench::{self, bench};
 use sim::tools::{Engine, Job, Meter, Verdict};
 use sim::vectors::Held;

@@ -7,7 +7,7 @@ use hdl::dfg::Module;
 use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::lower::{self, ADD3, Adders};
 use hdl::rtl::{self, Cell, Names};
-use sim::synth::json;
+use sim::netlist::json;
 
 use super::work::Work;
 use crate::output::synthesis;
@@ -159,7 +159,7 @@ pub fn count(work: &Work<'_>, kept: &[String], bus: impl Fn(&str) -> &str) -> Re
     };
     let mut modules = vec![work.folder.top.name.as_str()];
     modules.extend(kept.iter().map(String::as_str));
-    Ok(netlist.counts(&modules, layer))
+    Ok(openlane::owners::counts(&netlist, &modules, layer))
 }
 
 impl Nets {

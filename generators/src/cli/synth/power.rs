@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use constraints::liberty::Library;
 use hdl::diag::Diagnostic;
+use openlane::Program;
+use openlane::liberty::Library;
+use openlane::opensta::{self as timing, InstancePower};
+use sim::functions::Functions;
 use sim::gates::Activity;
-use sim::synth::Program;
-use sim::synth::functions::Functions;
-use sim::synth::netlist::Instance;
-use sim::synth::timing::{self, InstancePower};
+use sim::netlist::Instance;
 use sim::tools::Meter;
 
 use super::asic::Asic;
@@ -47,7 +47,7 @@ impl Asic<'_> {
         let tool = Program::OpenSta.find()?.version;
         let library = &self.cells.library;
         let mapped = Mapped::read(&self.work, Functions::Cells(&functions(library)))?;
-        let delay = |cell: &constraints::liberty::Cell| Some((cell.name.clone(), cell.delay_ps?));
+        let delay = |cell: &openlane::liberty::Cell| Some((cell.name.clone(), cell.delay_ps?));
         let delays = mapped.delays(&library.cells.iter().filter_map(delay).collect());
         let outcome = mapped.run(&self.work, Some(&delays))?;
         if let Some(first) = outcome.shown.first() {

@@ -1,7 +1,7 @@
 //! What a module takes of an FPGA: carry chains by their formulas, and tables for the gates beside them.
 
 use constraints::Target;
-use constraints::target::{FpgaModel, Operation};
+use constraints::targets::{FpgaModel, Operation};
 use hdl::rtl::{Cell, Module, Net};
 use rustc_hash::FxHashMap;
 

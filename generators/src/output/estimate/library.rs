@@ -1,7 +1,7 @@
 //! What a module takes of a cell library: cells for every bit of its operators and registers.
 
 use constraints::Target;
-use constraints::target::{AsicModel, Operation};
+use constraints::targets::{AsicModel, Operation};
 use hdl::rtl::{Cell, Module, Net};
 
 use super::Size;

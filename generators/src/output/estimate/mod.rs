@@ -10,7 +10,7 @@ mod library;
 mod sums;
 
 use constraints::Target;
-use constraints::target::{Cost, Operation, Technology};
+use constraints::targets::{Cost, Operation, Technology};
 use hdl::lower::{ADD3, FULL_ADDER, INVERTER};
 use hdl::rtl::{Design, Module};
 use serde::Serialize;

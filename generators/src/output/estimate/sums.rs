@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use constraints::target::Operation;
+use constraints::targets::Operation;
 use hdl::rtl::{Cell, Module, Net};
 
 use super::fpga::Mapper;

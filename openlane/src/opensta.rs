@@ -1,0 +1,206 @@
+//! Static timing and the power of single instances, by OpenSTA.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use hdl::diag::{Diagnostic, Diagnostics};
+
+use sim::tools::Meter;
+
+use crate::{LIBERTY, NETLIST, Program, SDC};
+
+/// Name of the timing script.
+pub const SCRIPT: &str = "sta.tcl";
+/// Name of the power script.
+pub const POWER_SCRIPT: &str = "power.tcl";
+
+/// Paths that are shown.
+const PATHS: usize = 5;
+/// Instances of one power report: OpenSTA 2.0.17 crashes on lists of more than a few thousand.
+const CHUNK: usize = 300;
+
+/// Transitions of every pin in a cycle for which power is reported.
+const ACTIVITIES: [&str; 2] = ["0.0", "1.0"];
+
+/// One path.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TimingPath {
+    /// Where it begins: a port, or the net of a register.
+    pub from: String,
+    /// Where it ends.
+    pub to: String,
+    /// Slack in ns.
+    pub slack_ns: f64,
+    /// Cells on it.
+    pub cells: usize,
+}
+
+/// What OpenSTA found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Timing {
+    /// Worst set-up slack in ns.
+    pub setup_slack_ns: f64,
+    /// Worst hold slack in ns, under an ideal clock.
+    pub hold_slack_ns: f64,
+    /// The worst set-up paths, worst first.
+    pub paths: Vec<TimingPath>,
+    /// OpenSTA's own report of them.
+    pub report: String,
+}
+
+/// Power of an instance in W.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct InstancePower {
+    /// Dynamic, if no pin but the clock's moved.
+    pub clock: f64,
+    /// Dynamic, for each transition of a pin in a cycle.
+    pub per_transition: f64,
+    /// Leakage.
+    pub leakage: f64,
+}
+
+fn read(top: &str) -> String {
+    format!("read_liberty {LIBERTY}\nread_verilog {NETLIST}\nlink_design {top}\nread_sdc {SDC}\n")
+}
+
+/// The timing script.
+pub fn script(top: &str) -> String {
+    format!(
+        "{}puts \"hwgen setup [worst_slack -max]\"\nputs \"hwgen hold [worst_slack -min]\"\n\
+         report_checks -path_delay max -format full -fields {{net}} -digits 3 -group_count {PATHS} -endpoint_count 1\n",
+        read(top)
+    )
+}
+
+/// Runs [`SCRIPT`] in `folder`.
+///
+/// # Errors
+/// Those of running OpenSTA; `tool-output` if it reports an error or no slack.
+pub fn analyse(folder: &Path, meter: &Meter) -> Result<Timing, Diagnostics> {
+    let said = sta(folder, SCRIPT, meter)?;
+    parse(&said).ok_or_else(|| unexpected("OpenSTA reported no slack", &said))
+}
+
+fn sta(folder: &Path, script: &str, meter: &Meter) -> Result<String, Diagnostics> {
+    let done = Program::OpenSta.run(folder, &["-no_splash", "-exit", script], meter)?;
+    let failed = |line: &str| line.starts_with("Error:") || line.starts_with("Error ");
+    let all = done.said();
+    match all.lines().find(|line| failed(line)) {
+        Some(line) => Err(unexpected(line, &all)),
+        None => Ok(done.stdout),
+    }
+}
+
+fn unexpected(message: &str, said: &str) -> Diagnostics {
+    let end: Vec<&str> = said.lines().rev().take(10).collect();
+    let end: Vec<&str> = end.into_iter().rev().collect();
+    Diagnostic::error("tool-output", message).label(None, end.join("\n")).into()
+}
+
+fn parse(text: &str) -> Option<Timing> {
+    let slack = |what: &str| -> Option<f64> {
+        let start = format!("hwgen {what} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&start))?;
+        line.trim().parse().ok()
+    };
+    let report = text.find("Startpoint:").map_or("", |at| &text[at..]);
+    Some(Timing {
+        setup_slack_ns: slack("setup")?,
+        hold_slack_ns: slack("hold")?,
+        paths: report.split("Startpoint:").skip(1).filter_map(path).collect(),
+        report: report.to_owned(),
+    })
+}
+
+/// One path: registers are named by the nets at their ends, since instances have no names that mean anything.
+fn path(text: &str) -> Option<TimingPath> {
+    let mut nets = Vec::new();
+    let mut slack = None;
+    for line in text.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            [.., net, "(net)"] => nets.push(*net),
+            [value, "slack", ..] => slack = value.parse().ok(),
+            _ => {}
+        }
+    }
+    let start = text.split_whitespace().next()?;
+    let end = text.split("Endpoint:").nth(1)?.split_whitespace().next()?;
+    let named = |net: &str| !net.rsplit('/').next().unwrap_or(net).starts_with('_');
+    let from = nets.iter().find(|net| named(net)).copied().unwrap_or(start);
+    let to = nets.iter().rev().find(|net| named(net)).copied();
+    Some(TimingPath {
+        from: from.to_owned(),
+        to: to.filter(|net| *net != from).unwrap_or(end).to_owned(),
+        slack_ns: slack?,
+        cells: nets.len().saturating_sub(1),
+    })
+}
+
+/// The script that reports the power of every instance, without activity but the clock's, and with one transition of
+/// every pin in each cycle: power is linear in the activity.
+pub fn power_script(top: &str) -> String {
+    let mut text = read(top);
+    for activity in ACTIVITIES {
+        let _ = write!(
+            text,
+            "set_power_activity -global -activity {activity} -duty 0.5\n\
+             set all [get_cells *]\nfor {{set i 0}} {{$i < [llength $all]}} {{incr i {CHUNK}}} {{\n  \
+             report_power -instances [lrange $all $i [expr $i + {}]] -digits 6 >> power_{activity}.txt\n}}\n",
+            CHUNK - 1
+        );
+    }
+    text
+}
+
+/// Runs [`POWER_SCRIPT`] in `folder`; instances by name.
+///
+/// # Errors
+/// Those of running OpenSTA; `tool-output` if the two reports are not of the same instances.
+pub fn instance_power(folder: &Path, meter: &Meter) -> Result<HashMap<String, InstancePower>, Diagnostics> {
+    let reports = ACTIVITIES.map(|activity| folder.join(format!("power_{activity}.txt")));
+    // a report of an earlier run would be appended to
+    reports.iter().for_each(|path| drop(std::fs::remove_file(path)));
+    let said = sta(folder, POWER_SCRIPT, meter)?;
+    let reports = reports.map(|path| std::fs::read_to_string(path).unwrap_or_default());
+    let [idle, busy] = reports.each_ref().map(|text| instances(text));
+    if idle.is_empty() || idle.len() != busy.len() {
+        return Err(unexpected("OpenSTA reported no power for some instances", &said));
+    }
+    let power = idle.iter().filter_map(|(name, [clock, leakage])| {
+        let [dynamic, _] = busy.get(name)?;
+        let power = InstancePower { clock: *clock, per_transition: dynamic - clock, leakage: *leakage };
+        Some(((*name).to_owned(), power))
+    });
+    Ok(power.collect())
+}
+
+/// Dynamic power and leakage of each instance in a power report, in W.
+fn instances(text: &str) -> HashMap<&str, [f64; 2]> {
+    let row = |line: &'_ str| -> Option<[f64; 2]> {
+        let mut numbers = line.split_whitespace().map(str::parse::<f64>);
+        let mut next = || numbers.next()?.ok();
+        let dynamic = next()? + next()?;
+        Some([dynamic, next()?])
+    };
+    let lines = text.lines();
+    lines.filter_map(|line| Some((line.split_whitespace().nth(4)?, row(line)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slacks_and_paths_are_read() {
+        let text = "hwgen setup -1.5\nhwgen hold 0.25\nStartpoint: _1_ (rising edge-triggered flip-flop clocked by clk)\n\
+                    Endpoint: _2_ (rising\n  1  conv_reg_0_ (net)\n 2 _9_ (net)\n 1 u0/_7_ (net)\n 1 u0/dense_0_ (net)\n -1.500 slack (VIOLATED)\n";
+        let timing = parse(text).unwrap();
+        assert_eq!((timing.setup_slack_ns, timing.hold_slack_ns), (-1.5, 0.25));
+        let path = &timing.paths[0];
+        assert_eq!((path.from.as_str(), path.to.as_str()), ("conv_reg_0_", "u0/dense_0_"));
+        assert_eq!((path.slack_ns, path.cells), (-1.5, 3));
+        assert_eq!(parse("Error: no such file"), None);
+    }
+}

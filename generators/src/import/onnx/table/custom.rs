@@ -1,7 +1,6 @@
 //! Operators of other domains: QONNX', in both layouts, and onnxruntime's.
 
 use crate::import::onnx::elementwise::batch_normalization;
-use crate::import::onnx::fold::constant;
 use crate::import::onnx::linear::conv;
 use crate::import::onnx::operators::{Domain, Kinds, Operator, float, harmless, operand, operator, read};
 use crate::import::onnx::pool::windowed;

@@ -127,7 +127,8 @@ fn nothing_is_skipped() {
         graph.node = vec![node("Add", &["x", "t"], vec![])];
     });
     refused("refers to", &|_, graph| {
-        graph.node = vec![node("Flatten", &["x"], vec![AttributeProto { ref_attr_name: "a".into(), ..int("axis", 1) }])];
+        graph.node =
+            vec![node("Flatten", &["x"], vec![AttributeProto { ref_attr_name: "a".into(), ..int("axis", 1) }])];
     });
     refused("twice", &|_, graph| graph.node = vec![node("Flatten", &["x"], vec![int("axis", 1), int("axis", 0)])]);
     refused("type 3", &|_, graph| graph.node = vec![node("Flatten", &["x"], vec![text("axis", "1")])]);

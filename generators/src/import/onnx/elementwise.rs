@@ -35,8 +35,9 @@ pub(super) fn variadic(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diag
         result = pair(lift, node, operator, result, next)?;
     }
     if node.operator.name == "Mean" && node.operands() > 1 {
-        let count = Constant::float(Vec::new(), vec![node.operands() as f32]);
-        result = pair(lift, node, "Div", result, Tensor::constant(count, Kind::Float))?;
+        // onnxruntime multiplies by the inverse
+        let part = Constant::float(Vec::new(), vec![1.0 / node.operands() as f32]);
+        result = pair(lift, node, "Mul", result, Tensor::constant(part, Kind::Float))?;
     }
     Ok(vec![result])
 }
@@ -67,7 +68,8 @@ fn stretched(lift: &mut Lift, node: &Node<'_>, a: &Tensor, b: Tensor) -> Result<
     }
     let axis = node.axis(axis, shape_a.len())?;
     let missing = shape_a.len().checked_sub(axis + shape_b.len());
-    let missing = missing.ok_or_else(|| node.error(format!("{shape_b:?} does not fit {shape_a:?} from axis {axis} on")))?;
+    let missing =
+        missing.ok_or_else(|| node.error(format!("{shape_b:?} does not fit {shape_a:?} from axis {axis} on")))?;
     reshaped(lift, node, &b, [shape_b, vec![1; missing]].concat())
 }
 
@@ -86,6 +88,10 @@ fn pair(lift: &mut Lift, node: &Node<'_>, operator: &str, a: Tensor, b: Tensor) 
     let value = match (a.value, b.value) {
         (Value::Constant(a), Value::Constant(b)) => Value::Constant(fold::arithmetic(node, operator, &a, &b, kind)?),
         (Value::Real(x), Value::Real(y)) => Value::Real(computed(lift, node, operator, x, y)?),
+        (Value::Real(x), Value::Constant(c)) if ordering && c.shape().iter().any(|e| *e != 1) => {
+            let c = lift.constant(&node.name, &c)?;
+            Value::Real(computed(lift, node, operator, x, c)?)
+        }
         (Value::Real(x), Value::Constant(c)) => {
             let c = c.as_float();
             let step = match operator {
@@ -96,6 +102,10 @@ fn pair(lift: &mut Lift, node: &Node<'_>, operator: &str, a: Tensor, b: Tensor) 
                 _ => limit(node, operator, &c)?,
             };
             Value::Real(stretch_step(lift, node, x, step)?)
+        }
+        (Value::Constant(c), Value::Real(x)) if ordering && c.shape().iter().any(|e| *e != 1) => {
+            let c = lift.constant(&node.name, &c)?;
+            Value::Real(computed(lift, node, operator, c, x)?)
         }
         (Value::Constant(c), Value::Real(x)) => {
             let c = c.as_float();
@@ -261,12 +271,7 @@ pub(super) fn clip(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnost
 /// `x · s + t` in two roundings, with `s` and `t` computed in 32-bit floats as onnxruntime does.
 pub(super) fn batch_normalization(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
     let x = node.real(0)?;
-    let training = match node.version {
-        ..7 => !node.flag("is_test", false)?,
-        7..14 => false,
-        _ => node.flag("training_mode", false)?,
-    };
-    if training {
+    if node.version >= 14 && node.flag("training_mode", false)? {
         return Err(node.error("it is in training mode").help("export the model for inference"));
     }
     if node.version < 9 && !node.flag("spatial", true)? {
@@ -290,10 +295,8 @@ pub(super) fn batch_normalization(lift: &mut Lift, node: &Node<'_>) -> Result<Re
     let inverse = variance.map(|v| 1.0 / (v + epsilon).sqrt());
     let scale = gamma.zip(&inverse, |g, i| g * i).ok_or_else(misfit)?;
     let shift = mean.zip(&scale, |m, s| m * s).and_then(|ms| beta.zip(&ms, |b, ms| b - ms)).ok_or_else(misfit)?;
-    let along = |array: Array<f32>| Array {
-        shape: [array.shape, vec![1; rank - 1 - axis]].concat(),
-        values: array.values,
-    };
+    let along =
+        |array: Array<f32>| Array { shape: [array.shape, vec![1; rank - 1 - axis]].concat(), values: array.values };
     let x = lift.step(&node.name, x, Step::Mul(along(scale)))?;
     Ok(vec![Tensor::float(lift.step(&node.name, x, Step::Add(along(shift)))?)])
 }

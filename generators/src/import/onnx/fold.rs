@@ -91,7 +91,9 @@ pub(super) fn cast(node: &Node<'_>, x: &Constant, from: Kind, to: Kind) -> Resul
     match (x, to) {
         (Constant::Integer(array), Kind::Bool) => Ok(Constant::Integer(array.map(|v| i64::from(*v != 0)))),
         (Constant::Float { array, .. }, Kind::Bool) => Ok(Constant::Integer(array.map(|v| i64::from(*v != 0.0)))),
-        (Constant::Integer(array), Kind::Float) => Ok(Constant::float(shape, array.values.iter().map(|v| *v as f32).collect())),
+        (Constant::Integer(array), Kind::Float) => {
+            Ok(Constant::float(shape, array.values.iter().map(|v| *v as f32).collect()))
+        }
         (Constant::Integer(array), Kind::Double) => {
             let exact = array.values.iter().all(|v| (*v as f32) as i64 == *v && v.unsigned_abs() < 1 << 53);
             let floats = array.values.iter().map(|v| *v as f32).collect();
@@ -250,7 +252,8 @@ pub(super) fn joined(node: &Node<'_>, operands: &[&Constant], axis: i64) -> Resu
 /// The axes of a reduction and whether they stay; `None` if nothing is reduced.
 pub(super) fn reduced_axes(node: &Node<'_>, rank: usize) -> Result<(Option<Vec<usize>>, bool), Diagnostic> {
     let keeps = node.flag("keepdims", true)?;
-    let known = |name: &str| node.operator.attributes.iter().any(|a| a.name == name && a.versions.contain(node.version));
+    let known =
+        |name: &str| node.operator.attributes.iter().any(|a| a.name == name && a.versions.contain(node.version));
     let noop = known("noop_with_empty_axes") && node.flag("noop_with_empty_axes", false)?;
     let axes = if known("axes") { node.ints("axes")?.map(<[i64]>::to_vec) } else { node.optional_integers(1)? };
     match axes.filter(|axes| !axes.is_empty()) {

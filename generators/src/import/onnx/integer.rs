@@ -89,23 +89,15 @@ fn centred_weights(node: &Node<'_>, (k, zero): (usize, usize), axis: usize) -> R
     centred.map(Constant::Integer).ok_or_else(|| node.error("its zero point does not fit"))
 }
 
-fn product(
-    lift: &mut Lift,
-    node: &Node<'_>,
-    a: (usize, usize),
-    b: (usize, usize),
-) -> Result<Real, Diagnostic> {
+fn product(lift: &mut Lift, node: &Node<'_>, a: (usize, usize), b: (usize, usize)) -> Result<Real, Diagnostic> {
     let x = centred(lift, node, a)?;
-    let y = super::linear::times(lift, node, x, &centred_weights(node, b, node.constant(b.0)?.shape().len() - 1)?)?;
+    let columns = node.constant(b.0)?.shape().len().saturating_sub(1);
+    let weights = centred_weights(node, b, columns)?;
+    let y = super::linear::times(lift, node, x, &weights)?;
     whole(lift, node, y)
 }
 
-fn correlation(
-    lift: &mut Lift,
-    node: &Node<'_>,
-    x: (usize, usize),
-    w: (usize, usize),
-) -> Result<Real, Diagnostic> {
+fn correlation(lift: &mut Lift, node: &Node<'_>, x: (usize, usize), w: (usize, usize)) -> Result<Real, Diagnostic> {
     let x = centred(lift, node, x)?;
     let weights = centred_weights(node, w, 0)?;
     let rank = lift.shape(&x).len();
@@ -123,7 +115,7 @@ fn correlation(
 
 /// Sums of integers are exact, unlike those of floats, as long as 32 bits hold them.
 fn whole(lift: &Lift, node: &Node<'_>, y: Real) -> Result<Real, Diagnostic> {
-    if y.unit != Array::scalar(1.0) || !y.steps.is_empty() {
+    if y.unit.values.iter().any(|u| *u != 1.0) || !y.steps.is_empty() {
         return Err(node.error("its operands are not integers that a quantiser gave"));
     }
     if lift.magnitude(&y) >= MAX_SUM {

@@ -72,8 +72,8 @@ fn parts(node: &Node<'_>, shape: &[usize]) -> Result<(usize, Vec<usize>), Diagno
         true => node.ints("split")?.map(<[i64]>::to_vec),
         false => node.optional_integers(1)?,
     };
-    if given.is_some() && node.has("num_outputs") {
-        return Err(node.error("it has both split and num_outputs"));
+    if node.version >= 18 && given.is_some() == node.has("num_outputs") {
+        return Err(node.error("it has both split and num_outputs, or neither"));
     }
     let sizes: Option<Vec<usize>> = match given {
         Some(sizes) => sizes.iter().map(|s| usize::try_from(*s).ok()).collect(),

@@ -146,7 +146,8 @@ pub(super) fn times(lift: &mut Lift, node: &Node<'_>, x: Real, w: &Constant) -> 
     let full = lift.shape(&x).to_vec();
     let (extents, operand) = full.split_at(full.len() - 2);
     let index = Array { shape: outer.to_vec(), values: (0..count).collect::<Vec<usize>>() };
-    let index = index.stretched(extents).ok_or_else(|| node.error(format!("{full:?} and {shape:?} do not multiply")))?;
+    let index =
+        index.stretched(extents).ok_or_else(|| node.error(format!("{full:?} and {shape:?} do not multiply")))?;
     let x = lift.moved(&node.name, x, Op::Reshape { shape: [&[index.len()], operand].concat() })?;
     let mut products = Vec::with_capacity(index.len());
     for (k, w) in index.iter().enumerate() {
@@ -172,6 +173,9 @@ pub(super) fn gemm(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnost
     let depth = weights.shape()[0];
     let mut y = lift.dense(&node.name, x, &weights)?;
     let (alpha, beta) = (node.float("alpha", 1.0)?, node.float("beta", 1.0)?);
+    if node.version < 7 && beta != 1.0 {
+        return Err(node.unsupported("beta", "1 before version 7 of the operator set, where implementations differ"));
+    }
     if alpha != 1.0 {
         y = lift.step(&node.name, y, Step::Mul(Array::scalar(alpha)))?;
     }

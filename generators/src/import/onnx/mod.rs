@@ -166,8 +166,11 @@ fn unknown(what: &str, domain: Domain, name: &str) -> Diagnostic {
             .help("train with integer quantisers (IntQuant)"),
         _ => {
             let names: Vec<&str> = table::operators().filter(|o| o.domain == domain).map(|o| o.name).collect();
-            error(format!("{what}: this operator is not supported"))
-                .help(format!("supported in {} are {}", domain.name(), names.join(", ")))
+            error(format!("{what}: this operator is not supported")).help(format!(
+                "supported in {} are {}",
+                domain.name(),
+                names.join(", ")
+            ))
         }
     }
 }

@@ -6,11 +6,11 @@ use hdl::diag::Diagnostic;
 use hdl::names::quoted;
 use hdl::num::Interval;
 
+use super::error;
 use super::node::Tensor;
 use super::operators::{Domain, Operator};
 use super::proto::{GraphProto, ModelProto, ValueInfoProto};
 use super::tensor::{self, Kind};
-use super::error;
 use crate::import::lift::InputFormat;
 
 /// The operator sets that the file imports.
@@ -52,11 +52,11 @@ impl OperatorSets {
             }
             // the operators are executed as those of ONNX's own set
             Domain::ChannelsLast => Ok(self.onnx),
-            Domain::Microsoft => self
-                .versions
-                .get(domain)
-                .copied()
-                .ok_or_else(|| error(format!("{what}: the file does not import the operator set {}", quoted(domain)))),
+            Domain::Microsoft => {
+                self.versions.get(domain).copied().ok_or_else(|| {
+                    error(format!("{what}: the file does not import the operator set {}", quoted(domain)))
+                })
+            }
         }
     }
 }
@@ -99,7 +99,8 @@ fn input(input: &ValueInfoProto) -> Result<Input, Diagnostic> {
     if let Some(axis) = dims.iter().position(|d| *d < 1) {
         return Err(of(format!("the extent of axis {axis} is not given")).help("export the model with fixed shapes"));
     }
-    Ok(Input { name: input.name.clone(), shape: tensor::shape(&dims).map_err(of)?, kind })
+    let shape = tensor::shape(&dims).map_err(|why| of(why).help("export the model for one sample: a batch of 1"))?;
+    Ok(Input { name: input.name.clone(), shape, kind })
 }
 
 /// The user's formats, and those that follow from integer data types.
@@ -111,14 +112,21 @@ pub(super) fn input_formats(inputs: &[Input], given: &[InputFormat]) -> Result<V
             error(format!("input {name}: data type {} is not supported", input.kind.name()))
                 .help("inputs are float, or integers of up to 32 bits")
         };
-        let (lo, hi) = input.kind.limits().filter(|(lo, hi)| hi - 1 <= u32::MAX.into() && *lo >= i32::MIN.into()).ok_or_else(refused)?;
+        let (lo, hi) = input
+            .kind
+            .limits()
+            .filter(|(lo, hi)| hi - 1 <= u32::MAX.into() && *lo >= i32::MIN.into())
+            .ok_or_else(refused)?;
         let named = given.iter().find(|f| f.name.as_ref() == Some(&input.name));
         let range = match named {
             None => Interval::new(lo.into(), hi.into()).map_err(|_| refused())?,
             Some(f) if f.frac == 0 && f.range.lo() >= lo.into() && f.range.hi() <= hi.into() => f.range,
             Some(_) => {
-                return Err(error(format!("input {name}: the format is no part of its data type {}", input.kind.name()))
-                    .help("leave the format out"));
+                return Err(error(format!(
+                    "input {name}: the format is no part of its data type {}",
+                    input.kind.name()
+                ))
+                .help("leave the format out"));
             }
         };
         formats.push(InputFormat { name: Some(input.name.clone()), range, frac: 0 });
@@ -140,6 +148,9 @@ pub(super) fn check_output(output: &ValueInfoProto, computed: &[usize]) -> Resul
     if agrees || says.is_empty() {
         return Ok(());
     }
-    Err(error(format!("output {} has the shape {says:?} in the file, but its nodes give {computed:?}", quoted(&output.name)))
-        .help("correct the shape in the file: onnx.shape_inference.infer_shapes"))
+    Err(error(format!(
+        "output {} has the shape {says:?} in the file, but its nodes give {computed:?}",
+        quoted(&output.name)
+    ))
+    .help("correct the shape in the file: onnx.shape_inference.infer_shapes"))
 }

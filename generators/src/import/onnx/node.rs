@@ -76,8 +76,15 @@ impl<'a> Node<'a> {
         version: i64,
         tensors: &'a HashMap<String, Tensor>,
     ) -> Result<Self, Diagnostic> {
-        let node =
-            Self { proto, name, operator, version, tensors, taken: RefCell::default(), taken_operands: RefCell::default() };
+        let node = Self {
+            proto,
+            name,
+            operator,
+            version,
+            tensors,
+            taken: RefCell::default(),
+            taken_operands: RefCell::default(),
+        };
         node.check_attributes()?;
         node.check_operands()?;
         let wanted = proto.output.iter().rposition(|name| !name.is_empty()).map_or(0, |k| k + 1);
@@ -111,7 +118,9 @@ impl<'a> Node<'a> {
                 return Err(self.error(format!("attribute {} = {value} is not supported", quoted(name))).help(why));
             }
             if !known.versions.contain(self.version) {
-                return Err(self.error(self.of_version(&format!("attribute {} = {value}", quoted(name)), known.versions)));
+                return Err(
+                    self.error(self.of_version(&format!("attribute {} = {value}", quoted(name)), known.versions))
+                );
             }
         }
         Ok(())
@@ -121,7 +130,9 @@ impl<'a> Node<'a> {
         for (k, name) in self.proto.input.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
             let Some(known) = self.operator.operand(k) else {
                 let most = self.operator.operands.len();
-                return Err(self.error(format!("operand {k} ({}) is not known, there are at most {most}", quoted(name))));
+                return Err(
+                    self.error(format!("operand {k} ({}) is not known, there are at most {most}", quoted(name)))
+                );
             };
             if !known.versions.contain(self.version) {
                 return Err(self.error(self.of_version(&format!("operand {k} ({})", known.name), known.versions)));
@@ -146,7 +157,11 @@ impl<'a> Node<'a> {
     pub fn finish(&self) -> Result<(), Diagnostic> {
         let taken = self.taken.borrow();
         for attribute in &self.proto.attribute {
-            let harmless = self.operator.attributes.iter().any(|a| a.name == attribute.name && matches!(a.usage, Usage::Harmless(_)));
+            let harmless = self
+                .operator
+                .attributes
+                .iter()
+                .any(|a| a.name == attribute.name && matches!(a.usage, Usage::Harmless(_)));
             if !harmless && !taken.contains(attribute.name.as_str()) {
                 let message = format!("attribute {} = {} was not read", quoted(&attribute.name), shown(attribute));
                 return Err(self.error(message).help("it has no meaning here: leave it out"));
@@ -166,7 +181,8 @@ impl<'a> Node<'a> {
 
     /// An error about the value of an attribute.
     pub fn unsupported(&self, attribute: &str, supported: &str) -> Diagnostic {
-        let found = self.proto.attribute.iter().find(|a| a.name == attribute).map_or_else(|| "its default".into(), shown);
+        let found =
+            self.proto.attribute.iter().find(|a| a.name == attribute).map_or_else(|| "its default".into(), shown);
         self.error(format!("attribute {} = {found} is not supported", quoted(attribute)))
             .help(format!("supported: {supported}"))
     }

@@ -78,7 +78,8 @@ fn constant(
     value: f32,
 ) -> Result<Tensor, Diagnostic> {
     let cut = |p: &i64| (-*p).max(0) as usize;
-    let (front, back): (Vec<usize>, Vec<usize>) = (pads.begin.iter().map(cut).collect(), pads.end.iter().map(cut).collect());
+    let (front, back): (Vec<usize>, Vec<usize>) =
+        (pads.begin.iter().map(cut).collect(), pads.end.iter().map(cut).collect());
     let count: Option<Vec<usize>> =
         (0..extents.len()).map(|a| extents[a].checked_sub(front[a])?.checked_sub(back[a])).collect();
     let count = count.ok_or_else(|| node.error("negative pads take away more elements than there are"))?;

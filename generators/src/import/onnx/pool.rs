@@ -56,13 +56,7 @@ pub(super) fn reduce(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagno
 }
 
 /// Drops `axes` of extent 1 unless the node keeps them.
-fn without_axes(
-    lift: &mut Lift,
-    node: &Node<'_>,
-    y: Real,
-    axes: &[usize],
-    keeps: bool,
-) -> Result<Real, Diagnostic> {
+fn without_axes(lift: &mut Lift, node: &Node<'_>, y: Real, axes: &[usize], keeps: bool) -> Result<Real, Diagnostic> {
     if keeps {
         return Ok(y);
     }
@@ -81,13 +75,15 @@ pub(super) fn windowed(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diag
     }
     let shape = lift.shape(&x).to_vec();
     let kernel = node.ints("kernel_shape")?.unwrap_or(&[]).iter().map(|k| usize::try_from(*k).ok());
-    let kernel: Vec<usize> = kernel.collect::<Option<_>>().ok_or_else(|| node.unsupported("kernel_shape", "numbers from 1"))?;
+    let kernel: Vec<usize> =
+        kernel.collect::<Option<_>>().ok_or_else(|| node.unsupported("kernel_shape", "numbers from 1"))?;
     let spatial = shape.get(2..).ok_or_else(|| node.error("its operand has no spatial axes"))?;
     let average = node.operator.name == "AveragePool";
     let has_dilations = if average { node.version >= 19 } else { node.version >= 10 };
     let window = node.window(&kernel, spatial, has_dilations)?;
     if node.text("auto_pad", "NOTSET")?.starts_with("SAME") {
-        let too_far = |a: usize| (spatial[a].div_ceil(window.strides[a]) - 1) * window.strides[a] + kernel[a] < spatial[a];
+        let too_far =
+            |a: usize| (spatial[a].div_ceil(window.strides[a]) - 1) * window.strides[a] + kernel[a] < spatial[a];
         if window.dilations.iter().any(|d| *d != 1) || (0..kernel.len()).any(too_far) {
             return Err(node.unsupported("auto_pad", "without dilation, and with strides up to the kernel's extent"));
         }
@@ -105,6 +101,9 @@ pub(super) fn windowed(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diag
         }
     }
     let factors = if average {
+        if node.version < 7 && window.pads() {
+            return Err(node.error("before version 7 of the operator set it does not say whether padding counts"));
+        }
         let counts = node.version >= 7 && node.flag("count_include_pad", false)?;
         Some(average_factors(&window, spatial, counts).map_err(|why| node.error(why))?)
     } else {
@@ -144,7 +143,9 @@ pub(super) fn softmax(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagn
     let axis = node.axis(node.int("axis", if old { 1 } else { -1 })?, shape.len())?;
     if old && shape[axis + 1..].iter().any(|e| *e != 1) {
         return Err(node
-            .error(format!("before version 13 of the operator set it runs over all axes from {axis} on, here {shape:?}"))
+            .error(format!(
+                "before version 13 of the operator set it runs over all axes from {axis} on, here {shape:?}"
+            ))
             .help("flatten in front of it, or use version 13"));
     }
     Ok(vec![Tensor::float(lift.softmax(&node.name, x, axis)?)])

@@ -113,12 +113,7 @@ pub(super) fn trunc(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnos
     quantised(lift, node, quantiser, Meaning { unit: wide(&out_scale), steps: Vec::new() })
 }
 
-fn quantised(
-    lift: &mut Lift,
-    node: &Node<'_>,
-    quantiser: Quantiser,
-    meaning: Meaning,
-) -> Result<Results, Diagnostic> {
+fn quantised(lift: &mut Lift, node: &Node<'_>, quantiser: Quantiser, meaning: Meaning) -> Result<Results, Diagnostic> {
     let value = match &node.operand(0)?.value {
         Value::Real(real) => Value::Real(lift.quantise(&node.name, real.clone(), quantiser, meaning)?),
         Value::Constant(constant) => {

@@ -122,13 +122,7 @@ fn checked(node: &Node<'_>, axes: Vec<Axis>) -> Result<Vec<Axis>, Diagnostic> {
     }
 }
 
-fn resized(
-    lift: &mut Lift,
-    node: &Node<'_>,
-    x: Tensor,
-    axes: &[Axis],
-    scheme: &Scheme,
-) -> Result<Results, Diagnostic> {
+fn resized(lift: &mut Lift, node: &Node<'_>, x: Tensor, axes: &[Axis], scheme: &Scheme) -> Result<Results, Diagnostic> {
     let mut ops = Vec::new();
     let mut x = x;
     for (k, axis) in axes.iter().enumerate().filter(|(_, a)| a.scale != 1.0) {
@@ -185,10 +179,9 @@ impl Scheme {
                 "simple" if axis.scale < 1.0 => place.ceil(),
                 "simple" => place.trunc(),
                 _ => {
-                    return Err(node.unsupported(
-                        "nearest_mode",
-                        "round_prefer_floor, round_prefer_ceil, floor and ceil",
-                    ));
+                    return Err(
+                        node.unsupported("nearest_mode", "round_prefer_floor, round_prefer_ceil, floor and ceil")
+                    );
                 }
             }
             .clamp(0.0, axis.from as f64 - 1.0))

@@ -230,7 +230,8 @@ mod tests {
 
     #[test]
     fn halves_are_exact() {
-        let values = [(0x3c00, 1.0), (0xc000, -2.0), (0x0001, 2f32.powi(-24)), (0x7bff, 65504.0), (0x3555, 0.333_251_95)];
+        let values =
+            [(0x3c00, 1.0), (0xc000, -2.0), (0x0001, 2f32.powi(-24)), (0x7bff, 65504.0), (0x3555, 0.333_251_95)];
         for (bits, value) in values {
             assert_eq!(from_half(bits), value);
         }

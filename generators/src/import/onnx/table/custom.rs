@@ -4,7 +4,9 @@ use crate::import::onnx::elementwise::batch_normalization;
 use crate::import::onnx::linear::conv;
 use crate::import::onnx::operators::{Domain, Kinds, Operator, float, harmless, operand, operator, read};
 use crate::import::onnx::pool::windowed;
-use crate::import::onnx::quantisers::{bipolar_quant, dequantize_linear, multi_threshold, quant, quantize_linear, trunc};
+use crate::import::onnx::quantisers::{
+    bipolar_quant, dequantize_linear, multi_threshold, quant, quantize_linear, trunc,
+};
 
 use super::{SECOND_RESULT, TRAINING};
 
@@ -42,17 +44,12 @@ pub(super) const OPERATORS: &[Operator] = &[
     .limits("in version 1 no zero point"),
     operator(
         "BatchNormalization",
-        &[
-            read("epsilon"),
-            harmless("momentum", TRAINING),
-            read("is_test").until(6),
-            read("spatial").until(8),
-            read("training_mode").since(14),
-        ],
+        &[read("epsilon"), harmless("momentum", TRAINING), read("spatial").until(8), read("training_mode").since(14)],
         &[float("X"), float("scale"), float("B"), float("mean"), float("var")],
         batch_normalization,
     )
-    .of(Domain::ChannelsLast),
+    .of(Domain::ChannelsLast)
+    .since(7),
     operator("Conv", window!(read("dilations"), read("group")), &[float("X"), float("W"), float("B")], conv)
         .of(Domain::ChannelsLast)
         .limits("constant filters, channels last as well"),
@@ -92,4 +89,3 @@ const INT_QUANT: Operator = operator(
 )
 .of(Domain::Qonnx)
 .limits("whole bit widths from 1 to 32");
-

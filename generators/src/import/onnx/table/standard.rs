@@ -1,12 +1,18 @@
 //! ONNX's own operators.
 
-use crate::import::onnx::elementwise::{batch_normalization, binary, cast, clip, dropout, hard_sigmoid, identity, prelu, unary, variadic};
-use crate::import::onnx::fold::{constant, equal, filled, only_constant, reduce_constant, shape_of, size_of_tensor, where_constant};
+use crate::import::onnx::elementwise::{
+    batch_normalization, binary, cast, clip, dropout, hard_sigmoid, identity, prelu, unary, variadic,
+};
+use crate::import::onnx::fold::{
+    constant, equal, filled, only_constant, reduce_constant, shape_of, size_of_tensor, where_constant,
+};
 use crate::import::onnx::integer::{conv_integer, mat_mul_integer, qlinear_conv, qlinear_mat_mul};
 use crate::import::onnx::join::{concat, split};
 use crate::import::onnx::linear::{conv, gemm, mat_mul};
 use crate::import::onnx::movement::movement;
-use crate::import::onnx::operators::{Kinds, Operand, Operator, any, float, harmless, index, operand, operator, read, refused};
+use crate::import::onnx::operators::{
+    Kinds, Operand, Operator, any, float, harmless, index, operand, operator, read, refused,
+};
 use crate::import::onnx::pad::pad;
 use crate::import::onnx::pool::{arg_max, global_pool, reduce, softmax, top_1, windowed};
 use crate::import::onnx::quantisers::{dequantize_linear, quantize_linear};
@@ -29,11 +35,7 @@ macro_rules! reduction {
     ($name:literal, $since:literal, $kinds:expr) => {
         operator(
             $name,
-            &[
-                read("axes").until($since - 1),
-                read("keepdims"),
-                read("noop_with_empty_axes").since($since),
-            ],
+            &[read("axes").until($since - 1), read("keepdims"), read("noop_with_empty_axes").since($since)],
             &[operand("data", $kinds), index("axes").since($since)],
             reduce,
         )
@@ -75,24 +77,28 @@ pub(super) const OPERATORS: &[Operator] = &[
     .limits("windows that fit without rounding up; auto_pad without dilation"),
     operator(
         "BatchNormalization",
-        &[
-            read("epsilon"),
-            harmless("momentum", TRAINING),
-            read("is_test").until(6),
-            read("spatial").until(8),
-            read("training_mode").since(14),
-        ],
+        &[read("epsilon"), harmless("momentum", TRAINING), read("spatial").until(8), read("training_mode").since(14)],
         &[float("X"), float("scale"), float("B"), float("mean"), float("var")],
         batch_normalization,
     )
+    .since(7)
     .limits("inference; one parameter a channel (spatial = 1)"),
-    operator("Cast", &[read("to"), harmless("saturate", ONLY_FLOAT8).since(19), harmless("round_mode", ONLY_FLOAT8).since(24)], &[any("input")], cast)
-        .limits("computed tensors are cast to float; constants to types that hold them"),
+    operator(
+        "Cast",
+        &[read("to"), harmless("saturate", ONLY_FLOAT8).since(19), harmless("round_mode", ONLY_FLOAT8).since(24)],
+        &[any("input")],
+        cast,
+    )
+    .limits("computed tensors are cast to float; constants to types that hold them"),
     operator("Ceil", &[], &[float("X")], only_constant).limits("constants"),
     operator(
         "Clip",
         &[read("max").until(10), read("min").until(10)],
-        &[operand("input", Kinds::NUMBER), operand("min", Kinds::NUMBER).since(11), operand("max", Kinds::NUMBER).since(11)],
+        &[
+            operand("input", Kinds::NUMBER),
+            operand("min", Kinds::NUMBER).since(11),
+            operand("max", Kinds::NUMBER).since(11),
+        ],
         clip,
     ),
     operator("Concat", &[read("axis")], &[any("inputs")], concat).variadic(),
@@ -137,11 +143,7 @@ pub(super) const OPERATORS: &[Operator] = &[
         .limits("computed tensors are floats, divisors constants"),
     operator(
         "Dropout",
-        &[
-            read("is_test").until(6),
-            harmless("ratio", TRAINING).until(11),
-            harmless("seed", TRAINING).since(12),
-        ],
+        &[read("is_test").until(6), harmless("ratio", TRAINING).until(11), harmless("seed", TRAINING).since(12)],
         &[any("data"), float("ratio").since(12), operand("training_mode", Kinds::BOOL).since(12)],
         dropout,
     )
@@ -326,15 +328,11 @@ pub(super) const OPERATORS: &[Operator] = &[
     .limits("the greatest element, k = 1"),
     operator("Transpose", &[read("perm")], &[any("data")], movement),
     operator("Unsqueeze", &[read("axes").until(12)], &[any("data"), index("axes").since(13)], movement),
-    operator(
-        "Upsample",
-        &[read("mode"), read("scales").until(8)],
-        &[any("X"), float("scales").since(9)],
-        upsample,
-    )
-    .since(7)
-    .limits("nearest, and linear where all weights are powers of two; constant scales"),
-    operator("Where", &[], &[operand("condition", Kinds::BOOL), any("X"), any("Y")], where_constant).limits("constants"),
+    operator("Upsample", &[read("mode"), read("scales").until(8)], &[any("X"), float("scales").since(9)], upsample)
+        .since(7)
+        .limits("nearest, and linear where all weights are powers of two; constant scales"),
+    operator("Where", &[], &[operand("condition", Kinds::BOOL), any("X"), any("Y")], where_constant)
+        .limits("constants"),
 ];
 
 /// Of products of integers.
@@ -344,4 +342,3 @@ const INTEGER_OPERANDS: &[Operand] = &[
     operand("a_zero_point", Kinds::BYTE),
     operand("b_zero_point", Kinds::BYTE),
 ];
-

@@ -3,15 +3,13 @@
 use hdl::diag::Diagnostic;
 
 use super::array::{is_power_of_two, odd_part, rank_aligned};
+use super::constant::MAX_APART;
 use super::settle::Move;
 use super::{Constant, HALF_ULP, Lift, Noise, Real, at};
 use crate::model::{Array, Growth, Op, PoolKind, Step, Window};
 
 /// Scores that are this far apart are different numbers behind a softmax in 32-bit floats.
 const LEAST_GAP: f64 = 1.0 / 1_048_576.0;
-
-/// Scales that differ by powers of two beyond this have no common step: sums would be wider than 62 bits.
-const FURTHEST: f64 = (1u64 << 40) as f64;
 
 /// A window and the groups of a convolution.
 #[derive(Debug, Clone)]
@@ -55,9 +53,8 @@ impl Lift {
         let x = self.common_scale(name, x, |axis, rank| axis + 1 == rank)?;
         let rows: Vec<i64> =
             (0..outputs).flat_map(|o| grid.integers.iter().skip(o).step_by(outputs.max(1)).copied()).collect();
-        let op =
-            Op::Dense { weights: Array { shape: vec![outputs, inputs], values: rows.clone() }, bias: vec![0; outputs] };
-        self.products(name, x, op, &rows, outputs, grid.unit)
+        let op = Op::dense(Array { shape: vec![outputs, inputs], values: rows.clone() }, vec![0; outputs]);
+        self.products(name, x, op, &rows, outputs, (grid.unit, weights.off_grid()))
     }
 
     /// A convolution of `[n, channel, spatial…]` with constant filters `[filter, channel / groups, kernel…]`.
@@ -72,17 +69,13 @@ impl Lift {
         let grid = weights.on_grid(0).map_err(|why| at(name, why))?;
         let x = self.common_scale(name, x, |axis, _| axis > 0)?;
         let filters = weights.shape()[0];
-        let op = Op::Convolution {
-            weights: Array { shape: weights.shape().to_vec(), values: grid.integers.clone() },
-            bias: vec![0; filters],
-            window: shaped.window,
-            groups: shaped.groups,
-        };
+        let matrix = Array { shape: weights.shape().to_vec(), values: grid.integers.clone() };
+        let op = Op::convolution(matrix, vec![0; filters], shaped.window, shaped.groups);
         let unit = match grid.unit.as_scalar() {
             Some(unit) => Array::scalar(*unit),
             None => Array { shape: [vec![1, filters], vec![1; rank - 2]].concat(), values: grid.unit.values },
         };
-        self.products(name, x, op, &grid.integers, filters, unit)
+        self.products(name, x, op, &grid.integers, filters, (unit, weights.off_grid()))
     }
 
     fn products(
@@ -92,7 +85,7 @@ impl Lift {
         op: Op,
         weights: &[i64],
         rows: usize,
-        unit: Array<f64>,
+        (unit, off_grid): (Array<f64>, f64),
     ) -> Result<Real, Diagnostic> {
         let out = x.unit.zip(&unit, |a, b| a * b).ok_or_else(|| at(name, "scales do not fit"))?.compact();
         let x_steps = self.magnitude(&x) / max(&x.unit);
@@ -101,6 +94,7 @@ impl Lift {
         let terms = weights.len() as f64 / rows.max(1) as f64;
         let total = if x_steps > 0.0 { sum / x_steps } else { 0.0 };
         let inherited = x.noise.summed(terms, weight, total) * max(&unit);
+        let inherited = inherited + Noise::of(self.magnitude(&x)).summed(terms, off_grid, off_grid * terms);
         let exact = sum * odd(&x.unit) * odd(&unit) <= 1.0 / HALF_ULP;
         let noise = if exact { Noise::NONE } else { Noise::sum(weights.len() / rows.max(1), product, sum) * max(&out) };
         let tensor = self.push(name, op, vec![x.tensor], &out)?;
@@ -135,9 +129,12 @@ impl Lift {
         }
         let least = min(&unit);
         let factors = unit.map(|u| u / least);
-        if !factors.values.iter().all(|f| is_power_of_two(*f) && *f <= FURTHEST) {
-            return Err(at(name, "it sums over elements whose scales differ by factors that are no powers of two")
-                .help("put a quantiser with one scale in front of this layer"));
+        if !factors.values.iter().all(|f| is_power_of_two(*f) && *f <= MAX_APART) {
+            return Err(at(
+                name,
+                "it sums over elements whose scales differ by factors that are no powers of two, or beyond 2^40",
+            )
+            .help("put a quantiser with one scale in front of this layer"));
         }
         let unit = Array::scalar(least);
         let tensor = self.perform(name, x.tensor, &[Move::Mul(factors.map(|f| *f as i64))], &unit)?;
@@ -202,7 +199,7 @@ impl Lift {
                 .help("quantise both operands with the same scale")
         };
         let ratios = x.unit.zip(&y.unit, |u, v| u / v).ok_or_else(misfit)?;
-        let fits = |r: &f64| is_power_of_two(*r) && (1.0 / FURTHEST..=FURTHEST).contains(r);
+        let fits = |r: &f64| is_power_of_two(*r) && (1.0 / MAX_APART..=MAX_APART).contains(r);
         if !ratios.values.iter().all(fits) {
             return Err(misfit());
         }

@@ -108,6 +108,9 @@ impl Lift {
                     return Err(at(name, "the zero point of a quantiser is an integer"));
                 }
             }
+            Quantiser::Levels { .. } if !quantiser.has_a_code_a_level() => {
+                return Err(at(name, "the codes of a quantiser rise, and are one more than its thresholds"));
+            }
             _ => {}
         }
         Ok(())
@@ -207,7 +210,8 @@ impl Lift {
             Quantiser::Truncate { .. }
             | Quantiser::Wrapping { .. }
             | Quantiser::Sign { .. }
-            | Quantiser::Count { .. } => return None,
+            | Quantiser::Count { .. }
+            | Quantiser::Levels { .. } => return None,
         };
         let (scale, zero) = (f64::from(*scale.as_scalar()?), f64::from(*zero.as_scalar()?));
         let (low, high) = (f64::from(*low.as_scalar()?), f64::from(*high.as_scalar()?));
@@ -366,9 +370,11 @@ impl Element {
     fn shifted_code(&self, n: i64, direction: f64) -> i64 {
         let start = (n as f64 * self.unit + direction * self.noise) as f32;
         let x = self.steps.iter().fold(start, |x, step| {
-            let slack = if step.is_approximate() { APPROXIMATION * direction as f32 } else { 0.0 };
-            step.apply(x) + slack
+            let y = step.apply(x);
+            let slack = if step.is_approximate() { APPROXIMATION * y.abs().max(1.0) } else { 0.0 };
+            y + slack * direction as f32
         });
+        let x = x * (1.0 + self.quantiser.uncertainty() * direction as f32);
         match &self.counted {
             Some(Counted { rising, first, step }) => first + step * rising.partition_point(|t| x >= *t) as i64,
             None => self.quantiser.code(x),
@@ -377,7 +383,8 @@ impl Element {
 
     /// Steps that lie elsewhere if the framework's floats are off.
     fn doubts(&self, function: &StepFunction) -> usize {
-        if self.noise == 0.0 && !self.steps.iter().any(Step::is_approximate) {
+        let approximate = self.steps.iter().any(Step::is_approximate) || self.quantiser.uncertainty() > 0.0;
+        if self.noise == 0.0 && !approximate {
             return 0;
         }
         let moves = |n: i64| [-1.0, 1.0].iter().any(|d| self.shifted_code(n, *d) != function.at(n));

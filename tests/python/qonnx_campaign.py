@@ -505,8 +505,9 @@ def write(folder, number, seed):
     x = graph.samples()
     try:
         y = execute_onnx(ModelWrapper(graph.model(BATCH)), {"x": x})[graph.x]
-    except onnxruntime.capi.onnxruntime_pybind11_state.RuntimeException:
-        return False  # it refuses windows whose automatic padding would be negative
+    except (onnxruntime.capi.onnxruntime_pybind11_state.RuntimeException,
+            onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument):
+        return False  # it refuses windows whose automatic padding would be negative, or with dilation
     if not np.isfinite(y).all():
         return False
     model = graph.model(1)

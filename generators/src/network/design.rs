@@ -12,9 +12,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sim::vectors::{Rows, Vectors};
 
-use super::build_with;
 use super::folded::{self, MAX_REUSE, SLOWER, Schedule};
 use super::ports::{Ports, START, VALID};
+use super::{build_with, check_fixed};
 use crate::arith::{Arithmetic, Effort, Kinds};
 use crate::model::{Graph, Input, Op};
 use crate::output::report::LayerFormats;
@@ -42,34 +42,35 @@ pub type Event = Vec<Vec<i64>>;
 const SCALES: u32 = 12;
 
 impl NetworkDesign {
-    /// The top module, in as few stages as the clock allows. Those of a folded network become part of the design.
+    /// The top module, in as few stages as the clock allows, and the design with the stages of a folded network.
     ///
     /// # Errors
     /// Those of [`build_with`] and [`folded::build`], of cutting it, and a clock that a folded network does not reach.
     pub fn build(
-        &mut self,
+        &self,
         effort: Option<Effort>,
         arithmetic: Arithmetic,
         delays: &dyn DelayModel,
         options: &Options,
-    ) -> Result<(Arc<Module>, Report), Diagnostics> {
+    ) -> Result<(Arc<Module>, Report, Self), Diagnostics> {
         if let Some(schedule) = self.schedule()? {
             let (network, top) = (&self.network, &self.top);
             let build = |schedule| folded::build(network, top, schedule, arithmetic, delays);
             let module = build(&schedule)?;
             let report = as_it_is(&module, schedule.latency, delays, options);
             let (Goal::Clock(clock), true) = (options.goal, report.is_err()) else {
-                return Ok((module, report?));
+                return Ok((module, report?, self.clone()));
             };
-            self.stages = folded::stages_for(network, top, &schedule, arithmetic, delays, clock)?;
-            let schedule = self.schedule()?.expect("it is folded");
+            let stages = folded::stages_for(network, top, &schedule, arithmetic, delays, clock)?;
+            let scheduled = Self { stages, ..self.clone() };
+            let schedule = scheduled.schedule()?.expect("it is folded");
             let module = build(&schedule)?;
             let report = as_it_is(&module, schedule.latency, delays, options)?;
-            return Ok((module, report));
+            return Ok((module, report, scheduled));
         }
         let module = build_with(&self.network, &self.top, effort, arithmetic)?;
         let (module, report) = pipeline(&module, delays, options)?;
-        Ok((Arc::new(module), report))
+        Ok((Arc::new(module), report, self.clone()))
     }
 
     /// When a folded network takes events in; none if it is unrolled.
@@ -90,19 +91,16 @@ impl NetworkDesign {
     /// Which products there are. Those of a folded network's matrices are with weights out of tables.
     pub fn products(&self) -> Kinds {
         let layers = self.network.layers();
-        let has = |wanted: fn(&Op) -> bool| layers.iter().any(|layer| wanted(&layer.op));
-        let matrices = has(|op| matches!(op, Op::Dense { .. } | Op::Convolution { .. }));
+        let matrices = layers.iter().any(|layer| layer.op.multiplication().is_some());
+        let products = layers.iter().any(|layer| matches!(layer.op, Op::Mul | Op::MatMul));
         let folded = self.reuse.is_some();
-        Kinds {
-            constants: matrices && !folded,
-            variables: has(|op| matches!(op, Op::Mul | Op::MatMul)) || matrices && folded,
-            stored_weights: folded,
-        }
+        Kinds { constants: matrices && !folded, variables: products || matrices && folded, stored_weights: folded }
     }
 
     /// An error unless there is something to compute.
     pub fn validate(&self) -> Result<(), Diagnostic> {
         self.network.check()?;
+        check_fixed(&self.network)?;
         self.schedule().map(|_| ())
     }
 
@@ -170,7 +168,10 @@ impl NetworkDesign {
                     shape: shape(&row.shape),
                     input: operands.join(", "),
                     weight: weights(&layer.op),
-                    product: "exact".into(),
+                    product: match layer.op.multiplication().unwrap_or_default().cut() {
+                        0 => "exact".into(),
+                        bits => format!("{bits} bits floored away"),
+                    },
                     accumulator_frac: 0,
                     output: row.format.clone(),
                     quantiser: match &row.loss {

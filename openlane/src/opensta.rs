@@ -8,6 +8,7 @@ use hdl::diag::{Diagnostic, Diagnostics};
 
 use sim::tools::Meter;
 
+use crate::quote::identifier;
 use crate::{LIBERTY, NETLIST, Program, SDC};
 
 /// Name of the timing script.
@@ -60,17 +61,21 @@ pub struct InstancePower {
     pub leakage: f64,
 }
 
-fn read(top: &str) -> String {
-    format!("read_liberty {LIBERTY}\nread_verilog {NETLIST}\nlink_design {top}\nread_sdc {SDC}\n")
+fn read(top: &str) -> Result<String, Diagnostics> {
+    let top = identifier(top)?;
+    Ok(format!("read_liberty {LIBERTY}\nread_verilog {NETLIST}\nlink_design {top}\nread_sdc {SDC}\n"))
 }
 
 /// The timing script.
-pub fn script(top: &str) -> String {
-    format!(
+///
+/// # Errors
+/// `script-name` if the top module's name cannot stand in a script.
+pub fn script(top: &str) -> Result<String, Diagnostics> {
+    Ok(format!(
         "{}puts \"hwgen setup [worst_slack -max]\"\nputs \"hwgen hold [worst_slack -min]\"\n\
          report_checks -path_delay max -format full -fields {{net}} -digits 3 -group_count {PATHS} -endpoint_count 1\n",
-        read(top)
-    )
+        read(top)?
+    ))
 }
 
 /// Runs [`SCRIPT`] in `folder`.
@@ -140,8 +145,11 @@ fn path(text: &str) -> Option<TimingPath> {
 
 /// The script that reports the power of every instance, without activity but the clock's, and with one transition of
 /// every pin in each cycle: power is linear in the activity.
-pub fn power_script(top: &str) -> String {
-    let mut text = read(top);
+///
+/// # Errors
+/// As [`script`].
+pub fn power_script(top: &str) -> Result<String, Diagnostics> {
+    let mut text = read(top)?;
     for activity in ACTIVITIES {
         let _ = write!(
             text,
@@ -151,7 +159,7 @@ pub fn power_script(top: &str) -> String {
             CHUNK - 1
         );
     }
-    text
+    Ok(text)
 }
 
 /// Runs [`POWER_SCRIPT`] in `folder`; instances by name.

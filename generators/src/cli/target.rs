@@ -52,12 +52,12 @@ pub fn run(args: &TargetArgs) -> Result<()> {
                 };
                 table.row([target.name, kind.to_owned(), target.description]);
             }
-            print!("{table}");
+            super::say(format_args!("{table}"));
         }
         Action::Show { name } => {
-            print!("{}", Target::text(name)?);
+            super::say(format_args!("{}", Target::text(name)?));
             if let Technology::Asic { model, scaling: Some(_), .. } = Target::load(name)?.technology {
-                print!("\n# As scaled:\n{}", model_text(&model));
+                super::say(format_args!("\n# As scaled:\n{}", model_text(&model)));
             }
         }
         Action::Fetch { name } => {
@@ -73,14 +73,14 @@ fn fetch(target: &Target) -> Result<()> {
     match &target.technology {
         Technology::Asic { .. } => {
             let fetched = fetch::library(target, &cache, &programs).map_err(unfetched)?;
-            println!("{}", fetched.liberty.display());
+            super::say(format_args!("{}\n", fetched.liberty.display()));
         }
         Technology::Fpga { .. } => {
             let tool = fetch::obtain_place_tool(target, &cache, &programs).map_err(unfetched)?;
             let nextpnr = Nextpnr { program: tool.program, packages: tool.packages, part: tool.part };
             let version = nextpnr.version(&Meter::new(FIRST_START));
             let version = version.map_err(Failure::Check)?;
-            println!("{} ({version})", nextpnr.program.display());
+            super::say(format_args!("{} ({version})\n", nextpnr.program.display()));
         }
     }
     Ok(())

@@ -250,3 +250,18 @@ fn the_shipped_encoder_meets_40_mhz_in_two_cycles() {
         report["steps"].as_array().unwrap().iter().map(|step| step["cpu_seconds"].as_f64().unwrap()).sum();
     assert!(seconds < 600.0, "{seconds} s of processors: more than five minutes of two cores");
 }
+
+#[test]
+fn a_file_name_in_the_folder_is_no_command() {
+    if !has_tools() {
+        return;
+    }
+    let home = reduced_encoder();
+    for name in ["x.v; !touch owned; .v", "!touch owned.v", "-lib.v", "[exec touch owned].v", "$(touch owned).v"] {
+        home.write(&format!("rtl/{name}"), "module x; endmodule\n");
+    }
+    // such files are refused or left out, never run
+    home.run(&["synth", "rtl", "--target", "osu018", "--steps", "map", "--effort", "fast", "--out", "mapped"]);
+    let owned = home.tree().into_keys().find(|path| path.ends_with("owned"));
+    assert_eq!(owned, None);
+}

@@ -2,8 +2,9 @@
 
 use constraints::Constraints;
 use constraints::timing::{Budget, Dialect};
-use hdl::diag::Diagnostic;
+use hdl::diag::{Diagnostic, Diagnostics};
 use openlane::liberty::{adder_cells, models};
+use openlane::quote::identifier;
 use openlane::yosys::{self as mapping, Effort, Mapping, Sources};
 use openlane::{self as synth, Program, equivalence, opensta as timing};
 use sim::functions::Functions;
@@ -74,16 +75,16 @@ impl Asic<'_> {
         let ties = ties.as_ref().map(|ties| ties.each_ref().map(|(cell, pin)| (cell.as_str(), pin.as_str())));
         let mapping = Mapping { clock_ps: clock.0, effort: self.effort, ties };
         let sources = Sources { top, files: &sources, kept: &self.kept };
-        let script = mapping::cell_script(&sources, &mapping);
+        let script = mapping::cell_script(&sources, &mapping)?;
         staging.write(mapping::SCRIPT, script)?;
         staging.write(mapping::WRITE_SCRIPT, mapping::write_script())?;
-        staging.write(timing::SCRIPT, timing::script(top))?;
-        staging.write(timing::POWER_SCRIPT, timing::power_script(top))?;
+        staging.write(timing::SCRIPT, timing::script(top)?)?;
+        staging.write(timing::POWER_SCRIPT, timing::power_script(top)?)?;
         let registers = work.folder.design.model().register_port();
         let constraints = Constraints::of(&work.folder.top, clock, &Budget::default(), registers)?;
         let units = cells.library.units();
         staging.write(synth::SDC, constraints.to_sdc(Dialect::Cells(units))?)?;
-        staging.write("Makefile", makefile(top))
+        staging.write("Makefile", makefile(top)?)
     }
 
     fn map(&mut self, meter: &Meter) -> Found {
@@ -210,9 +211,10 @@ fn bus_of(net: &str) -> &str {
 }
 
 /// The steps by hand.
-fn makefile(top: &str) -> String {
+fn makefile(top: &str) -> std::result::Result<String, Diagnostics> {
+    let top = identifier(top)?;
     let [map, sta, power] = [mapping::SCRIPT, timing::SCRIPT, timing::POWER_SCRIPT];
-    format!(
+    Ok(format!(
         "# The steps of `hwgen synth`, one by one.\nall: sta gates\n\n{mapped}: {map}\n\tyosys -q -l map.log -s {map}\n\n\
          # {buffered} is {mapped} with the buffers that hwgen puts in\n{netlist}: {buffered} {write}\n\tyosys -q -s {write}\n\n\
          sta: {netlist}\n\tsta -no_splash -exit {sta}\n\npower: {netlist}\n\trm -f power_*.txt\n\tsta -no_splash -exit {power}\n\n\
@@ -225,5 +227,5 @@ fn makefile(top: &str) -> String {
         equiv = equivalence::SCRIPT,
         models = synth::CELL_MODELS,
         vectors = testbench::FOLDER,
-    )
+    ))
 }

@@ -130,10 +130,11 @@ pub fn run(args: &SynthArgs) -> Result<()> {
     let report = args.flow(work, &target)?;
     staging.finish()?;
     if args.json {
-        print!("{}", report.to_json());
+        super::say(format_args!("{}", report.to_json()));
     } else {
-        println!("{}\n{}", report.steps_text(), report.figures_text());
-        println!("report: {}", args.out().join("report.md").display());
+        let (steps, figures) = (report.steps_text(), report.figures_text());
+        let path = args.out().join("report.md");
+        super::say(format_args!("{steps}\n{figures}\nreport: {}\n", path.display()));
     }
     verdict(&report)
 }

@@ -6,6 +6,7 @@
 //! - [`calibrate`]: measuring a library's costs with OpenSTA.
 //! - [`yosys`], [`opensta`], [`nextpnr`]: the drivers of the programs, with the scripts that they run.
 //! - [`buffers`], [`owners`], [`shell`]: what is done to a netlist between them.
+//! - [`delays`], [`energy`]: what a netlist's transitions take, from the library's tables.
 //! - [`equivalence`]: the proof that a netlist computes what its Verilog does.
 //! - [`quote`]: names in the scripts of all these programs.
 //! - [`hardening`]: the folder with which LibreLane, Vivado, Quartus and FuseSoC take a design further.
@@ -16,6 +17,8 @@
 
 pub mod buffers;
 pub mod calibrate;
+pub mod delays;
+pub mod energy;
 pub mod equivalence;
 pub mod fetch;
 pub mod hardening;

@@ -7,12 +7,11 @@ use hdl::diag::Diagnostic;
 use hdl::names::quoted;
 
 use super::network::{Hardware, Source};
+use super::reference::Reference;
 use crate::failure::{Failure, Result};
 use crate::import::file::read;
 use crate::import::lift::{Imported, InputFormat};
-use crate::import::matrix::read_floats;
 use crate::model::{Graph, Step};
-use crate::network::design::Event;
 use crate::output::report::Check;
 
 /// Turn a trained, quantised network into Verilog with the same result for every input, bit for bit.
@@ -39,13 +38,8 @@ pub struct BuildArgs {
     /// outputs are then off at most is printed
     #[arg(long)]
     accept_rounding: bool,
-    /// Events for the test bench, in the framework's numbers: .npy, the first axis counts events, for a network with
-    /// one input
-    #[arg(long, value_name = "FILE")]
-    inputs: Option<PathBuf>,
-    /// The framework's results for them, which the first output must equal exactly: .npy
-    #[arg(long, value_name = "FILE", requires = "inputs")]
-    expected: Option<PathBuf>,
+    #[command(flatten)]
+    reference: Reference,
     /// Give outputs as plain numbers of this format: [NAME=]u8.8 or [NAME=]s8.4. Sigmoids, exponentials, softmax and
     /// scales at the end are then built in hardware, as approximations; how far they are off at most is printed
     #[arg(long, value_name = "FORMAT", conflicts_with = "expected")]
@@ -75,8 +69,8 @@ pub fn run(args: &BuildArgs) -> Result<()> {
     }
     checks.extend(args.format_outputs(&mut network.graph)?);
     super::say(outside(&network.graph));
-    let events = args.events(&network.graph)?;
-    checks.extend(args.compare(&network.graph, &events)?);
+    let events = args.reference.events(&network.graph)?;
+    checks.extend(args.reference.compare(&network.graph, &events)?);
     let traced_adders = network.traced_adders;
     let name = args.file.file_name();
     let name = name.map_or_else(String::new, |f| f.to_string_lossy().into_owned());
@@ -169,62 +163,5 @@ impl BuildArgs {
             }
         }
         Ok(checks)
-    }
-
-    fn events(&self, graph: &Graph) -> Result<Vec<Event>> {
-        let Some(file) = &self.inputs else {
-            return Ok(Vec::new());
-        };
-        let wrong = |message: String| {
-            let error = Diagnostic::error("inputs", message);
-            Failure::user(error.at(file.display().to_string(), "in this file"))
-        };
-        let [input] = graph.inputs() else {
-            return Err(wrong(format!("the network has {} inputs", graph.inputs().len())));
-        };
-        let size: usize = input.shape.iter().product();
-        let values = read_floats(file)?;
-        if size == 0 || !values.len().is_multiple_of(size) {
-            return Err(wrong(format!("{} numbers are no whole events of {size}", values.len())));
-        }
-        let encode = |event: &[f32]| graph.encode(&[event.to_vec()]);
-        let events: std::result::Result<Vec<Event>, Diagnostic> = values.chunks(size).map(encode).collect();
-        events.map_err(|d| wrong(d.message.clone()))
-    }
-
-    /// Compares what the model gives for `events` with the framework's results.
-    fn compare(&self, graph: &Graph, events: &[Event]) -> Result<Option<Check>> {
-        let Some(file) = &self.expected else {
-            return Ok(None);
-        };
-        let output = &graph.outputs()[0];
-        let size: usize = graph.info(output.tensor).shape.iter().product();
-        let expected = read_floats(file)?;
-        let in_file = |d: Diagnostic| d.at(file.display().to_string(), "these are the framework's results");
-        if expected.len() != size * events.len() {
-            let message = format!(
-                "{} events with {size} results each are wanted, found {} numbers",
-                events.len(),
-                expected.len()
-            );
-            return Err(Failure::user(in_file(Diagnostic::error("expected", message))));
-        }
-        for (k, (event, wanted)) in events.iter().zip(expected.chunks(size)).enumerate() {
-            let evaluation = graph.evaluate(event).map_err(Failure::user)?;
-            let got = graph.decode(0, evaluation.tensor(output.tensor));
-            if let Some(i) = (0..size).find(|&i| got[i] != wanted[i]) {
-                let message = format!(
-                    "event {k}, output {} [{i}]: the model gives {}, the framework {}",
-                    quoted(&output.name),
-                    got[i],
-                    wanted[i]
-                );
-                return Err(Failure::check(in_file(Diagnostic::error("mismatch", message))));
-            }
-        }
-        Ok(Some(Check {
-            what: "the framework's results".into(),
-            result: format!("{} events exactly equal", events.len()),
-        }))
     }
 }

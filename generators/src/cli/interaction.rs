@@ -11,11 +11,13 @@ use hdl::diag::Diagnostic;
 use hdl::passes::pipeline::{self, Goal};
 
 use super::clock::{Timing, options};
+use super::output::{Output, finish};
 use super::products::{MatrixProducts, parameters};
-use super::sim::run_batch;
 use crate::arith::Fabric;
 use crate::design::Design;
 use crate::failure::{Failure, Result};
+use crate::flow::run_batch;
+use crate::import::bounded;
 use crate::interaction::accuracy::Accuracy;
 use crate::interaction::aggregate::Aggregation;
 use crate::interaction::assembly::{Stages, Structure};
@@ -94,9 +96,8 @@ pub struct InteractionArgs {
     top: String,
     #[command(flatten)]
     timing: Timing,
-    /// The output folder
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// A network that can be built with random weights.
@@ -117,7 +118,7 @@ const EVENT_SEED: u64 = 1;
 
 /// Runs the command.
 pub fn run(args: &InteractionArgs) -> Result<()> {
-    let staging = Staging::begin(&args.out)?;
+    let staging = args.output.begin()?;
     let target = Target::load(&args.timing.target)?;
     let mut design = args.design(&target)?;
     let kinds = design.products();
@@ -158,7 +159,7 @@ pub fn run(args: &InteractionArgs) -> Result<()> {
         target: &target,
     };
     emission.write(&staging, report)?;
-    staging.finish()?;
+    finish(staging)?;
     super::say(summary(args, interval, &top, &pipeline));
     Ok(())
 }
@@ -223,7 +224,7 @@ impl InteractionArgs {
     fn read(&self, file: &Path) -> Result<Network> {
         let in_file = |d: Diagnostic| Failure::user(d.at(file.display().to_string(), "in this file"));
         let no_model = |e: serde_json::Error| in_file(Diagnostic::error("json", format!("this is no model: {e}")));
-        let text = std::fs::read_to_string(file).map_err(|e| Failure::io("read the model", file, &e))?;
+        let text = bounded::read_text("read the model", file, bounded::TEXT)?;
         let json: serde_json::Value = serde_json::from_str(&text).map_err(no_model)?;
         if jedinet::recognise(&json) {
             self.check_graph_is_fixed().map_err(in_file)?;
@@ -284,13 +285,7 @@ impl InteractionArgs {
             return Ok(Vec::new());
         };
         let in_file = |d: Diagnostic| Failure::user(d.at(file.display().to_string(), "in this file"));
-        let unread = |e: std::io::Error| Failure::io("read the events", file, &e);
-        let size = std::fs::metadata(file).map_err(unread)?.len();
-        if size > events::MOST_BYTES {
-            let message = format!("a file of {size} bytes; at most {}", events::MOST_BYTES);
-            return Err(in_file(Diagnostic::error("events", message)));
-        }
-        let text = std::fs::read_to_string(file).map_err(unread)?;
+        let text = bounded::read_text("read the events", file, events::MOST_BYTES)?;
         let events = events::parse(&text).map_err(in_file)?;
         if events.is_empty() {
             return Err(in_file(Diagnostic::error("events", "no events")));
@@ -360,6 +355,6 @@ fn summary(args: &InteractionArgs, interval: u32, top: &Arc<Module>, pipeline: &
         pipeline.latency,
         interval,
         pipeline.register_bits,
-        super::next_step(&args.out)
+        super::next_step(&args.output.out)
     )
 }

@@ -11,6 +11,7 @@ use crate::encoder::model::Input;
 use crate::encoder::registers::{block_bytes, pack, unpack};
 use crate::encoder::weights::{Choice, registers_of};
 use crate::failure::{Failure, Result};
+use crate::import::bounded;
 use crate::output::file::write_new;
 
 /// Convert between JSON weights and the image of the weight registers.
@@ -75,7 +76,7 @@ pub fn run(args: &WeightsArgs) -> Result<()> {
             write_new(&common.out, &text)
         }
         Direction::Unpack { file, common } => {
-            let bytes = std::fs::read(file).map_err(|e| Failure::io("read the image", file, &e))?;
+            let bytes = bounded::read("read the image", file, bounded::TEXT)?;
             let in_file = |d: Diagnostic| Failure::user(d.at(file.display().to_string(), "in this file"));
             let image = if is_binary(file) { bytes } else { from_hex(&bytes).map_err(in_file)? };
             let tensors = unpack(&image, common.weight_bits.unwrap_or(6)).map_err(in_file)?;

@@ -9,6 +9,7 @@ use super::arithmetic::{Contract, LayerArithmetic, Widths, layers};
 use super::geometry::{FILTERS, HIDDEN, KERNEL, OUTPUTS};
 use super::model::{EncoderModel, Input, Layer};
 use crate::failure::{Failure, Result};
+use crate::import::bounded;
 
 /// The float masters that ship with the program.
 const SHIPPED: &str = include_str!("../../weights/encoder.json");
@@ -192,7 +193,7 @@ impl Choice<'_> {
         };
         let name = file.display().to_string();
         let in_file = |d: Diagnostic| Failure::user(d.at(name.clone(), "in this file"));
-        let bytes = std::fs::read(file).map_err(|e| Failure::io("read the model", file, &e))?;
+        let bytes = bounded::read("read the model", file, bounded::TEXT)?;
         if bytes.starts_with(b"\x89HDF\r\n\x1a\n") {
             let network = super::keras::read(bytes).map_err(in_file)?;
             return network.model(self).map_err(in_file);

@@ -10,7 +10,7 @@ use hdl::diag::Diagnostic;
 use hdl::names::quoted;
 use serde_json::Value as Json;
 
-use super::matrix;
+use super::{bounded, matrix};
 use crate::failure::{Failure, Result};
 use crate::model::Graph;
 use crate::network::dense::{DenseLayer, Requantiser};
@@ -68,7 +68,7 @@ pub fn read(files: &[PathBuf]) -> Result<Weights> {
 
 fn read_json(file: &Path) -> Result<Weights> {
     let in_file = |d: Diagnostic| Failure::user(d.at(file.display().to_string(), "in this file"));
-    let text = std::fs::read_to_string(file).map_err(|e| Failure::io("read the weights", file, &e))?;
+    let text = bounded::read_text("read the weights", file, bounded::TEXT)?;
     let json: Json = serde_json::from_str(&text).map_err(|e| in_file(error(format!("this is not JSON: {e}"))))?;
     if json.get("layers").is_some() {
         return Graph::from_json(&text).map(Weights::Model).map_err(in_file);

@@ -6,7 +6,7 @@ use hdl::diag::Diagnostic;
 use serde_json::Value as Json;
 
 use super::lift::{Imported, InputFormat};
-use super::{comb_logic, keras, onnx};
+use super::{bounded, comb_logic, keras, onnx};
 use crate::failure::{Failure, Result};
 use crate::model::Graph;
 
@@ -19,9 +19,10 @@ use crate::model::Graph;
 /// A file that cannot be read, of another kind or of a network that is not supported; every message names the file.
 pub fn read(path: &Path, formats: &[InputFormat]) -> Result<Imported> {
     let in_file = |d: Diagnostic| d.at(path.display().to_string(), "in this file");
-    let bytes = std::fs::read(path).map_err(|e| Failure::io("read the network", path, &e))?;
-    let extension = path.extension().and_then(|e| e.to_str());
-    let network = match extension.map(str::to_ascii_lowercase).as_deref() {
+    let extension = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+    let most = if extension.as_deref() == Some("json") { bounded::TEXT } else { bounded::MODEL };
+    let bytes = bounded::read("read the network", path, most)?;
+    let network = match extension.as_deref() {
         Some("onnx") => onnx::read(&bytes, formats),
         Some("h5" | "hdf5" | "keras") => keras::network(bytes, formats),
         Some("json" | "gz") if comb_logic::is_compressed(&bytes) => comb_logic::read(&bytes),

@@ -1,22 +1,20 @@
-//! An integer matrix from JSON, CSV or NumPy's `.npy`, and floats from the latter.
+//! An integer matrix from JSON, CSV or NumPy's `.npy`.
 
 use std::path::Path;
 
 use hdl::diag::Diagnostic;
 use serde_json::Value as Json;
 
+use super::{bounded, numpy};
 use crate::arith::Matrix;
 use crate::failure::{Failure, Result};
-
-/// Most entries that a matrix may have.
-const MAX_ENTRIES: u64 = 1 << 24;
 
 /// Reads the matrix of `path`, one row for each input: JSON `[[…], …]` or an object with such a `W`, `.csv`, `.npy`.
 ///
 /// # Errors
 /// A file that is none of these, entries that are no integers, ragged or empty rows.
 pub fn read(path: &Path) -> Result<Matrix> {
-    let bytes = std::fs::read(path).map_err(|e| Failure::io("read the matrix", path, &e))?;
+    let bytes = bounded::read("read the matrix", path, bounded::TEXT)?;
     let wrong = |message: String| {
         Failure::user(Diagnostic::error("matrix", message).at(path.display().to_string(), "in this file"))
     };
@@ -31,54 +29,6 @@ pub fn read(path: &Path) -> Result<Matrix> {
         return Err(wrong("the matrix is empty".into()));
     }
     Matrix::from_rows(&rows).map_err(|e| wrong(e.to_string()))
-}
-
-/// The numbers of a `.npy` file in row-major order, as 32-bit floats.
-///
-/// # Errors
-/// Another file, entries that are no numbers, more than 2^24 of them.
-pub fn read_floats(path: &Path) -> Result<Vec<f32>> {
-    let bytes = std::fs::read(path).map_err(|e| Failure::io("read the numbers", path, &e))?;
-    floats(&bytes).map_err(|message| {
-        Failure::user(Diagnostic::error("numbers", message).at(path.display().to_string(), "in this file"))
-    })
-}
-
-fn floats(bytes: &[u8]) -> std::result::Result<Vec<f32>, String> {
-    header_fits(bytes)?;
-    let open = || npyz::NpyFile::new(bytes).map_err(|e| format!("this is no .npy file: {e}"));
-    let file = open()?;
-    let count = file.shape().iter().try_fold(1u64, |n, e| n.checked_mul(*e));
-    if count.is_none_or(|n| n > MAX_ENTRIES) {
-        let shape = file.shape();
-        return Err(format!("an array of shape {shape:?} is too large"));
-    }
-    let shape: Vec<usize> = file.shape().iter().map(|e| *e as usize).collect();
-    let columns_first = file.order() == npyz::Order::Fortran;
-    let descr = file.dtype().descr();
-    macro_rules! entries {
-        ($($type:ty),*) => {
-            $(if let Ok(data) = open()?.data::<$type>() {
-                let values = data
-                    .map(|v| v.map(|v| v as f32).map_err(|e| format!("the file is damaged: {e}")))
-                    .collect::<std::result::Result<Vec<f32>, String>>()?;
-                return Ok(if columns_first { row_major(&shape, &values) } else { values });
-            })*
-        };
-    }
-    entries!(f32, f64, i64, i32, i16, i8, u8);
-    Err(format!("entries of type {descr} are not supported"))
-}
-
-/// Values that were stored with the first axis running fastest.
-fn row_major(shape: &[usize], values: &[f32]) -> Vec<f32> {
-    let mut places = vec![0];
-    let mut stride = 1;
-    for extent in shape {
-        places = places.iter().flat_map(|place| (0..*extent).map(move |i| place + i * stride)).collect();
-        stride *= extent;
-    }
-    places.iter().map(|place| values[*place]).collect()
 }
 
 type Rows = std::result::Result<Vec<Vec<i64>>, String>;
@@ -110,25 +60,12 @@ fn from_csv(bytes: &[u8]) -> Rows {
     reader.records().enumerate().map(row).collect()
 }
 
-/// An error if the file says that its header is longer than the file: the reader sets aside as much as it says.
-fn header_fits(bytes: &[u8]) -> std::result::Result<(), String> {
-    let says = match bytes {
-        [_, _, _, _, _, _, version, _, a, b, c, d, ..] if *version > 1 => u32::from_le_bytes([*a, *b, *c, *d]) as usize,
-        _ => 0,
-    };
-    if says > bytes.len() {
-        return Err("this is no .npy file: its header is cut off".into());
-    }
-    Ok(())
-}
-
 fn from_npy(bytes: &[u8]) -> Rows {
-    header_fits(bytes)?;
-    let file = npyz::NpyFile::new(bytes).map_err(|e| format!("this is no .npy file: {e}"))?;
+    let file = numpy::open(bytes)?;
     let &[rows, columns] = file.shape() else {
         return Err(format!("expected a matrix, found the shape {:?}", file.shape()));
     };
-    if rows.checked_mul(columns).is_none_or(|n| n > MAX_ENTRIES || n == 0) || file.order() != npyz::Order::C {
+    if rows * columns == 0 || file.order() != npyz::Order::C {
         return Err(format!("a {rows}×{columns} matrix in this order is not supported"));
     }
     let dtype = file.dtype();
@@ -177,13 +114,6 @@ mod tests {
         assert_eq!(read_text("m.json", b"{\"W\": [[1, -2], [3, 4]]}").unwrap(), expected);
         assert_eq!(read_text("m.csv", b"1, -2\n3,4\n").unwrap(), expected);
         assert_eq!(read_text("m.npy", &npy).unwrap(), expected);
-    }
-
-    #[test]
-    fn floats_come_in_row_major_order() {
-        let stored = [1.0, 4.0, 2.0, 5.0, 3.0, 6.0];
-        assert_eq!(row_major(&[2, 3], &stored), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
-        assert!(floats(b"\x93NUMPY\x01\x00").is_err());
     }
 
     #[test]

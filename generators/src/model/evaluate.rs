@@ -92,6 +92,9 @@ impl Graph {
             if values.len() != count {
                 return Err(error(format!("input {name} has {count} elements, {} are given", values.len())));
             }
+            if let Some(i) = values.iter().position(|x| !x.is_finite()) {
+                return Err(error(format!("element {i} of input {name} is {}, not a finite number", values[i])));
+            }
             let Some(encode) = &input.encode else {
                 return values
                     .iter()

@@ -6,6 +6,7 @@
 //!
 //! [`Graph::evaluate`] is the meaning of a graph; generators are compared with it.
 
+mod agreement;
 mod array;
 mod deviation;
 mod drawing;
@@ -24,6 +25,7 @@ mod softmax;
 mod step;
 mod window;
 
+pub use agreement::{Agreement, Closeness};
 pub use array::{Array, broadcast};
 pub use evaluate::Evaluation;
 pub use graph::{Decode, Encode, Graph, Input, Layer, MAX_ELEMENTS, Output, T, TensorInfo};

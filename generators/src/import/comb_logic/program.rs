@@ -1,18 +1,14 @@
 //! The file: a list of operations, each on results of earlier ones.
 
-use std::io::Read;
-
 use hdl::diag::Diagnostic;
 use hdl::num::Interval;
 use serde::Deserialize;
 
 use super::error;
+use crate::import::bounded;
 
 /// The version of the format.
 const VERSION: u64 = 4;
-
-/// Most bytes of a file that was compressed.
-const MAX_UNPACKED: u64 = 1 << 26;
 
 /// Largest shift, in bits.
 pub(super) const MAX_SHIFT: i64 = 128;
@@ -175,12 +171,10 @@ pub fn is_compressed(bytes: &[u8]) -> bool {
 }
 
 fn unpacked(bytes: &[u8]) -> Result<Vec<u8>, Diagnostic> {
-    let mut unpacked = Vec::new();
-    let mut decoder = flate2::read::GzDecoder::new(bytes).take(MAX_UNPACKED + 1);
-    decoder.read_to_end(&mut unpacked).map_err(|e| error(format!("the file cannot be unpacked: {e}")))?;
-    if unpacked.len() as u64 > MAX_UNPACKED {
-        return Err(error(format!("the file has more than {MAX_UNPACKED} bytes when it is unpacked")));
-    }
+    let unpacked = bounded::take(flate2::read::MultiGzDecoder::new(bytes), bounded::TEXT);
+    let unpacked = unpacked.map_err(|e| error(format!("the file cannot be unpacked: {e}")))?;
+    let too_long = || error(format!("the file has more than {} bytes when it is unpacked", bounded::TEXT));
+    let unpacked = unpacked.ok_or_else(too_long)?;
     match is_compressed(&unpacked) {
         true => Err(error("the file is compressed twice")),
         false => Ok(unpacked),

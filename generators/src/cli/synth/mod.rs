@@ -133,11 +133,10 @@ pub fn run(args: &SynthArgs) -> Result<()> {
     let report = args.flow(work, &target)?;
     finish(staging)?;
     if args.json {
-        super::say(format_args!("{}", report.to_json()));
+        super::say(report.to_json())?;
     } else {
         let (steps, figures) = (report.steps_text(), report.figures_text());
-        let path = args.out().join("report.md");
-        super::say(format_args!("{steps}\n{figures}\nreport: {}\n", path.display()));
+        super::say(format_args!("{steps}\n{figures}\nreport: {}\n", args.out().join("report.md").display()))?;
     }
     verdict(&report)
 }

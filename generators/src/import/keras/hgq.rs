@@ -258,7 +258,10 @@ impl KerasLayer {
             "float" => Kind::Float(self.float_parameters(role, &config)?),
             "kbi" | "kif" => Kind::Fixed(self.fixed_parameters(role, &config, fixed_mode)?),
             other => {
-                return Err(of(&format!("is of kind {}, expected kbi, kif, float or dummy", hdl::names::quoted(other))));
+                return Err(of(&format!(
+                    "is of kind {}, expected kbi, kif, float or dummy",
+                    hdl::names::quoted(other)
+                )));
             }
         };
         Ok(Some(HgqQuantiser { kind, scaler, affine }))

@@ -93,7 +93,7 @@ impl Folder {
         let design: Design = serde_json::from_str(&read(MODEL_FILE)?)
             .map_err(|e| damaged(MODEL_FILE, Diagnostic::error("json", format!("this is no model: {e}"))))?;
         design.model().validate().map_err(|d| damaged(MODEL_FILE, d))?;
-        let edits = manifest.edits(dir, None)?;
+        let edits = manifest.edits(dir)?;
         Ok(Self { dir: dir.to_owned(), manifest, edits, top, design })
     }
 

@@ -1,5 +1,6 @@
 //! The program as its users meet it.
 
+mod attacks;
 mod bad_input;
 mod broken_tools;
 mod elsewhere;

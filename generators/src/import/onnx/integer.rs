@@ -107,7 +107,7 @@ fn correlation(lift: &mut Lift, node: &Node<'_>, x: (usize, usize), w: (usize, u
     }
     let kernel = weights.shape()[2..].to_vec();
     node.check_kernel(&kernel)?;
-    let window = node.window(&kernel, &lift.shape(&x)[2..].to_vec(), true)?;
+    let window = node.window(&kernel, &lift.shape(&x)[2..], true)?;
     let groups = usize::try_from(node.int("group", 1)?).map_err(|_| node.unsupported("group", "numbers from 1"))?;
     let y = lift.convolution(&node.name, x, &weights, Shaped { window, groups })?;
     whole(lift, node, y)

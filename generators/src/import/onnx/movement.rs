@@ -239,7 +239,7 @@ pub(super) fn reshaped(lift: &mut Lift, node: &Node<'_>, x: &Tensor, shape: Vec<
 
 /// `x` stretched over what a constant of shape `wanted` has more.
 pub(super) fn expanded(lift: &mut Lift, node: &Node<'_>, x: Real, wanted: &[usize]) -> Result<Real, Diagnostic> {
-    let ops = node.stretch(&lift.shape(&x).to_vec(), wanted)?;
+    let ops = node.stretch(lift.shape(&x), wanted)?;
     ops.into_iter().try_fold(x, |x, op| lift.moved(&node.name, x, op))
 }
 

@@ -114,7 +114,10 @@ impl<'c> Glitches<'c> {
     /// A net takes its new level; the gates that read it become active, each once.
     fn arrive(&mut self, net: u32, time: u64, counted: &Plane, queued: &mut [u64], active: &mut Vec<u32>) {
         let i = net as usize;
-        let Some(change) = self.under_way[i].pop_front_if(|change| change.arrives == time) else {
+        if self.under_way[i].front().is_none_or(|change| change.arrives != time) {
+            return;
+        }
+        let Some(change) = self.under_way[i].pop_front() else {
             return;
         };
         let levels = self.now[i].replaced(&change.levels, &change.cycles);

@@ -98,7 +98,7 @@ fn every_number_of_a_da4ml_program_counts() {
     };
     // operands and packed numbers; what an operation does not take is refused
     for (kind, place, number) in
-        [(0, 3, 1), (4, 3, 7), (3, 1, 0), (3, 3, 1), (6, 3, 1 << 32), (7, 3, 2), (10, 3, 1 << 56)]
+        [(0, 3, 1), (4, 3, 7), (3, 1, 0), (3, 3, 1), (6, 3, 1i64 << 32), (7, 3, 2), (10, 3, 1 << 56)]
     {
         assert!(seen(&|json| json[5][of_kind(kind)][place] = number.into()), "kind {kind}, number {place}");
     }

@@ -40,6 +40,12 @@ pub struct BuildArgs {
     accept_rounding: bool,
     #[command(flatten)]
     reference: Reference,
+    /// Begin with this layer: its operand becomes the input
+    #[arg(long, value_name = "LAYER")]
+    from: Option<String>,
+    /// End with this layer: its result becomes the output
+    #[arg(long, value_name = "LAYER")]
+    to: Option<String>,
     /// Give outputs as plain numbers of this format: [NAME=]u8.8 or [NAME=]s8.4. Sigmoids, exponentials, softmax and
     /// scales at the end are then built in hardware, as approximations; how far they are off at most is printed
     #[arg(long, value_name = "FORMAT", conflicts_with = "expected")]
@@ -51,7 +57,7 @@ pub struct BuildArgs {
 /// Runs the command.
 pub fn run(args: &BuildArgs) -> Result<()> {
     let staging = args.hardware.begin()?;
-    let mut network = load(&args.file, &args.input_format)?;
+    let mut network = args.part(load(&args.file, &args.input_format)?)?;
     let mut checks = Vec::new();
     if let Err(inexact) = network.require_exact() {
         if !args.accept_rounding {
@@ -78,6 +84,8 @@ pub fn run(args: &BuildArgs) -> Result<()> {
     if !args.input_format.is_empty() {
         parameters.push(("input format", args.input_format.join(", ")));
     }
+    let ends = [("from layer", &args.from), ("to layer", &args.to)];
+    parameters.extend(ends.into_iter().filter_map(|(key, layer)| Some((key, layer.clone()?))));
     let source = Source { command: "build", network: network.graph, parameters, checks, events, traced_adders };
     args.hardware.generate(staging, source)
 }
@@ -141,6 +149,12 @@ fn bounds(network: &Imported) -> String {
 }
 
 impl BuildArgs {
+    /// The part of the network that the user wants.
+    fn part(&self, network: Imported) -> Result<Imported> {
+        let part = network.cut(self.from.as_deref(), self.to.as_deref());
+        part.map_err(|d| Failure::user(d.at(self.file.display().to_string(), "in this file")))
+    }
+
     /// Rounds outputs to the formats that the user gave, and says how far they are off.
     fn format_outputs(&self, graph: &mut Graph) -> Result<Vec<Check>> {
         let mut checks = Vec::new();

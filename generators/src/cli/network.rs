@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use constraints::{Target, delay};
 
+use super::care::Care;
 use super::clock::Timing;
 use super::cmvm::effort;
 use super::products::{MatrixProducts, parameters};
@@ -19,6 +20,7 @@ use crate::network::folded::{MAX_REUSE, Schedule};
 use crate::output::emit::Emission;
 use crate::output::folder::Staging;
 use crate::output::report::{Check, Report};
+use crate::progress;
 
 /// How a model becomes hardware.
 #[derive(Debug, Args)]
@@ -40,6 +42,8 @@ pub struct Hardware {
     #[arg(long, value_name = "NAME", default_value = "network")]
     top: String,
     #[command(flatten)]
+    care: Care,
+    #[command(flatten)]
     timing: Timing,
     /// The output folder
     #[arg(long, value_name = "DIR")]
@@ -50,7 +54,7 @@ pub struct Hardware {
 const EVENT_SEED: u64 = 1;
 /// Events of a test bench, at most and at least.
 const EVENTS: usize = 256;
-const LEAST_EVENTS: usize = 4;
+const LEAST_EVENTS: usize = 2;
 /// Input elements of all rows of a folded network's test bench, about.
 const ROWS_BUDGET: usize = 1 << 20;
 
@@ -74,6 +78,7 @@ pub struct Source {
 impl Hardware {
     /// Begins the output folder: an error if it cannot become one.
     pub fn begin(&self) -> Result<Staging> {
+        self.care.begin();
         super::check_top(&self.top)?;
         Staging::begin(&self.out)
     }
@@ -84,6 +89,7 @@ impl Hardware {
         let clock = self.timing.clock()?;
         let mut design =
             NetworkDesign { top: self.top.clone(), reuse: self.reuse, stages: Vec::new(), network: source.network };
+        self.care.allow(&design)?;
         let kinds = design.products();
         let arithmetic = self.products.arithmetic(&target, kinds)?;
         let built = design.build(self.effort, arithmetic, &delay::of(&target), &self.timing.stages()?);
@@ -94,6 +100,7 @@ impl Hardware {
         let random = count.saturating_sub(events.len());
         events.truncate(count);
         events.extend(design.random_events(random, EVENT_SEED));
+        progress::at(format_args!("{} events through the model and the design", events.len()));
         let vectors = design.vectors(&events).map_err(Failure::user)?;
         let check = run_batch(&top, &vectors, None)?.require_pass()?;
 
@@ -125,6 +132,7 @@ impl Hardware {
             let bits = report.size.state_bits + report.size.pipeline_register_bits;
             registers = format!("{bits} register bits");
         }
+        progress::at("the output folder");
         let emission = Emission {
             top: &top,
             model: Design::Network(design).to_json(),

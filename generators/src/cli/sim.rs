@@ -245,10 +245,8 @@ fn different<'v>(expected: &'v Vectors, got: &'v Vectors) -> impl Iterator<Item 
 }
 
 fn first(vectors: &Vectors, count: usize) -> Vectors {
-    let cut = |rows: &BTreeMap<String, Rows>| {
-        let few = |rows: &Rows| Rows::new(rows.width(), rows.iter().take(count).flatten().copied().collect());
-        rows.iter().map(|(port, rows)| (port.clone(), few(rows).expect("whole rows"))).collect()
-    };
+    let cut =
+        |rows: &BTreeMap<String, Rows>| rows.iter().map(|(name, rows)| (name.clone(), rows.first(count))).collect();
     Vectors { inputs: cut(&vectors.inputs), outputs: cut(&vectors.outputs) }
 }
 
@@ -409,6 +407,9 @@ impl Folder {
         let words = bench(&self.top, vectors, &Held::new(), preamble)?;
         staging.write(testbench::INPUTS, words.inputs)?;
         staging.write(testbench::EXPECTED, words.expected)?;
+        if let Some(order) = words.order {
+            staging.write(testbench::ORDER, order)?;
+        }
         if let Some(preamble) = words.preamble {
             staging.write(testbench::PREAMBLE, preamble)?;
         }

@@ -8,6 +8,7 @@
 
 mod agreement;
 mod array;
+mod cut;
 mod deviation;
 mod drawing;
 mod evaluate;

@@ -18,6 +18,7 @@ use super::ports::{Ports, START, VALID};
 use crate::arith::{Arithmetic, Effort, Kinds};
 use crate::model::{Graph, Input, Op};
 use crate::output::report::LayerFormats;
+use crate::progress;
 
 /// A quantised network and the name of its module.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,6 +69,7 @@ impl NetworkDesign {
             return Ok((module, report));
         }
         let module = build_with(&self.network, &self.top, effort, arithmetic)?;
+        progress::at("register stages");
         let (module, report) = pipeline(&module, delays, options)?;
         Ok((Arc::new(module), report))
     }
@@ -235,17 +237,24 @@ fn cycles(schedule: &Schedule, ports: Ports, events: &[Event], results: &[Event]
         true => row / interval,
         false => (7 * row + 3) % count.max(1),
     };
-    let inputs: Vec<Event> = (0..rows).map(|row| events[shown(row)].clone()).collect();
-    let finished = |row: usize| Some((row.checked_sub(latency)? / interval).min(count - 1));
+    // before the first result there are zeros
+    let finished = |row: usize| row.checked_sub(latency).map_or(0, |after| (after / interval).min(count - 1) + 1);
     let zero: Event = results[0].iter().map(|port| vec![0; port.len()]).collect();
-    let outputs: Vec<Event> =
-        (0..rows).map(|row| finished(row).map_or_else(|| zero.clone(), |k| results[k].clone())).collect();
+    let outputs: Vec<Event> = std::iter::once(zero).chain(results.iter().cloned()).collect();
+    let repeated = |columns: BTreeMap<String, Rows>, of: &dyn Fn(usize) -> usize| {
+        let order: Vec<u32> = (0..rows).map(|row| of(row) as u32).collect();
+        let each = |(name, rows): (String, Rows)| (name, rows.repeated(order.clone()).expect("rows that there are"));
+        columns.into_iter().map(each).collect()
+    };
     let bits = |bit: &dyn Fn(usize) -> bool| {
         let values = (0..rows).map(|row| i128::from(bit(row))).collect();
         Rows::new(1, values).expect("one bit a row")
     };
     let valid = |row: usize| row.checked_sub(latency).is_some_and(started);
-    let mut vectors = Vectors { inputs: columns(ports.inputs, &inputs)?, outputs: columns(ports.outputs, &outputs)? };
+    let mut vectors = Vectors {
+        inputs: repeated(columns(ports.inputs, events)?, &shown),
+        outputs: repeated(columns(ports.outputs, &outputs)?, &finished),
+    };
     vectors.inputs.insert(START.into(), bits(&started));
     vectors.outputs.insert(VALID.into(), bits(&valid));
     Ok(vectors)

@@ -7,6 +7,7 @@ pub mod design;
 pub mod folded;
 mod linear;
 pub mod ports;
+pub mod size;
 mod softmax;
 mod threshold;
 
@@ -22,6 +23,7 @@ use ports::{Ports, identifier};
 
 use crate::arith::{Arithmetic, Effort};
 use crate::model::{Array, Decode, Graph, Input, Layer, Limit, Op, PoolKind, Requantise, TensorInfo, moved};
+use crate::progress;
 
 /// Most products that are unrolled.
 const MAX_PRODUCTS: u64 = 1 << 23;
@@ -61,6 +63,7 @@ pub fn build_with(
     }
     for k in 0..graph.layers().len() {
         let layer = &graph.layers()[k];
+        progress::at(format_args!("layer {} of {}: {}", k + 1, graph.layers().len(), quoted(&layer.name)));
         let operands: Vec<&[Value<'_>]> = layer.inputs.iter().map(|t| tensors[t.index()].as_slice()).collect();
         let values = layer_values(&m, &products, graph, k, &operands)?;
         tensors.push(values);

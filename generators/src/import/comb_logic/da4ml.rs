@@ -7,7 +7,7 @@ use hdl::diag::Diagnostic;
 use serde::Deserialize;
 
 use super::error;
-use super::program::{self, Range, Table};
+use super::program::{self, Range, Table, estimate};
 
 /// Inputs and outputs, shifts of inputs, results, shifts and signs of outputs, operations, two sizes of a cost model that are
 /// no part of the function, tables.
@@ -19,14 +19,22 @@ pub(super) struct Program(
     Vec<i64>,
     Vec<bool>,
     Vec<Operation>,
-    i64,
-    i64,
+    #[serde(deserialize_with = "estimate")] (),
+    #[serde(deserialize_with = "estimate")] (),
     #[serde(default)] Option<Vec<Table>>,
 );
 
 /// Two operands, kind, number, range, and estimates of when the result is ready and what it costs.
 #[derive(Debug, Deserialize)]
-struct Operation(i64, i64, i32, i64, Range, f64, f64);
+struct Operation(
+    i64,
+    i64,
+    i32,
+    i64,
+    Range,
+    #[serde(deserialize_with = "estimate")] (),
+    #[serde(deserialize_with = "estimate")] (),
+);
 
 /// Operations that are being translated.
 #[derive(Default)]
@@ -42,7 +50,7 @@ impl Program {
     /// # Errors
     /// Operations that do not exist, operands that are not there or not wanted.
     pub fn translated(self) -> Result<program::Program, Diagnostic> {
-        let Self(shape, input_shifts, results, output_shifts, negated, operations, _, _, tables) = self;
+        let Self(shape, input_shifts, results, output_shifts, negated, operations, (), (), tables) = self;
         let mut translator = Translator::default();
         for (k, operation) in operations.iter().enumerate() {
             let place = translator.translate(operation);

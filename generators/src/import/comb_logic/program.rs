@@ -2,7 +2,7 @@
 
 use hdl::diag::Diagnostic;
 use hdl::num::Interval;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::{da4ml, error};
 use crate::import::bounded;
@@ -29,16 +29,30 @@ pub(super) struct Program(
     /// The operations.
     pub Vec<Operation>,
     /// Bits of a carry of the tracer's cost model: no part of the function.
-    i64,
+    #[serde(deserialize_with = "estimate")]
+    (),
     /// Bits of an adder of the same.
-    i64,
+    #[serde(deserialize_with = "estimate")]
+    (),
     #[serde(default)] Option<Vec<Table>>,
 );
 
 /// Operands, kind, payload, range, and the tracer's estimates of when the result is ready and what it costs, which are no
 /// part of the function.
 #[derive(Debug, Deserialize)]
-pub(super) struct Operation(pub Vec<usize>, pub i32, pub Vec<i64>, pub Range, f64, f64);
+pub(super) struct Operation(
+    pub Vec<usize>,
+    pub i32,
+    pub Vec<i64>,
+    pub Range,
+    #[serde(deserialize_with = "estimate")] (),
+    #[serde(deserialize_with = "estimate")] (),
+);
+
+/// A number that is no part of the function.
+pub(super) fn estimate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+    f64::deserialize(deserializer).map(drop)
+}
 
 /// Least value, greatest value, step.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -145,7 +159,7 @@ impl Format {
 impl Operation {
     /// An operation without estimates.
     pub fn new(operands: Vec<usize>, kind: i32, numbers: Vec<i64>, range: Range) -> Self {
-        Self(operands, kind, numbers, range, 0.0, 0.0)
+        Self(operands, kind, numbers, range, (), ())
     }
 
     /// The format of the result.
@@ -233,7 +247,7 @@ impl Program {
         operations: Vec<Operation>,
         tables: Option<Vec<Table>>,
     ) -> Self {
-        Self(shape, input_shifts, results, output_shifts, negated, operations, 0, 0, tables)
+        Self(shape, input_shifts, results, output_shifts, negated, operations, (), (), tables)
     }
 
     /// Reads the JSON that `CombLogic.save` writes, packed with gzip or not: alkaid's, or the list that da4ml writes.

@@ -1,6 +1,6 @@
 //! Tensors that are known when a network is read.
 
-use super::array::{last_place, moved_array, movement, rank_aligned};
+use super::array::{MAX_APART, is_power_of_two, last_place, moved_array, movement, rank_aligned};
 use crate::model::{Array, Op};
 
 /// Most bits of an integer weight.
@@ -118,10 +118,11 @@ fn common_step(mut integers: Vec<i64>, unit: &Array<f64>, shape: &[usize], axis:
     }
     let units = unit.stretched(shape).ok_or("the weights' scale does not fit them")?;
     let least = units.iter().copied().fold(f64::INFINITY, f64::min);
-    let all_dyadic = units.iter().all(|u| super::array::is_power_of_two(u / least) && u / least <= 65_536.0);
-    if all_dyadic {
+    let apart = |u: &f64| is_power_of_two(u / least) && u / least <= MAX_APART;
+    if units.iter().all(apart) {
         for (n, u) in integers.iter_mut().zip(&units) {
-            *n *= (u / least) as i64;
+            let finer = n.checked_mul((u / least) as i64);
+            *n = finer.ok_or("its weights have scales that are too far apart")?;
         }
         return Ok(Grid { integers, unit: Array::scalar(least) });
     }

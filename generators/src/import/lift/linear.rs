@@ -2,7 +2,7 @@
 
 use hdl::diag::Diagnostic;
 
-use super::array::{is_power_of_two, odd_part, rank_aligned};
+use super::array::{MAX_APART, is_power_of_two, odd_part, rank_aligned};
 use super::settle::Move;
 use super::{Constant, HALF_ULP, Lift, Noise, Real, at};
 use crate::model::{Array, Growth, Op, PoolKind, Step, Window};
@@ -132,7 +132,11 @@ impl Lift {
         }
         let least = min(&unit);
         let factors = unit.map(|u| u / least);
-        if !factors.values.iter().all(|f| is_power_of_two(*f) && *f <= 65_536.0) {
+        if factors.values.iter().any(|f| *f > MAX_APART) {
+            return Err(at(name, "it sums over elements whose scales are more than 2^40 apart")
+                .help("put a quantiser with one scale in front of this layer"));
+        }
+        if !factors.values.iter().all(|f| is_power_of_two(*f)) {
             return Err(at(name, "it sums over elements whose scales differ by factors that are no powers of two")
                 .help("put a quantiser with one scale in front of this layer"));
         }

@@ -345,6 +345,10 @@ fn write_accuracy(staging: &Staging, report: &mut Report, accuracy: &Accuracy) -
         report.files.insert(name.into(), what.into());
     }
     report.checks.push(Check { what: "accuracy (floating point in brackets)".into(), result: accuracy.summary() });
+    if let Some(overflow) = accuracy.overflow() {
+        super::say(format_args!("labelled events: {overflow}\n"));
+        report.checks.push(Check { what: "number formats on these events".into(), result: overflow });
+    }
     Ok(())
 }
 

@@ -132,28 +132,9 @@ impl NetworkDesign {
         Ok(Vectors { inputs: columns(ports.inputs, events)?, outputs: columns(ports.outputs, &results)? })
     }
 
-    /// `count` random events: of sixteen one all least, one all greatest, one all zero or what is next to it, and one
-    /// at random ends, the others uniform at a random scale.
+    /// As [`random_events`] of the network.
     pub fn random_events(&self, count: usize, seed: u64) -> Vec<Event> {
-        let mut random = fastrand::Rng::with_seed(seed);
-        let mut event = |k: usize| {
-            let mut values = |input: &Input| -> Vec<i64> {
-                let (lo, hi) = input.range;
-                let bits = i64::BITS - (hi - lo).leading_zeros();
-                let scale = random.u32(0..=bits.saturating_sub(1).min(SCALES));
-                let element = |_| match k % 16 {
-                    0 => lo,
-                    1 => hi,
-                    2 => 0.clamp(lo, hi),
-                    3 => random.choice([lo, hi]).expect("two ends"),
-                    _ if lo <= 0 && hi >= 0 => random.i64(lo >> scale..=hi >> scale).clamp(lo, hi),
-                    _ => random.i64(lo..=hi),
-                };
-                (0..input.shape.iter().product()).map(element).collect()
-            };
-            self.network.inputs().iter().map(&mut values).collect()
-        };
-        (0..count).map(&mut event).collect()
+        random_events(&self.network, count, seed)
     }
 
     /// The formats of each layer that computes something, for the report.
@@ -183,6 +164,30 @@ impl NetworkDesign {
             })
             .collect()
     }
+}
+
+/// `count` random events: of sixteen one all least, one all greatest, one all zero or what is next to it, and one
+/// at random ends, the others uniform at a random scale.
+pub fn random_events(network: &Graph, count: usize, seed: u64) -> Vec<Event> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut event = |k: usize| {
+        let mut values = |input: &Input| -> Vec<i64> {
+            let (lo, hi) = input.range;
+            let bits = i64::BITS - (hi - lo).leading_zeros();
+            let scale = random.u32(0..=bits.saturating_sub(1).min(SCALES));
+            let element = |_| match k % 16 {
+                0 => lo,
+                1 => hi,
+                2 => 0.clamp(lo, hi),
+                3 => random.choice([lo, hi]).expect("two ends"),
+                _ if lo <= 0 && hi >= 0 => random.i64(lo >> scale..=hi >> scale).clamp(lo, hi),
+                _ => random.i64(lo..=hi),
+            };
+            (0..input.shape.iter().product()).map(element).collect()
+        };
+        network.inputs().iter().map(&mut values).collect()
+    };
+    (0..count).map(&mut event).collect()
 }
 
 fn shape(extents: &[usize]) -> String {

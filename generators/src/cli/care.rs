@@ -6,21 +6,35 @@ use crate::failure::{Failure, Result};
 use crate::network::design::NetworkDesign;
 use crate::progress;
 
-/// Options of a long build.
+/// Whether to say what is done.
 #[derive(Debug, Args)]
-pub struct Care {
-    /// Build it however large it is estimated to become
-    #[arg(long)]
-    yes: bool,
+pub struct Talk {
     /// Say on standard error what is being done, even where that is no terminal
     #[arg(long)]
     progress: bool,
 }
 
-impl Care {
+impl Talk {
     /// Begins to say what is done.
     pub fn begin(&self) {
         progress::begin(self.progress);
+    }
+}
+
+/// Options of a build that may become very large.
+#[derive(Debug, Args)]
+pub struct Care {
+    /// Build it however large it is estimated to become
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    talk: Talk,
+}
+
+impl Care {
+    /// Begins to say what is done.
+    pub fn begin(&self) {
+        self.talk.begin();
     }
 
     /// An error if the network is very large and the user did not ask for it all the same.

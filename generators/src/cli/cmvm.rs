@@ -16,6 +16,7 @@ use serde::Serialize;
 
 pub(super) use self::figures::Estimate;
 use self::figures::{Figures, cell_parameters, cell_table, parameters, table};
+use super::care::Talk;
 use super::clock::{Timing, options};
 use super::products::{Sums, fabric};
 use super::sim::run_batch;
@@ -29,6 +30,7 @@ use crate::output::emit::Emission;
 use crate::output::folder::Staging;
 use crate::output::report::{Check, Report};
 use crate::output::table::Table;
+use crate::progress;
 
 /// Optimise one constant matrix-vector product y = x·W into few and narrow adders.
 ///
@@ -78,6 +80,8 @@ pub struct CmvmArgs {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
+    talk: Talk,
+    #[command(flatten)]
     timing: Timing,
     /// Print the figures as JSON
     #[arg(long)]
@@ -124,9 +128,11 @@ fn area_um2(text: &str) -> std::result::Result<f64, String> {
 
 /// Runs the command.
 pub fn run(args: &CmvmArgs) -> Result<()> {
+    args.talk.begin();
     let staging = args.out.as_deref().map(Staging::begin).transpose()?;
     let matrix = matrix::read(&args.file)?;
     let inputs = args.inputs(matrix.rows())?;
+    progress::at(format_args!("a matrix of {} by {}", matrix.rows(), matrix.columns()));
     let mut problem = Problem::new(matrix, inputs);
     problem.max_depth = args.max_depth;
     let target = Target::load(&args.timing.target)?;
@@ -148,6 +154,7 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
         _ = pool.use_current_thread().build_global();
     }
     let (graph, report) = optimise(&problem, args.effort, args.seed).map_err(|e| args.wrong(e.to_string()))?;
+    progress::at("the module and its figures");
     let module = matrix_module(&problem, &graph, &target)?;
     if let Some(staging) = staging {
         emit(args, &target, &module, &problem, parameters(&report), &staging)?;

@@ -10,6 +10,7 @@ use hdl::dfg::Module;
 use hdl::diag::Diagnostic;
 use hdl::passes::pipeline::{self, Goal};
 
+use super::care::Talk;
 use super::clock::{Timing, options};
 use super::products::{MatrixProducts, parameters};
 use super::sim::run_batch;
@@ -17,6 +18,7 @@ use crate::arith::Fabric;
 use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::import::bounded;
+use crate::import::numpy::{self, Numbers};
 use crate::interaction::accuracy::Accuracy;
 use crate::interaction::aggregate::Aggregation;
 use crate::interaction::assembly::{Stages, Structure};
@@ -25,10 +27,11 @@ use crate::interaction::events::{self, Event, Labelled};
 use crate::interaction::format::ApFixed;
 use crate::interaction::network::{Network, Windows};
 use crate::interaction::random::Shape;
-use crate::interaction::{budget, jedinet, roc, stream};
+use crate::interaction::{budget, jedinet, roc, stream, tracker};
 use crate::output::emit::Emission;
 use crate::output::folder::Staging;
 use crate::output::report::{Check, Report};
+use crate::progress;
 
 /// Generate an interaction network or a set network as Verilog.
 ///
@@ -43,7 +46,8 @@ pub struct InteractionArgs {
     /// Which network, if there is no model
     #[arg(long, value_enum, default_value_t = Kind::Tracking, conflicts_with = "model")]
     network: Kind,
-    /// Integers as hwgen writes them to model.json, or the weights of a trained JEDI-net (w1, b1 … w9, b9)
+    /// Integers as hwgen writes them to model.json (docs/interaction.md), or the weights of a trained network: of a JEDI-net
+    /// as JSON or .npz (w1, b1 … w9, b9), of an edge classifier as .npz (R1.layers.0.weight, …)
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
     /// Particles of a jet or hits of an event [default: 28, or what the model says]
@@ -94,6 +98,8 @@ pub struct InteractionArgs {
     #[arg(long, value_name = "NAME", default_value = "interaction")]
     top: String,
     #[command(flatten)]
+    talk: Talk,
+    #[command(flatten)]
     timing: Timing,
     /// The output folder
     #[arg(long, value_name = "DIR")]
@@ -118,6 +124,7 @@ const EVENT_SEED: u64 = 1;
 
 /// Runs the command.
 pub fn run(args: &InteractionArgs) -> Result<()> {
+    args.talk.begin();
     let staging = Staging::begin(&args.out)?;
     let target = Target::load(&args.timing.target)?;
     let mut design = args.design(&target)?;
@@ -128,11 +135,13 @@ pub fn run(args: &InteractionArgs) -> Result<()> {
         Some(latency) => Goal::ClockAndLatency { clock, latency },
         None => Goal::Clock(clock),
     };
+    progress::at("blocks and their register stages");
     let (top, pipeline) =
         design.build(Stages { arithmetic, delays: &delay::of(&target), options: options(clock, goal)? })?;
     let mut events = design.random_events(args.events as usize, EVENT_SEED);
     let labelled = args.labelled(&design.network)?;
     events.extend(labelled.iter().map(|event| event.inputs.clone()));
+    progress::at(format_args!("{} events through the model and the design", events.len()));
     let vectors = design.vectors(&events).map_err(Failure::user)?;
     let check = run_batch(&top, &vectors, None)?.require_pass()?;
 
@@ -149,6 +158,7 @@ pub fn run(args: &InteractionArgs) -> Result<()> {
         write_accuracy(&staging, &mut report, &accuracy.map_err(Failure::user)?)?;
     }
     let interval = design.interval();
+    progress::at("the output folder");
     let emission = Emission {
         top: &top,
         model: Design::Interaction(design).to_json(),
@@ -224,6 +234,13 @@ impl InteractionArgs {
     fn read(&self, file: &Path) -> Result<Network> {
         let in_file = |d: Diagnostic| Failure::user(d.at(file.display().to_string(), "in this file"));
         let no_model = |e: serde_json::Error| in_file(Diagnostic::error("json", format!("this is no model: {e}")));
+        if file.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) {
+            let bytes = bounded::read("read the model", file, bounded::MODEL)?;
+            let arrays = numpy::archive(&bytes).map_err(|why| in_file(Diagnostic::error("model", why)))?;
+            let network = self.of_arrays(&arrays).map_err(in_file)?;
+            network.validate().map_err(in_file)?;
+            return Ok(network);
+        }
         let text = bounded::read_text("read the model", file, bounded::TEXT)?;
         let json: serde_json::Value = serde_json::from_str(&text).map_err(no_model)?;
         if jedinet::recognise(&json) {
@@ -241,6 +258,32 @@ impl InteractionArgs {
         let network = self.resized(network).map_err(in_file)?;
         network.validate().map_err(in_file)?;
         Ok(network)
+    }
+
+    /// A trained network from named arrays.
+    fn of_arrays(&self, arrays: &tracker::Arrays) -> std::result::Result<Network, Diagnostic> {
+        if !tracker::recognise(arrays) {
+            self.check_graph_is_fixed()?;
+            let transposed = |(name, weights): (&String, &Numbers)| {
+                let bias = arrays.get(&name.replace('w', "b"))?;
+                let [_, outputs] = *weights.shape.as_slice() else {
+                    return None;
+                };
+                (name.starts_with('w') && bias.values.len() != outputs).then(|| (name.clone(), weights.shape.clone()))
+            };
+            if let Some((name, shape)) = arrays.iter().find_map(transposed) {
+                let message = format!("`{name}` of shape {shape:?} has not one column for each entry of its bias");
+                return Err(Diagnostic::error("model", message).help("save matrices as [input, output]"));
+            }
+            let flat = arrays.iter().map(|(name, array)| (name.clone(), array.values.as_slice().into()));
+            let json = serde_json::Value::Object(flat.collect());
+            return jedinet::import(&json, self.nodes, self.format).map(Network::Jedinet);
+        }
+        let size = (self.nodes.unwrap_or(28), self.edges.unwrap_or(56));
+        let mut network = tracker::import(arrays, self.format, size)?;
+        network.sorted = self.sorted;
+        network.windows = Windows::of_layers(network.nodes, network.edges, self.layers.unwrap_or(1))?;
+        Ok(Network::Tracking(network))
     }
 
     /// The model for as many hits, segments and layers as the user wants: its perceptrons work on any graph.

@@ -12,11 +12,12 @@ use hdl::passes::pipeline::{self, Goal};
 
 use super::care::Talk;
 use super::clock::{Timing, options};
+use super::output::{Output, finish};
 use super::products::{MatrixProducts, parameters};
-use super::sim::run_batch;
 use crate::arith::Fabric;
 use crate::design::Design;
 use crate::failure::{Failure, Result};
+use crate::flow::run_batch;
 use crate::import::bounded;
 use crate::import::numpy::{self, Numbers};
 use crate::interaction::accuracy::Accuracy;
@@ -101,9 +102,8 @@ pub struct InteractionArgs {
     talk: Talk,
     #[command(flatten)]
     timing: Timing,
-    /// The output folder
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// A network that can be built with random weights.
@@ -125,7 +125,7 @@ const EVENT_SEED: u64 = 1;
 /// Runs the command.
 pub fn run(args: &InteractionArgs) -> Result<()> {
     args.talk.begin();
-    let staging = Staging::begin(&args.out)?;
+    let staging = args.output.begin()?;
     let target = Target::load(&args.timing.target)?;
     let mut design = args.design(&target)?;
     let kinds = design.products();
@@ -169,7 +169,7 @@ pub fn run(args: &InteractionArgs) -> Result<()> {
         target: &target,
     };
     emission.write(&staging, report)?;
-    staging.finish()?;
+    finish(staging)?;
     super::say(summary(args, interval, &top, &pipeline));
     Ok(())
 }
@@ -402,6 +402,6 @@ fn summary(args: &InteractionArgs, interval: u32, top: &Arc<Module>, pipeline: &
         pipeline.latency,
         interval,
         pipeline.register_bits,
-        super::next_step(&args.out)
+        super::next_step(&args.output.out)
     )
 }

@@ -1,7 +1,6 @@
 //! What `hwgen dense` and `hwgen build` share: from a model to an output folder.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use clap::Args;
 use constraints::{Target, delay};
@@ -9,11 +8,12 @@ use constraints::{Target, delay};
 use super::care::Care;
 use super::clock::Timing;
 use super::cmvm::effort;
+use super::output::{Output, finish};
 use super::products::{MatrixProducts, parameters};
-use super::sim::run_batch;
 use crate::arith::Effort;
 use crate::design::Design;
 use crate::failure::{Failure, Result};
+use crate::flow::run_batch;
 use crate::model::{Graph, Input};
 use crate::network::design::{Event, NetworkDesign};
 use crate::network::folded::{MAX_REUSE, Schedule};
@@ -45,9 +45,8 @@ pub struct Hardware {
     care: Care,
     #[command(flatten)]
     timing: Timing,
-    /// The output folder
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Seed of the test bench's random events.
@@ -80,7 +79,7 @@ impl Hardware {
     pub fn begin(&self) -> Result<Staging> {
         self.care.begin();
         super::check_top(&self.top)?;
-        Staging::begin(&self.out)
+        self.output.begin()
     }
 
     /// Builds, checks and writes the design.
@@ -143,12 +142,12 @@ impl Hardware {
             target: &target,
         };
         emission.write(&staging, report)?;
-        staging.finish()?;
+        finish(staging)?;
         super::say(format_args!(
             "{}: latency {} cycles, initiation interval {interval}, {work}, {registers}\n{}\n",
             top.name,
             pipeline.latency,
-            super::next_step(&self.out)
+            super::next_step(&self.output.out)
         ));
         Ok(())
     }

@@ -19,9 +19,8 @@ pub struct KerasEncoder {
 
 /// Reads the network from the bytes of a Keras HDF5 file.
 pub fn read(bytes: Vec<u8>) -> Result<KerasEncoder, Diagnostic> {
-    let layers = keras::read(bytes)?;
-    let computing: Vec<&KerasLayer> =
-        layers.iter().filter(|l| !matches!(&*l.class, "InputLayer" | "Flatten")).collect();
+    let layers = keras::chain(bytes)?;
+    let computing: Vec<&KerasLayer> = layers.iter().filter(|l| l.class != "Flatten").collect();
     let classes: Vec<&str> = computing.iter().map(|l| &*l.class).collect();
     let [input, conv, hidden, dense, output] = *computing.as_slice() else {
         return Err(not_an_encoder(&classes));
@@ -29,7 +28,8 @@ pub fn read(bytes: Vec<u8>) -> Result<KerasEncoder, Diagnostic> {
     if classes != ["QActivation", "QConv2D", "QActivation", "QDense", "QActivation"] {
         return Err(not_an_encoder(&classes));
     }
-    if conv.config["strides"] != serde_json::json!([2, 2]) || conv.config["padding"] != "same" {
+    let strides = conv.config.sizes("strides", 2)?;
+    if strides != Some(vec![2, 2]) || conv.config.text("padding")? != Some("same") {
         return Err(Diagnostic::error(
             "keras",
             format!("layer `{}`: expected strides 2×2 and padding `same`", conv.name),
@@ -39,7 +39,7 @@ pub fn read(bytes: Vec<u8>) -> Result<KerasEncoder, Diagnostic> {
         Ok(layer.tensor(name, shape)?.data.iter().map(|v| f64::from(*v)).collect())
     };
     let dense_kernel = reals(dense, "kernel", &[HIDDEN as u64, OUTPUTS as u64])?;
-    Ok(KerasEncoder {
+    let encoder = KerasEncoder {
         tensors: Tensors {
             conv_weight: reals(conv, "kernel", &[KERNEL as u64, KERNEL as u64, 1, FILTERS as u64])?,
             conv_bias: reals(conv, "bias", &[FILTERS as u64])?,
@@ -50,7 +50,28 @@ pub fn read(bytes: Vec<u8>) -> Result<KerasEncoder, Diagnostic> {
         input: number(input.quantiser("activation")?),
         weights: [weight_format(conv)?, weight_format(dense)?],
         outputs: [number(hidden.quantiser("activation")?), number(output.quantiser("activation")?)],
-    })
+    };
+    for layer in [conv, dense] {
+        plain(layer)?;
+    }
+    layers.iter().try_for_each(KerasLayer::finish)?;
+    Ok(encoder)
+}
+
+/// Refuses what the encoder's own layers do not do; it reads those keys of a linear layer that [`read`] does not.
+fn plain(layer: &KerasLayer) -> Result<(), Diagnostic> {
+    let config = &layer.config;
+    let dilations = config.sizes("dilation_rate", 2)?.unwrap_or_default();
+    let fits = config.flag("use_bias")? != Some(false)
+        && matches!(config.text("activation")?, None | Some("linear"))
+        && dilations.iter().all(|d| *d == 1)
+        && config.integer("groups")?.unwrap_or(1) == 1
+        && config.choice("data_format", &["channels_last"], "channels_last").is_ok();
+    if fits {
+        return Ok(());
+    }
+    Err(Diagnostic::error("keras", format!("layer `{}`: this is not the encoder's layer", layer.name))
+        .help("expected a bias, no activation, channels last, and neither groups nor dilations"))
 }
 
 fn not_an_encoder(classes: &[&str]) -> Diagnostic {

@@ -1,133 +1,135 @@
-//! Keras model files: the layers' configurations and tensors, QKeras and HGQ2 quantisers, and whole networks.
+//! Keras model files: whole networks with QKeras and HGQ2 quantisers, and layers one by one.
 //!
-//! Keras 2 writes HDF5 (`.h5`), Keras 3 an archive (`.keras`).
+//! A file has a configuration in JSON and tensors in HDF5. [`model`] reads the graph of the configuration and hands each
+//! layer its tensors ([`weights`]), [`network`] follows the graph, [`class`] lists the layers. Whatever the file says is
+//! read, known to be without influence, or refused: see [`Settings`].
 
+mod activation;
 mod archive;
+mod calls;
+mod class;
+mod convolution;
+mod dense;
 mod einsum;
 mod hgq;
-mod layers;
 mod merge;
+mod model;
 mod network;
+mod normalisation;
+mod pooling;
 mod quantiser;
+mod shaping;
+mod weights;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::rc::Rc;
 
-use hdf5_pure::{AttrValue, Error, File, FormatError};
 use hdl::diag::Diagnostic;
 use serde_json::Value as Json;
 
-use crate::model::elements;
+use super::lift::{Imported, InputFormat};
+use super::python_json;
+use super::settings::Settings;
+use crate::model::Array;
 
-pub use network::network;
+use model::{Kind, Model};
+use weights::{Tensors, Weights};
+
 pub use quantiser::QKerasQuantiser;
+pub use weights::Tensor;
 
-/// The tensors of a layer that inference uses.
-const TENSORS: [&str; 7] = ["kernel", "depthwise_kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance"];
-
-/// A tensor in row-major order.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Tensor {
-    /// Extent of each axis.
-    pub shape: Vec<u64>,
-    /// The numbers.
-    pub data: Vec<f32>,
-}
-
-/// One use of a layer of a model.
+/// A layer of a model.
 #[derive(Debug, Clone)]
 pub struct KerasLayer {
     /// Class, such as `QDense`.
     pub class: String,
-    /// Name in the model.
+    /// Name in the model, with the inner models' names in front and the number of its use behind.
     pub name: String,
     /// Its configuration.
-    pub config: Arc<Json>,
+    pub config: Settings,
     /// Its tensors by name, such as `kernel` and `bias`; all uses of a layer share them.
-    pub tensors: Arc<BTreeMap<String, Tensor>>,
-    /// Names of the layers whose results it takes; empty in a sequential model.
-    pub inbound: Vec<String>,
+    pub tensors: Rc<Tensors>,
 }
 
 fn error(message: impl Into<String>) -> Diagnostic {
     Diagnostic::error("keras", message)
 }
 
-/// The layers of a Keras 2 HDF5 file or a Keras 3 archive, in order.
+/// The network in the bytes of an `.h5` or `.keras` file. `formats` are for inputs that the network does not quantise
+/// itself.
 ///
 /// # Errors
-/// Neither of both, no model's configuration in it, or tensors that are too large or no numbers.
-pub fn read(bytes: Vec<u8>) -> Result<Vec<KerasLayer>, Diagnostic> {
+/// Neither kind of file, or what is not supported in it, with what would make it work.
+pub fn network(bytes: Vec<u8>, formats: &[InputFormat]) -> Result<Imported, Diagnostic> {
+    network::network(&read(bytes)?, formats)
+}
+
+/// The network of a configuration, as Keras' `to_json` gives it, with the tensors in the bytes of a file that
+/// `save_weights` wrote.
+///
+/// # Errors
+/// As [`network`].
+pub fn network_of_pair(config: &[u8], weights: Vec<u8>, formats: &[InputFormat]) -> Result<Imported, Diagnostic> {
+    let weights = Weights::open(weights, "the file of weights")?;
+    let config = configuration(config, "the configuration")?;
+    network::network(&model::read(&config, &weights)?, formats)
+}
+
+/// The layers of a model that is a plain chain, without its input, in order. Who reads them has to
+/// [finish](KerasLayer::finish) each.
+///
+/// # Errors
+/// As [`network`], and a model that is no chain.
+pub fn chain(bytes: Vec<u8>) -> Result<Vec<KerasLayer>, Diagnostic> {
+    let model = read(bytes)?;
+    let branches = || error("the model is no chain of layers");
+    let mut layers = Vec::new();
+    let mut before = model.inputs.clone();
+    for entry in &model.entries {
+        match (&entry.kind, entry.calls.as_slice()) {
+            (Kind::Input(_), _) => {}
+            (Kind::Layer(layer), [call]) if call.keyword.is_empty() => {
+                let operands: Vec<_> = call.tensors().into_iter().cloned().collect();
+                if operands != before {
+                    return Err(branches());
+                }
+                before = vec![calls::Reference { layer: entry.name.clone(), node: 0, tensor: 0 }];
+                layers.push(layer.as_ref().clone());
+            }
+            _ => return Err(branches()),
+        }
+    }
+    if model.outputs == before { Ok(layers) } else { Err(branches()) }
+}
+
+fn configuration(text: &[u8], what: &str) -> Result<Json, Diagnostic> {
+    python_json::parse(text).map_err(|e| error(format!("{what} is not JSON: {e}")))
+}
+
+fn read(bytes: Vec<u8>) -> Result<Model, Diagnostic> {
     if archive::is_archive(&bytes) {
-        return archive::read(bytes);
+        let (config, weights) = archive::unpack(bytes)?;
+        let config = configuration(&config, "`config.json`")?;
+        return model::read(&config, &Weights::open(weights, "`model.weights.h5`")?);
     }
-    let file = File::from_bytes(bytes).map_err(|e| error(format!("this is not a readable HDF5 file: {e}")))?;
-    let attributes = file.root().attrs().map_err(|e| error(format!("the file's attributes are damaged: {e}")))?;
-    let text = match attributes.get("model_config") {
-        Some(AttrValue::VarLenString(text) | AttrValue::VarLenAsciiString(text) | AttrValue::String(text)) => text,
-        _ => {
-            return Err(
-                error("there is no `model_config` in the file").help("save the whole model, not the weights only")
-            );
-        }
-    };
-    let config: Json = serde_json::from_str(text).map_err(|e| error(format!("`model_config` is not JSON: {e}")))?;
-    let layers = config["config"]["layers"].as_array().ok_or_else(|| error("`model_config` lists no layers"))?;
-    layers.iter().map(|layer| read_layer(&file, layer)).collect()
-}
-
-fn read_layer(file: &File, layer: &Json) -> Result<KerasLayer, Diagnostic> {
-    let text = |key: &str| layer[key].as_str().map(str::to_owned);
-    let class = text("class_name").ok_or_else(|| error("a layer has no class"))?;
-    let name = text("name").or_else(|| layer["config"]["name"].as_str().map(str::to_owned));
-    let name = name.ok_or_else(|| error(format!("a layer of class `{class}` has no name")))?;
-    let mut tensors = BTreeMap::new();
-    let folder = format!("model_weights/{name}/{name}");
-    // a folded batch normalisation keeps its tensors in a group of its own
-    let inner = file.group(&folder).and_then(|g| g.groups());
-    let inner = inner.ok().and_then(|groups| groups.first().cloned());
-    for tensor in TENSORS {
-        let damaged = |why: Diagnostic| error(format!("layer `{name}`, {tensor}: {}", why.message));
-        let mut found = dataset(file, &format!("{folder}/{tensor}:0")).map_err(damaged)?;
-        if let (None, Some(inner)) = (&found, &inner) {
-            found = dataset(file, &format!("{folder}/{inner}/{tensor}:0")).map_err(damaged)?;
-        }
-        if let Some(found) = found {
-            tensors.insert(tensor.to_owned(), found);
-        }
-    }
-    Ok(KerasLayer {
-        class,
-        name,
-        config: Arc::new(layer["config"].clone()),
-        tensors: Arc::new(tensors),
-        inbound: inbound(&layer["inbound_nodes"]),
-    })
-}
-
-/// The numbers at `path`; `None` if there is nothing.
-fn dataset(file: &File, path: &str) -> Result<Option<Tensor>, Diagnostic> {
-    let damaged = |e: Error| error(e.to_string());
-    let dataset = match file.dataset(path) {
-        Ok(dataset) => dataset,
-        Err(Error::Format(FormatError::PathNotFound(_))) => return Ok(None),
-        Err(e) => return Err(damaged(e)),
-    };
-    let shape = dataset.shape().map_err(damaged)?;
-    let extent = |e: &u64| usize::try_from(*e).unwrap_or(usize::MAX);
-    elements(&shape.iter().map(extent).collect::<Vec<_>>()).map_err(error)?;
-    let data = dataset.read_f32().map_err(damaged)?;
-    Ok(Some(Tensor { shape, data }))
-}
-
-/// The names in `[[["name", 0, 0, {}], …]]`.
-fn inbound(nodes: &Json) -> Vec<String> {
-    let first = nodes.as_array().and_then(|nodes| nodes.first());
-    let operands = first.and_then(Json::as_array).into_iter().flatten();
-    operands.filter_map(|operand| operand[0].as_str().map(str::to_owned)).collect()
+    let weights = Weights::open(bytes, "this")?;
+    let text = weights.configuration()?.ok_or_else(|| {
+        error("there is no `model_config` in the file")
+            .help("save the whole model, or give the model's JSON and the weights as two files")
+    })?;
+    model::read(&configuration(text.as_bytes(), "`model_config`")?, &weights)
 }
 
 impl KerasLayer {
+    /// The same layer, used under another name.
+    fn named(&self, name: String) -> Self {
+        Self { name, ..self.clone() }
+    }
+
+    /// An error at this layer.
+    fn error(&self, message: impl Into<String>) -> Diagnostic {
+        error(format!("layer {} ({}): {}", hdl::names::quoted(&self.name), self.class, message.into()))
+    }
+
     /// A tensor of exactly this shape with finite numbers.
     pub fn tensor(&self, name: &str, shape: &[u64]) -> Result<&Tensor, Diagnostic> {
         let of = |what: String| error(format!("layer `{}`, {name}: {what}", self.name));
@@ -141,12 +143,24 @@ impl KerasLayer {
         }
     }
 
+    /// A tensor with finite numbers.
+    fn floats(&self, name: &str) -> Result<Array<f32>, Diagnostic> {
+        let tensor = self.tensors.get(name).ok_or_else(|| self.error(format!("its {name} is missing")))?;
+        if tensor.data.iter().any(|v| !v.is_finite()) {
+            return Err(self.error(format!("its {name} is not finite")));
+        }
+        let shape: Vec<usize> = tensor.shape.iter().map(|e| *e as usize).collect();
+        if !tensor.is_whole() {
+            return Err(self.error(format!("its {name} is damaged")));
+        }
+        Ok(Array { shape, values: tensor.data.clone() })
+    }
+
     /// The QKeras quantiser under `key` of the layer's configuration, one with all codes of its bits.
     pub fn quantiser(&self, key: &str) -> Result<QKerasQuantiser, Diagnostic> {
-        let of = |why: String| error(format!("layer `{}`, {key}: {why}", self.name));
-        match quantiser::qkeras(&self.config[key]).map_err(of)? {
+        match quantiser::qkeras(&self.config, key)? {
             QKerasQuantiser::Bits { symmetric: true, .. } => {
-                Err(of("symmetric quantisers are not supported here".into()))
+                Err(self.error(format!("{key}: symmetric quantisers are not supported here")))
             }
             all_codes => Ok(all_codes),
         }

@@ -13,3 +13,5 @@ pub mod lift;
 pub mod matrix;
 pub mod numpy;
 pub mod onnx;
+mod python_json;
+pub mod settings;

@@ -3,9 +3,31 @@
 use hdl::diag::Diagnostic;
 
 use super::KerasLayer;
-use super::layers::quantised;
+use super::class::{Build, LayerClass, WEIGHTS};
+use super::quantiser::quantised;
 use crate::import::lift::{Lift, Real};
+use crate::import::settings::{Known, Settings};
 use crate::model::Op;
+
+/// Layers that sum by Einstein's convention.
+pub(super) const CLASSES: &[LayerClass] = &[LayerClass {
+    names: &["EinsumDense", "QEinsumDense"],
+    keys: &["equation", "bias_axes", "activation", "kernel_quantizer", "bias_quantizer"],
+    known: &[
+        WEIGHTS,
+        &[
+            Known::any("output_shape", "the equation and the kernel say it"),
+            Known::any("parallelization_factor", "a hint for the hardware of others"),
+        ],
+    ],
+    variables,
+    build: Build::One(Lift::keras_einsum),
+}];
+
+fn variables(config: &Settings) -> Vec<&'static str> {
+    let bias = !config.peek("bias_axes").is_null();
+    [Some("kernel"), bias.then_some("bias")].into_iter().flatten().collect()
+}
 
 /// Axes by letter.
 struct Equation {
@@ -52,8 +74,8 @@ fn places(letters: &[char], axes: &[char]) -> Vec<usize> {
 }
 
 impl Lift {
-    pub(super) fn keras_einsum(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
-        let text = layer.config["equation"].as_str().unwrap_or_default();
+    fn keras_einsum(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
+        let text = layer.config.text("equation")?.unwrap_or_default();
         let unsupported = || {
             layer
                 .error(format!("the equation {} is not supported", hdl::names::quoted(text)))
@@ -88,7 +110,7 @@ impl Lift {
         let y = self.moved(name, y, Op::Reshape { shape: [kept, width].concat() })?;
         let axes = places(&equation.result, &[stay, brought].concat());
         let y = self.moved(name, y, Op::Transpose { axes })?;
-        let bias = match layer.config["bias_axes"].is_null() {
+        let bias = match layer.config.value("bias_axes").is_null() {
             true => None,
             false => Some(layer.floats("bias")?),
         };

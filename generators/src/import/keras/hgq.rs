@@ -4,10 +4,17 @@
 //! trained as real numbers and rounded half to even.
 
 use hdl::diag::Diagnostic;
+use serde_json::Value as Json;
 
 use super::KerasLayer;
+use super::class::{Build, HGQ_KEYS, LayerClass, PLACE, WEIGHTS, none};
+use super::dense::FOLDING;
+use super::normalisation::Normalisation;
+use super::quantiser::quantised;
+use super::weights::Layout;
 use crate::import::lift::{Lift, Meaning, Real};
-use crate::model::{Array, FloatRounding, Quantiser};
+use crate::import::settings::{Known, Settings};
+use crate::model::{Array, FloatRounding, Quantiser, Step};
 
 /// The quantisers that a layer with one operand may have.
 const ROLES: [&str; 5] = ["iq", "kq", "bq", "oq", "quantizer"];
@@ -15,14 +22,65 @@ const ROLES: [&str; 5] = ["iq", "kq", "bq", "oq", "quantizer"];
 /// Most operands of a layer.
 const MAX_OPERANDS: usize = 64;
 
+/// What a quantiser was before training, and what only training uses.
+const TRAINING: &[Known] = &[
+    Known::any("place", "which defaults it took"),
+    Known::any("k0", "a value before training"),
+    Known::any("b0", "a value before training"),
+    Known::any("i0", "a value before training"),
+    Known::any("f0", "a value before training"),
+    Known::any("bc", "limits during training"),
+    Known::any("ic", "limits during training"),
+    Known::any("fc", "limits during training"),
+    Known::any("br", "training"),
+    Known::any("ir", "training"),
+    Known::any("fr", "training"),
+    Known::any("i_decay_speed", "training"),
+    Known::any("homogeneous_axis", "the tensors have the shape that follows from it"),
+    Known::any("heterogeneous_axis", "the tensors have the shape that follows from it"),
+    Known::only("bw_mapper", &["null"], "the tensors have the shape that follows from the axes"),
+    Known::any("trainable", "training"),
+    Known::only("qnoise_factor", &["null", "1.0"], "all of the value is quantised"),
+];
+
+/// Layers that only HGQ2 has.
+pub(super) const CLASSES: &[LayerClass] = &[
+    LayerClass {
+        names: &["Quantizer"],
+        keys: &["config"],
+        known: &[],
+        variables: none,
+        build: Build::One(|lift, layer, x| lift.hgq(layer, "quantizer", x)),
+    },
+    LayerClass {
+        names: &["QUnaryFunctionLUT"],
+        keys: &["activation"],
+        known: &[],
+        variables: none,
+        build: Build::One(|lift, layer, x| lift.activated(layer, x, "activation")),
+    },
+    LayerClass {
+        names: &["QBatchNormDense"],
+        keys: &["use_bias", "activation", "epsilon", "scale", "center", "axis"],
+        known: &[WEIGHTS, FOLDING, &[Known::any("parallelization_factor", "a hint for the hardware of others")]],
+        variables: normalised_dense,
+        build: Build::One(Lift::hgq_normalised_dense),
+    },
+];
+
+fn normalised_dense(config: &Settings) -> Vec<&'static str> {
+    let gamma = (config.peek("scale") != false).then_some("gamma");
+    ["kernel", "bias"].into_iter().chain(gamma).chain(["moving_mean", "moving_variance"]).collect()
+}
+
 /// The quantisers that a layer may have, and the folder of each one's tensors. `iq3` is that of operand 3.
-pub(super) fn roles(config: &serde_json::Value) -> Vec<(String, String)> {
+fn roles(config: &Settings) -> Vec<(String, String)> {
     let folder = |role: &str| match role {
         "quantizer" => "quantizer".to_owned(),
         role => format!("{role}/quantizer"),
     };
     let single = ROLES.iter().map(|role| (role.to_string(), folder(role)));
-    let operands = config["iq_confs"].as_array().map_or(0, Vec::len);
+    let operands = config.peek("iq_confs").as_array().map_or(0, Vec::len);
     let of_operand = |k: usize| {
         let number = if k == 0 { String::new() } else { format!("_{k}") };
         let folder = format!("iq/quantizers/quantizer{number}/quantizer");
@@ -31,22 +89,43 @@ pub(super) fn roles(config: &serde_json::Value) -> Vec<(String, String)> {
     single.chain((0..operands.min(MAX_OPERANDS)).map(of_operand)).collect()
 }
 
-/// The configuration of the quantiser under a role; null if there is none.
-pub(super) fn configuration<'c>(config: &'c serde_json::Value, role: &str) -> &'c serde_json::Value {
-    let operand = role.strip_prefix("iq").and_then(|k| k.parse::<usize>().ok());
-    let whole = match (role, operand) {
-        (_, Some(k)) => &config["iq_confs"][k],
-        ("quantizer", _) => &config["config"],
-        (role, _) => &config[format!("{role}_conf")],
-    };
-    &whole["config"]
+/// The operand whose quantiser has that role.
+fn operand(role: &str) -> Option<usize> {
+    role.strip_prefix("iq").and_then(|k| k.parse().ok())
+}
+
+/// The quantiser's variable that stands at `path` in the layer's group, as `role.variable`.
+pub(super) fn variable(config: &Settings, layout: Layout, path: &str) -> Option<String> {
+    if HGQ_KEYS.iter().all(|key| config.peek(key).is_null()) {
+        return None;
+    }
+    match layout {
+        Layout::Numbered => {
+            let (folder, number) = path.rsplit_once("/vars/")?;
+            let (role, _) = roles(config).into_iter().find(|(_, f)| f == folder)?;
+            let whole = match (role.as_str(), operand(&role)) {
+                (_, Some(k)) => &config.peek("iq_confs")[k],
+                ("quantizer", _) => config.peek("config"),
+                (role, _) => config.peek(&format!("{role}_conf")),
+            };
+            let name = variables(&whole["config"])?.get(number.parse::<usize>().ok()?).copied()?;
+            Some(format!("{role}.{name}"))
+        }
+        Layout::Named => {
+            let parts: Vec<&str> = path.split('/').collect();
+            let [.., owner, quantiser, name] = *parts.as_slice() else { return None };
+            let role = ROLES.iter().find(|role| owner.ends_with(&format!("_{role}"))).copied();
+            let role = role.or((!config.peek("config").is_null()).then_some("quantizer"))?;
+            quantiser.starts_with("fixed_point_quantizer").then(|| format!("{role}.{name}"))
+        }
+    }
 }
 
 /// Most bits in front of the point or behind it.
 const MAX_BITS: f32 = 64.0;
 
 /// The names of a quantiser's tensors in the order of the file: what is trained stands first.
-pub(super) fn variables(config: &serde_json::Value) -> Option<[&'static str; 3]> {
+fn variables(config: &Json) -> Option<[&'static str; 3]> {
     let wraps = config["overflow_mode"].as_str()?.eq_ignore_ascii_case("wrap");
     match (config["q_type"].as_str()?, wraps) {
         ("kbi", true) => Some(["b", "k", "i"]),
@@ -115,24 +194,47 @@ impl Format {
 }
 
 impl KerasLayer {
+    /// The configuration of the quantiser under a role; none if there is none.
+    fn quantiser_config(&self, role: &str) -> Result<Option<Settings>, Diagnostic> {
+        let outer = match (role, operand(role)) {
+            (_, Some(k)) => match self.config.list("iq_confs")?.and_then(|list| list.get(k)) {
+                None | Some(Json::Null) => None,
+                Some(Json::Object(entries)) => Some(self.config.part(&format!("iq_confs {k}"), entries.clone())),
+                Some(_) => return Err(self.error("`iq_confs` lists something that is no quantiser")),
+            },
+            ("quantizer", _) => self.config.object("config")?,
+            (role, _) => self.config.object(&format!("{role}_conf"))?,
+        };
+        let Some(outer) = outer else {
+            return Ok(None);
+        };
+        outer.accept(&PLACE);
+        match outer.text("class_name")? {
+            Some("QuantizerConfig") => outer.object("config"),
+            other => Err(outer.error(format!("{} is not supported", hdl::names::quoted(other.unwrap_or_default())))),
+        }
+    }
+
     /// The HGQ2 quantiser that the layer has under that role; `None` if it has none.
     ///
     /// # Errors
     /// A quantiser that is no fixed-point quantiser, or scales its values.
     pub(super) fn fixed(&self, role: &str) -> Result<Option<Fixed>, Diagnostic> {
-        let config = configuration(&self.config, role);
-        if config.is_null() {
+        let Some(config) = self.quantiser_config(role)? else {
             return Ok(None);
-        }
+        };
+        config.accept(TRAINING);
         let of = |why: &str| self.error(format!("its quantiser `{role}` {why}"));
-        let names = variables(config).ok_or_else(|| of("is no fixed-point quantiser of kind `kbi` or `kif`"))?;
+        let kind =
+            serde_json::json!({"q_type": config.value("q_type"), "overflow_mode": config.value("overflow_mode")});
+        let names = variables(&kind).ok_or_else(|| of("is no fixed-point quantiser of kind `kbi` or `kif`"))?;
         for key in ["scaler", "affine"] {
-            if !config[key].is_null() {
+            if !config.value(key).is_null() {
                 return Err(of(&format!("has a `{key}`, which is not supported"))
                     .help("train without it: formats are powers of two"));
             }
         }
-        let rounding = match config["round_mode"].as_str().unwrap_or_default() {
+        let rounding = match config.text("round_mode")?.unwrap_or_default() {
             "TRN" => FloatRounding::Floor,
             "RND" | "S_RND" => FloatRounding::HalfAbove,
             "RND_CONV" | "S_RND_CONV" => FloatRounding::HalfEven,
@@ -142,7 +244,7 @@ impl KerasLayer {
             "RND_INF" => FloatRounding::HalfUp,
             _ => return Err(of("rounds in a way that is not known")),
         };
-        let overflow = match config["overflow_mode"].as_str().unwrap_or_default() {
+        let overflow = match config.text("overflow_mode")?.unwrap_or_default() {
             "WRAP" => Overflow::Wrap,
             "SAT" => Overflow::Saturate,
             "SAT_SYM" => Overflow::Symmetric,
@@ -174,7 +276,7 @@ impl KerasLayer {
             formats: formats.ok_or_else(|| of("has more bits than are supported"))?,
             rounding,
             overflow,
-            weight: config["is_weight"].as_bool().unwrap_or(false),
+            weight: config.flag("is_weight")?.unwrap_or(false),
         }))
     }
 }
@@ -217,6 +319,70 @@ impl Fixed {
 }
 
 impl Lift {
+    /// The operands of a layer through its quantisers of them, if it has any.
+    pub(super) fn hgq_operands(&mut self, layer: &KerasLayer, operands: &mut [Real]) -> Result<(), Diagnostic> {
+        let several = layer.config.list("iq_confs")?.map(<[Json]>::len);
+        if several.is_some_and(|count| count != operands.len()) {
+            return Err(layer.error("there is not one quantiser for each operand"));
+        }
+        for (k, x) in operands.iter_mut().enumerate() {
+            let role = match several {
+                Some(_) => format!("iq{k}"),
+                None => "iq".to_owned(),
+            };
+            *x = self.hgq(layer, &role, x.clone())?;
+        }
+        Ok(())
+    }
+
+    /// A dense layer that normalises its operand: rows of the kernel are scaled before they are quantised, and the means
+    /// go into the bias through the kernel as it was.
+    fn hgq_normalised_dense(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
+        let misfit = || layer.error("its parameters differ in shape");
+        let (kernel, bias) = (layer.floats("kernel")?, layer.floats("bias")?);
+        layer.config.flag("use_bias")?;
+        layer.config.flag("center")?;
+        layer.config.integer("axis")?;
+        let Normalisation { scale, mean, .. } = layer.normalisation_parts()?;
+        let &[inputs, outputs] = kernel.shape.as_slice() else {
+            return Err(misfit());
+        };
+        if mean.shape != [inputs] || bias.shape != [outputs] {
+            return Err(misfit());
+        }
+        let column = |array: &Array<f32>| Array { shape: vec![inputs, 1], values: array.values.clone() };
+        let scaled = column(&scale).zip(&kernel, |s, k| s * k).ok_or_else(misfit)?;
+        let weights = quantised(layer, &scaled, &[], "kq")?;
+        // the framework's float sum may be off by this
+        let terms = |o: usize| {
+            let column = kernel.values.iter().skip(o).step_by(outputs);
+            let products = column.zip(&mean.values);
+            products.map(|(k, m)| f64::from(*k) * f64::from(*m))
+        };
+        let moved = |direction: f64| Array {
+            shape: vec![outputs],
+            values: (0..outputs)
+                .map(|o| {
+                    let (sum, size) = terms(o).fold((0.0, 0.0), |(s, a), t| (s + t, a + t.abs()));
+                    let noise = (inputs as f64 + 2.0) * size / 16_777_216.0;
+                    (f64::from(bias.values[o]) - sum + direction * noise) as f32
+                })
+                .collect(),
+        };
+        let [below, exact, above] = [-1.0, 0.0, 1.0].map(moved);
+        let shift = quantised(layer, &exact, &[], "bq")?.as_float();
+        for other in [below, above] {
+            if quantised(layer, &other, &[], "bq")?.as_float() != shift {
+                return Err(layer
+                    .error("a bias is so close to a rounding step that it depends on the order of the framework's additions")
+                    .help("train on for a few steps"));
+            }
+        }
+        let y = self.dense(&layer.name, x, &weights)?;
+        let y = self.step(&layer.name, y, Step::Add(shift))?;
+        self.activated(layer, y, "activation")
+    }
+
     /// A tensor through the quantiser that `layer` has under `role`, if it has one.
     pub(super) fn hgq(&mut self, layer: &KerasLayer, role: &str, x: Real) -> Result<Real, Diagnostic> {
         let Some(fixed) = layer.fixed(role)? else {

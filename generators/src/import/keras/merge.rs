@@ -3,26 +3,61 @@
 use hdl::diag::Diagnostic;
 
 use super::KerasLayer;
+use super::class::{Build, LayerClass, none};
 use crate::import::lift::{Lift, Real};
 use crate::model::{Array, Op, Step};
+
+/// Merging layers.
+pub(super) const CLASSES: &[LayerClass] = &[
+    LayerClass {
+        names: &[
+            "Add",
+            "Subtract",
+            "Multiply",
+            "Maximum",
+            "Minimum",
+            "QAdd",
+            "QSubtract",
+            "QMultiply",
+            "QMaximum",
+            "QMinimum",
+            "QAveragePow2",
+        ],
+        keys: &[],
+        known: &[],
+        variables: none,
+        build: Build::Many(Lift::keras_merge),
+    },
+    LayerClass {
+        names: &["Concatenate", "QConcatenate"],
+        keys: &["axis"],
+        known: &[],
+        variables: none,
+        build: Build::Many(Lift::keras_concatenation),
+    },
+];
 
 impl KerasLayer {
     /// What is done to the operands, by the name that Keras has for it; HGQ2 puts a Q in front.
     fn merge(&self) -> &str {
         self.class.strip_prefix('Q').unwrap_or(&self.class)
     }
-
-    /// Whether it joins several tensors element by element.
-    pub(super) fn is_merge(&self) -> bool {
-        matches!(self.merge(), "Add" | "Subtract" | "Multiply" | "Maximum" | "Minimum" | "AveragePow2")
-    }
 }
 
 impl Lift {
-    pub(super) fn keras_merge(&mut self, layer: &KerasLayer, operands: Vec<Real>) -> Result<Real, Diagnostic> {
+    fn keras_concatenation(&mut self, layer: &KerasLayer, operands: Vec<Real>) -> Result<Real, Diagnostic> {
+        let rank = operands.first().map_or(0, |x| self.shape(x).len());
+        let axis = layer.axis(Some(layer.config.integer("axis")?.unwrap_or(-1)), rank)?;
+        self.concat(&layer.name, operands, axis)
+    }
+
+    fn keras_merge(&mut self, layer: &KerasLayer, operands: Vec<Real>) -> Result<Real, Diagnostic> {
         let count = operands.len();
         let mut operands = operands.into_iter();
         let mut sum = operands.next().ok_or_else(|| layer.error("it has no operands"))?;
+        if layer.merge() == "Subtract" && count != 2 {
+            return Err(layer.error(format!("it subtracts {count} operands")));
+        }
         for next in operands {
             sum = match layer.merge() {
                 "Add" | "AveragePow2" => self.combine(&layer.name, Op::Add, sum, next)?,

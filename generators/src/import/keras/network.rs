@@ -1,139 +1,191 @@
-//! A chain or graph of Keras layers as a quantised network.
+//! A Keras model as a quantised network: each use of each layer in an order in which operands come first.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use hdl::diag::Diagnostic;
 use hdl::names::quoted;
-use serde_json::Value as Json;
 
-use super::{KerasLayer, error, read};
+use super::calls::Reference;
+use super::error;
+use super::model::{Entry, Kind, Model};
 use crate::import::lift::{Imported, InputFormat, Lift, Real};
 
-/// Most layers of a model.
-const MAX_LAYERS: usize = 10_000;
+/// Most uses of all layers.
+const MAX_CALLS: usize = 10_000;
 
-/// The network in the bytes of a Keras 2 HDF5 file or a Keras 3 archive. `formats` are for inputs that the network does not quantise itself.
+/// The network of `model`. `formats` are for inputs that the network does not quantise itself.
 ///
 /// # Errors
-/// As [`read`], and layers that are not supported: their name and what would make them work.
-pub fn network(bytes: Vec<u8>, formats: &[InputFormat]) -> Result<Imported, Diagnostic> {
-    let layers = ordered(read(bytes)?)?;
-    if layers.len() > MAX_LAYERS {
-        return Err(error(format!("the model has more than {MAX_LAYERS} layers")));
-    }
+/// References to what is not there, inputs without a shape, layers that are not supported: their name and what would make
+/// them work.
+pub(super) fn network(model: &Model, formats: &[InputFormat]) -> Result<Imported, Diagnostic> {
     let mut inputs = Vec::new();
-    for layer in layers.iter().filter(|l| l.class == "InputLayer") {
-        inputs.push((layer.name.clone(), shape(layer)?));
-    }
-    if inputs.is_empty() {
-        // a sequential model may say the shape at its first layer
-        let first = layers.first().ok_or_else(|| error("the model has no layers"))?;
-        inputs.push(("input".to_owned(), shape(first)?));
-    }
-    let names: Vec<String> = inputs.iter().map(|(name, _)| name.clone()).collect();
-    let (mut lift, reals) = Lift::new("network", inputs, formats)?;
-    let mut results: HashMap<String, Real> = names.into_iter().zip(reals).collect();
-    let mut previous = results.values().next().cloned();
-    let mut used: Vec<String> = Vec::new();
-    let mut last = None;
-    for layer in layers.iter().filter(|l| l.class != "InputLayer") {
-        let operands = if layer.inbound.is_empty() {
-            previous.iter().cloned().collect()
-        } else {
-            let of = |name: &String| {
-                used.push(name.clone());
-                results.get(name).cloned().ok_or_else(|| {
-                    error(format!("layer {}: nothing before it is called {}", quoted(&layer.name), quoted(name)))
-                })
-            };
-            layer.inbound.iter().map(of).collect::<Result<Vec<_>, _>>()?
+    for reference in &model.inputs {
+        let entry = model.entry(&reference.layer)?;
+        let Kind::Input(shape) = &entry.kind else {
+            return Err(error(format!("input {} is no InputLayer", quoted(&entry.name))));
         };
-        let result = lift.keras_layer(layer, operands)?;
-        previous = Some(result.clone());
-        results.insert(layer.name.clone(), result);
-        last = Some(&layer.name);
+        let shape = shape.clone().ok_or_else(|| {
+            error(format!("layer {}: the shape of the input is not fixed", quoted(&entry.name)))
+                .help("give the model an Input with a shape")
+        })?;
+        inputs.push((entry.name.clone(), shape));
     }
-    let last = last.ok_or_else(|| error("the model has only inputs"))?;
-    let computed = layers.iter().filter(|l| l.class != "InputLayer");
-    for layer in computed.filter(|l| if l.inbound.is_empty() { l.name == *last } else { !used.contains(&l.name) }) {
-        let real = results[&layer.name].clone();
-        lift.output(&layer.name, &real)?;
+    let mut names: HashSet<String> = HashSet::new();
+    if let Some((twice, _)) = inputs.iter().find(|(name, _)| !names.insert(name.clone())) {
+        return Err(error(format!("the model lists input {} twice", quoted(twice))));
+    }
+    let (mut lift, reals) = Lift::new("network", inputs, formats)?;
+    let mut calls = MAX_CALLS;
+    let results = model.results(&mut lift, "", reals, &mut calls)?;
+    for (reference, real) in model.outputs.iter().zip(&results) {
+        let base = &reference.layer;
+        let numbered = (1..).map(|n| format!("{base}_{n}"));
+        let name = [base.clone()].into_iter().chain(numbered).find(|name| !names.contains(name));
+        let name = name.expect("there are more numbers than outputs");
+        lift.output(&name, real)?;
+        names.insert(name);
     }
     lift.finish()
 }
 
-/// The layers in an order in which operands come first, otherwise as they were. A layer that is used several times stands
-/// at its first place in the file, though a later use may take what comes behind it.
-///
-/// # Errors
-/// Two of one name, or some that wait for each other.
-fn ordered(layers: Vec<KerasLayer>) -> Result<Vec<KerasLayer>, Diagnostic> {
-    let mut index = HashMap::new();
-    for (k, layer) in layers.iter().enumerate() {
-        if index.insert(layer.name.clone(), k).is_some() {
-            let name = quoted(&layer.name);
-            return Err(error(format!("two layers are called {name}")));
-        }
+/// One use of a layer: its position in the model, and which of its uses.
+type Use = (usize, usize);
+
+impl Model {
+    fn index(&self) -> HashMap<&str, usize> {
+        self.entries.iter().enumerate().map(|(k, e)| (e.name.as_str(), k)).collect()
     }
-    let mut waiting = vec![0; layers.len()];
-    let mut readers = vec![Vec::new(); layers.len()];
-    for (k, layer) in layers.iter().enumerate() {
-        for &operand in layer.inbound.iter().filter_map(|name| index.get(name)) {
-            waiting[k] += 1;
-            readers[operand].push(k);
-        }
+
+    fn entry(&self, name: &str) -> Result<&Entry, Diagnostic> {
+        let found = self.entries.iter().find(|e| e.name == name);
+        found.ok_or_else(|| error(format!("the model refers to layer {}, which it does not list", quoted(name))))
     }
-    let mut ready: BinaryHeap<Reverse<usize>> = (0..layers.len()).filter(|k| waiting[*k] == 0).map(Reverse).collect();
-    let mut left: Vec<Option<KerasLayer>> = layers.into_iter().map(Some).collect();
-    let mut sorted = Vec::with_capacity(left.len());
-    while let Some(Reverse(k)) = ready.pop() {
-        sorted.extend(left[k].take());
-        for &reader in &readers[k] {
-            waiting[reader] -= 1;
-            if waiting[reader] == 0 {
-                ready.push(Reverse(reader));
+
+    /// The model's results for operands `given`; `prefix` stands in front of its layers' names.
+    fn results(
+        &self,
+        lift: &mut Lift,
+        prefix: &str,
+        given: Vec<Real>,
+        calls: &mut usize,
+    ) -> Result<Vec<Real>, Diagnostic> {
+        let index = self.index();
+        let mut results: HashMap<Use, Vec<Real>> = HashMap::new();
+        if given.len() != self.inputs.len() {
+            let (name, wanted) = (quoted(&self.name), self.inputs.len());
+            return Err(error(format!("model {name} is called on {} tensors and takes {wanted}", given.len())));
+        }
+        for (reference, real) in self.inputs.iter().zip(given) {
+            let unknown = || error(format!("there is no input {}", quoted(&reference.layer)));
+            results.insert((*index.get(&*reference.layer).ok_or_else(unknown)?, 0), vec![real]);
+        }
+        for (k, node) in self.ordered(&index)? {
+            *calls =
+                calls.checked_sub(1).ok_or_else(|| error(format!("layers are used more than {MAX_CALLS} times")))?;
+            let entry = &self.entries[k];
+            let name = match node {
+                0 => format!("{prefix}{}", entry.name),
+                n => format!("{prefix}{}#{n}", entry.name),
+            };
+            let call = entry.calls[node].map(|reference| find(&index, &results, reference))?;
+            let result = match &entry.kind {
+                Kind::Input(_) => continue,
+                Kind::Layer(layer) => vec![lift.keras_layer(&layer.named(name), call)?],
+                Kind::Model(model) => {
+                    let named = |(key, a): &(String, _)| match a {
+                        super::calls::Argument::Constant(value) => {
+                            !(value.is_null() || key == "training" && *value == false)
+                        }
+                        _ => true,
+                    };
+                    if let Some((key, _)) = call.keyword.iter().find(|k| named(k)) {
+                        return Err(error(format!(
+                            "model {} is called with `{key}`, which is not supported",
+                            quoted(&name)
+                        )));
+                    }
+                    let given = call.tensors().into_iter().cloned().collect();
+                    model.results(lift, &format!("{name}/"), given, calls)?
+                }
+            };
+            results.insert((k, node), result);
+        }
+        self.outputs.iter().map(|reference| find(&index, &results, reference)).collect()
+    }
+
+    /// All uses that an output needs, operands first, otherwise in the file's order.
+    ///
+    /// # Errors
+    /// References to what is not there, uses that wait for each other.
+    fn ordered(&self, index: &HashMap<&str, usize>) -> Result<Vec<Use>, Diagnostic> {
+        let at = |r: &Reference| -> Result<Use, Diagnostic> {
+            let missing = || {
+                error(format!(
+                    "the model refers to use {} of layer {}, which it does not list",
+                    r.node,
+                    quoted(&r.layer)
+                ))
+            };
+            let k = *index.get(&*r.layer).ok_or_else(missing)?;
+            let uses = match self.entries[k].kind {
+                Kind::Input(_) => 1,
+                _ => self.entries[k].calls.len(),
+            };
+            (r.node < uses).then_some((k, r.node)).ok_or_else(missing)
+        };
+        let mut waiting: HashMap<Use, usize> = HashMap::new();
+        let mut readers: HashMap<Use, Vec<Use>> = HashMap::new();
+        let mut needed: Vec<Use> = self.outputs.iter().map(at).collect::<Result<_, _>>()?;
+        let mut seen: HashSet<Use> = needed.iter().copied().collect();
+        needed.sort_unstable();
+        needed.dedup();
+        while let Some((k, node)) = needed.pop() {
+            let operands = match self.entries[k].kind {
+                Kind::Input(_) => Vec::new(),
+                _ => self.entries[k].calls[node].tensors(),
+            };
+            waiting.insert((k, node), operands.len());
+            for operand in operands {
+                let operand = at(operand)?;
+                readers.entry(operand).or_default().push((k, node));
+                if seen.insert(operand) {
+                    needed.push(operand);
+                }
             }
         }
-    }
-    match left.into_iter().flatten().next() {
-        Some(layer) => Err(error(format!("layer {} waits for its own result", quoted(&layer.name)))),
-        None => Ok(sorted),
+        let mut ready: BinaryHeap<Reverse<Use>> =
+            waiting.iter().filter(|(_, n)| **n == 0).map(|(u, _)| Reverse(*u)).collect();
+        let mut sorted = Vec::with_capacity(waiting.len());
+        while let Some(Reverse(next)) = ready.pop() {
+            sorted.push(next);
+            for reader in readers.remove(&next).unwrap_or_default() {
+                let left = waiting.get_mut(&reader).expect("every reader waits");
+                *left -= 1;
+                if *left == 0 {
+                    ready.push(Reverse(reader));
+                }
+            }
+        }
+        if sorted.len() < waiting.len() {
+            let stuck = waiting.iter().filter(|(_, n)| **n > 0).map(|(u, _)| u.0).min().unwrap_or(0);
+            return Err(error(format!("layer {} waits for its own result", quoted(&self.entries[stuck].name))));
+        }
+        sorted.retain(|(k, _)| !matches!(self.entries[*k].kind, Kind::Input(_)));
+        Ok(sorted)
     }
 }
 
-/// A shape whose first axis is the batch, which is 1.
-fn shape(layer: &KerasLayer) -> Result<Vec<usize>, Diagnostic> {
-    let wrong = || {
-        error(format!("layer {}: the shape of the input is not fixed", quoted(&layer.name)))
-            .help("give the model an Input with a shape")
-    };
-    // Keras 3 calls it otherwise
-    let extents = layer.config["batch_input_shape"].as_array();
-    let extents = extents.or(layer.config["batch_shape"].as_array());
-    let extents = extents.ok_or_else(wrong)?;
-    let mut shape = vec![1];
-    for extent in extents.iter().skip(1) {
-        let extent = extent.as_u64().filter(|e| (1..=1 << 24).contains(e)).ok_or_else(wrong)?;
-        shape.push(extent as usize);
-    }
-    Ok(shape)
-}
-
-impl KerasLayer {
-    /// An error at this layer.
-    pub(super) fn error(&self, message: impl Into<String>) -> Diagnostic {
-        error(format!("layer {} ({}): {}", quoted(&self.name), self.class, message.into()))
-    }
-
-    /// A number or list of `rank` numbers in the configuration.
-    pub(super) fn sizes(&self, key: &str, rank: usize, default: usize) -> Result<Vec<usize>, Diagnostic> {
-        let size = |v: &Json| v.as_u64().filter(|v| *v <= 1 << 20).map(|v| v as usize);
-        let sizes = match &self.config[key] {
-            Json::Null => Some(vec![default; rank]),
-            Json::Array(list) => list.iter().map(size).collect(),
-            one => size(one).map(|v| vec![v; rank]),
-        };
-        sizes.filter(|s| s.len() == rank).ok_or_else(|| self.error(format!("`{key}` needs {rank} numbers")))
-    }
+/// The tensor that `reference` names.
+fn find(
+    index: &HashMap<&str, usize>,
+    results: &HashMap<Use, Vec<Real>>,
+    reference: &Reference,
+) -> Result<Real, Diagnostic> {
+    let tensors = index.get(&*reference.layer).and_then(|k| results.get(&(*k, reference.node)));
+    tensors.and_then(|list| list.get(reference.tensor)).cloned().ok_or_else(|| {
+        let name = quoted(&reference.layer);
+        error(format!("use {} of layer {name} has no result {}", reference.node, reference.tensor))
+    })
 }

@@ -1,0 +1,191 @@
+//! Convolutions. Keras puts channels last unless told otherwise, the operators here want them second.
+
+use hdl::diag::Diagnostic;
+
+use super::KerasLayer;
+use super::class::{Build, LayerClass, WEIGHTS};
+use super::dense::{FOLDING, kernel_and_bias, with_bias};
+use super::quantiser::quantised;
+use crate::import::lift::{Lift, Real, Shaped};
+use crate::import::settings::{Known, Settings};
+use crate::model::{Op, Window};
+
+/// Largest kernel, stride and dilation.
+const MAX_EXTENT: usize = 1 << 12;
+
+const KNOWN: &[Known] = &[
+    Known::any("kernel_size", "the kernel has that extent"),
+    Known::any("parallelization_factor", "a hint for the hardware of others"),
+    Known::only("mask", &["null"], "no part of the kernel is masked"),
+];
+
+const KEYS: &[&str] = &[
+    "use_bias",
+    "activation",
+    "kernel_quantizer",
+    "bias_quantizer",
+    "strides",
+    "padding",
+    "dilation_rate",
+    "groups",
+    "data_format",
+    "epsilon",
+    "center",
+    "scale",
+    "axis",
+    "depthwise_quantizer",
+    "depth_multiplier",
+];
+
+/// Convolutions.
+pub(super) const CLASSES: &[LayerClass] = &[
+    LayerClass {
+        names: &["Conv1D", "QConv1D"],
+        keys: KEYS,
+        known: &[WEIGHTS, KNOWN],
+        variables: kernel_and_bias,
+        build: Build::One(|lift, layer, x| lift.keras_convolution(layer, x, 1, false)),
+    },
+    LayerClass {
+        names: &["Conv2D", "QConv2D"],
+        keys: KEYS,
+        known: &[WEIGHTS, KNOWN],
+        variables: kernel_and_bias,
+        build: Build::One(|lift, layer, x| lift.keras_convolution(layer, x, 2, false)),
+    },
+    LayerClass {
+        names: &["QConv2DBatchnorm"],
+        keys: KEYS,
+        known: &[WEIGHTS, KNOWN, FOLDING],
+        variables: kernel_and_bias,
+        build: Build::One(|lift, layer, x| lift.keras_convolution(layer, x, 2, false)),
+    },
+    LayerClass {
+        names: &["DepthwiseConv1D"],
+        keys: KEYS,
+        known: &[WEIGHTS, KNOWN],
+        variables: depthwise,
+        build: Build::One(|lift, layer, x| lift.keras_convolution(layer, x, 1, true)),
+    },
+    LayerClass {
+        names: &["DepthwiseConv2D", "QDepthwiseConv2D"],
+        keys: KEYS,
+        known: &[WEIGHTS, KNOWN],
+        variables: depthwise,
+        build: Build::One(|lift, layer, x| lift.keras_convolution(layer, x, 2, true)),
+    },
+];
+
+fn depthwise(config: &Settings) -> Vec<&'static str> {
+    with_bias(config, "depthwise_kernel")
+}
+
+impl Lift {
+    fn keras_convolution(
+        &mut self,
+        layer: &KerasLayer,
+        x: Real,
+        rank: usize,
+        depthwise: bool,
+    ) -> Result<Real, Diagnostic> {
+        // HGQ2 calls a depthwise kernel `kernel`
+        let name = if depthwise && !layer.tensors.has("kernel") { "depthwise_kernel" } else { "kernel" };
+        let kernel = layer.floats(name)?;
+        let shape = self.shape(&x).to_vec();
+        if kernel.shape.len() != rank + 2 || shape.len() != rank + 2 {
+            return Err(layer.error(format!("a kernel of shape {:?} does not fit operands {shape:?}", kernel.shape)));
+        }
+        let first = layer.channels_first()?;
+        let (kernel, bias) = layer.folded(kernel)?;
+        let keys: &[&str] =
+            if depthwise { &["depthwise_quantizer", "kernel_quantizer"] } else { &["kernel_quantizer"] };
+        let weights = quantised(layer, &kernel, keys, "kq")?;
+        // Keras: kernel axes, channels, filters (or multiplier); here: filters, channels of a group, kernel axes
+        let mut axes = vec![rank + 1, rank];
+        axes.extend(0..rank);
+        let mut weights = weights.moved(&Op::Transpose { axes }).map_err(|why| layer.error(why))?;
+        let spatial = &kernel.shape[..rank];
+        let (channels, extents) = match first {
+            true => (shape[1], &shape[2..]),
+            false => (shape[rank + 1], &shape[1..=rank]),
+        };
+        let mut groups = layer.config.integer("groups")?.unwrap_or(1).clamp(0, 1 << 20) as usize;
+        if depthwise {
+            let multiplier = layer.config.integer("depth_multiplier")?;
+            if groups != 1 || multiplier.is_some_and(|m| m != kernel.shape[rank + 1] as i64) {
+                return Err(layer.error("its groups or depth multiplier do not fit its kernel"));
+            }
+            groups = channels;
+            // filter c · multiplier + m belongs to channel c
+            let mut swap: Vec<usize> = (0..rank + 2).collect();
+            swap.swap(0, 1);
+            let filters = kernel.shape[rank] * kernel.shape[rank + 1];
+            let new = [&[filters, 1], spatial].concat();
+            let moved = weights.moved(&Op::Transpose { axes: swap }).and_then(|w| w.moved(&Op::Reshape { shape: new }));
+            weights = moved.map_err(|why| layer.error(why))?;
+        }
+        let window = keras_window(layer, spatial, extents, "strides", Some(1))?;
+        let x = if first { x } else { self.channels_second(layer, x)? };
+        let y = self.convolution(&layer.name, x, &weights, Shaped { window, groups })?;
+        let y = self.channels_last(layer, y)?;
+        let y = self.biased(layer, y, bias)?;
+        let y = self.activated(layer, y, "activation")?;
+        if first { self.channels_second(layer, y) } else { Ok(y) }
+    }
+
+    pub(super) fn channels_second(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
+        let rank = self.shape(&x).len();
+        let mut axes = vec![0, rank - 1];
+        axes.extend(1..rank - 1);
+        self.moved(&layer.name, x, Op::Transpose { axes })
+    }
+
+    pub(super) fn channels_last(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
+        let rank = self.shape(&x).len();
+        let mut axes = vec![0];
+        axes.extend(2..rank);
+        axes.push(1);
+        self.moved(&layer.name, x, Op::Transpose { axes })
+    }
+}
+
+impl KerasLayer {
+    /// Whether channels stand in front of the spatial axes.
+    pub(super) fn channels_first(&self) -> Result<bool, Diagnostic> {
+        let format = self.config.choice("data_format", &["channels_last", "channels_first"], "channels_last")?;
+        Ok(format == "channels_first")
+    }
+}
+
+/// A window with Keras' padding over `spatial` extents; `step` is the stride if the file gives none, the kernel's extent
+/// if that is none either.
+pub(super) fn keras_window(
+    layer: &KerasLayer,
+    kernel: &[usize],
+    spatial: &[usize],
+    key: &str,
+    step: Option<usize>,
+) -> Result<Window, Diagnostic> {
+    let rank = kernel.len();
+    let given = layer.config.sizes(key, rank)?;
+    let strides = given.unwrap_or_else(|| step.map_or_else(|| kernel.to_vec(), |step| vec![step; rank]));
+    let dilations = layer.config.sizes("dilation_rate", rank)?.unwrap_or_else(|| vec![1; rank]);
+    if strides.iter().chain(&dilations).chain(kernel).any(|v| *v == 0 || *v > MAX_EXTENT) {
+        return Err(layer.error(format!("kernel, strides and dilations are from 1 to {MAX_EXTENT}")));
+    }
+    let padding = layer.config.choice("padding", &["valid", "same", "causal"], "valid")?;
+    let reach = |a: usize| (kernel[a] - 1) * dilations[a];
+    let total = |a: usize| {
+        let reach = spatial[a].div_ceil(strides[a]).saturating_sub(1) * strides[a] + reach(a) + 1;
+        reach.saturating_sub(spatial[a])
+    };
+    let around = |a: usize| match padding {
+        "same" => Ok((total(a) / 2, total(a) - total(a) / 2)),
+        "causal" if rank == 1 && step.is_some() => Ok((reach(a), 0)),
+        "causal" => Err(layer.error("causal padding is for one axis only")),
+        _ => Ok((0, 0)),
+    };
+    let pads: Vec<(usize, usize)> = (0..rank).map(around).collect::<Result<_, _>>()?;
+    let (pads_begin, pads_end) = pads.into_iter().unzip();
+    Ok(Window { kernel: kernel.to_vec(), strides, dilations, pads_begin, pads_end })
+}

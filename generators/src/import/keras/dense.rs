@@ -1,0 +1,107 @@
+//! Dense layers, and biases and folded normalisations of all linear layers.
+
+use hdl::diag::Diagnostic;
+
+use super::KerasLayer;
+use super::class::{Build, LayerClass, WEIGHTS};
+use super::normalisation::Normalisation;
+use super::quantiser::quantised;
+use crate::import::lift::{Lift, Real};
+use crate::import::settings::{Known, Settings};
+use crate::model::{Array, Step};
+
+/// Keys of QKeras' layers with a folded batch normalisation that only training needs.
+pub(super) const FOLDING: &[Known] = &[
+    Known::any("momentum", "training"),
+    Known::any("ema_freeze_delay", "training"),
+    Known::only("folding_mode", &["\"ema_stats_folding\"", "\"batch_stats_folding\""], "both fold the moving averages"),
+    Known::any("beta_initializer", "values before training"),
+    Known::any("gamma_initializer", "values before training"),
+    Known::any("moving_mean_initializer", "values before training"),
+    Known::any("moving_variance_initializer", "values before training"),
+    Known::any("beta_regularizer", "training"),
+    Known::any("gamma_regularizer", "training"),
+    Known::any("beta_constraint", "limits of weights during training"),
+    Known::any("gamma_constraint", "limits of weights during training"),
+    Known::any("renorm_clipping", "training"),
+    Known::any("renorm_momentum", "training"),
+];
+
+/// Dense layers.
+pub(super) const CLASSES: &[LayerClass] = &[
+    LayerClass {
+        names: &["Dense", "QDense"],
+        keys: &["use_bias", "activation", "kernel_quantizer", "bias_quantizer"],
+        known: &[WEIGHTS, &[Known::any("parallelization_factor", "a hint for the hardware of others")]],
+        variables: kernel_and_bias,
+        build: Build::One(Lift::keras_dense),
+    },
+    LayerClass {
+        names: &["QDenseBatchnorm"],
+        keys: &["use_bias", "activation", "kernel_quantizer", "bias_quantizer", "epsilon", "center", "scale", "axis"],
+        known: &[WEIGHTS, FOLDING],
+        variables: kernel_and_bias,
+        build: Build::One(Lift::keras_dense),
+    },
+];
+
+/// Kernel and, if there is one, bias.
+pub(super) fn kernel_and_bias(config: &Settings) -> Vec<&'static str> {
+    with_bias(config, "kernel")
+}
+
+/// A kernel of that name and, if there is one, bias.
+pub(super) fn with_bias(config: &Settings, kernel: &'static str) -> Vec<&'static str> {
+    let bias = config.peek("use_bias") != false;
+    [Some(kernel), bias.then_some("bias")].into_iter().flatten().collect()
+}
+
+impl Lift {
+    fn keras_dense(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
+        let kernel = layer.floats("kernel")?;
+        let (kernel, bias) = layer.folded(kernel)?;
+        let weights = quantised(layer, &kernel, &["kernel_quantizer"], "kq")?;
+        let y = self.dense(&layer.name, x, &weights)?;
+        let y = self.biased(layer, y, bias)?;
+        self.activated(layer, y, "activation")
+    }
+
+    pub(super) fn biased(&mut self, layer: &KerasLayer, y: Real, bias: Option<Array<f32>>) -> Result<Real, Diagnostic> {
+        let Some(bias) = bias else {
+            // without a bias its quantiser has nothing to do
+            for key in ["bias_quantizer", "bq_conf"] {
+                layer.config.value(key);
+            }
+            return Ok(y);
+        };
+        let bias = quantised(layer, &bias, &["bias_quantizer"], "bq")?.as_float();
+        self.step(&layer.name, y, Step::Add(bias))
+    }
+}
+
+impl KerasLayer {
+    /// The bias, if the layer has one.
+    pub(super) fn bias(&self) -> Result<Option<Array<f32>>, Diagnostic> {
+        match self.config.flag("use_bias")? {
+            Some(false) => Ok(None),
+            _ => self.floats("bias").map(Some),
+        }
+    }
+
+    /// Kernel and bias, with a batch normalisation folded in if the layer has one.
+    pub(super) fn folded(&self, kernel: Array<f32>) -> Result<(Array<f32>, Option<Array<f32>>), Diagnostic> {
+        let bias = self.bias()?;
+        if !self.class.ends_with("Batchnorm") {
+            return Ok((kernel, bias));
+        }
+        let misfit = || self.error("its parameters differ in shape");
+        let Normalisation { scale, mean, beta } = self.normalisation_parts()?;
+        let bias = bias.unwrap_or_else(|| mean.map(|_| 0.0));
+        let bias = bias
+            .zip(&mean, |b, m| b - m)
+            .and_then(|d| d.zip(&scale, |d, s| s * d))
+            .and_then(|d| d.zip(&beta, |d, b| d + b));
+        let kernel = kernel.zip(&scale, |k, s| s * k).ok_or_else(misfit)?;
+        Ok((kernel, Some(bias.ok_or_else(misfit)?)))
+    }
+}

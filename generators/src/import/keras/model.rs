@@ -1,0 +1,237 @@
+//! A Keras model as its configuration says it: layers, inner models, and each use of one with what it is called on.
+
+use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
+
+use hdl::diag::Diagnostic;
+use hdl::names::quoted;
+use serde_json::{Map, Value as Json};
+
+use super::calls::{Argument, Call, Reference, calls, references};
+use super::class::{self, PLACE};
+use super::weights::{Scope, Tensors, Weights};
+use super::{KerasLayer, error};
+use crate::import::settings::{Known, Settings};
+
+/// Deepest model in a model.
+const MAX_DEPTH: usize = 16;
+
+/// Most layers of a model.
+const MAX_LAYERS: usize = 10_000;
+
+/// Keys beside the layers of a model.
+const MODEL: [Known; 5] = [
+    Known::any("name", "a name"),
+    Known::any("trainable", "training"),
+    Known { key: "dtype", accept: class::FLOAT32, why: "32-bit floats" },
+    Known::any("build_input_shape", "the shape that the inputs have"),
+    Known::any("shared_object_id", "a number of the file's own"),
+];
+
+/// A model, or one inside it.
+#[derive(Debug)]
+pub(super) struct Model {
+    /// Its name.
+    pub name: String,
+    /// Its layers in the file's order.
+    pub entries: Vec<Entry>,
+    /// The results of `InputLayer`s that are its operands, in order.
+    pub inputs: Vec<Reference>,
+    /// Its results, in order.
+    pub outputs: Vec<Reference>,
+}
+
+/// A layer of a model, with its uses in the order in which others refer to them.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// Name in its model.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Its uses; one without operands for an input.
+    pub calls: Vec<Call>,
+}
+
+/// What a layer is.
+#[derive(Debug)]
+pub(super) enum Kind {
+    /// An input, with its shape if the file says one; the batch is 1.
+    Input(Option<Vec<usize>>),
+    /// A layer.
+    Layer(Rc<KerasLayer>),
+    /// A model.
+    Model(Box<Model>),
+}
+
+/// Reads models and claims their tensors.
+struct Reader<'w> {
+    weights: &'w Weights,
+}
+
+/// The model of a configuration with the tensors in `weights`.
+///
+/// # Errors
+/// A configuration that is none, keys of models and wrappers that are not known, tensors that do not belong to a layer.
+pub(super) fn read(config: &Json, weights: &Weights) -> Result<Model, Diagnostic> {
+    let Json::Object(entries) = config else {
+        return Err(error("the model's configuration is no object"));
+    };
+    let outer = Settings::new("the model", entries.clone());
+    let reader = Reader { weights };
+    let class = outer.text("class_name")?.unwrap_or("Functional").to_owned();
+    if !is_model(&class) {
+        return Err(outer
+            .error(format!("its class {} is not supported", quoted(&class)))
+            .help("save a Sequential or functional model; one with a class of its own does not say its graph"));
+    }
+    let model = reader.model(&class, &outer, &mut Scope::default(), MAX_DEPTH)?;
+    outer.finish(&PLACE)?;
+    weights.finish()?;
+    Ok(model)
+}
+
+fn is_model(class: &str) -> bool {
+    matches!(class, "Functional" | "Model" | "Sequential")
+}
+
+/// A shape whose first axis is the batch, which is 1.
+fn shape(extents: &Json, place: &Settings) -> Result<Option<Vec<usize>>, Diagnostic> {
+    let wrong = || place.error("the shape of the input is not fixed").help("give the model an Input with a shape");
+    let extents = match extents {
+        Json::Null => return Ok(None),
+        other => other.as_array().ok_or_else(wrong)?,
+    };
+    let extent = |e: &Json| e.as_u64().filter(|e| (1..=1 << 24).contains(e)).map(|e| e as usize).ok_or_else(wrong);
+    let extents: Vec<usize> = extents.iter().skip(1).map(extent).collect::<Result<_, _>>()?;
+    Ok(Some([vec![1], extents].concat()))
+}
+
+impl Reader<'_> {
+    /// The model whose outer configuration, with `class_name` and `config`, is `outer`.
+    fn model(&self, class: &str, outer: &Settings, scope: &mut Scope, depth: usize) -> Result<Model, Diagnostic> {
+        let depth = depth.checked_sub(1).ok_or_else(|| outer.error("models are nested too deeply"))?;
+        // very old Sequential models are a bare list
+        let config = match outer.value("config") {
+            Json::Array(list) => {
+                let entries = Map::from_iter([("layers".to_owned(), Json::Array(list.clone()))]);
+                outer.part("config", entries)
+            }
+            _ => outer.object("config")?.ok_or_else(|| outer.error("it has no configuration"))?,
+        };
+        let list = config.list("layers")?.ok_or_else(|| outer.error("it lists no layers"))?;
+        if list.len() > MAX_LAYERS {
+            return Err(outer.error(format!("it has more than {MAX_LAYERS} layers")));
+        }
+        let name = config.text("name")?.unwrap_or("model").to_owned();
+        let entries: Vec<Entry> = list.iter().map(|layer| self.entry(layer, scope, depth)).collect::<Result<_, _>>()?;
+        let mut names = HashSet::new();
+        if let Some(twice) = entries.iter().find(|e| !names.insert(&e.name)) {
+            return Err(error(format!("two layers are called {}", quoted(&twice.name))));
+        }
+        let model = if class == "Sequential" {
+            let shape_of_build = [config.value("build_input_shape"), &outer.peek("build_config")["input_shape"]];
+            let shape_of_build = shape_of_build.into_iter().find(|s| !s.is_null()).unwrap_or(&Json::Null);
+            chain(name, entries, list, shape(shape_of_build, outer)?, outer)?
+        } else {
+            let inputs = references(config.value("input_layers"), outer)?;
+            let outputs = references(config.value("output_layers"), outer)?;
+            Model { name, entries, inputs, outputs }
+        };
+        config.finish(&MODEL)?;
+        if model.outputs.is_empty() {
+            return Err(outer.error("it has no outputs"));
+        }
+        Ok(model)
+    }
+
+    fn entry(&self, json: &Json, scope: &mut Scope, depth: usize) -> Result<Entry, Diagnostic> {
+        let Json::Object(entries) = json else {
+            return Err(error("a layer of the model is no object"));
+        };
+        let outer = Settings::new("a layer", entries.clone());
+        let class = outer.text("class_name")?.ok_or_else(|| error("a layer has no class"))?.to_owned();
+        let name = outer.text("name")?.or(outer.peek("config")["name"].as_str());
+        let name = name.ok_or_else(|| error(format!("a layer of class {} has no name", quoted(&class))))?.to_owned();
+        let place = format!("layer {} ({})", quoted(&name), class);
+        let outer = Settings::new(place.clone(), entries.clone());
+        outer.accept(&PLACE);
+        let calls = calls(outer.value("inbound_nodes"), &outer)?;
+        let group = scope.next(self.weights.layout, &class, &name);
+        let kind = match &*class {
+            "InputLayer" => {
+                let config = outer.object("config")?.ok_or_else(|| outer.error("it has no configuration"))?;
+                let extents = ["batch_shape", "batch_input_shape"].map(|key| config.value(key));
+                let extents = extents.into_iter().find(|e| !e.is_null()).unwrap_or(&Json::Null);
+                let shape = shape(extents, &outer)?;
+                config.finish(&class::INPUT)?;
+                Kind::Input(shape)
+            }
+            _ if is_model(&class) => {
+                let mut inner = Scope::inner(self.weights.layout, &group);
+                Kind::Model(Box::new(self.model(&class, &outer, &mut inner, depth)?))
+            }
+            _ => Kind::Layer(Rc::new(self.layer(class, &name, &outer, &group)?)),
+        };
+        for key in ["class_name", "name"] {
+            outer.value(key);
+        }
+        outer.finish(&PLACE)?;
+        Ok(Entry { name, kind, calls })
+    }
+
+    /// A layer with its tensors. Its configuration is read when it is used.
+    fn layer(&self, class: String, name: &str, outer: &Settings, group: &str) -> Result<KerasLayer, Diagnostic> {
+        let Json::Object(config) = outer.value("config") else {
+            return Err(outer.error("it has no configuration"));
+        };
+        let settings = Settings::new(outer.place().to_owned(), config.clone());
+        if let Some(noted) = self.weights.noted_name(group).filter(|noted| noted != name) {
+            return Err(outer.error(format!("its tensors in the file are those of layer {}", quoted(&noted))));
+        }
+        let damaged = |why: Diagnostic| outer.error(why.message);
+        let found = self.weights.claim(group).map_err(damaged)?;
+        let mut tensors = BTreeMap::new();
+        for (path, tensor) in found {
+            let name = class::variable(&class, &settings, self.weights.layout, &path);
+            if tensors.insert(name, tensor).is_some() {
+                return Err(outer.error(format!("two of its tensors are called {}", quoted(&path))));
+            }
+        }
+        Ok(KerasLayer { class, name: name.to_owned(), config: settings, tensors: Rc::new(Tensors::new(tensors)) })
+    }
+}
+
+/// The layers of a Sequential model, each called on the result of the one before it.
+fn chain(
+    name: String,
+    mut entries: Vec<Entry>,
+    list: &[Json],
+    build: Option<Vec<usize>>,
+    place: &Settings,
+) -> Result<Model, Diagnostic> {
+    let first = entries.first().ok_or_else(|| place.error("it has no layers"))?;
+    if !matches!(first.kind, Kind::Input(_)) {
+        let config = &list[0]["config"];
+        let said = [&config["batch_shape"], &config["batch_input_shape"]].into_iter().find(|s| !s.is_null());
+        let shape = match said {
+            Some(extents) => shape(extents, place)?,
+            None => build,
+        };
+        let mut input = "input".to_owned();
+        while entries.iter().any(|e| e.name == input) {
+            input.push('_');
+        }
+        entries.insert(0, Entry { name: input, kind: Kind::Input(shape), calls: Vec::new() });
+    }
+    let reference = |entry: &Entry| Reference { layer: entry.name.clone(), node: 0, tensor: 0 };
+    let references: Vec<Reference> = entries.iter().map(reference).collect();
+    for (k, entry) in entries.iter_mut().enumerate() {
+        if k > 0 && matches!(entry.kind, Kind::Input(_)) {
+            return Err(place.error("an input stands behind a layer of a Sequential model"));
+        }
+        let arguments = k.checked_sub(1).map(|before| Argument::Tensor(references[before].clone()));
+        entry.calls = vec![Call { positional: arguments.into_iter().collect(), keyword: Vec::new() }];
+    }
+    let outputs = references.last().cloned().into_iter().collect();
+    Ok(Model { name, inputs: vec![references[0].clone()], outputs, entries })
+}

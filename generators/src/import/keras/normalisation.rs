@@ -1,0 +1,160 @@
+//! Batch normalisations, by themselves and folded into other layers.
+
+use hdl::diag::Diagnostic;
+
+use super::KerasLayer;
+use super::class::{Build, LayerClass};
+use super::dense::FOLDING;
+use super::quantiser::quantised;
+use crate::import::lift::{Lift, Noise, Real};
+use crate::import::settings::{Known, Settings};
+use crate::model::{Array, Step};
+
+/// Roundings of a batch normalisation whose order Keras leaves to its back end.
+const NORMALISATION_NOISE: f64 = 4.0 / 16_777_216.0;
+
+/// What `epsilon` is if the file does not say it.
+const EPSILON: f64 = 1e-3;
+
+/// Keys that only training needs, and variants that are not built.
+const TRAINING: &[Known] = &[
+    Known::only("renorm", &["false"], "means and variances as they are"),
+    Known::only("virtual_batch_size", &["null"], "one batch"),
+    Known::any("synchronized", "training"),
+    Known::any("fused", "which kernel computes it"),
+    Known::any("parallelization_factor", "a hint for the hardware of others"),
+    Known::only("gamma_range", &["null"], "QKeras does not use it any more"),
+    Known::only("beta_range", &["null"], "QKeras does not use it any more"),
+];
+
+/// Normalisations.
+pub(super) const CLASSES: &[LayerClass] = &[LayerClass {
+    names: &["BatchNormalization", "QBatchNormalization", "BatchNormalizationV1", "SyncBatchNormalization"],
+    keys: &[
+        "axis",
+        "epsilon",
+        "center",
+        "scale",
+        "gamma_quantizer",
+        "beta_quantizer",
+        "mean_quantizer",
+        "variance_quantizer",
+        "inverse_quantizer",
+    ],
+    known: &[FOLDING, TRAINING],
+    variables,
+    build: Build::One(Lift::keras_normalisation),
+}];
+
+fn variables(config: &Settings) -> Vec<&'static str> {
+    let kept = |key: &str| config.peek(key) != false;
+    let trained = [kept("scale").then_some("gamma"), kept("center").then_some("beta")];
+    trained.into_iter().flatten().chain(["moving_mean", "moving_variance"]).collect()
+}
+
+/// `(x - mean) · scale + beta`, one number a channel.
+pub(super) struct Normalisation {
+    pub scale: Array<f32>,
+    pub mean: Array<f32>,
+    pub beta: Array<f32>,
+}
+
+impl Lift {
+    fn keras_normalisation(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
+        if !layer.config.peek("kq_conf").is_null() {
+            return self.hgq_normalisation(layer, x);
+        }
+        for key in ["gamma_quantizer", "beta_quantizer", "mean_quantizer", "variance_quantizer", "inverse_quantizer"] {
+            if !layer.config.value(key).is_null() {
+                return Err(layer
+                    .error(format!("`{key}` is not supported"))
+                    .help("use BatchNormalization, or fold it with QDenseBatchnorm"));
+            }
+        }
+        let (scale, shift) = layer.normalisation()?;
+        let along = self.normalised_axis(layer, &x, scale.values.len())?;
+        let mut y = self.step(&layer.name, x, Step::Mul(along(scale)))?;
+        y.noise = y.noise.max(Noise::of(NORMALISATION_NOISE * self.magnitude(&y)));
+        self.step(&layer.name, y, Step::Add(along(shift)))
+    }
+
+    /// `x · kq(scale) + bq(shift)`. HGQ2 takes 1 for the shift of a layer without `center`.
+    fn hgq_normalisation(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
+        let Normalisation { scale, mean, beta } = layer.normalisation_parts()?;
+        let along = self.normalised_axis(layer, &x, scale.values.len())?;
+        let misfit = || layer.error("its parameters differ in shape");
+        let beta = match layer.config.flag("center")? {
+            Some(false) => mean.map(|_| 1.0),
+            _ => beta,
+        };
+        let moved = mean.zip(&scale, |m, s| m * s).ok_or_else(misfit)?;
+        let shift = beta.zip(&moved, |b, m| b - m).ok_or_else(misfit)?;
+        let scale = quantised(layer, &scale, &[], "kq")?.as_float();
+        let shift = quantised(layer, &shift, &[], "bq")?.as_float();
+        let y = self.step(&layer.name, x, Step::Mul(along(scale)))?;
+        self.step(&layer.name, y, Step::Add(along(shift)))
+    }
+
+    /// What lays `count` parameters along the axis that the layer normalises.
+    fn normalised_axis(
+        &self,
+        layer: &KerasLayer,
+        x: &Real,
+        count: usize,
+    ) -> Result<impl Fn(Array<f32>) -> Array<f32> + use<>, Diagnostic> {
+        let shape = self.shape(x);
+        // older versions write a list with one axis
+        let axis = match layer.config.list("axis") {
+            Ok(Some([one])) => one.as_i64(),
+            Ok(None) => Some(-1),
+            _ => layer.config.integer("axis")?,
+        };
+        let axis = layer.axis(axis, shape.len())?;
+        if shape[axis] != count {
+            return Err(layer.error(format!("{count} parameters do not fit axis {axis} of shape {shape:?}")));
+        }
+        let mut along = vec![1; shape.len()];
+        along[axis] = count;
+        Ok(move |array: Array<f32>| Array { shape: along.clone(), values: array.values })
+    }
+}
+
+impl KerasLayer {
+    /// An axis of a tensor of `rank` axes; negative ones count from the end.
+    pub(super) fn axis(&self, axis: Option<i64>, rank: usize) -> Result<usize, Diagnostic> {
+        let rank = rank as i64;
+        let axis = axis.map(|axis| if axis < 0 { axis.saturating_add(rank) } else { axis });
+        let axis = axis.filter(|axis| (0..rank).contains(axis));
+        axis.map(|axis| axis as usize).ok_or_else(|| self.error(format!("a tensor of {rank} axes has no such axis")))
+    }
+
+    /// `gamma / sqrt(variance + epsilon)` and `beta - mean` times that.
+    fn normalisation(&self) -> Result<(Array<f32>, Array<f32>), Diagnostic> {
+        let Normalisation { scale, mean, beta } = self.normalisation_parts()?;
+        let shift = mean.zip(&scale, |m, s| m * s).and_then(|ms| beta.zip(&ms, |b, ms| b - ms));
+        Ok((scale, shift.ok_or_else(|| self.error("its parameters differ in shape"))?))
+    }
+
+    pub(super) fn normalisation_parts(&self) -> Result<Normalisation, Diagnostic> {
+        let epsilon = self.config.finite("epsilon")?.unwrap_or(EPSILON) as f32;
+        let (mean, variance) = (self.floats("moving_mean")?, self.floats("moving_variance")?);
+        if mean.shape.len() != 1 {
+            return Err(self.error("its parameters are no lists"));
+        }
+        if variance.values.iter().any(|v| v + epsilon <= 0.0) {
+            return Err(self.error("a variance is negative"));
+        }
+        let gamma = match self.config.flag("scale")? {
+            Some(false) => mean.map(|_| 1.0),
+            _ => self.floats("gamma")?,
+        };
+        let beta = match self.config.flag("center")? {
+            _ if self.class == "QBatchNormDense" => mean.map(|_| 0.0),
+            Some(false) => mean.map(|_| 0.0),
+            _ => self.floats("beta")?,
+        };
+        let inverse = variance.map(|v| 1.0 / (v + epsilon).sqrt());
+        let scale = inverse.zip(&gamma, |i, g| i * g).ok_or_else(|| self.error("its parameters differ in shape"))?;
+        Ok(Normalisation { scale, mean, beta })
+    }
+}

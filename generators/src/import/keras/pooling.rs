@@ -1,0 +1,84 @@
+//! Maxima and averages over windows and whole axes.
+
+use hdl::diag::Diagnostic;
+
+use super::KerasLayer;
+use super::class::{Build, LayerClass, none};
+use super::convolution::keras_window;
+use crate::import::lift::{Lift, Real};
+use crate::model::{Array, Op};
+
+const KEYS: &[&str] = &["pool_size", "strides", "padding", "data_format"];
+
+const GLOBAL_KEYS: &[&str] = &["data_format", "keepdims"];
+
+/// A pooling class.
+const fn windowed(names: &'static [&'static str], build: Build) -> LayerClass {
+    LayerClass { names, keys: KEYS, known: &[], variables: none, build }
+}
+
+/// A class that pools whole axes.
+const fn global(names: &'static [&'static str], build: Build) -> LayerClass {
+    LayerClass { names, keys: GLOBAL_KEYS, known: &[], variables: none, build }
+}
+
+/// Pooling layers.
+pub(super) const CLASSES: &[LayerClass] = &[
+    windowed(&["MaxPooling1D", "QMaxPooling1D"], Build::One(|lift, layer, x| lift.keras_pool(layer, x, 1, false))),
+    windowed(&["MaxPooling2D", "QMaxPooling2D"], Build::One(|lift, layer, x| lift.keras_pool(layer, x, 2, false))),
+    windowed(&["AveragePooling1D"], Build::One(|lift, layer, x| lift.keras_pool(layer, x, 1, true))),
+    windowed(
+        &["AveragePooling2D", "QAveragePooling2D", "QAveragePooling1D"],
+        Build::One(|lift, layer, x| {
+            let rank = if layer.class.ends_with("1D") { 1 } else { 2 };
+            lift.keras_pool(layer, x, rank, true)
+        }),
+    ),
+    global(
+        &["GlobalMaxPooling1D", "GlobalMaxPooling2D", "QGlobalMaxPooling1D", "QGlobalMaxPooling2D"],
+        Build::One(|lift, layer, x| lift.keras_global_pool(layer, x, false)),
+    ),
+    global(
+        &["GlobalAveragePooling1D", "GlobalAveragePooling2D", "QGlobalAveragePooling1D", "QGlobalAveragePooling2D"],
+        Build::One(|lift, layer, x| lift.keras_global_pool(layer, x, true)),
+    ),
+];
+
+impl Lift {
+    fn keras_pool(&mut self, layer: &KerasLayer, x: Real, rank: usize, averages: bool) -> Result<Real, Diagnostic> {
+        let shape = self.shape(&x).to_vec();
+        if shape.len() != rank + 2 {
+            return Err(layer.error(format!("it does not fit operands of shape {shape:?}")));
+        }
+        let first = layer.channels_first()?;
+        let extents = if first { &shape[2..] } else { &shape[1..=rank] };
+        let kernel = layer.config.sizes("pool_size", rank)?.unwrap_or_else(|| vec![2; rank]);
+        let window = keras_window(layer, &kernel, extents, "strides", None)?;
+        if averages && window.pads() {
+            return Err(layer.error("averages over padding are not supported").help("use padding=\"valid\""));
+        }
+        let average = averages.then(|| Array::scalar(1.0 / kernel.iter().product::<usize>() as f64));
+        let x = if first { x } else { self.channels_second(layer, x)? };
+        let y = self.pool(&layer.name, x, window, average)?;
+        if first { Ok(y) } else { self.channels_last(layer, y) }
+    }
+
+    fn keras_global_pool(&mut self, layer: &KerasLayer, x: Real, averages: bool) -> Result<Real, Diagnostic> {
+        let shape = self.shape(&x).to_vec();
+        let spatial = if layer.class.ends_with("1D") { 1 } else { 2 };
+        if shape.len() != spatial + 2 {
+            return Err(layer.error(format!("it does not fit operands of shape {shape:?}")));
+        }
+        let (axes, channels) = match layer.channels_first()? {
+            true => ((2..shape.len()).collect::<Vec<_>>(), shape[1]),
+            false => ((1..shape.len() - 1).collect(), shape[shape.len() - 1]),
+        };
+        let count: usize = axes.iter().map(|&a| shape[a]).product();
+        let factor = averages.then(|| 1.0 / count as f64);
+        let y = self.reduce(&layer.name, x, axes, factor)?;
+        if layer.config.flag("keepdims")? == Some(true) {
+            return Ok(y);
+        }
+        self.moved(&layer.name, y, Op::Reshape { shape: vec![1, channels] })
+    }
+}

@@ -1,0 +1,89 @@
+//! Keras files of all forms against the framework's own results.
+//!
+//! `data/keras` has a folder for each kind of thing that a reader can get wrong without noticing: shared layers, several
+//! outputs, options of activations, axes, file formats. Beside each model stand inputs (`.x.npy`, or one file an input),
+//! the framework's outputs (`.y.npy` or `.expected.npy`) and the arguments that a user would give (`.args`).
+
+use std::path::{Path, PathBuf};
+
+use hwgen::import::keras;
+use hwgen::import::lift::{Imported, InputFormat};
+use hwgen_tests::numpy::npy;
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/keras").join(name)
+}
+
+fn import(model: &Path) -> Imported {
+    let arguments = std::fs::read_to_string(model.with_extension("args")).unwrap_or_default();
+    let words: Vec<&str> = arguments.split_whitespace().collect();
+    let formats: Vec<InputFormat> = words
+        .windows(2)
+        .filter(|pair| pair[0] == "--input-format")
+        .map(|pair| InputFormat::parse(pair[1]).expect("a format"))
+        .collect();
+    let bytes = std::fs::read(model).expect("a model");
+    keras::network(bytes, &formats).unwrap_or_else(|e| panic!("{}: {e}", model.display()))
+}
+
+/// Compares all samples to the last bit; `outputs` are the files of the framework's results, in the model's order.
+fn check(name: &str, inputs: &[&str], outputs: &[&str]) -> Imported {
+    let model = folder(name);
+    let imported = import(&model);
+    let beside = |part: &str| npy(&model.with_extension(format!("{part}.npy")));
+    let inputs: Vec<_> = inputs.iter().map(|part| beside(part)).collect();
+    let outputs: Vec<_> = outputs.iter().map(|part| beside(part)).collect();
+    assert_eq!(imported.graph.outputs().len(), outputs.len(), "{name}");
+    let samples = inputs[0].shape[0];
+    assert!(samples >= 16, "{name} has too few samples");
+    for k in 0..samples {
+        let row = |array: &hwgen_tests::numpy::NumpyArray| array.rows().nth(k).expect("as many samples").to_vec();
+        let given: Vec<Vec<f32>> = inputs.iter().map(row).collect();
+        let wanted: Vec<Vec<f32>> = outputs.iter().map(row).collect();
+        assert_eq!(imported.graph.predict(&given).expect("inputs that fit"), wanted, "{name}, sample {k}");
+    }
+    imported
+}
+
+#[test]
+fn layers_used_several_times_in_keras_2() {
+    check("05-keras-h5-shared-layers/siamese.h5", &["a", "b"], &["expected"]);
+    check("05-keras-h5-shared-layers/two_branches.h5", &["x"], &["y"]);
+}
+
+#[test]
+fn outputs_and_inputs_as_the_model_lists_them() {
+    let imported = import(&folder("06-keras-outputs/latent_and_score_qkeras.h5"));
+    let names: Vec<&str> = imported.graph.outputs().iter().map(|o| o.name.as_str()).collect();
+    assert_eq!(names, ["latent", "d2"]);
+    let model = folder("06-keras-outputs/latent_and_score_qkeras.h5");
+    let [x, y] = ["x.npy", "y.npy"].map(|part| npy(&model.with_extension(part)));
+    for (x, y) in x.rows().zip(y.rows()) {
+        assert_eq!(imported.graph.predict(&[x.to_vec()]).expect("inputs that fit")[0], y);
+    }
+    check("06-keras-outputs/order_of_inputs_qkeras.h5", &["a", "b"], &["expected"]);
+}
+
+#[test]
+fn options_of_relu() {
+    check("07-keras-relu-options/max_value_qkeras.h5", &["x"], &["y"]);
+}
+
+#[test]
+fn axes_of_normalisations_and_channels() {
+    check("08-keras-batchnorm-axis/batchnorm_axis1.h5", &["x"], &["y"]);
+    check("09-keras-channels-first/flatten_qkeras.h5", &["x"], &["y"]);
+    check("09-keras-channels-first/max_1d_qkeras.h5", &["x"], &["y"]);
+}
+
+#[test]
+fn files_of_keras_2_15_and_3() {
+    check("12-keras-file-formats/keras215_residual.keras", &["x"], &["y"]);
+    check("12-keras-file-formats/keras3_branch_h5.h5", &["x"], &["y"]);
+    check("12-keras-file-formats/keras3_dense_h5.h5", &["x"], &["y"]);
+}
+
+#[test]
+fn a_model_inside_a_model() {
+    check("21-hls4ml-nested-models/nested_hgq2.keras", &["x"], &["y"]);
+}

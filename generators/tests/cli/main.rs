@@ -1,6 +1,7 @@
 //! The program as its users meet it.
 
 mod bad_input;
+mod bounded;
 mod broken_tools;
 mod engines;
 mod fpga;

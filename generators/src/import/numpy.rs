@@ -83,7 +83,7 @@ pub fn archive(bytes: &[u8]) -> std::result::Result<BTreeMap<String, Numbers>, S
     let mut left = bounded::MODEL;
     for k in 0..archive.len() {
         let entry = archive.by_index(k).map_err(|e| format!("the archive is damaged: {e}"))?;
-        let name = entry.name().to_owned();
+        let name = entry.name().map_err(|e| format!("the archive is damaged: {e}"))?.into_owned();
         let plain = name.strip_suffix(".npy").ok_or_else(|| format!("{} is no array", quoted(&name)))?.to_owned();
         let unpacked = bounded::take(entry, left).map_err(|e| format!("{} is damaged: {e}", quoted(&name)))?;
         let unpacked = unpacked.ok_or_else(|| format!("the arrays have more than {} bytes", bounded::MODEL))?;

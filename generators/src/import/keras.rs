@@ -6,19 +6,25 @@
 
 mod activation;
 mod archive;
+mod call;
 mod calls;
 mod class;
 mod convolution;
 mod dense;
 mod einsum;
+mod fixed;
+mod function;
 mod hgq;
 mod merge;
 mod model;
 mod network;
 mod normalisation;
 mod pooling;
+mod power;
 mod quantiser;
+mod quantisers;
 mod shaping;
+mod weight_quantiser;
 mod weights;
 
 use std::rc::Rc;
@@ -35,6 +41,7 @@ use model::{Kind, Model};
 use weights::{Tensors, Weights};
 
 pub use quantiser::QKerasQuantiser;
+pub use quantisers::quantiser_table;
 pub use weights::Tensor;
 
 /// A layer of a model.

@@ -5,7 +5,8 @@ use hdl::diag::Diagnostic;
 use super::KerasLayer;
 use super::class::{Build, LayerClass, none};
 use super::convolution::keras_window;
-use crate::import::lift::{Lift, Real};
+use super::quantiser::quantised;
+use crate::import::lift::{Lift, Noise, Real};
 use crate::model::{Array, Op};
 
 const KEYS: &[&str] = &["pool_size", "strides", "padding", "data_format"];
@@ -28,7 +29,7 @@ pub(super) const CLASSES: &[LayerClass] = &[
     windowed(&["MaxPooling2D", "QMaxPooling2D"], Build::One(|lift, layer, x| lift.keras_pool(layer, x, 2, false))),
     windowed(&["AveragePooling1D"], Build::One(|lift, layer, x| lift.keras_pool(layer, x, 1, true))),
     windowed(
-        &["AveragePooling2D", "QAveragePooling2D", "QAveragePooling1D"],
+        &["AveragePooling2D", "QAveragePooling1D"],
         Build::One(|lift, layer, x| {
             let rank = if layer.class.ends_with("1D") { 1 } else { 2 };
             lift.keras_pool(layer, x, rank, true)
@@ -38,11 +39,47 @@ pub(super) const CLASSES: &[LayerClass] = &[
         &["GlobalMaxPooling1D", "GlobalMaxPooling2D", "QGlobalMaxPooling1D", "QGlobalMaxPooling2D"],
         Build::One(|lift, layer, x| lift.keras_global_pool(layer, x, false)),
     ),
+    LayerClass {
+        names: &["QAveragePooling2D"],
+        keys: &["pool_size", "strides", "padding", "data_format", "average_quantizer", "activation"],
+        known: &[],
+        variables: none,
+        build: Build::One(|lift, layer, x| {
+            let y = lift.keras_pool(layer, x, 2, true)?;
+            lift.activated(layer, y, "activation")
+        }),
+    },
     global(
-        &["GlobalAveragePooling1D", "GlobalAveragePooling2D", "QGlobalAveragePooling1D", "QGlobalAveragePooling2D"],
+        &["GlobalAveragePooling1D", "GlobalAveragePooling2D", "QGlobalAveragePooling1D"],
         Build::One(|lift, layer, x| lift.keras_global_pool(layer, x, true)),
     ),
+    LayerClass {
+        names: &["QGlobalAveragePooling2D"],
+        keys: &["data_format", "keepdims", "average_quantizer", "activation"],
+        known: &[],
+        variables: none,
+        build: Build::One(|lift, layer, x| {
+            let y = lift.keras_global_pool(layer, x, true)?;
+            lift.activated(layer, y, "activation")
+        }),
+    },
 ];
+
+impl KerasLayer {
+    /// What an average of `count` elements multiplies their sum by.
+    fn average_factor(&self, count: usize) -> Result<f64, Diagnostic> {
+        let factor = 1.0 / count as f64;
+        if self.config.value("average_quantizer").is_null() {
+            return Ok(factor);
+        }
+        let number = Array { shape: vec![1], values: vec![factor as f32] };
+        let quantised = quantised(self, &number, &["average_quantizer"], "")?.as_float();
+        match quantised.values.first() {
+            Some(factor) if *factor > 0.0 => Ok(f64::from(*factor)),
+            _ => Err(self.error(format!("its `average_quantizer` makes 0 or less of 1/{count}"))),
+        }
+    }
+}
 
 impl Lift {
     fn keras_pool(&mut self, layer: &KerasLayer, x: Real, rank: usize, averages: bool) -> Result<Real, Diagnostic> {
@@ -57,10 +94,22 @@ impl Lift {
         if averages && window.pads() {
             return Err(layer.error("averages over padding are not supported").help("use padding=\"valid\""));
         }
-        let average = averages.then(|| Array::scalar(1.0 / kernel.iter().product::<usize>() as f64));
+        let count = kernel.iter().product();
+        let average = if averages { Some(Array::scalar(layer.average_factor(count)?)) } else { None };
         let x = if first { x } else { self.channels_second(layer, x)? };
         let y = self.pool(&layer.name, x, window, average)?;
+        let y = self.averaged(layer, y, count);
         if first { Ok(y) } else { self.channels_last(layer, y) }
+    }
+
+    /// With a quantised factor, QKeras divides by the number of elements and multiplies by it again. That gives the sum back
+    /// if the number is a sum of two powers of two (Kahan), and may be off by two roundings otherwise.
+    fn averaged(&self, layer: &KerasLayer, y: Real, count: usize) -> Real {
+        if layer.config.peek("average_quantizer").is_null() || count.count_ones() <= 2 {
+            return y;
+        }
+        let noise = y.noise + Noise::of(3.0 * self.magnitude(&y) / 16_777_216.0);
+        Real { noise, ..y }
     }
 
     fn keras_global_pool(&mut self, layer: &KerasLayer, x: Real, averages: bool) -> Result<Real, Diagnostic> {
@@ -74,8 +123,9 @@ impl Lift {
             false => ((1..shape.len() - 1).collect(), shape[shape.len() - 1]),
         };
         let count: usize = axes.iter().map(|&a| shape[a]).product();
-        let factor = averages.then(|| 1.0 / count as f64);
+        let factor = if averages { Some(layer.average_factor(count)?) } else { None };
         let y = self.reduce(&layer.name, x, axes, factor)?;
+        let y = self.averaged(layer, y, count);
         if layer.config.flag("keepdims")? == Some(true) {
             return Ok(y);
         }

@@ -2,9 +2,6 @@
 
 use crate::model::{Array, Moved, Op, moved};
 
-/// How many times finer a step may be than another with which it is brought together: 2^40.
-pub(super) const MAX_APART: f64 = (1u64 << 40) as f64;
-
 /// The odd part of a positive number, as an integer count of its own last place: 24 for 3, 1 for a power of two.
 pub(super) fn odd_part(value: f64) -> u64 {
     let bits = value.to_bits();

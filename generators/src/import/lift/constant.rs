@@ -1,7 +1,10 @@
 //! Tensors that are known when a network is read.
 
-use super::array::{MAX_APART, is_power_of_two, last_place, moved_array, movement, rank_aligned};
+use super::array::{is_power_of_two, last_place, moved_array, movement, rank_aligned};
 use crate::model::{Array, Op};
+
+/// Most that scales of powers of two may be apart.
+pub(super) const MAX_APART: f64 = (1u64 << 40) as f64;
 
 /// Most bits of an integer weight.
 const MAX_WEIGHT_BITS: u32 = 24;
@@ -49,6 +52,17 @@ impl Constant {
             Self::Float { array, .. } => array.clone(),
             Self::Integer(array) => array.map(|v| *v as f32),
         }
+    }
+
+    /// How far floats may lie from their integers times the steps, beyond the rounding of that product: a framework that
+    /// quantises by adding a difference gives others.
+    pub fn off_grid(&self) -> f64 {
+        let Self::Float { array, grid: Some(grid) } = self else {
+            return 0.0;
+        };
+        let units = grid.unit.stretched(&array.shape).unwrap_or_default();
+        let exact = grid.integers.iter().zip(&units).map(|(n, u)| (*n as f64 * u) as f32);
+        exact.zip(&array.values).fold(0.0, |most, (e, v)| f64::from((e - v).abs()).max(most))
     }
 
     /// What a layer that only moves elements makes of it.

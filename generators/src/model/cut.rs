@@ -32,7 +32,11 @@ impl Graph {
         };
         let start = self.operand_of(from)?;
         let needed = self.needed(&outputs, start);
-        if !needed[start.index()] {
+        let read = self.layers.iter().enumerate().any(|(k, layer)| {
+            let result = self.result(k);
+            result != start && needed[result.index()] && layer.inputs.contains(&start)
+        });
+        if !read {
             let end = to.map_or_else(|| "the end".to_owned(), |to| format!("layer {}", quoted(to)));
             return Err(error(format!("{end} does not depend on layer {}", quoted(from))));
         }

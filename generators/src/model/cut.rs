@@ -147,6 +147,7 @@ mod tests {
         let dense = |values: [i64; 4]| Op::Dense {
             weights: Array { shape: vec![2, 2], values: values.to_vec() },
             bias: vec![1, -2],
+            multiplication: crate::model::Multiplication::default(),
         };
         push("first", dense([1, 2, -3, 4]), &[0], Some(0.5));
         push("first", Op::Relu, &[1], Some(0.5));

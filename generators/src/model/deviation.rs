@@ -184,11 +184,11 @@ impl Graph {
     }
 }
 
-<<<<<<< HEAD
 /// Whether the layer is a quantiser, whose steps may be doubtful.
 fn rounds(op: &Op) -> bool {
     matches!(op, Op::Threshold { .. } | Op::Requantise(_) | Op::RequantiseEach { .. })
-=======
+}
+
 /// Bounds of sums of products that are each floored by `cut` bits, from those of exact sums: each of the products of an
 /// output, which has weights of this shape, can pass one more step than it is wide.
 fn floored(exact: Vec<i64>, cut: u32, shape: &[usize]) -> Vec<i64> {
@@ -197,7 +197,6 @@ fn floored(exact: Vec<i64>, cut: u32, shape: &[usize]) -> Vec<i64> {
         _ => shape[1..].iter().product::<usize>() as i64,
     };
     exact.into_iter().map(|e| if e == 0 { 0 } else { (e >> cut).saturating_add(terms) }).collect()
->>>>>>> main
 }
 
 /// Bound of a requantised number whose operand is off by up to `e`.

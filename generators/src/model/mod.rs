@@ -8,11 +8,8 @@
 
 mod agreement;
 mod array;
-<<<<<<< HEAD
-mod cut;
-=======
 mod block;
->>>>>>> main
+mod cut;
 mod deviation;
 mod drawing;
 mod evaluate;

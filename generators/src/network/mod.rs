@@ -26,14 +26,10 @@ use neurons::{Neuron, Weights};
 use ports::{Ports, identifier};
 
 use crate::arith::{Arithmetic, Effort};
-<<<<<<< HEAD
-use crate::model::{Array, Decode, Graph, Input, Layer, Limit, Op, PoolKind, Requantise, TensorInfo, moved};
-use crate::progress;
-=======
 use crate::model::{
     Array, Decode, Graph, Input, Layer, Limit, Op, PoolKind, RegisterArray, Requantise, TensorInfo, WeightStore, moved,
 };
->>>>>>> main
+use crate::progress;
 
 /// Most products that are unrolled.
 const MAX_PRODUCTS: u64 = 1 << 23;
@@ -64,22 +60,7 @@ pub fn build_with(
     check_fixed(graph)?;
     let m = ModuleBuilder::new(name);
     let ports = Ports::of(graph, name);
-<<<<<<< HEAD
-    let mut tensors: Vec<Vec<Value<'_>>> = Vec::with_capacity(graph.inputs().len() + graph.layers().len());
-    for (input, port) in graph.inputs().iter().zip(&ports.inputs) {
-        let count = input.shape.iter().product();
-        tensors.push(m.input_array(port, count, input_format(input)));
-    }
-    for k in 0..graph.layers().len() {
-        let layer = &graph.layers()[k];
-        progress::at(format_args!("layer {} of {}: {}", k + 1, graph.layers().len(), quoted(&layer.name)));
-        let operands: Vec<&[Value<'_>]> = layer.inputs.iter().map(|t| tensors[t.index()].as_slice()).collect();
-        let values = layer_values(&m, &products, graph, k, &operands)?;
-        tensors.push(values);
-    }
-=======
     let tensors = tensors(&m, graph, &ports, effort, arithmetic)?;
->>>>>>> main
     for (output, port) in graph.outputs().iter().zip(&ports.outputs) {
         let frac = output.decode.as_ref().map_or(0, fraction_bits);
         let values: Vec<Value<'_>> = tensors[output.tensor.index()].iter().map(|v| v.with_frac(frac)).collect();
@@ -110,6 +91,7 @@ pub(crate) fn tensors<'m>(
     }
     let mut registers = register_values(m, graph);
     for (k, layer) in graph.layers().iter().enumerate() {
+        progress::at(format_args!("layer {} of {}: {}", k + 1, graph.layers().len(), quoted(&layer.name)));
         let operands: Vec<&[Value<'_>]> = layer.inputs.iter().map(|t| tensors[t.index()].as_slice()).collect();
         let values = layer_values(m, &products, graph, k, &operands, &std::mem::take(&mut registers[k]))?;
         tensors.push(values);

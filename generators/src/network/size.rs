@@ -140,7 +140,7 @@ mod tests {
         let input = Input { name: "x".into(), shape: vec![1, inputs], range: (-8, 7), encode: None };
         let mut network = Graph::new("large", vec![input]).unwrap();
         let weights = Array { shape: vec![outputs, inputs], values: vec![3; inputs * outputs] };
-        let op = Op::Dense { weights, bias: vec![1; outputs] };
+        let op = Op::Dense { weights, bias: vec![1; outputs], multiplication: crate::model::Multiplication::default() };
         network.push(Layer { name: "dense".into(), op, inputs: vec![T(0)], scale: None }).unwrap();
         network.output(Output { name: "y".into(), tensor: T(1), decode: None }).unwrap();
         NetworkDesign { top: "large".into(), reuse, stages: Vec::new(), network }

@@ -24,6 +24,7 @@ mod power;
 mod quantiser;
 mod quantisers;
 mod shaping;
+mod table;
 mod weight_quantiser;
 mod weights;
 

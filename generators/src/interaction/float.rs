@@ -4,10 +4,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use hdl::num::Overflow;
+use hdl::num::{Overflow, Quantiser};
 
 use super::aggregate::{Aggregate, Aggregation};
-use super::format::ApFixed;
+
 use super::mlp::{Layer, Mlp};
 use super::network::{DeepSets, Jedinet, Network, Tracking};
 use super::sigmoid::logistic;
@@ -22,14 +22,14 @@ pub struct Overflows {
 
 impl Overflows {
     /// Counts a number that is quantised to `format`.
-    fn count(&self, format: ApFixed, value: f64) {
+    fn count(&self, format: Quantiser, value: f64) {
         self.numbers.fetch_add(1, Relaxed);
-        let ([low, high], step) = (<[i64; 2]>::from(format.limits()), f64::from(-format.frac()).exp2());
+        let ([low, high], step) = (<[i64; 2]>::from(format.limits()), f64::from(-format.frac).exp2());
         // less than a step beyond an end may still be rounded to it
         if value > (low as f64 - 1.0) * step && value < (high as f64 + 1.0) * step {
             return;
         }
-        let beyond = if format.0.overflow == Overflow::Wrap { &self.wrapped } else { &self.limited };
+        let beyond = if format.overflow == Overflow::Wrap { &self.wrapped } else { &self.limited };
         beyond.fetch_add(1, Relaxed);
     }
 
@@ -68,8 +68,8 @@ fn rows(values: &[i64], width: usize, frac: i32) -> Vec<Vec<f64>> {
 impl Layer {
     fn in_floats(&self, x: &[f64], seen: &Overflows) -> Vec<f64> {
         let neuron = |(row, bias): (&Vec<i64>, &i64)| {
-            let products = row.iter().zip(x).map(|(w, x)| real(*w, self.weight.frac()) * x);
-            let sum = real(*bias, self.weight.frac()) + products.sum::<f64>();
+            let products = row.iter().zip(x).map(|(w, x)| real(*w, self.weight.frac) * x);
+            let sum = real(*bias, self.weight.frac) + products.sum::<f64>();
             seen.count(self.pre_activation, sum);
             match self.relu {
                 Some(relu) => {
@@ -109,7 +109,7 @@ impl Aggregate {
 
 impl Jedinet {
     fn in_floats(&self, event: &[i64], seen: &Overflows) -> Vec<f64> {
-        let x = rows(event, self.features, self.input.frac());
+        let x = rows(event, self.features, self.input.frac);
         let objects: Vec<Vec<f64>> = (0..)
             .zip(self.senders())
             .map(|(i, senders): (usize, _)| {
@@ -128,7 +128,7 @@ impl Jedinet {
 
 impl Tracking {
     fn in_floats(&self, event: &[i64], seen: &Overflows) -> Vec<f64> {
-        let frac = self.input.frac();
+        let frac = self.input.frac;
         let (nodes, rest) = event.split_at(self.nodes * self.node_features);
         let (edges, rest) = rest.split_at(self.edges * self.edge_features);
         let (senders, rest) = rest.split_at(self.edges);
@@ -163,7 +163,7 @@ impl DeepSets {
     fn in_floats(&self, event: &[i64], seen: &Overflows) -> Vec<f64> {
         let (particles, valid) = event.split_at(self.particles * self.features);
         let elements: Vec<Vec<f64>> =
-            rows(particles, self.features, self.input.frac()).iter().map(|x| self.element.in_floats(x, seen)).collect();
+            rows(particles, self.features, self.input.frac).iter().map(|x| self.element.in_floats(x, seen)).collect();
         let there = (0..).zip(&elements).filter(|(i, _)| !self.masked || valid[*i] == 1);
         let members = there.map(|(_, element): (usize, _)| element.as_slice());
         let pooled = self.aggregate.in_floats(members, self.element.outputs(), seen);
@@ -178,7 +178,8 @@ mod tests {
     #[test]
     fn numbers_beyond_their_format_are_counted() {
         let seen = Overflows::default();
-        let [wraps, saturates] = ["ap_fixed<4,2>", "ap_fixed<4,2,RND,SAT>"].map(|text| text.parse().unwrap());
+        let [wraps, saturates] =
+            ["ap_fixed<4,2>", "ap_fixed<4,2,RND,SAT>"].map(|text| text.parse::<Quantiser>().unwrap());
         // from -2 to 1.75; what is less than a step beyond may be rounded to an end
         [1.75, 1.9, -2.1].iter().for_each(|v| seen.count(wraps, *v));
         assert_eq!(seen.counts(), [3, 0, 0]);

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 
 use hdl::diag::Diagnostic;
 use hdl::names::quoted;
+use hdl::num::Quantiser;
 
 use super::aggregate::{Aggregate, Aggregation};
-use super::format::ApFixed;
+
 use super::jedinet::Formats;
 use super::mlp::{Layer, Mlp};
 use super::network::Tracking;
@@ -38,7 +39,7 @@ pub fn recognise(arrays: &Arrays) -> bool {
 /// Arrays that are missing, not known or of another shape, weights that do not fit the format, no format.
 pub fn import(
     arrays: &Arrays,
-    format: Option<ApFixed>,
+    format: Option<Quantiser>,
     (nodes, edges): (usize, usize),
 ) -> Result<Tracking, Diagnostic> {
     let help = "say which number format to round to, such as --format ap_fixed<14,7>";
@@ -160,7 +161,7 @@ mod tests {
         arrays
     }
 
-    fn format() -> Option<ApFixed> {
+    fn format() -> Option<Quantiser> {
         Some("ap_fixed<8,5>".parse().unwrap())
     }
 

@@ -1,8 +1,10 @@
 //! The program as its users meet it.
 
+mod attacks;
 mod bad_input;
 mod bounded;
 mod broken_tools;
+mod elsewhere;
 mod engines;
 mod fpga;
 mod help;

@@ -20,7 +20,7 @@ pub enum Choice {
     Gates,
     /// ABC: the netlist computes what the Verilog does
     Equiv,
-    /// OpenSTA and Icarus: power from the vectors' switching activity
+    /// Energy and power from the library's tables and the vectors' switching activity
     Power,
     /// nextpnr: place and route, the clock that is reached
     Place,
@@ -106,7 +106,7 @@ pub fn run_steps<F: Flow>(flow: &mut F, asked: &[Choice], limit: Duration, quiet
             result,
         };
         if !quiet {
-            eprintln!("{}", progress(&step));
+            super::super::tell(&progress(&step));
         }
         flow.report().steps.push(step);
     }

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::calls::{Argument, Call};
 use super::weights::Layout;
 use super::{KerasLayer, hgq};
-use super::{activation, convolution, dense, einsum, merge, normalisation, pooling, shaping};
+use super::{activation, convolution, dense, einsum, merge, normalisation, pooling, shaping, table};
 use crate::import::lift::{Lift, Real};
 use crate::import::settings::{Accept, Known, Settings};
 
@@ -89,7 +89,18 @@ pub(super) const COMMON: &[Known] = &[
 ];
 
 /// The quantisers that a layer of HGQ2 may have.
-pub(super) const HGQ_KEYS: [&str; 6] = ["iq_conf", "iq_confs", "kq_conf", "bq_conf", "oq_conf", "config"];
+pub(super) const HGQ_KEYS: [&str; 10] = [
+    "iq_conf",
+    "iq_confs",
+    "kq_conf",
+    "bq_conf",
+    "oq_conf",
+    "config",
+    "exp_iq_conf",
+    "exp_oq_conf",
+    "inv_iq_conf",
+    "inv_oq_conf",
+];
 
 /// What HGQ2 adds to a layer beside its quantisers.
 const HGQ: &[Known] = &[
@@ -123,7 +134,7 @@ pub(super) const WEIGHTS: &[Known] = &[
 ];
 
 /// All tables of classes.
-const TABLES: [&[LayerClass]; 9] = [
+const TABLES: [&[LayerClass]; 10] = [
     dense::CLASSES,
     convolution::CLASSES,
     normalisation::CLASSES,
@@ -133,6 +144,7 @@ const TABLES: [&[LayerClass]; 9] = [
     merge::CLASSES,
     einsum::CLASSES,
     hgq::CLASSES,
+    table::CLASSES,
 ];
 
 /// The class of that name.

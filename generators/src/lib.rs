@@ -11,3 +11,4 @@ pub mod interaction;
 pub mod model;
 pub mod network;
 pub mod output;
+pub mod progress;

@@ -67,9 +67,9 @@ impl Preamble {
         let (driven, read) = (resolved.drive_formats(), resolved.read_formats());
         let (into, from) = (self.drives.join("+"), self.reads.join("+"));
         for (i, cycle) in self.cycles.iter().enumerate() {
-            check_row(&into, &driven, &cycle.drive, &format!("preamble cycle {i}"))?;
+            check_row(&into, &driven, &cycle.drive, &|| format!("preamble cycle {i}"))?;
             if let Some(expected) = &cycle.expect {
-                check_row(&from, &read, expected, &format!("preamble cycle {i}"))?;
+                check_row(&from, &read, expected, &|| format!("preamble cycle {i}"))?;
             }
         }
         Ok(resolved)

@@ -58,18 +58,18 @@ pub fn stream(
     held: &Held,
     mut watch: impl FnMut(Cycle<'_>),
 ) -> Result<Vec<Mismatch>, Diagnostics> {
-    let rows = vectors.input_rows(module, held)?;
+    let columns = vectors.columns(module, held)?;
     let (samples, width) = (vectors.len(), module.input_count());
     let last_input = module.inputs.iter().filter_map(|p| p.stamp.cycle()).max().unwrap_or(0);
     let cycles = samples + module.latency().max(last_input) as usize;
     let mut found = Vec::new();
     let mut inputs = vec![0; width];
     for number in 0..cycles {
-        for port in &module.inputs {
+        for (port, column) in module.inputs.iter().zip(&columns) {
             // outside its samples a port keeps the nearest one: the values must not matter
             let sample = number.saturating_sub(delay(port.stamp.cycle())).min(samples - 1);
             let elements = port.first as usize..port.first as usize + port.elements.len();
-            inputs[elements.clone()].copy_from_slice(&rows[sample * width..][elements]);
+            inputs[elements].copy_from_slice(column.row(sample));
         }
         let outputs = stepper.step(&inputs, false);
         watch(Cycle { number, inputs: &inputs, outputs: &outputs });

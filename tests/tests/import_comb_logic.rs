@@ -7,6 +7,7 @@ use hwgen::import::comb_logic;
 use hwgen::model::{Graph, Op};
 use hwgen::network;
 use hwgen_tests::numpy::npz;
+use serde_json::{Value as Json, json};
 
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(name)
@@ -70,6 +71,66 @@ fn operations_on_bits() {
     let graph = read("comb_gates.json");
     assert_eq!(differences(&graph, &file("comb_gates.npz")), 0);
     hardware_is_the_model(&graph, &file("comb_gates.npz"));
+}
+
+/// The list that da4ml wrote before it became alkaid, against its own interpreter.
+#[test]
+fn programs_of_da4ml() {
+    let graph = read("comb_da4ml.json");
+    assert_eq!(differences(&graph, &file("comb_da4ml.npz")), 0);
+    hardware_is_the_model(&graph, &file("comb_da4ml.npz"));
+}
+
+/// Each field of the list is read: a change of any is another result or an error.
+#[test]
+fn every_number_of_a_da4ml_program_counts() {
+    let text = std::fs::read_to_string(file("comb_da4ml.json")).unwrap();
+    let json: Json = serde_json::from_str(&text).unwrap();
+    let reference = file("comb_da4ml.npz");
+    let of_kind = |kind: i64| json[5].as_array().unwrap().iter().position(|o| o[2] == kind).unwrap();
+    let seen = |change: &dyn Fn(&mut Json)| {
+        let mut other = json.clone();
+        change(&mut other);
+        match comb_logic::read(other.to_string().as_bytes()) {
+            Ok(imported) => differences(&imported.graph, &reference) != 0,
+            Err(error) => !error.message.is_empty(),
+        }
+    };
+    // operands and packed numbers; what an operation does not take is refused
+    for (kind, place, number) in
+        [(0, 3, 1), (4, 3, 7), (3, 1, 0), (3, 3, 1), (6, 3, 1i64 << 32), (7, 3, 2), (10, 3, 1 << 56)]
+    {
+        assert!(seen(&|json| json[5][of_kind(kind)][place] = number.into()), "kind {kind}, number {place}");
+    }
+    for gate_on_negated in [1i64 << 32, 1 << 33] {
+        assert!(seen(&|json| json[5][of_kind(10)][3] = gate_on_negated.into()));
+    }
+    assert!(seen(&|json| json[5][of_kind(0)][2] = 1.into()) && seen(&|json| json[5][of_kind(0)][2] = 12.into()));
+    assert!(seen(&|json| json[1][0] = 1.into()) && seen(&|json| json[3][0] = 3.into()));
+    assert!(seen(&|json| json[2][0] = 0.into()) && seen(&|json| json[4][0] = (!json[4][0].as_bool().unwrap()).into()));
+    assert!(seen(&|json| json[8][0]["spec"]["inp_width"] = 7.into()));
+    assert!(seen(&|json| json[8][0]["mask"] = Json::Null) && seen(&|json| json.as_array_mut().unwrap().push(0.into())));
+    assert!(!seen(&|json| json[6] = 8.into()), "sizes of the cost model are no part of the function");
+}
+
+/// Keys, list elements and tables that are not known.
+#[test]
+fn what_is_not_read_is_refused() {
+    let text = std::fs::read_to_string(file("comb_saturating.json")).unwrap();
+    let json: Json = serde_json::from_str(&text).unwrap();
+    let refused = |change: &dyn Fn(&mut Json)| {
+        let mut other = json.clone();
+        change(&mut other);
+        comb_logic::read(other.to_string().as_bytes()).expect_err("something that is not known").to_string()
+    };
+    refused(&|json| json["input_order"] = json!([0]));
+    refused(&|json| json["model"].as_array_mut().unwrap().push(json!(1)));
+    refused(&|json| json["model"][5][0].as_array_mut().unwrap().push(json!(1)));
+    refused(&|json| json["model"][5][0][4] = json!("late"));
+    refused(&|json| json["model"][8][0]["default"] = json!(1));
+    refused(&|json| json["model"][8][0]["spec"]["signed"] = json!(true));
+    let said = refused(&|json| drop(json["model"][8][0]["table"].as_array_mut().unwrap().pop()));
+    assert!(said.contains("entries"), "{said}");
 }
 
 /// Every program in the folder that `HWGEN_COMB_PROGRAMS` names; `comb_logic.py FOLDER COUNT` fills one at random.

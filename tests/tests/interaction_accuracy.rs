@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hwgen::interaction::accuracy::{Accuracy, Decision};
 use hwgen::interaction::events::{Event, Labelled, Tracks, Truth, jets, parse, tracking::Barrel};
+use hwgen::interaction::float::Overflows;
 use hwgen::interaction::network::{Network, Windows};
 use hwgen::interaction::roc;
 
@@ -168,7 +169,7 @@ fn floating_point_is_the_same_network() {
     for _ in 0..50 {
         let event: Vec<i64> = (0..24).map(|_| random.i64(-3..=3)).collect();
         let integers = jets.evaluate(&event).into_iter().map(|v| v as f64 / f64::from(frac).exp2());
-        for (integer, float) in integers.zip(jets.in_floats(&event)) {
+        for (integer, float) in integers.zip(jets.in_floats(&event, &Overflows::default())) {
             assert!((integer - float).abs() < 1e-3, "{integer} {float}");
         }
     }

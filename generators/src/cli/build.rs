@@ -12,6 +12,7 @@ use crate::failure::{Failure, Result};
 use crate::import::file::read;
 use crate::import::lift::{Imported, InputFormat};
 use crate::model::{Graph, Step};
+use crate::network::design::random_events;
 use crate::output::report::Check;
 
 /// Turn a trained, quantised network into Verilog with the same result for every input, bit for bit.
@@ -40,6 +41,12 @@ pub struct BuildArgs {
     accept_rounding: bool,
     #[command(flatten)]
     reference: Reference,
+    /// Begin with this layer: its operand becomes the input
+    #[arg(long, value_name = "LAYER")]
+    from: Option<String>,
+    /// End with this layer: its result becomes the output
+    #[arg(long, value_name = "LAYER")]
+    to: Option<String>,
     /// Give outputs as plain numbers of this format: [NAME=]u8.8 or [NAME=]s8.4. Sigmoids, exponentials, softmax and
     /// scales at the end are then built in hardware, as approximations; how far they are off at most is printed
     #[arg(long, value_name = "FORMAT", conflicts_with = "expected")]
@@ -51,7 +58,7 @@ pub struct BuildArgs {
 /// Runs the command.
 pub fn run(args: &BuildArgs) -> Result<()> {
     let staging = args.hardware.begin()?;
-    let mut network = load(&args.file, &args.input_format)?;
+    let mut network = args.part(load(&args.file, &args.input_format)?)?;
     let mut checks = Vec::new();
     if let Err(inexact) = network.require_exact() {
         if !args.accept_rounding {
@@ -60,7 +67,7 @@ pub fn run(args: &BuildArgs) -> Result<()> {
                 "train with scales that are powers of two, or take steps at the exact sums with --accept-rounding",
             )));
         }
-        let what = doubts(&network) + &bounds(&network);
+        let what = doubts(&network) + &bounds(&network)?;
         super::say(&what)?;
         checks.push(Check {
             what: "exactness of the framework's own sums".into(),
@@ -76,9 +83,16 @@ pub fn run(args: &BuildArgs) -> Result<()> {
     if !args.input_format.is_empty() {
         parameters.push(("input format", args.input_format.join(", ")));
     }
+    let ends = [("from layer", &args.from), ("to layer", &args.to)];
+    parameters.extend(ends.into_iter().filter_map(|(key, layer)| Some((key, layer.clone()?))));
     let source = Source { command: "build", network: network.graph, parameters, checks, events, traced_adders };
     args.hardware.generate(staging, source)
 }
+
+/// Random events on which doubtful sums are moved.
+const MOVED_EVENTS: usize = 16;
+/// Their seed.
+const MOVED_SEED: u64 = 2;
 
 /// The network in a file, with the input formats as the user wrote them.
 pub fn load(file: &std::path::Path, formats: &[String]) -> Result<Imported> {
@@ -124,21 +138,32 @@ fn outside(graph: &Graph) -> String {
 }
 
 /// How far outputs may be off if the framework's sums are not exact, one line an output.
-fn bounds(network: &Imported) -> String {
-    let outputs = network.graph.outputs().iter().zip(network.bounds());
-    let line = |(output, bound): (&crate::model::Output, Option<f64>)| {
+fn bounds(network: &Imported) -> Result<String> {
+    let events = random_events(&network.graph, MOVED_EVENTS, MOVED_SEED);
+    let seen = network.seen(&events).map_err(Failure::user)?;
+    let outputs = network.graph.outputs().iter().zip(network.bounds()).zip(seen);
+    let line = |((output, bound), seen): ((&crate::model::Output, Option<f64>), f64)| {
         let name = quoted(&output.name);
-        match bound {
+        let proved = match bound {
             Some(bound) => format!(
-                "output {name}: at most {bound:.3e} from the framework's number, whatever the order of its additions\n"
+                "at most {bound:.3e} from the framework's number, whatever the order of its additions, if all doubtful steps add up"
             ),
-            None => format!("output {name}: no bound, because an exponential is at its end\n"),
-        }
+            None => "no bound, because an exponential is at its end".to_owned(),
+        };
+        format!(
+            "output {name}: {proved}; {seen:.3e} at most with doubtful sums moved at random, seen on {MOVED_EVENTS} random events\n"
+        )
     };
-    outputs.map(line).collect()
+    Ok(outputs.map(line).collect())
 }
 
 impl BuildArgs {
+    /// The part of the network that the user wants.
+    fn part(&self, network: Imported) -> Result<Imported> {
+        let part = network.cut(self.from.as_deref(), self.to.as_deref());
+        part.map_err(|d| Failure::user(d.at(self.file.display().to_string(), "in this file")))
+    }
+
     /// Rounds outputs to the formats that the user gave, and says how far they are off.
     fn format_outputs(&self, graph: &mut Graph) -> Result<Vec<Check>> {
         let mut checks = Vec::new();

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 pub(super) use self::figures::Estimate;
 use self::figures::{Figures, cell_parameters, cell_table, parameters, table};
+use super::care::Talk;
 use super::clock::{Timing, effort};
 use super::output::{Force, finish};
 use crate::arith::design::MatrixDesign;
@@ -25,6 +26,7 @@ use crate::flow::options::{Options, Products, Sums};
 use crate::import::matrix;
 use crate::output::folder::Staging;
 use crate::output::table::Table;
+use crate::progress;
 
 /// Optimise one constant matrix-vector product y = x·W into few and narrow adders.
 ///
@@ -74,6 +76,8 @@ pub struct CmvmArgs {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
+    talk: Talk,
+    #[command(flatten)]
     force: Force,
     #[command(flatten)]
     timing: Timing,
@@ -106,9 +110,11 @@ fn area_um2(text: &str) -> std::result::Result<f64, String> {
 
 /// Runs the command.
 pub fn run(args: &CmvmArgs) -> Result<()> {
+    args.talk.begin();
     let staging = args.out.as_deref().map(|out| args.force.begin(out)).transpose()?;
     let matrix = matrix::read(&args.file)?;
     let inputs = args.inputs(matrix.rows())?;
+    progress::at(format_args!("a matrix of {} by {}", matrix.rows(), matrix.columns()));
     let mut problem = Problem::new(matrix, inputs);
     problem.max_depth = args.max_depth;
     let options = args.timing.options(Products::default(), Some(args.effort))?;
@@ -134,6 +140,7 @@ fn run_adders(args: &CmvmArgs, options: &Options, problem: Problem, staging: Opt
         _ = pool.use_current_thread().build_global();
     }
     let (graph, report) = optimise(&problem, args.effort, args.seed).map_err(|e| args.wrong(e.to_string()))?;
+    progress::at("the module and its figures");
     let logic = of_adders(&problem, &graph, &options.target)?;
     args.write(&problem, &logic, parameters(&report), options, staging)?;
     let estimate = Estimate::of(&graph, &logic, &options.target)?;

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use constraints::Target;
 use hdl::diag::Diagnostic;
 
+use super::care::Talk;
 use super::clock::Timing;
 use super::output::{Output, finish};
 use super::products::MatrixProductArgs;
@@ -15,6 +16,7 @@ use crate::failure::{Failure, Result};
 use crate::flow::generate;
 use crate::flow::interaction::InteractionProject;
 use crate::import::bounded;
+use crate::import::numpy::{self, Numbers};
 use crate::interaction::accuracy::Accuracy;
 use crate::interaction::aggregate::Aggregation;
 use crate::interaction::assembly::Structure;
@@ -22,7 +24,7 @@ use crate::interaction::design::InteractionDesign;
 use crate::interaction::events::{self, Event, Labelled};
 use crate::interaction::network::{Network, Windows};
 use crate::interaction::random::Shape;
-use crate::interaction::{budget, jedinet, stream};
+use crate::interaction::{budget, jedinet, stream, tracker};
 
 /// Generate an interaction network or a set network as Verilog.
 ///
@@ -37,7 +39,8 @@ pub struct InteractionArgs {
     /// Which network, if there is no model
     #[arg(long, value_enum, default_value_t = Kind::Tracking, conflicts_with = "model")]
     network: Kind,
-    /// Integers as hwgen writes them to model.json, or the weights of a trained JEDI-net (w1, b1 … w9, b9)
+    /// Integers as hwgen writes them to model.json (docs/interaction.md), or the weights of a trained network: of a JEDI-net
+    /// as JSON or .npz (w1, b1 … w9, b9), of an edge classifier as .npz (R1.layers.0.weight, …)
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
     /// Particles of a jet or hits of an event [default: 28, or what the model says]
@@ -88,6 +91,8 @@ pub struct InteractionArgs {
     #[arg(long, value_name = "NAME", default_value = "interaction")]
     top: String,
     #[command(flatten)]
+    talk: Talk,
+    #[command(flatten)]
     timing: Timing,
     #[command(flatten)]
     output: Output,
@@ -108,11 +113,15 @@ enum Kind {
 
 /// Runs the command.
 pub fn run(args: &InteractionArgs) -> Result<()> {
+    args.talk.begin();
     let staging = args.output.begin()?;
     let options = args.timing.options(args.products.chosen(), None)?;
     let project = args.project(&options.target)?;
     let generated = generate(&project, &options, &staging)?;
     finish(staging)?;
+    if let Some(overflow) = project.accuracy.as_ref().and_then(Accuracy::overflow) {
+        super::say(format_args!("labelled events: {overflow}\n"))?;
+    }
     super::say(args.output.summary(&generated))
 }
 
@@ -188,6 +197,13 @@ impl InteractionArgs {
     fn read(&self, file: &Path) -> Result<Network> {
         let in_file = |d: Diagnostic| Failure::user(d.at(file.display().to_string(), "in this file"));
         let no_model = |e: serde_json::Error| in_file(Diagnostic::error("json", format!("this is no model: {e}")));
+        if file.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) {
+            let bytes = bounded::read("read the model", file, bounded::MODEL)?;
+            let arrays = numpy::archive(&bytes).map_err(|why| in_file(Diagnostic::error("model", why)))?;
+            let network = self.of_arrays(&arrays).map_err(in_file)?;
+            network.validate().map_err(in_file)?;
+            return Ok(network);
+        }
         let text = bounded::read_text("read the model", file, bounded::TEXT)?;
         let json: serde_json::Value = serde_json::from_str(&text).map_err(no_model)?;
         if jedinet::recognise(&json) {
@@ -205,6 +221,32 @@ impl InteractionArgs {
         let network = self.resized(network).map_err(in_file)?;
         network.validate().map_err(in_file)?;
         Ok(network)
+    }
+
+    /// A trained network from named arrays.
+    fn of_arrays(&self, arrays: &tracker::Arrays) -> std::result::Result<Network, Diagnostic> {
+        if !tracker::recognise(arrays) {
+            self.check_graph_is_fixed()?;
+            let transposed = |(name, weights): (&String, &Numbers)| {
+                let bias = arrays.get(&name.replace('w', "b"))?;
+                let [_, outputs] = *weights.shape.as_slice() else {
+                    return None;
+                };
+                (name.starts_with('w') && bias.values.len() != outputs).then(|| (name.clone(), weights.shape.clone()))
+            };
+            if let Some((name, shape)) = arrays.iter().find_map(transposed) {
+                let message = format!("`{name}` of shape {shape:?} has not one column for each entry of its bias");
+                return Err(Diagnostic::error("model", message).help("save matrices as [input, output]"));
+            }
+            let flat = arrays.iter().map(|(name, array)| (name.clone(), array.values.as_slice().into()));
+            let json = serde_json::Value::Object(flat.collect());
+            return jedinet::import(&json, self.nodes, self.format).map(Network::Jedinet);
+        }
+        let size = (self.nodes.unwrap_or(28), self.edges.unwrap_or(56));
+        let mut network = tracker::import(arrays, self.format, size)?;
+        network.sorted = self.sorted;
+        network.windows = Windows::of_layers(network.nodes, network.edges, self.layers.unwrap_or(1))?;
+        Ok(Network::Tracking(network))
     }
 
     /// The model for as many hits, segments and layers as the user wants: its perceptrons work on any graph.

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod build;
+mod care;
 mod clock;
 pub mod cmvm;
 pub mod dense;

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::care::Care;
 use super::clock::{Timing, effort};
 use super::output::{Output, finish};
 use super::products::MatrixProductArgs;
@@ -35,6 +36,8 @@ pub struct Hardware {
     #[arg(long, value_name = "NAME", default_value = "network")]
     top: String,
     #[command(flatten)]
+    care: Care,
+    #[command(flatten)]
     timing: Timing,
     #[command(flatten)]
     output: Output,
@@ -60,6 +63,7 @@ pub struct Source {
 impl Hardware {
     /// Begins the output folder: an error if it cannot become one.
     pub fn begin(&self) -> Result<Staging> {
+        self.care.begin();
         super::check_top(&self.top)?;
         self.output.begin()
     }
@@ -76,6 +80,7 @@ impl Hardware {
             count: self.events.map(|count| count as usize),
             traced_adders,
         };
+        self.care.allow(&project.design)?;
         let options = self.timing.options(self.products.chosen(), self.effort)?;
         let generated = generate(&project, &options, &staging)?;
         finish(staging)?;

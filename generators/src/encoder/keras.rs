@@ -21,7 +21,8 @@ pub struct KerasEncoder {
 /// Reads the network from the bytes of a Keras HDF5 file.
 pub fn read(bytes: Vec<u8>) -> Result<KerasEncoder, Diagnostic> {
     let layers = keras::chain(bytes)?;
-    let computing: Vec<&KerasLayer> = layers.iter().filter(|l| l.class != "Flatten").collect();
+    let moves = |layer: &KerasLayer| ["Flatten", PADDING].contains(&&*layer.class);
+    let computing: Vec<&KerasLayer> = layers.iter().filter(|l| !moves(l)).collect();
     let classes: Vec<&str> = computing.iter().map(|l| &*l.class).collect();
     let [input, conv, hidden, dense, output] = *computing.as_slice() else {
         return Err(not_an_encoder(&classes));
@@ -30,11 +31,15 @@ pub fn read(bytes: Vec<u8>) -> Result<KerasEncoder, Diagnostic> {
         return Err(not_an_encoder(&classes));
     }
     let strides = conv.config.sizes("strides", 2)?;
-    if strides != Some(vec![2, 2]) || conv.config.text("padding")? != Some("same") {
-        return Err(Diagnostic::error(
-            "keras",
-            format!("layer `{}`: expected strides 2×2 and padding `same`", conv.name),
-        ));
+    let before = layers.iter().take_while(|l| l.name != conv.name).find(|l| l.class == PADDING);
+    let padded = match before {
+        None => conv.config.text("padding")? == Some("same"),
+        Some(layer) => conv.config.text("padding")? == Some("valid") && pads_as_same(layer)?,
+    };
+    if strides != Some(vec![2, 2]) || !padded {
+        let message = format!("layer `{}`: expected strides 2×2 and padding `same`", conv.name);
+        return Err(Diagnostic::error("keras", message)
+            .help("or padding `valid` behind a ZeroPadding2D of ((0, 1), (0, 1)), which is the same"));
     }
     let reals = |layer: &KerasLayer, name, shape: &[u64]| -> Result<Vec<f64>, Diagnostic> {
         Ok(layer.tensor(name, shape)?.data.iter().map(|v| f64::from(*v)).collect())
@@ -59,6 +64,15 @@ pub fn read(bytes: Vec<u8>) -> Result<KerasEncoder, Diagnostic> {
     Ok(encoder)
 }
 
+/// A layer that puts zeros around an image.
+const PADDING: &str = "ZeroPadding2D";
+
+/// Whether it pads as `same` does for a kernel of 3 and strides of 2 on an even extent: one zero behind each axis.
+fn pads_as_same(layer: &KerasLayer) -> Result<bool, Diagnostic> {
+    layer.config.choice("data_format", &["channels_last"], "channels_last")?;
+    Ok(*layer.config.value("padding") == serde_json::json!([[0, 1], [0, 1]]))
+}
+
 /// Refuses what the encoder's own layers do not do; it reads those keys of a linear layer that [`read`] does not.
 fn plain(layer: &KerasLayer) -> Result<(), Diagnostic> {
     let config = &layer.config;
@@ -77,7 +91,7 @@ fn plain(layer: &KerasLayer) -> Result<(), Diagnostic> {
 
 fn not_an_encoder(classes: &[&str]) -> Diagnostic {
     Diagnostic::error("keras", format!("this is not the encoder: its layers are {}", classes.join(", ")))
-        .help("expected QActivation, QConv2D, QActivation, QDense, QActivation")
+        .help("expected QActivation, perhaps ZeroPadding2D, QConv2D, QActivation, QDense, QActivation")
 }
 
 /// The one format of kernel and bias.

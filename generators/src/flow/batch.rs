@@ -164,9 +164,7 @@ fn different<'v>(expected: &'v Vectors, got: &'v Vectors) -> impl Iterator<Item 
 
 /// The first `count` samples.
 pub fn first(vectors: &Vectors, count: usize) -> Vectors {
-    let cut = |rows: &BTreeMap<String, Rows>| {
-        let few = |rows: &Rows| Rows::new(rows.width(), rows.iter().take(count).flatten().copied().collect());
-        rows.iter().map(|(port, rows)| (port.clone(), few(rows).expect("whole rows"))).collect()
-    };
+    let cut =
+        |rows: &BTreeMap<String, Rows>| rows.iter().map(|(name, rows)| (name.clone(), rows.first(count))).collect();
     Vectors { inputs: cut(&vectors.inputs), outputs: cut(&vectors.outputs) }
 }

@@ -16,6 +16,7 @@ use crate::failure::{Failure, Result};
 use crate::output::emit::Emission;
 use crate::output::folder::Staging;
 use crate::output::report::{Check, LayerFormats, Report};
+use crate::progress;
 
 /// What can be generated: a model, and everything that its report and its test bench need to know.
 pub trait Project {
@@ -102,10 +103,13 @@ pub fn generate(project: &dyn Project, options: &Options, folder: &Staging) -> R
     let kinds = project.products();
     let arithmetic = options.products.arithmetic(&options.target, kinds)?;
     let clock = options.timing.clock()?;
+    progress::at("the hardware");
     let built = project.build(options, arithmetic)?;
     let model = built.design.model();
+    progress::at("the model's results");
     let vectors = project.vectors(&built.design).map_err(Failure::user)?;
     let preamble = model.preamble().map_err(Failure::user)?;
+    progress::at(format_args!("{} vectors through the hardware", vectors.len()));
     let check = run_batch(&built.top, &vectors, preamble.as_ref())?.require_pass()?;
 
     let mut report = Report::new(project.generator(), &built.top, clock.ns(), &built.pipeline, &options.delay_source());
@@ -120,6 +124,7 @@ pub fn generate(project: &dyn Project, options: &Options, folder: &Staging) -> R
         folder.write(file.name, file.text)?;
         report.files.insert(file.name.into(), file.what.into());
     }
+    progress::at("the output folder");
     let emission = Emission {
         top: &built.top,
         model: built.design.to_json(),

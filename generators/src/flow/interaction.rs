@@ -94,11 +94,11 @@ impl Project for InteractionProject {
     }
 
     fn checks(&self, _: &Report) -> Vec<Check> {
-        let check = |accuracy: &Accuracy| Check {
-            what: "accuracy (floating point in brackets)".into(),
-            result: accuracy.summary(),
-        };
-        self.accuracy.iter().map(check).collect()
+        let measured = self.accuracy.iter().flat_map(|accuracy| {
+            let overflow = accuracy.overflow().map(|said| ("number formats on these events", said));
+            [("accuracy (floating point in brackets)", accuracy.summary())].into_iter().chain(overflow)
+        });
+        measured.map(|(what, result)| Check { what: what.into(), result }).collect()
     }
 
     fn files(&self) -> Vec<OwnFile> {

@@ -40,7 +40,7 @@ pub struct NetworkProject {
 const EVENT_SEED: u64 = 1;
 /// Events of a test bench, at most and at least.
 const EVENTS: usize = 256;
-const LEAST_EVENTS: usize = 4;
+const LEAST_EVENTS: usize = 2;
 /// Input elements of all rows of a folded network's test bench, about.
 const ROWS_BUDGET: usize = 1 << 20;
 

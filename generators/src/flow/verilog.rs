@@ -64,6 +64,9 @@ impl Folder {
         let words = bench(&self.top, vectors, &Held::new(), preamble)?;
         staging.write(testbench::INPUTS, words.inputs)?;
         staging.write(testbench::EXPECTED, words.expected)?;
+        if let Some(order) = words.order {
+            staging.write(testbench::ORDER, order)?;
+        }
         if let Some(preamble) = words.preamble {
             staging.write(testbench::PREAMBLE, preamble)?;
         }

@@ -1,7 +1,8 @@
 //! Weights of dense networks: the integers of each layer in one JSON file, or one matrix file a layer.
 //!
 //! The JSON has `W0`, `W1`, … with a row for each input and a column for each output, `b0`, `b1`, … (0 if they are
-//! missing), `shifts`, and optionally `kind` (`mlp`), `mode` (`rs` or `tw`) and `act_bits`.
+//! missing), `shifts`, and optionally `kind` (`mlp`), `mode` (`rs` or `tw`) and `act_bits`. `dims` and `w_bits` are checked
+//! against the matrices. Any other key but those in [`HARMLESS`] is refused.
 
 use std::path::{Path, PathBuf};
 
@@ -33,6 +34,8 @@ pub enum Weights {
     Model(Graph),
 }
 
+/// Keys that say nothing about the function: what a case is called, and the share of zeros that it was made with.
+const HARMLESS: [&str; 2] = ["name", "sparse"];
 /// Most layers.
 const MAX_LAYERS: usize = 1000;
 /// Largest shift.
@@ -97,6 +100,8 @@ fn layers(json: &Json) -> std::result::Result<Weights, Diagnostic> {
         return Err(error("there is no `W0`")
             .help("give W0, W1, … (a row an input), b0, b1, … and shifts, or a model as `hwgen schema` describes it"));
     }
+    known_keys(json, layers.len())?;
+    check_claims(json, &layers)?;
     let small = |v: &Json| v.as_u64().filter(|v| *v <= MAX_SHIFT).map(|v| v as u32);
     let shifts = json.get("shifts").map(|shifts| {
         let list = shifts.as_array().map(|list| list.iter().map(small));
@@ -118,6 +123,48 @@ fn layers(json: &Json) -> std::result::Result<Weights, Diagnostic> {
         requantiser: requantiser.transpose()?,
         activation_bits: activation_bits.transpose()?,
     })
+}
+
+/// An error if there is a key that nothing has read.
+fn known_keys(json: &Json, layers: usize) -> std::result::Result<(), Diagnostic> {
+    let read = ["kind", "shifts", "mode", "act_bits", "dims", "w_bits"];
+    let of_layer = |key: &str| {
+        let number = key.strip_prefix(['W', 'b']).and_then(|k| k.parse::<usize>().ok());
+        number.is_some_and(|k| k < layers && [format!("W{k}"), format!("b{k}")].contains(&key.to_owned()))
+    };
+    let known = |key: &str| read.contains(&key) || HARMLESS.contains(&key) || of_layer(key);
+    match json.as_object().and_then(|object| object.iter().find(|(key, _)| !known(key))) {
+        Some((key, value)) => {
+            let value = quoted(&value.to_string());
+            Err(error(format!("the key {} is not known; its value is {value}", quoted(key))).help(format!(
+                "known are W0, W1, … and b0, b1, … without gaps, {} and {}",
+                read.join(", "),
+                HARMLESS.join(", ")
+            )))
+        }
+        None => Ok(()),
+    }
+}
+
+/// An error if the file says other sizes or fewer bits than its matrices have.
+fn check_claims(json: &Json, layers: &[DenseLayer]) -> std::result::Result<(), Diagnostic> {
+    if let Some(dims) = json.get("dims") {
+        let inputs = layers[0].weights[0].len();
+        let found: Vec<usize> = std::iter::once(inputs).chain(layers.iter().map(|l| l.bias.len())).collect();
+        if *dims != serde_json::json!(found) {
+            return Err(error(format!("`dims` is {dims}, the matrices are those of {found:?}")));
+        }
+    }
+    if let Some(bits) = json.get("w_bits") {
+        let width = bits.as_u64().filter(|bits| (1..=62).contains(bits));
+        let width = width.ok_or_else(|| error(format!("`w_bits` is a number from 1 to 62, not {bits}")))?;
+        let top = 1i64 << (width - 1);
+        let mut weights = layers.iter().flat_map(|l| l.weights.iter().flatten());
+        if let Some(weight) = weights.find(|w| !(-top..top).contains(*w)) {
+            return Err(error(format!("the weight {weight} has more than the {width} bits that `w_bits` says")));
+        }
+    }
+    Ok(())
 }
 
 fn layer(k: usize, matrix: &Json, bias: Option<&Json>) -> std::result::Result<DenseLayer, Diagnostic> {
@@ -194,6 +241,12 @@ mod tests {
             r#"{"W0": [[1]], "shifts": [99]}"#,
             r#"{"W0": [[1]], "mode": "xx"}"#,
             r#"{"W0": [[1]], "act_bits": 0}"#,
+            r#"{"W0": [[1]], "bias": [1]}"#,
+            r#"{"W0": [[1]], "b1": [1]}"#,
+            r#"{"W0": [[1]], "W2": [[1]]}"#,
+            r#"{"W0": [[1]], "W00": [[1]]}"#,
+            r#"{"W0": [[1]], "dims": [1, 2]}"#,
+            r#"{"W0": [[9]], "w_bits": 4}"#,
             r#"{"name": "n", "inputs": [], "layers": [], "outputs": []}"#,
         ] {
             assert_eq!(read_text(text).unwrap_err().exit_code(), 2, "{text}");

@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use hdl::diag::Diagnostic;
+use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::lift::{Imported, InputFormat};
 use super::{bounded, comb_logic, keras, onnx};
+use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::model::Graph;
 
@@ -33,6 +35,13 @@ pub fn read(path: &Path, formats: &[InputFormat]) -> Result<Imported> {
     network.map_err(|d| Failure::user(in_file(d)))
 }
 
+/// What tells forms of JSON apart; the form's own reader takes every field.
+#[derive(Deserialize)]
+struct Kind {
+    spec_version: Option<Json>,
+    design: Option<Json>,
+}
+
 /// A graph in JSON, the `model.json` of an output folder around it, or a traced program.
 fn json(bytes: &[u8], formats: &[InputFormat]) -> std::result::Result<Imported, Diagnostic> {
     let error = |message: String| Diagnostic::error("model", message);
@@ -40,13 +49,21 @@ fn json(bytes: &[u8], formats: &[InputFormat]) -> std::result::Result<Imported, 
     if !formats.is_empty() {
         return Err(error("a model in JSON has the formats of its inputs".into()).help("leave --input-format away"));
     }
-    let json: Json = serde_json::from_str(text).map_err(|e| error(format!("this is not JSON: {e}")))?;
-    if json.get("spec_version").is_some() {
+    if comb_logic::is_list(bytes) {
         return comb_logic::read(bytes);
     }
-    let graph = match json.get("design") {
-        Some(design) if design == "network" => Graph::from_json(&json["network"].to_string())?,
-        Some(design) => {
+    let kind: Kind = serde_json::from_str(text).map_err(|e| error(format!("this is not JSON: {e}")))?;
+    if kind.spec_version.is_some() {
+        return comb_logic::read(bytes);
+    }
+    let graph = match kind.design.as_ref().map(Json::as_str) {
+        Some(Some("network")) => match serde_json::from_str(text) {
+            Ok(Design::Network(design)) => design.network,
+            Ok(_) => return Err(Diagnostic::bug("model", "a network is another design")),
+            Err(e) => return Err(error(format!("this is no model.json: {e}"))),
+        },
+        Some(_) => {
+            let design = kind.design.unwrap_or_default();
             return Err(error(format!("this is the model of the design {design}"))
                 .help("build it with the command that wrote it"));
         }

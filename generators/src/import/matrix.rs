@@ -35,7 +35,10 @@ type Rows = std::result::Result<Vec<Vec<i64>>, String>;
 
 fn from_json(bytes: &[u8]) -> Rows {
     let json: Json = serde_json::from_slice(bytes).map_err(|e| format!("this is not JSON: {e}"))?;
-    let matrix = json.get("W").unwrap_or(&json);
+    let matrix = match &json {
+        Json::Object(object) => matrix_of(object)?,
+        list => list,
+    };
     let rows = matrix.as_array().ok_or("expected rows of integers, or an object with such a `W`")?;
     let integer = |i: usize, j: usize, v: &Json| {
         v.as_i64().ok_or_else(|| format!("row {i}, column {j}: expected an integer, found {v}"))
@@ -45,6 +48,26 @@ fn from_json(bytes: &[u8]) -> Rows {
         entries.iter().enumerate().map(|(j, v)| integer(i, j, v)).collect()
     };
     rows.iter().enumerate().map(row).collect()
+}
+
+/// Keys beside `W` that say nothing about the matrix: what a case is called and how it was made, and the width of inputs,
+/// whose ranges the command says.
+const HARMLESS: [&str; 3] = ["name", "w_bits", "x_bits"];
+
+/// The matrix of an object.
+fn matrix_of(object: &serde_json::Map<String, Json>) -> std::result::Result<&Json, String> {
+    let unknown = object.iter().find(|(key, value)| match key.as_str() {
+        "W" => false,
+        "kind" => *value != "cmvm",
+        key => !HARMLESS.contains(&key),
+    });
+    match unknown {
+        Some((key, value)) => {
+            let [key, value] = [key, &value.to_string()].map(|text| hdl::names::quoted(text));
+            Err(format!("beside `W` there is {key} with the value {value}, which is not known"))
+        }
+        None => object.get("W").ok_or_else(|| "there is no `W` in the object".to_owned()),
+    }
 }
 
 fn from_csv(bytes: &[u8]) -> Rows {
@@ -123,6 +146,8 @@ mod tests {
             ("m.json", b"[[1], [2, 3]]"),
             ("m.json", b"[]"),
             ("m.json", b"{}"),
+            ("m.json", b"{\"W\": [[1]], \"bias\": [1]}"),
+            ("m.json", b"{\"W\": [[1]], \"kind\": \"mlp\"}"),
             ("m.csv", b"1,x"),
             ("m.csv", b"1,2\n3"),
             ("m.npy", b"\x93NUMPY\x01\x00"),

@@ -5,6 +5,7 @@
 
 pub mod bounded;
 pub mod comb_logic;
+mod cut;
 pub mod dense;
 pub mod file;
 pub mod keras;

@@ -1,14 +1,20 @@
-//! NumPy's `.npy`: an array of numbers with its shape.
+//! NumPy's `.npy`, an array of numbers with its shape, and `.npz`, several of them by name.
 
+use std::collections::BTreeMap;
+use std::io::Cursor;
 use std::path::Path;
 
 use hdl::diag::Diagnostic;
+use hdl::names::quoted;
+use zip::ZipArchive;
 
 use super::bounded;
 use crate::failure::{Failure, Result};
 
 /// Most entries of an array.
 pub const MAX_ENTRIES: u64 = 1 << 24;
+/// Most arrays of an archive.
+const MAX_ARRAYS: usize = 1000;
 
 /// An array of finite numbers in row-major order.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +68,32 @@ impl Numbers {
         entries!(f32, f64, i64, i32, i16, i8, u64, u32, u16, u8);
         Err(format!("entries of type {descr} are not supported; save integers or floats of 32 or 64 bits"))
     }
+}
+
+/// The arrays of a `.npz` file by name.
+///
+/// # Errors
+/// No such archive, too many or too large arrays, and those of [`Numbers::parse`] with the array's name.
+pub fn archive(bytes: &[u8]) -> std::result::Result<BTreeMap<String, Numbers>, String> {
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|e| format!("this is no .npz file: {e}"))?;
+    if archive.len() > MAX_ARRAYS {
+        return Err(format!("{} arrays are more than {MAX_ARRAYS}", archive.len()));
+    }
+    let mut arrays = BTreeMap::new();
+    let mut left = bounded::MODEL;
+    for k in 0..archive.len() {
+        let entry = archive.by_index(k).map_err(|e| format!("the archive is damaged: {e}"))?;
+        let name = entry.name().map_err(|e| format!("the archive is damaged: {e}"))?.into_owned();
+        let plain = name.strip_suffix(".npy").ok_or_else(|| format!("{} is no array", quoted(&name)))?.to_owned();
+        let unpacked = bounded::take(entry, left).map_err(|e| format!("{} is damaged: {e}", quoted(&name)))?;
+        let unpacked = unpacked.ok_or_else(|| format!("the arrays have more than {} bytes", bounded::MODEL))?;
+        left -= unpacked.len() as u64;
+        let numbers = Numbers::parse(&unpacked).map_err(|why| format!("{}: {why}", quoted(&name)))?;
+        if arrays.insert(plain, numbers).is_some() {
+            return Err(format!("{} is there twice", quoted(&name)));
+        }
+    }
+    Ok(arrays)
 }
 
 /// The file, once it is known that neither its header nor its entries take more memory than the file's own size.
@@ -130,6 +162,28 @@ mod tests {
         let read = Numbers::parse(&npy("<i2", "(2, 1)", &[1, 0, 255, 255])).unwrap();
         assert_eq!(read, Numbers { shape: vec![2, 1], values: vec![1.0, -1.0] });
         assert_eq!(place(&[2, 3, 4], 23), [1, 2, 3]);
+    }
+
+    #[test]
+    fn arrays_come_by_name() {
+        let packed = |entries: &[(&str, Vec<u8>)]| {
+            let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+            for (name, bytes) in entries {
+                zip.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+                std::io::Write::write_all(&mut zip, bytes).unwrap();
+            }
+            zip.finish().unwrap().into_inner()
+        };
+        let array = npy("<i2", "(1,)", &[7, 0]);
+        let read = archive(&packed(&[("a.b.npy", array.clone()), ("c.npy", array.clone())])).unwrap();
+        assert_eq!(read.keys().collect::<Vec<_>>(), ["a.b", "c"]);
+        assert_eq!(read["c"].values, [7.0]);
+        assert!(archive(b"PK").unwrap_err().contains("no .npz"));
+        assert!(archive(&packed(&[("c.txt", array)])).unwrap_err().contains("is no array"));
+        assert!(archive(&packed(&[("c.npy", vec![1])])).unwrap_err().contains("`c.npy`"));
+        // zeros pack a thousandfold; they are not unpacked beyond the limit
+        let bomb = vec![0; bounded::MODEL as usize + 1];
+        assert!(archive(&packed(&[("c.npy", bomb)])).unwrap_err().contains("more than"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::events::{Labelled, Truth, jets};
-use super::float::real;
+use super::float::{Overflows, real};
 use super::network::Network;
 
 /// A score and whether it should be high.
@@ -60,6 +60,12 @@ pub struct Accuracy {
     pub decision: Decision,
     /// Decisions in floating point.
     pub float_decision: Decision,
+    /// Numbers on the way that are quantised, over all events.
+    pub numbers: u64,
+    /// Those that were beyond a format that wraps: each is another number altogether.
+    pub wrapped: u64,
+    /// Those that were beyond a format that saturates.
+    pub limited: u64,
 }
 
 impl Accuracy {
@@ -85,7 +91,8 @@ impl Accuracy {
         let all = |scores: &(dyn Fn(&Labelled) -> Vec<f64> + Sync)| -> Vec<Vec<f64>> {
             events.par_iter().map(scores).collect()
         };
-        let mut scores = [all(&integers), all(&|event| network.in_floats(&event.inputs))];
+        let seen = Overflows::default();
+        let mut scores = [all(&integers), all(&|event| network.in_floats(&event.inputs, &seen))];
         if !matches!(network, Network::Tracking(_)) {
             scores.iter_mut().flatten().for_each(|jet| softmax(jet));
         }
@@ -101,7 +108,21 @@ impl Accuracy {
             Network::Tracking(_) => decide(&scored(events, &scores[i], 0), threshold),
             _ => Decision::Accuracy(share_right(events, &scores[i])),
         });
-        Ok(Self { events: events.len(), separations: separations.collect(), decision, float_decision })
+        let [numbers, wrapped, limited] = seen.counts();
+        let separations = separations.collect();
+        Ok(Self { events: events.len(), separations, decision, float_decision, numbers, wrapped, limited })
+    }
+
+    /// What to know of formats that were too narrow for the events; none if all numbers were within them.
+    pub fn overflow(&self) -> Option<String> {
+        let Self { numbers, wrapped, limited, .. } = self;
+        let wrapped = (*wrapped > 0).then(|| {
+            format!("{wrapped} of {numbers} numbers are beyond their format and wrap: each becomes another number; give the format more integer bits, or SAT")
+        });
+        let limited =
+            (*limited > 0).then(|| format!("{limited} of {numbers} numbers are beyond their format and saturate"));
+        let parts: Vec<String> = wrapped.into_iter().chain(limited).collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
     }
 
     /// One line: what was reached, and in brackets what floating point reaches.

@@ -23,3 +23,4 @@ pub mod roc;
 pub mod sigmoid;
 pub mod sorted;
 pub mod stream;
+pub mod tracker;

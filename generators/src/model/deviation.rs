@@ -3,6 +3,7 @@
 //! Each tensor gets a bound for every element. Linear layers pass it on times the magnitude of their weights; a step
 //! function moves by the heights of the steps that it can pass.
 
+use hdl::diag::Diagnostic;
 use hdl::num::{Overflow, Rounding};
 
 use super::array::Array;
@@ -19,8 +20,7 @@ impl Graph {
         for (k, layer) in self.layers().iter().enumerate() {
             let info = self.info(self.result(k));
             let mut operands: Vec<Vec<i64>> = layer.inputs.iter().map(|t| moved[t.index()].clone()).collect();
-            let rounds = matches!(layer.op, Op::Threshold { .. } | Op::Requantise(_) | Op::RequantiseEach { .. });
-            if let (true, Some(x)) = (rounds, operands.first_mut()) {
+            if let (true, Some(x)) = (rounds(&layer.op), operands.first_mut()) {
                 let of_layer = |(name, _): &&(&str, &Array<i64>)| *name == layer.name;
                 for (_, offsets) in offsets.iter().filter(of_layer) {
                     let most = offsets.values.iter().copied().max().unwrap_or(0);
@@ -34,6 +34,41 @@ impl Graph {
             moved.push(bounds.into_iter().map(|b| b.clamp(0, span)).collect());
         }
         self.outputs().iter().map(|o| moved[o.tensor.index()].clone()).collect()
+    }
+
+    /// For each output the greatest distance of its numbers that was seen over `events`, with the operands of the layers
+    /// that `offsets` names moved at random, each element down, up or not, by as much as [`Graph::deviation`] takes.
+    ///
+    /// # Errors
+    /// Events that do not fit the inputs.
+    pub fn seen_deviation(
+        &self,
+        offsets: &[(&str, &Array<i64>)],
+        events: &[Vec<Vec<i64>>],
+        seed: u64,
+    ) -> Result<Vec<f64>, Diagnostic> {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut worst = vec![0f64; self.outputs().len()];
+        for event in events {
+            let own = self.evaluate(event)?;
+            let moved = self.evaluate_moved(event, &mut |layer, x| {
+                let of_layer = |(name, _): &&(&str, &Array<i64>)| rounds(&layer.op) && *name == layer.name;
+                let info = self.info(layer.inputs[0]);
+                let (lo, hi) = (info.range.lo() as i64, info.range.hi() as i64);
+                offsets.iter().filter(of_layer).fold(None, |moved: Option<Vec<i64>>, (_, offsets)| {
+                    let most = offsets.values.iter().copied().max().unwrap_or(0);
+                    let each = offsets.stretched(&info.shape).unwrap_or_else(|| vec![most; x.len()]);
+                    let x = moved.unwrap_or_else(|| x.to_vec());
+                    let other = x.iter().zip(each);
+                    Some(other.map(|(x, off)| x.saturating_add(random.i64(-1..=1) * off).clamp(lo, hi)).collect())
+                })
+            })?;
+            for (k, (own, moved)) in own.outputs().iter().zip(moved.outputs()).enumerate() {
+                let numbers = self.decode(k, own).into_iter().zip(self.decode(k, moved));
+                worst[k] = numbers.fold(worst[k], |worst, (a, b)| worst.max((f64::from(a) - f64::from(b)).abs()));
+            }
+        }
+        Ok(worst)
     }
 
     /// Bounds of a layer's result from those of its operands.
@@ -147,6 +182,11 @@ impl Graph {
             None => worst,
         })
     }
+}
+
+/// Whether the layer is a quantiser, whose steps may be doubtful.
+fn rounds(op: &Op) -> bool {
+    matches!(op, Op::Threshold { .. } | Op::Requantise(_) | Op::RequantiseEach { .. })
 }
 
 /// Bounds of sums of products that are each floored by `cut` bits, from those of exact sums: each of the products of an
@@ -267,6 +307,11 @@ mod tests {
         assert_eq!(graph.deviation(&[("quant", &both)]), [[7, 2]]);
         assert_eq!(graph.deviation(&[("quant", &second)]), [[4, 2]]);
         assert_eq!(graph.deviation(&[("dense", &both)]), [[0, 0]]);
+        let events: Vec<_> = (-8..8).map(|x| vec![vec![x, -x.max(-7)]]).collect();
+        let seen = |offsets: &[(&str, &Array<i64>)]| graph.seen_deviation(offsets, &events, 1).unwrap()[0];
+        assert_eq!((seen(&[]), seen(&[("dense", &both)])), (0.0, 0.0));
+        let moved = seen(&[("quant", &both)]);
+        assert!(moved > 0.0 && moved <= 3.5, "{moved}");
         assert_eq!(graph.decoded_deviation(0, &[7, 2], 0.25), Some(3.75));
     }
 }

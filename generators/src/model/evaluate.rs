@@ -62,9 +62,24 @@ impl Graph {
                 )));
             }
         }
+        self.evaluate_moved(inputs, &mut |_, _| None)
+    }
+
+    /// As [`Graph::evaluate`], with other first operands of layers than the tensors that stand before them.
+    pub(super) fn evaluate_moved(
+        &self,
+        inputs: &[Vec<i64>],
+        moved: &mut dyn FnMut(&Layer, &[i64]) -> Option<Vec<i64>>,
+    ) -> Result<Evaluation, Diagnostic> {
         let mut tensors = inputs.to_vec();
         for layer in &self.layers {
+            let first = layer.inputs.first().map(|t| t.index());
+            let other = first.and_then(|t| Some((t, moved(layer, &tensors[t])?)));
+            let own = other.map(|(t, values)| (t, std::mem::replace(&mut tensors[t], values)));
             let result = self.layer(layer, &tensors, self.info.get(tensors.len()));
+            if let Some((t, values)) = own {
+                tensors[t] = values;
+            }
             tensors.push(result);
         }
         Ok(Evaluation { tensors, outputs: self.outputs.iter().map(|o| o.tensor).collect() })

@@ -9,6 +9,7 @@
 mod agreement;
 mod array;
 mod block;
+mod cut;
 mod deviation;
 mod drawing;
 mod evaluate;

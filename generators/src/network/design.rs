@@ -18,6 +18,7 @@ use super::{build_with, check_fixed};
 use crate::arith::{Arithmetic, Effort, Kinds};
 use crate::model::{Graph, Input, Op};
 use crate::output::report::LayerFormats;
+use crate::progress;
 
 /// A quantised network and the name of its module.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,6 +70,7 @@ impl NetworkDesign {
             return Ok((module, report, scheduled));
         }
         let module = build_with(&self.network, &self.top, effort, arithmetic)?;
+        progress::at("register stages");
         let (module, report) = pipeline(&module, delays, options)?;
         Ok((Arc::new(module), report, self.clone()))
     }
@@ -128,28 +130,9 @@ impl NetworkDesign {
         Ok(Vectors { inputs: columns(ports.inputs, events)?, outputs: columns(ports.outputs, &results)? })
     }
 
-    /// `count` random events: of sixteen one all least, one all greatest, one all zero or what is next to it, and one
-    /// at random ends, the others uniform at a random scale.
+    /// As [`random_events`] of the network.
     pub fn random_events(&self, count: usize, seed: u64) -> Vec<Event> {
-        let mut random = fastrand::Rng::with_seed(seed);
-        let mut event = |k: usize| {
-            let mut values = |input: &Input| -> Vec<i64> {
-                let (lo, hi) = input.range;
-                let bits = i64::BITS - (hi - lo).leading_zeros();
-                let scale = random.u32(0..=bits.saturating_sub(1).min(SCALES));
-                let element = |_| match k % 16 {
-                    0 => lo,
-                    1 => hi,
-                    2 => 0.clamp(lo, hi),
-                    3 => random.choice([lo, hi]).expect("two ends"),
-                    _ if lo <= 0 && hi >= 0 => random.i64(lo >> scale..=hi >> scale).clamp(lo, hi),
-                    _ => random.i64(lo..=hi),
-                };
-                (0..input.shape.iter().product()).map(element).collect()
-            };
-            self.network.inputs().iter().map(&mut values).collect()
-        };
-        (0..count).map(&mut event).collect()
+        random_events(&self.network, count, seed)
     }
 
     /// The formats of each layer that computes something, for the report.
@@ -182,6 +165,30 @@ impl NetworkDesign {
             })
             .collect()
     }
+}
+
+/// `count` random events: of sixteen one all least, one all greatest, one all zero or what is next to it, and one
+/// at random ends, the others uniform at a random scale.
+pub fn random_events(network: &Graph, count: usize, seed: u64) -> Vec<Event> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut event = |k: usize| {
+        let mut values = |input: &Input| -> Vec<i64> {
+            let (lo, hi) = input.range;
+            let bits = i64::BITS - (hi - lo).leading_zeros();
+            let scale = random.u32(0..=bits.saturating_sub(1).min(SCALES));
+            let element = |_| match k % 16 {
+                0 => lo,
+                1 => hi,
+                2 => 0.clamp(lo, hi),
+                3 => random.choice([lo, hi]).expect("two ends"),
+                _ if lo <= 0 && hi >= 0 => random.i64(lo >> scale..=hi >> scale).clamp(lo, hi),
+                _ => random.i64(lo..=hi),
+            };
+            (0..input.shape.iter().product()).map(element).collect()
+        };
+        network.inputs().iter().map(&mut values).collect()
+    };
+    (0..count).map(&mut event).collect()
 }
 
 fn shape(extents: &[usize]) -> String {
@@ -236,17 +243,24 @@ fn cycles(schedule: &Schedule, ports: Ports, events: &[Event], results: &[Event]
         true => row / interval,
         false => (7 * row + 3) % count.max(1),
     };
-    let inputs: Vec<Event> = (0..rows).map(|row| events[shown(row)].clone()).collect();
-    let finished = |row: usize| Some((row.checked_sub(latency)? / interval).min(count - 1));
+    // before the first result there are zeros
+    let finished = |row: usize| row.checked_sub(latency).map_or(0, |after| (after / interval).min(count - 1) + 1);
     let zero: Event = results[0].iter().map(|port| vec![0; port.len()]).collect();
-    let outputs: Vec<Event> =
-        (0..rows).map(|row| finished(row).map_or_else(|| zero.clone(), |k| results[k].clone())).collect();
+    let outputs: Vec<Event> = std::iter::once(zero).chain(results.iter().cloned()).collect();
+    let repeated = |columns: BTreeMap<String, Rows>, of: &dyn Fn(usize) -> usize| {
+        let order: Vec<u32> = (0..rows).map(|row| of(row) as u32).collect();
+        let each = |(name, rows): (String, Rows)| (name, rows.repeated(order.clone()).expect("rows that there are"));
+        columns.into_iter().map(each).collect()
+    };
     let bits = |bit: &dyn Fn(usize) -> bool| {
         let values = (0..rows).map(|row| i128::from(bit(row))).collect();
         Rows::new(1, values).expect("one bit a row")
     };
     let valid = |row: usize| row.checked_sub(latency).is_some_and(started);
-    let mut vectors = Vectors { inputs: columns(ports.inputs, &inputs)?, outputs: columns(ports.outputs, &outputs)? };
+    let mut vectors = Vectors {
+        inputs: repeated(columns(ports.inputs, events)?, &shown),
+        outputs: repeated(columns(ports.outputs, &outputs)?, &finished),
+    };
     vectors.inputs.insert(START.into(), bits(&started));
     vectors.outputs.insert(VALID.into(), bits(&valid));
     Ok(vectors)

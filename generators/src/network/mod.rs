@@ -9,6 +9,7 @@ pub mod folded;
 mod linear;
 mod neurons;
 pub mod ports;
+pub mod size;
 mod softmax;
 mod stored;
 mod threshold;
@@ -28,6 +29,7 @@ use crate::arith::{Arithmetic, Effort};
 use crate::model::{
     Array, Decode, Graph, Input, Layer, Limit, Op, PoolKind, RegisterArray, Requantise, TensorInfo, WeightStore, moved,
 };
+use crate::progress;
 
 /// Most products that are unrolled.
 const MAX_PRODUCTS: u64 = 1 << 23;
@@ -89,6 +91,7 @@ pub(crate) fn tensors<'m>(
     }
     let mut registers = register_values(m, graph);
     for (k, layer) in graph.layers().iter().enumerate() {
+        progress::at(format_args!("layer {} of {}: {}", k + 1, graph.layers().len(), quoted(&layer.name)));
         let operands: Vec<&[Value<'_>]> = layer.inputs.iter().map(|t| tensors[t.index()].as_slice()).collect();
         let values = layer_values(m, &products, graph, k, &operands, &std::mem::take(&mut registers[k]))?;
         tensors.push(values);

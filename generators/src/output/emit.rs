@@ -85,6 +85,7 @@ impl Emission<'_> {
         let vectors = [
             (testbench::INPUTS, Some(bench.inputs), "stimulus, one sample a line"),
             (testbench::EXPECTED, Some(bench.expected), "expected outputs, one sample a line"),
+            (testbench::ORDER, bench.order, "which of them belongs to each sample"),
             (testbench::PREAMBLE, bench.preamble, "register writes and reads before the samples"),
         ];
         for (name, content, what) in vectors {

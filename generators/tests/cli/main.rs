@@ -2,6 +2,7 @@
 
 mod attacks;
 mod bad_input;
+mod bounded;
 mod broken_tools;
 mod elsewhere;
 mod engines;

@@ -5,11 +5,13 @@
 //! is a cycle early or late is a mismatch. Its last line is `PASS <n> vectors, latency <L>` or
 //! `FAIL <n> mismatches in …`.
 //!
-//! It reads [`INPUTS`], [`EXPECTED`] and [`PREAMBLE`] from the folder [`FOLDER`], or from the one that the plusarg
+//! It reads [`INPUTS`], [`EXPECTED`], and where there are [`PREAMBLE`] and [`ORDER`], from the folder [`FOLDER`], or from the one that the plusarg
 //! `+vectors=` names; `+waves=` names a file for a value change dump. The parameter `VECTORS` is the number of
 //! samples.
 
 mod writer;
+
+use std::collections::HashMap;
 
 use hdl::dfg::{Module, OutputPort, Port};
 use hdl::diag::Diagnostics;
@@ -25,6 +27,9 @@ pub const FOLDER: &str = "vectors";
 pub const INPUTS: &str = "inputs.hex";
 /// One word a sample: the checked output ports, packed alike.
 pub const EXPECTED: &str = "expected.hex";
+/// Where words come again and again: one word a sample, the number of its word in [`INPUTS`] in the lower half, that in
+/// [`EXPECTED`] in the upper one.
+pub const ORDER: &str = "order.hex";
 /// One word a cycle: driven ports, then ports that are looked at, then a bit that says whether to look.
 pub const PREAMBLE: &str = "preamble.hex";
 
@@ -40,6 +45,8 @@ pub struct Bench {
     pub inputs: String,
     /// Text of [`EXPECTED`].
     pub expected: String,
+    /// Text of [`ORDER`], if words are repeated.
+    pub order: Option<String>,
     /// Text of [`PREAMBLE`], if there is one.
     pub preamble: Option<String>,
 }
@@ -56,6 +63,8 @@ struct Plan<'a> {
     output_words: Words,
     preamble: Option<PreamblePlan<'a>>,
     samples: usize,
+    /// Words in [`INPUTS`] and in [`EXPECTED`] where they are repeated.
+    repeated: Option<[usize; 2]>,
 }
 
 /// The preamble's ports and the words of [`PREAMBLE`].
@@ -75,22 +84,67 @@ pub fn bench(
     held: &Held,
     preamble: Option<&Preamble>,
 ) -> Result<Bench, Diagnostics> {
-    vectors.input_rows(module, held)?;
-    let plan = Plan::new(module, vectors, held, preamble)?;
+    vectors.columns(module, held)?;
+    let mut plan = Plan::new(module, vectors, held, preamble)?;
     let inputs: Vec<&Rows> = plan.inputs.iter().map(|p| &vectors.inputs[&p.name]).collect();
     let outputs: Vec<&Rows> = plan.outputs.iter().map(|p| &vectors.outputs[&p.name]).collect();
+    let repeats = inputs.iter().chain(&outputs).any(|rows| rows.order().is_some());
+    let [inputs, expected] =
+        [(&plan.input_words, inputs), (&plan.output_words, outputs)].map(|(words, columns)| match repeats {
+            true => SampleWords::distinct(words, &columns, plan.samples),
+            false => SampleWords::each(words, &columns, plan.samples),
+        });
+    plan.repeated = repeats.then(|| [&inputs, &expected].map(|words| words.count));
+    let order = plan.repeated.map(|_| {
+        let pairs = expected.order.iter().zip(&inputs.order);
+        pairs.fold(String::new(), |text, (expected, input)| text + &format!("{expected:08x}{input:08x}\n"))
+    });
     Ok(Bench {
         verilog: writer::text(&plan),
-        inputs: sample_words(&plan.input_words, &inputs, plan.samples),
-        expected: sample_words(&plan.output_words, &outputs, plan.samples),
+        inputs: inputs.text,
+        expected: expected.text,
+        order,
         preamble: plan.preamble.as_ref().map(PreamblePlan::text),
     })
 }
 
-fn sample_words(words: &Words, columns: &[&Rows], samples: usize) -> String {
-    let mut text = String::new();
-    (0..samples).for_each(|i| words.write(&mut text, columns.iter().map(|rows| rows.row(i))));
-    text
+/// The lines of a file of words.
+struct SampleWords {
+    text: String,
+    /// How many there are.
+    count: usize,
+    /// The word of each sample; empty if each has its own.
+    order: Vec<usize>,
+}
+
+impl SampleWords {
+    /// One word a sample.
+    fn each(words: &Words, columns: &[&Rows], samples: usize) -> Self {
+        let mut text = String::new();
+        (0..samples).for_each(|i| words.write(&mut text, columns.iter().map(|rows| rows.row(i))));
+        Self { text, count: samples, order: Vec::new() }
+    }
+
+    /// Each word once. Samples of the same rows in all ports have the same word; rows that are not repeated are told apart
+    /// by what they are.
+    fn distinct(words: &Words, columns: &[&Rows], samples: usize) -> Self {
+        let mut written = Self { text: String::new(), count: 0, order: Vec::with_capacity(samples) };
+        let mut known: HashMap<Vec<i128>, usize> = HashMap::new();
+        for i in 0..samples {
+            let key = |rows: &&Rows| match rows.order() {
+                Some(order) => vec![order[i].into()],
+                None => rows.row(i).to_vec(),
+            };
+            let key = columns.iter().flat_map(key).collect();
+            let word = *known.entry(key).or_insert_with(|| {
+                words.write(&mut written.text, columns.iter().map(|rows| rows.row(i)));
+                written.count += 1;
+                written.count - 1
+            });
+            written.order.push(word);
+        }
+        written
+    }
 }
 
 fn output_formats(port: &OutputPort) -> Vec<Format> {
@@ -116,6 +170,7 @@ impl<'a> Plan<'a> {
             outputs,
             preamble: preamble.map(|p| PreamblePlan::new(p, module)).transpose()?,
             samples: vectors.len(),
+            repeated: None,
         })
     }
 }

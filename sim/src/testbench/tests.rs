@@ -77,6 +77,9 @@ fn simulate(engine: Engine, module: &Arc<Module>, bench: &Bench, samples: usize,
     let sources = [write("module.v", &rtl), write("bench.v", bench.verilog.as_bytes())];
     write(INPUTS, bench.inputs.as_bytes());
     write(EXPECTED, bench.expected.as_bytes());
+    if let Some(order) = &bench.order {
+        write(ORDER, order.as_bytes());
+    }
     if let Some(preamble) = &bench.preamble {
         write(PREAMBLE, preamble.as_bytes());
     }
@@ -275,6 +278,33 @@ fn a_combinational_module_is_checked_too() {
     let bench = bench(&module, &vectors(&module, 30, 5), &Held::new(), None).unwrap();
     let outcome = simulate(Engine::Icarus, &module, &bench, 30, None);
     assert_eq!(outcome.verdict, Verdict::Pass { vectors: 30, latency: 0 }, "{outcome:?}");
+}
+
+/// Words that come again stand once in their file, each sample names its own; another order is a mismatch.
+#[test]
+fn repeated_words_are_written_once() {
+    let m = ModuleBuilder::new("again");
+    let x = m.input_array("x", 2, Format::unsigned(4, 0).unwrap());
+    m.output("y", x[0] + x[1]);
+    let module = m.finish().unwrap();
+    let made = |order: [u32; 6]| {
+        let x = Rows::new(2, vec![1, 2, 3, 4, 5, 6]).unwrap().repeated(vec![2, 0, 1, 1, 0, 2]).unwrap();
+        let y = Rows::new(1, vec![3, 7, 11]).unwrap().repeated(order.to_vec()).unwrap();
+        let vectors = Vectors { inputs: [("x".into(), x)].into(), outputs: [("y".into(), y)].into() };
+        let made = bench(&module, &vectors, &Held::new(), None).unwrap();
+        let mut stepper = Stepper::new(&module).unwrap();
+        (made, stream(&module, &mut stepper, &vectors, &Held::new(), |_| ()).unwrap())
+    };
+    let (right, none) = made([2, 0, 1, 1, 0, 2]);
+    let (wrong, some) = made([2, 0, 1, 1, 2, 2]);
+    assert_eq!((none.len(), some.len()), (0, 1));
+    assert_eq!((right.inputs.lines().count(), right.expected.lines().count()), (3, 3));
+    if missing(Engine::Icarus) {
+        return;
+    }
+    let outcome = simulate(Engine::Icarus, &module, &right, 6, None);
+    assert_eq!(outcome.verdict, Verdict::Pass { vectors: 6, latency: 0 }, "{outcome:?}");
+    assert!(failed(&simulate(Engine::Icarus, &module, &wrong, 6, None)));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use hdl::dfg::Port;
 use hdl::num::Format;
 use hdl::pack;
 
-use super::{EXPECTED, FOLDER, INPUTS, PREAMBLE, Plan, PreamblePlan, RESET_CYCLES};
+use super::{EXPECTED, FOLDER, INPUTS, ORDER, PREAMBLE, Plan, PreamblePlan, RESET_CYCLES};
 use crate::vectors::idle;
 
 /// The whole module.
@@ -55,8 +55,15 @@ fn declarations(out: &mut String, plan: &Plan<'_>) -> fmt::Result {
         let width = pack::width(port.elements.iter().map(|e| e.format));
         writeln!(out, "  wire {} p_{};", part((0, width)), port.name)?;
     }
-    memory(out, "stimulus", plan.input_words.width(), "VECTORS")?;
-    memory(out, "expected", plan.output_words.width(), "VECTORS")?;
+    let [stimulus, expected] = match plan.repeated {
+        Some(counts) => counts.map(|count| count.to_string()),
+        None => ["VECTORS".to_owned(), "VECTORS".to_owned()],
+    };
+    memory(out, "stimulus", plan.input_words.width(), &stimulus)?;
+    memory(out, "expected", plan.output_words.width(), &expected)?;
+    if plan.repeated.is_some() {
+        memory(out, "order", 64, "VECTORS")?;
+    }
     if let Some(PreamblePlan { preamble, words, .. }) = &plan.preamble {
         memory(out, "preamble", words.width(), &preamble.cycles.len().to_string())?;
         writeln!(out, "  reg {} step;", part((0, words.width())))?;
@@ -99,6 +106,9 @@ fn files(out: &mut String, plan: &Plan<'_>) -> fmt::Result {
     };
     read(INPUTS, "stimulus")?;
     read(EXPECTED, "expected")?;
+    if plan.repeated.is_some() {
+        read(ORDER, "order")?;
+    }
     if plan.preamble.is_some() {
         read(PREAMBLE, "preamble")?;
     }
@@ -107,6 +117,15 @@ fn files(out: &mut String, plan: &Plan<'_>) -> fmt::Result {
         "      if ($value$plusargs(\"waves=%s\", file)) begin\n        $dumpfile(file);\n        $dumpvars(0, dut);\n      end"
     )?;
     writeln!(out, "    end\n  endtask\n")
+}
+
+/// The word of `sample` among the stimuli, or among what is expected.
+fn word(plan: &Plan<'_>, memory: &str, sample: &str) -> String {
+    match (plan.repeated, memory) {
+        (None, _) => format!("{memory}[{sample}]"),
+        (Some(_), "stimulus") => format!("{memory}[order[{sample}][31:0]]"),
+        (Some(_), _) => format!("{memory}[order[{sample}][63:32]]"),
+    }
 }
 
 /// All inputs at what they are held at.
@@ -132,8 +151,9 @@ fn drive_task(out: &mut String, plan: &Plan<'_>) -> fmt::Result {
         let delay = port.stamp.cycle().unwrap_or(0);
         writeln!(
             out,
-            "      sample = now - {delay};\n      if (sample < 0) sample = 0;\n      if (sample > VECTORS - 1) sample = VECTORS - 1;\n      p_{} = stimulus[sample]{};",
+            "      sample = now - {delay};\n      if (sample < 0) sample = 0;\n      if (sample > VECTORS - 1) sample = VECTORS - 1;\n      p_{} = {}{};",
             port.name,
+            word(plan, "stimulus", "sample"),
             part(plan.input_words.group(g))
         )?;
     }
@@ -170,7 +190,9 @@ fn check_task(out: &mut String, plan: &Plan<'_>, g: usize) -> fmt::Result {
     let bits = part(group);
     writeln!(
         out,
-        "  task check_{g}; // {name}\n    input integer sample;\n    begin\n      want = expected[sample];\n      if (sample > 0) begin\n        previous = expected[sample-1];\n        if (want{bits} !== previous{bits}) moved[{g}] = 1'b1;\n      end\n      if (^want{bits} === 1'bx) begin\n        $display(\"MISMATCH sample %0d port {name}: {EXPECTED} has no such sample\", sample);\n        mismatches = mismatches + 1;\n      end\n      if (p_{name} !== want{bits}) begin"
+        "  task check_{g}; // {name}\n    input integer sample;\n    begin\n      want = {own};\n      if (sample > 0) begin\n        previous = {before};\n        if (want{bits} !== previous{bits}) moved[{g}] = 1'b1;\n      end\n      if (^want{bits} === 1'bx) begin\n        $display(\"MISMATCH sample %0d port {name}: {EXPECTED} has no such sample\", sample);\n        mismatches = mismatches + 1;\n      end\n      if (p_{name} !== want{bits}) begin",
+        own = word(plan, "expected", "sample"),
+        before = word(plan, "expected", "sample-1")
     )?;
     for ((k, element), (low, width)) in (0..).zip(&port.elements).zip(plan.output_words.elements(g)) {
         if width > 0 {

@@ -187,6 +187,9 @@ fn write_vectors(work: &Work<'_>) -> Result<usize, Diagnostics> {
     let write = |name: &str, text: String| fs::write(Path::new(&place).join(name), text);
     write(testbench::INPUTS, words.inputs).map_err(failed)?;
     write(testbench::EXPECTED, words.expected).map_err(failed)?;
+    if let Some(order) = words.order {
+        write(testbench::ORDER, order).map_err(failed)?;
+    }
     if let Some(words) = words.preamble {
         write(testbench::PREAMBLE, words).map_err(failed)?;
     }

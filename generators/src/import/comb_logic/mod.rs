@@ -1,4 +1,5 @@
-//! Programs that alkaid's front ends trace (`CombLogic.save`, version 4 of its format), as quantised networks.
+//! Programs that alkaid's front ends trace (`CombLogic.save`, version 4 of its format), and those of da4ml 0.5 and 0.6
+//! before it ([`da4ml`]), as quantised networks.
 //!
 //! The file lists adders, and what stands between them: quantisers, rectifiers, multiplexers, products, tables, operations
 //! on bits. A tree of adders is a linear map of the values that are not sums, so it is multiplied out again into the rows
@@ -6,6 +7,7 @@
 //! one. Inverting every bit is linear: what is left of all ones.
 
 mod bits;
+mod da4ml;
 mod form;
 mod layers;
 mod program;
@@ -20,7 +22,7 @@ use self::layers::Layers;
 use self::program::{Format, MAX_SHIFT, Operation, Program};
 use super::lift::Imported;
 
-pub use self::program::is_compressed;
+pub use self::program::{is_compressed, is_list};
 
 /// Most factors of all matrices together.
 const MAX_TERMS: usize = 1 << 23;
@@ -227,8 +229,9 @@ impl Collector<'_> {
             8 => {
                 let ([x], [table]) = operation.parts()?;
                 let forms = vec![self.operand(x)?.clone()];
-                let format = self.program.table(table)?.format()?;
-                let operand = self.program.5[x].format()?;
+                let (format, operand) = (self.program.table(table)?.format()?, self.program.5[x].format()?);
+                let range = self.program.5[x].range()?;
+                self.program.table(table)?.check(range.lo() as i64, range.hi() as i64)?;
                 self.task(Kind::Lookup { table, operand }, forms, vec![operand], format)
             }
             9 => self.unary_bits(operation),

@@ -2,9 +2,9 @@
 
 use hdl::diag::Diagnostic;
 use hdl::num::Interval;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
-use super::error;
+use super::{da4ml, error};
 use crate::import::bounded;
 
 /// The version of the format.
@@ -13,7 +13,7 @@ const VERSION: u64 = 4;
 /// Largest shift, in bits.
 pub(super) const MAX_SHIFT: i64 = 128;
 
-/// A program.
+/// A program. A list that is longer or shorter is an error.
 #[derive(Debug, Deserialize)]
 pub(super) struct Program(
     /// Inputs and outputs.
@@ -28,22 +28,39 @@ pub(super) struct Program(
     pub Vec<bool>,
     /// The operations.
     pub Vec<Operation>,
-    // sizes of carries and adders, for cost models
-    serde::de::IgnoredAny,
-    serde::de::IgnoredAny,
+    /// Bits of a carry of the tracer's cost model: no part of the function.
+    #[serde(deserialize_with = "estimate")]
+    (),
+    /// Bits of an adder of the same.
+    #[serde(deserialize_with = "estimate")]
+    (),
     #[serde(default)] Option<Vec<Table>>,
 );
 
-/// Operands, kind, payload, range, and two estimates of no use here: when it is ready and what it costs.
+/// Operands, kind, payload, range, and the tracer's estimates of when the result is ready and what it costs, which are no
+/// part of the function.
 #[derive(Debug, Deserialize)]
-pub(super) struct Operation(pub Vec<usize>, pub i32, pub Vec<i64>, Range, serde::de::IgnoredAny, serde::de::IgnoredAny);
+pub(super) struct Operation(
+    pub Vec<usize>,
+    pub i32,
+    pub Vec<i64>,
+    pub Range,
+    #[serde(deserialize_with = "estimate")] (),
+    #[serde(deserialize_with = "estimate")] (),
+);
+
+/// A number that is no part of the function.
+pub(super) fn estimate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+    f64::deserialize(deserializer).map(drop)
+}
 
 /// Least value, greatest value, step.
 #[derive(Debug, Clone, Copy, Deserialize)]
-struct Range(f64, f64, f64);
+pub(super) struct Range(pub f64, pub f64, pub f64);
 
 /// A table of a function of one value.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Table {
     spec: TableSpec,
     /// One integer for each operand, from the least on.
@@ -51,11 +68,18 @@ pub(super) struct Table {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct TableSpec {
+    /// The tracer's name for the content, by which it finds equal tables: no part of the function.
+    #[serde(rename = "hash")]
+    _hash: String,
     out_qint: TableRange,
+    /// Bits that number the entries.
+    inp_width: u32,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct TableRange {
     min: f64,
     max: f64,
@@ -70,8 +94,14 @@ struct Head {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct File {
     model: Program,
+    // read before the program is
+    #[serde(rename = "meta")]
+    _meta: String,
+    #[serde(rename = "spec_version")]
+    _spec_version: u64,
 }
 
 /// The bits of a value: integers of `width` bits times `2^-frac`.
@@ -127,6 +157,11 @@ impl Format {
 }
 
 impl Operation {
+    /// An operation without estimates.
+    pub fn new(operands: Vec<usize>, kind: i32, numbers: Vec<i64>, range: Range) -> Self {
+        Self(operands, kind, numbers, range, (), ())
+    }
+
     /// The format of the result.
     pub fn format(&self) -> Result<Format, Diagnostic> {
         Format::of(self.3).ok_or_else(|| self.no_range())
@@ -158,6 +193,23 @@ impl Operation {
 }
 
 impl Table {
+    /// An error unless there is an entry for each operand from `low` to `high`, and as many bits number them as it says.
+    pub fn check(&self, low: i64, high: i64) -> Result<(), Diagnostic> {
+        let entries = self.table.len();
+        let bits = entries.next_power_of_two().trailing_zeros();
+        if bits != self.spec.inp_width {
+            return Err(error(format!(
+                "a table of {entries} entries has `inp_width` {}, not {bits}",
+                self.spec.inp_width
+            )));
+        }
+        let wanted = high.abs_diff(low) + 1;
+        match entries as u64 == wanted {
+            true => Ok(()),
+            false => Err(error(format!("a table has {entries} entries for an operand of {wanted} values"))),
+        }
+    }
+
     /// The format of the results.
     pub fn format(&self) -> Result<Format, Diagnostic> {
         let TableRange { min, max, step } = self.spec.out_qint;
@@ -168,6 +220,11 @@ impl Table {
 /// Whether the bytes are gzip's.
 pub fn is_compressed(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\x1f\x8b")
+}
+
+/// Whether the text is a JSON list, as da4ml writes a program.
+pub fn is_list(bytes: &[u8]) -> bool {
+    bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[')
 }
 
 fn unpacked(bytes: &[u8]) -> Result<Vec<u8>, Diagnostic> {
@@ -182,13 +239,29 @@ fn unpacked(bytes: &[u8]) -> Result<Vec<u8>, Diagnostic> {
 }
 
 impl Program {
-    /// Reads the JSON that `CombLogic.save` writes, packed with gzip or not.
+    /// A program without estimates of its cost.
+    pub fn new(
+        shape: (usize, usize),
+        [input_shifts, results, output_shifts]: [Vec<i64>; 3],
+        negated: Vec<bool>,
+        operations: Vec<Operation>,
+        tables: Option<Vec<Table>>,
+    ) -> Self {
+        Self(shape, input_shifts, results, output_shifts, negated, operations, (), (), tables)
+    }
+
+    /// Reads the JSON that `CombLogic.save` writes, packed with gzip or not: alkaid's, or the list that da4ml writes.
     ///
     /// # Errors
-    /// Another version, lists of the wrong lengths, shifted inputs.
+    /// Another version, fields that are not known, lists of the wrong lengths, shifted inputs.
     pub fn parse(bytes: &[u8]) -> Result<Self, Diagnostic> {
         if is_compressed(bytes) {
             return Self::parse(&unpacked(bytes)?);
+        }
+        let damaged = |e: serde_json::Error| error(format!("the program is damaged: {e}"));
+        if is_list(bytes) {
+            let written: da4ml::Program = serde_json::from_slice(bytes).map_err(damaged)?;
+            return written.translated()?.checked();
         }
         let head: Head =
             serde_json::from_slice(bytes).map_err(|e| error(format!("this is no serialised CombLogic: {e}")))?;
@@ -202,8 +275,12 @@ impl Program {
             return Err(error(format!("this is version {} of the format, {VERSION} is wanted", head.spec_version))
                 .help("load it with alkaid 0.8 and save it again"));
         }
-        let File { model: program } =
-            serde_json::from_slice(bytes).map_err(|e| error(format!("the program is damaged: {e}")))?;
+        let file: File = serde_json::from_slice(bytes).map_err(damaged)?;
+        file.model.checked()
+    }
+
+    fn checked(self) -> Result<Self, Diagnostic> {
+        let program = self;
         let (inputs, outputs) = program.0;
         let lengths = [program.2.len(), program.3.len(), program.4.len()];
         if program.1.len() != inputs || lengths.iter().any(|n| *n != outputs) {

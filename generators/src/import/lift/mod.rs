@@ -32,6 +32,9 @@ use crate::model::{Array, Decode, Encode, Graph, Input, Layer, Op, Output, Step,
 /// Relative distance of neighbouring 32-bit floats, halved: the error of one rounding.
 const HALF_ULP: f64 = 1.0 / 16_777_216.0;
 
+/// Seed of the random moves of doubtful sums.
+const SEED: u64 = 1;
+
 /// A float tensor: `softmax(steps(unit · n))` for the integers `n` of `tensor`.
 #[derive(Debug, Clone)]
 pub struct Real {
@@ -104,11 +107,22 @@ impl Imported {
 }
 
 impl Imported {
+    fn offsets(&self) -> Vec<(&str, &Array<i64>)> {
+        self.doubts.iter().map(|d| (d.layer.as_str(), &d.offsets)).collect()
+    }
+
+    /// For each output the greatest distance that was seen over `events` with all doubtful sums moved at random.
+    ///
+    /// # Errors
+    /// Events that do not fit the inputs.
+    pub fn seen(&self, events: &[Vec<Vec<i64>>]) -> Result<Vec<f64>, Diagnostic> {
+        self.graph.seen_deviation(&self.offsets(), events, SEED)
+    }
+
     /// For each output the greatest distance of the framework's number from what hardware gives, over all inputs and all
     /// orders of the framework's additions; none where a function at the end has no greatest steepness.
     pub fn bounds(&self) -> Vec<Option<f64>> {
-        let offsets: Vec<_> = self.doubts.iter().map(|d| (d.layer.as_str(), &d.offsets)).collect();
-        let deviation = self.graph.deviation(&offsets);
+        let deviation = self.graph.deviation(&self.offsets());
         let outputs = deviation.iter().zip(&self.noise).enumerate();
         outputs.map(|(k, (bounds, noise))| self.graph.decoded_deviation(k, bounds, noise.worst)).collect()
     }

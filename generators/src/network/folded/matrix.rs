@@ -112,6 +112,11 @@ impl Matrix {
         self.parts() * self.positions_of_unit()
     }
 
+    /// Elements that operands are chosen from.
+    pub fn choices(&self) -> u64 {
+        self.sources.iter().flatten().map(|elements| elements.len() as u64).sum()
+    }
+
     /// Multipliers.
     pub fn multipliers(&self) -> usize {
         self.units * self.lanes * self.rows.len()

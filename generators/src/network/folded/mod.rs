@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 use hdl::dfg::{Module, ModuleBuilder, RegisterStyle, Reset, Value};
 use hdl::diag::Diagnostics;
+use hdl::names::quoted;
 use hdl::num::{Format, Interval};
 use hdl::passes::delay::DelayModel;
 use hdl::passes::flatten;
@@ -43,6 +44,7 @@ use super::ports::{Ports, START, VALID};
 use super::{check_fixed, check_size, fraction_bits, identifier, input_format, layer_values};
 use crate::arith::{Arithmetic, Effort};
 use crate::model::{Graph, Layer, T};
+use crate::progress;
 
 /// The folded network: `start` is 1 in cycles in which an event is there, at least [`Schedule::interval`] apart; in the
 /// cycle in which its result appears `valid` is 1, and the result stays until the next one.
@@ -110,6 +112,7 @@ fn built(
         tensors.values.insert((k, 0), values);
     }
     for (k, layer) in graph.layers().iter().enumerate() {
+        progress::at(format_args!("layer {} of {}: {}", k + 1, graph.layers().len(), quoted(&layer.name)));
         let values = tensors.layer(&products, graph, k, layer)?;
         let result = graph.result(k).index();
         tensors.values.insert((result, schedule.at[result]), values);

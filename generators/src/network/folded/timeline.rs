@@ -125,6 +125,15 @@ impl Schedule {
         ready + 1
     }
 
+    /// Elements that the operands of all matrices are chosen from.
+    pub fn choices(&self) -> u64 {
+        let choices = self.steps.iter().map(|step| match step {
+            Step::Stage => 0,
+            Step::Matrix(matrix) => matrix.choices(),
+        });
+        choices.sum()
+    }
+
     fn beats(&self) -> impl Iterator<Item = u32> + '_ {
         self.steps.iter().filter_map(|step| match step {
             Step::Stage => None,

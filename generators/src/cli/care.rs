@@ -1,0 +1,47 @@
+//! Options of commands that may take long: what they say meanwhile, and whether they build what is very large.
+
+use clap::Args;
+
+use crate::failure::{Failure, Result};
+use crate::network::design::NetworkDesign;
+use crate::progress;
+
+/// Whether to say what is done.
+#[derive(Debug, Args)]
+pub struct Talk {
+    /// Say on standard error what is being done, even where that is no terminal
+    #[arg(long)]
+    progress: bool,
+}
+
+impl Talk {
+    /// Begins to say what is done.
+    pub fn begin(&self) {
+        progress::begin(self.progress);
+    }
+}
+
+/// Options of a build that may become very large.
+#[derive(Debug, Args)]
+pub struct Care {
+    /// Build it however large it is estimated to become
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    talk: Talk,
+}
+
+impl Care {
+    /// Begins to say what is done.
+    pub fn begin(&self) {
+        self.talk.begin();
+    }
+
+    /// An error if the network is very large and the user did not ask for it all the same.
+    pub fn allow(&self, design: &NetworkDesign) -> Result<()> {
+        match self.yes {
+            true => Ok(()),
+            false => design.require_moderate().map_err(Failure::user),
+        }
+    }
+}

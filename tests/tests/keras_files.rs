@@ -1,6 +1,6 @@
 //! Keras files of all forms against the framework's own results.
 //!
-//! `data/keras` has a folder for each kind of thing that a reader can get wrong without noticing: shared layers, several
+//! `tests/reports` has a folder for each kind of thing that a reader can get wrong without noticing: shared layers, several
 //! outputs, options of activations, axes, file formats. Beside each model stand inputs (`.x.npy`, or one file an input),
 //! the framework's outputs (`.y.npy` or `.expected.npy`) and the arguments that a user would give (`.args`).
 
@@ -11,7 +11,7 @@ use hwgen::import::lift::{Imported, InputFormat};
 use hwgen_tests::numpy::npy;
 
 fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/keras").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("reports").join(name)
 }
 
 fn import(model: &Path) -> Imported {

@@ -17,7 +17,7 @@ use crate::output::report::Check;
 /// Turn a trained, quantised network into Verilog with the same result for every input, bit for bit.
 ///
 /// FILE is ONNX (QONNX's Quant, BipolarQuant, Trunc and MultiThreshold, or QuantizeLinear/DequantizeLinear), a Keras
-/// model with QKeras (.h5) or HGQ2 (.keras), a program that alkaid traced (.json, CombLogic.save), or hwgen's own form
+/// model with QKeras or HGQ2 (.h5, .keras, or its .json with --weights-file), a program that alkaid traced (.json, CombLogic.save), or hwgen's own form
 /// (.json, see `hwgen schema`). Quantisers, biases, batch normalisations and scales
 /// between two matrix products become integer thresholds, decided with the framework's own 32-bit arithmetic.
 ///
@@ -30,6 +30,9 @@ use crate::output::report::Check;
 pub struct BuildArgs {
     /// The network
     file: PathBuf,
+    /// The weights of a Keras model whose configuration is FILE, as JSON: what save_weights wrote
+    #[arg(long, value_name = "FILE")]
+    weights_file: Option<PathBuf>,
     /// Format of an input that the network does not quantise itself: [NAME=]u8.4 or [NAME=]s8.4, with sign, bits and
     /// fraction bits
     #[arg(long, value_name = "FORMAT")]
@@ -51,7 +54,7 @@ pub struct BuildArgs {
 /// Runs the command.
 pub fn run(args: &BuildArgs) -> Result<()> {
     let staging = args.hardware.begin()?;
-    let mut network = load(&args.file, &args.input_format)?;
+    let mut network = load(&args.file, args.weights_file.as_deref(), &args.input_format)?;
     let mut checks = Vec::new();
     if let Err(inexact) = network.require_exact() {
         if !args.accept_rounding {
@@ -75,6 +78,9 @@ pub fn run(args: &BuildArgs) -> Result<()> {
     let name = args.file.file_name();
     let name = name.map_or_else(String::new, |f| f.to_string_lossy().into_owned());
     let mut parameters = vec![("model", name)];
+    if let Some(weights) = args.weights_file.as_deref().and_then(|f| f.file_name()) {
+        parameters.push(("weights", weights.to_string_lossy().into_owned()));
+    }
     if !args.input_format.is_empty() {
         parameters.push(("input format", args.input_format.join(", ")));
     }
@@ -83,10 +89,10 @@ pub fn run(args: &BuildArgs) -> Result<()> {
 }
 
 /// The network in a file, with the input formats as the user wrote them.
-pub fn load(file: &std::path::Path, formats: &[String]) -> Result<Imported> {
+pub fn load(file: &std::path::Path, weights: Option<&std::path::Path>, formats: &[String]) -> Result<Imported> {
     let formats: std::result::Result<Vec<InputFormat>, Diagnostic> =
         formats.iter().map(|f| InputFormat::parse(f)).collect();
-    read(file, &formats.map_err(Failure::user)?)
+    read(file, weights, &formats.map_err(Failure::user)?)
 }
 
 /// Where the framework's own result depends on the order of its additions, one line a layer.

@@ -18,8 +18,12 @@ mod network;
 mod normalisation;
 mod pooling;
 mod quantiser;
+mod rearranging;
 mod shaping;
+#[cfg(test)]
+mod table;
 mod weights;
+mod wrapper;
 
 use std::rc::Rc;
 
@@ -48,6 +52,8 @@ pub struct KerasLayer {
     pub config: Settings,
     /// Its tensors by name, such as `kernel` and `bias`; all uses of a layer share them.
     pub tensors: Rc<Tensors>,
+    /// The layer inside it, if it is one around another.
+    inner: Option<Rc<KerasLayer>>,
 }
 
 fn error(message: impl Into<String>) -> Diagnostic {

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::calls::{Argument, Call};
 use super::weights::Layout;
 use super::{KerasLayer, hgq};
-use super::{activation, convolution, dense, einsum, merge, normalisation, pooling, shaping};
+use super::{activation, convolution, dense, einsum, merge, normalisation, pooling, rearranging, shaping, wrapper};
 use crate::import::lift::{Lift, Real};
 use crate::import::settings::{Accept, Known, Settings};
 
@@ -92,7 +92,7 @@ pub(super) const COMMON: &[Known] = &[
 pub(super) const HGQ_KEYS: [&str; 6] = ["iq_conf", "iq_confs", "kq_conf", "bq_conf", "oq_conf", "config"];
 
 /// What HGQ2 adds to a layer beside its quantisers.
-const HGQ: &[Known] = &[
+pub(super) const HGQ: &[Known] = &[
     Known::any("enable_ebops", "training"),
     Known::any("ebops_factor", "training"),
     Known::any("beta0", "training"),
@@ -123,13 +123,15 @@ pub(super) const WEIGHTS: &[Known] = &[
 ];
 
 /// All tables of classes.
-const TABLES: [&[LayerClass]; 9] = [
+const TABLES: &[&[LayerClass]] = &[
     dense::CLASSES,
     convolution::CLASSES,
     normalisation::CLASSES,
     activation::CLASSES,
     pooling::CLASSES,
     shaping::CLASSES,
+    rearranging::CLASSES,
+    wrapper::CLASSES,
     merge::CLASSES,
     einsum::CLASSES,
     hgq::CLASSES,
@@ -137,7 +139,12 @@ const TABLES: [&[LayerClass]; 9] = [
 
 /// The class of that name.
 pub(super) fn of(name: &str) -> Option<&'static LayerClass> {
-    TABLES.iter().flat_map(|table| table.iter()).find(|class| class.names.contains(&name))
+    all().find(|class| class.names.contains(&name))
+}
+
+/// All classes.
+pub(super) fn all() -> impl Iterator<Item = &'static LayerClass> {
+    TABLES.iter().flat_map(|table| table.iter())
 }
 
 /// No variables.

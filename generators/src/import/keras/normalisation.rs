@@ -1,6 +1,7 @@
 //! Batch normalisations, by themselves and folded into other layers.
 
 use hdl::diag::Diagnostic;
+use serde_json::Value as Json;
 
 use super::KerasLayer;
 use super::class::{Build, LayerClass};
@@ -28,23 +29,32 @@ const TRAINING: &[Known] = &[
 ];
 
 /// Normalisations.
-pub(super) const CLASSES: &[LayerClass] = &[LayerClass {
-    names: &["BatchNormalization", "QBatchNormalization", "BatchNormalizationV1", "SyncBatchNormalization"],
-    keys: &[
-        "axis",
-        "epsilon",
-        "center",
-        "scale",
-        "gamma_quantizer",
-        "beta_quantizer",
-        "mean_quantizer",
-        "variance_quantizer",
-        "inverse_quantizer",
-    ],
-    known: &[FOLDING, TRAINING],
-    variables,
-    build: Build::One(Lift::keras_normalisation),
-}];
+pub(super) const CLASSES: &[LayerClass] = &[
+    LayerClass {
+        names: &["BatchNormalization", "QBatchNormalization", "BatchNormalizationV1", "SyncBatchNormalization"],
+        keys: &[
+            "axis",
+            "epsilon",
+            "center",
+            "scale",
+            "gamma_quantizer",
+            "beta_quantizer",
+            "mean_quantizer",
+            "variance_quantizer",
+            "inverse_quantizer",
+        ],
+        known: &[FOLDING, TRAINING],
+        variables,
+        build: Build::One(Lift::keras_normalisation),
+    },
+    LayerClass {
+        names: &["Normalization"],
+        keys: &["axis", "mean", "variance"],
+        known: &[&[Known::only("invert", &["false"], "it normalises")]],
+        variables: |_| vec!["mean", "variance", "count"],
+        build: Build::One(Lift::keras_standardisation),
+    },
+];
 
 fn variables(config: &Settings) -> Vec<&'static str> {
     let kept = |key: &str| config.peek(key) != false;
@@ -93,6 +103,31 @@ impl Lift {
         let shift = quantised(layer, &shift, &[], "bq")?.as_float();
         let y = self.step(&layer.name, x, Step::Mul(along(scale)))?;
         self.step(&layer.name, y, Step::Add(along(shift)))
+    }
+
+    /// `(x - mean) / max(√variance, 10⁻⁷)`, with both in the configuration or, if they were adapted to data, in the file.
+    fn keras_standardisation(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
+        const LEAST: f32 = 1e-7;
+        layer.tensors.get("count");
+        let parameter = |key: &str| match layer.numbers(key)? {
+            Some(numbers) => Ok(numbers),
+            None => layer.floats(key),
+        };
+        let (mean, variance) = (parameter("mean")?, parameter("variance")?);
+        let last = match layer.config.value("axis") {
+            Json::Null => true,
+            Json::Array(axes) => {
+                matches!(axes.as_slice(), [one] if layer.axis(one.as_i64(), self.shape(&x).len())? + 1 == self.shape(&x).len())
+            }
+            _ => layer.axis(layer.config.integer("axis")?, self.shape(&x).len())? + 1 == self.shape(&x).len(),
+        };
+        if !last && (mean.values.len(), variance.values.len()) != (1, 1) {
+            return Err(layer.error("an `axis` other than the last one is not supported"));
+        }
+        let flat = |array: Array<f32>| Array { shape: vec![array.values.len()], values: array.values };
+        let deviation = flat(variance.map(|v| v.sqrt().max(LEAST)));
+        let y = self.step(&layer.name, x, Step::Add(flat(mean.map(|m| -m))))?;
+        self.step(&layer.name, y, Step::Div(deviation))
     }
 
     /// What lays `count` parameters along the axis that the layer normalises.

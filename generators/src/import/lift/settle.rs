@@ -144,7 +144,7 @@ impl Lift {
                 Step::Relu => plan.moves.push(Move::Relu),
                 Step::LeakyRelu(p) => plan.leaky(&wide(p))?,
                 Step::Clip { low, high } => plan.clip((*low).into(), (*high).into())?,
-                Step::Abs | Step::Sigmoid | Step::Tanh | Step::Exp => {
+                Step::Above(_) | Step::Abs | Step::Sigmoid | Step::Tanh | Step::Exp => {
                     return Err("it is no multiple of a common step; put a quantiser behind it".into());
                 }
             }

@@ -1,7 +1,6 @@
 //! Layers that leave out, repeat or exchange elements.
 
 use hdl::diag::Diagnostic;
-use serde_json::Value as Json;
 
 use super::KerasLayer;
 use super::class::{Build, LayerClass, none};
@@ -95,9 +94,7 @@ impl Lift {
             return Err(layer.error(format!("it does not fit operands of shape {shape:?}")));
         };
         let count = layer.config.sizes("n", 1)?.unwrap_or_default();
-        let [n @ 1..] = *count.as_slice() else {
-            return Err(layer.error("its `n` is no count"));
-        };
+        let n = count.first().copied().filter(|n| *n > 0).ok_or_else(|| layer.error("its `n` is no count"))?;
         let x = self.moved(&layer.name, x, Op::Reshape { shape: vec![1, 1, features] })?;
         self.moved(&layer.name, x, Op::Gather { axis: 1, indices: vec![0; n] })
     }

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod design;
 pub mod encoder;
 pub mod failure;
+pub mod flow;
 pub mod import;
 pub mod interaction;
 pub mod model;

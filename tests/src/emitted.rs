@@ -11,7 +11,7 @@ use hdl::passes::pipeline::Report as Pipeline;
 use hwgen::design::Design;
 use hwgen::interaction::design::InteractionDesign;
 use hwgen::output::emit::Emission;
-use hwgen::output::folder::Staging;
+use hwgen::output::folder::{Edited, Staging};
 use hwgen::output::report::Report;
 use sim::tools::{Engine, Job, Verdict};
 use sim::vectors::Vectors;
@@ -26,7 +26,7 @@ pub fn interaction(
     (top, pipeline): (&Arc<Module>, &Pipeline),
     vectors: &Vectors,
 ) {
-    let staging = Staging::begin(folder).expect("a folder");
+    let staging = Staging::begin(folder, Edited::Refuse).expect("a folder");
     let emission = Emission {
         top,
         model: Design::Interaction(design).to_json(),

@@ -14,13 +14,13 @@ use serde::Serialize;
 use sim::tools::Meter;
 
 use super::cmvm::{Estimate, effort, matrix_module};
+use super::output::{Force, finish};
 use super::synth::look_up_tables;
 use crate::arith::cases::{Case, cases};
 use crate::arith::report::{CmvmReport, run as optimise};
 use crate::arith::{Effort, Objective};
 use crate::failure::{Failure, Result};
 use crate::output::emit;
-use crate::output::folder::Staging;
 use crate::output::table::Table;
 
 /// Measure parts of the program on generated cases.
@@ -59,6 +59,8 @@ struct ArithArgs {
     /// Also write the matrices, each as JSON with `W`, `x_bits` and `x_signed`, for other tools to run
     #[arg(long, value_name = "DIR")]
     export: Option<PathBuf>,
+    #[command(flatten)]
+    force: Force,
     /// Only name the matrices, and write them if --export is given
     #[arg(long)]
     list: bool,
@@ -101,7 +103,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         return Err(Failure::user(error.help(format!("there are {}", names.join(", ")))));
     }
     if let Some(folder) = &args.export {
-        let staging = Staging::begin(folder)?;
+        let staging = args.force.begin(folder)?;
         for case in &chosen {
             let json = serde_json::json!({
                 "W": case.rows(args.seed),
@@ -110,7 +112,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
             });
             staging.write(&format!("{}.json", case.name), json.to_string() + "\n")?;
         }
-        staging.finish()?;
+        finish(staging)?;
     }
     if args.list {
         let names: Vec<&str> = chosen.iter().map(|case| case.name.as_str()).collect();

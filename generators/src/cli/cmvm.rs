@@ -17,13 +17,14 @@ use serde::Serialize;
 pub(super) use self::figures::Estimate;
 use self::figures::{Figures, cell_parameters, cell_table, parameters, table};
 use super::clock::{Timing, options};
+use super::output::{Force, finish};
 use super::products::{Sums, fabric};
-use super::sim::run_batch;
 use crate::arith::design::MatrixDesign;
 use crate::arith::report::{self, Choice, run as optimise};
 use crate::arith::{AdderGraph, CellCosts, Effort, Fabric, InputSpec, Problem, Wanted, cell_lower, cost, lower};
 use crate::design::Design;
 use crate::failure::{Failure, Result};
+use crate::flow::run_batch;
 use crate::import::matrix;
 use crate::output::emit::Emission;
 use crate::output::folder::Staging;
@@ -78,6 +79,8 @@ pub struct CmvmArgs {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
+    force: Force,
+    #[command(flatten)]
     timing: Timing,
     /// Print the figures as JSON
     #[arg(long)]
@@ -124,7 +127,7 @@ fn area_um2(text: &str) -> std::result::Result<f64, String> {
 
 /// Runs the command.
 pub fn run(args: &CmvmArgs) -> Result<()> {
-    let staging = args.out.as_deref().map(Staging::begin).transpose()?;
+    let staging = args.out.as_deref().map(|out| args.force.begin(out)).transpose()?;
     let matrix = matrix::read(&args.file)?;
     let inputs = args.inputs(matrix.rows())?;
     let mut problem = Problem::new(matrix, inputs);
@@ -151,7 +154,7 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
     let module = matrix_module(&problem, &graph, &target)?;
     if let Some(staging) = staging {
         emit(args, &target, &module, &problem, parameters(&report), &staging)?;
-        staging.finish()?;
+        finish(staging)?;
     }
     let figures = Figures { estimate: Estimate::of(&graph, &module, &target)?, target: target.name, report };
     print(args, &figures, table);
@@ -179,7 +182,7 @@ fn run_cells(
         let x = m.input_port("x", formats(&problem.inputs)?, hdl::dfg::Stamp::at(0));
         m.output_array("y", &cell_lower::build(&m, &x, &cells));
         emit(args, target, &m.finish()?, problem, cell_parameters(&report), &staging)?;
-        staging.finish()?;
+        finish(staging)?;
     }
     print(args, &report, cell_table);
     Ok(())

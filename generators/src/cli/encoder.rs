@@ -11,8 +11,8 @@ use hdl::draw::dot;
 use hdl::passes::pipeline::{self, Goal};
 
 use super::clock::{Timing, options};
+use super::output::{Output, finish};
 use super::products::{Products, parameters};
-use super::sim::run_batch;
 use crate::arith::multiply::DotProduct;
 use crate::arith::{Arithmetic, Fabric, Objective};
 use crate::design::Design;
@@ -22,9 +22,9 @@ use crate::encoder::hardware::{Parts, Storage};
 use crate::encoder::model::Input;
 use crate::encoder::weights::Choice;
 use crate::failure::{Failure, Result};
+use crate::flow::run_batch;
 use crate::output::emit::Emission;
 use crate::output::file::write_new;
-use crate::output::folder::Staging;
 use crate::output::report::{Check, Report};
 
 /// Generate the HGCAL trigger encoder (ECON-T auto-encoder block) as Verilog.
@@ -70,9 +70,8 @@ pub struct EncoderArgs {
     /// Also write the data-flow graph for Graphviz
     #[arg(long, value_name = "FILE")]
     dot: Option<PathBuf>,
-    /// The output folder
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// The chip's own latency at its own clock.
@@ -80,7 +79,7 @@ const CHIP_LATENCY: u32 = 2;
 
 /// Runs the command.
 pub fn run(args: &EncoderArgs) -> Result<()> {
-    let staging = Staging::begin(&args.out)?;
+    let staging = args.output.begin()?;
     let design = args.design()?;
     let target = Target::load(&args.timing.target)?;
     let clock = args.timing.clock()?;
@@ -108,7 +107,7 @@ pub fn run(args: &EncoderArgs) -> Result<()> {
     if let Some(path) = &args.dot {
         write_new(path, dot(&top).as_bytes())?;
     }
-    staging.finish()?;
+    finish(staging)?;
     super::say(summary(args, &top, &pipeline));
     Ok(())
 }
@@ -201,6 +200,6 @@ fn summary(args: &EncoderArgs, top: &Arc<Module>, pipeline: &pipeline::Report) -
         top.name,
         top.latency(),
         pipeline.register_bits,
-        super::next_step(&args.out)
+        super::next_step(&args.output.out)
     )
 }

@@ -11,11 +11,12 @@ use hdl::diag::Diagnostic;
 use hdl::passes::pipeline::{self, Goal};
 
 use super::clock::{Timing, options};
+use super::output::{Output, finish};
 use super::products::{MatrixProducts, parameters};
-use super::sim::run_batch;
 use crate::arith::Fabric;
 use crate::design::Design;
 use crate::failure::{Failure, Result};
+use crate::flow::run_batch;
 use crate::import::bounded;
 use crate::interaction::accuracy::Accuracy;
 use crate::interaction::aggregate::Aggregation;
@@ -95,9 +96,8 @@ pub struct InteractionArgs {
     top: String,
     #[command(flatten)]
     timing: Timing,
-    /// The output folder
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// A network that can be built with random weights.
@@ -118,7 +118,7 @@ const EVENT_SEED: u64 = 1;
 
 /// Runs the command.
 pub fn run(args: &InteractionArgs) -> Result<()> {
-    let staging = Staging::begin(&args.out)?;
+    let staging = args.output.begin()?;
     let target = Target::load(&args.timing.target)?;
     let mut design = args.design(&target)?;
     let kinds = design.products();
@@ -159,7 +159,7 @@ pub fn run(args: &InteractionArgs) -> Result<()> {
         target: &target,
     };
     emission.write(&staging, report)?;
-    staging.finish()?;
+    finish(staging)?;
     super::say(summary(args, interval, &top, &pipeline));
     Ok(())
 }
@@ -355,6 +355,6 @@ fn summary(args: &InteractionArgs, interval: u32, top: &Arc<Module>, pipeline: &
         pipeline.latency,
         interval,
         pipeline.register_bits,
-        super::next_step(&args.out)
+        super::next_step(&args.output.out)
     )
 }

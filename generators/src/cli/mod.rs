@@ -10,6 +10,7 @@ pub mod events;
 pub mod inspect;
 pub mod interaction;
 mod network;
+mod output;
 mod products;
 mod reference;
 mod schema;
@@ -97,6 +98,12 @@ fn check_top(name: &str) -> Result<()> {
 fn say(text: impl std::fmt::Display) {
     use std::io::Write;
     let _ = write!(std::io::stdout(), "{text}");
+}
+
+/// Something that a reader of the result must know, on standard error.
+fn remark(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "note: {text}");
 }
 
 /// What to do with a new output folder.

@@ -1,18 +1,18 @@
 //! What `hwgen dense` and `hwgen build` share: from a model to an output folder.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use clap::Args;
 use constraints::{Target, delay};
 
 use super::clock::Timing;
 use super::cmvm::effort;
+use super::output::{Output, finish};
 use super::products::{MatrixProducts, parameters};
-use super::sim::run_batch;
 use crate::arith::Effort;
 use crate::design::Design;
 use crate::failure::{Failure, Result};
+use crate::flow::run_batch;
 use crate::model::{Graph, Input};
 use crate::network::design::{Event, NetworkDesign};
 use crate::network::folded::{MAX_REUSE, Schedule};
@@ -41,9 +41,8 @@ pub struct Hardware {
     top: String,
     #[command(flatten)]
     timing: Timing,
-    /// The output folder
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Seed of the test bench's random events.
@@ -75,7 +74,7 @@ impl Hardware {
     /// Begins the output folder: an error if it cannot become one.
     pub fn begin(&self) -> Result<Staging> {
         super::check_top(&self.top)?;
-        Staging::begin(&self.out)
+        self.output.begin()
     }
 
     /// Builds, checks and writes the design.
@@ -135,12 +134,12 @@ impl Hardware {
             target: &target,
         };
         emission.write(&staging, report)?;
-        staging.finish()?;
+        finish(staging)?;
         super::say(format_args!(
             "{}: latency {} cycles, initiation interval {interval}, {work}, {registers}\n{}\n",
             top.name,
             pipeline.latency,
-            super::next_step(&self.out)
+            super::next_step(&self.output.out)
         ));
         Ok(())
     }

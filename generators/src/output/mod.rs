@@ -6,6 +6,7 @@ pub mod estimate;
 pub mod file;
 pub mod folder;
 pub mod hardening;
+pub mod manifest;
 pub mod report;
 pub mod synthesis;
 pub mod table;

@@ -5,6 +5,7 @@ mod broken_tools;
 mod engines;
 mod fpga;
 mod help;
+mod honest;
 mod interaction;
 mod matrix;
 mod networks;

@@ -28,10 +28,10 @@ use self::gates::Simulator;
 use self::layers::Blocks;
 use self::step::{Choice, run_steps};
 use self::work::Work;
+use super::output::{Force, finish};
 use super::sim::Folder;
 use crate::design::Design;
 use crate::failure::{Failure, Result};
-use crate::output::folder::Staging;
 use crate::output::synthesis::{State, Synthesis};
 
 /// Map a folder's Verilog to cells or look-up tables and report size, timing, power and proofs.
@@ -74,6 +74,8 @@ pub struct SynthArgs {
     /// The output folder [default: DIR-TARGET]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    force: Force,
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
@@ -113,8 +115,8 @@ pub fn run(args: &SynthArgs) -> Result<()> {
     let folder = Folder::open(&args.dir)?;
     let target = Target::load(&args.target)?;
     let clock = Picoseconds::from_ns(args.clock_ns)?;
-    let staging = Staging::begin(&args.out())?;
-    let work = Work {
+    let staging = args.force.begin(&args.out())?;
+    let mut work = Work {
         folder: &folder,
         clock,
         staging: &staging,
@@ -127,8 +129,9 @@ pub fn run(args: &SynthArgs) -> Result<()> {
             matches!(folder.design, Design::Encoder(_)),
         ),
     };
+    work.report.notes.extend(folder.remarks());
     let report = args.flow(work, &target)?;
-    staging.finish()?;
+    finish(staging)?;
     if args.json {
         print!("{}", report.to_json());
     } else {

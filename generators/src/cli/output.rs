@@ -1,0 +1,50 @@
+//! `--out` and `--force`: where an output folder goes.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::failure::Result;
+use crate::output::folder::{Edited, Staging};
+use crate::output::manifest::Edits;
+
+/// The output folder.
+#[derive(Debug, Args)]
+pub struct Output {
+    /// The output folder
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub force: Force,
+}
+
+/// What becomes of edits in a folder that is written again.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Force {
+    /// Write an output folder again although files in it were edited: they are lost, and listed. Files that hwgen did
+    /// not write stay
+    #[arg(long)]
+    force: bool,
+}
+
+impl Output {
+    /// Begins the folder: an error if it cannot become one.
+    pub fn begin(&self) -> Result<Staging> {
+        self.force.begin(&self.out)
+    }
+}
+
+impl Force {
+    /// Begins the folder `out`: an error if it cannot become one.
+    pub fn begin(self, out: &Path) -> Result<Staging> {
+        Staging::begin(out, if self.force { Edited::Overwrite } else { Edited::Refuse })
+    }
+}
+
+/// Puts a folder in its place, and says what was lost with the one that was there.
+pub fn finish(staging: Staging) -> Result<()> {
+    let Edits { changed, foreign, .. } = staging.finish()?;
+    changed.iter().for_each(|file| super::remark(&format!("{file} had been edited; the edits are lost")));
+    foreign.iter().for_each(|file| super::remark(&format!("{file} stays, which hwgen did not write")));
+    Ok(())
+}

@@ -172,6 +172,8 @@ class Writer:
         for k, y in enumerate(ys):
             np.save(os.path.join(self.out, f"{name}.y{k}.npy"), np.asarray(y, dtype="float32"))
         self.index.append(dict(file=name + suffix, inputs=len(xs), outputs=len(ys), **note))
+        if len(self.index) % 50 == 0:
+            self.finish({})
 
     def finish(self, keys):
         with open(os.path.join(self.out, "index.json"), "w") as file:

@@ -1,6 +1,7 @@
 //! What the integration tests have in common.
 
 pub mod emitted;
+pub mod framework;
 pub mod mutate;
 pub mod numpy;
 

@@ -6,8 +6,8 @@
 
 use std::path::{Path, PathBuf};
 
-use hwgen::import::keras;
-use hwgen::import::lift::{Imported, InputFormat};
+use hwgen::import::lift::Imported;
+use hwgen_tests::framework;
 use hwgen_tests::numpy::npy;
 
 fn folder(name: &str) -> PathBuf {
@@ -15,34 +15,11 @@ fn folder(name: &str) -> PathBuf {
 }
 
 fn import(model: &Path) -> Imported {
-    let arguments = std::fs::read_to_string(model.with_extension("args")).unwrap_or_default();
-    let words: Vec<&str> = arguments.split_whitespace().collect();
-    let formats: Vec<InputFormat> = words
-        .windows(2)
-        .filter(|pair| pair[0] == "--input-format")
-        .map(|pair| InputFormat::parse(pair[1]).expect("a format"))
-        .collect();
-    let bytes = std::fs::read(model).expect("a model");
-    keras::network(bytes, &formats).unwrap_or_else(|e| panic!("{}: {e}", model.display()))
+    framework::read(model).unwrap_or_else(|e| panic!("{}: {e}", model.display()))
 }
 
-/// Compares all samples to the last bit; `outputs` are the files of the framework's results, in the model's order.
 fn check(name: &str, inputs: &[&str], outputs: &[&str]) -> Imported {
-    let model = folder(name);
-    let imported = import(&model);
-    let beside = |part: &str| npy(&model.with_extension(format!("{part}.npy")));
-    let inputs: Vec<_> = inputs.iter().map(|part| beside(part)).collect();
-    let outputs: Vec<_> = outputs.iter().map(|part| beside(part)).collect();
-    assert_eq!(imported.graph.outputs().len(), outputs.len(), "{name}");
-    let samples = inputs[0].shape[0];
-    assert!(samples >= 16, "{name} has too few samples");
-    for k in 0..samples {
-        let row = |array: &hwgen_tests::numpy::NumpyArray| array.rows().nth(k).expect("as many samples").to_vec();
-        let given: Vec<Vec<f32>> = inputs.iter().map(row).collect();
-        let wanted: Vec<Vec<f32>> = outputs.iter().map(row).collect();
-        assert_eq!(imported.graph.predict(&given).expect("inputs that fit"), wanted, "{name}, sample {k}");
-    }
-    imported
+    framework::check(&folder(name), inputs, outputs)
 }
 
 #[test]

@@ -6,22 +6,28 @@
 
 mod activation;
 mod archive;
+mod call;
 mod calls;
 mod class;
 mod convolution;
 mod dense;
 mod einsum;
+mod fixed;
+mod function;
 mod hgq;
 mod merge;
 mod model;
 mod network;
 mod normalisation;
 mod pooling;
+mod power;
 mod quantiser;
+mod quantisers;
 mod rearranging;
 mod shaping;
 #[cfg(test)]
 mod table;
+mod weight_quantiser;
 mod weights;
 mod wrapper;
 
@@ -39,6 +45,7 @@ use model::{Kind, Model};
 use weights::{Tensors, Weights};
 
 pub use quantiser::QKerasQuantiser;
+pub use quantisers::quantiser_table;
 pub use weights::Tensor;
 
 /// A layer of a model.

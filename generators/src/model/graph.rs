@@ -329,7 +329,7 @@ fn input_info(input: &Input) -> Result<TensorInfo, Diagnostic> {
     if let Some(encode) = &input.encode {
         let steps = encode.steps.iter().filter_map(Step::parameter);
         let fits = steps.chain(encode.quantiser.parameters()).all(|p| p.well_formed() && stretches(p, &input.shape));
-        if !fits {
+        if !fits || !encode.quantiser.has_a_code_a_level() {
             return Err(of(format!("its encoding does not fit shape {:?}", input.shape)));
         }
     }

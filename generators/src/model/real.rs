@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::array::Array;
+use super::function::Function;
 
 /// One element-wise operation; `P` is an [`Array`] of parameters, or a number once an element is chosen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -41,6 +42,17 @@ pub enum Step<P = Array<f32>> {
     Tanh,
     /// `e^x`, correct to the last bit; frameworks approximate it.
     Exp,
+    /// `p / x`.
+    DivideInto(P),
+    /// `x · min(max(x + shift, 0), top) / top`.
+    HardSwish {
+        /// What is added.
+        shift: f32,
+        /// Greatest factor before the division.
+        top: f32,
+    },
+    /// Another function; frameworks approximate it.
+    Function(Function),
 }
 
 /// How a computed function grows with its argument.
@@ -74,12 +86,8 @@ impl<P> Step<P> {
     /// The parameter, if there is one.
     pub fn parameter(&self) -> Option<&P> {
         match self {
-            Self::Add(p)
-            | Self::SubtractFrom(p)
-            | Self::Mul(p)
-            | Self::Div(p)
-            | Self::LeakyRelu(p)
-            | Self::Above(p) => Some(p),
+            Self::Add(p) | Self::SubtractFrom(p) | Self::Mul(p) | Self::Div(p) | Self::DivideInto(p) => Some(p),
+            Self::LeakyRelu(p) | Self::Above(p) => Some(p),
             _ => None,
         }
     }
@@ -99,12 +107,15 @@ impl<P> Step<P> {
             Self::Sigmoid => Step::Sigmoid,
             Self::Tanh => Step::Tanh,
             Self::Exp => Step::Exp,
+            Self::DivideInto(p) => Step::DivideInto(f(p)),
+            Self::HardSwish { shift, top } => Step::HardSwish { shift: *shift, top: *top },
+            Self::Function(function) => Step::Function(*function),
         }
     }
 
     /// Whether frameworks compute it only approximately.
     pub fn is_approximate(&self) -> bool {
-        matches!(self, Self::Sigmoid | Self::Tanh | Self::Exp)
+        matches!(self, Self::Sigmoid | Self::Tanh | Self::Exp | Self::Function(_))
     }
 }
 
@@ -126,6 +137,9 @@ impl Step<f32> {
             Self::Sigmoid => (1.0 / (1.0 + (-f64::from(x)).exp())) as f32,
             Self::Tanh => f64::from(x).tanh() as f32,
             Self::Exp => f64::from(x).exp() as f32,
+            Self::DivideInto(p) => p / x,
+            Self::HardSwish { shift, top } => x * (x + shift).max(0.0).min(top) / top,
+            Self::Function(function) => function.apply(f64::from(x)) as f32,
         }
     }
 
@@ -136,7 +150,10 @@ impl Step<f32> {
             Self::Div(p) => Some(1.0 / f64::from(p.abs())),
             Self::LeakyRelu(p) => Some(f64::from(p.abs().max(1.0))),
             Self::Sigmoid => Some(0.25),
-            Self::Exp | Self::Above(_) => None,
+            Self::Exp | Self::DivideInto(_) | Self::Above(_) => None,
+            // the slope at the end of its parabola, `(2 · top - shift) / top`
+            Self::HardSwish { shift, top } => Some((2.0 + f64::from(shift) / f64::from(top)).max(1.0)),
+            Self::Function(function) => Some(function.steepness()),
             _ => Some(1.0),
         }
     }
@@ -147,8 +164,9 @@ impl Step<f32> {
             Self::SubtractFrom(_) => Growth::Falling,
             Self::Mul(p) | Self::Div(p) => Growth::of_factor(p),
             Self::LeakyRelu(p) if p < 0.0 => Growth::Mixed,
-            Self::Abs => Growth::Mixed,
+            Self::Abs | Self::DivideInto(_) | Self::HardSwish { .. } => Growth::Mixed,
             Self::Above(p) if p < 0.0 => Growth::Mixed,
+            Self::Function(function) => function.growth(),
             _ => Growth::Rising,
         }
     }
@@ -280,6 +298,15 @@ pub enum Quantiser<P = Array<f32>> {
         /// What each threshold adds.
         step: i64,
     },
+    /// `codes[#{k : x ≥ thresholds[k]}]`, with codes that rise.
+    Levels {
+        /// One array for each threshold.
+        thresholds: Vec<P>,
+        /// The codes from below all thresholds to above them.
+        codes: Vec<i64>,
+        /// By which part of themselves the framework's thresholds may lie elsewhere.
+        uncertainty: f32,
+    },
 }
 
 impl<P> Quantiser<P> {
@@ -294,7 +321,15 @@ impl<P> Quantiser<P> {
             Self::Truncate { scale, zero, divisor, low, high, .. } => {
                 vec![scale, zero, divisor, low, high]
             }
-            Self::Count { thresholds, .. } => thresholds.iter().collect(),
+            Self::Count { thresholds, .. } | Self::Levels { thresholds, .. } => thresholds.iter().collect(),
+        }
+    }
+
+    /// Whether there is one code more than thresholds, and codes never fall; of other quantisers this is true.
+    pub fn has_a_code_a_level(&self) -> bool {
+        match self {
+            Self::Levels { thresholds, codes, .. } => codes.len() == thresholds.len() + 1 && codes.is_sorted(),
+            _ => true,
         }
     }
 
@@ -322,6 +357,11 @@ impl<P> Quantiser<P> {
             Self::Count { thresholds, first, step } => {
                 Quantiser::Count { thresholds: thresholds.iter().map(f).collect(), first: *first, step: *step }
             }
+            Self::Levels { thresholds, codes, uncertainty } => Quantiser::Levels {
+                thresholds: thresholds.iter().map(f).collect(),
+                codes: codes.clone(),
+                uncertainty: *uncertainty,
+            },
         }
     }
 }
@@ -363,13 +403,22 @@ impl Quantiser<f32> {
                 let count = thresholds.iter().filter(|t| x >= **t).count() as i64;
                 first + step * count
             }
+            Self::Levels { thresholds, codes, .. } => codes[thresholds.iter().filter(|t| x >= **t).count()],
         }
+    }
+
+    /// By which part of `x` the framework's steps may lie elsewhere.
+    pub fn uncertainty(&self) -> f32 {
+        if let Self::Levels { uncertainty, .. } = self { *uncertainty } else { 0.0 }
     }
 
     /// Least and greatest code.
     pub fn codes(&self) -> (i64, i64) {
         if let Self::Wrapping { low, high, .. } = self {
             return (*low as i64, *high as i64);
+        }
+        if let Self::Levels { codes, .. } = self {
+            return (codes.iter().copied().min().unwrap_or(0), codes.iter().copied().max().unwrap_or(0));
         }
         let (a, b) = (self.code(f32::NEG_INFINITY), self.code(f32::INFINITY));
         (a.min(b), a.max(b))

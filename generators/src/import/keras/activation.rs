@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use super::KerasLayer;
 use super::class::{Build, LayerClass, none};
-use super::quantiser::{Activation, activation};
+use super::quantiser::{Activation, Dialect, activation};
 use crate::import::lift::{Lift, Real};
 use crate::import::settings::Known;
 use crate::model::{Array, Step};
@@ -75,15 +75,20 @@ pub(super) const CLASSES: &[LayerClass] = &[
 ];
 
 impl Lift {
+    /// `x` through the activation that the layer has under `key`.
     pub(super) fn activated(&mut self, layer: &KerasLayer, x: Real, key: &str) -> Result<Real, Diagnostic> {
-        match activation(&layer.config, key)? {
-            Activation::Linear => Ok(x),
+        match activation(&layer.config, key, Dialect::of(&layer.class, &layer.config))? {
             Activation::Softmax => {
                 let last = self.shape(&x).len() - 1;
                 self.softmax(&layer.name, x, last)
             }
-            Activation::Step(step) => self.step(&layer.name, x, step),
-            Activation::Quantiser(quantiser, meaning) => self.quantise(&layer.name, x, *quantiser, meaning),
+            Activation::Chain(steps, quantiser) => {
+                let through = steps.into_iter().try_fold(x, |x, step| self.step(&layer.name, x, step))?;
+                match quantiser {
+                    Some((quantiser, meaning)) => self.quantise(&layer.name, through, quantiser, meaning),
+                    None => Ok(through),
+                }
+            }
         }
     }
 

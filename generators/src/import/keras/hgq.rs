@@ -1,7 +1,4 @@
-//! HGQ2 quantisers: fixed point with a sign flag `k`, integer bits `i` and fraction bits `f` of its own for each element.
-//!
-//! The range is `-k · 2^i … 2^i - 2^-f` in steps of `2^-f`; without bits, `k + i + f ≤ 0`, the value is 0. The bits are
-//! trained as real numbers and rounded half to even.
+//! HGQ2 quantisers in files: their configuration and tensors. Bits are trained as real numbers and rounded half to even.
 
 use hdl::diag::Diagnostic;
 use serde_json::Value as Json;
@@ -9,12 +6,13 @@ use serde_json::Value as Json;
 use super::KerasLayer;
 use super::class::{Build, HGQ_KEYS, LayerClass, PLACE, WEIGHTS, none};
 use super::dense::FOLDING;
+use super::fixed::{Fixed, Format, Overflow, small_float};
 use super::normalisation::Normalisation;
 use super::quantiser::quantised;
 use super::weights::Layout;
 use crate::import::lift::{Lift, Meaning, Real};
 use crate::import::settings::{Known, Settings};
-use crate::model::{Array, FloatRounding, Quantiser, Step};
+use crate::model::{Array, FloatRounding, Op, Step};
 
 /// The quantisers that a layer with one operand may have.
 const ROLES: [&str; 5] = ["iq", "kq", "bq", "oq", "quantizer"];
@@ -39,8 +37,22 @@ const TRAINING: &[Known] = &[
     Known::any("homogeneous_axis", "the tensors have the shape that follows from it"),
     Known::any("heterogeneous_axis", "the tensors have the shape that follows from it"),
     Known::only("bw_mapper", &["null"], "the tensors have the shape that follows from the axes"),
-    Known::any("trainable", "training"),
-    Known::only("qnoise_factor", &["null", "1.0"], "all of the value is quantised"),
+    Known::any("qnoise_factor", "training"),
+];
+
+/// The same of a float quantiser.
+const FLOAT_TRAINING: [Known; 11] = [
+    Known::any("m0", "a value before training"),
+    Known::any("e0", "a value before training"),
+    Known::any("e00", "a value before training"),
+    Known::any("mc", "limits during training"),
+    Known::any("ec", "limits during training"),
+    Known::any("e0c", "limits during training"),
+    Known::any("mr", "training"),
+    Known::any("er", "training"),
+    Known::any("e0r", "training"),
+    Known::any("trainable", "it makes no difference to floats"),
+    Known::any("is_weight", "it makes no difference to floats"),
 ];
 
 /// Layers that only HGQ2 has.
@@ -60,17 +72,44 @@ pub(super) const CLASSES: &[LayerClass] = &[
         build: Build::One(|lift, layer, x| lift.activated(layer, x, "activation")),
     },
     LayerClass {
+        names: &["QSum", "QMeanPow2"],
+        keys: &["axes", "scale", "keepdims"],
+        known: &[],
+        variables: none,
+        build: Build::One(Lift::hgq_sum),
+    },
+    LayerClass {
         names: &["QBatchNormDense"],
         keys: &["use_bias", "activation", "epsilon", "scale", "center", "axis"],
-        known: &[WEIGHTS, FOLDING, &[Known::any("parallelization_factor", "a hint for the hardware of others")]],
+        known: &[WEIGHTS, FOLDING, NORMALISED],
         variables: normalised_dense,
         build: Build::One(Lift::hgq_normalised_dense),
     },
 ];
 
+/// What a normalisation inside a dense layer adds.
+const NORMALISED: &[Known] = &[
+    Known::any("parallelization_factor", "a hint for the hardware of others"),
+    Known::any("bn_gamma_initializer", "values before training"),
+    Known::any("bn_gamma_regularizer", "training"),
+    Known::any("bn_gamma_constraint", "limits of weights during training"),
+    Known::any("synchronized", "training"),
+];
+
 fn normalised_dense(config: &Settings) -> Vec<&'static str> {
     let gamma = (config.peek("scale") != false).then_some("gamma");
-    ["kernel", "bias"].into_iter().chain(gamma).chain(["moving_mean", "moving_variance"]).collect()
+    ["kernel", "bias"]
+        .into_iter()
+        .chain(gamma)
+        .chain(counted(config))
+        .chain(["moving_mean", "moving_variance"])
+        .collect()
+}
+
+/// What HGQ2 counts in a layer before it makes variables of its own.
+pub(super) fn counted(config: &Settings) -> impl Iterator<Item = &'static str> + use<> {
+    let counts = config.peek("enable_ebops") == true;
+    ["beta", "ebops"].into_iter().filter(move |_| counts)
 }
 
 /// The quantisers that a layer may have, and the folder of each one's tensors. `iq3` is that of operand 3.
@@ -108,11 +147,17 @@ pub(super) fn variable(config: &Settings, layout: Layout, path: &str) -> Option<
                 ("quantizer", _) => config.peek("config"),
                 (role, _) => config.peek(&format!("{role}_conf")),
             };
-            let name = variables(&whole["config"])?.get(number.parse::<usize>().ok()?).copied()?;
+            let name = variables(whole).get(number.parse::<usize>().ok()?).copied()?;
             Some(format!("{role}.{name}"))
         }
         Layout::Named => {
             let parts: Vec<&str> = path.split('/').collect();
+            // in a layer of HGQ2, `beta` is a weight of its loss
+            match parts.last() {
+                Some(&"bn_gamma") => return Some("gamma".to_owned()),
+                Some(&"bn_beta") => return Some("beta".to_owned()),
+                _ => {}
+            }
             let [.., owner, quantiser, name] = *parts.as_slice() else { return None };
             let role = ROLES.iter().find(|role| owner.ends_with(&format!("_{role}"))).copied();
             let role = role.or((!config.peek("config").is_null()).then_some("quantizer"))?;
@@ -121,76 +166,39 @@ pub(super) fn variable(config: &Settings, layout: Layout, path: &str) -> Option<
     }
 }
 
-/// Most bits in front of the point or behind it.
-const MAX_BITS: f32 = 64.0;
-
-/// The names of a quantiser's tensors in the order of the file: what is trained stands first.
-fn variables(config: &Json) -> Option<[&'static str; 3]> {
-    let wraps = config["overflow_mode"].as_str()?.eq_ignore_ascii_case("wrap");
-    match (config["q_type"].as_str()?, wraps) {
-        ("kbi", true) => Some(["b", "k", "i"]),
-        ("kbi", false) => Some(["b", "i", "k"]),
-        ("kif", true) => Some(["f", "k", "i"]),
-        ("kif", false) => Some(["i", "f", "k"]),
-        _ => None,
+/// The names of a quantiser's tensors in the order of the file: what is trained stands first. `outer` has the class.
+fn variables(outer: &Json) -> &'static [&'static str] {
+    let mode = outer["config"]["overflow_mode"].as_str().unwrap_or_default();
+    let wraps = mode.eq_ignore_ascii_case("wrap");
+    match (outer["config"]["q_type"].as_str().unwrap_or_default(), wraps) {
+        ("kbi", true) => &["b", "k", "i"],
+        ("kbi", false) => &["b", "i", "k"],
+        ("kif", true) => &["f", "k", "i"],
+        ("kif", false) => &["i", "f", "k"],
+        ("float", _) => &["m", "e", "e0"],
+        _ => &[],
     }
 }
 
-/// What happens to a value out of range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Overflow {
-    Wrap,
-    Saturate,
-    Symmetric,
-}
-
-/// A quantiser of a tensor.
+/// A quantiser of HGQ2.
 #[derive(Debug, Clone)]
-pub(super) struct Fixed {
-    /// Extent of each axis, 1 where all elements share a format.
-    shape: Vec<usize>,
-    /// One an element.
-    formats: Vec<Format>,
-    rounding: FloatRounding,
-    overflow: Overflow,
-    /// Whether values are only rounded, because their range has been fitted to them.
-    weight: bool,
+struct HgqQuantiser {
+    kind: Kind,
+    /// What values are divided by before, and multiplied by after.
+    scaler: Option<f32>,
+    /// Factor and summand behind it.
+    affine: Option<[f32; 2]>,
 }
 
-/// A format; integers times `2^-frac`.
-#[derive(Debug, Clone, Copy)]
-struct Format {
-    low: f32,
-    high: f32,
-    frac: i32,
-}
-
-impl Format {
-    /// The format of `k`, `i` and `f`, which are integers.
-    fn new(k: f32, i: f32, f: f32, overflow: Overflow) -> Option<Self> {
-        if k + i + f <= 0.0 {
-            return Some(Self { low: 0.0, high: 0.0, frac: 0 });
-        }
-        let bits = i.max(-f) + f;
-        let fits = bits <= 31.0 && f.abs() <= MAX_BITS && (k == 0.0 || k == 1.0);
-        let top = 2f32.powi(bits as i32);
-        fits.then(|| Self {
-            low: match overflow {
-                Overflow::Symmetric => -k * (top - 1.0),
-                _ => -k * top,
-            },
-            high: top - 1.0,
-            frac: f as i32,
-        })
-    }
-
-    fn has_bits(&self) -> bool {
-        self.low != self.high
-    }
-
-    fn scale(&self) -> f32 {
-        2f32.powi(-self.frac)
-    }
+/// What a quantiser of HGQ2 does.
+#[derive(Debug, Clone)]
+enum Kind {
+    /// Nothing.
+    Dummy,
+    /// Fixed point.
+    Fixed(Fixed),
+    /// Bits of mantissa and exponent, and the exponent's offset.
+    Float([Array<f32>; 3]),
 }
 
 impl KerasLayer {
@@ -209,112 +217,143 @@ impl KerasLayer {
             return Ok(None);
         };
         outer.accept(&PLACE);
-        match outer.text("class_name")? {
-            Some("QuantizerConfig") => outer.object("config"),
-            other => Err(outer.error(format!("{} is not supported", hdl::names::quoted(other.unwrap_or_default())))),
-        }
+        Ok(Some(outer))
     }
 
     /// The HGQ2 quantiser that the layer has under that role; `None` if it has none.
     ///
     /// # Errors
-    /// A quantiser that is no fixed-point quantiser, or scales its values.
-    pub(super) fn fixed(&self, role: &str) -> Result<Option<Fixed>, Diagnostic> {
-        let Some(config) = self.quantiser_config(role)? else {
+    /// A quantiser of an unknown kind or class.
+    fn hgq_quantiser(&self, role: &str) -> Result<Option<HgqQuantiser>, Diagnostic> {
+        let Some(outer) = self.quantiser_config(role)? else {
             return Ok(None);
         };
-        config.accept(TRAINING);
         let of = |why: &str| self.error(format!("its quantiser `{role}` {why}"));
-        let kind =
-            serde_json::json!({"q_type": config.value("q_type"), "overflow_mode": config.value("overflow_mode")});
-        let names = variables(&kind).ok_or_else(|| of("is no fixed-point quantiser of kind `kbi` or `kif`"))?;
-        for key in ["scaler", "affine"] {
-            if !config.value(key).is_null() {
-                return Err(of(&format!("has a `{key}`, which is not supported"))
-                    .help("train without it: formats are powers of two"));
+        let class = outer.text("class_name")?.unwrap_or_default().to_owned();
+        let config = outer.object("config")?.ok_or_else(|| of("has no configuration"))?;
+        config.accept(TRAINING);
+        let mut affine = match config.list("affine")? {
+            None => None,
+            Some(list) => match list.iter().map(Json::as_f64).collect::<Option<Vec<f64>>>().as_deref() {
+                Some([factor, summand]) => Some([*factor as f32, *summand as f32]),
+                _ => return Err(of("has an `affine` that is no pair of numbers")),
+            },
+        };
+        // these classes keep to themselves what they fix
+        let fixed_mode = match class.as_str() {
+            "QuantizerConfig" => None,
+            "HardTanhConfig" => Some("SAT"),
+            "HardSigmoidConfig" => {
+                affine = Some([0.25, 0.5]);
+                Some("SAT")
             }
+            _ => return Err(of(&format!("is of class {}, which is not supported", hdl::names::quoted(&class)))),
+        };
+        let scaler = config.finite("scaler")?.map(|s| s as f32);
+        if scaler.is_some_and(|s| s <= 0.0) {
+            return Err(of("has a `scaler` that is not positive"));
         }
-        let rounding = match config.text("round_mode")?.unwrap_or_default() {
+        let kind = match config.text("q_type")?.unwrap_or_default() {
+            "dummy" => Kind::Dummy,
+            "float" => Kind::Float(self.float_parameters(role, &config)?),
+            "kbi" | "kif" => Kind::Fixed(self.fixed_parameters(role, &config, fixed_mode)?),
+            other => {
+                return Err(of(&format!(
+                    "is of kind {}, expected kbi, kif, float or dummy",
+                    hdl::names::quoted(other)
+                )));
+            }
+        };
+        Ok(Some(HgqQuantiser { kind, scaler, affine }))
+    }
+
+    fn float_parameters(&self, role: &str, config: &Settings) -> Result<[Array<f32>; 3], Diagnostic> {
+        config.accept(&FLOAT_TRAINING);
+        let of = |name: &str| self.floats(&format!("{role}.{name}")).map(|v| v.map(|v| v.round_ties_even()));
+        Ok([of("m")?, of("e")?, of("e0")?])
+    }
+
+    fn fixed_parameters(&self, role: &str, config: &Settings, mode: Option<&str>) -> Result<Fixed, Diagnostic> {
+        let of = |why: &str| self.error(format!("its quantiser `{role}` {why}"));
+        let round_mode = config.text("round_mode")?.unwrap_or_default().to_ascii_uppercase();
+        let rounding = match round_mode.strip_prefix("S_").unwrap_or(&round_mode) {
             "TRN" => FloatRounding::Floor,
-            "RND" | "S_RND" => FloatRounding::HalfAbove,
-            "RND_CONV" | "S_RND_CONV" => FloatRounding::HalfEven,
+            "RND" => FloatRounding::HalfAbove,
+            "RND_CONV" => FloatRounding::HalfEven,
             "TRN_ZERO" => FloatRounding::Down,
             "RND_ZERO" => FloatRounding::HalfDown,
             "RND_MIN_INF" => FloatRounding::HalfBelow,
             "RND_INF" => FloatRounding::HalfUp,
-            _ => return Err(of("rounds in a way that is not known")),
+            _ => return Err(of(&format!("rounds by `{round_mode}`, which is not known"))),
         };
-        let overflow = match config.text("overflow_mode")?.unwrap_or_default() {
+        let given = mode.or(config.text("overflow_mode")?).unwrap_or_default().to_ascii_uppercase();
+        let overflow = match given.as_str() {
             "WRAP" => Overflow::Wrap,
             "SAT" => Overflow::Saturate,
             "SAT_SYM" => Overflow::Symmetric,
             _ => {
-                return Err(of("has an overflow mode that is not supported").help("use WRAP, SAT or SAT_SYM"));
+                return Err(of(&format!("has the overflow mode `{given}`")).help("supported are WRAP, SAT and SAT_SYM"));
             }
         };
-        let tensors = names.map(|name| self.floats(&format!("{role}.{name}")));
-        let [first, second, third] = tensors;
-        let tensors = [first?, second?, third?];
-        let named =
-            |name: &str| names.iter().position(|n| *n == name).map(|at| tensors[at].map(|v| v.round_ties_even()));
+        let kind = config.text("q_type")?.unwrap_or_default().to_owned();
+        let tensor = |name: &str| self.floats(&format!("{role}.{name}")).map(|v| v.map(|v| v.round_ties_even()));
+        let (k, i) = (tensor("k")?, tensor("i")?);
         let misfit = || of("has tensors of different shapes");
-        let (Some(k), Some(i)) = (named("k"), named("i")) else {
-            return Err(misfit());
-        };
-        let f = match (named("f"), named("b")) {
-            (Some(f), _) => f,
-            (None, Some(b)) => b.zip(&i, |b, i| b - i).ok_or_else(misfit)?,
-            _ => return Err(misfit()),
+        let f = match kind.as_str() {
+            "kbi" => tensor("b")?.zip(&i, |b, i| b - i).ok_or_else(misfit)?,
+            _ => tensor("f")?,
         };
         if k.shape != i.shape || i.shape != f.shape {
             return Err(misfit());
         }
         let formats: Option<Vec<Format>> =
             (0..k.values.len()).map(|n| Format::new(k.values[n], i.values[n], f.values[n], overflow)).collect();
-        Ok(Some(Fixed {
+        // what is not trained takes the general way; `kbi` also if it does not round upwards
+        let trained = config.flag("trainable")?.unwrap_or(true);
+        let upwards = kind != "kbi" || rounding == FloatRounding::HalfAbove;
+        let weight = config.flag("is_weight")?.unwrap_or(false);
+        Ok(Fixed {
             shape: k.shape,
-            formats: formats.ok_or_else(|| of("has more bits than are supported"))?,
+            formats: formats.ok_or_else(|| of("has formats of more than 24 bits"))?,
             rounding,
             overflow,
-            weight: config.flag("is_weight")?.unwrap_or(false),
-        }))
-    }
-}
-
-impl Fixed {
-    fn array<V>(&self, of: impl FnMut(&Format) -> V) -> Array<V> {
-        Array { shape: self.shape.clone(), values: self.formats.iter().map(of).collect() }
+            rounds_weights_only: weight && trained && upwards && overflow == Overflow::Wrap,
+        })
     }
 
-    fn quantiser(&self, scale: impl Fn(&Format) -> f32) -> Quantiser {
-        let (scale, low, high) = (self.array(scale), self.array(|f| f.low), self.array(|f| f.high));
-        match self.overflow {
-            Overflow::Wrap => Quantiser::Wrapping { scale, low, high, rounding: self.rounding },
-            _ => Quantiser::Integer { scale, zero: Array::scalar(0.0), low, high, rounding: self.rounding },
-        }
-    }
-
-    /// Weights through the quantiser.
-    pub(super) fn weights(&self, numbers: &Array<f32>) -> Option<Array<f32>> {
-        let quantiser = self.quantiser(Format::scale);
-        let count = numbers.values.len();
-        let quantiser = match quantiser.parameters()[0].stretched(&numbers.shape) {
-            Some(scales) if scales.len() == count => {
-                quantiser.with(|p| p.stretched(&numbers.shape).unwrap_or_default())
-            }
-            _ => return None,
+    /// Weights through the HGQ2 quantiser that the layer has under that role; `None` if it has none.
+    ///
+    /// # Errors
+    /// A quantiser that is not known or does not fit.
+    pub(super) fn hgq_weights(&self, role: &str, numbers: &Array<f32>) -> Result<Option<Array<f32>>, Diagnostic> {
+        let Some(quantiser) = self.hgq_quantiser(role)? else {
+            return Ok(None);
         };
-        let fracs = self.array(Format::scale).stretched(&numbers.shape)?;
-        let rounded_only = self.weight && self.overflow == Overflow::Wrap;
-        let values = (0..count).map(|n| {
-            let (x, scale) = (numbers.values[n], fracs[n]);
-            if rounded_only {
-                self.rounding.apply(x / scale) * scale
-            } else {
-                quantiser.with(|p| p[n]).code(x) as f32 * scale
+        let misfit = || self.error(format!("its quantiser `{role}` does not fit its tensor"));
+        let scaled = numbers.map(|x| x / quantiser.scaler.unwrap_or(1.0));
+        let mut values = match &quantiser.kind {
+            Kind::Dummy => scaled,
+            Kind::Fixed(fixed) => fixed.weights(&scaled).ok_or_else(misfit)?,
+            Kind::Float(parameters) => {
+                let each = parameters.iter().map(|p| p.stretched(&scaled.shape).ok_or_else(misfit));
+                let each: Vec<Vec<f32>> = each.collect::<Result<_, _>>()?;
+                let value = |(n, x): (usize, &f32)| small_float(*x, each[0][n], each[1][n], each[2][n]);
+                let values: Option<Vec<f32>> = scaled.values.iter().enumerate().map(value).collect();
+                let values = values.ok_or_else(|| {
+                    self.error(format!(
+                        "a number of its quantiser `{role}` is where the framework's rounding is uncertain"
+                    ))
+                })?;
+                Array { shape: scaled.shape, values }
             }
-        });
-        Some(Array { shape: numbers.shape.clone(), values: values.collect() })
+        };
+        if let Some(scaler) = quantiser.scaler {
+            values = values.map(|x| x * scaler);
+        }
+        if let Some([factor, summand]) = quantiser.affine {
+            values = values.map(|x| x * factor + summand);
+        }
+        Ok(Some(values))
     }
 }
 
@@ -333,6 +372,32 @@ impl Lift {
             *x = self.hgq(layer, &role, x.clone())?;
         }
         Ok(())
+    }
+
+    /// The sum along axes, times a power of two; of a mean that which is nearest to one by the number of elements.
+    fn hgq_sum(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
+        let shape = self.shape(&x).to_vec();
+        let axes = layer.config.list("axes")?.map(<[Json]>::to_vec).unwrap_or_else(|| vec![Json::from(-1)]);
+        let axes = axes.iter().map(|a| layer.axis(a.as_i64(), shape.len()));
+        let axes: Vec<usize> = axes.collect::<Result<_, _>>()?;
+        if axes.contains(&0) {
+            return Err(layer.error("it sums over the samples of a batch"));
+        }
+        let count: usize = axes.iter().map(|a| shape[*a]).product();
+        let scale = match layer.class.as_str() {
+            "QMeanPow2" => 2f64.powf((1.0 / count as f64).log2().round_ties_even()),
+            _ => layer.config.finite("scale")?.unwrap_or(1.0),
+        };
+        if scale <= 0.0 || scale.log2().fract() != 0.0 {
+            return Err(layer.error(format!("its `scale` = {scale} is no power of two")));
+        }
+        let y = self.reduce(&layer.name, x, axes.clone(), Some(scale))?;
+        if layer.config.flag("keepdims")? == Some(true) {
+            return Ok(y);
+        }
+        let left = shape.iter().enumerate().filter(|(a, _)| !axes.contains(a)).map(|(_, e)| *e);
+        let left: Vec<usize> = left.collect();
+        self.moved(&layer.name, y, Op::Reshape { shape: left })
     }
 
     /// A dense layer that normalises its operand: rows of the kernel are scaled before they are quantised, and the means
@@ -385,51 +450,36 @@ impl Lift {
 
     /// A tensor through the quantiser that `layer` has under `role`, if it has one.
     pub(super) fn hgq(&mut self, layer: &KerasLayer, role: &str, x: Real) -> Result<Real, Diagnostic> {
-        let Some(fixed) = layer.fixed(role)? else {
+        let Some(quantiser) = layer.hgq_quantiser(role)? else {
             return Ok(x);
         };
-        // elements without bits take the finest step there is, so that they need no other scale than the rest
-        let finest = fixed.formats.iter().filter(|f| f.has_bits());
-        let finest = finest.map(|f| f.frac).max().unwrap_or(0);
-        let scale = |f: &Format| 2f32.powi(if f.has_bits() { -f.frac } else { -finest });
-        let meaning = Meaning { unit: fixed.array(|f| f64::from(scale(f))).compact(), steps: Vec::new() };
         let name = format!("{}_{role}", layer.name);
-        self.quantise(&name, x, fixed.quantiser(scale), meaning)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn formats_are_hgqs() {
-        let format = |k, i, f, overflow| {
-            let format = Format::new(k, i, f, overflow).unwrap();
-            (format.low, format.high, format.frac)
+        let one = |v: f32| Array::scalar(v);
+        let x = match quantiser.scaler {
+            Some(scaler) => self.step(&name, x, Step::Div(one(scaler)))?,
+            None => x,
         };
-        assert_eq!(format(1.0, 2.0, 3.0, Overflow::Wrap), (-32.0, 31.0, 3));
-        assert_eq!(format(1.0, 2.0, 3.0, Overflow::Symmetric), (-31.0, 31.0, 3));
-        assert_eq!(format(0.0, -1.0, 3.0, Overflow::Saturate), (0.0, 3.0, 3));
-        assert_eq!(format(1.0, -2.0, 1.0, Overflow::Wrap), (0.0, 0.0, 0));
-        assert_eq!(format(1.0, 4.0, -4.0, Overflow::Wrap), (-1.0, 0.0, -4));
-        assert!(Format::new(1.0, 40.0, 3.0, Overflow::Wrap).is_none());
-    }
-
-    #[test]
-    fn each_weight_has_its_own_format() {
-        let fixed = Fixed {
-            shape: vec![3],
-            formats: [(1.0, 0.0, 2.0), (0.0, 1.0, 0.0), (0.0, 0.0, 0.0)]
-                .map(|(k, i, f)| Format::new(k, i, f, Overflow::Symmetric).unwrap())
-                .to_vec(),
-            rounding: FloatRounding::HalfAbove,
-            overflow: Overflow::Symmetric,
-            weight: true,
-        };
-        let numbers = Array { shape: vec![2, 3], values: vec![-0.375, 0.5, 9.0, -5.0, 7.0, -9.0] };
-        let quantised = fixed.weights(&numbers).unwrap();
-        assert_eq!(quantised.values, [-0.25, 1.0, 0.0, -0.75, 1.0, 0.0]);
-        assert_eq!(fixed.weights(&Array::scalar(1.0)), None);
+        let scaler = quantiser.scaler.unwrap_or(1.0);
+        let mut after = Vec::new();
+        if let Some([factor, summand]) = quantiser.affine {
+            after.extend([Step::Mul(one(factor)), Step::Add(one(summand))]);
+        }
+        match &quantiser.kind {
+            Kind::Dummy => {
+                let scaled = quantiser.scaler.map(|s| Step::Mul(one(s)));
+                scaled.into_iter().chain(after).try_fold(x, |x, step| self.step(&name, x, step))
+            }
+            Kind::Float(_) => Err(layer
+                .error(format!("its quantiser `{role}` makes floats of values, which is not supported"))
+                .help("use a fixed-point quantiser for values; weights may be floats")),
+            Kind::Fixed(fixed) => {
+                // elements without bits take the finest step there is, so that they need no other scale than the rest
+                let finest = fixed.formats.iter().filter(|f| f.has_bits());
+                let finest = finest.map(|f| f.frac).max().unwrap_or(0);
+                let scale = |f: &Format| 2f32.powi(if f.has_bits() { -f.frac } else { -finest });
+                let unit = fixed.array(|f| f64::from(scale(f)) * f64::from(scaler)).compact();
+                self.quantise(&name, x, fixed.quantiser(scale), Meaning { unit, steps: after })
+            }
+        }
     }
 }

@@ -149,7 +149,9 @@ impl Reader<'_> {
             return Err(error("a layer of the model is no object"));
         };
         let outer = Settings::new("a layer", entries.clone());
-        let class = outer.text("class_name")?.ok_or_else(|| error("a layer has no class"))?.to_owned();
+        let class = outer.text("class_name")?.ok_or_else(|| error("a layer has no class"))?;
+        // Keras 3 writes the package into .h5 files
+        let class = class.strip_prefix("hgq>").unwrap_or(class).to_owned();
         let name = outer.text("name")?.or(outer.peek("config")["name"].as_str());
         let name = name.ok_or_else(|| error(format!("a layer of class {} has no name", quoted(&class))))?.to_owned();
         let place = format!("layer {} ({})", quoted(&name), class);

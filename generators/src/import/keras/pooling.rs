@@ -6,12 +6,12 @@ use super::KerasLayer;
 use super::class::{Build, LayerClass, none};
 use super::convolution::keras_window;
 use super::quantiser::quantised;
-use crate::import::lift::{Lift, Real};
-use crate::model::{Array, Op, Step, Window};
+use crate::import::lift::{Lift, Noise, Real};
+use crate::model::{Array, Op, Window};
 
-const KEYS: &[&str] = &["pool_size", "strides", "padding", "data_format", "average_quantizer", "activation"];
+const KEYS: &[&str] = &["pool_size", "strides", "padding", "data_format"];
 
-const GLOBAL_KEYS: &[&str] = &["data_format", "keepdims", "average_quantizer", "activation"];
+const GLOBAL_KEYS: &[&str] = &["data_format", "keepdims"];
 
 /// A pooling class.
 const fn windowed(names: &'static [&'static str], build: Build) -> LayerClass {
@@ -29,7 +29,7 @@ pub(super) const CLASSES: &[LayerClass] = &[
     windowed(&["MaxPooling2D", "QMaxPooling2D"], Build::One(|lift, layer, x| lift.keras_pool(layer, x, 2, false))),
     windowed(&["AveragePooling1D"], Build::One(|lift, layer, x| lift.keras_pool(layer, x, 1, true))),
     windowed(
-        &["AveragePooling2D", "QAveragePooling2D", "QAveragePooling1D"],
+        &["AveragePooling2D", "QAveragePooling1D"],
         Build::One(|lift, layer, x| {
             let rank = if layer.class.ends_with("1D") { 1 } else { 2 };
             lift.keras_pool(layer, x, rank, true)
@@ -39,11 +39,47 @@ pub(super) const CLASSES: &[LayerClass] = &[
         &["GlobalMaxPooling1D", "GlobalMaxPooling2D", "QGlobalMaxPooling1D", "QGlobalMaxPooling2D"],
         Build::One(|lift, layer, x| lift.keras_global_pool(layer, x, false)),
     ),
+    LayerClass {
+        names: &["QAveragePooling2D"],
+        keys: &["pool_size", "strides", "padding", "data_format", "average_quantizer", "activation"],
+        known: &[],
+        variables: none,
+        build: Build::One(|lift, layer, x| {
+            let y = lift.keras_pool(layer, x, 2, true)?;
+            lift.activated(layer, y, "activation")
+        }),
+    },
     global(
-        &["GlobalAveragePooling1D", "GlobalAveragePooling2D", "QGlobalAveragePooling1D", "QGlobalAveragePooling2D"],
+        &["GlobalAveragePooling1D", "GlobalAveragePooling2D", "QGlobalAveragePooling1D"],
         Build::One(|lift, layer, x| lift.keras_global_pool(layer, x, true)),
     ),
+    LayerClass {
+        names: &["QGlobalAveragePooling2D"],
+        keys: &["data_format", "keepdims", "average_quantizer", "activation"],
+        known: &[],
+        variables: none,
+        build: Build::One(|lift, layer, x| {
+            let y = lift.keras_global_pool(layer, x, true)?;
+            lift.activated(layer, y, "activation")
+        }),
+    },
 ];
+
+impl KerasLayer {
+    /// What an average of `count` elements multiplies their sum by.
+    fn average_factor(&self, count: usize) -> Result<f64, Diagnostic> {
+        let factor = 1.0 / count as f64;
+        if self.config.value("average_quantizer").is_null() {
+            return Ok(factor);
+        }
+        let number = Array { shape: vec![1], values: vec![factor as f32] };
+        let quantised = quantised(self, &number, &["average_quantizer"], "")?.as_float();
+        match quantised.values.first() {
+            Some(factor) if *factor > 0.0 => Ok(f64::from(*factor)),
+            _ => Err(self.error(format!("its `average_quantizer` makes 0 or less of 1/{count}"))),
+        }
+    }
+}
 
 impl Lift {
     fn keras_pool(&mut self, layer: &KerasLayer, x: Real, rank: usize, averages: bool) -> Result<Real, Diagnostic> {
@@ -55,40 +91,32 @@ impl Lift {
         let extents = if first { &shape[2..] } else { &shape[1..=rank] };
         let kernel = layer.config.sizes("pool_size", rank)?.unwrap_or_else(|| vec![2; rank]);
         let window = keras_window(layer, &kernel, extents, "strides", None)?;
-        // averages are of the elements under the window, without padding
-        let counts = averages.then(|| counts(&window, extents));
-        let x = if first { x } else { self.channels_second(layer, x)? };
-        let y = match counts {
-            None => self.pool(&layer.name, x, window, None)?,
-            Some(counts) => {
-                let factor = layer.average_factor(kernel.iter().product())?;
-                let average = match factor {
-                    None => counts.map(|n| 1.0 / *n),
-                    Some(_) => Array::scalar(1.0),
-                };
-                let sum = self.pool(&layer.name, x, window, Some(average))?;
-                self.rescaled(layer, sum, counts, factor)?
+        let count = kernel.iter().product();
+        let average = match (averages, window.pads()) {
+            (false, _) => None,
+            (true, false) => Some(Array::scalar(layer.average_factor(count)?)),
+            (true, true) if !layer.config.value("average_quantizer").is_null() => {
+                return Err(layer
+                    .error("quantised averages over padding are not supported")
+                    .help("use padding=\"valid\""));
             }
+            // Keras counts the elements that are there
+            (true, true) => Some(counts(&window, extents).map(|n| 1.0 / *n)),
         };
-        let y = if first { y } else { self.channels_last(layer, y)? };
-        self.activated(layer, y, "activation")
+        let x = if first { x } else { self.channels_second(layer, x)? };
+        let y = self.pool(&layer.name, x, window, average)?;
+        let y = self.averaged(layer, y, count);
+        if first { Ok(y) } else { self.channels_last(layer, y) }
     }
 
-    /// QKeras' average with a quantised factor: it takes the average, multiplies it by the window's `area` again, and then by
-    /// the quantised number nearest to `1 / area`.
-    fn rescaled(
-        &self,
-        layer: &KerasLayer,
-        sum: Real,
-        counts: Array<f64>,
-        factor: Option<(f32, f32)>,
-    ) -> Result<Real, Diagnostic> {
-        let Some((area, factor)) = factor else {
-            return Ok(sum);
-        };
-        let y = self.step(&layer.name, sum, Step::Div(counts.map(|n| *n as f32)))?;
-        let y = self.step(&layer.name, y, Step::Mul(Array::scalar(area)))?;
-        self.step(&layer.name, y, Step::Mul(Array::scalar(factor)))
+    /// With a quantised factor, QKeras divides by the number of elements and multiplies by it again. That gives the sum back
+    /// if the number is a sum of two powers of two (Kahan), and may be off by two roundings otherwise.
+    fn averaged(&self, layer: &KerasLayer, y: Real, count: usize) -> Real {
+        if layer.config.peek("average_quantizer").is_null() || count.count_ones() <= 2 {
+            return y;
+        }
+        let noise = y.noise + Noise::of(3.0 * self.magnitude(&y) / 16_777_216.0);
+        Real { noise, ..y }
     }
 
     fn keras_global_pool(&mut self, layer: &KerasLayer, x: Real, averages: bool) -> Result<Real, Diagnostic> {
@@ -102,27 +130,13 @@ impl Lift {
             false => ((1..shape.len() - 1).collect(), shape[shape.len() - 1]),
         };
         let count: usize = axes.iter().map(|&a| shape[a]).product();
-        let quantised = if averages { layer.average_factor(count)? } else { None };
-        let factor = averages.then_some(if quantised.is_some() { 1.0 } else { 1.0 / count as f64 });
+        let factor = if averages { Some(layer.average_factor(count)?) } else { None };
         let y = self.reduce(&layer.name, x, axes, factor)?;
-        let y = self.rescaled(layer, y, Array::scalar(count as f64), quantised)?;
-        let y = match layer.config.flag("keepdims")? {
-            Some(true) => y,
-            _ => self.moved(&layer.name, y, Op::Reshape { shape: vec![1, channels] })?,
-        };
-        self.activated(layer, y, "activation")
-    }
-}
-
-impl KerasLayer {
-    /// The window's area, and its inverse through the layer's quantiser of it, if the layer has one.
-    fn average_factor(&self, area: usize) -> Result<Option<(f32, f32)>, Diagnostic> {
-        if self.config.value("average_quantizer").is_null() {
-            return Ok(None);
+        let y = self.averaged(layer, y, count);
+        if layer.config.flag("keepdims")? == Some(true) {
+            return Ok(y);
         }
-        let inverse = Array::scalar((1.0 / area as f64) as f32);
-        let quantised = quantised(self, &inverse, &["average_quantizer"], "")?.as_float();
-        Ok(Some((area as f32, quantised.values[0])))
+        self.moved(&layer.name, y, Op::Reshape { shape: vec![1, channels] })
     }
 }
 
@@ -136,7 +150,7 @@ fn counts(window: &Window, extents: &[usize]) -> Array<f64> {
         let under = |place: usize| {
             let from = place * stride;
             let (low, high) = (from.max(begin), (from + kernel).min(begin + extent));
-            high.saturating_sub(low) as f64
+            high.saturating_sub(low).max(1) as f64
         };
         counts.shape.push(places);
         counts.values =

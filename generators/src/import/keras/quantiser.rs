@@ -1,27 +1,43 @@
-//! QKeras quantisers and plain activations, as objects or in their short form `quantized_bits(6,0,alpha=1)`.
+//! Activations and QKeras' quantisers as chains of float operations, with a rounding at the end.
+//!
+//! QKeras adds to a value the difference to the quantised one. In floats that gives the quantised value exactly as long as
+//! its steps are powers of two, which is required of activations; [`quantised`] does the same sums for weights.
 
 use hdl::diag::Diagnostic;
 use hdl::names::quoted;
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
-use super::KerasLayer;
-use super::class::PLACE;
-use crate::import::lift::{Constant, Grid, Meaning};
-use crate::import::settings::{Known, Settings};
+use super::call::Call;
+use super::function;
+use super::power::PowerOfTwo;
+use super::quantisers;
+pub(super) use super::weight_quantiser::quantised;
+use crate::import::lift::Meaning;
+use crate::import::settings::Settings;
 use crate::model::{Array, FloatRounding, Quantiser, Step};
 
-/// What follows a layer's sums, or quantises its weights.
+/// Most bits of a quantiser whose values are listed one by one.
+const MAX_LISTED_BITS: i32 = 12;
+
+/// Which framework's functions are meant where names are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// Layers of Keras 2.
+    Keras2,
+    /// Layers of QKeras, whose own functions go first.
+    QKeras,
+    /// Layers of Keras 3 and of HGQ2.
+    Keras3,
+}
+
+/// What follows a layer's sums.
 #[derive(Debug, Clone)]
 #[allow(clippy::large_enum_variant)] // one a layer
 pub(super) enum Activation {
-    /// Nothing.
-    Linear,
     /// Shares of exponentials.
     Softmax,
-    /// An element-wise function.
-    Step(Step),
-    /// A quantiser.
-    Quantiser(Box<Quantiser>, Meaning),
+    /// Element-wise functions in order, then a quantiser if there is one.
+    Chain(Vec<Step>, Option<(Quantiser, Meaning)>),
 }
 
 /// A fixed-point quantiser of QKeras whose scale is fixed (`alpha` 1 or absent).
@@ -47,211 +63,153 @@ pub enum QKerasQuantiser {
     },
 }
 
-/// A class name with its arguments by name.
-struct Call {
-    name: String,
-    arguments: Settings,
-}
-
-/// Arguments of quantisers that are without influence when a network is used.
-const KNOWN: &[Known] = &[
-    Known::only("qnoise_factor", &["1.0", "null"], "all of the value is quantised"),
-    Known::any("use_stochastic_rounding", "training; inference rounds to the nearest"),
-    Known::any("var_name", "a name"),
-    Known::any("use_ste", "training"),
-    Known::any("use_variables", "training"),
-    Known::any("symmetric_gradient", "training"),
-    Known::any("elements_per_scale", "there is no scale that depends on the values"),
-    Known::any("scale_axis", "there is no scale that depends on the values"),
-    Known::any("min_po2_exponent", "there is no scale that depends on the values"),
-    Known::any("max_po2_exponent", "there is no scale that depends on the values"),
-    Known::only("post_training_scale", &["null"], "no scale of its own"),
-    Known::any("is_quantized_clip", "the limits of the format are narrower"),
-    Known::any("enable_bn_folding", "training"),
-    Known::any("name", "a name"),
-];
-
-/// The order of QKeras' positional arguments.
-const POSITIONAL: [(&str, &[&str]); 3] = [
-    ("quantized_bits", &["bits", "integer", "symmetric", "keep_negative", "alpha", "use_stochastic_rounding"]),
-    ("quantized_relu", &["bits", "integer", "use_sigmoid", "negative_slope", "use_stochastic_rounding"]),
-    ("binary", &["use_01", "alpha", "use_stochastic_rounding"]),
-];
-
-/// The activation or quantiser under `key`; `null` is none.
-pub(super) fn activation(config: &Settings, key: &str) -> Result<Activation, Diagnostic> {
-    let Some(call) = Call::of(config, key)? else {
-        return Ok(Activation::Linear);
-    };
-    match call.name.as_str() {
-        "linear" => Ok(Activation::Linear),
-        "relu" => Ok(Activation::Step(Step::Relu)),
-        "tanh" => Ok(Activation::Step(Step::Tanh)),
-        "sigmoid" => Ok(Activation::Step(Step::Sigmoid)),
-        "quantized_bits" | "quantized_relu" => Ok(call.fixed_point()?.activation()),
-        "binary" => binary(&call),
-        "softmax" => Ok(Activation::Softmax),
-        other => Err(call.arguments.error(format!(
-            "{} is not supported; supported are linear, relu, tanh, sigmoid, quantized_bits, quantized_relu and binary",
-            quoted(other)
-        ))),
+impl Dialect {
+    /// That of a layer of this class.
+    pub(super) fn of(class: &str, config: &Settings) -> Self {
+        let keras3 = config.peek("dtype").is_object() || config.has("enable_iq");
+        match class.starts_with('Q') {
+            _ if keras3 => Self::Keras3,
+            true => Self::QKeras,
+            false => Self::Keras2,
+        }
     }
 }
 
-/// The fixed-point quantiser under `key`.
+/// The activation or quantiser under `key` of a layer's configuration; `null` is none.
+pub(super) fn activation(config: &Settings, key: &str, dialect: Dialect) -> Result<Activation, Diagnostic> {
+    named(config.value(key), dialect).map_err(|why| config.error(format!("{key}: {why}")))
+}
+
+/// The fixed-point quantiser under `key` of a layer's configuration.
 pub(super) fn qkeras(config: &Settings, key: &str) -> Result<QKerasQuantiser, Diagnostic> {
-    let call = Call::of(config, key)?;
-    call.ok_or_else(|| config.error(format!("`{key}` is missing")))?.fixed_point()
+    fixed_point(config.value(key)).map_err(|why| config.error(format!("{key}: {why}")))
 }
 
-/// The arguments in `quantized_bits(6,0,alpha=1)`, by name.
-fn parse(text: &str) -> Result<(String, Map<String, Json>), String> {
-    let Some((name, rest)) = text.split_once('(') else {
-        return Ok((text.trim().to_owned(), Map::new()));
-    };
-    let wrong = || format!("{} is no call of a quantiser", quoted(text));
-    let list = rest.trim_end().strip_suffix(')').ok_or_else(wrong)?;
-    let names = POSITIONAL.iter().find(|(n, _)| *n == name).map_or(&[][..], |(_, names)| names);
-    let mut arguments = Map::new();
-    for (k, argument) in list.split(',').map(str::trim).filter(|a| !a.is_empty()).enumerate() {
-        let (name, value) = match argument.split_once('=') {
-            Some((name, value)) => (name.trim(), value.trim()),
-            None => (*names.get(k).ok_or_else(wrong)?, argument),
-        };
-        let value = match value {
-            "True" => Json::from(1),
-            "False" => Json::from(0),
-            "None" => Json::Null,
-            value => serde_json::from_str(&value.replace('\'', "\"")).map_err(|_| wrong())?,
-        };
-        if arguments.insert(name.to_owned(), value).is_some() {
-            return Err(wrong());
-        }
+/// The activation or quantiser in a configuration; `null` is none.
+pub(super) fn named(config: &Json, dialect: Dialect) -> Result<Activation, String> {
+    if config.is_null() {
+        return Ok(Activation::Chain(Vec::new(), None));
     }
-    Ok((name.trim().to_owned(), arguments))
+    let call = Call::of(config)?;
+    if call.name == "softmax" {
+        call.without_arguments()?;
+        return Ok(Activation::Softmax);
+    }
+    if let Some(steps) = function::steps(&call.name, dialect) {
+        call.without_arguments()?;
+        return Ok(Activation::Chain(steps, None));
+    }
+    quantiser(&call)
 }
 
-impl Call {
-    /// A call in its short form, or as an object with `class_name` and `config`; none for `null`.
-    fn of(config: &Settings, key: &str) -> Result<Option<Self>, Diagnostic> {
-        let short = |text: &str, at: &Settings, key: &str| {
-            let (name, arguments) = parse(text).map_err(|why| at.error(format!("{key}: {why}")))?;
-            let arguments = at.part(key, arguments);
-            arguments.accept(KNOWN);
-            Ok(Some(Self { name, arguments }))
-        };
-        let outer = match config.value(key) {
-            Json::Null => return Ok(None),
-            Json::String(text) => return short(text, config, key),
-            _ => config.object(key)?.ok_or_else(|| config.error(format!("`{key}` is missing")))?,
-        };
-        outer.accept(&PLACE);
-        let class = outer.text("class_name")?;
-        let class = class.ok_or_else(|| outer.error("an activation or quantiser with a class was expected"))?;
-        match outer.value("config") {
-            // a plain function in Keras 3
-            Json::String(name) if class == "function" => short(name, &outer, "config"),
-            Json::Object(arguments) => {
-                let arguments = outer.part("config", arguments.clone());
-                arguments.accept(KNOWN);
-                Ok(Some(Self { name: class.to_owned(), arguments }))
+/// The fixed-point quantiser in a configuration.
+fn fixed_point(config: &Json) -> Result<QKerasQuantiser, String> {
+    let call = Call::of(config)?;
+    let fixed = match call.name.as_str() {
+        "quantized_bits" => bits(&call)?,
+        "quantized_relu" => {
+            let plain = !call.truth("use_sigmoid", false)?
+                && call.number("negative_slope", 0.0)? == 0.0
+                && call.truth("is_quantized_clip", true)?;
+            if !plain {
+                return Err("only a plain quantized_relu is supported here".into());
             }
-            _ => Err(outer.error("its arguments are missing")),
+            QKerasQuantiser::Relu { bits: width(&call)?, integer: integer(&call)? }
         }
-    }
-
-    /// Bits and integer bits.
-    fn widths(&self) -> Result<(u32, i32), Diagnostic> {
-        let bits = self.arguments.integer("bits")?.unwrap_or(8);
-        let integer = self.arguments.integer("integer")?.unwrap_or(0);
-        if !(1..=32).contains(&bits) || integer.abs() > 32 {
-            let message = format!("{bits} bits, {integer} of them in front of the point, are not supported");
-            return Err(self.arguments.error(message));
-        }
-        Ok((bits as u32, integer as i32))
-    }
-
-    /// `quantized_bits` or `quantized_relu`.
-    fn fixed_point(&self) -> Result<QKerasQuantiser, Diagnostic> {
-        let arguments = &self.arguments;
-        match self.name.as_str() {
-            "quantized_bits" => {
-                let (bits, integer) = self.widths()?;
-                self.fixed_scale()?;
-                Ok(QKerasQuantiser::Bits {
-                    bits,
-                    integer,
-                    symmetric: arguments.flag("symmetric")?.unwrap_or(false),
-                    keep_negative: arguments.flag("keep_negative")?.unwrap_or(true),
-                })
-            }
-            "quantized_relu" => {
-                let (bits, integer) = self.widths()?;
-                for (key, meaning) in [
-                    ("negative_slope", "a negative slope"),
-                    ("use_sigmoid", "a sigmoid"),
-                    ("relu_upper_bound", "an upper bound"),
-                ] {
-                    if arguments.number(key)?.unwrap_or(0.0) != 0.0 {
-                        return Err(arguments.error(format!("quantized_relu with {meaning} is not supported")));
-                    }
-                }
-                Ok(QKerasQuantiser::Relu { bits, integer })
-            }
-            other => Err(arguments.error(format!(
+        other => {
+            return Err(format!(
                 "{} is no fixed-point quantiser; expected quantized_bits or quantized_relu",
                 quoted(other)
-            ))),
+            ));
         }
-    }
-
-    fn fixed_scale(&self) -> Result<(), Diagnostic> {
-        match self.arguments.value("alpha") {
-            Json::Null => Ok(()),
-            alpha if alpha.as_f64() == Some(1.0) => Ok(()),
-            _ => Err(self.arguments.error("only a fixed scale is exact").help("train with alpha=1")),
-        }
+    };
+    match factor(&call)? == 1.0 {
+        true => Ok(fixed),
+        false => Err("only a fixed scale is supported here; train with alpha=1".into()),
     }
 }
 
-/// The numbers through the QKeras quantiser that the layer has under one of `keys`, or through its HGQ2 quantiser of that
-/// `role`; as they are if there is none.
-pub(super) fn quantised(
-    layer: &KerasLayer,
-    numbers: &Array<f32>,
-    keys: &[&str],
-    role: &str,
-) -> Result<Constant, Diagnostic> {
-    if let Some(fixed) = layer.fixed(role)? {
-        let misfit = || layer.error(format!("its quantiser `{role}` does not fit its tensor"));
-        let quantised = fixed.weights(numbers).ok_or_else(misfit)?;
-        return Ok(Constant::float(quantised.shape, quantised.values));
-    }
-    let plain = || Ok(Constant::float(numbers.shape.clone(), numbers.values.clone()));
-    let given: Vec<&str> = keys.iter().copied().filter(|key| !layer.config.value(key).is_null()).collect();
-    let quantiser = match given.as_slice() {
-        [] => return plain(),
-        [key] => activation(&layer.config, key)?,
-        several => return Err(layer.error(format!("it has several quantisers for one tensor: {}", several.join(", ")))),
-    };
-    let (quantiser, meaning) = match quantiser {
-        Activation::Linear => return plain(),
-        Activation::Quantiser(quantiser, meaning) => (quantiser, meaning),
-        _ => return Err(layer.error("its weights go through something that is no quantiser")),
-    };
-    let quantiser = quantiser.with(|p| p.values[0]);
-    let integers: Vec<i64> = numbers.values.iter().map(|v| quantiser.code(*v)).collect();
-    let unit = meaning.unit.values[0];
-    Ok(Constant::Float {
-        array: Array {
-            shape: numbers.shape.clone(),
-            values: integers.iter().map(|n| (*n as f64 * unit) as f32).collect(),
-        },
-        grid: Some(Grid { integers, unit: meaning.unit }),
+fn quantiser(call: &Call) -> Result<Activation, String> {
+    Ok(match call.name.as_str() {
+        "quantized_bits" => bits(call)?.activation(factor(call)?),
+        "quantized_relu" => relu(call)?,
+        "quantized_tanh" => tanh(call)?,
+        "quantized_sigmoid" => sigmoid(call)?,
+        "binary" | "stochastic_binary" => sign(call.truth("use_01", false)?, factor(call)?),
+        "ternary" | "stochastic_ternary" => ternary(threshold(call)?, factor(call)?),
+        "quantized_po2" | "quantized_relu_po2" => {
+            let po2 = PowerOfTwo::of(call)?;
+            let (quantiser, unit) = po2.levels()?;
+            chain(Vec::new(), quantiser, unit)
+        }
+        "quantized_hswish" => {
+            let positive = |key: &str, default: f64| {
+                let value = call.number(key, default)?;
+                if value > 0.0 { Ok(value as f32) } else { Err(format!("`{key}` of quantized_hswish is positive")) }
+            };
+            let step = Step::HardSwish { shift: positive("relu_shift", 3.0)?, top: positive("relu_upper_bound", 6.0)? };
+            match bits(call)?.activation(factor(call)?) {
+                Activation::Chain(steps, quantiser) => Activation::Chain([vec![step], steps].concat(), quantiser),
+                softmax @ Activation::Softmax => softmax,
+            }
+        }
+        "bernoulli" => return Err("bernoulli is random at inference too, so that there is no exact result".into()),
+        other => {
+            return Err(format!(
+                "{} is not supported; {}, supported functions {}",
+                quoted(other),
+                quantisers::supported(),
+                function::NAMES.join(", ")
+            ));
+        }
     })
 }
 
-fn steps_of(scale: f64, low: f64, high: f64) -> Activation {
+/// `bits`, 1 to 32.
+pub(super) fn width(call: &Call) -> Result<u32, String> {
+    Ok(call.integer("bits", 8, 1, 32)? as u32)
+}
+
+fn integer(call: &Call) -> Result<i32, String> {
+    call.integer("integer", 0, -32, 32)
+}
+
+/// The parameters of `quantized_bits` and `quantized_hswish` but the scale.
+pub(super) fn bits(call: &Call) -> Result<QKerasQuantiser, String> {
+    Ok(QKerasQuantiser::Bits {
+        bits: width(call)?,
+        integer: integer(call)?,
+        symmetric: call.truth("symmetric", false)?,
+        keep_negative: call.truth("keep_negative", true)?,
+    })
+}
+
+/// `alpha` of an activation, a power of two.
+fn factor(call: &Call) -> Result<f64, String> {
+    let alpha = call.value("alpha");
+    let number = if alpha.is_null() { Some(1.0) } else { alpha.as_f64() };
+    number.filter(|a| *a > 0.0 && a.log2().fract() == 0.0 && a.log2().abs() <= 32.0).ok_or_else(|| {
+        format!(
+            "`alpha` = {alpha} of {} is not exact for values; train with alpha=1 or another power of two",
+            call.name
+        )
+    })
+}
+
+/// Below it a ternary value is 0.
+pub(super) fn threshold(call: &Call) -> Result<f32, String> {
+    let threshold = call.number("threshold", 0.33)? as f32;
+    if threshold >= 0.0 { Ok(threshold) } else { Err("`threshold` of ternary is not negative".into()) }
+}
+
+/// `steps`, then a quantiser whose integers are worth `unit`.
+fn chain(steps: Vec<Step>, quantiser: Quantiser, unit: f64) -> Activation {
+    let meaning = Meaning { unit: Array::scalar(unit), steps: Vec::new() };
+    Activation::Chain(steps, Some((quantiser, meaning)))
+}
+
+/// Integers `low…high` in steps of `scale`, ties to even, each worth `unit`.
+fn rounded(steps: Vec<Step>, scale: f64, low: f64, high: f64, unit: f64) -> Activation {
     let number = |v: f64| Array::scalar(v as f32);
     let quantiser = Quantiser::Integer {
         scale: number(scale),
@@ -260,62 +218,138 @@ fn steps_of(scale: f64, low: f64, high: f64) -> Activation {
         high: number(high),
         rounding: FloatRounding::HalfEven,
     };
-    Activation::Quantiser(Box::new(quantiser), Meaning { unit: Array::scalar(scale), steps: Vec::new() })
+    chain(steps, quantiser, unit)
 }
 
 impl QKerasQuantiser {
-    fn activation(self) -> Activation {
+    /// The quantiser, its result times `factor`.
+    fn activation(self, factor: f64) -> Activation {
         match self {
             // `2^(i-n) · clip(round_half_even(x · 2^(n-i)), -k · (2^n - symmetric), 2^n - 1)` with `n = bits - k`
             Self::Bits { bits, integer, symmetric, keep_negative } => {
                 let n = bits as i32 - i32::from(keep_negative);
                 if n == 0 {
-                    return sign(false);
+                    return sign(false, factor);
                 }
                 let top = 2f64.powi(n);
                 let low = if keep_negative { f64::from(u8::from(symmetric)) - top } else { 0.0 };
-                steps_of(2f64.powi(integer - n), low, top - 1.0)
+                let step = 2f64.powi(integer - n);
+                rounded(Vec::new(), step, low, top - 1.0, step * factor)
             }
             // `2^i · clip(round_half_even(x · 2^(b-i)) / 2^b, 0, 1 - 2^-b)`
             Self::Relu { bits, integer } => {
-                let bits = bits as i32;
-                steps_of(2f64.powi(integer - bits), 0.0, 2f64.powi(bits) - 1.0)
+                let step = 2f64.powi(integer - bits as i32);
+                rounded(Vec::new(), step, 0.0, 2f64.powi(bits as i32) - 1.0, step)
             }
         }
     }
 }
 
-fn binary(call: &Call) -> Result<Activation, Diagnostic> {
-    call.fixed_scale()?;
-    Ok(sign(call.arguments.flag("use_01")?.unwrap_or(false)))
+/// `quantized_relu` in all its forms.
+fn relu(call: &Call) -> Result<Activation, String> {
+    let (bits, integer) = (width(call)? as i32, integer(call)?);
+    let slope = call.number("negative_slope", 0.0)?;
+    if slope < 0.0 || (slope > 0.0 && slope.log2().fract() != 0.0) {
+        return Err(format!("`negative_slope` = {slope} of quantized_relu is neither 0 nor a power of two"));
+    }
+    let n = bits - i32::from(slope != 0.0);
+    let (codes, step) = (2f64.powi(n), 2f64.powi(integer - n));
+    if call.truth("use_sigmoid", false)? {
+        if slope != 0.0 {
+            return Err("quantized_relu with both `use_sigmoid` and `negative_slope` is not supported".into());
+        }
+        return relu_of_sigmoid(bits, integer);
+    }
+    let mut high = codes - 1.0;
+    let bound = call.value("relu_upper_bound");
+    if !call.truth("is_quantized_clip", true)? && !bound.is_null() {
+        let bound = call.number("relu_upper_bound", 0.0)?;
+        if bound < 0.0 || (bound / step).fract() != 0.0 {
+            return Err(format!("`relu_upper_bound` = {bound} of quantized_relu is no multiple of its step {step}"));
+        }
+        high = if bound > 0.0 { high.min(bound / step) } else { high };
+    }
+    if slope == 0.0 {
+        return Ok(rounded(Vec::new(), step, 0.0, high, step));
+    }
+    let low = -slope * codes;
+    if low.fract() != 0.0 {
+        return Err(format!("`negative_slope` = {slope} of quantized_relu is too small for its {bits} bits"));
+    }
+    Ok(rounded(vec![Step::LeakyRelu(Array::scalar(slope as f32))], step, low, high, step))
+}
+
+/// QKeras' `hard_sigmoid`: `0.5 x + 0.5` in 0…1.
+fn hard_sigmoid() -> Vec<Step> {
+    let half = || Array::scalar(0.5);
+    vec![Step::Mul(half()), Step::Add(half()), Step::Clip { low: 0.0, high: 1.0 }]
+}
+
+/// `2^i · clip(2 · round_half_even(hard_sigmoid(x / 2^i) · 2^b) / 2^b - 1, 0, 1 - 2^-b)`.
+fn relu_of_sigmoid(bits: i32, integer: i32) -> Result<Activation, String> {
+    if bits > MAX_LISTED_BITS {
+        return Err(format!("quantized_relu with `use_sigmoid` has {MAX_LISTED_BITS} bits at most"));
+    }
+    let codes = 1i64 << bits;
+    let mut steps = vec![Step::Mul(Array::scalar(2f32.powi(-integer)))];
+    steps.extend(hard_sigmoid());
+    steps.push(Step::Mul(Array::scalar(codes as f32)));
+    let first = codes / 2 + 1;
+    // the float from which on `k` is the nearest integer, ties to even
+    let from = |k: i64| if k % 2 == 0 { k as f32 - 0.5 } else { (k as f32 - 0.5).next_up() };
+    let thresholds = (first..=codes).map(|k| Array::scalar(from(k))).collect();
+    let values = (first - 1..=codes).map(|k| (2 * k - codes).min(codes - 1)).collect();
+    let quantiser = Quantiser::Levels { thresholds, codes: values, uncertainty: 0.0 };
+    Ok(chain(steps, quantiser, 2f64.powi(integer - bits)))
+}
+
+fn tanh(call: &Call) -> Result<Activation, String> {
+    let codes = 2f64.powi(width(call)? as i32 - 1);
+    let symmetric = f64::from(u8::from(call.truth("symmetric", false)?));
+    let steps = match call.truth("use_real_tanh", false)? {
+        true => vec![Step::Tanh],
+        false => [hard_sigmoid(), vec![Step::Mul(Array::scalar(2.0)), Step::Add(Array::scalar(-1.0))]].concat(),
+    };
+    Ok(rounded(steps, 1.0 / codes, symmetric - codes, codes - 1.0, 1.0 / codes))
+}
+
+fn sigmoid(call: &Call) -> Result<Activation, String> {
+    let codes = 2f64.powi(width(call)? as i32);
+    let symmetric = f64::from(u8::from(call.truth("symmetric", false)?));
+    let steps = if call.truth("use_real_sigmoid", false)? { vec![Step::Sigmoid] } else { hard_sigmoid() };
+    Ok(rounded(steps, 1.0 / codes, symmetric, codes - 1.0, 1.0 / codes))
 }
 
 /// ±1, or 0 and 1; zero counts as positive.
-fn sign(zero_one: bool) -> Activation {
+fn sign(zero_one: bool, unit: f64) -> Activation {
     let quantiser = if zero_one {
         Quantiser::Count { thresholds: vec![Array::scalar(0.0)], first: 0, step: 1 }
     } else {
         Quantiser::Sign { scale: Array::scalar(1.0), zero: Array::scalar(0.0) }
     };
-    Activation::Quantiser(Box::new(quantiser), Meaning { unit: Array::scalar(1.0), steps: Vec::new() })
+    chain(Vec::new(), quantiser, unit)
+}
+
+/// The sign, or 0 where the magnitude is below `threshold`.
+fn ternary(threshold: f32, unit: f64) -> Activation {
+    let beyond = |t: f32| if t == 0.0 { Array::scalar(0f32.next_up()) } else { Array::scalar(t) };
+    let thresholds = vec![
+        if threshold == 0.0 { Array::scalar(0.0) } else { Array::scalar((-threshold).next_up()) },
+        beyond(threshold),
+    ];
+    chain(Vec::new(), Quantiser::Levels { thresholds, codes: vec![-1, 0, 1], uncertainty: 0.0 }, unit)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Activation, Diagnostic> {
-        let config = Settings::new("layer", Map::from_iter([("activation".to_owned(), Json::from(text))]));
-        let activation = activation(&config, "activation")?;
-        config.finish(&[])?;
-        Ok(activation)
-    }
-
     fn codes(text: &str, values: &[f32]) -> Vec<f64> {
-        match read(text).unwrap() {
-            Activation::Quantiser(quantiser, meaning) => {
+        match named(&Json::from(text), Dialect::QKeras).unwrap() {
+            Activation::Chain(steps, Some((quantiser, meaning))) => {
                 let quantiser = quantiser.with(|p| p.values[0]);
-                values.iter().map(|x| quantiser.code(*x) as f64 * meaning.unit.values[0]).collect()
+                let value = |x: &f32| steps.iter().fold(*x, |x, s| s.with(|p| p.values[0]).apply(x));
+                values.iter().map(|x| quantiser.code(value(x)) as f64 * meaning.unit.values[0]).collect()
             }
             other => panic!("{other:?}"),
         }
@@ -326,24 +360,35 @@ mod tests {
         let x = [-9.0, -0.3, 0.3, 0.625, 9.0];
         assert_eq!(codes("quantized_bits(4,1)", &x), [-2.0, -0.25, 0.25, 0.5, 1.75]);
         assert_eq!(codes("quantized_bits(4, 1, symmetric=1, alpha=1.0)", &x)[0], -1.75);
+        assert_eq!(codes("quantized_bits(4,1,alpha=0.5)", &x), [-1.0, -0.125, 0.125, 0.25, 0.875]);
         assert_eq!(codes("quantized_relu(2,0)", &x), [0.0, 0.0, 0.25, 0.5, 0.75]);
+        assert_eq!(codes("quantized_relu(4,1,0,0.25)", &x), [-0.5, -0.0, 0.25, 0.5, 1.75]);
+        assert_eq!(codes("quantized_relu(4,1,relu_upper_bound=1.5,is_quantized_clip=False)", &x)[4], 1.5);
+        assert_eq!(codes("quantized_relu(2,1,1)", &x), [0.0, 0.0, 0.0, 1.0, 1.5]);
         assert_eq!(codes("binary(alpha=1)", &x), [-1.0, -1.0, 1.0, 1.0, 1.0]);
+        assert_eq!(codes("ternary(alpha=2)", &[-0.33, -0.32, 0.0, 0.32, 0.33]), [-2.0, 0.0, 0.0, 0.0, 2.0]);
+        assert_eq!(codes("quantized_tanh(3)", &x), [-1.0, -0.25, 0.25, 0.5, 0.75]);
+        assert_eq!(codes("quantized_sigmoid(2,1)", &x), [0.25, 0.25, 0.75, 0.75, 0.75]);
+        assert_eq!(codes("quantized_relu_po2(3)", &x), [0.0625, 0.0625, 0.25, 0.5, 8.0]);
+        assert_eq!(codes("quantized_po2(4,1)", &x), [-1.0, -0.25, 0.25, 0.5, 1.0]);
+        assert_eq!(codes("quantized_hswish(6,2)", &[-1.5, 1.0, 3.5]), [-0.375, 0.625, 3.5]);
     }
 
     #[test]
     fn what_is_not_exact_is_refused() {
         for text in [
             "quantized_bits(4,1,alpha='auto')",
+            "quantized_bits(4,1,alpha=0.3)",
             "quantized_bits(0)",
             "quantized_bits(4",
-            "quantized_relu(4,1,1)",
-            "quantized_bits(4,1,qnoise_factor=0.5)",
-            "quantized_bits(4,1,bits=5)",
-            "quantized_bits(4,1,odd=1)",
-            "binary(bits=3,alpha=1)",
-            "swish",
+            "quantized_relu(4,1,1,0.5)",
+            "quantized_relu(2,1,0,0.125)",
+            "quantized_relu(4,1,qnoise_factor=0.5)",
+            "quantized_ulaw(4)",
+            "bernoulli",
+            "glu",
         ] {
-            assert!(read(text).is_err(), "{text}");
+            assert!(named(&Json::from(text), Dialect::QKeras).is_err(), "{text}");
         }
     }
 }

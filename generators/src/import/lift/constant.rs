@@ -3,6 +3,9 @@
 use super::array::{last_place, moved_array, movement, rank_aligned};
 use crate::model::{Array, Op};
 
+/// Most that scales of powers of two may be apart.
+pub(super) const MAX_APART: f64 = (1u64 << 40) as f64;
+
 /// Most bits of an integer weight.
 const MAX_WEIGHT_BITS: u32 = 24;
 
@@ -49,6 +52,17 @@ impl Constant {
             Self::Float { array, .. } => array.clone(),
             Self::Integer(array) => array.map(|v| *v as f32),
         }
+    }
+
+    /// How far floats may lie from their integers times the steps, beyond the rounding of that product: a framework that
+    /// quantises by adding a difference gives others.
+    pub fn off_grid(&self) -> f64 {
+        let Self::Float { array, grid: Some(grid) } = self else {
+            return 0.0;
+        };
+        let units = grid.unit.stretched(&array.shape).unwrap_or_default();
+        let exact = grid.integers.iter().zip(&units).map(|(n, u)| (*n as f64 * u) as f32);
+        exact.zip(&array.values).fold(0.0, |most, (e, v)| f64::from((e - v).abs()).max(most))
     }
 
     /// What a layer that only moves elements makes of it.
@@ -118,7 +132,7 @@ fn common_step(mut integers: Vec<i64>, unit: &Array<f64>, shape: &[usize], axis:
     }
     let units = unit.stretched(shape).ok_or("the weights' scale does not fit them")?;
     let least = units.iter().copied().fold(f64::INFINITY, f64::min);
-    let all_dyadic = units.iter().all(|u| super::array::is_power_of_two(u / least) && u / least <= 65_536.0);
+    let all_dyadic = units.iter().all(|u| super::array::is_power_of_two(u / least) && u / least <= MAX_APART);
     if all_dyadic {
         for (n, u) in integers.iter_mut().zip(&units) {
             *n *= (u / least) as i64;

@@ -3,6 +3,7 @@
 use hdl::diag::Diagnostic;
 
 use super::array::{is_power_of_two, odd_part, rank_aligned};
+use super::constant::MAX_APART;
 use super::settle::Move;
 use super::{Constant, HALF_ULP, Lift, Noise, Real, at};
 use crate::model::{Array, Growth, Op, PoolKind, Step, Window};
@@ -54,7 +55,7 @@ impl Lift {
             (0..outputs).flat_map(|o| grid.integers.iter().skip(o).step_by(outputs.max(1)).copied()).collect();
         let op =
             Op::Dense { weights: Array { shape: vec![outputs, inputs], values: rows.clone() }, bias: vec![0; outputs] };
-        self.products(name, x, op, &rows, outputs, grid.unit)
+        self.products(name, x, op, &rows, outputs, (grid.unit, weights.off_grid()))
     }
 
     /// A convolution of `[n, channel, spatial…]` with constant filters `[filter, channel / groups, kernel…]`.
@@ -79,7 +80,7 @@ impl Lift {
             Some(unit) => Array::scalar(*unit),
             None => Array { shape: [vec![1, filters], vec![1; rank - 2]].concat(), values: grid.unit.values },
         };
-        self.products(name, x, op, &grid.integers, filters, unit)
+        self.products(name, x, op, &grid.integers, filters, (unit, weights.off_grid()))
     }
 
     fn products(
@@ -89,7 +90,7 @@ impl Lift {
         op: Op,
         weights: &[i64],
         rows: usize,
-        unit: Array<f64>,
+        (unit, off_grid): (Array<f64>, f64),
     ) -> Result<Real, Diagnostic> {
         let out = x.unit.zip(&unit, |a, b| a * b).ok_or_else(|| at(name, "scales do not fit"))?.compact();
         let x_steps = self.magnitude(&x) / max(&x.unit);
@@ -98,6 +99,7 @@ impl Lift {
         let terms = weights.len() as f64 / rows.max(1) as f64;
         let total = if x_steps > 0.0 { sum / x_steps } else { 0.0 };
         let inherited = x.noise.summed(terms, weight, total) * max(&unit);
+        let inherited = inherited + Noise::of(self.magnitude(&x)).summed(terms, off_grid, off_grid * terms);
         let exact = sum * odd(&x.unit) * odd(&unit) <= 1.0 / HALF_ULP;
         let noise = if exact { Noise::NONE } else { Noise::sum(weights.len() / rows.max(1), product, sum) * max(&out) };
         let tensor = self.push(name, op, vec![x.tensor], &out)?;
@@ -132,9 +134,12 @@ impl Lift {
         }
         let least = min(&unit);
         let factors = unit.map(|u| u / least);
-        if !factors.values.iter().all(|f| is_power_of_two(*f) && *f <= 65_536.0) {
-            return Err(at(name, "it sums over elements whose scales differ by factors that are no powers of two")
-                .help("put a quantiser with one scale in front of this layer"));
+        if !factors.values.iter().all(|f| is_power_of_two(*f) && *f <= MAX_APART) {
+            return Err(at(
+                name,
+                "it sums over elements whose scales differ by factors that are no powers of two, or beyond 2^40",
+            )
+            .help("put a quantiser with one scale in front of this layer"));
         }
         let unit = Array::scalar(least);
         let tensor = self.perform(name, x.tensor, &[Move::Mul(factors.map(|f| *f as i64))], &unit)?;
@@ -199,7 +204,7 @@ impl Lift {
                 .help("quantise both operands with the same scale")
         };
         let ratios = x.unit.zip(&y.unit, |u, v| u / v).ok_or_else(misfit)?;
-        let fits = |r: &f64| is_power_of_two(*r) && (1e-6..=1e6).contains(r);
+        let fits = |r: &f64| is_power_of_two(*r) && (1.0 / MAX_APART..=MAX_APART).contains(r);
         if !ratios.values.iter().all(fits) {
             return Err(misfit());
         }

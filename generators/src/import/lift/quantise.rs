@@ -105,6 +105,9 @@ impl Lift {
                     return Err(at(name, "the zero point of a quantiser is an integer"));
                 }
             }
+            Quantiser::Levels { .. } if !quantiser.has_a_code_a_level() => {
+                return Err(at(name, "the codes of a quantiser rise, and are one more than its thresholds"));
+            }
             _ => {}
         }
         Ok(())
@@ -204,7 +207,8 @@ impl Lift {
             Quantiser::Truncate { .. }
             | Quantiser::Wrapping { .. }
             | Quantiser::Sign { .. }
-            | Quantiser::Count { .. } => return None,
+            | Quantiser::Count { .. }
+            | Quantiser::Levels { .. } => return None,
         };
         let (scale, zero) = (f64::from(*scale.as_scalar()?), f64::from(*zero.as_scalar()?));
         let (low, high) = (f64::from(*low.as_scalar()?), f64::from(*high.as_scalar()?));
@@ -341,15 +345,17 @@ impl Element {
     fn shifted_code(&self, n: i64, direction: f64) -> i64 {
         let start = (n as f64 * self.unit + direction * self.noise) as f32;
         let x = self.steps.iter().fold(start, |x, step| {
-            let slack = if step.is_approximate() { APPROXIMATION * direction as f32 } else { 0.0 };
-            step.apply(x) + slack
+            let y = step.apply(x);
+            let slack = if step.is_approximate() { APPROXIMATION * y.abs().max(1.0) } else { 0.0 };
+            y + slack * direction as f32
         });
-        self.quantiser.code(x)
+        self.quantiser.code(x * (1.0 + self.quantiser.uncertainty() * direction as f32))
     }
 
     /// Steps that lie elsewhere if the framework's floats are off.
     fn doubts(&self, function: &StepFunction) -> usize {
-        if self.noise == 0.0 && !self.steps.iter().any(Step::is_approximate) {
+        let approximate = self.steps.iter().any(Step::is_approximate) || self.quantiser.uncertainty() > 0.0;
+        if self.noise == 0.0 && !approximate {
             return 0;
         }
         let moves = |n: i64| [-1.0, 1.0].iter().any(|d| self.shifted_code(n, *d) != function.at(n));

@@ -144,7 +144,14 @@ impl Lift {
                 Step::Relu => plan.moves.push(Move::Relu),
                 Step::LeakyRelu(p) => plan.leaky(&wide(p))?,
                 Step::Clip { low, high } => plan.clip((*low).into(), (*high).into())?,
-                Step::Above(_) | Step::Abs | Step::Sigmoid | Step::Tanh | Step::Exp => {
+                Step::Above(_)
+                | Step::Abs
+                | Step::Sigmoid
+                | Step::Tanh
+                | Step::Exp
+                | Step::DivideInto(_)
+                | Step::HardSwish { .. }
+                | Step::Function(_) => {
                     return Err("it is no multiple of a common step; put a quantiser behind it".into());
                 }
             }

@@ -23,7 +23,7 @@ import numpy as np
 try:
     import tensorflow as tf
 
-    KERAS3 = int(tf.keras.__version__.split(".")[0]) >= 3
+    KERAS3 = tuple(map(int, tf.__version__.split(".")[:2])) >= (2, 16)
 except ImportError:
     KERAS3 = True
 if KERAS3:

@@ -44,6 +44,7 @@ fn outputs_and_inputs_as_the_model_lists_them() {
 #[test]
 fn options_of_relu() {
     check("07-keras-relu-options/max_value_qkeras.h5", &["x"], &["y"]);
+    check("07-keras-relu-options/threshold_qkeras.h5", &["x"], &["y"]);
 }
 
 #[test]
@@ -63,4 +64,26 @@ fn files_of_keras_2_15_and_3() {
 #[test]
 fn a_model_inside_a_model() {
     check("21-hls4ml-nested-models/nested_hgq2.keras", &["x"], &["y"]);
+}
+
+/// An archive holds what `to_json` and `save_weights` write as two files.
+#[test]
+fn a_configuration_and_weights_as_two_files() {
+    let model = folder("21-hls4ml-nested-models/nested_hgq2.keras");
+    let file = std::fs::File::open(&model).expect("a model");
+    let mut archive = zip::ZipArchive::new(file).expect("an archive");
+    let mut part = |name: &str| {
+        let mut bytes = Vec::new();
+        let mut entry = archive.by_name(name).expect("a part of that name");
+        std::io::Read::read_to_end(&mut entry, &mut bytes).expect("readable data");
+        bytes
+    };
+    let (config, weights) = (part("config.json"), part("model.weights.h5"));
+    let formats = [InputFormat::parse("s6.3").expect("a format")];
+    let pair = keras::network_of_pair(&config, weights.clone(), &formats).expect("a model");
+    assert_eq!(pair.graph, import(&model).graph);
+    // weights of another model: a layer less
+    let text = String::from_utf8(config).expect("JSON").replace("\"d1\"", "\"other\"");
+    let error = keras::network_of_pair(text.as_bytes(), weights, &formats).unwrap_err();
+    assert!(error.message.contains("`d1`"), "{}", error.message);
 }

@@ -48,7 +48,7 @@ fn streamed(network: Tracking, beats: usize) -> (InteractionDesign, Arc<Module>)
 
 /// The same with the report of its stages.
 fn reported(network: Tracking, beats: usize) -> (InteractionDesign, Arc<Module>, pipeline::Report) {
-    let mut design = InteractionDesign {
+    let design = InteractionDesign {
         top: "net".into(),
         structure: Structure::Blocks,
         stream: Some(Timing { beats, latency: 0 }),
@@ -60,7 +60,7 @@ fn reported(network: Tracking, beats: usize) -> (InteractionDesign, Arc<Module>,
         delays: &delay::of(&target),
         options: Options::new(Goal::Clock(20_000)),
     };
-    let (module, report) = design.build(stages).unwrap();
+    let (module, report, design) = design.build(stages).unwrap();
     (design, module, report)
 }
 

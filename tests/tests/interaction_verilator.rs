@@ -26,7 +26,7 @@ fn emitted(folder: &Path) {
         format: "ap_fixed<5,3>".parse().unwrap(),
         seed: 3,
     };
-    let mut design = InteractionDesign {
+    let design = InteractionDesign {
         top: "net".into(),
         structure: Structure::Blocks,
         stream: None,
@@ -38,7 +38,7 @@ fn emitted(folder: &Path) {
         delays: &delay::of(&target),
         options: Options::new(Goal::Clock(20_000)),
     };
-    let (top, pipeline) = design.build(stages).unwrap();
+    let (top, pipeline, design) = design.build(stages).unwrap();
     let vectors = design.vectors(&design.random_events(SAMPLES, 7)).unwrap();
     emitted::interaction(folder, design, (&top, &pipeline), &vectors);
 }

@@ -13,13 +13,15 @@ use openlane::yosys as mapping;
 use serde::Serialize;
 use sim::tools::Meter;
 
-use super::cmvm::{Estimate, effort, matrix_module};
+use super::clock::effort;
+use super::cmvm::Estimate;
 use super::output::{Force, finish};
 use super::synth::look_up_tables;
 use crate::arith::cases::{Case, cases};
 use crate::arith::report::{CmvmReport, run as optimise};
 use crate::arith::{Effort, Objective};
 use crate::failure::{Failure, Result};
+use crate::flow::matrix::of_adders;
 use crate::output::emit;
 use crate::output::table::Table;
 
@@ -116,8 +118,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     }
     if args.list {
         let names: Vec<&str> = chosen.iter().map(|case| case.name.as_str()).collect();
-        super::say(format_args!("{}\n", names.join("\n")));
-        return Ok(());
+        return super::say(format_args!("{}\n", names.join("\n")));
     }
     let target = args.target.as_deref().map(Target::load).transpose()?;
     let measure = |case: &Case| {
@@ -127,7 +128,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         let (graph, report) = optimise(&problem, args.effort, args.seed).map_err(|e| failed(e.to_string()))?;
         let mut measured = Measured { case: case.name.clone(), report, estimate: None, mapped: None };
         if let Some(target) = &target {
-            let module = matrix_module(&problem, &graph, target)?;
+            let module = of_adders(&problem, &graph, target)?;
             let estimate = Estimate::of(&graph, &module, target)?;
             measured.estimate = Some(estimate);
             if args.mapped {
@@ -138,14 +139,11 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     };
     let measured: Vec<Measured> = chosen.iter().map(measure).collect::<Result<_>>()?;
     if args.json {
-        super::say(format_args!("{}\n", serde_json::to_string_pretty(&measured).expect("plain data")));
+        super::say(format_args!("{}\n", serde_json::to_string_pretty(&measured).expect("plain data")))
     } else {
-        super::say(table(&measured));
-        if args.mapped {
-            super::say(mapped_table(&measured));
-        }
+        let mapped = args.mapped.then(|| mapped_table(&measured).to_string());
+        super::say(format_args!("{}{}", table(&measured), mapped.unwrap_or_default()))
     }
-    Ok(())
 }
 
 /// Maps a module of combinational logic.

@@ -64,22 +64,20 @@ pub fn run(args: &BuildArgs) -> Result<()> {
             )));
         }
         let what = doubts(&network) + &bounds(&network);
-        super::say(&what);
+        super::say(&what)?;
         checks.push(Check {
             what: "exactness of the framework's own sums".into(),
             result: what.trim_end().replace('\n', "; "),
         });
     }
     checks.extend(args.format_outputs(&mut network.graph)?);
-    super::say(outside(&network.graph));
+    super::say(outside(&network.graph))?;
     let events = args.reference.events(&network.graph)?;
     checks.extend(args.reference.compare(&network.graph, &events)?);
     let traced_adders = network.traced_adders;
-    let name = args.file.file_name();
-    let name = name.map_or_else(String::new, |f| f.to_string_lossy().into_owned());
-    let mut parameters = vec![("model", name)];
-    if let Some(weights) = args.weights_file.as_deref().and_then(|f| f.file_name()) {
-        parameters.push(("weights", weights.to_string_lossy().into_owned()));
+    let mut parameters = vec![("model", super::file_name(&args.file))];
+    if let Some(weights) = &args.weights_file {
+        parameters.push(("weights", super::file_name(weights)));
     }
     if !args.input_format.is_empty() {
         parameters.push(("input format", args.input_format.join(", ")));
@@ -164,7 +162,7 @@ impl BuildArgs {
                 let bound = graph.quantise_output(k, format.range, format.frac);
                 let bound = bound.map_err(Failure::user)?;
                 let result = format!("at most {bound:.3e} from the framework's number");
-                super::say(format_args!("output {} rounded to {text}: {result}\n", quoted(name)));
+                super::say(format_args!("output {} rounded to {text}: {result}\n", quoted(name)))?;
                 checks.push(Check { what: format!("output {} rounded to {text}", quoted(name)), result });
             }
         }

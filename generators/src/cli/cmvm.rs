@@ -7,28 +7,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use constraints::{Target, delay};
-use hdl::dfg::{Module, ModuleBuilder};
+use hdl::dfg::Module;
 use hdl::diag::Diagnostic;
-use hdl::num::{Format, Interval};
-use hdl::passes::pipeline::{self, Goal, pipeline};
 use serde::Serialize;
 
 pub(super) use self::figures::Estimate;
 use self::figures::{Figures, cell_parameters, cell_table, parameters, table};
-use super::clock::{Timing, options};
+use super::clock::{Timing, effort};
 use super::output::{Force, finish};
-use super::products::{Sums, fabric};
 use crate::arith::design::MatrixDesign;
 use crate::arith::report::{self, Choice, run as optimise};
-use crate::arith::{AdderGraph, CellCosts, Effort, Fabric, InputSpec, Problem, Wanted, cell_lower, cost, lower};
-use crate::design::Design;
+use crate::arith::{CellCosts, Effort, Fabric, InputSpec, Problem, Wanted};
 use crate::failure::{Failure, Result};
-use crate::flow::run_batch;
+use crate::flow::generate;
+use crate::flow::matrix::{MatrixProject, of_adders, of_cells};
+use crate::flow::options::{Options, Products, Sums};
 use crate::import::matrix;
-use crate::output::emit::Emission;
 use crate::output::folder::Staging;
-use crate::output::report::{Check, Report};
 use crate::output::table::Table;
 
 /// Optimise one constant matrix-vector product y = x·W into few and narrow adders.
@@ -93,22 +88,6 @@ const PLAIN: &str = "generic";
 /// Entries of a matrix up to which a fast optimisation takes less time than starting threads for it.
 const QUICK: usize = 1 << 10;
 
-/// Samples in the vectors of a matrix.
-const SAMPLES: usize = 256;
-
-/// Reads an effort: its name, or seconds.
-pub(super) fn effort(text: &str) -> std::result::Result<Effort, String> {
-    match text {
-        "fast" => Ok(Effort::Fast),
-        "normal" => Ok(Effort::Normal),
-        "high" => Ok(Effort::High),
-        _ => match text.parse::<f64>() {
-            Ok(seconds) if seconds > 0.0 && seconds <= 86_400.0 => Ok(Effort::Seconds(seconds)),
-            _ => Err("expected fast, normal, high, or a number of seconds".into()),
-        },
-    }
-}
-
 /// Reads a delay bound in nanoseconds.
 fn delay_ns(text: &str) -> std::result::Result<f64, String> {
     match text.parse::<f64>() {
@@ -132,11 +111,16 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
     let inputs = args.inputs(matrix.rows())?;
     let mut problem = Problem::new(matrix, inputs);
     problem.max_depth = args.max_depth;
-    let target = Target::load(&args.timing.target)?;
-    let objective = match fabric(&target, args.sums)? {
-        Fabric::Cells(costs, _) => return run_cells(args, &target, &problem, &costs, staging),
-        Fabric::Operators(objective) => objective,
-    };
+    let options = args.timing.options(Products::default(), Some(args.effort))?;
+    let products = Products { sums: args.sums, ..Products::default() };
+    match products.fabric(&options.target)? {
+        Fabric::Cells(costs, _) => run_cells(args, &options, &problem, &costs, staging),
+        Fabric::Operators(objective) => run_adders(args, &options, Problem { objective, ..problem }, staging),
+    }
+}
+
+/// The matrix out of adders.
+fn run_adders(args: &CmvmArgs, options: &Options, problem: Problem, staging: Option<Staging>) -> Result<()> {
     if args.max_delay.is_some() || args.max_area.is_some() || args.sweep {
         let message = "delay and area are weighed against each other where sums are made of cells";
         return Err(Failure::user(
@@ -144,27 +128,22 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
                 .help("name a cell library with --target, or bound the adder levels with --max-depth"),
         ));
     }
-    problem.objective = objective;
     if args.effort == Effort::Fast && problem.matrix.rows() * problem.matrix.columns() <= QUICK {
         // no threads: this one does all the work; that there is a pool already does no harm
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1);
         _ = pool.use_current_thread().build_global();
     }
     let (graph, report) = optimise(&problem, args.effort, args.seed).map_err(|e| args.wrong(e.to_string()))?;
-    let module = matrix_module(&problem, &graph, &target)?;
-    if let Some(staging) = staging {
-        emit(args, &target, &module, &problem, parameters(&report), &staging)?;
-        finish(staging)?;
-    }
-    let figures = Figures { estimate: Estimate::of(&graph, &module, &target)?, target: target.name, report };
-    print(args, &figures, table);
-    Ok(())
+    let logic = of_adders(&problem, &graph, &options.target)?;
+    args.write(&problem, &logic, parameters(&report), options, staging)?;
+    let estimate = Estimate::of(&graph, &logic, &options.target)?;
+    print(args, &Figures { estimate, target: options.target.name.clone(), report }, table)
 }
 
 /// The matrix out of the cells of a library.
 fn run_cells(
     args: &CmvmArgs,
-    target: &Target,
+    options: &Options,
     problem: &Problem,
     costs: &CellCosts,
     staging: Option<Staging>,
@@ -177,26 +156,37 @@ fn run_cells(
     let choice = Choice { wanted, sweep: args.sweep };
     let (cells, report) =
         report::run_cells(problem, costs, choice, args.effort, args.seed).map_err(|e| args.wrong(e.to_string()))?;
-    if let Some(staging) = staging {
-        let m = ModuleBuilder::new("cmvm");
-        let x = m.input_port("x", formats(&problem.inputs)?, hdl::dfg::Stamp::at(0));
-        m.output_array("y", &cell_lower::build(&m, &x, &cells));
-        emit(args, target, &m.finish()?, problem, cell_parameters(&report), &staging)?;
-        finish(staging)?;
-    }
-    print(args, &report, cell_table);
-    Ok(())
+    args.write(problem, &of_cells(problem, &cells)?, cell_parameters(&report), options, staging)?;
+    print(args, &report, cell_table)
 }
 
-fn print<R: Serialize>(args: &CmvmArgs, report: &R, table: fn(&R) -> Table) {
+fn print<R: Serialize>(args: &CmvmArgs, report: &R, table: fn(&R) -> Table) -> Result<()> {
     if args.json {
-        super::say(format_args!("{}\n", serde_json::to_string_pretty(report).expect("plain data")));
+        super::say(format_args!("{}\n", serde_json::to_string_pretty(report).expect("plain data")))
     } else {
-        super::say(table(report));
+        super::say(table(report))
     }
 }
 
 impl CmvmArgs {
+    /// Writes the folder, if one is wanted.
+    fn write(
+        &self,
+        problem: &Problem,
+        logic: &Arc<Module>,
+        parameters: BTreeMap<String, String>,
+        options: &Options,
+        staging: Option<Staging>,
+    ) -> Result<()> {
+        let Some(staging) = staging else {
+            return Ok(());
+        };
+        let (design, logic) = (MatrixDesign::of(problem), logic.clone());
+        let project = MatrixProject { design, logic, parameters, seed: self.seed };
+        generate(&project, options, &staging)?;
+        finish(staging)
+    }
+
     fn wrong(&self, message: String) -> Failure {
         Failure::user(Diagnostic::error("cmvm", message).at(self.file.display().to_string(), "this matrix"))
     }
@@ -221,60 +211,4 @@ impl CmvmArgs {
         }
         Ok(ranges)
     }
-}
-
-fn formats(inputs: &[InputSpec]) -> Result<Vec<Format>> {
-    let format = |spec: &InputSpec| Interval::new(spec.lo.into(), spec.hi.into()).map(Format::integer);
-    let wide = |_| Failure::user(Diagnostic::error("input-ranges", "an input range is empty or too wide"));
-    inputs.iter().map(format).collect::<std::result::Result<_, _>>().map_err(wide)
-}
-
-/// The graph as a module `cmvm` from `x` to `y`, combinational.
-pub(super) fn matrix_module(problem: &Problem, graph: &AdderGraph, target: &Target) -> Result<Arc<Module>> {
-    let m = ModuleBuilder::new("cmvm");
-    let x = m.input_port("x", formats(&problem.inputs)?, hdl::dfg::Stamp::at(0));
-    let cover = target.carry_cell().map(|_| cost::cover(graph));
-    m.output_array("y", &lower::build(&m, &x, graph, cover.as_ref()));
-    Ok(m.finish()?)
-}
-
-fn emit(
-    args: &CmvmArgs,
-    target: &Target,
-    combinational: &Arc<Module>,
-    problem: &Problem,
-    parameters: BTreeMap<String, String>,
-    staging: &Staging,
-) -> Result<()> {
-    let clock = args.timing.clock()?;
-    let goal = |clock| match args.timing.latency {
-        Some(latency) => Goal::ClockAndLatency { clock, latency },
-        None if args.timing.is_default_clock() => Goal::Latency(0),
-        None => Goal::Clock(clock),
-    };
-    let mut cut = options(clock, goal)?;
-    if matches!(cut.goal, Goal::Latency(0)) {
-        cut = pipeline::Options { register_outputs: false, ..cut };
-    }
-    let (top, cut) = pipeline(combinational, &delay::of(target), &cut)?;
-    let top = Arc::new(top);
-    let design = MatrixDesign::of(problem);
-    let vectors = design.vectors(SAMPLES, args.seed);
-    let check = run_batch(&top, &vectors, None)?.require_pass()?;
-    let mut report = Report::new("cmvm", &top, clock.ns(), &cut, &args.timing.source(target));
-    report.parameters = parameters;
-    report.checks.push(Check { what: check.engine.clone(), result: check.summary() });
-    report
-        .checks
-        .push(Check { what: "linear certificate".into(), result: "every adder an identity, their sum is W".into() });
-    Emission {
-        top: &top,
-        model: Design::Matrix(design).to_json(),
-        clock,
-        register_port: &[],
-        vectors: &vectors,
-        preamble: None,
-        target,
-    }
-    .write(staging, report)
 }

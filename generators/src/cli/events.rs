@@ -75,8 +75,7 @@ pub fn run(args: &EventsArgs) -> Result<()> {
         }
     };
     write_new(&common.out, print(&events).as_bytes())?;
-    super::say(format!("{} events in {}\n", events.len(), common.out.display()));
-    Ok(())
+    super::say(format!("{} events in {}\n", events.len(), common.out.display()))
 }
 
 impl Common {

@@ -47,9 +47,8 @@ pub fn run(args: &InspectArgs) -> Result<()> {
         let mut all = serde_json::to_value(&inspection).expect("plain data");
         all["doubts"] = doubts.collect();
         let text = serde_json::to_string_pretty(&all).expect("plain data");
-        super::say(format_args!("{text}\n"));
+        super::say(format_args!("{text}\n"))
     } else {
-        super::say(format_args!("{inspection}{}", doubts(&network)));
+        super::say(format_args!("{inspection}{}", doubts(&network)))
     }
-    Ok(())
 }

@@ -1,35 +1,28 @@
 //! `hwgen interaction`: interaction networks and set networks.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use constraints::{Target, delay};
-use hdl::dfg::Module;
+use constraints::Target;
 use hdl::diag::Diagnostic;
-use hdl::passes::pipeline::{self, Goal};
 
-use super::clock::{Timing, options};
+use super::clock::Timing;
 use super::output::{Output, finish};
-use super::products::{MatrixProducts, parameters};
+use super::products::MatrixProductArgs;
 use crate::arith::Fabric;
-use crate::design::Design;
 use crate::failure::{Failure, Result};
-use crate::flow::run_batch;
+use crate::flow::generate;
+use crate::flow::interaction::InteractionProject;
 use crate::import::bounded;
 use crate::interaction::accuracy::Accuracy;
 use crate::interaction::aggregate::Aggregation;
-use crate::interaction::assembly::{Stages, Structure};
+use crate::interaction::assembly::Structure;
 use crate::interaction::design::InteractionDesign;
 use crate::interaction::events::{self, Event, Labelled};
 use crate::interaction::format::ApFixed;
 use crate::interaction::network::{Network, Windows};
 use crate::interaction::random::Shape;
-use crate::interaction::{budget, jedinet, roc, stream};
-use crate::output::emit::Emission;
-use crate::output::folder::Staging;
-use crate::output::report::{Check, Report};
+use crate::interaction::{budget, jedinet, stream};
 
 /// Generate an interaction network or a set network as Verilog.
 ///
@@ -81,7 +74,7 @@ pub struct InteractionArgs {
     #[arg(long, value_name = "ADDER_BITS", conflicts_with_all = ["reuse", "latency"])]
     budget: Option<u64>,
     #[command(flatten)]
-    products: MatrixProducts,
+    products: MatrixProductArgs,
     /// Random events that the test bench runs
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     events: u32,
@@ -113,65 +106,36 @@ enum Kind {
     DeepSets,
 }
 
-/// Seed of the test bench's events.
-const EVENT_SEED: u64 = 1;
-
 /// Runs the command.
 pub fn run(args: &InteractionArgs) -> Result<()> {
     let staging = args.output.begin()?;
-    let target = Target::load(&args.timing.target)?;
-    let mut design = args.design(&target)?;
-    let kinds = design.products();
-    let arithmetic = args.products.arithmetic(&target, kinds)?;
-    let clock = args.timing.clock()?;
-    let goal = |clock| match args.timing.latency {
-        Some(latency) => Goal::ClockAndLatency { clock, latency },
-        None => Goal::Clock(clock),
-    };
-    let (top, pipeline) =
-        design.build(Stages { arithmetic, delays: &delay::of(&target), options: options(clock, goal)? })?;
-    let mut events = design.random_events(args.events as usize, EVENT_SEED);
-    let labelled = args.labelled(&design.network)?;
-    events.extend(labelled.iter().map(|event| event.inputs.clone()));
-    let vectors = design.vectors(&events).map_err(Failure::user)?;
-    let check = run_batch(&top, &vectors, None)?.require_pass()?;
-
-    let source = args.timing.source(&target);
-    let mut report = Report::new("interaction", &top, clock.ns(), &pipeline, &source);
-    report.timing.latency = pipeline.latency;
-    report.timing.initiation_interval = design.interval();
-    report.parameters = args.parameters(&design);
-    report.parameters.extend(parameters(&arithmetic, kinds));
-    report.layers = design.layer_formats().map_err(Failure::user)?;
-    report.checks.push(Check { what: check.engine.clone(), result: check.summary() });
-    if args.labelled.is_some() {
-        let accuracy = Accuracy::of(&design.network, &labelled, args.threshold);
-        write_accuracy(&staging, &mut report, &accuracy.map_err(Failure::user)?)?;
-    }
-    let interval = design.interval();
-    let emission = Emission {
-        top: &top,
-        model: Design::Interaction(design).to_json(),
-        clock,
-        register_port: &[],
-        vectors: &vectors,
-        preamble: None,
-        target: &target,
-    };
-    emission.write(&staging, report)?;
+    let options = args.timing.options(args.products.chosen(), None)?;
+    let project = args.project(&options.target)?;
+    let generated = generate(&project, &options, &staging)?;
     finish(staging)?;
-    super::say(summary(args, interval, &top, &pipeline));
-    Ok(())
+    super::say(args.output.summary(&generated))
 }
 
 impl InteractionArgs {
+    fn project(&self, target: &Target) -> Result<InteractionProject> {
+        let design = self.design(target)?;
+        let labelled = self.labelled(&design.network)?;
+        let measured = self.labelled.as_ref().map(|_| Accuracy::of(&design.network, &labelled, self.threshold));
+        let weights = match &self.model {
+            Some(file) => super::file_name(file),
+            None => format!("random, seed {}", self.seed),
+        };
+        Ok(InteractionProject {
+            accuracy: measured.transpose().map_err(Failure::user)?,
+            design,
+            weights,
+            events: self.events as usize,
+            labelled,
+        })
+    }
+
     fn design(&self, target: &Target) -> Result<InteractionDesign> {
-        if let Err(reason) = hdl::names::check_identifier(&self.top) {
-            let top = hdl::names::quoted(&self.top);
-            let error = Diagnostic::error("bad-name", format!("top module name {top}: {reason}"))
-                .help("choose another name with --top");
-            return Err(Failure::user(error));
-        }
+        super::check_top(&self.top)?;
         let network = match &self.model {
             Some(file) => self.read(file)?,
             None => self.random().map_err(Failure::user)?,
@@ -198,7 +162,7 @@ impl InteractionArgs {
             let error = Diagnostic::error("budget", "only edge classifiers are streamed");
             return Err(Failure::user(error.help("leave --budget away")));
         };
-        let beats = budget::beats_within(network, constants, budget).map_err(Failure::User)?;
+        let beats = budget::beats_within(network, constants, budget).map_err(Failure::from)?;
         Ok((beats > 1).then_some(beats))
     }
 
@@ -298,63 +262,4 @@ impl InteractionArgs {
         };
         (1..).zip(&events).map(numbered).collect()
     }
-
-    fn parameters(&self, design: &InteractionDesign) -> BTreeMap<String, String> {
-        let name = |value: &dyn std::fmt::Debug| format!("{value:?}").to_lowercase();
-        let (what, nodes, edges) = match &design.network {
-            Network::Tracking(n) => ("tracking", n.nodes, n.edges),
-            Network::Jedinet(n) => {
-                let edges = n.senders().iter().map(Vec::len).sum();
-                ("jedinet", n.particles, edges)
-            }
-            Network::DeepSets(n) => ("deep-sets", n.particles, 0),
-        };
-        let weights = match &self.model {
-            Some(file) => file.file_name().map_or_else(String::new, |f| f.to_string_lossy().into()),
-            None => format!("random, seed {}", self.seed),
-        };
-        let mut parameters = BTreeMap::from(
-            [
-                ("network", what.to_owned()),
-                ("nodes", nodes.to_string()),
-                ("edges", edges.to_string()),
-                ("model", weights),
-                ("structure", name(&self.structure)),
-                ("target", self.timing.target.clone()),
-            ]
-            .map(|(key, value)| (key.to_owned(), value)),
-        );
-        if let Network::Tracking(n) = &design.network {
-            let bound = format!("{:.6}", n.sigmoid.error_bound());
-            let size = n.windows.as_ref().map_or(n.nodes, |w| w.size);
-            parameters.insert("window".into(), size.to_string());
-            parameters.insert("sorted".into(), n.sorted.to_string());
-            parameters.insert("sigmoid-error-bound".into(), bound);
-        }
-        parameters
-    }
-}
-
-fn write_accuracy(staging: &Staging, report: &mut Report, accuracy: &Accuracy) -> Result<()> {
-    let json = serde_json::to_string_pretty(accuracy).expect("plain data") + "\n";
-    for (name, what, content) in [
-        ("accuracy.json", "figures on events with known truth", json),
-        ("roc.svg", "receiver operating characteristics", roc::svg(accuracy)),
-    ] {
-        staging.write(name, content)?;
-        report.files.insert(name.into(), what.into());
-    }
-    report.checks.push(Check { what: "accuracy (floating point in brackets)".into(), result: accuracy.summary() });
-    Ok(())
-}
-
-fn summary(args: &InteractionArgs, interval: u32, top: &Arc<Module>, pipeline: &pipeline::Report) -> String {
-    format!(
-        "{}: latency {} cycles, initiation interval {}, {} register bits between stages\n{}\n",
-        top.name,
-        pipeline.latency,
-        interval,
-        pipeline.register_bits,
-        super::next_step(&args.output.out)
-    )
 }

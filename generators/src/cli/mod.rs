@@ -19,8 +19,9 @@ pub mod synth;
 mod target;
 pub mod weights;
 
-use clap::{Parser, Subcommand, builder::RangedU64ValueParser};
+use std::io::{ErrorKind, Write};
 
+use clap::{Parser, Subcommand, builder::RangedU64ValueParser};
 use hdl::diag::Diagnostic;
 
 use crate::failure::{Failure, Result};
@@ -94,19 +95,27 @@ fn check_top(name: &str) -> Result<()> {
     Err(Failure::user(Diagnostic::error("bad-name", message).help("choose another name with --top")))
 }
 
+/// The name of a file without its folder.
+fn file_name(path: &std::path::Path) -> String {
+    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
 /// Prints to standard output. That nobody reads on is no failure of the command.
-fn say(text: impl std::fmt::Display) {
-    use std::io::Write;
-    let _ = write!(std::io::stdout(), "{text}");
+///
+/// # Errors
+/// What the result was to be written to does not take it, such as a disk that is full.
+fn say(text: impl std::fmt::Display) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match write!(out, "{text}").and_then(|()| out.flush()) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
+            let error = Diagnostic::error("output", format!("cannot write the result: {e}"));
+            Err(Failure::check(error.at("standard output", "this one")))
+        }
+        _ => Ok(()),
+    }
 }
 
-/// Something that a reader of the result must know, on standard error.
+/// Something that a reader of the result must know, on standard error, which nobody may be reading.
 fn remark(text: &str) {
-    use std::io::Write;
     let _ = writeln!(std::io::stderr(), "note: {text}");
-}
-
-/// What to do with a new output folder.
-fn next_step(out: &std::path::Path) -> String {
-    format!("check it with: hwgen sim {} --engine all", out.display())
 }

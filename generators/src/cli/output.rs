@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::failure::Result;
+use crate::flow::Generated;
 use crate::output::folder::{Edited, Staging};
 use crate::output::manifest::Edits;
 
@@ -31,6 +32,25 @@ impl Output {
     /// Begins the folder: an error if it cannot become one.
     pub fn begin(&self) -> Result<Staging> {
         self.force.begin(&self.out)
+    }
+
+    /// What was made, in a line, and what to do with it.
+    pub fn summary(&self, generated: &Generated) -> String {
+        self.summary_with(
+            generated,
+            &format!("{} register bits between stages", generated.built.pipeline.register_bits),
+        )
+    }
+
+    /// The same, with what it consists of in these words.
+    pub fn summary_with(&self, Generated { built, .. }: &Generated, parts: &str) -> String {
+        format!(
+            "{}: latency {} cycles, initiation interval {}, {parts}\ncheck it with: hwgen sim {} --engine all\n",
+            built.top.name,
+            built.latency,
+            built.interval,
+            self.out.display()
+        )
     }
 }
 

@@ -15,6 +15,5 @@ pub struct SchemaArgs {}
 /// Runs the command.
 pub fn run() -> Result<()> {
     let text = serde_json::to_string_pretty(&schema()).expect("a schema has only text keys");
-    super::say(format_args!("{text}\n"));
-    Ok(())
+    super::say(format_args!("{text}\n"))
 }

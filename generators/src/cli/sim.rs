@@ -98,10 +98,10 @@ pub fn run(args: &SimArgs) -> Result<()> {
     }
     if args.json {
         let json = serde_json::to_string_pretty(&outcomes).expect("plain data");
-        super::say(format_args!("{json}\n"));
+        super::say(format_args!("{json}\n"))?;
     } else {
         let mismatches: String = outcomes.iter().flat_map(|o| &o.mismatches).map(|m| format!("{m}\n")).collect();
-        super::say(format_args!("{}{mismatches}", table(&outcomes)));
+        super::say(format_args!("{}{mismatches}", table(&outcomes)))?;
     }
     match outcomes.iter().find(|o| !o.pass) {
         Some(failed) => Err(Failure::check(Diagnostic::error(

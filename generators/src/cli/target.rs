@@ -52,19 +52,17 @@ pub fn run(args: &TargetArgs) -> Result<()> {
                 };
                 table.row([target.name, kind.to_owned(), target.description]);
             }
-            print!("{table}");
+            super::say(table)
         }
         Action::Show { name } => {
-            print!("{}", Target::text(name)?);
+            let mut text = Target::text(name)?.to_string();
             if let Technology::Asic { model, scaling: Some(_), .. } = Target::load(name)?.technology {
-                print!("\n# As scaled:\n{}", model_text(&model));
+                text += &format!("\n# As scaled:\n{}", model_text(&model));
             }
+            super::say(text)
         }
-        Action::Fetch { name } => {
-            fetch(&Target::load(name)?)?;
-        }
+        Action::Fetch { name } => fetch(&Target::load(name)?),
     }
-    Ok(())
 }
 
 /// Obtains a cell library, or the program that places for an FPGA and its first start.
@@ -73,17 +71,16 @@ fn fetch(target: &Target) -> Result<()> {
     match &target.technology {
         Technology::Asic { .. } => {
             let fetched = fetch::library(target, &cache, &programs).map_err(unfetched)?;
-            println!("{}", fetched.liberty.display());
+            super::say(format_args!("{}\n", fetched.liberty.display()))
         }
         Technology::Fpga { .. } => {
             let tool = fetch::obtain_place_tool(target, &cache, &programs).map_err(unfetched)?;
             let nextpnr = Nextpnr { program: tool.program, packages: tool.packages, part: tool.part };
             let version = nextpnr.version(&Meter::new(FIRST_START));
             let version = version.map_err(Failure::Check)?;
-            println!("{} ({version})", nextpnr.program.display());
+            super::say(format_args!("{} ({version})\n", nextpnr.program.display()))
         }
     }
-    Ok(())
 }
 
 /// What cannot be fetched for any target of its kind is asked for by mistake.

@@ -1,9 +1,17 @@
 //! From a model to an output folder, and from a folder back to whether it is what its model says.
 
 pub mod batch;
+pub mod encoder;
 pub mod folder;
+pub mod generate;
+pub mod interaction;
+pub mod matrix;
+pub mod network;
+pub mod options;
 pub mod vectors;
 pub mod verilog;
 
 pub use self::batch::{Outcome, run_batch};
 pub use self::folder::{Folder, Subject};
+pub use self::generate::{Built, Generated, Project, generate};
+pub use self::options::Options;

@@ -68,15 +68,19 @@ impl InteractionDesign {
         self.stream.map_or(1, |timing| timing.beats as u32)
     }
 
-    /// The top module in stages; the stream's latency is set to what it turns out to be.
-    pub fn build(&mut self, stages: Stages<'_>) -> Result<(Arc<Module>, Report), Diagnostics> {
+    /// The top module in stages, and the design with the stream's latency as it turns out to be.
+    ///
+    /// # Errors
+    /// Those of [`InteractionDesign::validate`], of building and of cutting it.
+    pub fn build(&self, stages: Stages<'_>) -> Result<(Arc<Module>, Report, Self), Diagnostics> {
         self.validate()?;
         if let Some((network, lanes, _)) = self.lanes()? {
             let (module, report, latency) = stream::datapath(&self.top, network, lanes, stages)?;
-            self.stream = self.stream.map(|timing| stream::Timing { latency, ..timing });
-            return Ok((module, report));
+            let stream = self.stream.map(|timing| stream::Timing { latency, ..timing });
+            return Ok((module, report, Self { stream, ..self.clone() }));
         }
-        datapath(&self.top, &self.network, self.structure, stages)
+        let (module, report) = datapath(&self.top, &self.network, self.structure, stages)?;
+        Ok((module, report, self.clone()))
     }
 
     /// Vectors for `events`, the elements of all input ports one after the other, with what the integer model gives.

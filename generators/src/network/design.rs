@@ -42,34 +42,35 @@ pub type Event = Vec<Vec<i64>>;
 const SCALES: u32 = 12;
 
 impl NetworkDesign {
-    /// The top module, in as few stages as the clock allows. Those of a folded network become part of the design.
+    /// The top module, in as few stages as the clock allows, and the design with the stages of a folded network.
     ///
     /// # Errors
     /// Those of [`build_with`] and [`folded::build`], of cutting it, and a clock that a folded network does not reach.
     pub fn build(
-        &mut self,
+        &self,
         effort: Option<Effort>,
         arithmetic: Arithmetic,
         delays: &dyn DelayModel,
         options: &Options,
-    ) -> Result<(Arc<Module>, Report), Diagnostics> {
+    ) -> Result<(Arc<Module>, Report, Self), Diagnostics> {
         if let Some(schedule) = self.schedule()? {
             let (network, top) = (&self.network, &self.top);
             let build = |schedule| folded::build(network, top, schedule, arithmetic, delays);
             let module = build(&schedule)?;
             let report = as_it_is(&module, schedule.latency, delays, options);
             let (Goal::Clock(clock), true) = (options.goal, report.is_err()) else {
-                return Ok((module, report?));
+                return Ok((module, report?, self.clone()));
             };
-            self.stages = folded::stages_for(network, top, &schedule, arithmetic, delays, clock)?;
-            let schedule = self.schedule()?.expect("it is folded");
+            let stages = folded::stages_for(network, top, &schedule, arithmetic, delays, clock)?;
+            let scheduled = Self { stages, ..self.clone() };
+            let schedule = scheduled.schedule()?.expect("it is folded");
             let module = build(&schedule)?;
             let report = as_it_is(&module, schedule.latency, delays, options)?;
-            return Ok((module, report));
+            return Ok((module, report, scheduled));
         }
         let module = build_with(&self.network, &self.top, effort, arithmetic)?;
         let (module, report) = pipeline(&module, delays, options)?;
-        Ok((Arc::new(module), report))
+        Ok((Arc::new(module), report, self.clone()))
     }
 
     /// When a folded network takes events in; none if it is unrolled.

@@ -62,8 +62,8 @@ struct MappedLines<'a> {
 }
 
 impl Emission<'_> {
-    /// Writes everything into `staging`, the report last.
-    pub fn write(&self, staging: &Staging, mut report: Report) -> Result<()> {
+    /// Writes everything into `staging`, the report, which it gives back, last.
+    pub fn write(&self, staging: &Staging, mut report: Report) -> Result<Report> {
         let top = &self.top.name;
         let mut files = |name: String, what: &str| {
             report.files.insert(name, what.to_owned());
@@ -124,7 +124,8 @@ impl Emission<'_> {
         files("report.json".into(), "this report for scripts");
         files("report.md".into(), "this report");
         staging.write("report.json", report.to_json())?;
-        staging.write("report.md", report.to_markdown())
+        staging.write("report.md", report.to_markdown())?;
+        Ok(report)
     }
 }
 

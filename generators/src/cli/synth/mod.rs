@@ -133,10 +133,10 @@ pub fn run(args: &SynthArgs) -> Result<()> {
     let report = args.flow(work, &target)?;
     finish(staging)?;
     if args.json {
-        print!("{}", report.to_json());
+        super::say(report.to_json())?;
     } else {
-        println!("{}\n{}", report.steps_text(), report.figures_text());
-        println!("report: {}", args.out().join("report.md").display());
+        let (steps, figures) = (report.steps_text(), report.figures_text());
+        super::say(format_args!("{steps}\n{figures}\nreport: {}\n", args.out().join("report.md").display()))?;
     }
     verdict(&report)
 }

@@ -6,7 +6,8 @@
 
 use std::path::{Path, PathBuf};
 
-use hwgen::import::lift::Imported;
+use hwgen::import::keras;
+use hwgen::import::lift::{Imported, InputFormat};
 use hwgen_tests::framework;
 use hwgen_tests::numpy::npy;
 

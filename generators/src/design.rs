@@ -85,7 +85,7 @@ impl Design {
 
 impl Modelled for EncoderDesign {
     fn validate(&self) -> Result<(), Diagnostic> {
-        self.model.validate()
+        self.network().map(|_| ())
     }
 
     fn preamble(&self) -> Result<Option<Preamble>, Diagnostic> {
@@ -97,7 +97,7 @@ impl Modelled for EncoderDesign {
     }
 
     fn random_vectors(&self, count: usize, seed: u64) -> Result<Vectors, Diagnostic> {
-        self.vectors(&self.random_events(count, seed))
+        self.vectors(&self.random_events(count, seed)?)
     }
 
     fn inputs(&self) -> Vec<Column> {

@@ -18,6 +18,7 @@ use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::names::check_identifier;
 
 use crate::liberty::{CellMatch, Library, Role};
+use crate::quote::tcl;
 use constraints::targets::{AsicModel, Basis, Figure, Operator};
 
 /// A library of the size of the open ones takes about a second.
@@ -170,12 +171,10 @@ fn emit_flip_flops(body: &mut String, cell: &CellMatch) {
 
 /// Prints `slack NAME NS` for every chain and `power ACTIVITY INSTANCE` before every power report.
 fn script(liberty: &Path) -> Result<String, Diagnostics> {
-    let path = liberty.display().to_string();
-    if path.contains(['{', '}', '\\', '\n']) {
-        return Err(failed("the path of the Liberty file holds a brace, a backslash or a line break"));
-    }
+    let path = liberty.to_str().ok_or_else(|| failed("the path of the Liberty file is no Unicode"))?;
+    let path = tcl(path);
     let mut tcl = format!(
-        "read_liberty {{{path}}}\nread_verilog chains.v\nlink_design chains\n\
+        "read_liberty {path}\nread_verilog chains.v\nlink_design chains\n\
          create_clock -name clk -period {PERIOD_NS} [get_ports clk]\n\
          set_input_delay 0 -clock clk [all_inputs]\nset_output_delay 0 -clock clk [all_outputs]\n\
          proc slack {{name from to}} {{\n  set path [lindex [find_timing_paths -from $from -to $to] 0]\n  \

@@ -6,7 +6,9 @@
 //! - [`calibrate`]: measuring a library's costs with OpenSTA.
 //! - [`yosys`], [`opensta`], [`nextpnr`]: the drivers of the programs, with the scripts that they run.
 //! - [`buffers`], [`owners`], [`shell`]: what is done to a netlist between them.
+//! - [`delays`], [`energy`]: what a netlist's transitions take, from the library's tables.
 //! - [`equivalence`]: the proof that a netlist computes what its Verilog does.
+//! - [`quote`]: names in the scripts of all these programs.
 //! - [`hardening`]: the folder with which LibreLane, Vivado, Quartus and FuseSoC take a design further.
 //!
 //! Every step works in one folder, on files with fixed names, by scripts that stay there, so that a person can repeat
@@ -15,6 +17,8 @@
 
 pub mod buffers;
 pub mod calibrate;
+pub mod delays;
+pub mod energy;
 pub mod equivalence;
 pub mod fetch;
 pub mod hardening;
@@ -23,6 +27,7 @@ pub mod nextpnr;
 pub mod opensta;
 pub mod owners;
 mod program;
+pub mod quote;
 pub mod shell;
 pub mod yosys;
 

@@ -9,6 +9,7 @@ use hdl::dfg::Module;
 use hdl::diag::{Diagnostic, Diagnostics};
 use serde::Deserialize;
 
+use crate::quote::identifier;
 use crate::{NETLIST, Program, shell};
 use sim::tools::{Finished, Meter};
 
@@ -66,12 +67,15 @@ pub struct Placed {
 }
 
 /// The script that synthesises the shell around the netlist, whose cells stay as they are.
-pub fn script(top: &Module, synthesis: &str) -> String {
-    format!(
+///
+/// # Errors
+/// `script-name` if the top module's name cannot stand in a script.
+pub fn script(top: &Module, synthesis: &str) -> Result<String, Diagnostics> {
+    Ok(format!(
         "read_verilog {NETLIST}\nread_verilog {}\n{synthesis} -top {} -json {INPUT}\n",
         shell::FILE,
-        shell::name(top)
-    )
+        identifier(&shell::name(top))?
+    ))
 }
 
 /// The arguments of nextpnr that follow those of the part.

@@ -1,27 +1,20 @@
-//! Static timing and the power of single instances, by OpenSTA.
+//! Static timing by OpenSTA. Its version 2.0.17 multiplies the power inside cells, so that energy is no question for it:
+//! see [`energy`](crate::energy).
 
-use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::path::Path;
 
 use hdl::diag::{Diagnostic, Diagnostics};
 
 use sim::tools::Meter;
 
+use crate::quote::identifier;
 use crate::{LIBERTY, NETLIST, Program, SDC};
 
 /// Name of the timing script.
 pub const SCRIPT: &str = "sta.tcl";
-/// Name of the power script.
-pub const POWER_SCRIPT: &str = "power.tcl";
 
 /// Paths that are shown.
 const PATHS: usize = 5;
-/// Instances of one power report: OpenSTA 2.0.17 crashes on lists of more than a few thousand.
-const CHUNK: usize = 300;
-
-/// Transitions of every pin in a cycle for which power is reported.
-const ACTIVITIES: [&str; 2] = ["0.0", "1.0"];
 
 /// One path.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,28 +42,21 @@ pub struct Timing {
     pub report: String,
 }
 
-/// Power of an instance in W.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct InstancePower {
-    /// Dynamic, if no pin but the clock's moved.
-    pub clock: f64,
-    /// Dynamic, for each transition of a pin in a cycle.
-    pub per_transition: f64,
-    /// Leakage.
-    pub leakage: f64,
-}
-
-fn read(top: &str) -> String {
-    format!("read_liberty {LIBERTY}\nread_verilog {NETLIST}\nlink_design {top}\nread_sdc {SDC}\n")
+fn read(top: &str) -> Result<String, Diagnostics> {
+    let top = identifier(top)?;
+    Ok(format!("read_liberty {LIBERTY}\nread_verilog {NETLIST}\nlink_design {top}\nread_sdc {SDC}\n"))
 }
 
 /// The timing script.
-pub fn script(top: &str) -> String {
-    format!(
+///
+/// # Errors
+/// `script-name` if the top module's name cannot stand in a script.
+pub fn script(top: &str) -> Result<String, Diagnostics> {
+    Ok(format!(
         "{}puts \"hwgen setup [worst_slack -max]\"\nputs \"hwgen hold [worst_slack -min]\"\n\
          report_checks -path_delay max -format full -fields {{net}} -digits 3 -group_count {PATHS} -endpoint_count 1\n",
-        read(top)
-    )
+        read(top)?
+    ))
 }
 
 /// Runs [`SCRIPT`] in `folder`.
@@ -136,56 +122,6 @@ fn path(text: &str) -> Option<TimingPath> {
         slack_ns: slack?,
         cells: nets.len().saturating_sub(1),
     })
-}
-
-/// The script that reports the power of every instance, without activity but the clock's, and with one transition of
-/// every pin in each cycle: power is linear in the activity.
-pub fn power_script(top: &str) -> String {
-    let mut text = read(top);
-    for activity in ACTIVITIES {
-        let _ = write!(
-            text,
-            "set_power_activity -global -activity {activity} -duty 0.5\n\
-             set all [get_cells *]\nfor {{set i 0}} {{$i < [llength $all]}} {{incr i {CHUNK}}} {{\n  \
-             report_power -instances [lrange $all $i [expr $i + {}]] -digits 6 >> power_{activity}.txt\n}}\n",
-            CHUNK - 1
-        );
-    }
-    text
-}
-
-/// Runs [`POWER_SCRIPT`] in `folder`; instances by name.
-///
-/// # Errors
-/// Those of running OpenSTA; `tool-output` if the two reports are not of the same instances.
-pub fn instance_power(folder: &Path, meter: &Meter) -> Result<HashMap<String, InstancePower>, Diagnostics> {
-    let reports = ACTIVITIES.map(|activity| folder.join(format!("power_{activity}.txt")));
-    // a report of an earlier run would be appended to
-    reports.iter().for_each(|path| drop(std::fs::remove_file(path)));
-    let said = sta(folder, POWER_SCRIPT, meter)?;
-    let reports = reports.map(|path| std::fs::read_to_string(path).unwrap_or_default());
-    let [idle, busy] = reports.each_ref().map(|text| instances(text));
-    if idle.is_empty() || idle.len() != busy.len() {
-        return Err(unexpected("OpenSTA reported no power for some instances", &said));
-    }
-    let power = idle.iter().filter_map(|(name, [clock, leakage])| {
-        let [dynamic, _] = busy.get(name)?;
-        let power = InstancePower { clock: *clock, per_transition: dynamic - clock, leakage: *leakage };
-        Some(((*name).to_owned(), power))
-    });
-    Ok(power.collect())
-}
-
-/// Dynamic power and leakage of each instance in a power report, in W.
-fn instances(text: &str) -> HashMap<&str, [f64; 2]> {
-    let row = |line: &'_ str| -> Option<[f64; 2]> {
-        let mut numbers = line.split_whitespace().map(str::parse::<f64>);
-        let mut next = || numbers.next()?.ok();
-        let dynamic = next()? + next()?;
-        Some([dynamic, next()?])
-    };
-    let lines = text.lines();
-    lines.filter_map(|line| Some((line.split_whitespace().nth(4)?, row(line)?))).collect()
 }
 
 #[cfg(test)]

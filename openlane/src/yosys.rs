@@ -9,7 +9,9 @@ use hdl::lower::{FULL_ADDER, INVERTER};
 
 use sim::tools::Meter;
 
-use crate::{ADDER_CELLS, FRONT, LIBERTY, NETLIST, Program, buffers::Buffers};
+use crate::buffers::Buffers;
+use crate::quote::{self, identifier};
+use crate::{ADDER_CELLS, FRONT, LIBERTY, NETLIST, Program};
 use sim::netlist::json;
 use sim::primitives::Primitives;
 
@@ -98,8 +100,11 @@ pub struct Sources<'a> {
 ///
 /// Everything that removes or merges registers runs before [`FRONT`] is written; from there on they keep their names,
 /// by which the proof matches them.
-pub fn cell_script(sources: &Sources<'_>, mapping: &Mapping<'_>) -> String {
-    let mut text = front(sources);
+///
+/// # Errors
+/// `script-name` for a name that cannot stand in a script.
+pub fn cell_script(sources: &Sources<'_>, mapping: &Mapping<'_>) -> Result<String, Diagnostics> {
+    let mut text = front(sources)?;
     // constants come to light when rows have been split, so that adders become cells only after `opt`; what a table leaves
     // open is settled here, since neither ABC's proof nor a netlist knows unknown levels
     let _ = writeln!(
@@ -117,13 +122,14 @@ pub fn cell_script(sources: &Sources<'_>, mapping: &Mapping<'_>) -> String {
          abc -liberty {LIBERTY} -script {script}"
     );
     if let Some([(zero, zero_pin), (one, one_pin)]) = mapping.ties {
+        [zero, zero_pin, one, one_pin].into_iter().try_for_each(|name| identifier(name).map(drop))?;
         let _ = writeln!(text, "hilomap -singleton -locell {zero} {zero_pin} -hicell {one} {one_pin}");
     }
     let _ = writeln!(
         text,
         "opt_clean -purge\nread_liberty -lib -ignore_miss_func -ignore_miss_dir {LIBERTY}\nwrite_json {MAPPED}"
     );
-    text
+    Ok(text)
 }
 
 /// The script that writes [`NETLIST`] and its statistics once it is buffered.
@@ -135,7 +141,10 @@ pub fn write_script() -> String {
 }
 
 /// The script that maps `sources` with the family's `synthesis` command.
-pub fn family_script(sources: &Sources<'_>, synthesis: &str) -> String {
+///
+/// # Errors
+/// As [`cell_script`].
+pub fn family_script(sources: &Sources<'_>, synthesis: &str) -> Result<String, Diagnostics> {
     let mut text = String::new();
     for file in sources.files {
         // without `SYNTHESIS` they are logic, not cells of a library
@@ -143,10 +152,10 @@ pub fn family_script(sources: &Sources<'_>, synthesis: &str) -> String {
             FULL_ADDER | INVERTER => "-formal ",
             _ => "",
         };
-        let _ = writeln!(text, "read_verilog {logic}{file}");
+        let _ = writeln!(text, "read_verilog {logic}{}", quote::yosys(file)?);
     }
-    text += &keep(sources);
-    let command = format!("{synthesis} -top {}", sources.top);
+    text += &keep(sources)?;
+    let command = format!("{synthesis} -top {}", identifier(sources.top)?);
     let mut start = "begin";
     if splits_carry_chains(sources, synthesis) {
         let _ = writeln!(text, "{command} -run {start}:coarse\ntechmap -map {CARRY_CHAINS_FILE}");
@@ -159,7 +168,7 @@ pub fn family_script(sources: &Sources<'_>, synthesis: &str) -> String {
     };
     let _ = writeln!(text, "{command} -run {start}:{words}\n{first}{}{command} -run {words}:", family_front());
     let _ = writeln!(text, "tee -o stat.txt stat\nwrite_verilog -noattr {NETLIST}\nwrite_json {}", json::FILE);
-    text
+    Ok(text)
 }
 
 /// Whether the script uses [`CARRY_CHAINS`]: for AMD's families where modules are kept. A flattened network out of
@@ -175,14 +184,14 @@ fn stem(file: &str) -> &str {
 }
 
 /// Marks the modules that `flatten` leaves alone.
-fn keep(sources: &Sources<'_>) -> String {
+fn keep(sources: &Sources<'_>) -> Result<String, Diagnostics> {
     let kept = sources.kept.iter();
-    kept.map(|module| format!("setattr -mod -set keep_hierarchy 1 {module}\n")).collect()
+    kept.map(|module| Ok(format!("setattr -mod -set keep_hierarchy 1 {}\n", identifier(module)?))).collect()
 }
 
 /// A full adder that the sources instantiate stays a cell, as one that an adder is split into; inverters are logic, since
 /// ABC buffers and sizes what it maps.
-fn front(sources: &Sources<'_>) -> String {
+fn front(sources: &Sources<'_>) -> Result<String, Diagnostics> {
     let mut text = String::new();
     for file in sources.files {
         let how = match stem(file) {
@@ -190,15 +199,15 @@ fn front(sources: &Sources<'_>) -> String {
             INVERTER => "-formal ",
             _ => "",
         };
-        let _ = writeln!(text, "read_verilog {how}{file}");
+        let _ = writeln!(text, "read_verilog {how}{}", quote::yosys(file)?);
     }
-    text += &keep(sources);
+    text += &keep(sources)?;
     let _ = writeln!(
         text,
         "hierarchy -check -top {}\nproc -norom\nflatten\nmemory\nopt -fine\nwreduce\nalumacc\nmaccmap\nopt -fine",
-        sources.top
+        identifier(sources.top)?
     );
-    text
+    Ok(text)
 }
 
 /// Runs [`SCRIPT`] of an FPGA's family in `folder`.
@@ -265,6 +274,22 @@ fn read_statistics(text: &str) -> Option<Mapped> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_s_name_is_no_command() {
+        let hostile = ["rtl/x.v; exec -- touch owned".to_owned()];
+        let plain = ["rtl/x.v".to_owned()];
+        let scripts = |top, files, kept| {
+            let sources = Sources { top, files, kept };
+            let mapping = Mapping { clock_ps: 1, effort: Effort::Fast, ties: None };
+            [cell_script(&sources, &mapping), family_script(&sources, "synth_ice40")]
+        };
+        for script in scripts("top", &hostile, &[]).into_iter().chain(scripts("*", &plain, &[])) {
+            assert_eq!(script.unwrap_err().0[0].code, "script-name");
+        }
+        assert!(scripts("top", &plain, &hostile).iter().all(Result::is_err));
+        assert!(scripts("top", &plain, &[]).iter().all(Result::is_ok));
+    }
 
     #[test]
     fn statistics_are_read_and_must_add_up() {

@@ -13,12 +13,13 @@ import pathlib
 
 import numpy as np
 import onnx
+import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 
 BATCH = 8
-OPSET = 13
+OPSETS = [13, 16, 18, 19, 21]
 GENERAL = "qonnx.custom_op.general"
 DOMAINS = [GENERAL, "finn.custom_op.general", "onnx.brevitas", ""]
 ROUNDING = ["ROUND", "half_even", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN", "round"]
@@ -35,6 +36,7 @@ class Graph:
         self.quantised = False  # whether the tensor lies on a grid that linear layers can use
         self.width = 0  # bits of a quantised tensor
         self.x, self.shape, self.format = "x", (), None
+        self.opset = int(self.pick(*OPSETS))
 
     def pick(self, *items):
         return items[self.rng.integers(len(items))]
@@ -222,9 +224,83 @@ class Graph:
         operands = [self.x, self.weights((filters, channels // groups, *kernel), 0)]
         if self.chance(0.5):
             operands.append(self.bias(filters))
-        self.node("Conv", operands, (filters, *out), kernel_shape=kernel, strides=strides, pads=pads, group=groups,
-                  dilations=dilations)
+        place = {"pads": pads}
+        if self.chance(0.3):
+            kind = self.pick("SAME_UPPER", "SAME_LOWER", "VALID")
+            place = {"auto_pad": kind}
+            reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilations)]
+            spatial = [(e, r, s) for e, r, s in zip(self.shape[1:], reach, strides)]
+            out = [(e - r) // s + 1 if kind == "VALID" else -(-e // s) for e, r, s in spatial]
+            if min(out) < 1:
+                return
+        if self.chance(0.5):
+            place["kernel_shape"] = kernel
+        self.node("Conv", operands, (filters, *out), strides=strides, group=groups, dilations=dilations, **place)
         self.quantised = False
+
+    def transposed(self):
+        """A transposed convolution."""
+        spatial, channels = self.shape[1:], self.shape[0]
+        groups = self.pick(*(g for g in range(1, channels + 1) if channels % g == 0)) if self.chance(0.3) else 1
+        kernel = [int(self.rng.integers(1, 4)) for _ in spatial]
+        strides = [int(self.rng.integers(1, 4)) for _ in spatial]
+        dilations = [int(self.pick(1, 1, 2)) for _ in spatial]
+        pads = [int(self.rng.integers(0, k)) for k in kernel * 2]
+        more = [int(self.rng.integers(0, max(s, d))) if self.chance(0.3) else 0 for s, d in zip(strides, dilations)]
+        rank = len(spatial)
+        out = [(e - 1) * s + m + (k - 1) * d + 1 - pads[a] - pads[a + rank]
+               for a, (e, s, m, k, d) in enumerate(zip(spatial, strides, more, kernel, dilations))]
+        if min(out) < 1 or max(out) > 12:
+            return
+        filters = int(self.rng.integers(1, 3))
+        operands = [self.x, self.weights((channels, filters, *kernel), 1 if groups == 1 else 0)]
+        if self.chance(0.5):
+            operands.append(self.bias(filters * groups))
+        self.node("ConvTranspose", operands, (filters * groups, *out), kernel_shape=kernel, strides=strides, pads=pads,
+                  group=groups, dilations=dilations, output_padding=more)
+        self.quantised = False
+
+    def resize(self):
+        """The nearest elements again, or means of neighbours."""
+        if len(self.shape) != 3:
+            return
+        scales = [float(self.pick(1, 2, 2, 3, 0.5)) for _ in range(2)]
+        out = [int(np.floor(e * s)) for e, s in zip(self.shape[1:], scales)]
+        if min(out) < 1:
+            return
+        linear = self.chance(0.3)
+        attributes = {"mode": "linear" if linear else "nearest"}
+        attributes["coordinate_transformation_mode"] = self.pick("asymmetric", "half_pixel", "align_corners", "pytorch_half_pixel")
+        if not linear:
+            attributes["nearest_mode"] = self.pick("floor", "ceil", "round_prefer_floor", "round_prefer_ceil")
+        if self.chance(0.5):
+            operands = [self.x, "", self.constant([1, 1, *scales])]
+        else:
+            operands = [self.x, "", "", self.constant([1, self.shape[0], *out], np.int64)]
+            self.batched.append(operands[-1])
+        self.node("Resize", operands, (self.shape[0], *out), **attributes)
+        self.quantised = self.quantised and not linear
+
+    def padding(self):
+        """Elements around, in every mode, named for all axes or for some."""
+        rank = len(self.shape)
+        mode = self.pick("constant", "reflect", "edge") + ""
+        if self.opset >= 19 and self.chance(0.3):
+            mode = "wrap"
+        axes = [int(a) + 1 for a in self.rng.permutation(rank)[: self.rng.integers(1, rank + 1)]]
+        most = [min(2, self.shape[a - 1] - 1) for a in axes]
+        begin = [int(self.rng.integers(0, m + 1)) for m in most]
+        end = [int(self.rng.integers(-1 if mode == "constant" and m > 0 else 0, m + 1)) for m in most]
+        shape = list(self.shape)
+        for axis, b, e in zip(axes, begin, end):
+            shape[axis - 1] += b + e
+        if self.opset >= 18:
+            operands = [self.constant(begin + end, np.int64), "", self.constant(axes, np.int64)]
+        else:
+            all_axes = {a: (b, e) for a, b, e in zip(axes, begin, end)}
+            pairs = [all_axes.get(a, (0, 0)) for a in range(rank + 1)]
+            operands = [self.constant([b for b, _ in pairs] + [e for _, e in pairs], np.int64)]
+        self.node("Pad", [self.x, *operands], shape, mode=mode)
 
     def channels_last(self):
         """A convolution between transpositions, as exporters of channels-last frameworks leave it."""
@@ -248,11 +324,25 @@ class Graph:
                 self.node("GlobalMaxPool", [self.x], whole)
             elif self.quantised:
                 kind = self.pick("GlobalAveragePool", "ReduceMean", "ReduceMax")
-                axes = {} if kind == "GlobalAveragePool" else {"axes": list(range(2, len(self.shape) + 1))}
-                self.node(kind, [self.x], whole, **axes)
+                axes, operands = {}, []
+                if kind != "GlobalAveragePool":
+                    numbers = [a - self.pick(0, len(self.shape) + 1) for a in range(2, len(self.shape) + 1)]
+                    if self.opset >= 18:
+                        operands = [self.constant(numbers, np.int64)]
+                        axes = {"noop_with_empty_axes": int(self.rng.integers(2))}
+                    else:
+                        axes = {"axes": numbers}
+                self.node(kind, [self.x] + operands, whole, **axes)
                 self.quantised = False
         elif self.chance(0.5):
-            self.node("MaxPool", [self.x], (self.shape[0], *out), kernel_shape=kernel, strides=strides, pads=pads)
+            place = {"pads": pads}
+            if self.chance(0.3):
+                kind = self.pick("SAME_UPPER", "SAME_LOWER", "VALID")
+                place = {"auto_pad": kind}
+                spatial = list(zip(self.shape[1:], kernel, strides))
+                out = [(e - k) // s + 1 if kind == "VALID" else -(-e // s) for e, k, s in spatial]
+            self.node("MaxPool", [self.x], (self.shape[0], *out), kernel_shape=kernel, strides=strides,
+                      storage_order=int(self.rng.integers(2)), **place)
         elif self.quantised:
             if self.dyadic and any(k == 3 for k in kernel):
                 kernel = [min(k, 2) for k in kernel]
@@ -303,7 +393,8 @@ class Graph:
             self.node(kind, [self.x] + indices, (count, *self.shape[1:]))
         elif kind == "Gather":
             indices = self.rng.integers(0, self.shape[0], self.shape[0])
-            self.node(kind, [self.x, self.constant(indices, np.int64)], self.shape, axis=1)
+            self.node(kind, [self.x, self.constant(indices - self.pick(0, self.shape[0]), np.int64)], self.shape,
+                      axis=self.pick(1, -rank))
         elif kind == "Split" and self.shape[0] > 1:
             first = self.shape[0] // 2
             parts = [(first, *self.shape[1:]), (self.shape[0] - first, *self.shape[1:])]
@@ -314,9 +405,7 @@ class Graph:
             self.node("Unsqueeze", [self.x, self.constant([2], np.int64)], (self.shape[0], 1, *self.shape[1:]))
             self.node("Squeeze", [self.x, self.constant([2], np.int64)], (self.shape[0], *self.shape[2:]))
         elif kind == "Pad" and self.quantised and self.nodes and self.nodes[-1].op_type == "Quant":
-            pads = [0] * (2 * rank + 2)
-            pads[1] = 1
-            self.node(kind, [self.x, self.constant(pads, np.int64)], (self.shape[0] + 1, *self.shape[1:]))
+            self.padding()
 
     def residual(self):
         """Two branches of one tensor, each quantised with the same scale, added, multiplied or compared."""
@@ -332,13 +421,17 @@ class Graph:
                       signed=1, narrow=0, rounding_mode=self.pick(*ROUNDING))
             branches.append(self.x)
         if self.chance(0.2):
-            self.node("Concat", branches, (2 * shape[0], *shape[1:]), axis=1)
+            self.node("Concat", branches, (2 * shape[0], *shape[1:]), axis=self.pick(1, -len(shape)))
+        elif self.chance(0.2):
+            third = [self.pick(*branches)] * int(self.rng.integers(1, 3))
+            self.node(self.pick("Sum", "Mean", "Max", "Min"), branches + third)
         else:
             self.node(self.pick("Add", "Sub", "Mul", "Max", "Min", "Add"), branches)
         self.quantised, self.width = False, max(width, 5)
 
     def build(self):
         self.static = set()
+        self.batched = []  # constants whose first number is the batch's extent
         rank = self.pick(1, 1, 2, 3)
         extents = {1: (self.rng.integers(2, 12),), 2: (self.rng.integers(1, 4), self.rng.integers(3, 9))}
         self.shape = tuple(int(e) for e in extents.get(rank, (self.rng.integers(1, 4), *self.rng.integers(3, 6, 2))))
@@ -359,7 +452,9 @@ class Graph:
                 self.quantiser()
             if self.chance(0.3):
                 self.movement()
-            layers = [self.dense, self.residual] + [self.convolution, self.convolution, self.channels_last, self.pooling] * (len(self.shape) > 1)
+            layers = [self.dense, self.residual] + [
+                self.convolution, self.convolution, self.transposed, self.resize, self.channels_last, self.pooling
+            ] * (len(self.shape) > 1)
             self.pick(*layers)()
             if self.chance(0.3):
                 self.batch_normalization()
@@ -384,12 +479,13 @@ class Graph:
         kinds = getattr(self, "kinds", {})
         whole = lambda name: list(self.shapes[name]) if name in self.static else [batch, *self.shapes[name]]
         inner = [info(n, whole(n), kinds.get(n, TensorProto.FLOAT)) for n in self.shapes if n != self.x]
-        initializers = [numpy_helper.from_array(v, n) for n, v in self.constants.items()]
+        first = lambda n, v: np.concatenate([[batch], v[1:]]).astype(v.dtype) if n in self.batched else v
+        initializers = [numpy_helper.from_array(first(n, v), n) for n, v in self.constants.items()]
         graph = helper.make_graph(self.nodes, "campaign", [info("x", [batch, *self.input_shape])],
                                   [info(self.x, [batch, *self.shape], kinds.get(self.x, TensorProto.FLOAT))],
                                   initializers, value_info=inner)
         version = 2 if getattr(self, "versions", False) else 1
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(GENERAL, version)]
+        opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid(GENERAL, version)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
     def samples(self):
@@ -407,7 +503,11 @@ def write(folder, number, seed):
     if any(n.op_type == "Trunc" and len(n.input) == 5 for n in graph.nodes) and getattr(graph, "versions", False):
         return False  # one file cannot import both versions of the operator
     x = graph.samples()
-    y = execute_onnx(ModelWrapper(graph.model(BATCH)), {"x": x})[graph.x]
+    try:
+        y = execute_onnx(ModelWrapper(graph.model(BATCH)), {"x": x})[graph.x]
+    except (onnxruntime.capi.onnxruntime_pybind11_state.RuntimeException,
+            onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument):
+        return False  # it refuses windows whose automatic padding would be negative, or with dilation
     if not np.isfinite(y).all():
         return False
     model = graph.model(1)

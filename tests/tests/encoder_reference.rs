@@ -8,14 +8,25 @@ use hwgen::arith::multiply::Multiplier;
 use hwgen::arith::{Arithmetic, Fabric};
 use hwgen::encoder::arithmetic::{Contract, Widths, layers};
 use hwgen::encoder::geometry::place_of;
-use hwgen::encoder::hardware::{Parts, Storage, datapath};
 use hwgen::encoder::model::{EncoderModel, Input};
+use hwgen::encoder::network::{EncoderNetwork, Parts, Storage, datapath};
 use hwgen::encoder::weights::{Choice, Tensors};
 use hwgen_tests::{shared, shared_json};
 use serde_json::Value as Json;
 
 fn integers(value: &Json) -> Vec<i64> {
     value.as_array().unwrap().iter().map(|v| v.as_i64().unwrap()).collect()
+}
+
+const FIXED: Parts = Parts { storage: Storage::Fixed, front_end: false };
+
+/// Module sum, normalised, hidden and latent values of an event.
+fn evaluate(network: &EncoderNetwork, event: &[i64]) -> [Vec<i64>; 4] {
+    let evaluation = network.graph.evaluate(&[event.to_vec()]).unwrap();
+    let sum = network.module_sum.map_or(Vec::new(), |sum| evaluation.tensor(sum).to_vec());
+    let [normalised, hidden, encoded] =
+        [network.normalised, network.hidden, network.encoded].map(|tensor| evaluation.tensor(tensor).to_vec());
+    [sum, normalised, hidden, encoded]
 }
 
 fn golden_model(json: &Json) -> EncoderModel {
@@ -30,15 +41,15 @@ fn every_golden_event_is_exact() {
         let Some(json) = shared_json(&format!("golden/{file}.json")) else {
             return;
         };
-        let model = golden_model(&json);
+        let network = golden_model(&json).network(FIXED).unwrap();
         let events = json["calq"].as_array().unwrap();
         for (i, calq) in events.iter().enumerate() {
-            let encoded = model.evaluate(&integers(calq)).unwrap();
-            assert_eq!(encoded.module_sum, json["module_sum_5e4m"][i].as_i64(), "{file} event {i}");
-            assert_eq!(encoded.normalised, integers(&json["normalised"][i]), "{file} event {i}");
-            assert_eq!(encoded.encoded, integers(&json["encoded"][i]), "{file} event {i}");
+            let [sum, normalised, hidden, encoded] = evaluate(&network, &integers(calq));
+            assert_eq!(sum, [json["module_sum_5e4m"][i].as_i64().unwrap()], "{file} event {i}");
+            assert_eq!(normalised, integers(&json["normalised"][i]), "{file} event {i}");
+            assert_eq!(encoded, integers(&json["encoded"][i]), "{file} event {i}");
             if !json["hidden"].is_null() {
-                assert_eq!(encoded.hidden, integers(&json["hidden"][i]), "{file} event {i}");
+                assert_eq!(hidden, integers(&json["hidden"][i]), "{file} event {i}");
             }
         }
     }
@@ -52,8 +63,10 @@ fn a_flipped_weight_bit_is_seen() {
     let sound = golden_model(&json);
     let events = json["calq"].as_array().unwrap();
     let seen = |model: &EncoderModel| {
+        let network = model.network(FIXED).unwrap();
         let differs = |(i, calq): (usize, &Json)| {
-            model.evaluate(&integers(calq)).unwrap().encoded != integers(&json["encoded"][i])
+            let [.., encoded] = evaluate(&network, &integers(calq));
+            encoded != integers(&json["encoded"][i])
         };
         events.iter().enumerate().any(differs)
     };
@@ -86,18 +99,17 @@ fn the_data_path_is_the_model() {
         let widths = Widths { bits, ..Widths::CHIP };
         let layers = layers(contract, widths);
         let model = shipped.model(contract, Input::Calq, layers).unwrap();
-        let parts = Parts { storage: Storage::Fixed, front_end: false };
+        let network = model.network(FIXED).unwrap();
         let arithmetic = Arithmetic::of(constants, Multiplier::Operator);
-        let fixed = datapath("encoder", &model, parts, arithmetic).unwrap();
+        let fixed = datapath("encoder", &model, FIXED, arithmetic).unwrap();
         for seed in 0..20u64 {
             let calq: Vec<i64> = (0..48)
                 .map(|i| (seed * 7919 + i * i * 104_729 * (seed + 1)) as i64 % (1 << (seed + 2)).min(1 << 22))
                 .collect();
             let wide: Vec<i128> = calq.iter().map(|v| i128::from(*v)).collect();
-            let expected = model.evaluate(&calq).unwrap();
+            let [sum, .., encoded] = evaluate(&network, &calq);
             let outputs = eval::evaluate(&fixed, &wide).unwrap();
-            let expected: Vec<i128> =
-                expected.module_sum.iter().chain(&expected.encoded).map(|v| i128::from(*v)).collect();
+            let expected: Vec<i128> = sum.into_iter().chain(encoded).map(i128::from).collect();
             let case = format!("{contract:?} {bits} bits {constants:?} seed {seed}");
             assert_eq!(outputs, expected, "{case}");
         }
@@ -121,13 +133,12 @@ fn the_qkeras_samples_are_exact() {
     let model = choice.model().unwrap();
     let images = npy(&folder.join("hgcal_test_input.npy"), 8);
     let outputs = npy(&folder.join("hgcal_test_output.npy"), 4);
-    let data_path =
-        datapath("encoder", &model, Parts { storage: Storage::Fixed, front_end: false }, Arithmetic::default())
-            .unwrap();
+    let network = model.network(FIXED).unwrap();
+    let data_path = datapath("encoder", &model, FIXED, Arithmetic::default()).unwrap();
     let mut exact = 0;
     for (image, expected) in images.chunks(64).zip(outputs.chunks(16)) {
         let cells: Vec<i64> = (0..48).map(place_of).map(|(r, c)| (image[8 * r + c] * 128.0) as i64).collect();
-        let encoded = model.evaluate(&cells).unwrap().encoded;
+        let [.., encoded] = evaluate(&network, &cells);
         let wide: Vec<i128> = cells.iter().map(|v| i128::from(*v)).collect();
         assert_eq!(
             eval::evaluate(&data_path, &wide).unwrap(),

@@ -2,8 +2,8 @@
 
 use hwgen::import::lift::InputFormat;
 use hwgen::import::onnx::proto::{
-    AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, TensorProto, TensorShapeProto, TensorTypeProto,
-    TypeProto, ValueInfoProto,
+    AnyProto, AttributeProto, DimensionProto, FunctionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
+    TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };
 use hwgen::import::{keras, onnx};
 use hwgen::model::Graph;
@@ -67,9 +67,87 @@ fn read(dims: &[i64], initializer: Vec<TensorProto>, node: Vec<NodeProto>) -> Re
         output: vec![info("y", &[])],
         ..GraphProto::default()
     };
-    let bytes = ModelProto { graph: Some(graph) }.encode_to_vec();
+    read_model(ModelProto { graph: Some(graph), opset_import: vec![set("", 13)], functions: vec![] })
+}
+
+fn set(domain: &str, version: i64) -> OperatorSetIdProto {
+    OperatorSetIdProto { domain: domain.into(), version }
+}
+
+fn read_model(model: ModelProto) -> Result<(), String> {
     let format = InputFormat::parse("s8.4").unwrap();
-    onnx::read(&bytes, &[format]).map(drop).map_err(|e| e.to_string())
+    onnx::read(&model.encode_to_vec(), &[format]).map(drop).map_err(|e| e.to_string())
+}
+
+/// A ReLU on two numbers, which is read, for damage.
+fn sound() -> ModelProto {
+    let graph = GraphProto {
+        node: vec![node("Relu", &["x"], vec![])],
+        input: vec![info("x", &[1, 2])],
+        output: vec![info("y", &[1, 2])],
+        ..GraphProto::default()
+    };
+    ModelProto { graph: Some(graph), opset_import: vec![set("", 13)], functions: vec![] }
+}
+
+/// What a file holds and nobody reads is an error that names it.
+#[test]
+fn nothing_is_skipped() {
+    assert_eq!(read_model(sound()), Ok(()));
+    let refused = |what: &str, change: &dyn Fn(&mut ModelProto, &mut GraphProto)| {
+        let mut model = sound();
+        let mut graph = model.graph.take().expect("it has one");
+        change(&mut model, &mut graph);
+        let error = read_model(ModelProto { graph: Some(graph), ..model }).expect_err(what);
+        assert!(error.contains(what), "{what}: {error}");
+    };
+    let text = |name: &str, value: &str| AttributeProto {
+        name: name.into(),
+        s: value.as_bytes().to_vec(),
+        r#type: 3,
+        ..AttributeProto::default()
+    };
+    let int = |name: &str, i: i64| AttributeProto { name: name.into(), i, r#type: 2, ..AttributeProto::default() };
+    refused("opset_import", &|model, _| model.opset_import.clear());
+    refused("version 5", &|model, _| model.opset_import = vec![set("", 5)]);
+    refused("version 99", &|model, _| model.opset_import = vec![set("", 99)]);
+    refused("two versions", &|model, _| model.opset_import.push(set("ai.onnx", 12)));
+    refused("domain", &|_, graph| graph.node[0].domain = "acme".into());
+    refused("functions", &|model, _| {
+        model.functions = vec![FunctionProto { name: "Relu".into(), domain: String::new() }];
+    });
+    refused("functions", &|_, graph| graph.node[0].overload = "mine".into());
+    refused("sparse", &|_, graph| graph.sparse_initializer = vec![AnyProto {}]);
+    refused("`alpha` = 3", &|_, graph| graph.node[0].attribute = vec![int("alpha", 3)]);
+    refused("operand 1", &|_, graph| graph.node[0].input.push("x".into()));
+    refused("output 1", &|_, graph| graph.node[0].output.push("z".into()));
+    refused("already", &|_, graph| graph.node.push(node("Relu", &["x"], vec![])));
+    refused("int64", &|_, graph| {
+        graph.initializer = vec![integers("t", &[1, 2])];
+        graph.node = vec![node("Add", &["x", "t"], vec![])];
+    });
+    refused("refers to", &|_, graph| {
+        graph.node =
+            vec![node("Flatten", &["x"], vec![AttributeProto { ref_attr_name: "a".into(), ..int("axis", 1) }])];
+    });
+    refused("twice", &|_, graph| graph.node = vec![node("Flatten", &["x"], vec![int("axis", 1), int("axis", 0)])]);
+    refused("type 3", &|_, graph| graph.node = vec![node("Flatten", &["x"], vec![text("axis", "1")])]);
+    refused("`mode` = `mirror`", &|_, graph| {
+        graph.initializer = vec![integers("p", &[0, 1, 0, 1])];
+        graph.node = vec![node("Pad", &["x", "p"], vec![text("mode", "mirror")])];
+    });
+    refused("only in versions up to 12", &|_, graph| {
+        graph.node = vec![node("Squeeze", &["x"], vec![ints("axes", &[0])])];
+    });
+    refused("another file", &|_, graph| {
+        graph.initializer = vec![TensorProto { data_location: 1, ..floats("c", &[1], &[1.0]) }];
+    });
+    refused("float8", &|_, graph| graph.initializer = vec![TensorProto { data_type: 17, ..floats("c", &[0], &[]) }]);
+    refused("shape [1, 3]", &|_, graph| graph.output = vec![info("y", &[1, 3])]);
+    refused("double", &|_, graph| {
+        let r#type = graph.input[0].r#type.as_mut().and_then(|t| t.tensor_type.as_mut());
+        r#type.expect("a tensor").elem_type = 11;
+    });
 }
 
 #[test]

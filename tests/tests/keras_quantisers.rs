@@ -37,6 +37,41 @@ fn files_of_hgq2() {
     }
 }
 
+/// Made by `tests/python/hgq2_layers.py`.
+#[test]
+fn layers_of_hgq2() {
+    for name in ["softmax", "einsum", "dot", "aff"] {
+        check(&model(&format!("hgq2-layers/{name}.keras")), &["x"], &["y"]);
+    }
+}
+
+/// Each model of the folder in `HWGEN_KERAS_MODELS`, written by `tests/python/keras_campaign.py`, is exact or refused.
+#[test]
+fn random_models_are_exact_or_refused() {
+    let Some(folder) = std::env::var_os("HWGEN_KERAS_MODELS") else {
+        println!("skipped: HWGEN_KERAS_MODELS names no folder of models");
+        return;
+    };
+    let (mut exact, mut doubtful, mut refused, mut wrong) = (0, 0, Vec::new(), Vec::new());
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|e| e.expect("an entry").path());
+    let mut models: Vec<PathBuf> =
+        entries.filter(|p| p.extension().is_some_and(|e| e == "h5" || e == "keras")).collect();
+    models.sort();
+    for path in models {
+        match read(&path) {
+            Err(why) => refused.push(format!("{}: {}", path.display(), why.message)),
+            Ok(imported) if imported.require_exact().is_err() => doubtful += 1,
+            Ok(_) => match std::panic::catch_unwind(|| check(&path, &["x"], &["y"])) {
+                Ok(_) => exact += 1,
+                Err(_) => wrong.push(path),
+            },
+        }
+    }
+    refused.iter().for_each(|line| println!("refused {line}"));
+    println!("{exact} exact, {doubtful} with doubtful steps, {} refused, {} wrong", refused.len(), wrong.len());
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
 /// `docs/importers-quantisers.md` has the table that the code has. `HWGEN_WRITE_DOCS=1` writes it.
 #[test]
 fn the_table_of_quantisers_is_in_the_documentation() {

@@ -150,13 +150,17 @@ fn check(technology: &Technology) -> Result<(), String> {
     }
 }
 
-fn scaling_figures(s: &Scaling) -> [(&'static str, &Figure); 4] {
-    [
+fn scaling_figures(s: &Scaling) -> Vec<(&'static str, &Figure)> {
+    let mut figures = vec![
         ("scaling.area", &s.area),
         ("scaling.delay", &s.delay),
         ("scaling.energy", &s.energy),
         ("scaling.gate_equivalent_um2", &s.gate_equivalent_um2),
-    ]
+    ];
+    for point in &s.points {
+        figures.extend([("scaling.points.delay", &point.delay), ("scaling.points.energy", &point.energy)]);
+    }
+    figures
 }
 
 fn check_library(library: &CellLibrary) -> Result<(), String> {

@@ -14,7 +14,7 @@ use hdl::verilog::CarryCell;
 use serde::{Deserialize, Serialize};
 
 pub use cost::{Cost, Operation};
-pub use model::{AsicModel, Basis, Figure, FpgaModel, Operator, Scaling};
+pub use model::{AsicModel, Basis, Figure, FpgaModel, OperatingPoint, Operator, Scaling};
 pub use text::model_text;
 
 /// The target files, by name.

@@ -151,6 +151,21 @@ pub struct Scaling {
     pub energy: Figure,
     /// Upper figure for the area: µm² for one gate equivalent.
     pub gate_equivalent_um2: Figure,
+    /// Other supply voltages that the target's process runs at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub points: Vec<OperatingPoint>,
+}
+
+/// Factors to the target's process at another voltage than that of its corner.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperatingPoint {
+    /// In volts.
+    pub voltage: f64,
+    /// On delay.
+    pub delay: Figure,
+    /// On dynamic energy.
+    pub energy: Figure,
 }
 
 impl Operator {

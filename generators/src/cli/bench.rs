@@ -160,7 +160,7 @@ fn map(top: &Arc<Module>, target: &Target, estimate: Estimate) -> Result<Mapping
     let verilog = emit::flat_verilog(top, target.carry_cell())?;
     write("matrix.v", &verilog)?;
     let sources = mapping::Sources { top: "cmvm", files: &["matrix.v".to_owned()], kept: &[] };
-    let script = mapping::family_script(&sources, &family.synthesis);
+    let script = mapping::family_script(&sources, &family.synthesis)?;
     write(mapping::SCRIPT, script.as_bytes())?;
     let start = Instant::now();
     let cells = mapping::map(folder.path(), &Meter::new(MAPPING_LIMIT))?.cells;

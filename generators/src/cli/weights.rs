@@ -8,7 +8,7 @@ use hdl::diag::Diagnostic;
 
 use crate::encoder::arithmetic::Contract;
 use crate::encoder::model::Input;
-use crate::encoder::registers::{block_bytes, pack, unpack};
+use crate::encoder::registers::{block_bytes, pack, stream, unpack};
 use crate::encoder::weights::{Choice, registers_of};
 use crate::failure::{Failure, Result};
 use crate::import::bounded;
@@ -71,7 +71,7 @@ pub fn run(args: &WeightsArgs) -> Result<()> {
             }
             .model()?;
             let width = model.conv.arithmetic.weight.width;
-            let image = pack(&registers_of(&model), width).map_err(Failure::user)?;
+            let image = pack(&stream(&registers_of(&model)), width).map_err(Failure::user)?;
             let text = if is_binary(&common.out) { image } else { to_hex(&image, block_bytes(width)).into_bytes() };
             write_new(&common.out, &text)
         }

@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 use sim::preamble::{Preamble, PreambleCycle};
 use sim::vectors::{Rows, Vectors};
 
-use super::front_end::{self, FrontEndSettings};
 use super::geometry::CELLS;
-use super::hardware::{Parts, Storage, datapath};
 use super::model::{EncoderModel, Input};
+use super::network::{EncoderNetwork, Parts, Storage, datapath, input_port};
+use super::normaliser::Normaliser;
 use super::registers::{block_bytes, pack};
 use super::store::{self, with_registers};
-use super::weights::registers_of;
 use crate::arith::{Arithmetic, Kinds};
+use crate::model::{HandMade, RegisterArray};
 use crate::output::report::LayerFormats;
 
 /// Events that ship with the program: showers, noise, single cells, empty and full-scale ones.
@@ -67,8 +67,8 @@ impl EncoderDesign {
         if !self.has_registers() {
             return Ok((datapath, report));
         }
-        let weight = self.model.conv.arithmetic.weight.format();
-        Ok((with_registers(&self.top, &datapath, self.parts, weight)?, report))
+        let weight_bits = self.model.conv.arithmetic.weight.width;
+        Ok((with_registers(&self.top, &datapath, self.parts, weight_bits)?, report))
     }
 
     /// Which products it has.
@@ -81,20 +81,25 @@ impl EncoderDesign {
         self.parts.storage == Storage::Programmable || self.parts.front_end
     }
 
-    /// The bytes of each block of registers.
+    /// The bytes of each block of registers: what the graph's registers hold.
     fn blocks(&self) -> Result<Vec<(usize, Vec<u8>)>, Diagnostic> {
         let width = self.model.conv.arithmetic.weight.width;
+        let graph = self.network()?.graph;
+        let arrays: Vec<RegisterArray> = graph.layers().iter().flat_map(|layer| layer.op.registers()).collect();
+        let of = |port: &str| -> Vec<i64> {
+            arrays.iter().filter(|a| a.port == port).flat_map(|a| a.values.clone()).collect()
+        };
         let mut content: Vec<(usize, Vec<u8>)> = Vec::new();
         if self.parts.storage == Storage::Programmable {
-            let image = pack(&registers_of(&self.model), width)?;
+            let image = pack(&of("weights"), width)?;
             content.extend(image.chunks(block_bytes(width)).map(<[u8]>::to_vec).enumerate());
         }
         if self.parts.front_end {
-            let settings = FrontEndSettings::default();
-            let calibration = settings.calibration.iter().flat_map(|v| (*v as u16).to_le_bytes()).collect();
-            content.push((store::SELECT_BLOCK, settings.select.iter().map(|v| *v as u8).collect()));
+            let bytes = |port| of(port).iter().map(|v| *v as u8).collect();
+            let calibration = of("calibration").iter().flat_map(|v| (*v as u16).to_le_bytes()).collect();
+            content.push((store::SELECT_BLOCK, bytes("select")));
             content.push((store::CALIBRATION_BLOCK, calibration));
-            content.push((store::DENSITY_BLOCK, vec![u8::from(settings.high_density)]));
+            content.push((store::DENSITY_BLOCK, bytes("high_density")));
         }
         Ok(content)
     }
@@ -125,58 +130,42 @@ impl EncoderDesign {
         }))
     }
 
+    /// The integer graph.
+    ///
+    /// # Errors
+    /// Those of [`EncoderModel::network`].
+    pub fn network(&self) -> Result<EncoderNetwork, Diagnostic> {
+        self.model.network(self.parts)
+    }
+
     /// The port that events enter by.
     pub fn input_port(&self) -> &'static str {
-        match (self.model.input, self.parts.front_end) {
-            (Input::Normalised, _) => "normalised",
-            (Input::Calq, false) => "calq",
-            (Input::Calq, true) => "link",
-        }
+        input_port(self.model.input, self.parts.front_end)
     }
 
-    /// Greatest and least integer of an input element.
-    fn input_limits(&self) -> (i64, i64) {
-        if self.parts.front_end { (0, (1 << front_end::CODE_BITS) - 1) } else { self.model.input_format().limits() }
-    }
-
-    /// Vectors for `events`, 48 integers each at the input port, with what the integer model gives.
+    /// Vectors for `events`, 48 integers each at the input port, with what the integer graph gives.
+    ///
+    /// # Errors
+    /// An event of another size, or an element out of its input's range.
     pub fn vectors(&self, events: &[Vec<i64>]) -> Result<Vectors, Diagnostic> {
-        let mut sums = Vec::new();
-        let mut encoded = Vec::new();
+        let network = self.network()?;
+        let mut columns: Vec<Vec<i128>> = vec![Vec::new(); network.graph.outputs().len()];
         for (i, event) in events.iter().enumerate() {
-            let at = |d: Diagnostic| Diagnostic { message: format!("event {i}: {}", d.message), ..d };
-            self.check_event(event).map_err(at)?;
-            let result = if self.parts.front_end {
-                self.model.evaluate(&front_end::evaluate(event, &FrontEndSettings::default()))
-            } else {
-                self.model.evaluate(event)
-            };
-            let result = result.map_err(at)?;
-            sums.extend(result.module_sum.map(i128::from));
-            encoded.extend(result.encoded.iter().map(|v| i128::from(*v)));
+            let evaluation = network.graph.evaluate(std::slice::from_ref(event));
+            let evaluation =
+                evaluation.map_err(|d| Diagnostic { message: format!("event {i}: {}", d.message), ..d })?;
+            for (column, values) in columns.iter_mut().zip(evaluation.outputs()) {
+                column.extend(values.iter().map(|v| i128::from(*v)));
+            }
         }
         let rows = |width: usize, values: Vec<i128>| Rows::new(width, values).expect("whole rows");
-        let mut outputs = BTreeMap::from([("encoded".to_owned(), rows(super::geometry::OUTPUTS, encoded))]);
-        if !sums.is_empty() {
-            outputs.insert("module_sum".to_owned(), rows(1, sums));
-        }
+        let outputs = network.graph.outputs().iter().zip(columns).map(|(output, values)| {
+            let width = network.graph.info(output.tensor).shape.iter().product();
+            (output.name.clone(), rows(width, values))
+        });
+        let outputs: BTreeMap<String, Rows> = outputs.collect();
         let inputs = events.iter().flatten().map(|v| i128::from(*v)).collect();
         Ok(Vectors { inputs: BTreeMap::from([(self.input_port().to_owned(), rows(CELLS, inputs))]), outputs })
-    }
-
-    fn check_event(&self, event: &[i64]) -> Result<(), Diagnostic> {
-        let (lo, hi) = self.input_limits();
-        if event.len() != CELLS {
-            let message = format!("{} cells are given, {CELLS} wanted", event.len());
-            return Err(Diagnostic::error("input-count", message));
-        }
-        match event.iter().position(|v| !(lo..=hi).contains(v)) {
-            Some(i) => {
-                let message = format!("cell {i} is {}, `{}` holds {lo}…{hi}", event[i], self.input_port());
-                Err(Diagnostic::error("input-range", message))
-            }
-            None => Ok(()),
-        }
     }
 
     /// The events that ship with the program, as this design's input port takes them.
@@ -193,16 +182,20 @@ impl EncoderDesign {
                 let number = self.model.conv.arithmetic.input;
                 let bits = number.frac.max(0) as u32 + 1;
                 let clamp = |v: i64| v.clamp(number.limits().0, number.limits().1);
-                let normalise = |event: &Vec<i64>| super::normaliser::evaluate(event, bits).1;
+                let normaliser = Normaliser { bits };
+                let normalise = |event: &Vec<i64>| normaliser.evaluate(event);
                 calq.iter().map(|event| normalise(event).into_iter().map(clamp).collect()).collect()
             }
         }
     }
 
     /// `count` random events: of every magnitude, from empty to dense.
-    pub fn random_events(&self, count: usize, seed: u64) -> Vec<Vec<i64>> {
+    ///
+    /// # Errors
+    /// Those of [`EncoderModel::network`].
+    pub fn random_events(&self, count: usize, seed: u64) -> Result<Vec<Vec<i64>>, Diagnostic> {
         let mut random = fastrand::Rng::with_seed(seed);
-        let (lo, hi) = self.input_limits();
+        let (lo, hi) = self.network()?.graph.inputs()[0].range;
         let event = |random: &mut fastrand::Rng| {
             let (scale, density) = (random.u32(0..=CALQ_SCALES), random.u32(0..=100));
             let value = |random: &mut fastrand::Rng| match random.u32(0..100) < density {
@@ -211,7 +204,7 @@ impl EncoderDesign {
             };
             (0..CELLS).map(|_| value(random)).collect()
         };
-        (0..count).map(|_| event(&mut random)).collect()
+        Ok((0..count).map(|_| event(&mut random)).collect())
     }
 
     /// The formats of each layer, for the report.

@@ -1,10 +1,14 @@
 //! The front end: 48 seven-bit floats are put in order, expanded to the middle of their bins, and calibrated.
 
 use hdl::dfg::{ModuleBuilder, Value};
+use hdl::num::Interval;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::geometry::CELLS;
 use super::normaliser::CALQ_BITS;
-use crate::arith::multiply::DotProduct;
+use crate::arith::Arithmetic;
+use crate::model::{HandMade, RegisterArray, TensorInfo};
 
 /// Bits of one trigger cell on the link: four of exponent above three of mantissa.
 pub const CODE_BITS: u32 = 7;
@@ -17,8 +21,12 @@ const CALIBRATION_FRAC: u32 = 11;
 /// Dropped bits at low and at high density.
 const DROPPED: [u32; 2] = [1, 3];
 
-/// The run-time settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The run-time settings, and the block that follows them: 48 charges for 48 link codes.
+///
+/// With exponent e, mantissa m and d dropped bits a code stands for
+/// `(2·(m + 8·[e > 0]) + 1) · 2^(max(e - 1, 0) + d - 1)`, the middle of its bin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct FrontEndSettings {
     /// For each cell the input that it takes, 0…47; 48…63 mean the input 16 places before.
     pub select: Vec<i64>,
@@ -39,54 +47,77 @@ impl Default for FrontEndSettings {
     }
 }
 
-/// The 48 charges for 48 link codes.
-///
-/// With exponent e, mantissa m and d dropped bits a code stands for
-/// `(2·(m + 8·[e > 0]) + 1) · 2^(max(e - 1, 0) + d - 1)`, the middle of its bin.
-pub fn evaluate(codes: &[i64], settings: &FrontEndSettings) -> Vec<i64> {
-    let dropped = DROPPED[usize::from(settings.high_density)];
-    let expand = |code: i64| {
-        let (exponent, mantissa) = (code >> MANTISSA_BITS, code & 7);
-        let significand = mantissa + if exponent > 0 { 8 } else { 0 };
-        (2 * significand + 1) << ((exponent - 1).max(0) + i64::from(dropped) - 1)
-    };
-    let source = |select: i64| if select < CELLS as i64 { select } else { select - 16 } as usize;
-    settings
-        .select
-        .iter()
-        .zip(&settings.calibration)
-        .map(|(&select, factor)| (expand(codes[source(select)]) * factor) >> CALIBRATION_FRAC)
-        .collect()
+impl FrontEndSettings {
+    /// What is wrong with it.
+    fn check(&self) -> Result<(), String> {
+        let fits =
+            |values: &[i64], bits: u32| values.len() == CELLS && values.iter().all(|v| (0..1 << bits).contains(v));
+        match fits(&self.select, SELECT_BITS) && fits(&self.calibration, CALIBRATION_BITS) {
+            true => Ok(()),
+            false => Err(format!(
+                "{CELLS} selects of {SELECT_BITS} bits and {CELLS} factors of {CALIBRATION_BITS} are wanted"
+            )),
+        }
+    }
 }
 
-/// The settings as values of a module under construction.
-#[derive(Debug, Clone)]
-pub struct Registers<'m> {
-    /// 48 selects of 6 bits.
-    pub select: Vec<Value<'m>>,
-    /// 48 factors of 12 bits.
-    pub calibration: Vec<Value<'m>>,
-    /// One bit.
-    pub high_density: Value<'m>,
-}
+impl HandMade for FrontEndSettings {
+    fn name(&self) -> &'static str {
+        "front_end"
+    }
 
-/// Builds the front end on 48 link codes; returns 48 charges.
-pub fn build<'m>(
-    m: &'m ModuleBuilder,
-    codes: &[Value<'m>],
-    registers: &Registers<'m>,
-    dot_product: DotProduct,
-) -> Vec<Value<'m>> {
-    let expanded: Vec<Value<'m>> = codes.iter().map(|code| expand(m, *code, registers.high_density)).collect();
-    (0..CELLS)
-        .map(|i| {
+    fn result(&self, x: &TensorInfo) -> Result<TensorInfo, String> {
+        self.check()?;
+        if x.shape != [CELLS] || !bits(CODE_BITS).covers(x.range) {
+            return Err(format!("{CELLS} codes of {CODE_BITS} bits are wanted, found {:?} in {}", x.shape, x.range));
+        }
+        Ok(TensorInfo { shape: vec![CELLS], range: bits(CALQ_BITS) })
+    }
+
+    fn evaluate(&self, codes: &[i64]) -> Vec<i64> {
+        let dropped = DROPPED[usize::from(self.high_density)];
+        let expand = |code: i64| {
+            let (exponent, mantissa) = (code >> MANTISSA_BITS, code & 7);
+            let significand = mantissa + if exponent > 0 { 8 } else { 0 };
+            (2 * significand + 1) << ((exponent - 1).max(0) + i64::from(dropped) - 1)
+        };
+        let source = |select: i64| if select < CELLS as i64 { select } else { select - 16 } as usize;
+        let cells = self.select.iter().zip(&self.calibration);
+        cells.map(|(&select, factor)| (expand(codes[source(select)]) * factor) >> CALIBRATION_FRAC).collect()
+    }
+
+    /// 48 selects, 48 factors, and one bit of density.
+    fn registers(&self) -> Vec<RegisterArray> {
+        let density = vec![i64::from(self.high_density)];
+        vec![
+            RegisterArray { port: "select", range: bits(SELECT_BITS), values: self.select.clone() },
+            RegisterArray { port: "calibration", range: bits(CALIBRATION_BITS), values: self.calibration.clone() },
+            RegisterArray { port: "high_density", range: bits(1), values: density },
+        ]
+    }
+
+    fn build<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        codes: &[Value<'m>],
+        registers: &[Vec<Value<'m>>],
+        arithmetic: Arithmetic,
+    ) -> Vec<Value<'m>> {
+        let [select, calibration, high_density] = registers else { unreachable!("three arrays of registers") };
+        let expanded: Vec<Value<'m>> = codes.iter().map(|code| expand(m, *code, high_density[0])).collect();
+        let cell = |i: usize| {
             m.scope(&format!("cell{i}"), || {
-                let charge = registers.select[i].select(&expanded);
-                let charge = dot_product.product(charge, registers.calibration[i]);
+                let charge = arithmetic.variables.product(select[i].select(&expanded), calibration[i]);
                 (charge >> CALIBRATION_FRAC).truncate(0).wrap(CALQ_BITS, false)
             })
-        })
-        .collect()
+        };
+        (0..CELLS).map(cell).collect()
+    }
+}
+
+/// All integers of so many bits.
+fn bits(width: u32) -> Interval {
+    Interval::of_width(width, false).expect("a few bits")
 }
 
 fn expand<'m>(m: &'m ModuleBuilder, code: Value<'m>, high_density: Value<'m>) -> Value<'m> {

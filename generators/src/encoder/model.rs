@@ -1,10 +1,10 @@
-//! The exact integer model of an encoder, and its evaluation in plain integers: the reference of the generator.
+//! The integers of an encoder and the formats that they are used in. Its [`network`](super::network) is made of them.
 
 use hdl::diag::Diagnostic;
 use serde::{Deserialize, Serialize};
 
-use super::arithmetic::{Contract, LayerArithmetic, Number, Product};
-use super::geometry::{CELLS, FILTERS, HIDDEN, KERNEL, OUTPUTS, positions, window};
+use super::arithmetic::{Contract, LayerArithmetic, Number};
+use super::geometry::{FILTERS, HIDDEN, KERNEL, OUTPUTS};
 use super::normaliser;
 
 /// Widest number that a model may name, in bits; keeps every product and sum within 64 bits.
@@ -47,19 +47,6 @@ pub struct EncoderModel {
     pub dense: Layer,
 }
 
-/// What one event gives.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Encoded {
-    /// The module sum as a 5E+4M float; `None` without normaliser.
-    pub module_sum: Option<i64>,
-    /// What the convolution sees, 48 values.
-    pub normalised: Vec<i64>,
-    /// The convolution's results, 128 values.
-    pub hidden: Vec<i64>,
-    /// The latent values, 16.
-    pub encoded: Vec<i64>,
-}
-
 impl EncoderModel {
     /// An error unless shapes, widths and integers fit the network.
     pub fn validate(&self) -> Result<(), Diagnostic> {
@@ -84,61 +71,9 @@ impl EncoderModel {
             Input::Normalised => self.conv.arithmetic.input,
         }
     }
-
-    /// The result for 48 input integers.
-    ///
-    /// # Errors
-    /// An input that its format cannot hold, or a wrong number of them.
-    pub fn evaluate(&self, inputs: &[i64]) -> Result<Encoded, Diagnostic> {
-        let format = self.input_format();
-        let (lo, hi) = format.limits();
-        if inputs.len() != CELLS {
-            return Err(Diagnostic::error("input-count", format!("{} cells are given, {CELLS} wanted", inputs.len())));
-        }
-        if let Some((i, value)) = inputs.iter().enumerate().find(|(_, v)| !(lo..=hi).contains(*v)) {
-            return Err(Diagnostic::error("input-range", format!("cell {i} is {value}, {format} holds {lo}…{hi}")));
-        }
-        let (module_sum, normalised) = match self.input {
-            Input::Calq => {
-                let (code, normalised) = normaliser::evaluate(inputs, self.conv.arithmetic.input.width);
-                (Some(code), normalised)
-            }
-            Input::Normalised => (None, inputs.to_vec()),
-        };
-        let hidden: Vec<i64> = positions()
-            .flat_map(|(row, column)| {
-                let cells: Vec<(usize, usize)> = window(row, column).collect();
-                let normalised = &normalised;
-                (0..FILTERS).map(move |f| self.conv.neuron(f, cells.iter().map(|&(tap, cell)| (tap, normalised[cell]))))
-            })
-            .collect();
-        let encoded = (0..OUTPUTS).map(|o| self.dense.neuron(o, hidden.iter().copied().enumerate())).collect();
-        Ok(Encoded { module_sum, normalised, hidden, encoded })
-    }
 }
 
 impl Layer {
-    /// Output `k` for inputs given as (weight index, integer).
-    fn neuron(&self, k: usize, inputs: impl Iterator<Item = (usize, i64)>) -> i64 {
-        let arithmetic = &self.arithmetic;
-        let product_frac = arithmetic.input.frac + arithmetic.weight.frac;
-        let bias = self.bias_in_accumulator(k);
-        let sum: i64 = inputs
-            .map(|(i, x)| match arithmetic.product {
-                Product::Exact => x * self.weights[k][i],
-                Product::FloorTo(frac) => shifted(x * self.weights[k][i], frac - product_frac),
-            })
-            .sum();
-        let value = i128::from(bias + sum);
-        let result = arithmetic.quantiser().apply(value, arithmetic.accumulator_frac());
-        i64::try_from(result).expect("an output has few bits")
-    }
-
-    /// Bias `k` in units of the accumulator's last place; bits below it are floored away.
-    pub fn bias_in_accumulator(&self, k: usize) -> i64 {
-        shifted(self.bias[k], self.arithmetic.accumulator_frac() - self.arithmetic.weight.frac)
-    }
-
     fn validate(&self, name: &str, outputs: usize, inputs: usize) -> Result<(), Diagnostic> {
         let wrong = |message: String| Err(Diagnostic::error("model", format!("layer `{name}`: {message}")));
         let arithmetic = &self.arithmetic;
@@ -166,9 +101,4 @@ impl Layer {
             None => Ok(()),
         }
     }
-}
-
-/// `floor(value · 2^by)`.
-fn shifted(value: i64, by: i32) -> i64 {
-    if by >= 0 { value << by } else { value >> by.unsigned_abs().min(63) }
 }

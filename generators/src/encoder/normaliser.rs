@@ -1,8 +1,13 @@
 //! The normaliser: charges relative to the power of two below their sum, and that sum as a short float.
 
 use hdl::dfg::{ModuleBuilder, Value};
+use hdl::num::Interval;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::geometry::CELLS;
+use crate::arith::Arithmetic;
+use crate::model::{HandMade, TensorInfo};
 
 /// Bits of a calibrated charge.
 pub const CALQ_BITS: u32 = 22;
@@ -12,41 +17,105 @@ const MANTISSA_BITS: u32 = 4;
 /// Bits of the sum of all charges, and so one more than its greatest logarithm.
 const SUM_BITS: u32 = 28;
 
-/// The module-sum code and the 48 normalised values for 48 charges.
+/// The charges relative to the power of two below their sum.
 ///
 /// `S = Σ CALQ`, `m = floor(log2 S)` (0 when S is 0), `q_i = floor(CALQ_i · 2^(bits - 1 - m))`, a `u{bits}.{bits-1}`.
-pub fn evaluate(calq: &[i64], bits: u32) -> (i64, Vec<i64>) {
-    let sum: i64 = calq.iter().sum();
-    let exponent = sum.max(1).ilog2();
-    (code(sum), calq.iter().map(|c| (c << (bits - 1)) >> exponent).collect())
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Normaliser {
+    /// Bits of a normalised value, one of them before the point.
+    pub bits: u32,
 }
 
-/// The 5E+4M float of `sum`: itself below 16, else its bit length less four and the four bits below the leading one.
+/// The sum of all charges as a 5E+4M float: itself below 16, else its bit length less four and the four bits below the
+/// leading one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModuleSum {}
+
+/// Most bits of a normalised value; an interval of its hardware holds them beside a charge.
+const MAX_BITS: u32 = 32;
+
+/// An error unless `x` are the charges of a module.
+fn check_charges(x: &TensorInfo) -> Result<(), String> {
+    let charges = Interval::of_width(CALQ_BITS, false).expect("a few bits");
+    match x.shape == [CELLS] && charges.covers(x.range) {
+        true => Ok(()),
+        false => Err(format!("{CELLS} charges of {CALQ_BITS} bits are wanted, found {:?} in {}", x.shape, x.range)),
+    }
+}
+
+impl HandMade for Normaliser {
+    fn name(&self) -> &'static str {
+        "normaliser"
+    }
+
+    fn result(&self, x: &TensorInfo) -> Result<TensorInfo, String> {
+        check_charges(x)?;
+        if !(1..=MAX_BITS).contains(&self.bits) {
+            return Err(format!("a normalised value has 1 to {MAX_BITS} bits, not {}", self.bits));
+        }
+        let range = Interval::of_width(self.bits, false).map_err(|e| e.to_string())?;
+        Ok(TensorInfo { shape: vec![CELLS], range })
+    }
+
+    fn evaluate(&self, calq: &[i64]) -> Vec<i64> {
+        let exponent = calq.iter().sum::<i64>().max(1).ilog2();
+        calq.iter().map(|c| (c << (self.bits - 1)) >> exponent).collect()
+    }
+
+    fn build<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        calq: &[Value<'m>],
+        _: &[Vec<Value<'m>>],
+        _: Arithmetic,
+    ) -> Vec<Value<'m>> {
+        let (_, exponent) = sum_and_exponent(m, calq);
+        let cell = |(i, charge): (usize, &Value<'m>)| {
+            m.scope(&format!("cell{i}"), || shift_down(*charge, self.bits - 1, &exponent, self.bits))
+        };
+        calq.iter().enumerate().map(cell).collect()
+    }
+}
+
+impl HandMade for ModuleSum {
+    fn name(&self) -> &'static str {
+        "module_sum"
+    }
+
+    fn result(&self, x: &TensorInfo) -> Result<TensorInfo, String> {
+        check_charges(x)?;
+        let range = Interval::of_width(CODE_BITS, false).map_err(|e| e.to_string())?;
+        Ok(TensorInfo { shape: vec![1], range })
+    }
+
+    fn evaluate(&self, calq: &[i64]) -> Vec<i64> {
+        vec![code(calq.iter().sum())]
+    }
+
+    /// Sum and exponent are the normaliser's, as the same operators on the same values are one.
+    fn build<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        calq: &[Value<'m>],
+        _: &[Vec<Value<'m>>],
+        _: Arithmetic,
+    ) -> Vec<Value<'m>> {
+        let (sum, exponent) = sum_and_exponent(m, calq);
+        vec![m.scope("code", || build_code(m, sum, &exponent))]
+    }
+}
+
+/// The 5E+4M float of `sum`.
 fn code(sum: i64) -> i64 {
     let length = i64::from(64 - sum.leading_zeros());
     if sum < 1 << MANTISSA_BITS { sum } else { ((length - 4) << MANTISSA_BITS) | ((sum >> (length - 5)) & 15) }
 }
 
-/// The normaliser's results as values of a module under construction.
-#[derive(Debug)]
-pub struct Normalised<'m> {
-    /// 48 values `u{bits}.{bits-1}`.
-    pub cells: Vec<Value<'m>>,
-    /// The module sum's code, 9 bits.
-    pub code: Value<'m>,
-}
-
-/// Builds the normaliser on 48 charges.
-pub fn build<'m>(m: &'m ModuleBuilder, calq: &[Value<'m>], bits: u32) -> Normalised<'m> {
+fn sum_and_exponent<'m>(m: &'m ModuleBuilder, calq: &[Value<'m>]) -> (Value<'m>, Vec<(u32, Value<'m>)>) {
     let sum = m.scope("sum", || Value::sum(calq).expect("there are cells").named("module_sum"));
-    let exponent = m.scope("exponent", || exponent_bits(m, sum));
-    let cells = (0..CELLS)
-        .map(|i| {
-            m.scope(&format!("cell{i}"), || shift_down(calq[i], bits - 1, &exponent, bits).with_frac(bits as i32 - 1))
-        })
-        .collect();
-    let code = m.scope("code", || build_code(m, sum, &exponent));
-    Normalised { cells, code }
+    (sum, m.scope("exponent", || exponent_bits(m, sum)))
 }
 
 /// The bits of `floor(log2 sum)`, most significant first, by binary search: is there a one in the upper half?

@@ -20,11 +20,13 @@ pub fn block_bytes(weight_bits: u32) -> usize {
 }
 
 /// The image of register values. They must fit `weight_bits` bits.
-pub fn pack(tensors: &Tensors, weight_bits: u32) -> Result<Vec<u8>, Diagnostic> {
+///
+/// # Errors
+/// A value that does not.
+pub fn pack(values: &[i64], weight_bits: u32) -> Result<Vec<u8>, Diagnostic> {
     let mut image = vec![0u8; BLOCKS * block_bytes(weight_bits)];
     let (lo, hi) = (-(1i64 << (weight_bits - 1)), (1i64 << (weight_bits - 1)) - 1);
-    for (i, &value) in stream(tensors).enumerate() {
-        let value = value as i64;
+    for (i, &value) in values.iter().enumerate() {
         if !(lo..=hi).contains(&value) {
             let message = format!("weight {i} is {value}, {weight_bits} bits hold {lo}…{hi}");
             return Err(
@@ -64,33 +66,9 @@ pub fn unpack(image: &[u8], weight_bits: u32) -> Result<Tensors, Diagnostic> {
 }
 
 /// All weights in the order of the registers.
-fn stream(tensors: &Tensors) -> impl Iterator<Item = &f64> {
-    tensors.conv_weight.iter().chain(&tensors.conv_bias).chain(&tensors.dense_weight).chain(&tensors.dense_bias)
-}
-
-/// The index of each weight in the register stream.
-pub mod index {
-    use super::{FILTERS, HIDDEN, KERNEL};
-
-    /// Convolution weight of filter `f` at kernel index `tap`.
-    pub fn conv_weight(f: usize, tap: usize) -> usize {
-        tap * FILTERS + f
-    }
-
-    /// Bias of filter `f`.
-    pub fn conv_bias(f: usize) -> usize {
-        KERNEL * KERNEL * FILTERS + f
-    }
-
-    /// Dense weight of output `o` for input `i`.
-    pub fn dense_weight(o: usize, i: usize) -> usize {
-        (KERNEL * KERNEL + 1) * FILTERS + o * HIDDEN + i
-    }
-
-    /// Bias of output `o`.
-    pub fn dense_bias(o: usize) -> usize {
-        dense_weight(super::OUTPUTS, o)
-    }
+pub fn stream(tensors: &Tensors) -> Vec<i64> {
+    let Tensors { conv_weight, conv_bias, dense_weight, dense_bias, .. } = tensors;
+    [conv_weight, conv_bias, dense_weight, dense_bias].into_iter().flatten().map(|v| *v as i64).collect()
 }
 
 #[cfg(test)]
@@ -112,7 +90,7 @@ mod tests {
                 output_bits: None,
             };
             let tensors = registers_of(&choice.model().unwrap());
-            let image = pack(&tensors, weight_bits).unwrap();
+            let image = pack(&stream(&tensors), weight_bits).unwrap();
             assert_eq!(unpack(&image, weight_bits).unwrap(), tensors);
         }
         assert_eq!(8 * BLOCKS * block_bytes(6), 12_864);
@@ -122,7 +100,7 @@ mod tests {
     fn a_weight_that_does_not_fit_is_refused() {
         let mut tensors = unpack(&vec![0; BLOCKS * block_bytes(6)], 6).unwrap();
         tensors.dense_bias[15] = 32.0;
-        assert!(pack(&tensors, 6).is_err());
+        assert!(pack(&stream(&tensors), 6).is_err());
         assert!(unpack(&[0; 7], 6).is_err());
     }
 }

@@ -20,7 +20,7 @@ use hdl::num::Format;
 
 use super::front_end::{CALIBRATION_BITS, SELECT_BITS};
 use super::geometry::CELLS;
-use super::hardware::{Parts, Storage};
+use super::network::{Parts, Storage};
 use super::registers::{BLOCKS, WEIGHTS, block_bytes};
 
 /// Bits of the offset within a block.
@@ -53,7 +53,7 @@ pub fn with_registers(
     name: &str,
     datapath: &Arc<Module>,
     parts: Parts,
-    weight: Format,
+    weight_bits: u32,
 ) -> Result<Arc<Module>, Diagnostics> {
     let m = ModuleBuilder::new(name);
     let streams: Vec<Vec<Value<'_>>> = datapath
@@ -71,7 +71,7 @@ pub fn with_registers(
     let mut bytes: Vec<(usize, Vec<Value<'_>>)> = Vec::new();
     let mut answers = Vec::new();
     let mut shapes: Vec<(usize, Arc<Module>)> = Vec::new();
-    for (number, size) in blocks(parts, weight.range.width()) {
+    for (number, size) in blocks(parts, weight_bits) {
         if !shapes.iter().any(|(s, _)| *s == size) {
             shapes.push((size, block(&format!("{name}_block{size}"), size)?));
         }
@@ -84,7 +84,7 @@ pub fn with_registers(
         bytes.push((number, outputs));
     }
     let answer = Value::tree(&answers, |a, b| a | b).expect("there are blocks");
-    let settings = settings(&bytes, parts, weight);
+    let settings = settings(&bytes, parts, weight_bits);
     let mut streams = streams.into_iter();
     let inputs: Vec<Value<'_>> = datapath
         .inputs
@@ -107,14 +107,14 @@ pub fn with_registers(
 fn settings<'m>(
     bytes: &[(usize, Vec<Value<'m>>)],
     parts: Parts,
-    weight: Format,
+    weight_bits: u32,
 ) -> Vec<(&'static str, Vec<Value<'m>>)> {
     let block = |number: usize| &bytes.iter().find(|(n, _)| *n == number).expect("the block is there").1;
     let mut settings = Vec::new();
     if parts.storage == Storage::Programmable {
         let all: Vec<Value<'m>> = (0..BLOCKS).flat_map(|b| block(b).clone()).collect();
-        let width = weight.range.width() as usize;
-        let field = |i: usize| bit_field(&all, i * width, width).wrap(width as u32, true).with_frac(weight.frac);
+        let width = weight_bits as usize;
+        let field = |i: usize| bit_field(&all, i * width, width).wrap(weight_bits, true);
         settings.push(("weights", (0..WEIGHTS).map(field).collect()));
     }
     if parts.front_end {

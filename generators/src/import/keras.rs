@@ -25,7 +25,10 @@ mod quantiser;
 mod quantisers;
 mod rearranging;
 mod shaping;
+<<<<<<< HEAD
 #[cfg(test)]
+=======
+>>>>>>> main
 mod table;
 mod weight_quantiser;
 mod weights;

@@ -57,13 +57,15 @@ impl Graph {
             range.lo().unsigned_abs().max(range.hi().unsigned_abs()) as i64
         };
         match &layer.op {
-            Op::Dense { weights, bias } => with(Op::Dense { weights: magnitudes(weights), bias: vec![0; bias.len()] }),
-            Op::Convolution { weights, bias, window, groups } => with(Op::Convolution {
-                weights: magnitudes(weights),
-                bias: vec![0; bias.len()],
-                window: window.clone(),
-                groups: *groups,
-            }),
+            Op::Dense { weights, bias, multiplication } => {
+                let exact = with(Op::dense(magnitudes(weights), vec![0; bias.len()]));
+                floored(exact, multiplication.cut(), &weights.shape)
+            }
+            Op::Convolution { weights, bias, window, groups, multiplication } => {
+                let (weights, bias) = (magnitudes(weights), vec![0; bias.len()]);
+                let exact = with(Op::convolution(weights.clone(), bias, window.clone(), *groups));
+                floored(exact, multiplication.cut(), &weights.shape)
+            }
             Op::Pool { .. } | Op::Reduce { .. } | Op::Add | Op::Concat { .. } => with(layer.op.clone()),
             Op::Reshape { .. } | Op::Transpose { .. } | Op::Slice { .. } | Op::Gather { .. } => with(layer.op.clone()),
             Op::Pad { begin, end, .. } => with(Op::Pad { begin: begin.clone(), end: end.clone(), value: 0 }),
@@ -104,7 +106,7 @@ impl Graph {
                 each(&|e| passed_steps(&function, e))
             }
             // anything may happen
-            Op::And | Op::Or | Op::Xor | Op::ArgMax { .. } | Op::Softmax(_) | Op::Constant(_) => {
+            Op::And | Op::Or | Op::Xor | Op::ArgMax { .. } | Op::Softmax(_) | Op::Block(_) | Op::Constant(_) => {
                 vec![i64::MAX; elements]
             }
         }
@@ -145,6 +147,16 @@ impl Graph {
             None => worst,
         })
     }
+}
+
+/// Bounds of sums of products that are each floored by `cut` bits, from those of exact sums: each of the products of an
+/// output, which has weights of this shape, can pass one more step than it is wide.
+fn floored(exact: Vec<i64>, cut: u32, shape: &[usize]) -> Vec<i64> {
+    let terms = match cut {
+        0 => 0,
+        _ => shape[1..].iter().product::<usize>() as i64,
+    };
+    exact.into_iter().map(|e| if e == 0 { 0 } else { (e >> cut).saturating_add(terms) }).collect()
 }
 
 /// Bound of a requantised number whose operand is off by up to `e`.
@@ -244,7 +256,7 @@ mod tests {
         let functions = Array::scalar(function(&[(-2, 1), (3, 2)]));
         graph.push(layer("quant", Op::Threshold { functions }, 0)).unwrap();
         let weights = Array { shape: vec![2, 2], values: vec![3, -4, 0, 2] };
-        let dense = Op::Dense { weights, bias: vec![1, 1] };
+        let dense = Op::dense(weights, vec![1, 1]);
         graph.push(layer("dense", dense, 1)).unwrap();
         let decode = Decode { unit: Array::scalar(0.5), steps: Vec::new(), softmax: None };
         let output = Output { name: "y".into(), tensor: T(2), decode: Some(decode) };

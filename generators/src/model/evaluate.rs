@@ -6,6 +6,7 @@ use hdl::names::quoted;
 use super::array::Array;
 use super::graph::{Graph, Layer, T, TensorInfo};
 use super::movement::moved;
+use super::multiply::Multiplication;
 use super::op::{Op, PoolKind};
 use super::real::{Step, chain};
 use super::shape::spatial;
@@ -163,9 +164,9 @@ impl Graph {
             a.zip(&b, |x, y| f(*x, *y)).expect("checked when built").values
         };
         match &layer.op {
-            Op::Dense { weights, bias } => dense(x, weights, bias),
-            Op::Convolution { weights, bias, window, groups } => {
-                convolution(x, shape_of(0), weights, bias, window, *groups)
+            Op::Dense { weights, bias, multiplication } => dense(x, weights, bias, multiplication),
+            Op::Convolution { weights, bias, window, groups, multiplication } => {
+                convolution(x, shape_of(0), weights, bias, window, *groups, multiplication)
             }
             Op::MatMul => matrix_product(x, shape_of(0), operand(1), shape_of(1), &result.shape),
             Op::Pool { kind, window } => pool(x, shape_of(0), *kind, window),
@@ -197,6 +198,7 @@ impl Graph {
             }
             Op::ArgMax { axis } => arg_max(x, shape_of(0), *axis),
             Op::Softmax(softmax) => along(x, shape_of(0), softmax.axis, |x| softmax.apply(x)),
+            Op::Block(block) => block.part().evaluate(x),
             Op::Constant(_)
             | Op::Reshape { .. }
             | Op::Transpose { .. }
@@ -216,20 +218,20 @@ fn array_of(values: &[i64], shape: &[usize]) -> Array<i64> {
     Array { shape: shape.to_vec(), values: values.to_vec() }
 }
 
-/// `start + Σ a · b`. The result fits 62 bits; what overflows on the way there cancels, as the sum is exact modulo 2^64.
-fn sum_of_products(start: i64, pairs: impl Iterator<Item = (i64, i64)>) -> i64 {
-    pairs.fold(start, |sum, (a, b)| sum.wrapping_add(a.wrapping_mul(b)))
+/// `start + Σ ⌊a · b / 2^cut⌋`. The result fits 62 bits; what overflows on the way there cancels, as the sum is exact
+/// modulo 2^64. With a cut products fit 62 bits too.
+fn sum_of_products(start: i64, cut: u32, pairs: impl Iterator<Item = (i64, i64)>) -> i64 {
+    pairs.fold(start, |sum, (a, b)| sum.wrapping_add(a.wrapping_mul(b) >> cut))
 }
 
-fn dense(x: &[i64], weights: &Array<i64>, bias: &[i64]) -> Vec<i64> {
+fn dense(x: &[i64], weights: &Array<i64>, bias: &[i64], multiplication: &Multiplication) -> Vec<i64> {
     let inputs = weights.shape[1];
     x.chunks(inputs)
         .flat_map(|x| {
-            weights
-                .values
-                .chunks(inputs)
-                .zip(bias)
-                .map(|(row, bias)| sum_of_products(*bias, row.iter().copied().zip(x.iter().copied())))
+            weights.values.chunks(inputs).zip(bias).map(|(row, bias)| {
+                let pairs = row.iter().copied().zip(x.iter().copied());
+                sum_of_products(multiplication.added_bias(*bias), multiplication.cut(), pairs)
+            })
         })
         .collect()
 }
@@ -241,6 +243,7 @@ fn convolution(
     bias: &[i64],
     window: &Window,
     groups: usize,
+    multiplication: &Multiplication,
 ) -> Vec<i64> {
     let (outer, extents) = spatial(shape).expect("checked when built");
     let positions = window.positions(extents).expect("checked when built");
@@ -252,12 +255,12 @@ fn convolution(
         for (filter, bias) in bias.iter().enumerate() {
             let first = filter / (filters / groups) * channels;
             for position in &positions {
-                let mut sum = *bias;
+                let mut sum = multiplication.added_bias(*bias);
                 for channel in 0..channels {
                     let row = &weights.values[(filter * channels + channel) * taps..][..taps];
                     let plane = &image[(first + channel) * pixels..][..pixels];
                     let pairs = position.iter().map(|&(tap, pixel)| (row[tap as usize], plane[pixel as usize]));
-                    sum = sum_of_products(sum, pairs);
+                    sum = sum_of_products(sum, multiplication.cut(), pairs);
                 }
                 result.push(sum);
             }
@@ -281,7 +284,7 @@ fn matrix_product(x: &[i64], a: &[usize], y: &[i64], b: &[usize], out: &[usize])
         for row in 0..*m {
             for column in 0..*n {
                 let pairs = (0..k).map(|l| (x[row * k + l], y[l * n + column]));
-                result.push(sum_of_products(0, pairs));
+                result.push(sum_of_products(0, 0, pairs));
             }
         }
     }

@@ -73,6 +73,9 @@ impl Graph {
         };
         let shape = &self.info(self.result(k)).shape;
         let (axis, bias) = match &self.layers[k].op {
+            Op::Dense { multiplication, .. } | Op::Convolution { multiplication, .. } if multiplication.is_stored() => {
+                return None;
+            }
             Op::Dense { bias, .. } => (shape.len() - 1, bias),
             Op::Convolution { bias, .. } => (1, bias),
             _ => return None,
@@ -103,7 +106,7 @@ mod tests {
         };
         let weights = Array { shape: vec![2, 2], values: vec![1, 2, 3, -4] };
         let mut graph = Graph::new("fuse", vec![input]).unwrap();
-        let dense = Op::Dense { weights, bias: vec![5, 6] };
+        let dense = Op::dense(weights, vec![5, 6]);
         graph.push(layer(dense, &[0])).unwrap();
         graph.push(layer(Op::Constant(constant), &[])).unwrap();
         graph.push(layer(Op::Add, &[2, 1])).unwrap();

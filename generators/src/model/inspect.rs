@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::array::Array;
 use super::graph::{Graph, Layer, TensorInfo};
+use super::multiply::{Multiplication, WeightStore};
 use super::op::{Limit, Op, PoolKind, Requantise};
 use super::shape::spatial;
 use super::window::Window;
@@ -127,14 +128,14 @@ fn work(layer: &Layer, operands: &[&TensorInfo], result: &TensorInfo) -> Work {
     let elements = result.shape.iter().product::<usize>() as u64;
     let x = operands.first();
     match &layer.op {
-        Op::Dense { weights, bias } => {
+        Op::Dense { weights, bias, multiplication } => {
             let outer = elements / bias.len().max(1) as u64;
-            constant_products(weights, bias, |_| outer, x.expect("one operand").range)
+            products(weights, bias, multiplication, |_| outer, x.expect("one operand").range)
         }
-        Op::Convolution { weights, bias, window, .. } => {
+        Op::Convolution { weights, bias, window, multiplication, .. } => {
             let x = x.expect("one operand");
             let uses = tap_uses(window, &x.shape);
-            constant_products(weights, bias, |i| uses[i % uses.len().max(1)], x.range)
+            products(weights, bias, multiplication, |i| uses[i % uses.len().max(1)], x.range)
         }
         Op::MatMul => {
             let depth = x.and_then(|x| x.shape.last()).map_or(0, |k| *k as u64);
@@ -181,10 +182,23 @@ fn tap_uses(window: &Window, shape: &[usize]) -> Vec<u64> {
     uses
 }
 
-fn constant_products(weights: &Array<i64>, bias: &[i64], uses: impl Fn(usize) -> u64, x: Interval) -> Work {
+/// Products with constants, or with what registers hold.
+fn products(
+    weights: &Array<i64>,
+    bias: &[i64],
+    multiplication: &Multiplication,
+    uses: impl Fn(usize) -> u64,
+    x: Interval,
+) -> Work {
     let mut work = Work { weights: weights.values.len() as u64, ..Work::default() };
     let rows = bias.len().max(1);
     for (i, &weight) in weights.values.iter().enumerate() {
+        if let WeightStore::Registers { width, .. } = multiplication.store {
+            work.multiplies += uses(i);
+            work.additions += uses(i);
+            work.bit_operations += uses(i) * u64::from(width) * u64::from(x.width());
+            continue;
+        }
         if weight == 0 {
             work.zero_weights += 1;
             continue;
@@ -202,6 +216,10 @@ fn constant_products(weights: &Array<i64>, bias: &[i64], uses: impl Fn(usize) ->
 fn loss(op: &Op, operands: &[&TensorInfo]) -> Option<String> {
     let x = operands.first()?.range;
     match op {
+        Op::Dense { multiplication, .. } | Op::Convolution { multiplication, .. } => {
+            let cut = Some(multiplication.cut()).filter(|cut| *cut > 0);
+            cut.map(|bits| format!("{bits} bits of each product floored away"))
+        }
         Op::Requantise(r) => requantise_loss(std::slice::from_ref(r), x),
         Op::RequantiseEach { formats } => requantise_loss(&formats.values, x),
         Op::Threshold { functions } => {

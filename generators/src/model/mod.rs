@@ -8,6 +8,7 @@
 
 mod agreement;
 mod array;
+mod block;
 mod deviation;
 mod drawing;
 mod evaluate;
@@ -16,6 +17,7 @@ mod fuse;
 mod graph;
 mod inspect;
 mod movement;
+mod multiply;
 mod op;
 mod output;
 mod range;
@@ -28,12 +30,14 @@ mod window;
 
 pub use agreement::{Agreement, Closeness};
 pub use array::{Array, broadcast};
+pub use block::{Block, HandMade, RegisterArray};
 pub use evaluate::Evaluation;
 pub use function::Function;
 pub use graph::{Decode, Encode, Graph, Input, Layer, MAX_ELEMENTS, Output, T, TensorInfo};
 pub use inspect::{Inspection, LayerRow};
 pub use movement::{Moved, elements, moved};
-pub use op::{Limit, Op, PoolKind, Requantise};
+pub use multiply::{Multiplication, ProductRule, WeightStore};
+pub use op::{Limit, Op, PoolKind, Requantise, filter_fastest};
 pub use real::{FloatRounding, Growth, Quantiser, Step};
 pub use schema::schema;
 pub use softmax::Softmax;

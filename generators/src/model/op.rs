@@ -5,6 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::array::Array;
+use super::block::{Block, RegisterArray};
+use super::multiply::Multiplication;
 use super::softmax::Softmax;
 use super::step::StepFunction;
 use super::window::Window;
@@ -96,6 +98,9 @@ pub enum Op {
         weights: Array<i64>,
         /// One an output.
         bias: Vec<i64>,
+        /// What of each product is added, and where the weights are.
+        #[serde(default, skip_serializing_if = "Multiplication::is_plain")]
+        multiplication: Multiplication,
     },
     /// Correlation of `x[n, channel, spatial…]` with zero padding.
     Convolution {
@@ -107,6 +112,9 @@ pub enum Op {
         window: Window,
         /// Filters and channels are split into as many groups that do not see each other.
         groups: usize,
+        /// What of each product is added, and where the weights are.
+        #[serde(default, skip_serializing_if = "Multiplication::is_plain")]
+        multiplication: Multiplication,
     },
     /// Matrix product of `x[…, m, k]` and `y[…, k, n]`, both computed at run time.
     MatMul,
@@ -222,9 +230,47 @@ pub enum Op {
     },
     /// The share of each element's exponential in the sum of all along an axis.
     Softmax(Softmax),
+    /// A hand-made part.
+    Block(Block),
 }
 
 impl Op {
+    /// Whole products of fixed weights.
+    pub fn dense(weights: Array<i64>, bias: Vec<i64>) -> Self {
+        Self::Dense { weights, bias, multiplication: Multiplication::default() }
+    }
+
+    /// Whole products of fixed weights.
+    pub fn convolution(weights: Array<i64>, bias: Vec<i64>, window: Window, groups: usize) -> Self {
+        Self::Convolution { weights, bias, window, groups, multiplication: Multiplication::default() }
+    }
+
+    /// How it multiplies, if it has weights.
+    pub fn multiplication(&self) -> Option<Multiplication> {
+        match self {
+            Self::Dense { multiplication, .. } | Self::Convolution { multiplication, .. } => Some(*multiplication),
+            _ => None,
+        }
+    }
+
+    /// The registers that are written at run time, with what they hold.
+    ///
+    /// Weights are followed by biases. Those of a dense layer stand output by output, those of a convolution tap by tap
+    /// and channel by channel, with the filter fastest.
+    pub fn registers(&self) -> Vec<RegisterArray> {
+        match self {
+            Self::Block(block) => block.part().registers(),
+            Self::Dense { weights, bias, multiplication: Multiplication { store, .. } } => {
+                store.registers(weights.values.iter().chain(bias).copied())
+            }
+            Self::Convolution { weights, bias, multiplication: Multiplication { store, .. }, .. } => {
+                let places = filter_fastest(&weights.shape);
+                store.registers(places.map(|i| weights.values[i]).chain(bias.iter().copied()))
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// The operator's name in JSON and in reports.
     pub fn name(&self) -> &'static str {
         match self {
@@ -257,6 +303,7 @@ impl Op {
             Op::Concat { .. } => "concat",
             Op::ArgMax { .. } => "arg_max",
             Op::Softmax(_) => "softmax",
+            Op::Block(block) => block.part().name(),
         }
     }
 
@@ -277,4 +324,12 @@ impl Op {
             _ => Some(1),
         }
     }
+}
+
+/// The weights of a convolution of this shape tap by tap and channel by channel, with the filter fastest.
+pub fn filter_fastest(shape: &[usize]) -> impl Iterator<Item = usize> + use<> {
+    let (filters, channels) = (shape[0], shape[1]);
+    let taps: usize = shape[2..].iter().product();
+    let channel = move |tap: usize, c: usize| (0..filters).map(move |f| (f * channels + c) * taps + tap);
+    (0..taps).flat_map(move |tap| (0..channels).flat_map(move |c| channel(tap, c)))
 }

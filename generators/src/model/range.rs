@@ -4,6 +4,7 @@ use hdl::num::{Interval, OutOfRange};
 
 use super::array::Array;
 use super::graph::TensorInfo;
+use super::multiply::Multiplication;
 use super::op::{Limit, Op, PoolKind, Requantise};
 
 /// The range of `op`'s result. Shapes have been checked.
@@ -18,9 +19,9 @@ fn interval(op: &Op, operands: &[&TensorInfo]) -> Result<Interval, OutOfRange> {
     let bounds = |lo: i64, hi: i64| Interval::new(lo.into(), hi.into());
     match op {
         Op::Constant(array) => hull(array.values.iter().copied()),
-        Op::Dense { weights, bias } => rows(weights, bias, x),
-        Op::Convolution { weights, bias, window, .. } => {
-            rows(weights, bias, if window.pads() { x.union(zero) } else { x })
+        Op::Dense { weights, bias, multiplication } => rows(weights, bias, multiplication, x),
+        Op::Convolution { weights, bias, window, multiplication, .. } => {
+            rows(weights, bias, multiplication, if window.pads() { x.union(zero) } else { x })
         }
         Op::MatMul => times(x.mul(y)?, operands[0].shape.last().copied().unwrap_or(1)),
         Op::Pool { kind: PoolKind::Sum, window } => {
@@ -70,6 +71,7 @@ fn interval(op: &Op, operands: &[&TensorInfo]) -> Result<Interval, OutOfRange> {
         Op::Concat { .. } => Ok(operands[1..].iter().fold(x, |hull, o| hull.union(o.range))),
         Op::ArgMax { axis } => Interval::new(0, operands[0].shape[*axis] as i128 - 1),
         Op::Softmax(softmax) => Interval::new(0, 1 << softmax.frac),
+        Op::Block(block) => Ok(block.part().result(operands[0]).map_or(x, |result| result.range)),
         Op::Pool { .. }
         | Op::Reduce { .. }
         | Op::Reshape { .. }
@@ -90,14 +92,19 @@ fn times(x: Interval, count: usize) -> Result<Interval, OutOfRange> {
     x.mul(Interval::point(count as i128)?)
 }
 
-/// The hull of `bias[o] + Σ weights[o, …] · x` over all rows.
-fn rows(weights: &Array<i64>, bias: &[i64], x: Interval) -> Result<Interval, OutOfRange> {
+/// The hull of `bias[o] + Σ weights[o, …] · x` over all rows, with products and weights as `multiplication` says.
+fn rows(
+    weights: &Array<i64>,
+    bias: &[i64],
+    multiplication: &Multiplication,
+    x: Interval,
+) -> Result<Interval, OutOfRange> {
     let len = weights.values.len().checked_div(bias.len()).unwrap_or(0);
     let mut hull: Option<Interval> = None;
     for (o, &bias) in bias.iter().enumerate() {
-        let mut row = Interval::point(bias.into())?;
+        let mut row = multiplication.bias_range(bias)?;
         for &weight in &weights.values[o * len..(o + 1) * len] {
-            row = row.add(x.mul(Interval::point(weight.into())?)?)?;
+            row = row.add(multiplication.product_range(weight, x)?)?;
         }
         hull = Some(hull.map_or(row, |hull| hull.union(row)));
     }

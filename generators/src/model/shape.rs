@@ -14,8 +14,14 @@ pub(super) fn shape_of(op: &Op, operands: &[&TensorInfo]) -> Result<Vec<usize>, 
     }
     let shape = match op {
         Op::Constant(array) => well_formed(array)?.shape.clone(),
-        Op::Dense { weights, bias } => dense(x, weights, bias)?,
-        Op::Convolution { weights, bias, window, groups } => convolution(x, weights, bias, window, *groups)?,
+        Op::Dense { weights, bias, multiplication } => {
+            multiplication.check(weights.values.iter().chain(bias))?;
+            dense(x, weights, bias)?
+        }
+        Op::Convolution { weights, bias, window, groups, multiplication } => {
+            multiplication.check(weights.values.iter().chain(bias))?;
+            convolution(x, weights, bias, window, *groups)?
+        }
         Op::MatMul => matrix_product(x, &operands[1].shape)?,
         Op::Pool { kind, window } => {
             let (outer, spatial) = spatial(x)?;
@@ -77,6 +83,7 @@ pub(super) fn shape_of(op: &Op, operands: &[&TensorInfo]) -> Result<Vec<usize>, 
             formats.values.iter().try_for_each(valid)?;
             x.to_vec()
         }
+        Op::Block(block) => block.part().result(operands[0])?.shape,
         Op::Clamp { lo, hi } if lo > hi => return Err(format!("[{lo}, {hi}] is empty")),
         _ => x.to_vec(),
     };

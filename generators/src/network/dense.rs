@@ -71,10 +71,8 @@ impl DenseLayer {
 
     fn op(&self) -> Op {
         let inputs = self.weights.first().map_or(0, Vec::len);
-        Op::Dense {
-            weights: Array { shape: vec![self.weights.len(), inputs], values: self.weights.concat() },
-            bias: self.bias.clone(),
-        }
+        let weights = Array { shape: vec![self.weights.len(), inputs], values: self.weights.concat() };
+        Op::dense(weights, self.bias.clone())
     }
 }
 

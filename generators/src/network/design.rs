@@ -12,9 +12,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sim::vectors::{Rows, Vectors};
 
-use super::build_with;
 use super::folded::{self, MAX_REUSE, SLOWER, Schedule};
 use super::ports::{Ports, START, VALID};
+use super::{build_with, check_fixed};
 use crate::arith::{Arithmetic, Effort, Kinds};
 use crate::model::{Graph, Input, Op};
 use crate::output::report::LayerFormats;
@@ -91,19 +91,16 @@ impl NetworkDesign {
     /// Which products there are. Those of a folded network's matrices are with weights out of tables.
     pub fn products(&self) -> Kinds {
         let layers = self.network.layers();
-        let has = |wanted: fn(&Op) -> bool| layers.iter().any(|layer| wanted(&layer.op));
-        let matrices = has(|op| matches!(op, Op::Dense { .. } | Op::Convolution { .. }));
+        let matrices = layers.iter().any(|layer| layer.op.multiplication().is_some());
+        let products = layers.iter().any(|layer| matches!(layer.op, Op::Mul | Op::MatMul));
         let folded = self.reuse.is_some();
-        Kinds {
-            constants: matrices && !folded,
-            variables: has(|op| matches!(op, Op::Mul | Op::MatMul)) || matrices && folded,
-            stored_weights: folded,
-        }
+        Kinds { constants: matrices && !folded, variables: products || matrices && folded, stored_weights: folded }
     }
 
     /// An error unless there is something to compute.
     pub fn validate(&self) -> Result<(), Diagnostic> {
         self.network.check()?;
+        check_fixed(&self.network)?;
         self.schedule().map(|_| ())
     }
 
@@ -171,7 +168,10 @@ impl NetworkDesign {
                     shape: shape(&row.shape),
                     input: operands.join(", "),
                     weight: weights(&layer.op),
-                    product: "exact".into(),
+                    product: match layer.op.multiplication().unwrap_or_default().cut() {
+                        0 => "exact".into(),
+                        bits => format!("{bits} bits floored away"),
+                    },
                     accumulator_frac: 0,
                     output: row.format.clone(),
                     quantiser: match &row.loss {

@@ -19,6 +19,11 @@ impl<'m> Products<'m> {
         Self { m, all }
     }
 
+    /// What products are made of.
+    pub(super) fn arithmetic(&self) -> Arithmetic {
+        *self.all.arithmetic()
+    }
+
     /// `bias + matrix · inputs`, one value for each row of the matrix.
     fn matrix_vector(&self, inputs: &[Value<'m>], matrix: &[Vec<i64>], bias: &[i64]) -> Vec<Value<'m>> {
         self.all.linear(self.m, inputs, matrix, bias, 0)

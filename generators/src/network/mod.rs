@@ -4,24 +4,30 @@
 
 pub mod dense;
 pub mod design;
+mod floored;
 pub mod folded;
 mod linear;
+mod neurons;
 pub mod ports;
 mod softmax;
+mod stored;
 mod threshold;
 
 use std::sync::Arc;
 
-use hdl::dfg::{Module, ModuleBuilder, Value};
+use hdl::dfg::{Module, ModuleBuilder, Stamp, Value};
 use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::names::quoted;
 use hdl::num::{Format, Interval, Overflow};
 
 use linear::Products;
+use neurons::{Neuron, Weights};
 use ports::{Ports, identifier};
 
 use crate::arith::{Arithmetic, Effort};
-use crate::model::{Array, Decode, Graph, Input, Layer, Limit, Op, PoolKind, Requantise, TensorInfo, moved};
+use crate::model::{
+    Array, Decode, Graph, Input, Layer, Limit, Op, PoolKind, RegisterArray, Requantise, TensorInfo, WeightStore, moved,
+};
 
 /// Most products that are unrolled.
 const MAX_PRODUCTS: u64 = 1 << 23;
@@ -49,28 +55,78 @@ pub fn build_with(
     effort: Option<Effort>,
     arithmetic: Arithmetic,
 ) -> Result<Arc<Module>, Diagnostics> {
-    graph.check()?;
-    check_size(graph)?;
+    check_fixed(graph)?;
     let m = ModuleBuilder::new(name);
-    let products = Products::new(&m, effort, arithmetic);
     let ports = Ports::of(graph, name);
-    let mut tensors: Vec<Vec<Value<'_>>> = Vec::with_capacity(graph.inputs().len() + graph.layers().len());
-    for (input, port) in graph.inputs().iter().zip(&ports.inputs) {
-        let count = input.shape.iter().product();
-        tensors.push(m.input_array(port, count, input_format(input)));
-    }
-    for k in 0..graph.layers().len() {
-        let layer = &graph.layers()[k];
-        let operands: Vec<&[Value<'_>]> = layer.inputs.iter().map(|t| tensors[t.index()].as_slice()).collect();
-        let values = layer_values(&m, &products, graph, k, &operands)?;
-        tensors.push(values);
-    }
+    let tensors = tensors(&m, graph, &ports, effort, arithmetic)?;
     for (output, port) in graph.outputs().iter().zip(&ports.outputs) {
         let frac = output.decode.as_ref().map_or(0, fraction_bits);
         let values: Vec<Value<'_>> = tensors[output.tensor.index()].iter().map(|v| v.with_frac(frac)).collect();
         m.output_array(port, &values);
     }
     m.finish()
+}
+
+/// The values of all tensors of `graph` in module `m`, whose input ports are made here. What is written at run time comes
+/// in by timeless ports behind them.
+///
+/// # Errors
+/// As [`build`].
+pub(crate) fn tensors<'m>(
+    m: &'m ModuleBuilder,
+    graph: &Graph,
+    ports: &Ports,
+    effort: Option<Effort>,
+    arithmetic: Arithmetic,
+) -> Result<Vec<Vec<Value<'m>>>, Diagnostics> {
+    graph.check()?;
+    check_size(graph)?;
+    let products = Products::new(m, effort, arithmetic);
+    let mut tensors: Vec<Vec<Value<'m>>> = Vec::with_capacity(graph.inputs().len() + graph.layers().len());
+    for (input, port) in graph.inputs().iter().zip(&ports.inputs) {
+        let count = input.shape.iter().product();
+        tensors.push(m.input_array(port, count, input_format(input)));
+    }
+    let mut registers = register_values(m, graph);
+    for (k, layer) in graph.layers().iter().enumerate() {
+        let operands: Vec<&[Value<'_>]> = layer.inputs.iter().map(|t| tensors[t.index()].as_slice()).collect();
+        let values = layer_values(m, &products, graph, k, &operands, &std::mem::take(&mut registers[k]))?;
+        tensors.push(values);
+    }
+    Ok(tensors)
+}
+
+/// For each layer the values of its register arrays, out of a port for each name.
+fn register_values<'m>(m: &'m ModuleBuilder, graph: &Graph) -> Vec<Vec<Vec<Value<'m>>>> {
+    let arrays: Vec<Vec<RegisterArray>> = graph.layers().iter().map(|layer| layer.op.registers()).collect();
+    let mut ports: Vec<(&str, Vec<Format>)> = Vec::new();
+    for array in arrays.iter().flatten() {
+        let formats = vec![Format::integer(array.range); array.values.len()];
+        match ports.iter_mut().find(|(name, _)| *name == array.port) {
+            Some((_, all)) => all.extend(formats),
+            None => ports.push((array.port, formats)),
+        }
+    }
+    let port =
+        |(name, formats): (&'static str, Vec<Format>)| (name, m.input_port(name, formats, Stamp::TIMELESS).into_iter());
+    let mut ports: Vec<_> = ports.into_iter().map(port).collect();
+    let mut take = |array: &RegisterArray| {
+        let (_, values) = ports.iter_mut().find(|(name, _)| *name == array.port).expect("there is a port for each");
+        values.take(array.values.len()).collect()
+    };
+    arrays.iter().map(|of_layer| of_layer.iter().map(&mut take).collect()).collect()
+}
+
+/// An error if anything is written at run time, for which a network by itself has no port.
+pub(crate) fn check_fixed(graph: &Graph) -> Result<(), Diagnostic> {
+    match graph.layers().iter().find(|layer| !layer.op.registers().is_empty()) {
+        Some(layer) => {
+            let message = format!("layer {} has registers that are written at run time", quoted(&layer.name));
+            Err(Diagnostic::error("network", message)
+                .help("only the encoder has a port for them: let weights be fixed"))
+        }
+        None => Ok(()),
+    }
 }
 
 fn input_format(input: &Input) -> Format {
@@ -86,12 +142,13 @@ fn layer_values<'m>(
     graph: &Graph,
     k: usize,
     operands: &[&[Value<'m>]],
+    registers: &[Vec<Value<'m>>],
 ) -> Result<Vec<Value<'m>>, Diagnostic> {
     let layer = &graph.layers()[k];
     let operands: Vec<Operand<'_, 'm>> =
         layer.inputs.iter().zip(operands).map(|(t, values)| Operand { values, info: graph.info(*t) }).collect();
     let result = graph.info(graph.result(k));
-    m.scope(&identifier(&layer.name), || values(m, products, layer, &operands, result))
+    m.scope(&identifier(&layer.name), || values(m, products, layer, &operands, registers, result))
 }
 
 /// A tensor of a layer's operands.
@@ -127,6 +184,7 @@ fn values<'m>(
     products: &Products<'m>,
     layer: &Layer,
     operands: &[Operand<'_, 'm>],
+    registers: &[Vec<Value<'m>>],
     result: &TensorInfo,
 ) -> Result<Vec<Value<'m>>, Diagnostic> {
     let constant = |value: i64| m.constant(value.into(), 0);
@@ -148,10 +206,23 @@ fn values<'m>(
         a.into_iter().zip(b).map(|(a, b)| f(a, b)).collect::<Vec<_>>()
     };
     Ok(match &layer.op {
-        Op::Dense { weights, bias } => linear::dense(products, x, weights, bias),
-        Op::Convolution { weights, bias, window, groups } => {
-            linear::convolution(products, x, &info.shape, weights, bias, window, *groups).map_err(misfit)?
+        Op::Dense { weights, bias, multiplication } => {
+            let layer = Weights { weights, bias, multiplication: *multiplication };
+            match multiplication.is_plain() {
+                true => linear::dense(products, x, weights, bias),
+                false => single_sums(m, products, layer, &neurons::of_dense(weights, x.len()), x, registers),
+            }
         }
+        Op::Convolution { weights, bias, window, groups, multiplication } => {
+            let layer = Weights { weights, bias, multiplication: *multiplication };
+            if multiplication.is_plain() {
+                linear::convolution(products, x, &info.shape, weights, bias, window, *groups).map_err(misfit)?
+            } else {
+                let neurons = neurons::of_convolution(weights, &info.shape, window, *groups).map_err(misfit)?;
+                single_sums(m, products, layer, &neurons, x, registers)
+            }
+        }
+        Op::Block(block) => block.part().build(m, x, registers, products.arithmetic()),
         Op::MatMul => {
             linear::matrix_product(products, x, &info.shape, operands[1].values, &operands[1].info.shape, &result.shape)
         }
@@ -220,6 +291,30 @@ fn values<'m>(
         | Op::Pad { .. }
         | Op::Gather { .. } => unreachable!("handled above"),
     })
+}
+
+/// Sums whose products are added one by one: they are cut before, or their weights are not known.
+fn single_sums<'m>(
+    m: &'m ModuleBuilder,
+    products: &Products<'m>,
+    layer: Weights<'_>,
+    neurons: &[Neuron],
+    x: &[Value<'m>],
+    registers: &[Vec<Value<'m>>],
+) -> Vec<Value<'m>> {
+    let Arithmetic { constants, variables } = products.arithmetic();
+    let sums = match layer.multiplication.store {
+        WeightStore::Fixed => floored::sums(m, layer, neurons, x, constants),
+        WeightStore::Registers { bias_shift, .. } => {
+            stored::sums(m, layer, neurons, x, &registers[0], bias_shift, variables)
+        }
+    };
+    neurons::in_place(neurons, sums)
+}
+
+/// Floored to `frac` fraction bits if it has more.
+fn at_most(value: Value<'_>, frac: i32) -> Value<'_> {
+    if value.frac() > frac { value.truncate(frac) } else { value }
 }
 
 fn stretched_indices<V: Clone>(array: &Array<V>, shape: &[usize]) -> Vec<u32> {

@@ -25,6 +25,8 @@ impl Ports {
     pub fn of(graph: &Graph, top: &str) -> Self {
         let mut taken: Vec<String> = CONTROL.map(str::to_owned).to_vec();
         taken.push(top.to_owned());
+        let registers = graph.layers().iter().flat_map(|layer| layer.op.registers());
+        taken.extend(registers.map(|array| array.port.to_owned()));
         let mut unique = |name: &str| {
             let plain = identifier(name);
             let numbered = (2..).map(|k| format!("{plain}_{k}"));

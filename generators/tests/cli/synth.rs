@@ -5,12 +5,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use hwgen::cli::synth::equiv::functions;
 use openlane::equivalence::{self, Proof};
-use openlane::liberty::Library;
+use openlane::liberty::{Library, functions};
 use serde_json::Value as Json;
 use sim::functions::Functions;
-use sim::gates::{self, Circuit, Delays, Outcome, Stimulus};
+use sim::gates::{self, Circuit, Delays, Outcome, Stimulus, Watch};
 use sim::netlist::Netlist;
 use sim::tools::{Engine, Job, Meter, Verdict};
 
@@ -72,7 +71,7 @@ fn simulated(home: &Home) -> Outcome {
     let vectors = serde_json::from_str(&vectors).unwrap();
     let circuit = Circuit::new(&netlist, &functions(&library), "clk").unwrap();
     let stimulus = Stimulus::new(top, &vectors, None).unwrap();
-    gates::check(&circuit, top, &stimulus, Some(&Delays::unit(&circuit))).unwrap()
+    gates::check(&circuit, top, &stimulus, Watch { delays: Some(&Delays::unit(&circuit)), conditions: &[] }).unwrap()
 }
 
 /// ABC's verdict on the netlist in the folder `mapped`.
@@ -112,9 +111,9 @@ fn every_step_passes_and_a_changed_gate_is_found() {
         let figure = figures.find(|f| f["name"] == name).unwrap();
         figure["value"].as_f64().unwrap()
     };
-    let settled = energy("energy per inference");
-    let with_glitches = energy("energy per inference, with glitches");
-    assert!(settled > 0.0 && with_glitches > settled && with_glitches < 40.0 * settled);
+    let settled = energy("energy per inference, settled");
+    let inertial = energy("energy per inference");
+    assert!(settled > 0.0 && inertial > settled && inertial < 15.0 * settled, "{settled} {inertial}");
     let path = home.path("mapped/netlist.v");
     let netlist = fs::read_to_string(&path).unwrap();
     let adder = netlist.find("  FAX1 ").expect("checked above");
@@ -249,4 +248,19 @@ fn the_shipped_encoder_meets_40_mhz_in_two_cycles() {
     let seconds: f64 =
         report["steps"].as_array().unwrap().iter().map(|step| step["cpu_seconds"].as_f64().unwrap()).sum();
     assert!(seconds < 600.0, "{seconds} s of processors: more than five minutes of two cores");
+}
+
+#[test]
+fn a_file_name_in_the_folder_is_no_command() {
+    if !has_tools() {
+        return;
+    }
+    let home = reduced_encoder();
+    for name in ["x.v; !touch owned; .v", "!touch owned.v", "-lib.v", "[exec touch owned].v", "$(touch owned).v"] {
+        home.write(&format!("rtl/{name}"), "module x; endmodule\n");
+    }
+    // such files are refused or left out, never run
+    home.run(&["synth", "rtl", "--target", "osu018", "--steps", "map", "--effort", "fast", "--out", "mapped"]);
+    let owned = home.tree().into_keys().find(|path| path.ends_with("owned"));
+    assert_eq!(owned, None);
 }

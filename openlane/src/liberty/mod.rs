@@ -1,14 +1,17 @@
 //! What hwgen needs from a Liberty file: units, cells with area and leakage, pins with capacitance and function.
 //!
-//! Of timing tables the entry in the middle is kept, power tables are skipped: OpenSTA reads them. The registry's readers were weighed: `liberty-db` (MIT)
+//! Of timing tables the entry in the middle is kept; [`electrical`] has all tables. The registry's readers were weighed: `liberty-db` (MIT)
 //! brings the whole data model and a minute of compile time for the dozen attributes used here, the others are
 //! unmaintained or under the AGPL.
 
 mod adders;
+mod cells;
+pub mod electrical;
 mod function;
 mod models;
 mod recognise;
 mod syntax;
+pub mod table;
 
 use std::fs;
 use std::path::Path;
@@ -17,6 +20,7 @@ use constraints::timing::Units;
 use hdl::diag::{Diagnostic, Diagnostics};
 
 pub use adders::adder_cells;
+pub use cells::{function, functions};
 pub use function::{MAX_INPUTS, truth_table};
 pub use models::{Models, models};
 pub use recognise::{CellMatch, Role};

@@ -6,6 +6,7 @@ use hdl::pack;
 use num_bigint::BigUint;
 
 use super::circuit::Circuit;
+use super::condition::{Condition, Conditions};
 use super::glitch::{Delays, Glitches};
 use super::levels::{CYCLES, Levels, State, span};
 use super::simulator::Simulator;
@@ -19,10 +20,21 @@ const SHOWN: usize = 20;
 pub struct Activity {
     /// By net: changes from a cycle's settled level to that of the next.
     pub settled: Vec<u64>,
-    /// By net: all changes, if they were asked for.
-    pub with_glitches: Option<Vec<u64>>,
+    /// By net: all changes that gates with inertial delays let pass, if delays were given.
+    pub inertial: Option<Vec<u64>>,
+    /// In how many cycles each of the conditions held.
+    pub held: Vec<u64>,
     /// Cycles in which it was counted.
     pub cycles: usize,
+}
+
+/// What is counted besides changes from cycle to cycle.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Watch<'w> {
+    /// Changes within a cycle, with these delays.
+    pub delays: Option<&'w Delays>,
+    /// Cycles in which these hold.
+    pub conditions: &'w [Condition],
 }
 
 /// How a run went.
@@ -36,7 +48,7 @@ pub struct Outcome {
     pub activity: Activity,
 }
 
-/// Runs all of `stimulus` through a circuit of `module`; counts glitches too if there are `delays`.
+/// Runs all of `stimulus` through a circuit of `module`, and counts what `watch` asks for.
 ///
 /// # Errors
 /// `netlist` if a port of the module is none of the circuit's.
@@ -44,12 +56,13 @@ pub fn check(
     circuit: &Circuit,
     module: &Module,
     stimulus: &Stimulus,
-    delays: Option<&Delays>,
+    watch: Watch<'_>,
 ) -> Result<Outcome, Diagnostics> {
     let inputs = inputs(circuit, stimulus)?;
     let outputs = outputs(circuit, module)?;
     let mut simulator = Simulator::new(circuit);
-    let mut glitches = delays.map(|delays| Glitches::new(circuit, delays));
+    let mut glitches = watch.delays.map(|delays| Glitches::new(circuit, delays));
+    let mut conditions = Conditions::new(watch.conditions);
     let mut settled = vec![0; circuit.nets];
     let mut recorded: Vec<Vec<Levels>> = Vec::with_capacity(stimulus.blocks());
     for number in 0..stimulus.blocks() {
@@ -61,6 +74,7 @@ pub fn check(
         if start + CYCLES > stimulus.streaming.start {
             let counted = span(start, stimulus.streaming.start, stimulus.streaming.end);
             simulator.count(&counted, &mut settled);
+            conditions.run(&simulator, &counted);
             if let Some(glitches) = &mut glitches {
                 glitches.run(&simulator, &counted);
             }
@@ -70,8 +84,12 @@ pub fn check(
         simulator.advance();
     }
     let mut outcome = compare(module, stimulus, &recorded);
-    outcome.activity =
-        Activity { settled, with_glitches: glitches.map(Glitches::into_counts), cycles: stimulus.streaming.len() };
+    outcome.activity = Activity {
+        settled,
+        inertial: glitches.map(Glitches::into_counts),
+        held: conditions.into_counts(),
+        cycles: stimulus.streaming.len(),
+    };
     Ok(outcome)
 }
 

@@ -1,59 +1,49 @@
-//! All transitions of a cycle, not only those that remain: every gate passes each change of its inputs on, after a delay
-//! of its own.
+//! All transitions of a cycle, not only those that remain: every gate passes changes of its inputs on, after a delay of
+//! its own, unless they are taken back before.
 //!
-//! Delays are those of transport: a pulse is passed on however short it is, and rises take as long as falls. A real gate
-//! swallows pulses shorter than its delay, so what is counted here is an upper figure. All inputs and registers change at
-//! the same time, at which the clock rises.
+//! Delays are inertial, as Verilog's are: a gate has at most one change under way, and a pulse that is shorter than its
+//! delay does not pass. Rises take as long as falls. All inputs and registers change at the same time, at which the clock
+//! rises; a register's output follows after the delay of its output pin.
 //!
 //! The cycles of a block are independent of one another, since what each begins and ends with is known from the
 //! simulation without delays; they are simulated side by side, each in its own bit.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::circuit::{Action, Circuit, NONE};
 use super::levels::{Levels, Plane};
 use super::program::Scratch;
 use super::simulator::Simulator;
-use crate::netlist::Netlist;
-
-/// Steps of time of the slowest cell, at most.
-const LONGEST: f64 = 64.0;
 
 /// How many steps of time each node takes.
 #[derive(Debug, Clone)]
 pub struct Delays {
-    of_node: Vec<u8>,
-    longest: u8,
+    of_node: Vec<u32>,
 }
 
 impl Delays {
     /// One step for each cell.
     pub fn unit(circuit: &Circuit) -> Self {
-        Self { of_node: vec![1; circuit.nodes.len()], longest: 1 }
+        Self { of_node: vec![1; circuit.nodes.len()] }
     }
 
-    /// Delays of cells by type, in any unit, in whole steps: half of the shortest delay is a step, or more if the longest
-    /// would take more than 64 of them. A cell that is not among them takes as long as the shortest.
-    pub fn by_cell(circuit: &Circuit, netlist: &Netlist, cells: &HashMap<String, f64>) -> Self {
-        let given = |i: u32| {
-            let instance = netlist.instances.get(i as usize)?;
-            cells.get(&instance.cell).copied().filter(|delay| *delay > 0.0)
-        };
-        let used = circuit.nodes.iter().filter_map(|node| given(node.instance));
-        let (shortest, longest) =
-            used.fold((f64::INFINITY, 0.0_f64), |(low, high), delay| (low.min(delay), high.max(delay)));
-        if longest == 0.0 {
-            return Self::unit(circuit);
-        }
-        let step = (shortest / 2.0).max(longest / LONGEST);
-        // what lies inside a cell takes the least time there is
-        let steps = |instance: u32| match instance {
+    /// Delays in steps of time by net, those of the pins that drive them, at least one; a picosecond is a good step.
+    /// What lies inside a cell takes the least time there is.
+    pub fn of_nets(circuit: &Circuit, steps: impl Fn(u32) -> u32) -> Self {
+        let of_node = circuit.nodes.iter().map(|node| match node.instance {
             NONE => 1,
-            instance => (given(instance).unwrap_or(shortest) / step).round().max(1.0) as u8,
-        };
-        let of_node: Vec<u8> = circuit.nodes.iter().map(|n| steps(n.instance)).collect();
-        Self { longest: of_node.iter().copied().max().unwrap_or(1), of_node }
+            _ => steps(node.output).max(1),
+        });
+        Self { of_node: of_node.collect() }
     }
+}
+
+/// A change under way: when it arrives, in which cycles, and what it brings there.
+#[derive(Debug, Clone, Copy)]
+struct Change {
+    arrives: u64,
+    cycles: Plane,
+    levels: Levels,
 }
 
 /// Counts transitions, block after block.
@@ -69,10 +59,12 @@ pub(super) struct Glitches<'c> {
     counts: Vec<u64>,
     /// Present levels by net.
     now: Vec<Levels>,
-    /// By net, what comes last of that which is under way.
+    /// By net, what will stand there once all is done that is under way.
     coming: Vec<Levels>,
-    /// What arrives in each of the next steps: net and levels.
-    wheel: Vec<Vec<(u32, Levels)>>,
+    /// By net, what is under way, the first to arrive first; each cycle has at most one change.
+    under_way: Vec<VecDeque<Change>>,
+    /// Nets by the time at which a change arrives there.
+    agenda: BTreeMap<u64, Vec<u32>>,
     scratch: Scratch,
 }
 
@@ -88,7 +80,8 @@ impl<'c> Glitches<'c> {
             counts: vec![0; circuit.nets],
             now: vec![Levels::UNKNOWN; circuit.nets],
             coming: vec![Levels::UNKNOWN; circuit.nets],
-            wheel: vec![Vec::new(); usize::from(delays.longest) + 1],
+            under_way: vec![VecDeque::new(); circuit.nets],
+            agenda: BTreeMap::new(),
             scratch: Scratch::default(),
         }
     }
@@ -99,25 +92,18 @@ impl<'c> Glitches<'c> {
             self.now[net] = settled.earlier(net as u32);
         }
         self.coming.copy_from_slice(&self.now);
-        for net in &self.sources {
-            let levels = *settled.levels(*net);
-            if levels != self.now[*net as usize] {
-                self.wheel[0].push((*net, levels));
-            }
+        for i in 0..self.sources.len() {
+            let net = self.sources[i];
+            self.plan(net, *settled.levels(net), 0, 0);
         }
-        let mut queued = vec![u32::MAX; self.circuit.nodes.len()];
+        let mut queued = vec![u64::MAX; self.circuit.nodes.len()];
         let mut active = Vec::new();
         // paths have no circles, so that nothing is under way after the longest of them
-        for step in 0_u32.. {
-            let slot = step as usize % self.wheel.len();
-            let mut arriving = std::mem::take(&mut self.wheel[slot]);
-            self.arrive(&arriving, counted, step, &mut queued, &mut active);
-            arriving.clear();
-            self.wheel[slot] = arriving;
-            active.drain(..).for_each(|node| self.evaluate(node, slot));
-            if self.wheel.iter().all(Vec::is_empty) {
-                break;
+        while let Some((time, nets)) = self.agenda.pop_first() {
+            for net in nets {
+                self.arrive(net, time, counted, &mut queued, &mut active);
             }
+            active.drain(..).for_each(|node| self.evaluate(node, time));
         }
         debug_assert!(
             (0..self.circuit.nets).all(|net| self.now[net] == *settled.levels(net as u32)),
@@ -125,43 +111,55 @@ impl<'c> Glitches<'c> {
         );
     }
 
-    /// Nets take their new levels; the gates that read them become active, each once.
-    fn arrive(
-        &mut self,
-        arriving: &[(u32, Levels)],
-        counted: &Plane,
-        step: u32,
-        queued: &mut [u32],
-        active: &mut Vec<u32>,
-    ) {
-        for (net, levels) in arriving {
-            let i = *net as usize;
-            self.counts[i] += u64::from(self.now[i].transitions(levels, counted));
-            self.now[i] = *levels;
-            let readers = self.starts[i] as usize..self.starts[i + 1] as usize;
-            for node in &self.readers[readers] {
-                if std::mem::replace(&mut queued[*node as usize], step) != step {
-                    active.push(*node);
-                }
+    /// A net takes its new level; the gates that read it become active, each once.
+    fn arrive(&mut self, net: u32, time: u64, counted: &Plane, queued: &mut [u64], active: &mut Vec<u32>) {
+        let i = net as usize;
+        let Some(change) = self.under_way[i].pop_front_if(|change| change.arrives == time) else {
+            return;
+        };
+        let levels = self.now[i].replaced(&change.levels, &change.cycles);
+        if levels == self.now[i] {
+            return;
+        }
+        self.counts[i] += u64::from(self.now[i].transitions(&levels, counted));
+        self.now[i] = levels;
+        let readers = self.starts[i] as usize..self.starts[i + 1] as usize;
+        for node in &self.readers[readers] {
+            if std::mem::replace(&mut queued[*node as usize], time) != time {
+                active.push(*node);
             }
         }
     }
 
-    /// What a gate makes of its inputs arrives after its delay, if it is new.
-    fn evaluate(&mut self, number: u32, slot: usize) {
+    /// What a gate makes of its inputs arrives after its delay.
+    fn evaluate(&mut self, number: u32, time: u64) {
         let node = &self.circuit.nodes[number as usize];
         let Action::Gate(program) = node.action else {
             return;
         };
         let inputs = self.circuit.inputs_of(node);
-        let programs = &self.circuit.programs;
-        let levels = programs.run(program, inputs, &self.now, &mut self.scratch);
-        let coming = &mut self.coming[node.output as usize];
-        if *coming != levels {
-            *coming = levels;
-            let delay = usize::from(self.delays.of_node[number as usize]);
-            let length = self.wheel.len();
-            self.wheel[(slot + delay) % length].push((node.output, levels));
+        let levels = self.circuit.programs.run(program, inputs, &self.now, &mut self.scratch);
+        self.plan(node.output, levels, time, self.delays.of_node[number as usize]);
+    }
+
+    /// Levels that a net is to have after a delay: in the cycles in which something else is under way that is given up,
+    /// and what stands there already needs no change.
+    fn plan(&mut self, net: u32, levels: Levels, time: u64, delay: u32) {
+        let i = net as usize;
+        let other = self.coming[i].differences(&levels);
+        if other == Plane::default() {
+            return;
+        }
+        for change in &mut self.under_way[i] {
+            change.cycles = std::array::from_fn(|w| change.cycles[w] & !other[w]);
+        }
+        self.coming[i] = levels;
+        let changed = self.now[i].differences(&levels);
+        let cycles: Plane = std::array::from_fn(|w| changed[w] & other[w]);
+        if cycles != Plane::default() {
+            let arrives = time + u64::from(delay);
+            self.under_way[i].push_back(Change { arrives, cycles, levels });
+            self.agenda.entry(arrives).or_default().push(net);
         }
     }
 

@@ -52,6 +52,19 @@ impl Levels {
         Self { zero: shifted(&self.zero, before.can_be_zero()), one: shifted(&self.one, before.can_be_one()) }
     }
 
+    /// Those of `levels` in the cycles that `cycles` marks, else the present ones.
+    #[inline]
+    pub fn replaced(&self, levels: &Self, cycles: &Plane) -> Self {
+        let mix = |old: &Plane, new: &Plane| std::array::from_fn(|w| (old[w] & !cycles[w]) | (new[w] & cycles[w]));
+        Self { zero: mix(&self.zero, &levels.zero), one: mix(&self.one, &levels.one) }
+    }
+
+    /// The cycles in which the levels are not the same.
+    #[inline]
+    pub fn differences(&self, other: &Self) -> Plane {
+        std::array::from_fn(|w| (self.zero[w] ^ other.zero[w]) | (self.one[w] ^ other.one[w]))
+    }
+
     /// The level in the last cycle.
     pub fn last(&self) -> State {
         State::of(self.zero[WORDS - 1] >> 63 == 1, self.one[WORDS - 1] >> 63 == 1)

@@ -7,6 +7,7 @@
 
 mod check;
 mod circuit;
+mod condition;
 #[cfg(test)]
 mod dump;
 mod glitch;
@@ -18,8 +19,9 @@ mod stimulus;
 #[cfg(test)]
 mod tests;
 
-pub use check::{Activity, Outcome, check};
+pub use check::{Activity, Outcome, Watch, check};
 pub use circuit::Circuit;
+pub use condition::Condition;
 pub use glitch::Delays;
 pub use levels::CYCLES;
 pub use stimulus::Stimulus;

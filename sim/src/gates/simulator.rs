@@ -50,6 +50,11 @@ impl<'c> Simulator<'c> {
         &self.levels[net as usize]
     }
 
+    /// The levels of all nets in the present block.
+    pub fn all(&self) -> &[Levels] {
+        &self.levels
+    }
+
     /// The levels of a net, each a cycle before those of the present block.
     pub fn earlier(&self, net: u32) -> Levels {
         self.levels[net as usize].delayed(self.before[net as usize])

@@ -214,13 +214,15 @@ fn icarus_finds_the_same_mismatches_and_the_same_activity() {
         let (mismatches, counts) = icarus(&text, &vectors);
         let circuit = circuit(&text);
         let stimulus = Stimulus::new(&module, &vectors, Some(&preamble())).unwrap();
-        let outcome = check(&circuit, &module, &stimulus, Some(&Delays::unit(&circuit))).unwrap();
+        let outcome =
+            check(&circuit, &module, &stimulus, Watch { delays: Some(&Delays::unit(&circuit)), conditions: &[] })
+                .unwrap();
         let lines = |lines: &[String]| -> Vec<String> { lines.iter().map(|l| alike(l)).collect() };
         assert_eq!(lines(&mismatches), lines(&outcome.shown), "seed {seed}");
         assert!(counts.values().sum::<u64>() > 1000, "seed {seed}: something moves");
         let activity = &outcome.activity;
         let total = |counts: &[u64]| counts.iter().sum::<u64>();
-        let all = total(activity.with_glitches.as_ref().unwrap());
+        let all = total(activity.inertial.as_ref().unwrap());
         assert!(all > total(&activity.settled), "seed {seed}");
         for (name, count) in counts.iter().filter(|(name, _)| *name != "clk") {
             let net = circuit.net(name).unwrap() as usize;
@@ -251,8 +253,8 @@ fn what_cannot_be_simulated_is_named() {
     }
 }
 
-#[test]
-fn a_pulse_is_counted_with_delays_only() {
+/// `y[0] = !(x[0] & !x[0])`, whose inputs are both one for a moment after each rise.
+fn pulse(steps: impl Fn(&Circuit, u32) -> u32) -> [[u64; 2]; 2] {
     let text = "input clk;\ninput [4:0] x;\noutput [3:0] y;\nINV a (\n.A(x[0]),\n.Y(n)\n);\n\
         NAND2 b (\n.A(x[0]),\n.B(n),\n.Y(y[0])\n);\nassign y[3:1] = x[3:1];\n";
     let circuit = circuit(text);
@@ -263,11 +265,26 @@ fn a_pulse_is_counted_with_delays_only() {
         outputs: [("y".to_owned(), column([1; 4]))].into(),
     };
     let stimulus = Stimulus::new(&module, &vectors, None).unwrap();
-    let outcome = check(&circuit, &module, &stimulus, Some(&Delays::unit(&circuit))).unwrap();
+    let delays = Delays::of_nets(&circuit, |net| steps(&circuit, net));
+    let holds = Condition { nets: vec![circuit.net("x[0]").unwrap()], table: 0b10 };
+    let watch = Watch { delays: Some(&delays), conditions: &[holds] };
+    let outcome = check(&circuit, &module, &stimulus, watch).unwrap();
     assert_eq!(outcome.mismatches, 0, "{:?}", outcome.shown);
-    let [y, n] = ["y[0]", "n"].map(|net| circuit.net(net).unwrap() as usize);
-    let (settled, all) = (outcome.activity.settled, outcome.activity.with_glitches.unwrap());
-    assert_eq!((settled[n], all[n]), (3, 3));
-    // both inputs of the NAND are one for a moment after each of two rises
-    assert_eq!((settled[y], all[y]), (0, 4));
+    // the last sample stays while its output comes
+    assert_eq!(outcome.activity.held, [3]);
+    let (settled, all) = (outcome.activity.settled, outcome.activity.inertial.unwrap());
+    ["y[0]", "n"].map(|net| circuit.net(net).unwrap() as usize).map(|net| [settled[net], all[net]])
+}
+
+#[test]
+fn a_pulse_is_counted_with_delays_only() {
+    assert_eq!(pulse(|_, _| 1), [[0, 4], [3, 3]]);
+}
+
+#[test]
+fn a_pulse_shorter_than_a_delay_does_not_pass() {
+    let slow = |circuit: &Circuit, net: u32| if circuit.net("n") == Some(net) { 3 } else { 4 };
+    assert_eq!(pulse(slow), [[0, 0], [3, 3]]);
+    let fast = |circuit: &Circuit, net: u32| if circuit.net("n") == Some(net) { 5 } else { 4 };
+    assert_eq!(pulse(fast), [[0, 4], [3, 3]], "as long as the delay is long enough");
 }

@@ -2,8 +2,9 @@
 
 use constraints::Constraints;
 use constraints::timing::{Budget, Dialect};
-use hdl::diag::Diagnostic;
-use openlane::liberty::{adder_cells, models};
+use hdl::diag::{Diagnostic, Diagnostics};
+use openlane::liberty::{adder_cells, functions, models};
+use openlane::quote::identifier;
 use openlane::yosys::{self as mapping, Effort, Mapping, Sources};
 use openlane::{self as synth, Program, equivalence, opensta as timing};
 use sim::functions::Functions;
@@ -12,7 +13,6 @@ use sim::testbench;
 use sim::tools::Meter;
 
 use super::cells::Cells;
-use super::equiv::functions;
 use super::layers::Layers;
 use super::step::{Choice, Finding, Flow, Found, Task};
 use super::work::{RTL, Work};
@@ -41,17 +41,13 @@ pub struct Asic<'a> {
 impl Flow for Asic<'_> {
     fn tasks(&self) -> Vec<Task<Self>> {
         use Choice::{Equiv, Gates, Map, Power, Sta};
-        let mut tasks = vec![
+        vec![
             Task::new(Map, &[], Self::map),
             Task::new(Sta, &[Map], Self::sta),
             Task::new(Gates, &[Map], Self::gates),
             Task::new(Equiv, &[Map], Self::equiv),
-        ];
-        // OpenSTA 2.0.17 reports power by instance only for cells of the top
-        if self.kept.is_empty() {
-            tasks.push(Task::new(Power, &[Map], Self::power));
-        }
-        tasks
+            Task::new(Power, &[Map], Self::power),
+        ]
     }
 
     fn report(&mut self) -> &mut Synthesis {
@@ -74,16 +70,15 @@ impl Asic<'_> {
         let ties = ties.as_ref().map(|ties| ties.each_ref().map(|(cell, pin)| (cell.as_str(), pin.as_str())));
         let mapping = Mapping { clock_ps: clock.0, effort: self.effort, ties };
         let sources = Sources { top, files: &sources, kept: &self.kept };
-        let script = mapping::cell_script(&sources, &mapping);
+        let script = mapping::cell_script(&sources, &mapping)?;
         staging.write(mapping::SCRIPT, script)?;
         staging.write(mapping::WRITE_SCRIPT, mapping::write_script())?;
-        staging.write(timing::SCRIPT, timing::script(top))?;
-        staging.write(timing::POWER_SCRIPT, timing::power_script(top))?;
+        staging.write(timing::SCRIPT, timing::script(top)?)?;
         let registers = work.folder.design.model().register_port();
         let constraints = Constraints::of(&work.folder.top, clock, &Budget::default(), registers)?;
         let units = cells.library.units();
         staging.write(synth::SDC, constraints.to_sdc(Dialect::Cells(units))?)?;
-        staging.write("Makefile", makefile(top))
+        staging.write("Makefile", makefile(top)?)
     }
 
     fn map(&mut self, meter: &Meter) -> Found {
@@ -148,6 +143,18 @@ impl Asic<'_> {
                 None => figure.by(method),
             });
         }
+        for point in cells.scaling.iter().flat_map(|s| &s.points) {
+            let slack = found.setup_slack_ns * point.delay.value;
+            let figure = origin.figure("set-up slack at another voltage", slack, "ns");
+            let (voltage, delay) = (point.voltage, &point.delay);
+            let method = format!(
+                "at {voltage} V, of a clock of {:.3} ns; delays × {}: {}",
+                cells.own_clock(work.clock).ns() * delay.value,
+                delay.value,
+                delay.source
+            );
+            work.report.figures.push(figure.scaled(method));
+        }
         let layers = Layers::of_folder(work)?;
         let named = |net: String| {
             // OpenSTA sets instances apart by slashes, and buses are split
@@ -210,14 +217,14 @@ fn bus_of(net: &str) -> &str {
 }
 
 /// The steps by hand.
-fn makefile(top: &str) -> String {
-    let [map, sta, power] = [mapping::SCRIPT, timing::SCRIPT, timing::POWER_SCRIPT];
-    format!(
+fn makefile(top: &str) -> std::result::Result<String, Diagnostics> {
+    let top = identifier(top)?;
+    let [map, sta] = [mapping::SCRIPT, timing::SCRIPT];
+    Ok(format!(
         "# The steps of `hwgen synth`, one by one.\nall: sta gates\n\n{mapped}: {map}\n\tyosys -q -l map.log -s {map}\n\n\
          # {buffered} is {mapped} with the buffers that hwgen puts in\n{netlist}: {buffered} {write}\n\tyosys -q -s {write}\n\n\
-         sta: {netlist}\n\tsta -no_splash -exit {sta}\n\npower: {netlist}\n\trm -f power_*.txt\n\tsta -no_splash -exit {power}\n\n\
-         gates: {netlist}\n\tiverilog -g2001 -s {top}_tb -o bench.vvp {RTL}/{top}_tb.v {netlist} {models}\n\tvvp -n bench.vvp +vectors={vectors}\n\n\
-         equiv: {netlist}\n\tyosys-abc -q \"source {equiv}\"\n\n.PHONY: all sta power gates equiv\n",
+         sta: {netlist}\n\tsta -no_splash -exit {sta}\n\ngates: {netlist}\n\tiverilog -g2001 -s {top}_tb -o bench.vvp {RTL}/{top}_tb.v {netlist} {models}\n\tvvp -n bench.vvp +vectors={vectors}\n\n\
+         equiv: {netlist}\n\tyosys-abc -q \"source {equiv}\"\n\n.PHONY: all sta gates equiv\n",
         mapped = mapping::MAPPED,
         buffered = json::FILE,
         write = mapping::WRITE_SCRIPT,
@@ -225,5 +232,5 @@ fn makefile(top: &str) -> String {
         equiv = equivalence::SCRIPT,
         models = synth::CELL_MODELS,
         vectors = testbench::FOLDER,
-    )
+    ))
 }

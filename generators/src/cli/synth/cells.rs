@@ -8,12 +8,11 @@ use constraints::targets::{Corner, Scaling, Technology};
 use constraints::timing::Picoseconds;
 use hdl::diag::{Diagnostic, Diagnostics};
 use openlane::fetch::{self, Programs, default_cache};
-use openlane::liberty::{Library, Role};
+use openlane::liberty::{Library, Role, functions};
 
 use openlane::buffers::{Buffers, Pin};
 use sim::cell::Register;
 
-use super::equiv::functions;
 use crate::failure::{Failure, Result};
 use crate::output::synthesis::Origin;
 

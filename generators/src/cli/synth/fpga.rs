@@ -7,6 +7,7 @@ use hdl::diag::{Diagnostic, Diagnostics};
 use openlane::equivalence;
 use openlane::fetch::{default_cache, place_tool};
 use openlane::nextpnr::{self as place, Nextpnr, Placed, WorstPath};
+use openlane::quote::identifier;
 use openlane::yosys::Sources;
 use openlane::{self as synth, Program, shell, yosys as mapping};
 use sim::functions::Functions;
@@ -155,24 +156,24 @@ impl Fpga<'_> {
         let top = &self.work.folder.top;
         let synthesis = &self.synthesis;
         let mapped = Sources { top: &top.name, files: &sources, kept: &self.kept };
-        let script = mapping::family_script(&mapped, synthesis);
+        let script = mapping::family_script(&mapped, synthesis)?;
         staging.write(mapping::SCRIPT, script)?;
         if mapping::splits_carry_chains(&mapped, synthesis) {
             staging.write(mapping::CARRY_CHAINS_FILE, mapping::CARRY_CHAINS)?;
         }
         if self.is_placed() {
-            staging.write(place::SCRIPT, place::script(top, synthesis))?;
+            staging.write(place::SCRIPT, place::script(top, synthesis)?)?;
             staging.write(shell::FILE, shell::verilog(top))?;
             staging.write(shell::BENCH, shell::bench(top))?;
         }
-        staging.write("Makefile", self.makefile())
+        staging.write("Makefile", self.makefile()?)
     }
 
     /// The steps by hand.
-    fn makefile(&self) -> String {
+    fn makefile(&self) -> std::result::Result<String, Diagnostics> {
         let netlist = synth::NETLIST;
         let map = mapping::SCRIPT;
-        let top = &self.work.folder.top.name;
+        let top = identifier(&self.work.folder.top.name)?;
         let mut text = format!(
             "# The steps of `hwgen synth`, one by one.\nall: {netlist} gates{more}\n\n{netlist}: {map}\n\tyosys -q -l map.log -s {map}\n\n\
              gates: {netlist}\n\tiverilog -g2001 -s {top}_tb -o bench.vvp {RTL}/{top}_tb.v {netlist} {models}\n\t\
@@ -192,7 +193,7 @@ impl Fpga<'_> {
                 arguments = place::arguments(self.frequency_mhz()).join(" "),
             );
         }
-        text + ".PHONY: all gates equiv place\n"
+        Ok(text + ".PHONY: all gates equiv place\n")
     }
 
     fn frequency_mhz(&self) -> f64 {

@@ -1,6 +1,5 @@
 //! Gate-level simulation: the netlist against the folder's vectors, in our own simulator, in Icarus or in Verilator.
 
-use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::Path;
@@ -10,7 +9,7 @@ use clap::ValueEnum;
 use hdl::diag::{Diagnostic, Diagnostics};
 use openlane as synth;
 use sim::functions::Functions;
-use sim::gates::{Circuit, Delays, Outcome, Stimulus, check};
+use sim::gates::{Circuit, Outcome, Stimulus, Watch, check};
 use sim::netlist::Netlist;
 use sim::testbench::{self, bench};
 use sim::tools::{Engine, Job, Meter, Verdict};
@@ -77,22 +76,12 @@ impl Mapped {
         Ok(Self { netlist, circuit, stimulus })
     }
 
-    /// Simulates all vectors.
+    /// Simulates all vectors, and counts what `watch` asks for.
     ///
     /// # Errors
     /// A netlist without one of the module's ports.
-    pub fn run(&self, work: &Work<'_>, delays: Option<&Delays>) -> Result<Outcome, Diagnostics> {
-        check(&self.circuit, &work.folder.top, &self.stimulus, delays)
-    }
-
-    /// Delays for [`Self::run`], by the cells' types.
-    pub fn delays(&self, cells: &HashMap<String, f64>) -> Delays {
-        Delays::by_cell(&self.circuit, &self.netlist, cells)
-    }
-
-    /// How often a net changed.
-    pub fn changes(&self, counts: &[u64], net: &str) -> u64 {
-        self.circuit.net(net).map_or(0, |net| counts[net as usize])
+    pub fn run(&self, work: &Work<'_>, watch: Watch<'_>) -> Result<Outcome, Diagnostics> {
+        check(&self.circuit, &work.folder.top, &self.stimulus, watch)
     }
 
     fn finding(&self, outcome: &Outcome, latency: u32) -> Finding {
@@ -150,7 +139,7 @@ fn is_unknown_cell(error: &Diagnostics) -> bool {
 
 fn simulate_here(work: &Work<'_>, functions: Functions<'_>) -> Found {
     let mapped = Mapped::read(work, functions)?;
-    let outcome = mapped.run(work, None)?;
+    let outcome = mapped.run(work, Watch::default())?;
     Ok(mapped.finding(&outcome, work.folder.top.latency()))
 }
 

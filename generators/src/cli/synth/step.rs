@@ -20,7 +20,7 @@ pub enum Choice {
     Gates,
     /// ABC: the netlist computes what the Verilog does
     Equiv,
-    /// OpenSTA and Icarus: power from the vectors' switching activity
+    /// Energy and power from the library's tables and the vectors' switching activity
     Power,
     /// nextpnr: place and route, the clock that is reached
     Place,

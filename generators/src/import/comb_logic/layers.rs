@@ -140,7 +140,7 @@ impl Layers {
         let columns: Vec<(T, usize)> = columns.into_iter().map(|(t, k, _)| (t, k)).collect();
         let x = self.columns(name, &columns)?;
         let weights = Array { shape: vec![rows, width], values: weights };
-        self.push(name, Op::Dense { weights, bias }, vec![x])
+        self.push(name, Op::dense(weights, bias), vec![x])
     }
 
     /// One tensor of elements that may stand in several.

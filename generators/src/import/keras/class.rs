@@ -9,7 +9,11 @@ use serde_json::Value as Json;
 use super::calls::{Argument, Call};
 use super::weights::Layout;
 use super::{KerasLayer, hgq};
+<<<<<<< HEAD
 use super::{activation, convolution, dense, einsum, merge, normalisation, pooling, rearranging, shaping, wrapper};
+=======
+use super::{activation, convolution, dense, einsum, merge, normalisation, pooling, shaping, table};
+>>>>>>> main
 use crate::import::lift::{Lift, Real};
 use crate::import::settings::{Accept, Known, Settings};
 
@@ -89,7 +93,18 @@ pub(super) const COMMON: &[Known] = &[
 ];
 
 /// The quantisers that a layer of HGQ2 may have.
-pub(super) const HGQ_KEYS: [&str; 6] = ["iq_conf", "iq_confs", "kq_conf", "bq_conf", "oq_conf", "config"];
+pub(super) const HGQ_KEYS: [&str; 10] = [
+    "iq_conf",
+    "iq_confs",
+    "kq_conf",
+    "bq_conf",
+    "oq_conf",
+    "config",
+    "exp_iq_conf",
+    "exp_oq_conf",
+    "inv_iq_conf",
+    "inv_oq_conf",
+];
 
 /// What HGQ2 adds to a layer beside its quantisers.
 pub(super) const HGQ: &[Known] = &[
@@ -123,7 +138,11 @@ pub(super) const WEIGHTS: &[Known] = &[
 ];
 
 /// All tables of classes.
+<<<<<<< HEAD
 const TABLES: &[&[LayerClass]] = &[
+=======
+const TABLES: [&[LayerClass]; 10] = [
+>>>>>>> main
     dense::CLASSES,
     convolution::CLASSES,
     normalisation::CLASSES,
@@ -135,6 +154,7 @@ const TABLES: &[&[LayerClass]] = &[
     merge::CLASSES,
     einsum::CLASSES,
     hgq::CLASSES,
+    table::CLASSES,
 ];
 
 /// The class of that name.

@@ -51,16 +51,16 @@ fn variables(config: &Settings) -> Vec<&'static str> {
 }
 
 /// Axes by letter.
-struct Equation {
-    x: Vec<char>,
-    kernel: Vec<char>,
-    result: Vec<char>,
+pub(super) struct Equation {
+    pub x: Vec<char>,
+    pub kernel: Vec<char>,
+    pub result: Vec<char>,
 }
 
 impl Equation {
     /// Reads `abc,cd->abd`, where `...` stands for as many axes as are left of `rank`; none if it has other signs, or a
     /// letter twice in one term.
-    fn parse(text: &str, rank: usize) -> Option<Self> {
+    pub(super) fn parse(text: &str, rank: usize) -> Option<Self> {
         let (operands, result) = text.split_once("->")?;
         let (x, kernel) = operands.split_once(',')?;
         let free: Vec<char> = ('A'..='Z').chain('a'..='z').filter(|c| !text.contains(*c)).collect();
@@ -81,7 +81,7 @@ impl Equation {
 
     /// Axes of the operand that stay, those that stay and have their own part of the kernel, those that are summed over,
     /// and those that the kernel brings; none if an axis is summed over in one of both only.
-    fn roles(&self) -> Option<[Vec<char>; 4]> {
+    pub(super) fn roles(&self) -> Option<[Vec<char>; 4]> {
         let only = |of: &[char], keep: &dyn Fn(&char) -> bool| -> Vec<char> {
             of.iter().copied().filter(|c| keep(c)).collect()
         };
@@ -97,7 +97,7 @@ impl Equation {
 }
 
 /// Where each of `letters` stands in `axes`.
-fn places(letters: &[char], axes: &[char]) -> Vec<usize> {
+pub(super) fn places(letters: &[char], axes: &[char]) -> Vec<usize> {
     let place = |c: &char| axes.iter().position(|a| a == c);
     letters.iter().filter_map(place).collect()
 }

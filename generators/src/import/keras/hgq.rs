@@ -9,13 +9,22 @@ use super::dense::FOLDING;
 use super::fixed::{Fixed, Format, Overflow, small_float};
 use super::normalisation::Normalisation;
 use super::quantiser::quantised;
+use super::table::TABLES;
 use super::weights::Layout;
 use crate::import::lift::{Lift, Meaning, Real};
 use crate::import::settings::{Known, Settings};
 use crate::model::{Array, FloatRounding, Op, Step};
 
 /// The quantisers that a layer with one operand may have.
-const ROLES: [&str; 5] = ["iq", "kq", "bq", "oq", "quantizer"];
+const ROLES: [&str; 9] = ["exp_iq", "exp_oq", "inv_iq", "inv_oq", "iq", "kq", "bq", "oq", "quantizer"];
+
+/// Where the quantiser of that role stands below its layer: its own table first, if it has one.
+fn place(role: &str) -> (Option<&str>, &str) {
+    match role.split_once('_') {
+        Some((table, role)) => (Some(table), role),
+        None => (None, role),
+    }
+}
 
 /// Most operands of a layer.
 const MAX_OPERANDS: usize = 64;
@@ -67,7 +76,7 @@ pub(super) const CLASSES: &[LayerClass] = &[
     LayerClass {
         names: &["QUnaryFunctionLUT"],
         keys: &["activation"],
-        known: &[],
+        known: &[TABLES],
         variables: none,
         build: Build::One(|lift, layer, x| lift.activated(layer, x, "activation")),
     },
@@ -116,7 +125,10 @@ pub(super) fn counted(config: &Settings) -> impl Iterator<Item = &'static str> +
 fn roles(config: &Settings) -> Vec<(String, String)> {
     let folder = |role: &str| match role {
         "quantizer" => "quantizer".to_owned(),
-        role => format!("{role}/quantizer"),
+        role => match place(role) {
+            (Some(table), role) => format!("{table}_table/{role}/quantizer"),
+            (None, role) => format!("{role}/quantizer"),
+        },
     };
     let single = ROLES.iter().map(|role| (role.to_string(), folder(role)));
     let operands = config.peek("iq_confs").as_array().map_or(0, Vec::len);
@@ -159,7 +171,11 @@ pub(super) fn variable(config: &Settings, layout: Layout, path: &str) -> Option<
                 _ => {}
             }
             let [.., owner, quantiser, name] = *parts.as_slice() else { return None };
-            let role = ROLES.iter().find(|role| owner.ends_with(&format!("_{role}"))).copied();
+            let suffix = |role: &str| match place(role) {
+                (Some(table), role) => format!("_{table}_table_{role}"),
+                (None, role) => format!("_{role}"),
+            };
+            let role = ROLES.iter().find(|role| owner.ends_with(&suffix(role))).copied();
             let role = role.or((!config.peek("config").is_null()).then_some("quantizer"))?;
             quantiser.starts_with("fixed_point_quantizer").then(|| format!("{role}.{name}"))
         }

@@ -155,12 +155,15 @@ impl Lift {
 }
 
 impl KerasLayer {
-    /// An axis of a tensor of `rank` axes; negative ones count from the end.
+    /// An axis of a tensor of `rank` axes, not that of the samples; negative ones count from the end.
     pub(super) fn axis(&self, axis: Option<i64>, rank: usize) -> Result<usize, Diagnostic> {
         let rank = rank as i64;
         let axis = axis.map(|axis| if axis < 0 { axis.saturating_add(rank) } else { axis });
-        let axis = axis.filter(|axis| (0..rank).contains(axis));
-        axis.map(|axis| axis as usize).ok_or_else(|| self.error(format!("a tensor of {rank} axes has no such axis")))
+        let axis = axis.filter(|axis| (1..rank).contains(axis));
+        axis.map(|axis| axis as usize).ok_or_else(|| {
+            self.error(format!("its `axis` is not from 1 to {}", rank - 1))
+                .help("axis 0 counts samples, which hardware does not see together")
+        })
     }
 
     /// `gamma / sqrt(variance + epsilon)` and `beta - mean` times that.

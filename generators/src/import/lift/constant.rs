@@ -9,6 +9,9 @@ pub(super) const MAX_APART: f64 = (1u64 << 40) as f64;
 /// Most bits of an integer weight.
 const MAX_WEIGHT_BITS: u32 = 24;
 
+/// Scales that differ by no more than this become one, so that terms are shared.
+const NEAR: f64 = 65_536.0;
+
 /// Integers with the value of one step, as a quantiser gave them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grid {
@@ -112,6 +115,12 @@ impl Constant {
     }
 }
 
+/// `n` times a power of two, if that is a weight which a product of 62 bits has room for.
+fn scaled(n: i64, factor: f64) -> Option<i64> {
+    let product = n as f64 * factor;
+    (product.abs() < (1u64 << 50) as f64).then_some(product as i64)
+}
+
 /// The finest power of two that all numbers are multiples of, if that takes few bits.
 fn dyadic(values: &[f32]) -> Option<Grid> {
     if values.iter().any(|v| !v.is_finite()) {
@@ -131,15 +140,23 @@ fn common_step(mut integers: Vec<i64>, unit: &Array<f64>, shape: &[usize], axis:
         return Ok(Grid { integers, unit: Array::scalar(unit) });
     }
     let units = unit.stretched(shape).ok_or("the weights' scale does not fit them")?;
-    let least = units.iter().copied().fold(f64::INFINITY, f64::min);
-    let all_dyadic = units.iter().all(|u| super::array::is_power_of_two(u / least) && u / least <= MAX_APART);
-    if all_dyadic {
-        for (n, u) in integers.iter_mut().zip(&units) {
-            *n *= (u / least) as i64;
+    // the scale of a weight that is 0 does not matter
+    let used = || units.iter().zip(&integers).filter(|(_, n)| **n != 0).map(|(u, _)| *u);
+    let least = used().fold(f64::INFINITY, f64::min);
+    if least == f64::INFINITY {
+        return Ok(Grid { integers, unit: Array::scalar(units.first().copied().unwrap_or(1.0)) });
+    }
+    let dyadic = used().all(|u| super::array::is_power_of_two(u / least));
+    let furthest = used().fold(least, f64::max) / least;
+    let elsewhere = (0..shape.len()).any(|a| a != axis && unit.shape[a] != 1);
+    if dyadic && (elsewhere || furthest <= NEAR) {
+        for (n, u) in integers.iter_mut().zip(&units).filter(|(n, _)| **n != 0) {
+            *n = scaled(*n, u / least).ok_or_else(|| {
+                format!("the scales of its weights differ by {furthest:.3e} along an axis that is summed over, which needs too many bits")
+            })?;
         }
         return Ok(Grid { integers, unit: Array::scalar(least) });
     }
-    let elsewhere = (0..shape.len()).any(|a| a != axis && unit.shape[a] != 1);
     if elsewhere {
         return Err(
             "the scale of its weights differs along an axis that is summed over, by factors that are no powers of two"
@@ -170,8 +187,13 @@ mod tests {
             array: Array { shape: vec![2, 1], values: vec![0.0; 2] },
             grid: Some(Grid { integers: vec![3, 5], unit: Array { shape: vec![2, 1], values: unit } }),
         };
+        let dead = Grid { integers: vec![3, 0], unit: Array { shape: vec![2, 1], values: vec![0.3, 1e-30] } };
+        let dead = Constant::Float { array: Array { shape: vec![2, 1], values: vec![0.9, 0.0] }, grid: Some(dead) };
+        assert_eq!(dead.on_grid(1).unwrap().unit.as_scalar(), Some(&0.3));
         assert_eq!(float(vec![0.3, 0.6]).on_grid(1).unwrap().integers, [3, 10]);
         assert!(float(vec![0.3, 0.5]).on_grid(1).is_err());
+        assert_eq!(float(vec![1.0, 2f64.powi(20)]).on_grid(1).unwrap().integers, [3, 5 << 20]);
+        assert!(float(vec![1.0, 2f64.powi(60)]).on_grid(1).unwrap_err().contains("too many bits"));
         assert_eq!(float(vec![0.3, 0.5]).on_grid(0).unwrap().unit.values, [0.3, 0.5]);
     }
 }

@@ -53,8 +53,7 @@ impl Lift {
         let x = self.common_scale(name, x, |axis, rank| axis + 1 == rank)?;
         let rows: Vec<i64> =
             (0..outputs).flat_map(|o| grid.integers.iter().skip(o).step_by(outputs.max(1)).copied()).collect();
-        let op =
-            Op::Dense { weights: Array { shape: vec![outputs, inputs], values: rows.clone() }, bias: vec![0; outputs] };
+        let op = Op::dense(Array { shape: vec![outputs, inputs], values: rows.clone() }, vec![0; outputs]);
         self.products(name, x, op, &rows, outputs, (grid.unit, weights.off_grid()))
     }
 
@@ -70,12 +69,8 @@ impl Lift {
         let grid = weights.on_grid(0).map_err(|why| at(name, why))?;
         let x = self.common_scale(name, x, |axis, _| axis > 0)?;
         let filters = weights.shape()[0];
-        let op = Op::Convolution {
-            weights: Array { shape: weights.shape().to_vec(), values: grid.integers.clone() },
-            bias: vec![0; filters],
-            window: shaped.window,
-            groups: shaped.groups,
-        };
+        let matrix = Array { shape: weights.shape().to_vec(), values: grid.integers.clone() };
+        let op = Op::convolution(matrix, vec![0; filters], shaped.window, shaped.groups);
         let unit = match grid.unit.as_scalar() {
             Some(unit) => Array::scalar(*unit),
             None => Array { shape: [vec![1, filters], vec![1; rank - 2]].concat(), values: grid.unit.values },

@@ -14,6 +14,9 @@ use crate::model::{
 /// Most steps of one function. A wider quantiser must have a scale that is a power of two.
 const MAX_STEPS: usize = 1 << 12;
 
+/// Most thresholds that the model itself lists for one function.
+const MAX_LISTED: usize = 1 << 16;
+
 /// Most steps of all functions of one layer.
 const MAX_ALL_STEPS: usize = 1 << 23;
 
@@ -269,17 +272,20 @@ impl Lift {
         let functions: Vec<Option<(StepFunction, usize, i64)>> = (0..count)
             .into_par_iter()
             .map(|g| {
+                let quantiser = quantiser.with(|p| p[g]);
                 let element = Element {
                     unit: units[g],
                     steps: steps.iter().map(|s| s.with(|p| p[g])).collect(),
-                    quantiser: quantiser.with(|p| p[g]),
+                    counted: sorted(&quantiser),
+                    quantiser,
                     noise: real.noise.typical,
                 };
                 let monotone = element.growth() != Growth::Mixed;
                 if !monotone && range.hi() - range.lo() > MAX_TABLE {
                     return None;
                 }
-                let function = StepFunction::of(|n| element.code(n), range, monotone, MAX_STEPS)?;
+                let limit = if element.counted.is_some() { MAX_LISTED } else { MAX_STEPS };
+                let function = StepFunction::of(|n| element.code(n), range, monotone, limit)?;
                 let doubtful = element.doubts(&function);
                 let off = match doubtful {
                     0 => 0,
@@ -289,7 +295,8 @@ impl Lift {
             })
             .collect();
         let too_many = || {
-            at(name, format!("this quantiser would need more than {MAX_STEPS} thresholds"))
+            let limit = if matches!(quantiser, Quantiser::Count { .. }) { MAX_LISTED } else { MAX_STEPS };
+            at(name, format!("this quantiser would need more than {limit} thresholds"))
                 .help("use fewer bits, or a scale that is a power of two with parameters on its grid")
         };
         let functions: Option<Vec<_>> = functions.into_iter().collect();
@@ -326,7 +333,25 @@ struct Element {
     unit: f64,
     steps: Vec<Step<f32>>,
     quantiser: Quantiser<f32>,
+    /// Its thresholds by size, if it counts them.
+    counted: Option<Counted>,
     noise: f64,
+}
+
+/// Thresholds that are counted: there may be as many as steps, so each count is a search.
+struct Counted {
+    rising: Vec<f32>,
+    first: i64,
+    step: i64,
+}
+
+fn sorted(quantiser: &Quantiser<f32>) -> Option<Counted> {
+    let Quantiser::Count { thresholds, first, step } = quantiser else {
+        return None;
+    };
+    let mut rising = thresholds.clone();
+    rising.sort_by(f32::total_cmp);
+    Some(Counted { rising, first: *first, step: *step })
 }
 
 impl Element {
@@ -349,7 +374,11 @@ impl Element {
             let slack = if step.is_approximate() { APPROXIMATION * y.abs().max(1.0) } else { 0.0 };
             y + slack * direction as f32
         });
-        self.quantiser.code(x * (1.0 + self.quantiser.uncertainty() * direction as f32))
+        let x = x * (1.0 + self.quantiser.uncertainty() * direction as f32);
+        match &self.counted {
+            Some(Counted { rising, first, step }) => first + step * rising.partition_point(|t| x >= *t) as i64,
+            None => self.quantiser.code(x),
+        }
     }
 
     /// Steps that lie elsewhere if the framework's floats are off.

@@ -1,17 +1,28 @@
 //! ONNX files: quantised networks in the QONNX dialect (`Quant`, `BipolarQuant`, `Trunc`, `MultiThreshold`) and with
 //! `QuantizeLinear`/`DequantizeLinear` pairs.
 //!
-//! The reference is the execution by the `qonnx` package, which runs node by node in numpy and onnxruntime.
+//! The reference is the execution by the `qonnx` package, which runs node by node in numpy and onnxruntime. Whatever a
+//! node holds is read, known to be harmless, or refused: the table of operators lists all of it ([`table`]), a node
+//! counts what its reader takes ([`node`]), and the one place that calls readers refuses what is left.
 
+mod document;
 mod elementwise;
 mod fold;
+mod integer;
+mod join;
 mod linear;
+mod model;
 mod movement;
 mod node;
+mod operators;
+mod pad;
 mod pool;
 pub mod proto;
 mod quantisers;
+mod resize;
+mod table;
 mod tensor;
+mod transposed;
 
 use std::collections::HashMap;
 
@@ -19,9 +30,13 @@ use hdl::diag::Diagnostic;
 use hdl::names::quoted;
 use prost::Message;
 
-use super::lift::{Constant, Imported, InputFormat, Lift, Real};
-use node::{Node, Value};
-use proto::{GraphProto, ModelProto, ValueInfoProto};
+pub use document::document;
+
+use super::lift::{Imported, InputFormat, Lift};
+use model::{OperatorSets, input_formats, inputs};
+use node::{Node, Tensor, Value};
+use operators::Domain;
+use proto::{GraphProto, ModelProto, NodeProto};
 
 /// Largest file that is read, in bytes.
 const MAX_FILE: usize = 1 << 28;
@@ -33,13 +48,11 @@ fn error(message: impl Into<String>) -> Diagnostic {
     Diagnostic::error("onnx", message)
 }
 
-/// What a node gives: one value for each output that is used.
-type Results = Vec<Value>;
-
 /// The network in the bytes of an ONNX file. `formats` are for inputs that the network does not quantise itself.
 ///
 /// # Errors
-/// Bytes that are no ONNX model, and nodes that are not supported: their name and what would make them work.
+/// Bytes that are no ONNX model, and whatever in it is not supported: the node's name, what stands there, and what would
+/// make it work.
 pub fn read(bytes: &[u8], formats: &[InputFormat]) -> Result<Imported, Diagnostic> {
     if bytes.len() > MAX_FILE {
         return Err(error(format!("the file has more than {MAX_FILE} bytes")));
@@ -49,35 +62,40 @@ pub fn read(bytes: &[u8], formats: &[InputFormat]) -> Result<Imported, Diagnosti
     if graph.node.len() > MAX_NODES {
         return Err(error(format!("the graph has more than {MAX_NODES} nodes")));
     }
-    Reader::new(graph, formats)?.run(graph)
+    if !graph.sparse_initializer.is_empty() {
+        return Err(error("sparse tensors are not supported").help("save the weights as dense tensors"));
+    }
+    Reader::new(&model, graph, formats)?.run(graph)
 }
 
-struct Reader {
+struct Reader<'a> {
+    model: &'a ModelProto,
+    sets: OperatorSets,
     lift: Lift,
-    values: HashMap<String, Value>,
-    /// Data types of constants.
-    types: HashMap<String, i32>,
+    tensors: HashMap<String, Tensor>,
 }
 
-impl Reader {
-    fn new(graph: &GraphProto, formats: &[InputFormat]) -> Result<Self, Diagnostic> {
-        let mut values = HashMap::new();
-        let mut types = HashMap::new();
+impl<'a> Reader<'a> {
+    fn new(model: &'a ModelProto, graph: &GraphProto, formats: &[InputFormat]) -> Result<Self, Diagnostic> {
+        let sets = OperatorSets::of(model)?;
+        let mut tensors = HashMap::new();
         for initializer in &graph.initializer {
-            let constant = tensor::constant(initializer)
-                .map_err(|why| error(format!("tensor {}: {why}", quoted(&initializer.name))))?;
-            values.insert(initializer.name.clone(), Value::Constant(constant));
-            types.insert(initializer.name.clone(), initializer.data_type);
+            let name = &initializer.name;
+            let (constant, kind) =
+                tensor::constant(initializer).map_err(|why| error(format!("tensor {}: {why}", quoted(name))))?;
+            if tensors.insert(name.clone(), Tensor::constant(constant, kind)).is_some() {
+                return Err(error(format!("there are two tensors {}", quoted(name))));
+            }
         }
-        let mut inputs = Vec::new();
-        for input in graph.input.iter().filter(|i| !values.contains_key(&i.name)) {
-            inputs.push((input.name.clone(), input_shape(input)?));
-        }
+        let inputs = inputs(graph, &tensors)?;
+        let formats = input_formats(&inputs, formats)?;
         let name = if graph.name.is_empty() { "network" } else { &graph.name };
-        let names: Vec<String> = inputs.iter().map(|(name, _)| name.clone()).collect();
-        let (lift, reals) = Lift::new(name, inputs, formats)?;
-        values.extend(names.into_iter().zip(reals.into_iter().map(Value::Real)));
-        Ok(Self { lift, values, types })
+        let shapes = inputs.iter().map(|i| (i.name.clone(), i.shape.clone())).collect();
+        let (lift, reals) = Lift::new(name, shapes, &formats)?;
+        for (input, real) in inputs.into_iter().zip(reals) {
+            tensors.insert(input.name, Tensor { value: Value::Real(real), kind: input.kind });
+        }
+        Ok(Self { model, sets, lift, tensors })
     }
 
     fn run(mut self, graph: &GraphProto) -> Result<Imported, Diagnostic> {
@@ -88,21 +106,14 @@ impl Reader {
                 "" => format!("{}_{output}", proto.op_type),
                 name => name.to_owned(),
             };
-            let node = Node { proto, name, values: &self.values, types: &self.types };
-            let results = self.lift.node(&node)?;
-            let data_type = node.tensor("value").map(|t| t.data_type);
-            if let (Some(data_type), Some(name)) = (data_type, proto.output.first()) {
-                self.types.insert(name.clone(), data_type);
-            }
-            for (name, value) in proto.output.iter().zip(results) {
-                self.values.insert(name.clone(), value);
-            }
+            self.node(proto, name)?;
         }
         for output in &graph.output {
             let name = &output.name;
-            match self.values.get(name) {
+            match self.tensors.get(name).map(|t| &t.value) {
                 Some(Value::Real(real)) => {
                     let real = real.clone();
+                    model::check_output(output, self.lift.shape(&real))?;
                     self.lift.output(name, &real)?;
                 }
                 Some(Value::Constant(_)) => {
@@ -113,72 +124,53 @@ impl Reader {
         }
         self.lift.finish()
     }
-}
 
-/// The shape of an input; a symbolic first axis is the batch, which is 1.
-fn input_shape(input: &ValueInfoProto) -> Result<Vec<usize>, Diagnostic> {
-    let of = |why: String| error(format!("input {}: {why}", quoted(&input.name)));
-    let tensor_type = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
-    let shape = tensor_type.and_then(|t| t.shape.as_ref()).ok_or_else(|| of("its shape is not given".into()))?;
-    let mut dims: Vec<i64> = shape.dim.iter().map(|d| d.dim_value).collect();
-    if let Some(batch @ 0) = dims.first_mut() {
-        *batch = 1;
-    }
-    if let Some(axis) = dims.iter().position(|d| *d < 1) {
-        return Err(of(format!("the extent of axis {axis} is not given")).help("export the model with fixed shapes"));
-    }
-    tensor::shape(&dims).map_err(of)
-}
-
-impl Lift {
-    /// The results of one node.
-    fn node(&mut self, node: &Node<'_>) -> Result<Results, Diagnostic> {
-        let one = |real: Real| vec![Value::Real(real)];
-        if let Some(constants) = fold::fold(node, self)? {
-            return Ok(constants.into_iter().map(Value::Constant).collect());
+    /// Reads one node, and refuses it unless everything in it was taken.
+    fn node(&mut self, proto: &NodeProto, name: String) -> Result<(), Diagnostic> {
+        let what = format!("node {} ({})", quoted(&name), quoted(&proto.op_type));
+        let domain = Domain::of(&proto.domain).ok_or_else(|| {
+            error(format!("{what}: its domain {} is not known", quoted(&proto.domain)))
+                .help("known are ai.onnx, qonnx.custom_op.general, finn.custom_op.general, onnx.brevitas, qonnx.custom_op.channels_last and com.microsoft")
+        })?;
+        let is_function = |f: &proto::FunctionProto| f.name == proto.op_type && f.domain == proto.domain;
+        if self.model.functions.iter().any(is_function) || !proto.overload.is_empty() {
+            return Err(error(format!("{what}: functions of the model's own are not supported"))
+                .help("inline them: onnx.inliner.inline_local_functions"));
         }
-        Ok(match node.proto.op_type.as_str() {
-            "Quant" | "IntQuant" => vec![self.quant(node)?],
-            "BipolarQuant" => vec![self.bipolar_quant(node)?],
-            "Trunc" => vec![self.trunc(node)?],
-            "MultiThreshold" => one(self.multi_threshold(node)?),
-            "QuantizeLinear" => one(self.quantize_linear(node)?),
-            "DequantizeLinear" => vec![self.dequantize_linear(node)?],
-            "MatMul" => one(self.onnx_mat_mul(node)?),
-            "Gemm" => one(self.gemm(node)?),
-            "Conv" => one(self.conv(node)?),
-            "BatchNormalization" => one(self.batch_normalization(node)?),
-            "Add" | "Sub" | "Mul" | "Div" | "Min" | "Max" => one(self.binary(node)?),
-            "Relu" | "LeakyRelu" | "PRelu" | "Clip" | "Neg" | "Abs" | "Sigmoid" | "HardSigmoid" | "Tanh" | "Exp"
-            | "Identity" | "Dropout" | "Cast" => one(self.unary(node)?),
-            "MaxPool" | "AveragePool" | "GlobalAveragePool" | "GlobalMaxPool" | "ReduceMean" | "ReduceSum"
-            | "ReduceMax" => one(self.onnx_pool(node)?),
-            "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" | "Slice" | "Gather" | "Pad"
-            | "DepthToSpace" | "SpaceToDepth" => one(self.movement(node)?),
-            "Concat" => one(self.onnx_concat(node)?),
-            "Split" => self.split(node)?.into_iter().map(Value::Real).collect(),
-            "ArgMax" => one(self.onnx_arg_max(node)?),
-            "TopK" => self.top_1(node)?.into_iter().map(Value::Real).collect(),
-            "Softmax" => one(self.onnx_softmax(node)?),
-            "QLinearConv" | "QLinearMatMul" | "QGemm" | "MatMulInteger" | "ConvInteger" => {
-                return Err(node
-                    .error("operators on quantised integers are not supported")
-                    .help("export in the QDQ format (QuantizeLinear/DequantizeLinear around float operators)"));
+        let operator = table::find(domain, &proto.op_type).ok_or_else(|| unknown(&what, domain, &proto.op_type))?;
+        let version = self.sets.version(&what, operator, &proto.domain)?;
+        if version < operator.since {
+            let message = format!("{what}: version {version} of the operator set is not supported");
+            return Err(error(message).help(format!("supported from version {}", operator.since)));
+        }
+        let node = Node::new(proto, name, operator, version, &self.tensors)?;
+        let results = (operator.reader)(&mut self.lift, &node)?;
+        node.finish()?;
+        for (name, tensor) in proto.output.iter().zip(results).filter(|(name, _)| !name.is_empty()) {
+            if self.tensors.insert(name.clone(), tensor).is_some() {
+                return Err(error(format!("{what}: there is a tensor {} already", quoted(name))));
             }
-            _ => return Err(node.error("this operator is not supported").help(SUPPORTED)),
-        })
+        }
+        Ok(())
     }
 }
 
-/// What to use instead of an operator that is not there.
-const SUPPORTED: &str = "supported are Quant, IntQuant, BipolarQuant, Trunc, MultiThreshold, QuantizeLinear, \
-DequantizeLinear, MatMul, Gemm, Conv, BatchNormalization, Add, Sub, Mul, Div, Min, Max, Relu, LeakyRelu, PRelu, Clip, \
-Neg, Abs, Sigmoid, HardSigmoid, Tanh, Exp, pooling, reductions, reshaping and slicing operators, Concat, Split, ArgMax, TopK and Softmax";
-
-/// The float array of a value if it is a constant.
-fn constant_of(value: &Value) -> Option<&Constant> {
-    match value {
-        Value::Constant(constant) => Some(constant),
-        Value::Real(_) => None,
+/// An error for an operator that is not in the table.
+fn unknown(what: &str, domain: Domain, name: &str) -> Diagnostic {
+    match name {
+        "QGemm" | "QLinearAdd" | "QLinearConcat" | "QLinearGlobalAveragePool" | "DynamicQuantizeLinear" => {
+            error(format!("{what}: this operator on quantised integers is not supported"))
+                .help("export in the QDQ format (QuantizeLinear/DequantizeLinear around float operators)")
+        }
+        "FloatQuant" => error(format!("{what}: quantisers to small floats are not supported"))
+            .help("train with integer quantisers (IntQuant)"),
+        _ => {
+            let names: Vec<&str> = table::operators().filter(|o| o.domain == domain).map(|o| o.name).collect();
+            error(format!("{what}: this operator is not supported")).help(format!(
+                "supported in {} are {}",
+                domain.name(),
+                names.join(", ")
+            ))
+        }
     }
 }

@@ -2,114 +2,173 @@
 
 use hdl::diag::Diagnostic;
 
-use super::node::Node;
+use super::fold::{reduce_constant, reduced_axes};
+use super::linear::{first_last, last_first};
+use super::node::{Node, Tensor, Value};
+use super::operators::{Domain, Results};
+use super::tensor::Kind;
 use crate::import::lift::{Lift, Real};
-use crate::model::{Array, Op, Window};
+use crate::model::{Array, Op, Step, Window};
 
-impl Lift {
-    pub(super) fn onnx_pool(&mut self, node: &Node<'_>) -> Result<Real, Diagnostic> {
-        let x = node.real(0)?;
-        let shape = self.shape(&x).to_vec();
-        let operator = node.proto.op_type.as_str();
-        let spatial: Vec<usize> = (2..shape.len()).collect();
-        let count = |axes: &[usize]| axes.iter().map(|&a| shape[a]).product::<usize>() as f64;
-        match operator {
-            "GlobalMaxPool" => self.reduce(&node.name, x, spatial, None),
-            "GlobalAveragePool" => {
-                let factor = 1.0 / count(&spatial);
-                self.reduce(&node.name, x, spatial, Some(factor))
-            }
-            "ReduceMean" | "ReduceSum" | "ReduceMax" => {
-                let axes: Vec<usize> = match node.axes(1)?.filter(|a| !a.is_empty()) {
-                    Some(axes) => axes.iter().map(|a| node.axis(*a, shape.len())).collect::<Result<_, _>>()?,
-                    None => (0..shape.len()).collect(),
-                };
-                let factor = match operator {
-                    "ReduceMean" => Some(1.0 / count(&axes)),
-                    "ReduceSum" => Some(1.0),
-                    _ => None,
-                };
-                let y = self.reduce(&node.name, x, axes.clone(), factor)?;
-                self.without_axes(node, y, &axes)
-            }
-            _ => self.windowed(node, x, &shape),
+/// A window over all spatial axes.
+pub(super) fn global_pool(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
+    let x = node.real(0)?;
+    let shape = lift.shape(&x).to_vec();
+    if shape.len() < 3 {
+        return Err(node.error("its operand has no spatial axes"));
+    }
+    let spatial: Vec<usize> = (2..shape.len()).collect();
+    let count: usize = shape[2..].iter().product();
+    let factor = (node.operator.name == "GlobalAveragePool").then(|| 1.0 / count as f64);
+    Ok(vec![Tensor::float(lift.reduce(&node.name, x, spatial, factor)?)])
+}
+
+/// All elements along axes combined.
+pub(super) fn reduce(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
+    let operand = node.operand(0)?;
+    let kind = operand.kind;
+    let Value::Real(x) = &operand.value else {
+        return reduce_constant(lift, node);
+    };
+    let x = x.clone();
+    let shape = lift.shape(&x).to_vec();
+    let (axes, keeps) = reduced_axes(node, shape.len())?;
+    let Some(axes) = axes else {
+        return Ok(vec![operand.clone()]);
+    };
+    let operator = node.operator.name;
+    if kind != Kind::Float && operator == "ReduceSum" {
+        return Err(node.error(format!("sums of computed tensors of data type {} are not supported", kind.name())));
+    }
+    let count = axes.iter().map(|&a| shape[a]).product::<usize>() as f64;
+    let y = match operator {
+        "ReduceMean" => lift.reduce(&node.name, x, axes.clone(), Some(1.0 / count))?,
+        "ReduceSum" => lift.reduce(&node.name, x, axes.clone(), Some(1.0))?,
+        "ReduceMax" => lift.reduce(&node.name, x, axes.clone(), None)?,
+        _ => {
+            let negated = lift.step(&node.name, x, Step::Mul(Array::scalar(-1.0)))?;
+            let y = lift.reduce(&node.name, negated, axes.clone(), None)?;
+            lift.step(&node.name, y, Step::Mul(Array::scalar(-1.0)))?
+        }
+    };
+    let y = without_axes(lift, node, y, &axes, keeps)?;
+    Ok(vec![Tensor { value: Value::Real(y), kind }])
+}
+
+/// Drops `axes` of extent 1 unless the node keeps them.
+fn without_axes(lift: &mut Lift, node: &Node<'_>, y: Real, axes: &[usize], keeps: bool) -> Result<Real, Diagnostic> {
+    if keeps {
+        return Ok(y);
+    }
+    let shape = lift.shape(&y).iter().enumerate();
+    let shape = shape.filter(|(a, _)| !axes.contains(a)).map(|(_, e)| *e).collect();
+    lift.moved(&node.name, y, Op::Reshape { shape })
+}
+
+/// `MaxPool` and `AveragePool`.
+pub(super) fn windowed(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
+    let kind = node.operand(0)?.kind;
+    let mut x = node.real(0)?;
+    let channels_last = node.operator.domain == Domain::ChannelsLast;
+    if channels_last {
+        x = last_first(lift, node, x)?;
+    }
+    let shape = lift.shape(&x).to_vec();
+    let kernel = node.ints("kernel_shape")?.unwrap_or(&[]).iter().map(|k| usize::try_from(*k).ok());
+    let kernel: Vec<usize> =
+        kernel.collect::<Option<_>>().ok_or_else(|| node.unsupported("kernel_shape", "numbers from 1"))?;
+    let spatial = shape.get(2..).ok_or_else(|| node.error("its operand has no spatial axes"))?;
+    let average = node.operator.name == "AveragePool";
+    let has_dilations = if average { node.version >= 19 } else { node.version >= 10 };
+    let window = node.window(&kernel, spatial, has_dilations)?;
+    if node.text("auto_pad", "NOTSET")?.starts_with("SAME") {
+        let too_far =
+            |a: usize| (spatial[a].div_ceil(window.strides[a]) - 1) * window.strides[a] + kernel[a] < spatial[a];
+        if window.dilations.iter().any(|d| *d != 1) || (0..kernel.len()).any(too_far) {
+            return Err(node.unsupported("auto_pad", "without dilation, and with strides up to the kernel's extent"));
         }
     }
-
-    /// Drops `axes` of extent 1 unless the node keeps them.
-    fn without_axes(&mut self, node: &Node<'_>, y: Real, axes: &[usize]) -> Result<Real, Diagnostic> {
-        if node.int("keepdims", 1) != 0 {
-            return Ok(y);
-        }
-        let shape = self.shape(&y).iter().enumerate();
-        let shape = shape.filter(|(a, _)| !axes.contains(a)).map(|(_, e)| *e).collect();
-        self.moved(&node.name, y, Op::Reshape { shape })
-    }
-
-    fn windowed(&mut self, node: &Node<'_>, x: Real, shape: &[usize]) -> Result<Real, Diagnostic> {
-        let kernel: Option<Vec<usize>> =
-            node.ints("kernel_shape").unwrap_or(&[]).iter().map(|k| usize::try_from(*k).ok()).collect();
-        let kernel = kernel.ok_or_else(|| node.error("the kernel is negative"))?;
-        let spatial = shape.get(2..).ok_or_else(|| node.error("its operand has no spatial axes"))?;
-        let window = node.window(&kernel, spatial)?;
-        if node.int("ceil_mode", 0) != 0 {
-            let exact = |a: usize| {
-                let reach = (kernel[a] - 1) * window.dilations[a] + 1;
-                let free = (spatial[a] + window.pads_begin[a] + window.pads_end[a]).checked_sub(reach);
-                free.is_some_and(|free| free % window.strides[a] == 0)
-            };
-            if !(0..kernel.len()).all(exact) {
-                return Err(node
-                    .error("windows that reach over the end (ceil_mode) are not supported")
-                    .help("pad explicitly"));
-            }
-        }
-        if node.proto.op_type == "MaxPool" {
-            return self.pool(&node.name, x, window, None);
-        }
-        let factors =
-            average_factors(&window, spatial, node.int("count_include_pad", 0) != 0).map_err(|why| node.error(why))?;
-        self.pool(&node.name, x, window, Some(factors))
-    }
-
-    pub(super) fn onnx_arg_max(&mut self, node: &Node<'_>) -> Result<Real, Diagnostic> {
-        let x = node.real(0)?;
-        if node.int("select_last_index", 0) != 0 {
-            return Err(node.error("the last of equal elements cannot be chosen").help("leave out select_last_index"));
-        }
-        let axis = node.axis(node.int("axis", 0), self.shape(&x).len())?;
-        let y = self.arg_max(&node.name, x, axis)?;
-        self.without_axes(node, y, &[axis])
-    }
-
-    /// Value and position of the greatest element.
-    /// Along the last axis. Another one, and the default of a tensor with more axes than two, depend on the version of the
-    /// operator set.
-    pub(super) fn onnx_softmax(&mut self, node: &Node<'_>) -> Result<Real, Diagnostic> {
-        let x = node.real(0)?;
-        let rank = self.shape(&x).len();
-        let axis = node.axis(node.int("axis", -1), rank)?;
-        if axis + 1 != rank || (rank > 2 && !node.has("axis")) {
-            return Err(node
-                .error("only a softmax along the last axis is supported, named as an attribute")
-                .help("transpose in front of it"));
-        }
-        self.softmax(&node.name, x, axis)
-    }
-
-    pub(super) fn top_1(&mut self, node: &Node<'_>) -> Result<Vec<Real>, Diagnostic> {
-        let x = node.real(0)?;
-        let k = match node.optional_integers(1)? {
-            Some(k) => k.first().copied().unwrap_or(0),
-            None => node.int("k", 0),
+    if node.version >= 10 && node.flag("ceil_mode", false)? {
+        let exact = |a: usize| {
+            let reach = (kernel[a] - 1) * window.dilations[a] + 1;
+            let free = (spatial[a] + window.pads_begin[a] + window.pads_end[a]).checked_sub(reach);
+            free.is_some_and(|free| free % window.strides[a] == 0)
         };
-        if k != 1 || node.int("largest", 1) != 1 {
-            return Err(node.error(format!("only the greatest element is supported, k = 1, here it is {k}")));
+        if !(0..kernel.len()).all(exact) {
+            return Err(node
+                .error("windows that reach over the end (ceil_mode = 1) are not supported")
+                .help("pad explicitly"));
         }
-        let axis = node.axis(node.int("axis", -1), self.shape(&x).len())?;
-        let value = self.reduce(&node.name, x.clone(), vec![axis], None)?;
-        Ok(vec![value, self.arg_max(&node.name, x, axis)?])
     }
+    let factors = if average {
+        if node.version < 7 && window.pads() {
+            return Err(node.error("before version 7 of the operator set it does not say whether padding counts"));
+        }
+        let counts = node.version >= 7 && node.flag("count_include_pad", false)?;
+        Some(average_factors(&window, spatial, counts).map_err(|why| node.error(why))?)
+    } else {
+        if window.misses(spatial).map_err(|why| node.error(why))? {
+            return Err(node.error("a window sees only padding"));
+        }
+        None
+    };
+    let mut y = lift.pool(&node.name, x, window, factors)?;
+    if channels_last {
+        y = first_last(lift, node, y)?;
+    }
+    Ok(vec![Tensor { value: Value::Real(y), kind }])
+}
+
+/// Position of the greatest element, or of the least.
+pub(super) fn arg_max(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
+    let mut x = node.real(0)?;
+    if node.version >= 12 && node.flag("select_last_index", false)? {
+        return Err(node.unsupported("select_last_index", "0, the first of equal elements"));
+    }
+    let axis = node.axis(node.int("axis", 0)?, lift.shape(&x).len())?;
+    let keeps = node.flag("keepdims", true)?;
+    if node.operator.name == "ArgMin" {
+        x = lift.step(&node.name, x, Step::Mul(Array::scalar(-1.0)))?;
+    }
+    let y = lift.arg_max(&node.name, x, axis)?;
+    let y = without_axes(lift, node, y, &[axis], keeps)?;
+    Ok(vec![Tensor { value: Value::Real(y), kind: Kind::Int64 }])
+}
+
+/// Before version 13 all axes from `axis` on are one vector.
+pub(super) fn softmax(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
+    let x = node.real(0)?;
+    let shape = lift.shape(&x).to_vec();
+    let old = node.version < 13;
+    let axis = node.axis(node.int("axis", if old { 1 } else { -1 })?, shape.len())?;
+    if old && shape[axis + 1..].iter().any(|e| *e != 1) {
+        return Err(node
+            .error(format!(
+                "before version 13 of the operator set it runs over all axes from {axis} on, here {shape:?}"
+            ))
+            .help("flatten in front of it, or use version 13"));
+    }
+    Ok(vec![Tensor::float(lift.softmax(&node.name, x, axis)?)])
+}
+
+/// Value and position of the greatest element.
+pub(super) fn top_1(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
+    let kind = node.operand(0)?.kind;
+    let x = node.real(0)?;
+    let k = match node.version < 10 {
+        true => node.int("k", 0)?,
+        false => node.optional_integers(1)?.and_then(|k| k.first().copied()).unwrap_or(0),
+    };
+    if k != 1 {
+        return Err(node.error(format!("only one element is supported, k = 1, here it is {k}")));
+    }
+    if node.version >= 11 && !node.flag("largest", true)? {
+        return Err(node.unsupported("largest", "1, the greatest element"));
+    }
+    let axis = node.axis(node.int("axis", -1)?, lift.shape(&x).len())?;
+    let value = lift.reduce(&node.name, x.clone(), vec![axis], None)?;
+    let place = lift.arg_max(&node.name, x, axis)?;
+    Ok(vec![Tensor { value: Value::Real(value), kind }, Tensor { value: Value::Real(place), kind: Kind::Int64 }])
 }
 
 /// One over the number of elements that each position averages.

@@ -2,10 +2,12 @@
 
 use hdl::diag::Diagnostic;
 
-use super::node::{Node, Value};
-use super::tensor::data_type;
-use crate::import::lift::{Constant, Grid, Lift, Meaning, Real};
-use crate::model::{Array, FloatRounding, Quantiser, Step, broadcast};
+use super::elementwise::shape;
+use super::node::{Node, Tensor, Value};
+use super::operators::{Domain, Kinds, Results};
+use super::tensor::Kind;
+use crate::import::lift::{Constant, Grid, Lift, Meaning};
+use crate::model::{Array, FloatRounding, Op, Quantiser, Step, broadcast};
 
 fn wide(array: &Array<f32>) -> Array<f64> {
     array.map(|v| f64::from(*v))
@@ -23,11 +25,19 @@ fn limits(bits: &Array<f32>, signed: bool, narrow: bool) -> (Array<f32>, Array<f
 
 impl Node<'_> {
     fn rounding(&self, default: &str) -> Result<FloatRounding, Diagnostic> {
-        let name = self.text("rounding_mode").unwrap_or_else(|| default.into());
+        let name = self.text("rounding_mode", default)?;
         FloatRounding::parse(&name).ok_or_else(|| {
-            self.error(format!("there is no rounding mode {}", hdl::names::quoted(&name)))
-                .help("ROUND, HALF_EVEN, CEIL, FLOOR, UP, DOWN, HALF_UP or HALF_DOWN")
+            self.unsupported("rounding_mode", "ROUND, HALF_EVEN, CEIL, FLOOR, UP, DOWN, HALF_UP and HALF_DOWN")
         })
+    }
+
+    /// Zero points. The framework adds integers to floats in double precision, which makes a difference unless they are 0.
+    fn zero_point(&self, k: usize) -> Result<Array<f32>, Diagnostic> {
+        let zero = self.floats(k)?;
+        if self.operand(k)?.kind != Kind::Float && zero.values.iter().any(|z| *z != 0.0) {
+            return Err(self.error("a zero point other than 0 is a float"));
+        }
+        Ok(zero)
     }
 
     /// Bit widths, whole numbers from 1 to 32.
@@ -41,182 +51,252 @@ impl Node<'_> {
     }
 }
 
-impl Lift {
-    pub(super) fn quant(&mut self, node: &Node<'_>) -> Result<Value, Diagnostic> {
-        let (scale, zero, bits) = (node.floats(1)?, node.floats(2)?, node.bit_width(3)?);
-        let (signed, narrow) = (node.int("signed", 1) != 0, node.int("narrow", 1) != 0);
-        let meaning = Meaning { unit: wide(&scale), steps: Vec::new() };
-        if signed && bits.values.contains(&1.0) {
-            if bits.values.len() > 1 {
-                return Err(node.error("bit widths of 1 and more in one quantiser are not supported"));
-            }
-            // the framework takes the zero point off a sign too, which leads off the grid unless it is 0
-            if zero.values.iter().any(|z| *z != 0.0) {
-                return Err(node.error("a sign with a zero point is not supported").help("use zero point 0"));
-            }
-            return self.quantised(node, Quantiser::Sign { scale, zero }, meaning);
+/// `Quant` and `IntQuant`.
+pub(super) fn quant(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
+    let (scale, zero, bits) = (node.floats(1)?, node.zero_point(2)?, node.bit_width(3)?);
+    let (signed, narrow) = (node.flag("signed", true)?, node.flag("narrow", true)?);
+    let rounding = node.rounding("ROUND")?;
+    let meaning = Meaning { unit: wide(&scale), steps: Vec::new() };
+    if signed && bits.values.contains(&1.0) {
+        if bits.values.len() > 1 {
+            return Err(node.error("bit widths of 1 and more in one quantiser are not supported"));
         }
-        let (low, high) = limits(&bits, signed, narrow);
-        let rounding = node.rounding("ROUND")?;
-        self.quantised(node, Quantiser::Integer { scale, zero, low, high, rounding }, meaning)
-    }
-
-    pub(super) fn bipolar_quant(&mut self, node: &Node<'_>) -> Result<Value, Diagnostic> {
-        let scale = node.floats(1)?;
-        let meaning = Meaning { unit: wide(&scale), steps: Vec::new() };
-        let one = || Array::scalar(1.0);
-        let quantiser = Quantiser::Sign { scale: one(), zero: Array::scalar(0.0) };
-        if scale.values.iter().any(|s| *s <= 0.0) {
-            return Err(node.error("the scale of a quantiser is positive"));
+        // the framework takes the zero point off a sign too, which leads off the grid unless it is 0
+        if zero.values.iter().any(|z| *z != 0.0) {
+            return Err(node.error("a sign with a zero point is not supported").help("use zero point 0"));
         }
-        self.quantised(node, quantiser, meaning)
+        return quantised(lift, node, Quantiser::Sign { scale, zero }, meaning);
     }
+    let (low, high) = limits(&bits, signed, narrow);
+    quantised(lift, node, Quantiser::Integer { scale, zero, low, high, rounding }, meaning)
+}
 
-    /// Version 1 has five operands and keeps the scale; version 2 has six and names the scale of its result.
-    pub(super) fn trunc(&mut self, node: &Node<'_>) -> Result<Value, Diagnostic> {
-        let (scale, zero, bits) = (node.floats(1)?, node.floats(2)?, node.bit_width(3)?);
-        let rounding = node.rounding("FLOOR")?;
-        let shapes = || node.error("its parameters do not fit each other");
-        if node.operands() < 6 {
-            let divisor = bits.zip(&node.bit_width(4)?, |a, b| (a - b).exp2()).ok_or_else(shapes)?;
-            if zero.values.iter().any(|z| *z != 0.0) && divisor.values.iter().any(|d| *d != 1.0) {
-                return Err(node
-                    .error(
-                        "a zero point is not supported here: version 1 of the operator takes it off after the division",
-                    )
-                    .help("use version 2 of Trunc, or zero point 0"));
-            }
-            let quantiser = Quantiser::Truncate {
-                scale: scale.clone(),
-                zero,
-                divisor,
-                low: Array::scalar(f32::MIN),
-                high: Array::scalar(f32::MAX),
-                rounding,
-            };
-            return self.quantised(node, quantiser, Meaning { unit: wide(&scale), steps: Vec::new() });
+/// The sign.
+pub(super) fn bipolar_quant(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
+    let scale = node.floats(1)?;
+    let meaning = Meaning { unit: wide(&scale), steps: Vec::new() };
+    let one = || Array::scalar(1.0);
+    let quantiser = Quantiser::Sign { scale: one(), zero: Array::scalar(0.0) };
+    if scale.values.iter().any(|s| *s <= 0.0) {
+        return Err(node.error("the scale of a quantiser is positive"));
+    }
+    quantised(lift, node, quantiser, meaning)
+}
+
+/// Version 1 has five operands and keeps the scale; version 2 has six and names the scale of its result.
+pub(super) fn trunc(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
+    let (scale, zero, bits) = (node.floats(1)?, node.zero_point(2)?, node.bit_width(3)?);
+    let rounding = node.rounding("FLOOR")?;
+    let shapes = || node.error("its parameters do not fit each other");
+    if node.version < 2 {
+        let divisor = bits.zip(&node.bit_width(4)?, |a, b| (a - b).exp2()).ok_or_else(shapes)?;
+        if zero.values.iter().any(|z| *z != 0.0) && divisor.values.iter().any(|d| *d != 1.0) {
+            return Err(node
+                .error("a zero point is not supported here: version 1 of the operator takes it off after the division")
+                .help("use version 2 of Trunc, or zero point 0"));
         }
-        let (out_scale, out_bits) = (node.floats(4)?, node.bit_width(5)?);
-        let divisor = out_scale.zip(&scale, |o, s| (o / s).log2().round_ties_even().exp2()).ok_or_else(shapes)?;
-        let (signed, narrow) = (node.int("signed", 1) != 0, node.int("narrow", 0) != 0);
-        let (low, high) = limits(&out_bits, signed, narrow);
-        let quantiser = Quantiser::Truncate { scale, zero, divisor, low, high, rounding };
-        self.quantised(node, quantiser, Meaning { unit: wide(&out_scale), steps: Vec::new() })
+        let quantiser = Quantiser::Truncate {
+            scale: scale.clone(),
+            zero,
+            divisor,
+            low: Array::scalar(f32::MIN),
+            high: Array::scalar(f32::MAX),
+            rounding,
+        };
+        return quantised(lift, node, quantiser, Meaning { unit: wide(&scale), steps: Vec::new() });
     }
+    let (out_scale, out_bits) = (node.floats(4)?, node.bit_width(5)?);
+    let divisor = out_scale.zip(&scale, |o, s| (o / s).log2().round_ties_even().exp2()).ok_or_else(shapes)?;
+    let (signed, narrow) = (node.flag("signed", true)?, node.flag("narrow", false)?);
+    let (low, high) = limits(&out_bits, signed, narrow);
+    let quantiser = Quantiser::Truncate { scale, zero, divisor, low, high, rounding };
+    quantised(lift, node, quantiser, Meaning { unit: wide(&out_scale), steps: Vec::new() })
+}
 
-    fn quantised(&mut self, node: &Node<'_>, quantiser: Quantiser, meaning: Meaning) -> Result<Value, Diagnostic> {
-        match node.operand(0)? {
-            Value::Real(real) => self.quantise(&node.name, real.clone(), quantiser, meaning).map(Value::Real),
-            Value::Constant(constant) => {
-                quantised_constant(node, &constant.as_float(), &quantiser, meaning).map(Value::Constant)
-            }
+fn quantised(lift: &mut Lift, node: &Node<'_>, quantiser: Quantiser, meaning: Meaning) -> Result<Results, Diagnostic> {
+    let value = match &node.operand(0)?.value {
+        Value::Real(real) => Value::Real(lift.quantise(&node.name, real.clone(), quantiser, meaning)?),
+        Value::Constant(constant) => {
+            Value::Constant(quantised_constant(node, &constant.as_float(), &quantiser, meaning)?)
         }
-    }
+    };
+    Ok(vec![Tensor { value, kind: Kind::Float }])
+}
 
-    pub(super) fn multi_threshold(&mut self, node: &Node<'_>) -> Result<Real, Diagnostic> {
-        let x = node.real(0)?;
-        let rank = self.shape(&x).len();
-        let thresholds = node.floats(1)?;
-        let &[rows, count] = thresholds.shape.as_slice() else {
-            return Err(
-                node.error(format!("thresholds have two axes, channels and steps, found {:?}", thresholds.shape))
-            );
-        };
-        let layout = node.text("data_layout").filter(|l| !l.is_empty());
-        let axis = match (&layout, rank) {
-            (Some(layout), _) => layout.find('C').unwrap_or(1),
-            (None, 3) => 2,
-            (None, _) => 1,
-        };
-        if axis >= rank {
-            return Err(node.error(format!("there is no channel axis in shape {:?}", self.shape(&x))));
+/// The number of thresholds that are not above.
+pub(super) fn multi_threshold(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
+    let x = node.real(0)?;
+    let rank = lift.shape(&x).len();
+    let thresholds = node.floats(1)?;
+    let &[rows, count] = thresholds.shape.as_slice() else {
+        return Err(node.error(format!("thresholds have two axes, channels and steps, found {:?}", thresholds.shape)));
+    };
+    let layout = node.text("data_layout", "")?;
+    let axis = match (layout.as_str(), rank) {
+        ("", 3) => 2,
+        ("", _) => 1,
+        (layout, _) => layout.find('C').unwrap_or(1),
+    };
+    if axis >= rank {
+        return Err(node.error(format!("there is no channel axis in shape {:?}", lift.shape(&x))));
+    }
+    let column = |k: usize| {
+        let values = thresholds.values.iter().skip(k).step_by(count.max(1)).copied().collect();
+        let mut shape = vec![1; rank];
+        shape[axis] = rows;
+        Array { shape, values }
+    };
+    let (scale, bias) = (node.float("out_scale", 1.0)?, node.float("out_bias", 0.0)?);
+    let (first, step, meaning) =
+        count_meaning(scale, bias).ok_or_else(|| node.unsupported("out_scale", "positive numbers"))?;
+    let quantiser = Quantiser::Count { thresholds: (0..count).map(column).collect(), first, step };
+    Ok(vec![Tensor::float(lift.quantise(&node.name, x, quantiser, meaning)?)])
+}
+
+/// The integer type of QuantizeLinear's result: the attribute, the zero point's, or bytes.
+fn code_kind(node: &Node<'_>, zero: Option<Kind>) -> Result<Kind, Diagnostic> {
+    let wanted = if node.has("output_dtype") { node.int("output_dtype", 0)? } else { 0 };
+    let named = match wanted {
+        0 => None,
+        number => {
+            let number = i32::try_from(number).unwrap_or(-1);
+            Some(Kind::of(number).map_err(|_| node.unsupported("output_dtype", &Kinds::CODE.to_string()))?)
         }
-        let column = |k: usize| {
-            let values = thresholds.values.iter().skip(k).step_by(count.max(1)).copied().collect();
-            let mut shape = vec![1; rank];
-            shape[axis] = rows;
-            Array { shape, values }
-        };
-        let (scale, bias) = (node.float("out_scale", 1.0), node.float("out_bias", 0.0));
-        let (first, step, meaning) =
-            count_meaning(scale, bias).ok_or_else(|| node.error("out_scale is a positive number"))?;
-        let quantiser = Quantiser::Count { thresholds: (0..count).map(column).collect(), first, step };
-        self.quantise(&node.name, x, quantiser, meaning)
-    }
-
-    /// The result stands for unsigned or signed integers, the zero point taken off and put back as a step.
-    pub(super) fn quantize_linear(&mut self, node: &Node<'_>) -> Result<Real, Diagnostic> {
-        let x = node.real(0)?;
-        let scale = self.along_axis(node, node.floats(1)?, &x)?;
-        let zero = match node.optional_constant(2)? {
-            Some(zero) => self.along_axis(node, zero.as_float(), &x)?,
-            None => Array::scalar(0.0),
-        };
-        let (low, high) = match node.int("output_dtype", i64::from(node.data_type(2))) as i32 {
-            data_type::INT8 => (-128.0, 127.0),
-            data_type::UINT8 => (0.0, 255.0),
-            data_type::INT16 => (-32_768.0, 32_767.0),
-            data_type::UINT16 => (0.0, 65_535.0),
-            _ => return Err(node.error("only 8- and 16-bit integers are supported")),
-        };
-        let meaning = Meaning { unit: Array::scalar(1.0), steps: vec![Step::Add(zero.clone())] };
-        let quantiser = Quantiser::Linear { scale, zero, low: Array::scalar(low), high: Array::scalar(high) };
-        self.quantise(&node.name, x, quantiser, meaning)
-    }
-
-    pub(super) fn dequantize_linear(&mut self, node: &Node<'_>) -> Result<Value, Diagnostic> {
-        let shape = match node.operand(0)? {
-            Value::Constant(constant) => constant.shape().to_vec(),
-            Value::Real(x) => self.shape(x).to_vec(),
-        };
-        let scale = axis_array(node, node.floats(1)?, &shape)?;
-        let zero = match node.optional_constant(2)? {
-            Some(zero) => axis_array(node, zero.as_float(), &shape)?,
-            None => Array::scalar(0.0),
-        };
-        match node.operand(0)? {
-            Value::Constant(constant) => {
-                let off = constant
-                    .as_float()
-                    .zip(&zero, |q, z| q - z)
-                    .ok_or_else(|| node.error("its zero point does not fit"))?;
-                let array = off.zip(&scale, |n, s| n * s).ok_or_else(|| node.error("its scale does not fit"))?;
-                let grid = Grid { integers: off.values.iter().map(|n| *n as i64).collect(), unit: wide(&scale) };
-                Ok(Value::Constant(Constant::Float { array, grid: Some(grid) }))
-            }
-            Value::Real(x) => {
-                let mut x = x.clone();
-                if x.steps.last() == Some(&Step::Add(zero.clone())) && x.raw.is_none() {
-                    x.steps.pop();
-                } else {
-                    x = self.step(&node.name, x, Step::Add(zero.map(|z| -z)))?;
-                }
-                if x.steps.is_empty() && x.unit == Array::scalar(1.0) {
-                    x.unit = wide(&scale);
-                    return Ok(Value::Real(x));
-                }
-                self.step(&node.name, x, Step::Mul(scale)).map(Value::Real)
-            }
+    };
+    match (named, zero) {
+        (Some(named), Some(zero)) if named != zero => {
+            Err(node.error(format!("output_dtype is {}, the zero point's data type {}", named.name(), zero.name())))
         }
-    }
-
-    fn along_axis(&self, node: &Node<'_>, parameter: Array<f32>, x: &Real) -> Result<Array<f32>, Diagnostic> {
-        axis_array(node, parameter, self.shape(x))
+        (named, zero) => Ok(named.or(zero).unwrap_or(Kind::Uint8)),
     }
 }
 
-/// A per-axis parameter of QuantizeLinear, stretched over the other axes.
-fn axis_array(node: &Node<'_>, parameter: Array<f32>, shape: &[usize]) -> Result<Array<f32>, Diagnostic> {
-    if parameter.values.len() == 1 {
+/// The result stands for unsigned or signed integers, the zero point taken off and put back as a step.
+pub(super) fn quantize_linear(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
+    let operand = node.operand(0)?;
+    let extents = shape(lift, operand);
+    let (scale, zero) = linear_parameters(node, &extents)?;
+    let kind = code_kind(node, node.optional(2)?.map(|t| t.kind))?;
+    if node.has("precision") && !matches!(node.int("precision", 0)?, 0 | 1) {
+        return Err(node.unsupported("precision", "0 and 1, float"));
+    }
+    if !Kinds::CODE.contain(kind) {
+        return Err(node.unsupported("output_dtype", &Kinds::CODE.to_string()));
+    }
+    let (low, high) = kind.limits().expect("an integer type");
+    let (low, high) = (Array::scalar(low as f32), Array::scalar(high as f32));
+    let quantiser = Quantiser::Linear { scale, zero: zero.clone(), low, high };
+    let value = match &operand.value {
+        Value::Real(x) => {
+            let steps = if zero.values.iter().all(|z| *z == 0.0) { Vec::new() } else { vec![Step::Add(zero)] };
+            let meaning = Meaning { unit: Array::scalar(1.0), steps };
+            Value::Real(lift.quantise(&node.name, x.clone(), quantiser, meaning)?)
+        }
+        Value::Constant(constant) => {
+            let meaning = Meaning { unit: Array::scalar(1.0), steps: Vec::new() };
+            let codes = quantised_constant(node, &constant.as_float(), &quantiser, meaning)?.as_float();
+            let codes = codes.zip(&zero, |c, z| (c + z) as i64);
+            let codes = codes.ok_or_else(|| node.error("its zero point does not fit"))?;
+            Value::Constant(Constant::Integer(codes))
+        }
+    };
+    Ok(vec![Tensor { value, kind }])
+}
+
+/// `(x - zero) · scale`.
+pub(super) fn dequantize_linear(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
+    let operand = node.operand(0)?;
+    let extents = shape(lift, operand);
+    let (scale, zero) = linear_parameters(node, &extents)?;
+    if node.has("output_dtype") && !matches!(node.int("output_dtype", 0)?, 0 | 1) {
+        return Err(node.unsupported("output_dtype", "0 and 1, float"));
+    }
+    if node.optional(2)?.is_some_and(|t| t.kind != operand.kind) {
+        return Err(node.error("the zero point has another data type than the operand"));
+    }
+    if scale.values.iter().any(|s| !s.is_finite() || *s <= 0.0) {
+        return Err(node.error("the scale of a quantiser is positive"));
+    }
+    let value = match &operand.value {
+        Value::Constant(constant) => {
+            let off = constant
+                .as_float()
+                .zip(&zero, |q, z| q - z)
+                .filter(|off| off.shape == extents)
+                .ok_or_else(|| node.error("its zero point does not fit"))?;
+            let array = off.zip(&scale, |n, s| n * s).ok_or_else(|| node.error("its scale does not fit"))?;
+            let grid = Grid { integers: off.values.iter().map(|n| *n as i64).collect(), unit: wide(&scale) };
+            Value::Constant(Constant::Float { array, grid: Some(grid) })
+        }
+        Value::Real(x) => {
+            let mut x = x.clone();
+            if x.steps.last() == Some(&Step::Add(zero.clone())) && x.raw.is_none() {
+                x.steps.pop();
+            } else if zero.values.iter().any(|z| *z != 0.0) {
+                x = lift.step(&node.name, x, Step::Add(zero.map(|z| -z)))?;
+            }
+            if x.steps.is_empty() && x.unit == Array::scalar(1.0) {
+                x.unit = wide(&scale);
+                Value::Real(x)
+            } else {
+                Value::Real(lift.step(&node.name, x, Step::Mul(scale))?)
+            }
+        }
+    };
+    Ok(vec![Tensor { value, kind: Kind::Float }])
+}
+
+/// Scale and zero point, stretched to the operand.
+fn linear_parameters(node: &Node<'_>, extents: &[usize]) -> Result<(Array<f32>, Array<f32>), Diagnostic> {
+    let axis = if node.has("axis") { node.int("axis", 1)? } else { 1 };
+    let block = if node.has("block_size") { node.int("block_size", 0)? } else { 0 };
+    let scale = node.floats(1)?;
+    let zero = match node.optional_constant(2)? {
+        Some(zero) => zero.as_float(),
+        None => Array { shape: scale.shape.clone(), values: vec![0.0; scale.values.len()] },
+    };
+    if zero.values.len() != scale.values.len() {
+        return Err(node.error("scale and zero point differ in shape"));
+    }
+    let along = |parameter| axis_array(node, parameter, extents, axis, block);
+    Ok((along(scale)?, along(zero)?))
+}
+
+/// A parameter of QuantizeLinear, one number, one for each index along an axis or for each block of indices.
+fn axis_array(
+    node: &Node<'_>,
+    parameter: Array<f32>,
+    shape: &[usize],
+    axis: i64,
+    block: i64,
+) -> Result<Array<f32>, Diagnostic> {
+    if parameter.values.len() == 1 && block == 0 {
         return Ok(Array::scalar(parameter.values[0]));
     }
-    let axis = node.axis(node.int("axis", 1), shape.len())?;
-    if parameter.shape != [shape[axis]] {
-        return Err(node.error("blocked quantisation is not supported: one scale for all or one for each channel"));
+    if node.version < 13 && node.operator.domain == Domain::Onnx {
+        return Err(node.error("before version 13 of the operator set its scale is one number"));
     }
-    let mut along = vec![1; shape.len()];
-    along[axis] = shape[axis];
-    Ok(Array { shape: along, values: parameter.values })
+    let axis = node.axis(axis, shape.len())?;
+    if block == 0 {
+        if parameter.shape != [shape[axis]] {
+            return Err(node.error(format!(
+                "a scale of shape {:?} is neither one number nor one for each of {} indices of axis {axis}",
+                parameter.shape, shape[axis]
+            )));
+        }
+        let mut along = vec![1; shape.len()];
+        along[axis] = shape[axis];
+        return Ok(Array { shape: along, values: parameter.values });
+    }
+    let size = usize::try_from(block).map_err(|_| node.unsupported("block_size", "0, and sizes of blocks"))?;
+    let mut blocks = shape.to_vec();
+    blocks[axis] = shape[axis].div_ceil(size);
+    if parameter.shape != blocks {
+        return Err(node.error(format!("a scale of shape {:?} does not fit blocks of {size}", parameter.shape)));
+    }
+    let indices = (0..shape[axis]).map(|i| i / size).collect();
+    let stretched = Constant::float(parameter.shape, parameter.values).moved(&Op::Gather { axis, indices });
+    Ok(stretched.map_err(|why| node.error(why))?.as_float())
 }
 
 /// Count of passed thresholds as integers: (integer at none, integers a step, meaning) with `scale · count + bias`.

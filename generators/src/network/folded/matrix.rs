@@ -28,8 +28,12 @@ impl Matrix {
     /// The matrix of `layer`, whose operand has this shape.
     ///
     /// # Errors
-    /// None for a layer of a graph that was built.
+    /// A layer that adds less than whole products of fixed weights.
     pub fn of(layer: &Layer, shape: &[usize], reuse: u32) -> Result<Self, Diagnostic> {
+        if !layer.op.multiplication().unwrap_or_default().is_plain() {
+            let message = format!("layer {} cuts its products or has its weights in registers", quoted(&layer.name));
+            return Err(Diagnostic::error("folding", message).help("unroll the network: leave out --reuse"));
+        }
         let (sources, results) = match &layer.op {
             Op::Convolution { weights, window, groups, .. } => {
                 let wrong = |why: String| {

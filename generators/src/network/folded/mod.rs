@@ -40,7 +40,7 @@ pub use timeline::{MAX_REUSE, Schedule};
 
 use super::linear::Products;
 use super::ports::{Ports, START, VALID};
-use super::{check_size, fraction_bits, identifier, input_format, layer_values};
+use super::{check_fixed, check_size, fraction_bits, identifier, input_format, layer_values};
 use crate::arith::{Arithmetic, Effort};
 use crate::model::{Graph, Layer, T};
 
@@ -91,6 +91,7 @@ fn built(
     cut: &Cut<'_>,
 ) -> Result<Arc<Module>, Diagnostics> {
     graph.check()?;
+    check_fixed(graph)?;
     check_size(graph)?;
     let m = ModuleBuilder::new(name);
     let products = Products::new(&m, Some(Effort::Fast), arithmetic);
@@ -173,7 +174,7 @@ impl<'m> Tensors<'_, 'm> {
         let operands: Vec<&[Value<'m>]> = operands.iter().map(Vec::as_slice).collect();
         let m = self.m;
         if self.schedule.at[result] == step {
-            return Ok(layer_values(m, products, graph, k, &operands)?);
+            return Ok(layer_values(m, products, graph, k, &operands, &[])?);
         }
         let control = &self.controls[step];
         match &self.schedule.steps[step] {
@@ -192,7 +193,7 @@ impl<'m> Tensors<'_, 'm> {
                         operands.push(operand);
                         all = others;
                     }
-                    layer_values(m, &products, graph, k, &operands)
+                    layer_values(m, &products, graph, k, &operands, &[])
                 })
             }
         }
@@ -389,11 +390,9 @@ mod tests {
             pads_begin: pads[..2].to_vec(),
             pads_end: pads[2..].to_vec(),
         };
-        let convolution = |shape: &[usize], window: Window, groups: usize| Op::Convolution {
-            weights: weights(shape, shape[0] as u64),
-            bias: (0..shape[0] as i64).map(|f| 3 * f - 4).collect(),
-            window,
-            groups,
+        let convolution = |shape: &[usize], window: Window, groups: usize| {
+            let bias = (0..shape[0] as i64).map(|f| 3 * f - 4).collect();
+            Op::convolution(weights(shape, shape[0] as u64), bias, window, groups)
         };
         let first = convolution(&[4, 1, 3, 2], window(1, 1, [1, 1, 1, 0]), 2);
         let first = push(&mut graph, "first", first, &[T(0)]);
@@ -409,7 +408,7 @@ mod tests {
         let third = push(&mut graph, "third", third, &[sum]);
         output(&mut graph, "plane", third);
         let flat = push(&mut graph, "flat", Op::Reshape { shape: vec![4, 20] }, &[sum]);
-        let head = Op::Dense { weights: weights(&[3, 20], 9), bias: vec![1, 0, -1] };
+        let head = Op::dense(weights(&[3, 20], 9), vec![1, 0, -1]);
         let head = push(&mut graph, "head", head, &[flat]);
         output(&mut graph, "head", head);
         output(&mut graph, "early", first);
@@ -424,7 +423,7 @@ mod tests {
         let mut graph = input(&[1, 3, 9]);
         let window =
             Window { kernel: vec![3], strides: vec![1], dilations: vec![2], pads_begin: vec![4], pads_end: vec![0] };
-        let op = Op::Convolution { weights: weights(&[2, 3, 3], 1), bias: vec![0, 5], window, groups: 1 };
+        let op = Op::convolution(weights(&[2, 3, 3], 1), vec![0, 5], window, 1);
         let y = push(&mut graph, "causal", op, &[T(0)]);
         output(&mut graph, "y", y);
         same_when_folded(&graph, &[4, 9, 30, 81]);

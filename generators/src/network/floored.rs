@@ -4,38 +4,38 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hdl::dfg::{ModuleBuilder, Value};
 
-use super::hardware::{Neuron, at_most};
-use super::model::Layer;
+use super::at_most;
+use super::neurons::{Neuron, Weights};
 use crate::arith::multiply::{Accumulation, Multiplier, reached};
 use crate::arith::{Arithmetic, Effort, Fabric, Products};
 
-/// A product floored to the accumulator's last place: the sum of the values and the constant.
+/// A product floored to an integer: the sum of the values and the constant.
 #[derive(Debug)]
 struct Floored<'m> {
     values: Vec<Value<'m>>,
     constant: i128,
 }
 
-/// `bias + Σ ⌊x·w⌋` for every neuron, each product floored to `frac` fraction bits.
+/// `bias + Σ ⌊x·w / 2^cut⌋` for every neuron.
 ///
-/// Multiples of an input share their adders, which are operators on libraries too: out of cells the shipped encoder is 0.3 %
-/// larger on target `lp65`, and its slack no more than 0.1 ns greater.
+/// Multiples of an input share their adders, which are operators on libraries too: sums of cells for them are larger.
 pub(super) fn sums<'m>(
     m: &'m ModuleBuilder,
-    layer: &Layer,
+    layer: Weights<'_>,
     neurons: &[Neuron],
     inputs: &[Value<'m>],
-    frac: i32,
     constants: Fabric,
 ) -> Vec<Value<'m>> {
     let mut weights: Vec<BTreeSet<i64>> = vec![BTreeSet::new(); inputs.len()];
     for neuron in neurons {
         for &(input, place) in &neuron.terms {
-            weights[input].insert(layer.weights[neuron.row][place]);
+            weights[input].insert(layer.row(neuron.row)[place]);
         }
     }
-    let weight_frac = layer.arithmetic.weight.frac;
-    let multiples = Multiples::of(constants, weight_frac, frac);
+    // counted in units of the sums' last place, an operand has as many fraction bits as are cut
+    let cut = layer.multiplication.cut() as i32;
+    let inputs: Vec<Value<'m>> = inputs.iter().map(|x| x.with_frac(cut)).collect();
+    let multiples = Multiples::of(constants);
     let products: Vec<BTreeMap<i64, Floored<'m>>> = (0..)
         .zip(inputs.iter().zip(&weights))
         .map(|(i, (x, weights)): (usize, _)| m.scope(&format!("multiples{i}"), || multiples.build(m, *x, weights)))
@@ -43,47 +43,42 @@ pub(super) fn sums<'m>(
     let accumulation = Accumulation::of(constants);
     let sum = |neuron: &Neuron| {
         m.scope(&neuron.scope, || {
-            let row = &layer.weights[neuron.row];
+            let row = layer.row(neuron.row);
             let floored = |&(input, place): &(usize, usize)| &products[input][&row[place]];
             let constants = neuron.terms.iter().map(|term| floored(term).constant);
-            let bias = i128::from(layer.bias_in_accumulator(neuron.row));
+            let bias = i128::from(layer.multiplication.added_bias(layer.bias[neuron.row]));
             let addends: Vec<Value<'m>> = neuron
                 .terms
                 .iter()
                 .flat_map(|term| floored(term).values.iter().copied())
-                .chain([m.constant(bias + constants.sum::<i128>(), frac)])
+                .chain([m.constant(bias + constants.sum::<i128>(), 0)])
                 .collect();
-            let factors =
-                |&(input, place): &(usize, usize)| (inputs[input], m.constant(row[place].into(), weight_frac));
+            let factors = |&(input, place): &(usize, usize)| (inputs[input], m.constant(row[place].into(), 0));
             let factors: Vec<_> = neuron.terms.iter().map(factors).collect();
-            let reached = reached(&factors, &[m.constant(bias, frac)], Some(frac), frac);
-            accumulation.total(m, &addends, frac, reached)
+            let reached = reached(&factors, &[m.constant(bias, 0)], Some(0), 0);
+            accumulation.total(m, &addends, 0, reached)
         })
     };
     neurons.iter().map(sum).collect()
 }
 
-/// Builder of floored multiples.
+/// Builder of integer multiples of values with fraction bits, floored to integers.
 struct Multiples {
     products: Products,
     /// Whether negative multiples are made of positive ones.
     ///
-    /// One more bit in the sum of cells costs less than an adder: the shipped encoder shrinks by 8 % on `lp65`. Operators
-    /// would add those bits up one by one: 4 % more look-up tables on `xcup`.
+    /// One more bit in a sum of cells costs less than an adder. Operators would add those bits up one by one, which
+    /// costs more.
     complement: bool,
-    weight_frac: i32,
-    frac: i32,
 }
 
 impl Multiples {
-    /// By weights of `weight_frac` fraction bits, floored to `frac`, for sums of `constants`.
-    fn of(constants: Fabric, weight_frac: i32, frac: i32) -> Self {
+    /// For sums of `constants`.
+    fn of(constants: Fabric) -> Self {
         let operators = Arithmetic::of(constants.operators(), Multiplier::Operator);
         Self {
             products: Products::new(operators, Some(Effort::Fast)),
             complement: matches!(constants, Fabric::Cells(..)),
-            weight_frac,
-            frac,
         }
     }
 
@@ -93,9 +88,9 @@ impl Multiples {
         let factors: BTreeSet<i64> = weights.iter().map(|w| made(*w)).collect();
         let rows: Vec<Vec<i64>> = factors.iter().map(|w| vec![*w]).collect();
         let none = vec![0; rows.len()];
-        let products = self.products.linear(m, &[x], &rows, &none, self.weight_frac);
+        let products = self.products.linear(m, &[x], &rows, &none, 0);
         let floored = products.into_iter();
-        let floored = floored.map(|p| at_most(p, self.frac).extended(self.frac));
+        let floored = floored.map(|p| at_most(p, 0).extended(0));
         let floored: BTreeMap<i64, Value<'m>> = factors.into_iter().zip(floored).collect();
         let product = |w: i64| match floored[&made(w)] {
             value if made(w) == w => Floored { values: vec![value], constant: 0 },
@@ -118,13 +113,13 @@ impl Multiples {
                 false => -(1 << range.width()),
             },
         };
-        let cut = u32::try_from(x.frac() + self.weight_frac - self.frac).unwrap_or(0);
+        let cut = u32::try_from(x.frac()).unwrap_or(0);
         match cut.saturating_sub(w.trailing_zeros()) {
             0 => product.constant += 1,
             bits => {
                 let rest = x.with_frac(0).wrap(bits, false);
                 let zero = x.builder().constant(0, 0);
-                product.values.push(rest.equals(zero).with_frac(self.frac));
+                product.values.push(rest.equals(zero).with_frac(0));
             }
         }
         product
@@ -139,31 +134,29 @@ mod tests {
 
     use super::*;
 
-    const WEIGHT_FRAC: i32 = 4;
-
-    fn whole<'m>(m: &'m ModuleBuilder, frac: i32) -> impl Fn(Floored<'m>) -> Value<'m> {
+    fn whole<'m>(m: &'m ModuleBuilder) -> impl Fn(Floored<'m>) -> Value<'m> {
         move |product| {
-            let constant = m.constant(product.constant, frac);
+            let constant = m.constant(product.constant, 0);
             let parts: Vec<_> = product.values.into_iter().chain([constant]).collect();
             Value::sum(&parts).unwrap()
         }
     }
 
-    /// All values of a format with four fraction bits times all weights of five bits.
-    fn all_products(constants: Fabric, format: Format, frac: i32) {
+    /// All values of a format times all weights of five bits, floored by as many bits as the format has behind the point.
+    fn all_products(constants: Fabric, format: Format) {
         let weights: BTreeSet<i64> = (-16..16).collect();
         let m = ModuleBuilder::new("products");
         let x = m.input("x", format);
-        let products = Multiples::of(constants, WEIGHT_FRAC, frac).build(&m, x, &weights);
-        let values: Vec<_> = products.into_values().map(whole(&m, frac)).collect();
-        assert!(values.iter().all(|v| v.frac() == frac));
+        let products = Multiples::of(constants).build(&m, x, &weights);
+        let values: Vec<_> = products.into_values().map(whole(&m)).collect();
+        assert!(values.iter().all(|v| v.frac() == 0));
         m.output_array("products", &values);
         let module = m.finish().unwrap();
         for x in format.range.lo()..=format.range.hi() {
-            let exact = |w: &i64| (x * i128::from(*w)) << 8 >> (16 - frac);
+            let exact = |w: &i64| (x * i128::from(*w)) >> format.frac;
             let expected: Vec<i128> = weights.iter().map(exact).collect();
             let found = eval::evaluate(&module, &[x]).unwrap();
-            assert_eq!(found, expected, "{constants:?} {format:?} {x} {frac}");
+            assert_eq!(found, expected, "{constants:?} {format:?} {x}");
         }
     }
 
@@ -172,9 +165,9 @@ mod tests {
         let cells = Fabric::of(&Target::load("nangate45").unwrap());
         assert!(matches!(cells, Fabric::Cells(..)));
         for constants in [cells, Fabric::default()] {
-            for frac in [-2, 3, 6, 8, 9] {
-                all_products(constants, Format::unsigned(5, 4).unwrap(), frac);
-                all_products(constants, Format::signed(5, 4).unwrap(), frac);
+            for cut in [0, 1, 3, 5, 10] {
+                all_products(constants, Format::unsigned(5, cut).unwrap());
+                all_products(constants, Format::signed(5, cut).unwrap());
             }
         }
     }

@@ -1,0 +1,158 @@
+//! Operators on quantised integers: sums of products are exact, and a result is rounded once, from a 32-bit float.
+
+use hdl::diag::Diagnostic;
+
+use super::node::{Node, Tensor, Value};
+use super::operators::Results;
+use super::tensor::Kind;
+use crate::import::lift::{Constant, Lift, Meaning, Noise, Real, Shaped};
+use crate::model::{Array, Op, Quantiser, Step};
+
+/// Beyond this sums of 32 bits wrap.
+const MAX_SUM: f64 = (1u64 << 31) as f64;
+
+/// `A · B` of integers, as 32-bit integers.
+pub(super) fn mat_mul_integer(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
+    let y = product(lift, node, (0, 2), (1, 3))?;
+    Ok(vec![Tensor { value: Value::Real(y), kind: Kind::Int32 }])
+}
+
+/// A convolution of integers, as 32-bit integers.
+pub(super) fn conv_integer(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
+    let y = correlation(lift, node, (0, 2), (1, 3))?;
+    Ok(vec![Tensor { value: Value::Real(y), kind: Kind::Int32 }])
+}
+
+/// `A · B` in another scale.
+pub(super) fn qlinear_mat_mul(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
+    let y = product(lift, node, (0, 2), (3, 5))?;
+    requantised(lift, node, y, [1, 4, 6], 7, |scales| scales)
+}
+
+/// A convolution with a bias of 32-bit integers in another scale.
+pub(super) fn qlinear_conv(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
+    let mut y = correlation(lift, node, (0, 2), (3, 5))?;
+    let rank = lift.shape(&y).len();
+    let along = |shape: Vec<usize>| if shape.is_empty() { shape } else { [shape, vec![1; rank - 2]].concat() };
+    if let Some(bias) = node.optional_constant(8)? {
+        let channels = lift.shape(&y)[1];
+        if bias.shape() != [channels] {
+            return Err(node.error(format!("its bias {:?} is no list of {channels} numbers", bias.shape())));
+        }
+        let bias = bias.moved(&Op::Reshape { shape: along(vec![channels]) }).map_err(|why| node.error(why))?;
+        let bias = lift.constant(&node.name, &bias)?;
+        y = lift.combine(&node.name, Op::Add, y, bias)?;
+        y = whole(lift, node, y)?;
+    }
+    let channels = |scales: Array<f32>| Array { shape: along(scales.shape), values: scales.values };
+    requantised(lift, node, y, [1, 4, 6], 7, channels)
+}
+
+/// The integers of operand `k` less those of its zero point.
+fn centred(lift: &mut Lift, node: &Node<'_>, (k, zero): (usize, usize)) -> Result<Real, Diagnostic> {
+    let mut x = node.real(k)?;
+    let kind = node.operand(k)?.kind;
+    if let Some(point) = node.optional(zero)? {
+        if point.kind != kind {
+            return Err(node.error("a zero point has another data type than its operand"));
+        }
+        let point = node.optional_number(zero)?.unwrap_or(0.0);
+        if x.steps.last() == Some(&Step::Add(Array::scalar(point))) && x.raw.is_none() {
+            x.steps.pop();
+        } else if point != 0.0 {
+            x = lift.step(&node.name, x, Step::Add(Array::scalar(-point)))?;
+        }
+    }
+    Ok(x)
+}
+
+/// Constant integers less their zero points, one number or one for each index along `axis`.
+fn centred_weights(node: &Node<'_>, (k, zero): (usize, usize), axis: usize) -> Result<Constant, Diagnostic> {
+    let (Constant::Integer(weights), kind) = (node.constant(k)?, node.operand(k)?.kind) else {
+        return Err(node.error("weights are integers"));
+    };
+    let Some(Constant::Integer(point)) = node.optional_constant(zero)? else {
+        return Ok(Constant::Integer(weights.clone()));
+    };
+    if node.operand(zero)?.kind != kind {
+        return Err(node.error("a zero point has another data type than its operand"));
+    }
+    let mut along = vec![1; weights.shape.len()];
+    if point.values.len() != 1 {
+        if point.shape != [weights.shape.get(axis).copied().unwrap_or(0)] {
+            return Err(node.error(format!("zero points of shape {:?} are not supported", point.shape)));
+        }
+        along[axis] = point.values.len();
+    }
+    let point = Array { shape: along, values: point.values.clone() };
+    let centred = weights.zip(&point, |w, z| w - z);
+    centred.map(Constant::Integer).ok_or_else(|| node.error("its zero point does not fit"))
+}
+
+fn product(lift: &mut Lift, node: &Node<'_>, a: (usize, usize), b: (usize, usize)) -> Result<Real, Diagnostic> {
+    let x = centred(lift, node, a)?;
+    let columns = node.constant(b.0)?.shape().len().saturating_sub(1);
+    let weights = centred_weights(node, b, columns)?;
+    let y = super::linear::times(lift, node, x, &weights)?;
+    whole(lift, node, y)
+}
+
+fn correlation(lift: &mut Lift, node: &Node<'_>, x: (usize, usize), w: (usize, usize)) -> Result<Real, Diagnostic> {
+    let x = centred(lift, node, x)?;
+    let weights = centred_weights(node, w, 0)?;
+    let rank = lift.shape(&x).len();
+    if rank < 3 || weights.shape().len() != rank {
+        let shape = lift.shape(&x);
+        return Err(node.error(format!("filters {:?} do not fit operands {shape:?}", weights.shape())));
+    }
+    let kernel = weights.shape()[2..].to_vec();
+    node.check_kernel(&kernel)?;
+    let window = node.window(&kernel, &lift.shape(&x)[2..].to_vec(), true)?;
+    let groups = usize::try_from(node.int("group", 1)?).map_err(|_| node.unsupported("group", "numbers from 1"))?;
+    let y = lift.convolution(&node.name, x, &weights, Shaped { window, groups })?;
+    whole(lift, node, y)
+}
+
+/// Sums of integers are exact, unlike those of floats, as long as 32 bits hold them.
+fn whole(lift: &Lift, node: &Node<'_>, y: Real) -> Result<Real, Diagnostic> {
+    if y.unit.values.iter().any(|u| *u != 1.0) || !y.steps.is_empty() {
+        return Err(node.error("its operands are not integers that a quantiser gave"));
+    }
+    if lift.magnitude(&y) >= MAX_SUM {
+        return Err(node.error("its sums need more than 32 bits"));
+    }
+    Ok(Real { noise: Noise::NONE, ..y })
+}
+
+/// `round(y · a_scale · b_scale / y_scale) + zero` in the data type of the zero point.
+fn requantised(
+    lift: &mut Lift,
+    node: &Node<'_>,
+    y: Real,
+    [a, b, out]: [usize; 3],
+    zero: usize,
+    along: impl Fn(Array<f32>) -> Array<f32>,
+) -> Result<Results, Diagnostic> {
+    let number = |k: usize| node.optional_number(k)?.ok_or_else(|| node.error(format!("operand {k} is missing")));
+    let (a, out) = (number(a)?, number(out)?);
+    let scales = node.floats(b)?;
+    let scales = if scales.values.len() == 1 { Array::scalar(scales.values[0]) } else { scales };
+    let multiplier = along(scales.map(|b| a * b / out));
+    if multiplier.values.iter().any(|m| !m.is_finite() || *m <= 0.0) {
+        return Err(node.error("the scale of a quantiser is positive"));
+    }
+    let kind = node.operand(zero)?.kind;
+    let point = number(zero)?;
+    let (low, high) = kind.limits().ok_or_else(|| node.error("a zero point is an integer"))?;
+    let y = lift.step(&node.name, y, Step::Mul(multiplier))?;
+    let quantiser = Quantiser::Linear {
+        scale: Array::scalar(1.0),
+        zero: Array::scalar(point),
+        low: Array::scalar(low as f32),
+        high: Array::scalar(high as f32),
+    };
+    let steps = if point == 0.0 { Vec::new() } else { vec![Step::Add(Array::scalar(point))] };
+    let meaning = Meaning { unit: Array::scalar(1.0), steps };
+    let value = Value::Real(lift.quantise(&node.name, y, quantiser, meaning)?);
+    Ok(vec![Tensor { value, kind }])
+}

@@ -1,0 +1,91 @@
+//! Operators of other domains: QONNX', in both layouts, and onnxruntime's.
+
+use crate::import::onnx::elementwise::batch_normalization;
+use crate::import::onnx::linear::conv;
+use crate::import::onnx::operators::{Domain, Kinds, Operator, float, harmless, operand, operator, read};
+use crate::import::onnx::pool::windowed;
+use crate::import::onnx::quantisers::{
+    bipolar_quant, dequantize_linear, multi_threshold, quant, quantize_linear, trunc,
+};
+
+use super::{SECOND_RESULT, TRAINING};
+
+/// Every operator.
+pub(super) const OPERATORS: &[Operator] = &[
+    operator("BipolarQuant", &[], &[float("X"), float("scale")], bipolar_quant).of(Domain::Qonnx),
+    INT_QUANT,
+    Operator { name: "Quant", ..INT_QUANT },
+    operator(
+        "MultiThreshold",
+        &[
+            harmless("out_dtype", "names a type for back ends; the numbers are out_scale · count + out_bias"),
+            read("out_scale"),
+            read("out_bias"),
+            read("data_layout"),
+        ],
+        &[float("X"), float("thresholds")],
+        multi_threshold,
+    )
+    .of(Domain::Qonnx),
+    operator(
+        "Trunc",
+        &[read("rounding_mode"), read("signed").since(2), read("narrow").since(2)],
+        &[
+            float("X"),
+            float("scale"),
+            operand("zero_point", Kinds::NUMBER),
+            operand("in_bit_width", Kinds::NUMBER),
+            operand("out_bit_width or, in version 2, out_scale", Kinds::NUMBER),
+            operand("out_bit_width", Kinds::NUMBER).since(2),
+        ],
+        trunc,
+    )
+    .of(Domain::Qonnx)
+    .limits("in version 1 no zero point"),
+    operator(
+        "BatchNormalization",
+        &[read("epsilon"), harmless("momentum", TRAINING), read("spatial").until(8), read("training_mode").since(14)],
+        &[float("X"), float("scale"), float("B"), float("mean"), float("var")],
+        batch_normalization,
+    )
+    .of(Domain::ChannelsLast)
+    .since(7),
+    operator("Conv", window!(read("dilations"), read("group")), &[float("X"), float("W"), float("B")], conv)
+        .of(Domain::ChannelsLast)
+        .limits("constant filters, channels last as well"),
+    operator(
+        "MaxPool",
+        window!(
+            harmless("storage_order", SECOND_RESULT).since(8),
+            read("ceil_mode").since(10),
+            read("dilations").since(10)
+        ),
+        &[float("X")],
+        windowed,
+    )
+    .of(Domain::ChannelsLast),
+    operator(
+        "DequantizeLinear",
+        &[read("axis")],
+        &[operand("x", Kinds::CODE_OR_INT32), float("x_scale"), operand("x_zero_point", Kinds::CODE_OR_INT32)],
+        dequantize_linear,
+    )
+    .of(Domain::Microsoft),
+    operator(
+        "QuantizeLinear",
+        &[read("axis")],
+        &[float("x"), float("y_scale"), operand("y_zero_point", Kinds::CODE)],
+        quantize_linear,
+    )
+    .of(Domain::Microsoft),
+];
+
+/// `Quant` is the older name.
+const INT_QUANT: Operator = operator(
+    "IntQuant",
+    &[read("signed"), read("narrow"), read("rounding_mode")],
+    &[float("X"), float("scale"), operand("zero_point", Kinds::NUMBER), operand("bit_width", Kinds::NUMBER)],
+    quant,
+)
+.of(Domain::Qonnx)
+.limits("whole bit widths from 1 to 32");

@@ -25,10 +25,6 @@ mod quantiser;
 mod quantisers;
 mod rearranging;
 mod shaping;
-<<<<<<< HEAD
-#[cfg(test)]
-=======
->>>>>>> main
 mod table;
 mod weight_quantiser;
 mod weights;

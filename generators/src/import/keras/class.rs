@@ -9,11 +9,9 @@ use serde_json::Value as Json;
 use super::calls::{Argument, Call};
 use super::weights::Layout;
 use super::{KerasLayer, hgq};
-<<<<<<< HEAD
-use super::{activation, convolution, dense, einsum, merge, normalisation, pooling, rearranging, shaping, wrapper};
-=======
-use super::{activation, convolution, dense, einsum, merge, normalisation, pooling, shaping, table};
->>>>>>> main
+use super::{
+    activation, convolution, dense, einsum, merge, normalisation, pooling, rearranging, shaping, table, wrapper,
+};
 use crate::import::lift::{Lift, Real};
 use crate::import::settings::{Accept, Known, Settings};
 
@@ -138,11 +136,7 @@ pub(super) const WEIGHTS: &[Known] = &[
 ];
 
 /// All tables of classes.
-<<<<<<< HEAD
 const TABLES: &[&[LayerClass]] = &[
-=======
-const TABLES: [&[LayerClass]; 10] = [
->>>>>>> main
     dense::CLASSES,
     convolution::CLASSES,
     normalisation::CLASSES,
@@ -219,7 +213,7 @@ impl KerasLayer {
     fn unknown(&self) -> Diagnostic {
         self.error("this layer is not supported").help(
             "supported are dense, convolution, depthwise and batch normalisation layers with or without quantisers, \
-             activations, pooling, padding, reshaping and merging layers; docs/importers-keras.md lists all",
+             activations, pooling, padding, reshaping and merging layers",
         )
     }
 }

@@ -7,7 +7,8 @@ file mkdir vivado
 
 read_verilog $sources
 read_xdc -mode out_of_context constraints.xdc
-synth_design -top $top -part $part -mode out_of_context -flatten_hierarchy rebuilt
+# sums of three numbers out of LUT6_2 and the carry chain's cells, where the design was made for them
+synth_design -top $top -part $part -mode out_of_context -flatten_hierarchy rebuilt -verilog_define HWGEN_AMD_CELLS=1
 report_utilization -file vivado/utilization_synth.rpt
 
 opt_design

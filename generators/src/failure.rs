@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::diag::{Diagnostic, Diagnostics, Level};
 
 /// Shorthand for everything that can fail for the user to see.
 pub type Result<T> = std::result::Result<T, Failure>;
@@ -35,11 +35,13 @@ impl Failure {
         )
     }
 
-    /// The process's exit code.
+    /// The process's exit code. That hwgen is wrong is no mistake of the user.
     pub fn exit_code(&self) -> u8 {
+        let (Self::User(diagnostics) | Self::Check(diagnostics)) = self;
+        let is_bug = diagnostics.0.iter().any(|d| d.level == Level::Bug);
         match self {
-            Self::User(_) => 2,
-            Self::Check(_) => 1,
+            Self::User(_) if !is_bug => 2,
+            _ => 1,
         }
     }
 }
@@ -54,9 +56,35 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// A finding of a check or a step, as that of a command.
+impl From<Failure> for Diagnostics {
+    fn from(failure: Failure) -> Self {
+        let (Failure::User(diagnostics) | Failure::Check(diagnostics)) = failure;
+        diagnostics
+    }
+}
+
 /// Errors in a design that a generator builds are errors in what the user asked it to build.
 impl From<Diagnostics> for Failure {
     fn from(diagnostics: Diagnostics) -> Self {
         Self::User(diagnostics)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_level_decides_whose_fault_it_is() {
+        let bug = || Diagnostic::bug("range", "a value left its range");
+        let mistake = || Diagnostic::error("file", "there is no such file");
+        assert_eq!(Failure::user(mistake()).exit_code(), 2);
+        assert_eq!(Failure::check(mistake()).exit_code(), 1);
+        let failures = [Failure::user(bug()), Failure::from(Diagnostics(vec![mistake(), bug()]))];
+        for failure in failures {
+            assert_eq!(failure.exit_code(), 1);
+            assert!(failure.to_string().contains("please report it"), "{failure}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::names::quoted;
+use hdl::verilog::AMD_CELLS;
 use serde::Serialize;
 
 use constraints::targets::{Target, Technology};
@@ -52,7 +53,7 @@ pub struct Design<'d> {
     pub part: &'d str,
 }
 
-/// LibreLane's configuration, in the names that OpenLane 2 also knows.
+/// LibreLane's configuration, in the names of version 3.
 #[derive(Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 struct Config<'c> {
@@ -66,7 +67,7 @@ struct Config<'c> {
     pnr_sdc_file: &'static str,
     signoff_sdc_file: &'static str,
     fallback_sdc: &'static str,
-    fp_pin_order_cfg: &'static str,
+    io_pin_order_cfg: &'static str,
     fp_sizing: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     die_area: Option<[f64; 4]>,
@@ -122,8 +123,9 @@ pub fn core(design: &Design<'_>) -> Result<String, Diagnostics> {
         "CAPI=2:\nname: ::{top}:0\ndescription: {top}, emitted by hwgen\nfilesets:\n  rtl:\n    files:\n{sources}    \
          file_type: verilogSource\n  xdc:\n    files: [{FOLDER}/constraints.xdc]\n    file_type: xdc\n\
          targets:\n  default: &default\n    filesets: [rtl]\n    toplevel: {top}\n  vivado:\n    <<: *default\n    \
-         filesets: [rtl, xdc]\n    flow: vivado\n    flow_options: {{part: {}}}\n  lint:\n    \
-         <<: *default\n    flow: lint\n    flow_options: {{tool: verilator}}\n",
+         filesets: [rtl, xdc]\n    parameters: [{AMD_CELLS}]\n    flow: vivado\n    flow_options: {{part: {}}}\n  \
+         lint:\n    <<: *default\n    flow: lint\n    flow_options: {{tool: verilator}}\nparameters:\n  {AMD_CELLS}:\n    \
+         datatype: bool\n    paramtype: vlogdefine\n    default: true\n",
         design.part
     ))
 }
@@ -175,7 +177,7 @@ fn config(design: &Design<'_>) -> Result<String, Diagnostics> {
         pnr_sdc_file: "dir::constraints.sdc",
         signoff_sdc_file: "dir::constraints.sdc",
         fallback_sdc: "dir::constraints.sdc",
-        fp_pin_order_cfg: "dir::pin_order.cfg",
+        io_pin_order_cfg: "dir::pin_order.cfg",
         fp_sizing: if die.is_some() { "absolute" } else { "relative" },
         die_area: die,
         fp_core_util: percent,
@@ -275,7 +277,7 @@ mod tests {
               "PNR_SDC_FILE": "dir::constraints.sdc",
               "SIGNOFF_SDC_FILE": "dir::constraints.sdc",
               "FALLBACK_SDC": "dir::constraints.sdc",
-              "FP_PIN_ORDER_CFG": "dir::pin_order.cfg",
+              "IO_PIN_ORDER_CFG": "dir::pin_order.cfg",
               "FP_SIZING": "absolute",
               "DIE_AREA": [
                 0.0,
@@ -328,12 +330,18 @@ mod tests {
               vivado:
                 <<: *default
                 filesets: [rtl, xdc]
+                parameters: [HWGEN_AMD_CELLS]
                 flow: vivado
                 flow_options: {part: xcvu13p-flga2577-2-e}
               lint:
                 <<: *default
                 flow: lint
                 flow_options: {tool: verilator}
+            parameters:
+              HWGEN_AMD_CELLS:
+                datatype: bool
+                paramtype: vlogdefine
+                default: true
         "#]]
         .assert_eq(&core(&design).unwrap());
     }

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use hdl::diag::{Diagnostic, Diagnostics};
-use hdl::lower::{FULL_ADDER, INVERTER};
+use hdl::lower::FULL_ADDER;
+use hdl::verilog::AMD_CELLS;
 
 use sim::tools::Meter;
 
@@ -147,12 +148,11 @@ pub fn write_script() -> String {
 pub fn family_script(sources: &Sources<'_>, synthesis: &str) -> Result<String, Diagnostics> {
     let mut text = String::new();
     for file in sources.files {
-        // without `SYNTHESIS` they are logic, not cells of a library
-        let logic = match stem(file) {
-            FULL_ADDER | INVERTER => "-formal ",
-            _ => "",
+        let file = quote::yosys(file)?;
+        let _ = match Primitives::of(synthesis) {
+            Some(Primitives::Amd) => writeln!(text, "read_verilog -D {AMD_CELLS} {file}"),
+            _ => writeln!(text, "read_verilog {file}"),
         };
-        let _ = writeln!(text, "read_verilog {logic}{}", quote::yosys(file)?);
     }
     text += &keep(sources)?;
     let command = format!("{synthesis} -top {}", identifier(sources.top)?);
@@ -196,7 +196,6 @@ fn front(sources: &Sources<'_>) -> Result<String, Diagnostics> {
     for file in sources.files {
         let how = match stem(file) {
             FULL_ADDER => "-lib ",
-            INVERTER => "-formal ",
             _ => "",
         };
         let _ = writeln!(text, "read_verilog {how}{}", quote::yosys(file)?);

@@ -27,7 +27,7 @@ fn evaluate(model: &EncoderModel, calq: &[i64]) -> Vec<i128> {
 
 fn build(model: &EncoderModel, parts: Parts) -> Arc<Module> {
     let datapath = datapath("datapath", model, parts, Arithmetic::default()).unwrap();
-    with_registers("encoder", &datapath, parts, model.conv.arithmetic.weight.width).unwrap()
+    with_registers("encoder", &datapath, parts, model.conv.arithmetic.weight.range.width()).unwrap()
 }
 
 /// The inputs of a cycle in which nothing is written: stream, write, address, data.

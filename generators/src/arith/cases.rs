@@ -1,6 +1,6 @@
 //! Matrices to measure the optimiser on: the same for the same seed, on every machine.
 
-use super::problem::{ArithError, InputSpec, Matrix, Problem};
+use crate::arith::problem::{ArithError, InputSpec, Matrix, Problem};
 
 /// A matrix to be optimised, and what it is called.
 #[derive(Debug, Clone)]

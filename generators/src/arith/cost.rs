@@ -3,25 +3,14 @@
 use hdl::lower::{Adder, Cover};
 use rustc_hash::FxHashSet;
 
-use super::graph::{AdderGraph, Node, NodeId, Op, Table, Term};
+use crate::arith::graph::{AdderGraph, Node, NodeId, Op, Table, Term};
+use crate::arith::problem::Objective;
 
 /// Bits needed for every value of `lo..=hi`, two's complement if `lo < 0`.
 pub fn width(lo: i64, hi: i64) -> u32 {
     // The complement of a negative value has the value's width without the sign bit.
     let reach = (lo ^ (lo >> 63)) | (hi ^ (hi >> 63));
     64 - reach.leading_zeros() + u32::from(lo < 0)
-}
-
-/// What the optimiser makes small.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Objective {
-    /// Result widths of the two-operand adders and subtractors, summed.
-    #[default]
-    AdderBits,
-    /// Result bits that take logic, see [`logic_bits`].
-    LogicBits,
-    /// The same where one look-up table a bit adds three operands, see [`cover`].
-    Luts,
 }
 
 impl Objective {

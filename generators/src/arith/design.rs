@@ -6,7 +6,7 @@ use hdl::diag::Diagnostic;
 use serde::{Deserialize, Serialize};
 use sim::vectors::{Rows, Vectors};
 
-use super::problem::{InputSpec, Matrix, Problem};
+use crate::arith::problem::{InputSpec, Matrix, Problem};
 
 /// `y[j] = Σ_i x[i]·W[i][j]`, the content of a matrix's `model.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,8 +8,9 @@ use constraints::targets::{Cost, Operation, Technology};
 use hdl::passes::delay::{Arrival, EdgeDelay};
 use serde::Serialize;
 
-use super::cost::{self, Objective};
-use super::graph::{AdderGraph, Op, Term};
+use crate::arith::cost;
+use crate::arith::graph::{AdderGraph, Op, Term};
+use crate::arith::problem::Objective;
 
 impl Objective {
     /// What is worth making small on a target: cells are paid for by the adder bit, look-up tables only where bits are

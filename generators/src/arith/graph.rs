@@ -3,7 +3,7 @@
 //! A node's value is an integer that is linear in the inputs. Nothing wraps and nothing is cut off: the range of
 //! a node is derived from its linear form, not from its operands' ranges, so terms that cancel cost no width.
 
-use super::problem::InputSpec;
+use crate::arith::problem::InputSpec;
 
 /// Index of a node in its [`AdderGraph`].
 pub type NodeId = u32;

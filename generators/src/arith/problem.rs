@@ -2,8 +2,6 @@
 
 use thiserror::Error;
 
-use super::cost::Objective;
-
 /// A dense integer matrix, `rows` inputs by `columns` outputs, row-major: `y[j] = Σ_i x[i]·W[i][j]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Matrix {
@@ -72,6 +70,18 @@ impl InputSpec {
         let (lo, hi) = if signed { (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) } else { (0, (1 << bits) - 1) };
         Self { lo, hi, arrival: 0 }
     }
+}
+
+/// What the optimiser makes small.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Objective {
+    /// Result widths of the two-operand adders and subtractors, summed.
+    #[default]
+    AdderBits,
+    /// Result bits that take logic, see [`logic_bits`](super::cost::logic_bits).
+    LogicBits,
+    /// The same where one look-up table a bit adds three operands, see [`cover`](super::cost::cover).
+    Luts,
 }
 
 /// A constant matrix-vector multiplication to be built out of adders.
@@ -235,10 +245,9 @@ impl Problem {
     /// output of weights `w` needs at least `weight(w)` terms of each input however it is written.
     pub fn least_depth(&self) -> Option<(usize, u32)> {
         let depth = |j: usize| {
-            let sum: u64 = self
-                .matrix
-                .column(j)
-                .fold(0, |sum, (i, w)| sum + (u64::from(super::digits::weight(w)) << self.inputs[i as usize].arrival));
+            let sum: u64 = self.matrix.column(j).fold(0, |sum, (i, w)| {
+                sum + (u64::from(crate::arith::digits::weight(w)) << self.inputs[i as usize].arrival)
+            });
             if sum == 0 { 0 } else { 64 - (sum - 1).leading_zeros() }
         };
         (0..self.matrix.columns()).map(|j| (j, depth(j))).max_by_key(|&(j, d)| (d, std::cmp::Reverse(j)))

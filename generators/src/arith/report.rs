@@ -4,16 +4,16 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::Effort;
-use super::cell_front::{Front, Point, Wanted};
-use super::cell_sums::CellSums;
-use super::cells::CellCosts;
-use super::certificate::{self, Refuted};
-use super::compress::{CarrySave, CellCount};
-use super::cost;
-use super::graph::AdderGraph;
-use super::problem::{ArithError, Problem};
-use super::solve;
+use crate::arith::Effort;
+use crate::arith::cells::CellCosts;
+use crate::arith::cells::compress::{CarrySave, CellCount};
+use crate::arith::cells::front::{Front, Point, Wanted};
+use crate::arith::cells::sums::CellSums;
+use crate::arith::certify::adders::{self, Refuted};
+use crate::arith::cost;
+use crate::arith::graph::{AdderGraph, Node, Term};
+use crate::arith::optimise::solve;
+use crate::arith::problem::{ArithError, Problem};
 
 /// What one optimised matrix costs.
 #[derive(Clone, Debug, Serialize)]
@@ -129,7 +129,7 @@ pub fn run_cells(
     let front = Front::search(problem, costs, true, effort, seed)?;
     let cells = front.choose(choice.wanted)?;
     let seconds = start.elapsed().as_secs_f64();
-    certificate::check_cells(problem, &cells)?;
+    adders::check_cells(problem, &cells)?;
     let counts: Vec<CellCount> = cells.trees().map(CarrySave::count).collect();
     let total = |of: fn(&CellCount) -> usize| counts.iter().map(of).sum::<usize>();
     let (full_adders, half_adders) = (total(|c| c.full), total(|c| c.partial));
@@ -175,12 +175,10 @@ pub fn run(problem: &Problem, effort: Effort, seed: u64) -> Result<(AdderGraph, 
     problem.validate()?;
     let (graph, adders_at_least) = solve(problem, effort, seed);
     let seconds = start.elapsed().as_secs_f64();
-    certificate::check(problem, &graph)?;
+    adders::check(problem, &graph)?;
     let (constants, adders): (Vec<_>, Vec<_>) =
         graph.adders().partition(|&(_, a, b)| cost::adds_constant(&graph, a, b));
-    let bits = |list: &[(&super::Node, super::Term, super::Term)]| {
-        list.iter().map(|(n, ..)| u64::from(cost::width(n.lo, n.hi))).sum()
-    };
+    let bits = |list: &[(&Node, Term, Term)]| list.iter().map(|(n, ..)| u64::from(cost::width(n.lo, n.hi))).sum();
     let report = CmvmReport {
         inputs: problem.matrix.rows(),
         outputs: problem.matrix.columns(),

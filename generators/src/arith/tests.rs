@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::rng::Rng;
 use super::*;
+use crate::arith::rng::Rng;
 
 fn exact(problem: &Problem, x: &[i64]) -> Vec<i64> {
     let bias = |j: usize| problem.bias.as_ref().map_or(0, |b| b[j]);
@@ -64,7 +64,7 @@ proptest! {
     fn graphs_equal_the_matrix(problem in problem(), seed in 0u64..1000) {
         for effort in [Effort::Fast, Effort::Seconds(0.01)] {
             let graph = optimise(&problem, effort, seed).unwrap();
-            certificate::check(&problem, &graph).unwrap();
+            certify::adders::check(&problem, &graph).unwrap();
             check_on_vectors(&problem, &graph, seed);
             if let Some(bound) = problem.max_depth {
                 prop_assert!(graph.depth() <= bound);
@@ -89,11 +89,11 @@ proptest! {
             }
             other => other.unwrap(),
         };
-        certificate::check_cells(&problem, &cells).unwrap();
+        certify::adders::check_cells(&problem, &cells).unwrap();
         let m = hdl::dfg::ModuleBuilder::new("cells");
         let formats = problem.inputs.iter().map(|s| hdl::num::Format::integer(hdl::num::Interval::new(s.lo.into(), s.hi.into()).unwrap()));
         let x = m.input_port("x", formats.collect(), hdl::dfg::Stamp::at(0));
-        m.output_array("y", &cell_lower::build(&m, &x, &cells));
+        m.output_array("y", &crate::arith::cells::lower::build(&m, &x, &cells));
         let module = m.finish().unwrap();
         let mut rng = Rng::new(seed);
         for round in 0..20usize {
@@ -112,15 +112,15 @@ proptest! {
         if !cells.outputs[0].summands.is_empty() {
             let mut wrong = cells.clone();
             wrong.outputs[0].summands.pop();
-            prop_assert!(certificate::check_cells(&problem, &wrong).is_err());
+            prop_assert!(certify::adders::check_cells(&problem, &wrong).is_err());
         }
         for node in 0..cells.sums.len() {
             let mut wrong = cells.clone();
             let Some(tree) = &mut wrong.sums[node] else { continue };
             tree.summands[1].term.neg ^= true;
-            prop_assert!(certificate::check_cells(&problem, &wrong).is_err());
+            prop_assert!(certify::adders::check_cells(&problem, &wrong).is_err());
             wrong.sums[node] = None;
-            prop_assert!(certificate::check_cells(&problem, &wrong).is_err());
+            prop_assert!(certify::adders::check_cells(&problem, &wrong).is_err());
         }
     }
 
@@ -156,7 +156,7 @@ fn the_same_seed_gives_the_same_graph_on_any_number_of_threads() {
     };
     let one = run(1, 7);
     assert_eq!(one, run(3, 7));
-    certificate::check(&problem, &one).unwrap();
+    certify::adders::check(&problem, &one).unwrap();
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn degenerate_matrices() {
         let problem = p(&rows);
         for effort in [Effort::Fast, Effort::Normal, Effort::Seconds(0.0)] {
             let graph = optimise(&problem, effort, 0).unwrap();
-            certificate::check(&problem, &graph).unwrap();
+            certify::adders::check(&problem, &graph).unwrap();
         }
     }
 }
@@ -230,7 +230,7 @@ fn a_negative_multiple_of_a_negative_multiple() {
             let inputs = vec![InputSpec::bits(bits, false)];
             let problem = Problem::new(Matrix::from_rows(&rows).unwrap(), inputs);
             let graph = optimise(&problem, Effort::Fast, 0).unwrap();
-            assert_eq!(certificate::check(&problem, &graph), Ok(()));
+            assert_eq!(certify::adders::check(&problem, &graph), Ok(()));
         }
     }
 }
@@ -263,7 +263,7 @@ proptest! {
     #[test]
     fn sums_with_tables_are_the_matrix(problem in few_bits(), seed in any::<u64>()) {
         let graph = optimise(&problem, Effort::Fast, seed).unwrap();
-        prop_assert_eq!(certificate::check(&problem, &graph), Ok(()));
+        prop_assert_eq!(certify::adders::check(&problem, &graph), Ok(()));
         check_on_vectors(&problem, &graph, seed);
     }
 }

@@ -11,7 +11,7 @@ use hdl::dfg::Module;
 use hdl::diag::Diagnostic;
 use openlane::yosys as mapping;
 use serde::Serialize;
-use sim::tools::Meter;
+use sim::tools::{Meter, Scratch};
 
 use super::clock::effort;
 use super::cmvm::Estimate;
@@ -152,7 +152,7 @@ fn map(top: &Arc<Module>, target: &Target, estimate: Estimate) -> Result<Mapping
         let message = format!("target {} is no FPGA and has no look-up tables", target.name);
         return Err(Failure::user(Diagnostic::error("target-kind", message)));
     };
-    let folder = tempfile::tempdir().map_err(|e| Failure::io("make a folder in", &std::env::temp_dir(), &e))?;
+    let folder = Scratch::new().map_err(|e| Failure::io("make a folder in", &std::env::temp_dir(), &e))?;
     let write = |name: &str, content: &[u8]| {
         let path = folder.path().join(name);
         std::fs::write(&path, content).map_err(|e| Failure::io("write the file", &path, &e))

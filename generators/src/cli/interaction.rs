@@ -1,5 +1,6 @@
 //! `hwgen interaction`: interaction networks and set networks.
 
+use hdl::num::Quantiser;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -19,7 +20,6 @@ use crate::interaction::aggregate::Aggregation;
 use crate::interaction::assembly::Structure;
 use crate::interaction::design::InteractionDesign;
 use crate::interaction::events::{self, Event, Labelled};
-use crate::interaction::format::ApFixed;
 use crate::interaction::network::{Network, Windows};
 use crate::interaction::random::Shape;
 use crate::interaction::{budget, jedinet, stream};
@@ -60,7 +60,7 @@ pub struct InteractionArgs {
     aggregation: Option<Aggregation>,
     /// Number format of all features, weights and results [default: ap_fixed<14,7>, or the trained network's own]
     #[arg(long, value_name = "FORMAT")]
-    format: Option<ApFixed>,
+    format: Option<Quantiser>,
     /// Seed of random weights
     #[arg(long, default_value_t = 1, conflicts_with = "model")]
     seed: u64,

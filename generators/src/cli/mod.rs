@@ -82,9 +82,15 @@ fn width(least: u64) -> RangedU64ValueParser<u32> {
 /// simulators append to it.
 const TOP_LENGTH: usize = 128;
 
+/// Beginning of the names of the modules of adders and inverters that stand beside a design's own.
+const OWN_MODULES: &str = "hwgen_";
+
 /// An error unless `name` can name a top module and its files.
 fn check_top(name: &str) -> Result<()> {
     let reason = match hdl::names::check_identifier(name) {
+        Ok(()) if name.to_lowercase().starts_with(OWN_MODULES) => {
+            format!("names that begin with `{OWN_MODULES}` are those of modules that hwgen adds to a design")
+        }
         Ok(()) if name.len() <= TOP_LENGTH => return Ok(()),
         Ok(()) => {
             format!("{} characters are too many, {TOP_LENGTH} are allowed, since files are named after it", name.len())
@@ -115,7 +121,12 @@ fn say(text: impl std::fmt::Display) -> Result<()> {
     }
 }
 
-/// Something that a reader of the result must know, on standard error, which nobody may be reading.
+/// Something that a reader of the result must know.
 fn remark(text: &str) {
-    let _ = writeln!(std::io::stderr(), "note: {text}");
+    tell(&format!("note: {text}"));
+}
+
+/// A line on standard error for a person who may be waiting.
+fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -19,6 +19,7 @@ use crate::flow::batch::{Outcome, first, run_batch};
 use crate::flow::folder::Subject;
 use crate::flow::vectors::Source;
 use crate::flow::verilog::Run;
+use crate::output::file::replace;
 use crate::output::table::Table;
 
 pub(super) use crate::flow::folder::Folder;
@@ -189,5 +190,5 @@ fn write_waves(top: &Arc<Module>, vectors: &Vectors, preamble: Option<&Preamble>
         }
     })?;
     result.and_then(|()| waves.finish()).map_err(failed)?;
-    std::fs::write(path, dump).map_err(failed)
+    replace(path, &dump)
 }

@@ -70,7 +70,7 @@ pub fn run(args: &WeightsArgs) -> Result<()> {
                 output_bits: None,
             }
             .model()?;
-            let width = model.conv.arithmetic.weight.width;
+            let width = model.conv.arithmetic.weight.range.width();
             let image = pack(&stream(&registers_of(&model)), width).map_err(Failure::user)?;
             let text = if is_binary(&common.out) { image } else { to_hex(&image, block_bytes(width)).into_bytes() };
             write_new(&common.out, &text)

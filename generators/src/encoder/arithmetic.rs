@@ -14,47 +14,6 @@ pub enum Contract {
     Qkeras,
 }
 
-/// A binary number format without range tricks: `width` bits, `frac` of them behind the point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Number {
-    /// Bits.
-    pub width: u32,
-    /// Fraction bits; may exceed the width or be negative.
-    pub frac: i32,
-    /// Two's complement.
-    pub signed: bool,
-}
-
-impl Number {
-    /// `uW.F`.
-    pub fn unsigned(width: u32, frac: i32) -> Self {
-        Self { width, frac, signed: false }
-    }
-
-    /// `sW.F`.
-    pub fn signed(width: u32, frac: i32) -> Self {
-        Self { width, frac, signed: true }
-    }
-
-    /// Least and greatest integer.
-    pub fn limits(self) -> (i64, i64) {
-        if self.signed { (-(1 << (self.width - 1)), (1 << (self.width - 1)) - 1) } else { (0, (1 << self.width) - 1) }
-    }
-
-    /// The same as a format of the construction language.
-    pub fn format(self) -> Format {
-        let format = if self.signed { Format::signed } else { Format::unsigned };
-        format(self.width, self.frac).expect("widths are checked when a model is made")
-    }
-}
-
-impl std::fmt::Display for Number {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}{}.{}", if self.signed { 's' } else { 'u' }, self.width, self.frac)
-    }
-}
-
 /// What happens to each product before it is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -65,30 +24,20 @@ pub enum Product {
     FloorTo(i32),
 }
 
-/// Rounding at the end of a layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LayerRounding {
-    /// Toward minus infinity.
-    Floor,
-    /// Nearest, ties to even.
-    HalfEven,
-}
-
 /// The arithmetic of one layer: `y = saturate(round(max(b + Σ product(x·w), 0)))`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LayerArithmetic {
     /// Format of the operands.
-    pub input: Number,
+    pub input: Format,
     /// Format of weights and biases.
-    pub weight: Number,
+    pub weight: Format,
     /// Rule for products.
     pub product: Product,
     /// Rule for the result's dropped fraction bits.
-    pub rounding: LayerRounding,
+    pub rounding: Rounding,
     /// Format of the results; unsigned, so that saturating to it is the ReLU as well.
-    pub output: Number,
+    pub output: Format,
 }
 
 impl LayerArithmetic {
@@ -103,13 +52,10 @@ impl LayerArithmetic {
     /// The quantiser at the end.
     pub fn quantiser(&self) -> Quantiser {
         Quantiser {
-            width: self.output.width,
+            width: self.output.range.width(),
             signed: false,
             frac: self.output.frac,
-            rounding: match self.rounding {
-                LayerRounding::Floor => Rounding::Floor,
-                LayerRounding::HalfEven => Rounding::HalfEven,
-            },
+            rounding: self.rounding,
             overflow: Overflow::Saturate,
         }
     }
@@ -137,22 +83,27 @@ impl Widths {
 /// `s6.5`, outputs `u9.8`. Under the QKeras contract they are `quantized_bits(B + 3, 3)` at the input,
 /// `quantized_bits(W, 1)` for weights, `quantized_relu(B + 4, 3)` between and `quantized_relu(O, 1)` at the end;
 /// the normaliser's `uB.(B-1)` passes that input quantiser unchanged.
+///
+/// # Panics
+/// If a width is beyond what any format can hold.
 pub fn layers(contract: Contract, widths: Widths) -> [LayerArithmetic; 2] {
     let Widths { bits, weight_bits, output_bits } = widths;
+    let unsigned = |width, frac| Format::unsigned(width, frac).expect("few bits");
+    let signed = |width, frac| Format::signed(width, frac).expect("few bits");
     let (b, w, o) = (bits as i32, weight_bits as i32, output_bits as i32);
-    let input = Number::unsigned(bits, b - 1);
-    let output = Number::unsigned(output_bits, o - 1);
+    let input = unsigned(bits, b - 1);
+    let output = unsigned(output_bits, o - 1);
     match contract {
         Contract::Silicon => {
-            let (weight, rounding) = (Number::signed(weight_bits, w - 1), LayerRounding::Floor);
+            let (weight, rounding) = (signed(weight_bits, w - 1), Rounding::Floor);
             [
                 LayerArithmetic { input, weight, product: Product::FloorTo(b - 1), rounding, output: input },
                 LayerArithmetic { input, weight, product: Product::FloorTo(o - 1), rounding, output },
             ]
         }
         Contract::Qkeras => {
-            let (weight, rounding) = (Number::signed(weight_bits, w - 2), LayerRounding::HalfEven);
-            let hidden = Number::unsigned(bits + 4, b + 1);
+            let (weight, rounding) = (signed(weight_bits, w - 2), Rounding::HalfEven);
+            let hidden = unsigned(bits + 4, b + 1);
             [
                 LayerArithmetic { input, weight, product: Product::Exact, rounding, output: hidden },
                 LayerArithmetic { input: hidden, weight, product: Product::Exact, rounding, output },
@@ -167,7 +118,7 @@ mod tests {
 
     #[test]
     fn chip_widths_give_the_chip_formats() {
-        let text = |n: Number| n.to_string();
+        let text = |n: Format| n.to_string();
         let [conv, dense] = layers(Contract::Silicon, Widths::CHIP);
         assert_eq!([conv.input, conv.weight, conv.output].map(text), ["u8.7", "s6.5", "u8.7"]);
         assert_eq!([dense.input, dense.weight, dense.output].map(text), ["u8.7", "s6.5", "u9.8"]);

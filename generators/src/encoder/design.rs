@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hdl::dfg::Module;
 use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::num::Rounding;
 use hdl::passes::delay::DelayModel;
 use hdl::passes::pipeline::{self, pipeline};
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use sim::vectors::{Rows, Vectors};
 
 use super::geometry::CELLS;
 use super::model::{EncoderModel, Input};
-use super::network::{EncoderNetwork, Parts, Storage, datapath, input_port};
+use super::network::{EncoderNetwork, Parts, Storage, datapath, input_port, limits};
 use super::normaliser::Normaliser;
 use super::registers::{block_bytes, pack};
 use super::store::{self, with_registers};
@@ -67,7 +68,7 @@ impl EncoderDesign {
         if !self.has_registers() {
             return Ok((datapath, report));
         }
-        let weight_bits = self.model.conv.arithmetic.weight.width;
+        let weight_bits = self.model.conv.arithmetic.weight.range.width();
         Ok((with_registers(&self.top, &datapath, self.parts, weight_bits)?, report))
     }
 
@@ -83,7 +84,7 @@ impl EncoderDesign {
 
     /// The bytes of each block of registers: what the graph's registers hold.
     fn blocks(&self) -> Result<Vec<(usize, Vec<u8>)>, Diagnostic> {
-        let width = self.model.conv.arithmetic.weight.width;
+        let width = self.model.conv.arithmetic.weight.range.width();
         let graph = self.network()?.graph;
         let arrays: Vec<RegisterArray> = graph.layers().iter().flat_map(|layer| layer.op.registers()).collect();
         let of = |port: &str| -> Vec<i64> {
@@ -181,7 +182,8 @@ impl EncoderDesign {
             (Input::Normalised, _) => {
                 let number = self.model.conv.arithmetic.input;
                 let bits = number.frac.max(0) as u32 + 1;
-                let clamp = |v: i64| v.clamp(number.limits().0, number.limits().1);
+                let (lo, hi) = limits(number);
+                let clamp = |v: i64| v.clamp(lo, hi);
                 let normaliser = Normaliser { bits };
                 let normalise = |event: &Vec<i64>| normaliser.evaluate(event);
                 calq.iter().map(|event| normalise(event).into_iter().map(clamp).collect()).collect()
@@ -224,13 +226,18 @@ impl EncoderDesign {
                 },
                 accumulator_frac: a.accumulator_frac(),
                 output: a.output.to_string(),
-                quantiser: match a.rounding {
-                    super::arithmetic::LayerRounding::Floor => "floor, ReLU, saturate".into(),
-                    super::arithmetic::LayerRounding::HalfEven => "half to even, ReLU, saturate".into(),
-                },
+                quantiser: format!("{}, ReLU, saturate", rounding(a.rounding)),
             }
         };
         vec![layer("conv", "8×8 → 4×4×8", &self.model.conv), layer("dense", "128 → 16", &self.model.dense)]
+    }
+}
+
+/// A rounding mode in words.
+fn rounding(mode: Rounding) -> String {
+    match mode {
+        Rounding::HalfEven => "half to even".into(),
+        other => format!("{other:?}").to_lowercase(),
     }
 }
 

@@ -1,8 +1,9 @@
 //! An encoder that QKeras trained: `input → quantizer → QConv2D → quantizer → flatten → QDense → quantizer`.
 
 use hdl::diag::Diagnostic;
+use hdl::num::{Format, Interval, Rounding};
 
-use super::arithmetic::{Contract, LayerArithmetic, LayerRounding, Number, Product};
+use super::arithmetic::{Contract, LayerArithmetic, Product};
 use super::geometry::{FILTERS, HIDDEN, KERNEL, OUTPUTS};
 use super::model::{EncoderModel, Input};
 use super::weights::{Choice, Tensors};
@@ -12,9 +13,9 @@ use crate::import::keras::{self, KerasLayer, QKerasQuantiser};
 #[derive(Debug)]
 pub struct KerasEncoder {
     tensors: Tensors,
-    input: Number,
-    weights: [Number; 2],
-    outputs: [Number; 2],
+    input: Format,
+    weights: [Format; 2],
+    outputs: [Format; 2],
 }
 
 /// Reads the network from the bytes of a Keras HDF5 file.
@@ -47,9 +48,9 @@ pub fn read(bytes: Vec<u8>) -> Result<KerasEncoder, Diagnostic> {
             dense_bias: reals(dense, "bias", &[OUTPUTS as u64])?,
             registers: false,
         },
-        input: number(input.quantiser("activation")?),
+        input: number(input.quantiser("activation")?)?,
         weights: [weight_format(conv)?, weight_format(dense)?],
-        outputs: [number(hidden.quantiser("activation")?), number(output.quantiser("activation")?)],
+        outputs: [number(hidden.quantiser("activation")?)?, number(output.quantiser("activation")?)?],
     };
     for layer in [conv, dense] {
         plain(layer)?;
@@ -80,25 +81,26 @@ fn not_an_encoder(classes: &[&str]) -> Diagnostic {
 }
 
 /// The one format of kernel and bias.
-fn weight_format(layer: &KerasLayer) -> Result<Number, Diagnostic> {
+fn weight_format(layer: &KerasLayer) -> Result<Format, Diagnostic> {
     let (kernel, bias) = (layer.quantiser("kernel_quantizer")?, layer.quantiser("bias_quantizer")?);
     if kernel != bias {
         return Err(Diagnostic::error("keras", format!("layer `{}`: kernel and bias differ in format", layer.name)));
     }
-    Ok(number(kernel))
+    number(kernel)
 }
 
 /// `quantized_bits(b, i)` counts in steps of `2^(i - (b - sign))`, `quantized_relu(b, i)` in steps of `2^(i - b)`.
-fn number(quantiser: QKerasQuantiser) -> Number {
-    match quantiser {
-        QKerasQuantiser::Bits { bits, integer, keep_negative: true, .. } => {
-            Number::signed(bits, bits as i32 - 1 - integer)
-        }
-        QKerasQuantiser::Bits { bits, integer, keep_negative: false, .. } => {
-            Number::unsigned(bits, bits as i32 - integer)
-        }
-        QKerasQuantiser::Relu { bits, integer } => Number::unsigned(bits, bits as i32 - integer),
-    }
+fn number(quantiser: QKerasQuantiser) -> Result<Format, Diagnostic> {
+    let (bits, integer, signed) = match quantiser {
+        QKerasQuantiser::Bits { bits, integer, keep_negative, .. } => (bits, integer, keep_negative),
+        QKerasQuantiser::Relu { bits, integer } => (bits, integer, false),
+    };
+    let frac = i64::from(bits) - i64::from(signed) - i64::from(integer);
+    let range = Interval::of_width(bits, signed).ok();
+    let format = range.zip(i32::try_from(frac).ok()).map(|(range, frac)| Format { range, frac });
+    format.ok_or_else(|| {
+        Diagnostic::error("keras", format!("a quantiser of {bits} bits, {integer} of them integer, is not supported"))
+    })
 }
 
 impl KerasEncoder {
@@ -117,13 +119,16 @@ impl KerasEncoder {
         let normalised = match choice.input {
             Input::Normalised => self.input,
             // the input quantiser passes the normaliser's unsigned number below 2 unchanged if it has its fraction bits
-            Input::Calq => Number::unsigned(self.input.frac.unsigned_abs() + 1, self.input.frac),
+            Input::Calq => {
+                let fits = Format::unsigned(self.input.frac.unsigned_abs().saturating_add(1), self.input.frac);
+                fits.map_err(|e| Diagnostic::error("keras", format!("quantiser {}: {e}", self.input)))?
+            }
         };
         let layer = |input, i: usize| LayerArithmetic {
             input,
             weight: self.weights[i],
             product: Product::Exact,
-            rounding: LayerRounding::HalfEven,
+            rounding: Rounding::HalfEven,
             output: self.outputs[i],
         };
         let arithmetic = [layer(normalised, 0), layer(self.outputs[0], 1)];

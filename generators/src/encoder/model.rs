@@ -1,9 +1,10 @@
 //! The integers of an encoder and the formats that they are used in. Its [`network`](super::network) is made of them.
 
 use hdl::diag::Diagnostic;
+use hdl::num::{Format, Interval};
 use serde::{Deserialize, Serialize};
 
-use super::arithmetic::{Contract, LayerArithmetic, Number};
+use super::arithmetic::{Contract, LayerArithmetic};
 use super::geometry::{FILTERS, HIDDEN, KERNEL, OUTPUTS};
 use super::normaliser;
 
@@ -57,7 +58,7 @@ impl EncoderModel {
             return Err(Diagnostic::error("model", format!("conv gives {hidden}, dense takes {input}")));
         }
         let first = self.conv.arithmetic.input;
-        if self.input == Input::Calq && (first.signed || first.frac != first.width as i32 - 1) {
+        if self.input == Input::Calq && (first.range.signed() || first.frac != first.range.width() as i32 - 1) {
             let message = format!("the normaliser gives an unsigned number below 2, conv takes {first}");
             return Err(Diagnostic::error("model", message));
         }
@@ -65,9 +66,9 @@ impl EncoderModel {
     }
 
     /// Format of each element at the block's input.
-    pub fn input_format(&self) -> Number {
+    pub fn input_format(&self) -> Format {
         match self.input {
-            Input::Calq => Number::unsigned(normaliser::CALQ_BITS, 0),
+            Input::Calq => Format::unsigned(normaliser::CALQ_BITS, 0).expect("few bits"),
             Input::Normalised => self.conv.arithmetic.input,
         }
     }
@@ -77,16 +78,16 @@ impl Layer {
     fn validate(&self, name: &str, outputs: usize, inputs: usize) -> Result<(), Diagnostic> {
         let wrong = |message: String| Err(Diagnostic::error("model", format!("layer `{name}`: {message}")));
         let arithmetic = &self.arithmetic;
-        let accumulator = Number { width: 1, frac: arithmetic.accumulator_frac(), signed: true };
+        let accumulator = Format { frac: arithmetic.accumulator_frac(), range: Interval::BIT };
         for number in [arithmetic.input, arithmetic.weight, arithmetic.output, accumulator] {
-            if !(1..=MAX_WIDTH).contains(&number.width) || number.frac.unsigned_abs() > 2 * MAX_WIDTH {
+            if !(1..=MAX_WIDTH).contains(&number.range.width()) || number.frac.unsigned_abs() > 2 * MAX_WIDTH {
                 return wrong(format!(
                     "{number} is not supported: 1 to {MAX_WIDTH} bits, at most {} behind the point",
                     2 * MAX_WIDTH
                 ));
             }
         }
-        if arithmetic.output.signed {
+        if arithmetic.output.range.signed() {
             return wrong("the output of a ReLU is unsigned".into());
         }
         if self.weights.len() != outputs || self.weights.iter().any(|row| row.len() != inputs) {
@@ -95,9 +96,11 @@ impl Layer {
         if self.bias.len() != outputs {
             return wrong(format!("expected {outputs} biases, found {}", self.bias.len()));
         }
-        let (lo, hi) = arithmetic.weight.limits();
-        match self.weights.iter().flatten().chain(&self.bias).find(|w| !(lo..=hi).contains(*w)) {
-            Some(weight) => wrong(format!("weight {weight} does not fit {} ({lo}…{hi})", arithmetic.weight)),
+        let range = arithmetic.weight.range;
+        match self.weights.iter().flatten().chain(&self.bias).find(|w| !range.contains(i128::from(**w))) {
+            Some(weight) => {
+                wrong(format!("weight {weight} does not fit {} ({}…{})", arithmetic.weight, range.lo(), range.hi()))
+            }
             None => Ok(()),
         }
     }

@@ -72,7 +72,7 @@ impl EncoderModel {
         let front_end = parts.front_end && self.input == Input::Calq;
         let range = match front_end {
             true => (0, (1 << front_end::CODE_BITS) - 1),
-            false => self.input_format().limits(),
+            false => limits(self.input_format()),
         };
         let name = input_port(self.input, parts.front_end).to_owned();
         let input = crate::model::Input { name, shape: vec![CELLS], range, encode: None };
@@ -84,7 +84,7 @@ impl EncoderModel {
         }
         let mut module_sum = None;
         if self.input == Input::Calq {
-            let block = Normaliser { bits: self.conv.arithmetic.input.width };
+            let block = Normaliser { bits: self.conv.arithmetic.input.range.width() };
             let charges = cells;
             cells = push(&mut graph, "normaliser", Op::Block(Block::Normaliser(block)), charges)?;
             module_sum = Some(push(&mut graph, "module_sum", Op::Block(Block::ModuleSum(ModuleSum {})), charges)?);
@@ -155,7 +155,7 @@ impl Layer {
         let bias_shift = self.accumulator_frac() - arithmetic.weight.frac;
         Ok(match storage {
             Storage::Programmable => {
-                let store = WeightStore::Registers { width: arithmetic.weight.width, bias_shift };
+                let store = WeightStore::Registers { width: arithmetic.weight.range.width(), bias_shift };
                 (self.bias.clone(), Multiplication { product, store })
             }
             Storage::Fixed => {
@@ -174,13 +174,18 @@ impl Layer {
     /// `saturate(round(max(sum, 0)))`: the format is unsigned, so that saturating to it is the ReLU as well.
     fn requantise(&self) -> Op {
         let quantiser = self.arithmetic.quantiser();
-        let (lo, hi) = self.arithmetic.output.limits();
+        let (lo, hi) = limits(self.arithmetic.output);
         Op::Requantise(Requantise {
             drop: self.accumulator_frac() - quantiser.frac,
             rounding: quantiser.rounding,
             limit: Limit::Saturate { lo, hi },
         })
     }
+}
+
+/// Least and greatest integer.
+pub(super) fn limits(format: Format) -> (i64, i64) {
+    (format.range.lo() as i64, format.range.hi() as i64)
 }
 
 /// `floor(value · 2^by)`.
@@ -218,7 +223,7 @@ pub fn datapath(
     if let Some(sum) = network.module_sum {
         m.output_array("module_sum", &tensors[sum.index()]);
     }
-    let output: Format = model.dense.arithmetic.output.format();
+    let output = model.dense.arithmetic.output;
     let encoded: Vec<_> = tensors[network.encoded.index()].iter().map(|v| v.with_frac(output.frac)).collect();
     m.output_port("encoded", &encoded, &[output; OUTPUTS]);
     m.finish()

@@ -91,14 +91,14 @@ impl Tensors {
         [conv, dense]: [LayerArithmetic; 2],
     ) -> std::result::Result<EncoderModel, Diagnostic> {
         let registers = |values: &[f64], arithmetic: &LayerArithmetic| -> Vec<i64> {
-            let (lo, hi) = arithmetic.weight.limits();
+            let range = arithmetic.weight.range;
             let scale = 2f64.powi(arithmetic.weight.frac);
             let round = |v: f64| match contract {
                 Contract::Silicon => (v * scale).floor(),
                 Contract::Qkeras => (v * scale).round_ties_even(),
             };
             let register = |v: &f64| {
-                if self.registers { *v } else { round(*v).clamp(lo as f64, hi as f64) }
+                if self.registers { *v } else { round(*v).clamp(range.lo() as f64, range.hi() as f64) }
             };
             values.iter().map(|v| register(v) as i64).collect()
         };

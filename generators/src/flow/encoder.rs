@@ -76,9 +76,9 @@ impl Project for EncoderProject {
         let EncoderDesign { model, parts, .. } = &self.design;
         let [conv, dense] = [&model.conv, &model.dense].map(|layer| &layer.arithmetic);
         [
-            ("bits", conv.input.width.to_string()),
-            ("weight-bits", conv.weight.width.to_string()),
-            ("output-bits", dense.output.width.to_string()),
+            ("bits", conv.input.range.width().to_string()),
+            ("weight-bits", conv.weight.range.width().to_string()),
+            ("output-bits", dense.output.range.width().to_string()),
             ("contract", name(&model.contract)),
             ("weights", name(&parts.storage)),
             ("model", self.weights.clone().unwrap_or_else(|| "shipped".into())),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hdl::dfg::{Module, text};
+use hdl::dfg::{Module, simulated_by, text};
 use hdl::diag::{Diagnostic, Diagnostics};
 use serde::{Serialize, Serializer};
 use sim::testbench;
@@ -12,7 +12,7 @@ use sim::testbench;
 use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::import::bounded;
-use crate::output::emit::{GRAPH_FILE, MODEL_FILE, VECTORS_FILE};
+use crate::output::emit::{BEHAVIOUR_FILE, GRAPH_FILE, MODEL_FILE, VECTORS_FILE};
 use crate::output::manifest::{Edits, Manifest};
 
 /// What to do about a folder that is not what it was.
@@ -77,17 +77,23 @@ impl Folder {
         };
         let damaged =
             |name: &str, d: Diagnostic| Failure::user(d.at(dir.join(name).display().to_string(), "in this file"));
-        let modules = text::parse(&read(GRAPH_FILE)?).map_err(|d| {
-            let file = dir.join(GRAPH_FILE).display().to_string();
-            let in_file = |d: Diagnostic| d.at(file.clone(), "in this file");
-            Failure::User(Diagnostics(d.0.into_iter().map(in_file).collect()))
-        })?;
-        let top = modules.last().cloned();
-        let top = top.ok_or_else(|| damaged(GRAPH_FILE, Diagnostic::error("no-design", "there is no module in it")))?;
+        let graph = |name: &str| {
+            let modules = text::parse(&read(name)?).map_err(|d| {
+                let file = dir.join(name).display().to_string();
+                let in_file = |d: Diagnostic| d.at(file.clone(), "in this file");
+                Failure::User(Diagnostics(d.0.into_iter().map(in_file).collect()))
+            })?;
+            let top = modules.last().cloned();
+            top.ok_or_else(|| damaged(name, Diagnostic::error("no-design", "there is no module in it")))
+        };
+        let mut top = graph(GRAPH_FILE)?;
+        if manifest.names().any(|name| name == BEHAVIOUR_FILE) {
+            top = simulated_by(&top, graph(BEHAVIOUR_FILE)?).map_err(|d| damaged(BEHAVIOUR_FILE, d))?;
+        }
         let design: Design = serde_json::from_str(&read(MODEL_FILE)?)
             .map_err(|e| damaged(MODEL_FILE, Diagnostic::error("json", format!("this is no model: {e}"))))?;
         design.model().validate().map_err(|d| damaged(MODEL_FILE, d))?;
-        let edits = manifest.edits(dir, None)?;
+        let edits = manifest.edits(dir)?;
         Ok(Self { dir: dir.to_owned(), manifest, edits, top, design })
     }
 
@@ -120,7 +126,7 @@ impl Folder {
     /// The files, and what reads them.
     pub fn require_read(&self, subject: Subject, own_vectors: bool) -> Result<()> {
         let is_unread = |name: &&str| match *name {
-            GRAPH_FILE => subject != Subject::Graph,
+            GRAPH_FILE | BEHAVIOUR_FILE => subject != Subject::Graph,
             MODEL_FILE | VECTORS_FILE => false,
             name if is_source(name) => subject != Subject::Verilog,
             name => own_vectors && name.starts_with(testbench::FOLDER),
@@ -130,7 +136,7 @@ impl Folder {
             return Ok(());
         };
         let help = match (first, subject) {
-            (GRAPH_FILE, _) => "`--engine batch` runs the data-flow graph",
+            (GRAPH_FILE | BEHAVIOUR_FILE, _) => "`--engine batch` runs the data-flow graph",
             (name, Subject::Graph) if is_source(name) => "`--engine icarus` and `--engine verilator` read the Verilog",
             _ => "expected outputs are read from vectors/vectors.json, or from a file of yours with --vectors",
         };
@@ -145,8 +151,9 @@ impl Folder {
     /// What must be known of a check of the files that are there: which were edited, and what lies beside them.
     pub fn remarks(&self) -> Vec<String> {
         let here = |name: &str| self.dir.join(name).display().to_string();
-        let matters =
-            |name: &&String| is_source(name) || [GRAPH_FILE, MODEL_FILE, VECTORS_FILE].contains(&name.as_str());
+        let matters = |name: &&String| {
+            is_source(name) || [GRAPH_FILE, BEHAVIOUR_FILE, MODEL_FILE, VECTORS_FILE].contains(&name.as_str())
+        };
         let edited = self.edits.changed.iter().filter(matters);
         let edited = edited.map(|name| format!("{} was edited since hwgen wrote it", here(name)));
         let foreign = self.edits.foreign.iter().filter(|name| is_source(name));

@@ -12,9 +12,10 @@ use sim::vectors::Vectors;
 
 use super::generate::{Built, Project};
 use super::options::{Options, Timing};
-use crate::arith::cell_sums::CellSums;
+use crate::arith::cells;
 use crate::arith::design::MatrixDesign;
-use crate::arith::{AdderGraph, Arithmetic, InputSpec, Kinds, Problem, cell_lower, cost, lower};
+use crate::arith::products::operators;
+use crate::arith::{AdderGraph, Arithmetic, CellSums, InputSpec, Kinds, Problem, cost};
 use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::output::report::{Check, Report};
@@ -41,15 +42,15 @@ const SAMPLES: usize = 256;
 /// Inputs of an impossible range.
 pub fn of_adders(problem: &Problem, graph: &AdderGraph, target: &Target) -> Result<Arc<Module>> {
     let cover = target.carry_cell().map(|_| cost::cover(graph));
-    module(&problem.inputs, |m, x| lower::build(m, x, graph, cover.as_ref()))
+    module(&problem.inputs, |m, x| operators::build(m, x, graph, cover.as_ref()))
 }
 
 /// The same of cells.
 ///
 /// # Errors
 /// Inputs of an impossible range.
-pub fn of_cells(problem: &Problem, cells: &CellSums) -> Result<Arc<Module>> {
-    module(&problem.inputs, |m, x| cell_lower::build(m, x, cells))
+pub fn of_cells(problem: &Problem, sums: &CellSums) -> Result<Arc<Module>> {
+    module(&problem.inputs, |m, x| cells::lower::build(m, x, sums))
 }
 
 fn module<F>(inputs: &[InputSpec], sums: F) -> Result<Arc<Module>>

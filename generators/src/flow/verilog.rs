@@ -8,7 +8,7 @@ use hdl::dfg::Module;
 use hdl::diag::Diagnostic;
 use sim::preamble::Preamble;
 use sim::testbench::{self, bench};
-use sim::tools::{Engine, Job, Verdict};
+use sim::tools::{Engine, Job, Scratch, Verdict};
 use sim::vectors::{Held, Vectors};
 
 use super::batch::{Outcome, SHOWN, is_stream};
@@ -59,7 +59,7 @@ impl Folder {
     /// The simulator is missing, fails, or does not end; a test bench that says nothing, or has not seen every sample.
     pub fn run_verilog(&self, run: &Run<'_>) -> Result<Outcome> {
         let Run { engine, vectors, preamble, .. } = *run;
-        let aside = tempfile::tempdir().map_err(|e| Failure::io("write temporary files", &std::env::temp_dir(), &e))?;
+        let aside = Scratch::new().map_err(|e| Failure::io("write temporary files", &std::env::temp_dir(), &e))?;
         let staging = Staging::begin(&aside.path().join(testbench::FOLDER), Edited::Refuse)?;
         let words = bench(&self.top, vectors, &Held::new(), preamble)?;
         staging.write(testbench::INPUTS, words.inputs)?;

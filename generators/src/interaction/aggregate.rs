@@ -2,10 +2,9 @@
 
 use hdl::dfg::{ModuleBuilder, Value};
 use hdl::diag::Diagnostic;
-use hdl::num::{Format, Interval, Overflow, Rounding};
+use hdl::num::{Format, Interval, Overflow, Quantiser, Rounding};
 use serde::{Deserialize, Serialize};
 
-use super::format::ApFixed;
 use super::mlp::{Exact, aligned};
 use crate::arith::Products;
 
@@ -36,7 +35,7 @@ pub struct Aggregate {
     /// How values become one.
     pub how: Aggregation,
     /// Quantiser of the result; none leaves it exact.
-    pub quantiser: Option<ApFixed>,
+    pub quantiser: Option<Quantiser>,
 }
 
 /// `1/count` with [`RECIPROCAL_FRAC`] fraction bits; 0 for no members.
@@ -70,7 +69,7 @@ impl Aggregate {
 
     fn quantised(self, exact: Exact) -> Exact {
         match self.quantiser {
-            Some(q) => Exact { value: q.apply(exact.value, exact.frac), frac: q.frac() },
+            Some(q) => Exact { value: q.apply(exact.value.into(), exact.frac) as i64, frac: q.frac },
             None => exact,
         }
     }
@@ -123,11 +122,11 @@ impl Aggregate {
         let (mut width, signed) = (exact.range.width(), exact.range.signed());
         // roundings other than these look at the sign
         if let (Aggregation::Sum, Some(q)) = (self.how, self.quantiser)
-            && q.0.overflow == Overflow::Wrap
-            && matches!(q.0.rounding, Rounding::Floor | Rounding::HalfUp)
+            && q.overflow == Overflow::Wrap
+            && matches!(q.rounding, Rounding::Floor | Rounding::HalfUp)
         {
             // low bits that rounding drops may still carry into those that stay
-            let kept = q.0.width as i32 + exact.frac - q.frac();
+            let kept = q.width as i32 + exact.frac - q.frac;
             width = width.min(u32::try_from(kept).unwrap_or(1).max(1));
         }
         match signed {
@@ -187,7 +186,7 @@ impl Aggregate {
                 (None, Some(any)) => any.mux(*total, m.constant(0, 0)),
                 (None, None) => *total,
             };
-            self.quantiser.map_or(total, |q| total.quantise(&q.0))
+            self.quantiser.map_or(total, |q| total.quantise(&q))
         };
         totals.iter().map(finished).collect()
     }

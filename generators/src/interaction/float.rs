@@ -34,8 +34,8 @@ fn rows(values: &[i64], width: usize, frac: i32) -> Vec<Vec<f64>> {
 impl Layer {
     fn in_floats(&self, x: &[f64]) -> Vec<f64> {
         let neuron = |(row, bias): (&Vec<i64>, &i64)| {
-            let products = row.iter().zip(x).map(|(w, x)| real(*w, self.weight.frac()) * x);
-            let sum = real(*bias, self.weight.frac()) + products.sum::<f64>();
+            let products = row.iter().zip(x).map(|(w, x)| real(*w, self.weight.frac) * x);
+            let sum = real(*bias, self.weight.frac) + products.sum::<f64>();
             if self.relu.is_some() { sum.max(0.0) } else { sum }
         };
         self.weights.iter().zip(&self.bias).map(neuron).collect()
@@ -66,7 +66,7 @@ impl Aggregate {
 
 impl Jedinet {
     fn in_floats(&self, event: &[i64]) -> Vec<f64> {
-        let x = rows(event, self.features, self.input.frac());
+        let x = rows(event, self.features, self.input.frac);
         let objects: Vec<Vec<f64>> = (0..)
             .zip(self.senders())
             .map(|(i, senders): (usize, _)| {
@@ -85,7 +85,7 @@ impl Jedinet {
 
 impl Tracking {
     fn in_floats(&self, event: &[i64]) -> Vec<f64> {
-        let frac = self.input.frac();
+        let frac = self.input.frac;
         let (nodes, rest) = event.split_at(self.nodes * self.node_features);
         let (edges, rest) = rest.split_at(self.edges * self.edge_features);
         let (senders, rest) = rest.split_at(self.edges);
@@ -120,7 +120,7 @@ impl DeepSets {
     fn in_floats(&self, event: &[i64]) -> Vec<f64> {
         let (particles, valid) = event.split_at(self.particles * self.features);
         let elements: Vec<Vec<f64>> =
-            rows(particles, self.features, self.input.frac()).iter().map(|x| self.element.in_floats(x)).collect();
+            rows(particles, self.features, self.input.frac).iter().map(|x| self.element.in_floats(x)).collect();
         let there = (0..).zip(&elements).filter(|(i, _)| !self.masked || valid[*i] == 1);
         let members = there.map(|(_, element): (usize, _)| element.as_slice());
         let pooled = self.aggregate.in_floats(members, self.element.outputs());

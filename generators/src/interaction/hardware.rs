@@ -104,7 +104,7 @@ impl Jedinet {
                 let own = linear(m, products, x, &own, &none, layer.weight);
                 let sums = own.iter().zip(total).map(|(a, b)| *a + *b);
                 let quantiser = self.aggregate.quantiser;
-                let aggregate = sums.map(|sum| quantiser.map_or(sum, |q| sum.quantise(&q.0)));
+                let aggregate = sums.map(|sum| quantiser.map_or(sum, |q| sum.quantise(&q)));
                 let inputs = x.iter().copied().chain(aggregate).collect::<Vec<_>>();
                 m.scope("object", || perceptron(m, products, &self.object, &inputs))
             })?;

@@ -3,6 +3,7 @@
 //! `w1`–`w3` are f_R, `w4`–`w6` f_O, `w7`–`w9` φ; layers that a network does not have are absent. A matrix lies row-major
 //! `[input][output]`. ReLU follows every layer but the last. The arrays may lie in an object `arrays`.
 
+use hdl::num::Quantiser;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
@@ -10,7 +11,6 @@ use hdl::diag::Diagnostic;
 use serde_json::Value as Json;
 
 use super::aggregate::{Aggregate, Aggregation};
-use super::format::ApFixed;
 use super::mlp::{Layer, Mlp};
 use super::network::Jedinet;
 
@@ -22,20 +22,20 @@ const PUBLISHED: f64 = 1e-6 * 128.0;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Formats {
     /// Features.
-    pub input: ApFixed,
+    pub input: Quantiser,
     /// Weights and biases.
-    pub weight: ApFixed,
+    pub weight: Quantiser,
     /// Accumulators of layers with ReLU.
-    pub pre_activation: ApFixed,
+    pub pre_activation: Quantiser,
     /// Behind a ReLU.
-    pub relu: ApFixed,
+    pub relu: Quantiser,
     /// Results of layers without ReLU.
-    pub result: ApFixed,
+    pub result: Quantiser,
 }
 
 impl Formats {
     /// One format everywhere.
-    pub fn uniform(format: ApFixed) -> Self {
+    pub fn uniform(format: Quantiser) -> Self {
         Self { input: format, weight: format, pre_activation: format, relu: format, result: format }
     }
 
@@ -79,7 +79,7 @@ fn arrays(json: &Json) -> &Json {
 ///
 /// # Errors
 /// Arrays that are missing or of the wrong size, weights that do not fit their format.
-pub fn import(json: &Json, particles: Option<usize>, format: Option<ApFixed>) -> Result<Jedinet, Diagnostic> {
+pub fn import(json: &Json, particles: Option<usize>, format: Option<Quantiser>) -> Result<Jedinet, Diagnostic> {
     let arrays: BTreeMap<String, Vec<f64>> = serde_json::from_value(numeric(arrays(json)))
         .map_err(|e| Diagnostic::error("model", format!("the weights: {e}")))?;
     let file = File {

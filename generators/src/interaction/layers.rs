@@ -1,8 +1,8 @@
 //! Perceptrons as data paths.
 
 use hdl::dfg::{ModuleBuilder, Value};
+use hdl::num::Quantiser;
 
-use super::format::ApFixed;
 use super::mlp::{Layer, Mlp};
 use crate::arith::Products;
 
@@ -15,18 +15,18 @@ pub fn linear<'m>(
     inputs: &[Value<'m>],
     weights: &[Vec<i64>],
     bias: &[i64],
-    format: ApFixed,
+    format: Quantiser,
 ) -> Vec<Value<'m>> {
     let frac = inputs.iter().map(Value::frac).max().unwrap_or(0);
     let bias: Vec<i64> = bias.iter().map(|bias| bias << frac).collect();
-    products.linear(m, inputs, weights, &bias, format.frac())
+    products.linear(m, inputs, weights, &bias, format.frac)
 }
 
 /// A layer's outputs for its exact sums.
 pub fn activate<'m>(layer: &Layer, sums: &[Value<'m>]) -> Vec<Value<'m>> {
     let activated = |sum: &Value<'m>| {
-        let value = sum.quantise(&layer.pre_activation.0);
-        layer.relu.map_or(value, |relu| value.relu().quantise(&relu.0))
+        let value = sum.quantise(&layer.pre_activation);
+        layer.relu.map_or(value, |relu| value.relu().quantise(&relu))
     };
     sums.iter().map(activated).collect()
 }

@@ -1,10 +1,8 @@
 //! A perceptron of several layers as integers, and its evaluation in plain integers.
 
 use hdl::diag::Diagnostic;
-use hdl::num::{Format, Interval};
+use hdl::num::{Format, Interval, Quantiser};
 use serde::{Deserialize, Serialize};
-
-use super::format::ApFixed;
 
 /// Widest accumulator, in bits: sums stay within 64-bit integers.
 const MAX_ACCUMULATOR: u32 = 62;
@@ -23,15 +21,15 @@ pub struct Exact {
 #[serde(deny_unknown_fields)]
 pub struct Layer {
     /// Format of weights and biases.
-    pub weight: ApFixed,
+    pub weight: Quantiser,
     /// One row for each output, one weight for each input.
     pub weights: Vec<Vec<i64>>,
     /// One bias for each output.
     pub bias: Vec<i64>,
     /// Quantiser of the accumulator.
-    pub pre_activation: ApFixed,
+    pub pre_activation: Quantiser,
     /// Quantiser of `max(pre-activation, 0)`; none for a layer without ReLU.
-    pub relu: Option<ApFixed>,
+    pub relu: Option<Quantiser>,
 }
 
 /// Layers in order.
@@ -55,10 +53,10 @@ impl Layer {
 
     /// What the layer gives for accumulators with `frac` fraction bits.
     fn activate(&self, sum: i64, frac: i32) -> Exact {
-        let value = self.pre_activation.apply(sum, frac);
-        let before = self.pre_activation.frac();
+        let value = self.pre_activation.apply(sum.into(), frac) as i64;
+        let before = self.pre_activation.frac;
         match self.relu {
-            Some(relu) => Exact { value: relu.apply(value.max(0), before), frac: relu.frac() },
+            Some(relu) => Exact { value: relu.apply(value.max(0).into(), before) as i64, frac: relu.frac },
             None => Exact { value, frac: before },
         }
     }
@@ -70,7 +68,7 @@ impl Layer {
 
     fn evaluate(&self, inputs: &[Exact]) -> Vec<Exact> {
         let (frac, values) = aligned(inputs);
-        let weight_frac = self.weight.frac();
+        let weight_frac = self.weight.frac;
         let accumulator = accumulator_frac(frac, weight_frac);
         self.weights
             .iter()
@@ -86,7 +84,7 @@ impl Layer {
     /// Fraction bits of its sums for inputs of these formats.
     pub fn accumulator_frac(&self, inputs: &[Format]) -> i32 {
         let point = inputs.iter().map(|f| f.frac).max().unwrap_or(0);
-        accumulator_frac(point, self.weight.frac())
+        accumulator_frac(point, self.weight.frac)
     }
 
     /// The format of the sums for inputs of these formats, whose shape and size were validated.
@@ -99,9 +97,9 @@ impl Layer {
                 product.shl(u32::try_from(frac - point).ok()?).ok()
             };
             let one = Interval::point(1).ok()?;
-            let mut sum = scaled(one, bias, self.weight.frac())?;
+            let mut sum = scaled(one, bias, self.weight.frac)?;
             for (&w, format) in row.iter().zip(inputs) {
-                let product = scaled(format.range, w, format.frac + self.weight.frac())?;
+                let product = scaled(format.range, w, format.frac + self.weight.frac)?;
                 sum = sum.add(product).ok()?;
             }
             all = all.union(sum);
@@ -136,8 +134,8 @@ impl Layer {
         let accumulator = self.accumulator_frac(inputs);
         for (row, &bias) in self.weights.iter().zip(&self.bias) {
             let terms = row.iter().zip(inputs);
-            let terms = terms.map(|(&w, f)| (w, f.range, accumulator - f.frac - self.weight.frac()));
-            let bias = (bias, Interval::new(1, 1).expect("one"), accumulator - self.weight.frac());
+            let terms = terms.map(|(&w, f)| (w, f.range, accumulator - f.frac - self.weight.frac));
+            let bias = (bias, Interval::new(1, 1).expect("one"), accumulator - self.weight.frac);
             let magnitude: u128 = terms.chain([bias]).map(magnitude).fold(0, u128::saturating_add);
             if magnitude >= 1 << (MAX_ACCUMULATOR - 1) {
                 return Err(format!("a sum needs more than {MAX_ACCUMULATOR} bits"));

@@ -12,7 +12,6 @@ pub mod design;
 pub mod edges;
 pub mod events;
 pub mod float;
-pub mod format;
 pub mod hardware;
 pub mod jedinet;
 pub mod layers;

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use hdl::diag::Diagnostic;
-use hdl::num::Format;
+use hdl::num::{Format, Quantiser};
 use serde::{Deserialize, Serialize};
 
 use super::aggregate::{Aggregate, Aggregation, MOST_MEMBERS};
-use super::format::ApFixed;
 use super::mlp::Mlp;
 use super::sigmoid::Sigmoid;
 
@@ -33,7 +32,7 @@ pub struct Jedinet {
     /// Features of each.
     pub features: usize,
     /// Format of a feature.
-    pub input: ApFixed,
+    pub input: Quantiser,
     /// `[receiver, sender]` of each edge; none stands for all N·(N−1) ordered pairs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edges: Option<Vec<[usize; 2]>>,
@@ -67,7 +66,7 @@ pub struct Tracking {
     /// Features of an edge.
     pub edge_features: usize,
     /// Format of every feature.
-    pub input: ApFixed,
+    pub input: Quantiser,
     /// Nodes that an edge may connect; none lets every edge connect any two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub windows: Option<Windows>,
@@ -108,7 +107,7 @@ pub struct DeepSets {
     /// Features of each.
     pub features: usize,
     /// Format of a feature.
-    pub input: ApFixed,
+    pub input: Quantiser,
     /// Whether an input says which elements are there.
     pub masked: bool,
     /// φ on an element.
@@ -397,7 +396,7 @@ impl Network {
         let last = |mlp: &Mlp| mlp.layers.last().map_or(0, |layer| layer.output().frac);
         match self {
             Self::Jedinet(n) => last(&n.classifier),
-            Self::Tracking(n) => n.sigmoid.output.frac(),
+            Self::Tracking(n) => n.sigmoid.output.frac,
             Self::DeepSets(n) => last(&n.classifier),
         }
     }

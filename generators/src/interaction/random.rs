@@ -1,9 +1,9 @@
 //! Networks with random weights, and random events with the corners of every format among them.
 
 use hdl::diag::Diagnostic;
+use hdl::num::Quantiser;
 
 use super::aggregate::{Aggregate, Aggregation};
-use super::format::ApFixed;
 use super::jedinet::Formats;
 use super::mlp::Mlp;
 use super::network::{DeepSets, InputPort, Jedinet, Network, Tracking, Windows, limited};
@@ -26,7 +26,7 @@ pub struct Shape {
     /// Over edges; over elements for a set.
     pub aggregation: Aggregation,
     /// Everywhere.
-    pub format: ApFixed,
+    pub format: Quantiser,
     /// Seed of the weights.
     pub seed: u64,
 }
@@ -98,7 +98,7 @@ impl Shape {
         let mut relation = self.mlp(&mut random, &[2 * self.features, 8]);
         let ends = vec![self.format.format(); 2 * self.features];
         relation.validate("relation", &ends)?;
-        let exact = relation.layers[0].sum_format(&ends).and_then(ApFixed::holding);
+        let exact = relation.layers[0].sum_format(&ends).and_then(Quantiser::holding);
         relation.layers[0].pre_activation = exact.ok_or_else(|| {
             Diagnostic::error("model", "the sums of f_R are too wide for a number format")
                 .help("choose a narrower one with --format")
@@ -151,7 +151,7 @@ impl Shape {
     /// Weights uniform in [−1, 1), as far as the format holds them; ReLU after every layer but the last.
     fn mlp(&self, random: &mut fastrand::Rng, sizes: &[usize]) -> Mlp {
         let (lo, hi) = self.format.limits();
-        let one = 1i64.checked_shl(self.format.frac().max(0) as u32).unwrap_or(hi);
+        let one = 1i64.checked_shl(self.format.frac.max(0) as u32).unwrap_or(hi);
         let mut weight = |_| random.i64(lo.max(-one)..=hi.min(one - 1).max(0));
         let formats = Formats::uniform(self.format);
         let layers = sizes.windows(2).enumerate().map(|(k, pair)| {

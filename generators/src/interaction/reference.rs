@@ -1,8 +1,8 @@
 //! The networks evaluated in plain integers, pair by pair and node by node: the reference of the generator.
 
-use super::format::ApFixed;
 use super::mlp::Exact;
 use super::network::{DeepSets, Jedinet, Network, Tracking};
+use hdl::num::Quantiser;
 
 impl Network {
     /// What the output port must give for the elements of all input ports, in order.
@@ -18,8 +18,8 @@ impl Network {
 }
 
 /// Rows of `width` features.
-fn rows(values: &[i64], width: usize, format: ApFixed) -> Vec<Vec<Exact>> {
-    let exact = |value: &i64| Exact { value: *value, frac: format.frac() };
+fn rows(values: &[i64], width: usize, format: Quantiser) -> Vec<Vec<Exact>> {
+    let exact = |value: &i64| Exact { value: *value, frac: format.frac };
     values.chunks(width).map(|row| row.iter().map(exact).collect()).collect()
 }
 

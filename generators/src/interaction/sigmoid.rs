@@ -2,10 +2,9 @@
 
 use hdl::dfg::Value;
 use hdl::diag::Diagnostic;
-use hdl::num::{Overflow, Rounding};
+use hdl::num::{Overflow, Quantiser, Rounding};
 use serde::{Deserialize, Serialize};
 
-use super::format::ApFixed;
 use super::mlp::Exact;
 
 /// Widest index, in bits.
@@ -16,9 +15,9 @@ const MAX_INDEX: u32 = 12;
 #[serde(deny_unknown_fields)]
 pub struct Sigmoid {
     /// Quantiser of the operand: to nearest and saturating.
-    pub index: ApFixed,
+    pub index: Quantiser,
     /// Format of the results.
-    pub output: ApFixed,
+    pub output: Quantiser,
     /// The result for every bit pattern of the index, pattern 0 first.
     pub table: Vec<i64>,
 }
@@ -33,11 +32,11 @@ impl Sigmoid {
     ///
     /// # Errors
     /// Those of [`Sigmoid::validate`].
-    pub fn new(index: ApFixed, output: ApFixed) -> Result<Self, Diagnostic> {
+    pub fn new(index: Quantiser, output: Quantiser) -> Result<Self, Diagnostic> {
         let mut sigmoid = Self { index, output, table: Vec::new() };
         sigmoid.check_formats()?;
         let (lo, hi) = output.limits();
-        let scale = f64::from(output.frac()).exp2();
+        let scale = f64::from(output.frac).exp2();
         let nearest = |x: f64| ((logistic(x) * scale).round_ties_even() as i64).clamp(lo, hi);
         sigmoid.table = sigmoid.operands().map(nearest).collect();
         Ok(sigmoid)
@@ -45,8 +44,8 @@ impl Sigmoid {
 
     /// The operand of each entry.
     fn operands(&self) -> impl Iterator<Item = f64> + use<> {
-        let (width, step) = (self.index.0.width, f64::from(-self.index.frac()).exp2());
-        let signed = self.index.0.signed;
+        let (width, step) = (self.index.width, f64::from(-self.index.frac).exp2());
+        let signed = self.index.signed;
         (0..1i64 << width).map(move |pattern| {
             let negative = signed && pattern >> (width - 1) == 1;
             (pattern - if negative { 1 << width } else { 0 }) as f64 * step
@@ -58,8 +57,8 @@ impl Sigmoid {
     /// An entry stands for the operands within half a step of it, and the function is monotone.
     pub fn error_bound(&self) -> f64 {
         let (lo, hi) = self.index.limits();
-        let step = f64::from(-self.index.frac()).exp2();
-        let scale = f64::from(self.output.frac()).exp2();
+        let step = f64::from(-self.index.frac).exp2();
+        let scale = f64::from(self.output.frac).exp2();
         let error = |(x, entry): (f64, &i64)| {
             let below = if x <= lo as f64 * step { 0.0 } else { logistic(x - step / 2.0) };
             let above = if x >= hi as f64 * step { 1.0 } else { logistic(x + step / 2.0) };
@@ -71,24 +70,24 @@ impl Sigmoid {
 
     /// The result for an exact operand.
     pub fn evaluate(&self, x: Exact) -> i64 {
-        let pattern = self.index.apply(x.value, x.frac) & ((1 << self.index.0.width) - 1);
+        let pattern = self.index.apply(x.value.into(), x.frac) as i64 & ((1 << self.index.width) - 1);
         self.table[pattern as usize]
     }
 
     /// The result in hardware.
     pub fn build<'m>(&self, x: Value<'m>) -> Value<'m> {
         let entries: Vec<i128> = self.table.iter().map(|v| i128::from(*v)).collect();
-        let pattern = x.quantise(&self.index.0).wrap(self.index.0.width, false);
-        pattern.lookup(&entries, self.output.frac())
+        let pattern = x.quantise(&self.index).wrap(self.index.width, false);
+        pattern.lookup(&entries, self.output.frac)
     }
 
     fn check_formats(&self) -> Result<(), Diagnostic> {
         let nearest = !matches!(
-            self.index.0.rounding,
+            self.index.rounding,
             Rounding::Floor | Rounding::Ceil | Rounding::TowardZero | Rounding::AwayFromZero
         );
-        let saturates = self.index.0.overflow == Overflow::Saturate;
-        if nearest && saturates && self.index.0.width <= MAX_INDEX {
+        let saturates = self.index.overflow == Overflow::Saturate;
+        if nearest && saturates && self.index.width <= MAX_INDEX {
             return Ok(());
         }
         let message = format!("the sigmoid's index {} does not suit a table", self.index);
@@ -101,7 +100,7 @@ impl Sigmoid {
     pub fn validate(&self) -> Result<(), Diagnostic> {
         self.check_formats()?;
         let (lo, hi) = self.output.limits();
-        let entries = 1usize << self.index.0.width;
+        let entries = 1usize << self.index.width;
         if self.table.len() != entries {
             let found = self.table.len();
             return Err(Diagnostic::error(

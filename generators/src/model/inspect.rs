@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use hdl::num::Interval;
+use hdl::num::{Format, Interval};
 use serde::Serialize;
 
 use super::array::Array;
@@ -113,14 +113,14 @@ fn row(
 
 /// `s6.3`, `u4` times 0.137, …
 fn format(range: Interval, scale: Option<f64>) -> String {
-    let sign = if range.signed() { 's' } else { 'u' };
-    let width = range.width();
+    let integers = Format::integer(range).to_string();
+    let bits = integers.trim_end_matches(".0");
     match scale {
         Some(scale) if scale > 0.0 && scale.log2().fract() == 0.0 => {
-            format!("{sign}{width}.{}", -scale.log2() as i64)
+            Format { range, frac: -scale.log2() as i32 }.to_string()
         }
-        Some(scale) => format!("{sign}{width} × {scale:.4e}"),
-        None => format!("{sign}{width}"),
+        Some(scale) => format!("{bits} × {scale:.4e}"),
+        None => bits.to_owned(),
     }
 }
 

@@ -48,26 +48,9 @@ pub struct Requantise {
     /// Bits to drop, at most 62; as many zeros are appended if it is negative.
     pub drop: i32,
     /// Rule for dropped bits.
-    #[serde(with = "RoundingForm")]
-    #[schemars(with = "RoundingForm")]
     pub rounding: Rounding,
     /// Rule for values out of range.
     pub limit: Limit,
-}
-
-/// The names of the rounding modes in JSON.
-#[derive(Serialize, Deserialize, JsonSchema)]
-#[serde(remote = "Rounding", rename_all = "snake_case")]
-enum RoundingForm {
-    Floor,
-    Ceil,
-    TowardZero,
-    AwayFromZero,
-    HalfUp,
-    HalfDown,
-    HalfTowardZero,
-    HalfAwayFromZero,
-    HalfEven,
 }
 
 impl Requantise {

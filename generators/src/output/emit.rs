@@ -1,14 +1,13 @@
 //! Writes a design into an output folder: Verilog, test bench, vectors, constraints, model, map, drawing, report.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use constraints::timing::{Budget, Dialect, Picoseconds, Units};
 use constraints::{Constraints, Target};
-use hdl::dfg::{Module, text};
+use hdl::dfg::{Module, behaviour, text};
 use hdl::draw::pipeline_svg;
 use hdl::lower::{ADD3, Adders};
-use hdl::rtl::{Design, ModuleId};
+use hdl::rtl::Design;
 use hdl::verilog::CarryCell;
 use hdl::{lower, verilog};
 use openlane::hardening as openlane;
@@ -20,11 +19,14 @@ use sim::vectors::{Held, Vectors};
 use super::cells::write_cells;
 use super::folder::Staging;
 use super::report::Report;
+use super::rtl::write_verilog;
 use super::{estimate, hardening};
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 
-/// The data-flow graph in its text form: what the batch simulator reads.
+/// The data-flow graph in its text form: what synthesis is given.
 pub const GRAPH_FILE: &str = "design.dfg";
+/// The graph that simulators run instead, where there is another.
+pub const BEHAVIOUR_FILE: &str = "behaviour.dfg";
 /// The exact integer model.
 pub const MODEL_FILE: &str = "model.json";
 /// Vectors as JSON.
@@ -52,15 +54,6 @@ pub struct Emission<'a> {
     pub target: &'a Target,
 }
 
-/// One run of emitted lines and the part of the network that it is.
-#[derive(Debug, Serialize)]
-struct MappedLines<'a> {
-    file: String,
-    first_line: u32,
-    last_line: u32,
-    scope: &'a str,
-}
-
 impl Emission<'_> {
     /// Writes everything into `staging`, the report, which it gives back, last.
     pub fn write(&self, staging: &Staging, mut report: Report) -> Result<Report> {
@@ -71,7 +64,7 @@ impl Emission<'_> {
         let carry_cell = self.target.carry_cell();
         let design = lowered(self.top, carry_cell)?;
         report.size.estimate = estimate::of(&design, self.target);
-        let mut verilog = write_verilog(staging, &design)?;
+        let mut verilog = write_verilog(staging, self.top, &design, carry_cell)?;
         for name in &verilog {
             files(name.clone(), "Verilog-2001");
         }
@@ -118,6 +111,11 @@ impl Emission<'_> {
         files(MODEL_FILE.into(), "the exact integer model");
         staging.write(GRAPH_FILE, text::print(self.top))?;
         files(GRAPH_FILE.into(), "the data-flow graph");
+        let simulated = behaviour(self.top);
+        if !Arc::ptr_eq(&simulated, self.top) {
+            staging.write(BEHAVIOUR_FILE, text::print(&simulated))?;
+            files(BEHAVIOUR_FILE.into(), "the same with words in place of cells, for simulators");
+        }
         staging.write("pipeline.svg", pipeline_svg(drawn(self.top), DRAWN_DEPTH))?;
         files("pipeline.svg".into(), "picture of the pipeline");
 
@@ -151,36 +149,6 @@ pub fn flat_verilog(top: &Arc<Module>, carry_cell: Option<CarryCell>) -> Result<
 fn drawn(top: &Module) -> &Module {
     let deepest = top.instances.iter().max_by_key(|i| i.module.graph.len());
     deepest.filter(|i| i.module.graph.len() > top.graph.len()).map_or(top, |i| &i.module)
-}
-
-/// One file a module, and the map of their lines; returns the files' names.
-fn write_verilog(staging: &Staging, design: &Design) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    let mut map: Vec<MappedLines<'_>> = Vec::new();
-    for (id, module) in (0..).map(ModuleId).zip(&design.modules) {
-        if module.black_box.is_some() {
-            continue;
-        }
-        let file = format!("{}.v", module.name);
-        let mut content = Vec::new();
-        let lines = verilog::write_module(design, id, &mut content)
-            .map_err(|e| Failure::io("write the file", &staging.path().join(&file), &e))?;
-        staging.write(&file, content)?;
-        map.extend(lines.iter().map(|line| MappedLines {
-            file: file.clone(),
-            first_line: line.first_line,
-            last_line: line.last_line,
-            scope: module.scope_path(line.scope),
-        }));
-        names.push(file);
-    }
-    let mut text = String::from("[\n");
-    for (i, entry) in map.iter().enumerate() {
-        let comma = if i + 1 < map.len() { "," } else { "" };
-        let _ = writeln!(text, "{}{comma}", serde_json::to_string(entry).expect("plain data"));
-    }
-    staging.write("map.json", text + "]\n")?;
-    Ok(names)
 }
 
 fn json(value: &impl Serialize) -> String {

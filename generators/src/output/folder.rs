@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use hdl::diag::Diagnostic;
+use sim::tools::{PREFIX, Scratch, sweep, uninterrupted};
 
 use super::manifest::{Edits, MANIFEST, Manifest, each_file_below};
 use crate::failure::{Failure, Result};
@@ -24,7 +25,7 @@ pub enum Edited {
 pub struct Staging {
     target: PathBuf,
     edited: Edited,
-    aside: tempfile::TempDir,
+    aside: Scratch,
     /// Whether a folder stands at the target, whose content is exchanged: somebody may be in it.
     exists: bool,
 }
@@ -36,7 +37,8 @@ impl Staging {
     /// Something stands there that hwgen did not write or that was edited since, or nothing can be written there.
     pub fn begin(target: &Path, edited: Edited) -> Result<Self> {
         let target = std::path::absolute(target).map_err(|e| Failure::io("resolve the folder", target, &e))?;
-        let exists = found(&target, edited, None)?.is_some();
+        [Some(target.as_path()), target.parent()].into_iter().flatten().for_each(sweep);
+        let exists = found(&target, edited)?.is_some();
         let parent = if exists { &target } else { target.parent().unwrap_or(&target) };
         fs::create_dir_all(parent).map_err(|e| Failure::io("create the folder", parent, &e))?;
         let aside = temporary_in(parent)?;
@@ -66,27 +68,22 @@ impl Staging {
         let manifest = Manifest::of(self.path())?;
         self.write(MANIFEST, manifest.text())?;
         if self.exists {
-            return self.exchange(&manifest);
+            return uninterrupted(|| self.exchange(&manifest));
         }
         let Self { target, aside, .. } = self;
-        let aside = aside.keep();
-        if let Err(e) = share(&aside).and_then(|()| fs::rename(&aside, &target)) {
-            let _ = fs::remove_dir_all(&aside);
-            return Err(Failure::io("put the new folder in place", &target, &e));
-        }
+        fs::rename(aside.path(), &target).map_err(|e| Failure::io("put the new folder in place", &target, &e))?;
         Ok(Edits::default())
     }
 
     /// Exchanges the files of the folder at the target, which itself stays.
-    fn exchange(self, new: &Manifest) -> Result<Edits> {
-        let Self { target, edited, aside, .. } = &self;
+    fn exchange(&self, new: &Manifest) -> Result<Edits> {
+        let Self { target, edited, aside, .. } = self;
         let failed = |e: io::Error| Failure::io("exchange the files of the folder", target, &e);
         // two that finish at the same time do so one after the other
         let folder = File::open(target).map_err(failed)?;
         folder.lock().map_err(failed)?;
-        let own = aside.path().file_name().map(|name| name.to_string_lossy().into_owned());
         // what was edited while the new files were made is no more lost than what was edited before
-        let (old, edits) = found(target, *edited, own.as_deref())?.unwrap_or_default();
+        let (old, edits) = found(target, *edited)?.unwrap_or_default();
         let taken = new.names().find(|name| edits.foreign.iter().any(|foreign| foreign == name));
         if let Some(name) = taken {
             return Err(Failure::user(refused(
@@ -150,29 +147,16 @@ fn remove_empty_folders(target: &Path, moves: &Moves) {
     }
 }
 
-fn temporary_in(parent: &Path) -> Result<tempfile::TempDir> {
-    let made = tempfile::Builder::new().prefix(".hwgen-").tempdir_in(parent);
-    made.map_err(|e| Failure::io("write into the folder", parent, &e.kind().into()))
+fn temporary_in(parent: &Path) -> Result<Scratch> {
+    // the error itself would name the temporary folder, which tells nobody anything
+    Scratch::new_in(parent).map_err(|e| Failure::io("write into the folder", parent, &e.kind().into()))
 }
 
-/// Temporary folders are private; a finished one may be read by whoever may list its parent.
-#[cfg(unix)]
-fn share(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
-}
-
-#[cfg(not(unix))]
-fn share(_folder: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-/// What hwgen wrote to `target` and how it was edited, or `None` if nothing stands there; `own` is a subfolder in which
-/// new files are made.
+/// What hwgen wrote to `target` and how it was edited, or `None` if nothing stands there.
 ///
 /// # Errors
 /// Something else stands there, or edits that are not to be lost.
-fn found(target: &Path, edited: Edited, own: Option<&str>) -> Result<Option<(Manifest, Edits)>> {
+fn found(target: &Path, edited: Edited) -> Result<Option<(Manifest, Edits)>> {
     match fs::symlink_metadata(target) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(Failure::io("look at the folder", target, &e)),
@@ -183,16 +167,16 @@ fn found(target: &Path, edited: Edited, own: Option<&str>) -> Result<Option<(Man
     let Some(manifest) = Manifest::read(target)? else {
         let mut first = None;
         each_file_below(target, |file| {
-            let is_own = own.is_some_and(|own| file.starts_with(&format!("{own}/")));
-            first = (!is_own).then_some(file);
-            is_own
+            let is_temporary = file.starts_with(PREFIX);
+            first = (!is_temporary).then_some(file);
+            is_temporary
         })?;
         return match first {
             Some(file) => Err(Failure::user(refused(target, &foreign(&file)))),
             None => Ok(Some((Manifest::default(), Edits::default()))),
         };
     };
-    let edits = manifest.edits(target, own)?;
+    let edits = manifest.edits(target)?;
     if edited == Edited::Refuse {
         let force = "choose another folder with --out, or lose the edits with --force";
         if let Some(file) = edits.foreign.first() {

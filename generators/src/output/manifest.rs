@@ -8,6 +8,7 @@ use std::path::{Component, Path};
 
 use hdl::diag::Diagnostic;
 use sha2::{Digest, Sha256};
+use sim::tools::PREFIX;
 
 use crate::failure::{Failure, Result};
 use crate::import::bounded;
@@ -84,11 +85,11 @@ impl Manifest {
         self.sums.keys().map(String::as_str)
     }
 
-    /// How `folder` differs; what lies below its subfolder `besides` is not looked at.
+    /// How `folder` differs; temporary folders in it, in which somebody makes new files, are not looked at.
     ///
     /// # Errors
     /// A file or folder that cannot be read.
-    pub fn edits(&self, folder: &Path, besides: Option<&str>) -> Result<Edits> {
+    pub fn edits(&self, folder: &Path) -> Result<Edits> {
         let mut edits = Edits::default();
         for (name, sum) in &self.sums {
             let path = folder.join(name);
@@ -100,9 +101,8 @@ impl Manifest {
                 Err(_) => edits.missing.push(name.clone()),
             }
         }
-        let inside = |name: &str| besides.is_some_and(|b| name.strip_prefix(b).is_some_and(|n| n.starts_with('/')));
         each_file_below(folder, |name| {
-            if name != MANIFEST && !self.sums.contains_key(&name) && !inside(&name) {
+            if name != MANIFEST && !self.sums.contains_key(&name) && !name.starts_with(PREFIX) {
                 edits.foreign.push(name);
             }
             true
@@ -191,15 +191,14 @@ mod tests {
         fs::write(folder.join(MANIFEST), written.text()).unwrap();
         let read = Manifest::read(folder).unwrap().unwrap();
         assert_eq!(read, written);
-        assert!(read.edits(folder, None).unwrap().is_empty());
+        assert!(read.edits(folder).unwrap().is_empty());
         fs::write(folder.join("a.v"), "assign y = 0;").unwrap();
         fs::write(folder.join("sub/new.v"), "").unwrap();
         fs::remove_file(folder.join("c.txt")).unwrap();
-        let edits = read.edits(folder, None).unwrap();
+        let edits = read.edits(folder).unwrap();
         assert_eq!(edits.changed, ["a.v"]);
         assert_eq!(edits.missing, ["c.txt"]);
         assert_eq!(edits.foreign, ["sub/new.v"]);
-        assert!(read.edits(folder, Some("sub")).unwrap().foreign.is_empty());
     }
 
     #[test]

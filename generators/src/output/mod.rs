@@ -8,5 +8,6 @@ pub mod folder;
 pub mod hardening;
 pub mod manifest;
 pub mod report;
+mod rtl;
 pub mod synthesis;
 pub mod table;

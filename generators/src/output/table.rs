@@ -29,8 +29,9 @@ impl fmt::Display for Table {
         let right: Vec<bool> = (0..widths.len()).map(numeric).collect();
         for (i, row) in self.rows.iter().enumerate() {
             for (c, cell) in row.iter().enumerate() {
-                let w = widths[c];
-                if right[c] { write!(f, "| {cell:>w$} ")? } else { write!(f, "| {cell:<w$} ")? }
+                // a width in a format string ends at 65,535
+                let space = " ".repeat(widths[c] - cell.chars().count());
+                if right[c] { write!(f, "| {space}{cell} ")? } else { write!(f, "| {cell}{space} ")? }
             }
             writeln!(f, "|")?;
             if i == 0 {
@@ -56,5 +57,13 @@ mod tests {
         table.row(["long name".into(), "7".into()]);
         let text = "| name      |  n |\n|-----------|---:|\n| a         | 10 |\n| long name |  7 |\n";
         assert_eq!(table.to_string(), text);
+    }
+
+    #[test]
+    fn a_cell_may_be_of_any_length() {
+        let mut table = Table::new(["name"]);
+        table.row(["x".repeat(70_000)]);
+        table.row(["short".into()]);
+        assert!(table.to_string().lines().all(|line| line.chars().count() == 70_004));
     }
 }

@@ -1,7 +1,9 @@
 //! The program as its users meet it.
 
+mod attacks;
 mod bad_input;
 mod broken_tools;
+mod elsewhere;
 mod engines;
 mod fpga;
 mod help;

@@ -266,7 +266,8 @@ fn products_of_computed_values_in_every_form() {
     for target in ["osu018", "ice40-hx8k"] {
         for form in ["booth", "booth8", "array"] {
             let verilog = build(target, form);
-            // a square stays one
+            // a square stays one; simulators may get another body
+            let verilog = verilog.split("`else\n").next().unwrap();
             assert_eq!(verilog.matches('*').count(), 4, "{target} {form}");
         }
     }

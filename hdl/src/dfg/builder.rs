@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::behaviour::resolve_twins;
 use super::module::{Module, RegisterStyle, Reset, ScopeId};
 use super::value::Value;
 use super::wires::resolve_wires;
@@ -121,6 +122,17 @@ impl ModuleBuilder {
         a.make(Op::FullAdder(a.n, b.n, c.n), 0, Location::caller())
     }
 
+    /// `cells`, of which `words` is known to be the same number: synthesis makes the one, simulators compute the other.
+    ///
+    /// Just `cells` if the range of `words` reaches further, or its binary point is another.
+    #[track_caller]
+    pub fn same<'m>(&'m self, cells: Value<'m>, words: Value<'m>) -> Value<'m> {
+        match cells.frac() == words.frac() && cells.range().covers(words.range()) {
+            true => cells.make(Op::Same(cells.n, words.n), cells.frac(), Location::caller()),
+            false => cells,
+        }
+    }
+
     /// The constant `value · 2^-frac`.
     #[track_caller]
     pub fn constant(&self, value: i128, frac: i32) -> Value<'_> {
@@ -186,7 +198,7 @@ impl ModuleBuilder {
         let undriven = inner.undriven();
         inner.errors.extend(undriven);
         let Inner { module, mut errors, wires, .. } = inner;
-        let module = match resolve_wires(module, &wires) {
+        let module = match resolve_wires(module, &wires).and_then(resolve_twins) {
             Ok(module) => module,
             Err(more) => {
                 errors.extend(more.0);

@@ -18,8 +18,8 @@ pub fn check(module: &Module) -> Vec<Diagnostic> {
     found
 }
 
-/// 1. A node stands after its operands, an instance's output after the instance's inputs, and no forward reference is
-///    left.
+/// 1. A node stands after its operands, an instance's output after the instance's inputs, and neither forward
+///    references nor twins are left.
 fn order(module: &Module, found: &mut Vec<Diagnostic>) {
     let last_inputs: Vec<Option<N>> = module.instances.iter().map(|i| i.inputs.iter().copied().max()).collect();
     for n in module.graph.nodes() {
@@ -29,7 +29,7 @@ fn order(module: &Module, found: &mut Vec<Diagnostic>) {
             _ => None,
         };
         let early = op.operands().chain(input).any(|a| a >= n);
-        if early || matches!(op, Op::Wire(_)) {
+        if early || matches!(op, Op::Wire(_) | Op::Same(..)) {
             found.push(Diagnostic::bug("node-order", format!("node {} precedes its operand", n.0)));
         }
     }

@@ -3,6 +3,7 @@
 //! A [`Module`] is built with a [`ModuleBuilder`], changed by the passes, given meaning by [`eval`], and
 //! lowered to the register-transfer form.
 
+mod behaviour;
 mod builder;
 mod check;
 pub mod eval;
@@ -21,6 +22,7 @@ mod text_print;
 mod value;
 mod wires;
 
+pub use behaviour::{behaviour, simulated_by};
 pub use builder::{Balance, ModuleBuilder};
 pub use check::check;
 pub use graph::{Graph, GraphError, Stamp};

@@ -154,6 +154,8 @@ pub struct Module {
     pub instances: Vec<Instance>,
     /// Set if only the interface is known.
     pub black_box: Option<BlackBox>,
+    /// The same ports, cycles and values for simulation, where that takes fewer operators; see [`behaviour`](super::behaviour).
+    pub twin: Option<Arc<Module>>,
     pub(crate) side: SideTables,
 }
 

@@ -36,6 +36,7 @@ impl N {
 /// | `State(k)` | the content of state register `k` |
 /// | `Read(a, m)` | word `a` of register file `m` in this cycle |
 /// | `Output(i, k)` | output element `k` of instance `i` |
+/// | `Same(a, b)` | `a`, which `b` equals: `a` for synthesis, `b` for simulation; only while a module is under construction |
 /// | `Wire(k)` | a forward reference; only while a module is under construction |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs)] // the table above says what each is
@@ -63,6 +64,7 @@ pub enum Op {
     State(u32),
     Read(N, u32),
     Output(u32, u32),
+    Same(N, N),
     Wire(u32),
 }
 
@@ -84,6 +86,7 @@ impl Op {
             | Op::Eq(a, b)
             | Op::Min(a, b)
             | Op::Max(a, b)
+            | Op::Same(a, b)
             | Op::Concat(a, b, _) => ([a, b, N(0)], 2),
             Op::FullAdder(s, a, b) | Op::Mux(s, a, b) => ([s, a, b], 3),
         };
@@ -111,6 +114,7 @@ impl Op {
             Op::Max(a, b) => Op::Max(f(a), f(b)),
             Op::Wrap(a, w, signed) => Op::Wrap(f(a), w, signed),
             Op::Concat(a, b, w) => Op::Concat(f(a), f(b), w),
+            Op::Same(a, b) => Op::Same(f(a), f(b)),
             Op::Table(a, t) => Op::Table(f(a), t),
             Op::Delay(a, r) => Op::Delay(f(a), r),
             Op::Read(a, m) => Op::Read(f(a), m),
@@ -143,6 +147,7 @@ impl Op {
             Op::State(_) => "state",
             Op::Read(..) => "read",
             Op::Output(..) => "output",
+            Op::Same(..) => "same",
             Op::Wire(_) => "wire",
         }
     }
@@ -174,6 +179,7 @@ impl Op {
             Op::Max(a, b) => value(a).max(value(b)),
             Op::Wrap(a, w, signed) => wrap(value(a), u32::from(w), signed),
             Op::Concat(a, b, w) => (value(a) << w) + wrap(value(b), u32::from(w), false),
+            Op::Same(a, _) => value(a),
             _ => return None,
         })
     }
@@ -196,6 +202,7 @@ impl Op {
             Op::Min(a, b) => Ok(range(a).min(range(b))),
             Op::Max(a, b) => Ok(range(a).max(range(b))),
             Op::Wrap(a, w, signed) => wrapped(range(a), u32::from(w), signed),
+            Op::Same(a, _) => Ok(range(a)),
             Op::Concat(a, b, w) => {
                 let low = wrapped(range(b), u32::from(w), false);
                 range(a).shl(u32::from(w)).and_then(|high| high.add(low?))

@@ -78,6 +78,7 @@ impl<'a> Rewriter<'a> {
             memories,
             instances,
             black_box: old.black_box.clone(),
+            twin: None,
             side: SideTables { scope_paths: old.side.scope_paths.clone(), ..SideTables::default() },
         };
         Self {

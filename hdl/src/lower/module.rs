@@ -175,8 +175,8 @@ impl<'a> Lowering<'a> {
             }
             Op::Read(a, m) => self.read(a, m, width),
             Op::Output(i, k) => self.instance_output(i, k, width)?,
-            Op::Wire(_) => {
-                let message = format!("node {} is a forward reference", n.0);
+            Op::Wire(_) | Op::Same(..) => {
+                let message = format!("node {} is a `{}` of a module under construction", n.0, graph.op(n).mnemonic());
                 return Err(Diagnostic::bug("node-order", message).into());
             }
             op => match three {

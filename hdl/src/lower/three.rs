@@ -360,7 +360,7 @@ mod tests {
         assert!(!text(&module, Adders::ThreeOperand).contains(ADD3));
     }
 
-    /// Every number of subtracted operands, against the integers, for both cells.
+    /// Every number of subtracted operands, against the integers, for both cells and for the sum that stands for them.
     #[test]
     fn the_cells_add() {
         if std::process::Command::new("iverilog").arg("-V").output().is_err() {
@@ -390,9 +390,15 @@ mod tests {
                 let output = std::process::Command::new(name).args(arguments).output().unwrap();
                 String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
             };
-            let compiled = run("iverilog", &["-g2001".as_ref(), "-o".as_ref(), program.as_ref(), source.as_ref()]);
-            assert_eq!(compiled, "", "{cell}");
-            assert_eq!(run("vvp", &["-n".as_ref(), program.as_ref()]), "wrong 0\n", "{cell}");
+            let cells = format!("-D{}", verilog::AMD_CELLS);
+            for body in [cells.as_str(), "-DNOTHING"] {
+                let compiled = run(
+                    "iverilog",
+                    &["-g2001".as_ref(), body.as_ref(), "-o".as_ref(), program.as_ref(), source.as_ref()],
+                );
+                assert_eq!(compiled, "", "{cell} {body}");
+                assert_eq!(run("vvp", &["-n".as_ref(), program.as_ref()]), "wrong 0\n", "{cell} {body}");
+            }
         }
     }
 }

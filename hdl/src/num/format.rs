@@ -1,7 +1,5 @@
 //! A number format: an interval of integers and the place of the binary point.
 
-use std::fmt;
-
 use super::{Interval, OutOfRange};
 
 /// Values `n · 2^-frac` for every integer `n` in `range`.
@@ -30,12 +28,5 @@ impl Format {
     /// Integers in `range`.
     pub fn integer(range: Interval) -> Self {
         Self { range, frac: 0 }
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.range.signed() { 's' } else { 'u' };
-        write!(f, "{sign}{}.{}", self.range.width(), self.frac)
     }
 }

@@ -3,8 +3,10 @@
 mod format;
 mod interval;
 mod quantise;
+mod text;
 
 pub use format::Format;
 pub use interval::{Interval, MAX_BITS, OutOfRange};
 pub(crate) use quantise::wrap;
 pub use quantise::{Overflow, Quantiser, Rounding};
+pub use text::NoFormat;

@@ -1,9 +1,13 @@
 //! Rounding and overflow rules, bit for bit as `ap_fixed`, QKeras and QONNX define them.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Format, Interval};
 
 /// What happens to the fraction bits that a quantiser drops. `u` is the value in units of the new last place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Rounding {
     /// `floor(u)`: `TRN`, `FLOOR`.
     Floor,
@@ -112,7 +116,9 @@ pub(crate) fn wrap(value: i128, width: u32, signed: bool) -> i128 {
 }
 
 /// A change of number format: first the binary point moves, then the range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Its written form is `ap_fixed<W,I,Q,O>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Quantiser {
     /// Bits of the result.
     pub width: u32,
@@ -130,6 +136,19 @@ impl Quantiser {
     /// The format of every result.
     pub fn format(&self) -> Format {
         Format { range: self.overflow.limits(self.width, self.signed), frac: self.frac }
+    }
+
+    /// Least and greatest integer of its results, which have at most 64 bits.
+    pub fn limits(&self) -> (i64, i64) {
+        let range = self.format().range;
+        (range.lo() as i64, range.hi() as i64)
+    }
+
+    /// The integer nearest to the real number `value`, ties to even; `None` if the format cannot hold it.
+    pub fn nearest(&self, value: f64) -> Option<i64> {
+        let scaled = (value * f64::from(self.frac).exp2()).round_ties_even();
+        let (lo, hi) = self.limits();
+        ((lo as f64)..=(hi as f64)).contains(&scaled).then_some(scaled as i64)
     }
 
     /// The integer that stands for `value · 2^-frac` after quantisation.

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+/// The macro under which [`ADD3`](crate::lower::ADD3) is made of the cells of AMD's parts; without it, it is a sum that any
+/// tool can take, and that simulators run fast.
+pub const AMD_CELLS: &str = "HWGEN_AMD_CELLS";
+
 /// A family's cell of its carry chain; all go with the dual-output look-up table LUT6_2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CarryCell {
@@ -17,7 +21,7 @@ impl CarryCell {
         [Self::Carry4, Self::Carry8].into_iter().find(|cell| cell.to_string() == name)
     }
 
-    /// Verilog of [`ADD3`](crate::lower::ADD3), with models of the cells for simulators.
+    /// Verilog of [`ADD3`](crate::lower::ADD3): a sum, and under [`AMD_CELLS`] cells, with models of them for simulators.
     pub fn add3(self) -> String {
         let (bits, entry, first, chain) = match self {
             Self::Carry4 => (
@@ -33,6 +37,7 @@ impl CarryCell {
              .O(sum[{bits}*i+:{bits}]), .CO(carry[{bits}*i+1+:{bits}])\n      );"
         );
         include_str!("add3.v")
+            .replace("@MACRO@", AMD_CELLS)
             .replace("@BITS@", &bits.to_string())
             .replace("@CELL@", &self.to_string())
             .replace("@ENTRY@", entry)

@@ -1,6 +1,6 @@
 // y = a + b + c modulo 2^WIDTH; with SUBTRACT 1 c is subtracted, with 2 b and c.
 //
-// One LUT6_2 a bit: O5 is the majority of the three bits, which goes to the next bit up; O6 is the parity of the three
+// Where @MACRO@ is defined, out of the cells of AMD's parts: one LUT6_2 a bit: O5 is the majority of the three bits, which goes to the next bit up; O6 is the parity of the three
 // and of the majority from below, which selects whether the carry passes. A subtracted operand is inverted in the
 // table; the ones that make its two's complement enter at the carry chain and in place of the lowest majority.
 /* verilator lint_off DECLFILENAME */
@@ -15,6 +15,7 @@ module hwgen_add3 #(
   input  wire [WIDTH-1:0] c,
   output wire [WIDTH-1:0] y
 );
+`ifdef @MACRO@
   localparam CELLS = (WIDTH + @BITS@ - 1) / @BITS@;
   localparam [31:0] MAJORITY = SUBTRACT == 0 ? 32'hE8E8E8E8 : SUBTRACT == 1 ? 32'h8E8E8E8E : 32'h2B2B2B2B;
   localparam [31:0] PARITY = SUBTRACT == 1 ? 32'h96699669 : 32'h69966996;
@@ -42,8 +43,12 @@ module hwgen_add3 #(
 @CARRY@
     end
   endgenerate
+`else
+  assign y = SUBTRACT == 0 ? a + b + c : SUBTRACT == 1 ? a + b - c : a - b - c;
+`endif
 endmodule
 
+`ifdef @MACRO@
 `ifndef SYNTHESIS
 // What simulators without the vendor's models take for the two cells.
 module LUT6_2 #(
@@ -82,4 +87,5 @@ module @CELL@ (
     end
   endgenerate
 endmodule
+`endif
 `endif

@@ -11,7 +11,7 @@ mod usage;
 
 use std::io::{self, Write};
 
-pub use add3::CarryCell;
+pub use add3::{AMD_CELLS, CarryCell};
 
 use crate::dfg::{Reset, ScopeId};
 use crate::rtl::{Design, ModuleId};

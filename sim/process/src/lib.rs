@@ -1,15 +1,20 @@
 //! Running a program with a time limit: its output is kept, and with it die all programs that it started.
 
+mod guard;
+mod scratch;
+
 use std::io::{self, ErrorKind, Read};
-use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use hdl::diag::{Diagnostic, Diagnostics};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use wait4::{ResourceUsage, Wait4};
+
+pub use self::guard::{end_with_signals, uninterrupted};
+pub use self::scratch::{PREFIX, Scratch, sweep};
 
 /// Most bytes of each output stream that are kept.
 const KEPT: u64 = 4 << 20;
@@ -108,22 +113,18 @@ impl Finished {
 pub fn run(command: &mut Command, limit: Duration) -> Result<Finished, Diagnostics> {
     let name = command.get_program().to_string_lossy().into_owned();
     let start = Instant::now();
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(|error| not_started(&name, &error))?;
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = guard::spawn(command).map_err(|error| not_started(&name, &error))?;
     let stdout = child.stdout.take().map(collect);
     let stderr = child.stderr.take().map(collect);
-    let ended = wait(&mut child, start + limit).map_err(|error| not_started(&name, &error))?;
+    let ended = wait(&mut child, start + limit);
     // what it started and left behind would keep the pipes open
-    end_group(&child);
+    guard::end(&child);
+    guard::forget(&child);
     let stdout = stdout.map_or_else(String::new, text);
     let stderr = stderr.map_or_else(String::new, text);
     let elapsed = start.elapsed();
-    match ended {
+    match ended.map_err(|error| not_started(&name, &error))? {
         Some((status, used)) => {
             Ok(Finished { status, stdout, stderr, elapsed, cpu: used.utime + used.stime, peak_bytes: used.maxrss })
         }
@@ -148,7 +149,7 @@ fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<(ExitStatus, 
             break true;
         }
         if Instant::now() >= deadline {
-            end_group(child);
+            guard::end(child);
             break false;
         }
         thread::sleep(pause);
@@ -156,13 +157,6 @@ fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<(ExitStatus, 
     };
     let ended = child.wait4()?;
     Ok(in_time.then_some((ended.status, ended.rusage)))
-}
-
-/// Ends whatever of the child's process group is left; that nothing is left is fine.
-fn end_group(child: &Child) {
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        let _ = kill_process_group(group, Signal::KILL);
-    }
 }
 
 /// Reads a stream to its end in a thread of its own, so that the program never waits; what is too much is dropped.

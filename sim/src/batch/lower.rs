@@ -251,7 +251,7 @@ impl<'a> Lowering<'a> {
                 set(Concat, &[a, b]);
                 (made.s, made.k) = (w, mask(w));
             }
-            Op::Delay(..) | Op::Output(..) | Op::Wire(_) => {
+            Op::Delay(..) | Op::Output(..) | Op::Same(..) | Op::Wire(_) => {
                 unreachable!("delays are looked through; a finished flat module has no other")
             }
         }

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use hdl::diag::{Diagnostic, Diagnostics};
-use process::{Meter, run, with_help};
+use process::{Meter, Scratch, run, with_help};
 
 /// Optimisation of Verilator's C++: none, since a bench runs once and compiling it is nearly all of the time. A network
 /// of 5,000 adders builds in 40 % of the time that Verilator's own choice takes, and still runs 20,000 samples a second.
@@ -129,7 +129,7 @@ impl Engine {
     /// ended without saying how it went.
     pub fn run(self, job: &Job<'_>) -> Result<Outcome, Diagnostics> {
         let tool = self.find()?;
-        let folder = tempfile::tempdir()
+        let folder = Scratch::new()
             .map_err(|error| Diagnostic::error("tool-failed", format!("no temporary folder to build in: {error}")))?;
         let start = Instant::now();
         let meter = Meter::new(job.limit);
@@ -139,7 +139,12 @@ impl Engine {
                 Diagnostic::error("tool-failed", message)
             })?;
         }
-        meter.run(&mut self.build_command(job, folder.path()))?.success(tool.command)?;
+        let built = meter.run(&mut self.build_command(job, folder.path()))?.success(tool.command)?;
+        if !folder.path().join(self.program()).is_file() {
+            let message = format!("{} ended well, but made no simulation", tool.command);
+            let error = Diagnostic::error("tool-failed", message).label(None, built.said());
+            return Err(error.help(format!("is `{}` in the PATH what it should be?", tool.command)).into());
+        }
         let build = start.elapsed();
         let done = meter
             .run(&mut self.run_command(job, folder.path()))
@@ -149,6 +154,14 @@ impl Engine {
             let error = Diagnostic::error("no-verdict", "the test bench ended without a verdict");
             error.label(None, done.said()).into()
         })
+    }
+
+    /// The file that building makes.
+    fn program(self) -> &'static str {
+        match self {
+            Self::Icarus => "bench.vvp",
+            Self::Verilator => "bench",
+        }
     }
 
     /// Whether Verilator compiles the blocks of the design one by one.
@@ -165,10 +178,10 @@ impl Engine {
                     .args(["-g2001", "-s", &bench])
                     .arg(format!("-P{bench}.VECTORS={}", job.samples))
                     .arg("-o")
-                    .arg(folder.join("bench.vvp"));
+                    .arg(folder.join(self.program()));
             }
             Self::Verilator => {
-                command.args(VERILATOR).arg(COMPILER).args(["-o", "bench"]);
+                command.args(VERILATOR).arg(COMPILER).args(["-o", self.program()]);
                 command.arg("--Mdir").arg(folder);
                 if self.by_blocks(job) {
                     command
@@ -191,10 +204,10 @@ impl Engine {
         let mut command = match self {
             Self::Icarus => {
                 let mut command = Command::new("vvp");
-                command.arg("-n").arg(folder.join("bench.vvp"));
+                command.arg("-n").arg(folder.join(self.program()));
                 command
             }
-            Self::Verilator => Command::new(folder.join("bench")),
+            Self::Verilator => Command::new(folder.join(self.program())),
         };
         if self == Self::Icarus && job.waves.is_some_and(is_fst) {
             command.arg("-fst");

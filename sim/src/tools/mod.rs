@@ -2,6 +2,6 @@
 
 mod engine;
 
-pub use ::process::{Finished, Meter, run};
+pub use ::process::{Finished, Meter, PREFIX, Scratch, end_with_signals, run, sweep, uninterrupted};
 pub use engine::installable;
 pub use engine::{Engine, Job, Outcome, Tool, Verdict};

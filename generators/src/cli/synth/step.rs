@@ -106,7 +106,7 @@ pub fn run_steps<F: Flow>(flow: &mut F, asked: &[Choice], limit: Duration, quiet
             result,
         };
         if !quiet {
-            eprintln!("{}", progress(&step));
+            super::super::tell(&progress(&step));
         }
         flow.report().steps.push(step);
     }

@@ -78,9 +78,7 @@ impl Work<'_> {
     /// # Errors
     /// As diagnostics, since a step that cannot write is no reason to end the run.
     pub fn write(&self, name: &str, text: &str) -> std::result::Result<(), Diagnostics> {
-        self.staging.write(name, text).map_err(|failure| match failure {
-            Failure::User(d) | Failure::Check(d) => d,
-        })
+        Ok(self.staging.write(name, text)?)
     }
 
     /// Writes the report.

@@ -7,9 +7,9 @@ pub mod jets;
 pub mod tracking;
 
 use hdl::diag::Diagnostic;
+use hdl::num::Quantiser;
 use serde::{Deserialize, Serialize};
 
-use super::format::ApFixed;
 use super::network::{Network, Tracking};
 
 /// Most bytes of a file of events that is read: some hundred thousand events.
@@ -143,7 +143,7 @@ impl Tracks {
 }
 
 impl Jet {
-    fn quantised(&self, shape: [usize; 2], format: ApFixed, masked: bool) -> Result<Labelled, Diagnostic> {
+    fn quantised(&self, shape: [usize; 2], format: Quantiser, masked: bool) -> Result<Labelled, Diagnostic> {
         let mut inputs = rows("particles", &self.particles, shape, format)?;
         if self.valid.len() != shape[0] {
             return Err(mismatch(&format!("`valid` must have {} entries", shape[0])));
@@ -157,7 +157,7 @@ impl Jet {
 }
 
 /// The integers nearest to a matrix of features.
-fn rows(name: &str, rows: &[Vec<f64>], [count, width]: [usize; 2], format: ApFixed) -> Result<Vec<i64>, Diagnostic> {
+fn rows(name: &str, rows: &[Vec<f64>], [count, width]: [usize; 2], format: Quantiser) -> Result<Vec<i64>, Diagnostic> {
     if rows.len() != count || rows.iter().any(|row| row.len() != width) {
         let message = format!("`{name}` must be {count} rows of {width} features");
         return Err(mismatch(&message));

@@ -128,7 +128,8 @@ mod tests {
     use hdl::num::Format;
 
     use super::*;
-    use crate::arith::{Effort, Fabric, InputSpec, Matrix, Problem, cost, lower as build, optimise};
+    use crate::arith::products::operators as build;
+    use crate::arith::{Effort, Fabric, InputSpec, Matrix, Problem, cost, optimise};
 
     const FPGAS: [&str; 3] = ["xcup", "ice40-hx8k", "ecp5-45k"];
 

@@ -9,14 +9,15 @@ mod schedule;
 mod tests;
 
 use std::fmt;
+use std::sync::Arc;
 
 use self::problem::{Problem, Role, retimed};
 use self::registers::fewest_bits;
 use self::schedule::{Schedule, TooSlow, earliest, least_budget};
 use super::clean::clean;
-use super::delay::DelayModel;
+use super::delay::{DelayModel, EdgeDelay};
 use crate::analysis::{Timing, pipeline_register_bits};
-use crate::dfg::{Module, N};
+use crate::dfg::{Graph, Module, N};
 use crate::diag::{Diagnostic, Diagnostics};
 
 /// Longest latency that can be asked for, in cycles.
@@ -89,13 +90,37 @@ impl fmt::Display for Report {
 ///
 /// Its pipeline registers are taken away first, dead nodes too. Inputs keep the cycles of their ports. What feeds
 /// registers with feedback, register files and instances keeps its cycle, and values that belong to no sample, such as
-/// stored weights, are read in whatever stage needs them. All timed outputs come in one cycle.
+/// stored weights, are read in whatever stage needs them. All timed outputs come in one cycle. A twin for simulation gets
+/// the same latency.
 ///
 /// # Errors
 /// - `impossible-clock`: an operator alone takes longer than a stage; the message says the least possible clock.
 /// - `impossible-latency`: the message says the least latency, and for a given clock the least clock as well.
 /// - `immovable-register`: a pipeline register has a reset or an enable.
 pub fn pipeline(module: &Module, model: &dyn DelayModel, options: &Options) -> Result<(Module, Report), Diagnostics> {
+    let (mut new, report) = cut(module, model, options)?;
+    if let Some(twin) = &module.twin {
+        let options = Options { goal: Goal::Latency(report.latency), input_delay: 0, output_delay: 0, ..*options };
+        new.twin = Some(Arc::new(cut(twin, &Instant, &options)?.0));
+    }
+    Ok((new, report))
+}
+
+/// The delays of a module that is only simulated.
+struct Instant;
+
+impl DelayModel for Instant {
+    fn register(&self) -> u32 {
+        0
+    }
+
+    fn delay(&self, _: &Graph, _: N, _: usize) -> EdgeDelay {
+        EdgeDelay::ZERO
+    }
+}
+
+/// [`pipeline`] without the module's twin.
+fn cut(module: &Module, model: &dyn DelayModel, options: &Options) -> Result<(Module, Report), Diagnostics> {
     let module = clean(module)?;
     let problem = Problem::new(&module, model, options)?;
     let register = u64::from(model.register());

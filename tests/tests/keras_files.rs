@@ -1,17 +1,18 @@
 //! Keras files of all forms against the framework's own results.
 //!
-//! `data/keras` has a folder for each kind of thing that a reader can get wrong without noticing: shared layers, several
+//! `tests/reports` has a folder for each kind of thing that a reader can get wrong without noticing: shared layers, several
 //! outputs, options of activations, axes, file formats. Beside each model stand inputs (`.x.npy`, or one file an input),
 //! the framework's outputs (`.y.npy` or `.expected.npy`) and the arguments that a user would give (`.args`).
 
 use std::path::{Path, PathBuf};
 
-use hwgen::import::lift::Imported;
+use hwgen::import::keras;
+use hwgen::import::lift::{Imported, InputFormat};
 use hwgen_tests::framework;
 use hwgen_tests::numpy::npy;
 
 fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/keras").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("reports").join(name)
 }
 
 fn import(model: &Path) -> Imported {
@@ -44,6 +45,7 @@ fn outputs_and_inputs_as_the_model_lists_them() {
 #[test]
 fn options_of_relu() {
     check("07-keras-relu-options/max_value_qkeras.h5", &["x"], &["y"]);
+    check("07-keras-relu-options/threshold_qkeras.h5", &["x"], &["y"]);
 }
 
 #[test]
@@ -63,4 +65,26 @@ fn files_of_keras_2_15_and_3() {
 #[test]
 fn a_model_inside_a_model() {
     check("21-hls4ml-nested-models/nested_hgq2.keras", &["x"], &["y"]);
+}
+
+/// An archive holds what `to_json` and `save_weights` write as two files.
+#[test]
+fn a_configuration_and_weights_as_two_files() {
+    let model = folder("21-hls4ml-nested-models/nested_hgq2.keras");
+    let file = std::fs::File::open(&model).expect("a model");
+    let mut archive = zip::ZipArchive::new(file).expect("an archive");
+    let mut part = |name: &str| {
+        let mut bytes = Vec::new();
+        let mut entry = archive.by_name(name).expect("a part of that name");
+        std::io::Read::read_to_end(&mut entry, &mut bytes).expect("readable data");
+        bytes
+    };
+    let (config, weights) = (part("config.json"), part("model.weights.h5"));
+    let formats = [InputFormat::parse("s6.3").expect("a format")];
+    let pair = keras::network_of_pair(&config, weights.clone(), &formats).expect("a model");
+    assert_eq!(pair.graph, import(&model).graph);
+    // weights of another model: a layer less
+    let text = String::from_utf8(config).expect("JSON").replace("\"d1\"", "\"other\"");
+    let error = keras::network_of_pair(text.as_bytes(), weights, &formats).unwrap_err();
+    assert!(error.message.contains("`d1`"), "{}", error.message);
 }

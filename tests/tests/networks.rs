@@ -13,7 +13,7 @@ use sim::batch::Batch;
 fn exact(file: &str, formats: &[&str], x: impl Fn(PathBuf) -> (NumpyArray, NumpyArray)) -> Option<()> {
     let file = shared(&format!("models/{file}"))?;
     let formats: Vec<InputFormat> = formats.iter().map(|f| InputFormat::parse(f).unwrap()).collect();
-    let network = read(&file, &formats).unwrap();
+    let network = read(&file, None, &formats).unwrap();
     let graph = &network.graph;
     let (x, y) = x(file);
     let events: Vec<Vec<i64>> = x.rows().map(|event| graph.encode(&[event.to_vec()]).unwrap().concat()).collect();

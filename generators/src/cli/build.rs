@@ -18,7 +18,7 @@ use crate::output::report::Check;
 /// Turn a trained, quantised network into Verilog with the same result for every input, bit for bit.
 ///
 /// FILE is ONNX (QONNX's Quant, BipolarQuant, Trunc and MultiThreshold, or QuantizeLinear/DequantizeLinear), a Keras
-/// model with QKeras (.h5) or HGQ2 (.keras), a program that alkaid traced (.json, CombLogic.save), or hwgen's own form
+/// model with QKeras or HGQ2 (.h5, .keras, or its .json with --weights-file), a program that alkaid traced (.json, CombLogic.save), or hwgen's own form
 /// (.json, see `hwgen schema`). Quantisers, biases, batch normalisations and scales
 /// between two matrix products become integer thresholds, decided with the framework's own 32-bit arithmetic.
 ///
@@ -31,6 +31,9 @@ use crate::output::report::Check;
 pub struct BuildArgs {
     /// The network
     file: PathBuf,
+    /// The weights of a Keras model whose configuration is FILE, as JSON: what save_weights wrote
+    #[arg(long, value_name = "FILE")]
+    weights_file: Option<PathBuf>,
     /// Format of an input that the network does not quantise itself: [NAME=]u8.4 or [NAME=]s8.4, with sign, bits and
     /// fraction bits
     #[arg(long, value_name = "FORMAT")]
@@ -58,7 +61,7 @@ pub struct BuildArgs {
 /// Runs the command.
 pub fn run(args: &BuildArgs) -> Result<()> {
     let staging = args.hardware.begin()?;
-    let mut network = args.part(load(&args.file, &args.input_format)?)?;
+    let mut network = args.part(load(&args.file, args.weights_file.as_deref(), &args.input_format)?)?;
     let mut checks = Vec::new();
     if let Err(inexact) = network.require_exact() {
         if !args.accept_rounding {
@@ -80,6 +83,9 @@ pub fn run(args: &BuildArgs) -> Result<()> {
     checks.extend(args.reference.compare(&network.graph, &events)?);
     let traced_adders = network.traced_adders;
     let mut parameters = vec![("model", super::file_name(&args.file))];
+    if let Some(weights) = &args.weights_file {
+        parameters.push(("weights", super::file_name(weights)));
+    }
     if !args.input_format.is_empty() {
         parameters.push(("input format", args.input_format.join(", ")));
     }
@@ -95,10 +101,10 @@ const MOVED_EVENTS: usize = 16;
 const MOVED_SEED: u64 = 2;
 
 /// The network in a file, with the input formats as the user wrote them.
-pub fn load(file: &std::path::Path, formats: &[String]) -> Result<Imported> {
+pub fn load(file: &std::path::Path, weights: Option<&std::path::Path>, formats: &[String]) -> Result<Imported> {
     let formats: std::result::Result<Vec<InputFormat>, Diagnostic> =
         formats.iter().map(|f| InputFormat::parse(f)).collect();
-    read(file, &formats.map_err(Failure::user)?)
+    read(file, weights, &formats.map_err(Failure::user)?)
 }
 
 /// Where the framework's own result depends on the order of its additions, one line a layer.

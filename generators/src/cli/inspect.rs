@@ -20,6 +20,9 @@ use crate::output::file::write_new;
 pub struct InspectArgs {
     /// The network: .onnx, .h5, .keras or .json, as for `hwgen build`
     file: PathBuf,
+    /// The weights of a Keras model whose configuration is FILE, as JSON: what save_weights wrote
+    #[arg(long, value_name = "FILE")]
+    weights_file: Option<PathBuf>,
     /// Format of an input that the network does not quantise itself: [NAME=]u8.4 or [NAME=]s8.4
     #[arg(long, value_name = "FORMAT")]
     input_format: Vec<String>,
@@ -33,7 +36,7 @@ pub struct InspectArgs {
 
 /// Runs the command.
 pub fn run(args: &InspectArgs) -> Result<()> {
-    let network = load(&args.file, &args.input_format)?;
+    let network = load(&args.file, args.weights_file.as_deref(), &args.input_format)?;
     let inspection = network.graph.inspect();
     if let Some(file) = &args.svg {
         write_new(file, network.graph.drawing().as_bytes())?;

@@ -23,10 +23,12 @@ mod pooling;
 mod power;
 mod quantiser;
 mod quantisers;
+mod rearranging;
 mod shaping;
 mod table;
 mod weight_quantiser;
 mod weights;
+mod wrapper;
 
 use std::rc::Rc;
 
@@ -56,6 +58,8 @@ pub struct KerasLayer {
     pub config: Settings,
     /// Its tensors by name, such as `kernel` and `bias`; all uses of a layer share them.
     pub tensors: Rc<Tensors>,
+    /// The layer inside it, if it is one around another.
+    inner: Option<Rc<KerasLayer>>,
 }
 
 fn error(message: impl Into<String>) -> Diagnostic {

@@ -32,6 +32,8 @@ pub enum Step<P = Array<f32>> {
         /// Greatest value.
         high: f32,
     },
+    /// `x` where `x > p`, else 0.
+    Above(P),
     /// `|x|`.
     Abs,
     /// `1 / (1 + e^-x)`, correct to the last bit; frameworks approximate it.
@@ -84,8 +86,8 @@ impl<P> Step<P> {
     /// The parameter, if there is one.
     pub fn parameter(&self) -> Option<&P> {
         match self {
-            Self::Add(p) | Self::SubtractFrom(p) | Self::Mul(p) | Self::Div(p) | Self::LeakyRelu(p) => Some(p),
-            Self::DivideInto(p) => Some(p),
+            Self::Add(p) | Self::SubtractFrom(p) | Self::Mul(p) | Self::Div(p) | Self::DivideInto(p) => Some(p),
+            Self::LeakyRelu(p) | Self::Above(p) => Some(p),
             _ => None,
         }
     }
@@ -98,6 +100,7 @@ impl<P> Step<P> {
             Self::Mul(p) => Step::Mul(f(p)),
             Self::Div(p) => Step::Div(f(p)),
             Self::LeakyRelu(p) => Step::LeakyRelu(f(p)),
+            Self::Above(p) => Step::Above(f(p)),
             Self::Relu => Step::Relu,
             Self::Clip { low, high } => Step::Clip { low: *low, high: *high },
             Self::Abs => Step::Abs,
@@ -128,6 +131,8 @@ impl Step<f32> {
             Self::LeakyRelu(p) if x < 0.0 => x * p,
             Self::LeakyRelu(_) => x,
             Self::Clip { low, high } => x.max(low).min(high),
+            Self::Above(p) if x > p => x,
+            Self::Above(_) => 0.0,
             Self::Abs => x.abs(),
             Self::Sigmoid => (1.0 / (1.0 + (-f64::from(x)).exp())) as f32,
             Self::Tanh => f64::from(x).tanh() as f32,
@@ -145,7 +150,7 @@ impl Step<f32> {
             Self::Div(p) => Some(1.0 / f64::from(p.abs())),
             Self::LeakyRelu(p) => Some(f64::from(p.abs().max(1.0))),
             Self::Sigmoid => Some(0.25),
-            Self::Exp | Self::DivideInto(_) => None,
+            Self::Exp | Self::DivideInto(_) | Self::Above(_) => None,
             // the slope at the end of its parabola, `(2 · top - shift) / top`
             Self::HardSwish { shift, top } => Some((2.0 + f64::from(shift) / f64::from(top)).max(1.0)),
             Self::Function(function) => Some(function.steepness()),
@@ -160,6 +165,7 @@ impl Step<f32> {
             Self::Mul(p) | Self::Div(p) => Growth::of_factor(p),
             Self::LeakyRelu(p) if p < 0.0 => Growth::Mixed,
             Self::Abs | Self::DivideInto(_) | Self::HardSwish { .. } => Growth::Mixed,
+            Self::Above(p) if p < 0.0 => Growth::Mixed,
             Self::Function(function) => function.growth(),
             _ => Growth::Rising,
         }

@@ -1,11 +1,13 @@
 //! Activations, as layers of their own and behind other layers.
 
 use hdl::diag::Diagnostic;
+use serde_json::Value as Json;
 
 use super::KerasLayer;
 use super::class::{Build, LayerClass, none};
 use super::quantiser::{Activation, Dialect, activation};
 use crate::import::lift::{Lift, Real};
+use crate::import::settings::Known;
 use crate::model::{Array, Step};
 
 /// Activation layers.
@@ -30,6 +32,38 @@ pub(super) const CLASSES: &[LayerClass] = &[
         known: &[],
         variables: none,
         build: Build::One(Lift::keras_relu),
+    },
+    LayerClass {
+        names: &["ThresholdedReLU"],
+        keys: &["theta"],
+        known: &[],
+        variables: none,
+        build: Build::One(|lift, layer, x| {
+            let theta = layer.config.finite("theta")?.unwrap_or(1.0) as f32;
+            lift.step(&layer.name, x, Step::Above(Array::scalar(theta)))
+        }),
+    },
+    LayerClass {
+        names: &["PReLU"],
+        keys: &[],
+        known: &[&[
+            Known::any("alpha_initializer", "values before training"),
+            Known::any("alpha_regularizer", "training"),
+            Known::any("alpha_constraint", "limits of weights during training"),
+            Known::any("shared_axes", "the slopes have extent 1 along those axes"),
+        ]],
+        variables: |_| vec!["alpha"],
+        build: Build::One(|lift, layer, x| {
+            let alpha = layer.floats("alpha")?;
+            lift.step(&layer.name, x, Step::LeakyRelu(alpha))
+        }),
+    },
+    LayerClass {
+        names: &["Rescaling"],
+        keys: &["scale", "offset"],
+        known: &[],
+        variables: none,
+        build: Build::One(Lift::keras_rescaling),
     },
     LayerClass {
         names: &["LeakyReLU"],
@@ -68,10 +102,18 @@ impl Lift {
         let most = layer.config.number("max_value")?.filter(|m| *m != f64::INFINITY);
         let slope = layer.config.finite("negative_slope")?.unwrap_or(0.0);
         let threshold = layer.config.finite("threshold")?.unwrap_or(0.0);
-        if threshold != 0.0 {
-            return Err(layer.error(format!("its `threshold` = {threshold} is not supported")));
-        }
         let name = &layer.name;
+        if threshold != 0.0 {
+            if slope != 0.0 {
+                return Err(layer.error("it has both a `threshold` and a `negative_slope`, which is not supported"));
+            }
+            let y = self.step(name, x, Step::Above(Array::scalar(threshold as f32)))?;
+            return match most {
+                Some(most) if most >= 0.0 => self.step(name, y, Step::Clip { low: 0.0, high: most as f32 }),
+                Some(_) => Err(layer.error("its `max_value` is negative")),
+                None => Ok(y),
+            };
+        }
         match most {
             Some(most) if most.is_nan() || most < 0.0 => Err(layer.error("its `max_value` is negative")),
             Some(most) if slope == 0.0 => self.step(name, x, Step::Clip { low: 0.0, high: most as f32 }),
@@ -89,6 +131,18 @@ impl Lift {
         }
     }
 
+    /// `x · scale + offset`, each one number or a list along the last axis.
+    fn keras_rescaling(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
+        let y = match layer.numbers("scale")? {
+            Some(scale) => self.step(&layer.name, x, Step::Mul(scale))?,
+            None => return Err(layer.error("its `scale` is missing")),
+        };
+        match layer.numbers("offset")? {
+            Some(offset) if offset.values.iter().any(|v| *v != 0.0) => self.step(&layer.name, y, Step::Add(offset)),
+            _ => Ok(y),
+        }
+    }
+
     fn keras_leaky_relu(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
         // Keras 3 calls it otherwise
         let slopes = [layer.config.finite("alpha")?, layer.config.finite("negative_slope")?];
@@ -97,5 +151,17 @@ impl Lift {
             [one, other] => one.or(other).unwrap_or(0.3) as f32,
         };
         self.step(&layer.name, x, Step::LeakyRelu(Array::scalar(slope)))
+    }
+}
+
+impl KerasLayer {
+    /// One number, or a list of them; none if the key is missing or `null`.
+    pub(super) fn numbers(&self, key: &str) -> Result<Option<Array<f32>>, Diagnostic> {
+        let Json::Array(list) = self.config.value(key) else {
+            return Ok(self.config.finite(key)?.map(|v| Array::scalar(v as f32)));
+        };
+        let values: Option<Vec<f32>> = list.iter().map(|v| v.as_f64().map(|v| v as f32)).collect();
+        let values = values.ok_or_else(|| self.error(format!("its `{key}` is no list of numbers")))?;
+        Ok(Some(Array { shape: vec![values.len()], values }))
     }
 }

@@ -9,7 +9,9 @@ use serde_json::Value as Json;
 use super::calls::{Argument, Call};
 use super::weights::Layout;
 use super::{KerasLayer, hgq};
-use super::{activation, convolution, dense, einsum, merge, normalisation, pooling, shaping, table};
+use super::{
+    activation, convolution, dense, einsum, merge, normalisation, pooling, rearranging, shaping, table, wrapper,
+};
 use crate::import::lift::{Lift, Real};
 use crate::import::settings::{Accept, Known, Settings};
 
@@ -103,7 +105,7 @@ pub(super) const HGQ_KEYS: [&str; 10] = [
 ];
 
 /// What HGQ2 adds to a layer beside its quantisers.
-const HGQ: &[Known] = &[
+pub(super) const HGQ: &[Known] = &[
     Known::any("enable_ebops", "training"),
     Known::any("ebops_factor", "training"),
     Known::any("beta0", "training"),
@@ -134,13 +136,15 @@ pub(super) const WEIGHTS: &[Known] = &[
 ];
 
 /// All tables of classes.
-const TABLES: [&[LayerClass]; 10] = [
+const TABLES: &[&[LayerClass]] = &[
     dense::CLASSES,
     convolution::CLASSES,
     normalisation::CLASSES,
     activation::CLASSES,
     pooling::CLASSES,
     shaping::CLASSES,
+    rearranging::CLASSES,
+    wrapper::CLASSES,
     merge::CLASSES,
     einsum::CLASSES,
     hgq::CLASSES,
@@ -149,7 +153,12 @@ const TABLES: [&[LayerClass]; 10] = [
 
 /// The class of that name.
 pub(super) fn of(name: &str) -> Option<&'static LayerClass> {
-    TABLES.iter().flat_map(|table| table.iter()).find(|class| class.names.contains(&name))
+    all().find(|class| class.names.contains(&name))
+}
+
+/// All classes.
+pub(super) fn all() -> impl Iterator<Item = &'static LayerClass> {
+    TABLES.iter().flat_map(|table| table.iter())
 }
 
 /// No variables.
@@ -204,7 +213,7 @@ impl KerasLayer {
     fn unknown(&self) -> Diagnostic {
         self.error("this layer is not supported").help(
             "supported are dense, convolution, depthwise and batch normalisation layers with or without quantisers, \
-             activations, pooling, padding, reshaping and merging layers; docs/importers-keras.md lists all",
+             activations, pooling, padding, reshaping and merging layers",
         )
     }
 }

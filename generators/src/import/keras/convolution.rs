@@ -6,7 +6,7 @@ use super::KerasLayer;
 use super::class::{Build, LayerClass, WEIGHTS};
 use super::dense::{FOLDING, kernel_and_bias, with_bias};
 use super::quantiser::quantised;
-use crate::import::lift::{Lift, Real, Shaped};
+use crate::import::lift::{Constant, Lift, Real, Shaped};
 use crate::import::settings::{Known, Settings};
 use crate::model::{Op, Window};
 
@@ -74,7 +74,48 @@ pub(super) const CLASSES: &[LayerClass] = &[
         variables: depthwise,
         build: Build::One(|lift, layer, x| lift.keras_convolution(layer, x, 2, true)),
     },
+    LayerClass {
+        names: &["SeparableConv1D", "QSeparableConv1D"],
+        keys: SEPARABLE_KEYS,
+        known: &[WEIGHTS, KNOWN, SEPARABLE],
+        variables: separable,
+        build: Build::One(|lift, layer, x| lift.keras_separable(layer, x, 1)),
+    },
+    LayerClass {
+        names: &["SeparableConv2D", "QSeparableConv2D"],
+        keys: SEPARABLE_KEYS,
+        known: &[WEIGHTS, KNOWN, SEPARABLE],
+        variables: separable,
+        build: Build::One(|lift, layer, x| lift.keras_separable(layer, x, 2)),
+    },
 ];
+
+const SEPARABLE_KEYS: &[&str] = &[
+    "use_bias",
+    "activation",
+    "depthwise_quantizer",
+    "pointwise_quantizer",
+    "bias_quantizer",
+    "strides",
+    "padding",
+    "dilation_rate",
+    "data_format",
+    "depth_multiplier",
+];
+
+const SEPARABLE: &[Known] = &[
+    Known::only("groups", &["1"], "all filters see all channels"),
+    Known::any("pointwise_initializer", "values before training"),
+    Known::any("pointwise_regularizer", "training"),
+    Known::any("pointwise_constraint", "limits of weights during training"),
+    Known::only("pointwise_range", &["null"], "QKeras does not use it any more"),
+    Known::only("depthwise_activation", &["null"], "nothing between both convolutions"),
+    Known::only("pointwise_activation", &["null"], "nothing beside the activation"),
+];
+
+fn separable(config: &Settings) -> Vec<&'static str> {
+    [vec!["depthwise_kernel", "pointwise_kernel"], kernel_and_bias(config)[1..].to_vec()].concat()
+}
 
 fn depthwise(config: &Settings) -> Vec<&'static str> {
     with_bias(config, "depthwise_kernel")
@@ -100,10 +141,7 @@ impl Lift {
         let keys: &[&str] =
             if depthwise { &["depthwise_quantizer", "kernel_quantizer"] } else { &["kernel_quantizer"] };
         let weights = quantised(layer, &kernel, keys, "kq")?;
-        // Keras: kernel axes, channels, filters (or multiplier); here: filters, channels of a group, kernel axes
-        let mut axes = vec![rank + 1, rank];
-        axes.extend(0..rank);
-        let mut weights = weights.moved(&Op::Transpose { axes }).map_err(|why| layer.error(why))?;
+        let weights = filters(layer, &weights, depthwise)?;
         let spatial = &kernel.shape[..rank];
         let (channels, extents) = match first {
             true => (shape[1], &shape[2..]),
@@ -116,19 +154,44 @@ impl Lift {
                 return Err(layer.error("its groups or depth multiplier do not fit its kernel"));
             }
             groups = channels;
-            // filter c · multiplier + m belongs to channel c
-            let mut swap: Vec<usize> = (0..rank + 2).collect();
-            swap.swap(0, 1);
-            let filters = kernel.shape[rank] * kernel.shape[rank + 1];
-            let new = [&[filters, 1], spatial].concat();
-            let moved = weights.moved(&Op::Transpose { axes: swap }).and_then(|w| w.moved(&Op::Reshape { shape: new }));
-            weights = moved.map_err(|why| layer.error(why))?;
         }
         let window = keras_window(layer, spatial, extents, "strides", Some(1))?;
         let x = if first { x } else { self.channels_second(layer, x)? };
         let y = self.convolution(&layer.name, x, &weights, Shaped { window, groups })?;
         let y = self.channels_last(layer, y)?;
         let y = self.biased(layer, y, bias)?;
+        let y = self.activated(layer, y, "activation")?;
+        if first { self.channels_second(layer, y) } else { Ok(y) }
+    }
+
+    /// A depthwise convolution and one of single elements behind it.
+    fn keras_separable(&mut self, layer: &KerasLayer, x: Real, rank: usize) -> Result<Real, Diagnostic> {
+        let (depthwise, pointwise) = (layer.floats("depthwise_kernel")?, layer.floats("pointwise_kernel")?);
+        let shape = self.shape(&x).to_vec();
+        if [depthwise.shape.len(), pointwise.shape.len(), shape.len()] != [rank + 2; 3] {
+            return Err(layer.error(format!("its kernels do not fit operands {shape:?}")));
+        }
+        if layer.config.integer("depth_multiplier")?.is_some_and(|m| m != depthwise.shape[rank + 1] as i64) {
+            return Err(layer.error("its depth multiplier does not fit its kernel"));
+        }
+        let first = layer.channels_first()?;
+        let (groups, extents) = match first {
+            true => (shape[1], &shape[2..]),
+            false => (shape[rank + 1], &shape[1..=rank]),
+        };
+        let window = keras_window(layer, &depthwise.shape[..rank], extents, "strides", Some(1))?;
+        let x = if first { x } else { self.channels_second(layer, x)? };
+        let weights = quantised(layer, &depthwise, &["depthwise_quantizer"], "")?;
+        let weights = filters(layer, &weights, true)?;
+        let y = self.convolution(&layer.name, x, &weights, Shaped { window, groups })?;
+        let weights = quantised(layer, &pointwise, &["pointwise_quantizer"], "")?;
+        let weights = filters(layer, &weights, false)?;
+        let one = || vec![1; rank];
+        let still = || vec![0; rank];
+        let single = Window { kernel: one(), strides: one(), dilations: one(), pads_begin: still(), pads_end: still() };
+        let y = self.convolution(&layer.name, y, &weights, Shaped { window: single, groups: 1 })?;
+        let y = self.channels_last(layer, y)?;
+        let y = self.biased(layer, y, layer.bias()?)?;
         let y = self.activated(layer, y, "activation")?;
         if first { self.channels_second(layer, y) } else { Ok(y) }
     }
@@ -147,6 +210,22 @@ impl Lift {
         axes.push(1);
         self.moved(&layer.name, x, Op::Transpose { axes })
     }
+}
+
+/// Weights of shape `[kernel…, channels, filters]`, or `[kernel…, channels, multiplier]` of a depthwise convolution, as
+/// `[filters, channels of a group, kernel…]`.
+fn filters(layer: &KerasLayer, weights: &Constant, depthwise: bool) -> Result<Constant, Diagnostic> {
+    let shape = weights.shape().to_vec();
+    let rank = shape.len() - 2;
+    // filter c · multiplier + m belongs to channel c
+    let mut axes = if depthwise { vec![rank, rank + 1] } else { vec![rank + 1, rank] };
+    axes.extend(0..rank);
+    let mut weights = weights.moved(&Op::Transpose { axes }).map_err(|why| layer.error(why))?;
+    if depthwise {
+        let new = [&[shape[rank] * shape[rank + 1], 1], &shape[..rank]].concat();
+        weights = weights.moved(&Op::Reshape { shape: new }).map_err(|why| layer.error(why))?;
+    }
+    Ok(weights)
 }
 
 impl KerasLayer {

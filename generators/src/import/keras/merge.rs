@@ -20,6 +20,7 @@ pub(super) const CLASSES: &[LayerClass] = &[
             "Multiply",
             "Maximum",
             "Minimum",
+            "Average",
             "QAdd",
             "QSubtract",
             "QMultiply",
@@ -164,18 +165,21 @@ impl Lift {
         }
         for next in operands {
             sum = match layer.merge() {
-                "Add" | "AveragePow2" => self.combine(&layer.name, Op::Add, sum, next)?,
+                "Add" | "Average" | "AveragePow2" => self.combine(&layer.name, Op::Add, sum, next)?,
                 "Subtract" => self.combine(&layer.name, Op::Sub, sum, next)?,
                 "Maximum" => self.combine(&layer.name, Op::Max, sum, next)?,
                 "Minimum" => self.combine(&layer.name, Op::Min, sum, next)?,
                 _ => self.mul(&layer.name, sum, next)?,
             };
         }
-        if layer.merge() != "AveragePow2" {
-            return Ok(sum);
+        match layer.merge() {
+            "Average" => self.step(&layer.name, sum, Step::Div(Array::scalar(count as f32))),
+            // HGQ2 divides by the nearest power of two
+            "AveragePow2" => {
+                let factor = 2f32.powf((1.0 / count as f32).log2().round_ties_even());
+                self.step(&layer.name, sum, Step::Mul(Array::scalar(factor)))
+            }
+            _ => Ok(sum),
         }
-        // HGQ2 divides by the nearest power of two
-        let factor = 2f32.powf((1.0 / count as f32).log2().round_ties_even());
-        self.step(&layer.name, sum, Step::Mul(Array::scalar(factor)))
     }
 }

@@ -9,8 +9,8 @@ use serde_json::{Map, Value as Json};
 
 use super::calls::{Argument, Call, Reference, calls, references};
 use super::class::{self, PLACE};
-use super::weights::{Scope, Tensors, Weights};
-use super::{KerasLayer, error};
+use super::weights::{Scope, Tensor, Tensors, Weights};
+use super::{KerasLayer, error, wrapper};
 use crate::import::settings::{Known, Settings};
 
 /// Deepest model in a model.
@@ -192,14 +192,29 @@ impl Reader<'_> {
         }
         let damaged = |why: Diagnostic| outer.error(why.message);
         let found = self.weights.claim(group).map_err(damaged)?;
+        let Some(inner) = wrapper::inner(&class, &settings)? else {
+            let tensors = self.named(&class, &settings, found)?;
+            return Ok(KerasLayer { class, name: name.to_owned(), config: settings, tensors, inner: None });
+        };
+        // what is not the wrapper's own belongs to the layer in it
+        let (own, inside): (Vec<_>, Vec<_>) = found.into_iter().partition(|(path, _)| wrapper::owns(path));
+        let inside = inside.into_iter().map(|(path, t)| (path.trim_start_matches("layer/").to_owned(), t)).collect();
+        let tensors = self.named(&inner.class, &inner.config, inside)?;
+        let inner = Some(Rc::new(KerasLayer { tensors, ..inner }));
+        let tensors = self.named(&class, &settings, own)?;
+        Ok(KerasLayer { class, name: name.to_owned(), config: settings, tensors, inner })
+    }
+
+    /// The tensors of a layer by name.
+    fn named(&self, class: &str, config: &Settings, found: Vec<(String, Tensor)>) -> Result<Rc<Tensors>, Diagnostic> {
         let mut tensors = BTreeMap::new();
         for (path, tensor) in found {
-            let name = class::variable(&class, &settings, self.weights.layout, &path);
+            let name = class::variable(class, config, self.weights.layout, &path);
             if tensors.insert(name, tensor).is_some() {
-                return Err(outer.error(format!("two of its tensors are called {}", quoted(&path))));
+                return Err(config.error(format!("two of its tensors are called {}", quoted(&path))));
             }
         }
-        Ok(KerasLayer { class, name: name.to_owned(), config: settings, tensors: Rc::new(Tensors::new(tensors)) })
+        Ok(Rc::new(Tensors::new(tensors)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Batch normalisations, by themselves and folded into other layers.
 
 use hdl::diag::Diagnostic;
+use serde_json::Value as Json;
 
 use super::KerasLayer;
 use super::class::{Build, LayerClass};
@@ -28,23 +29,32 @@ const TRAINING: &[Known] = &[
 ];
 
 /// Normalisations.
-pub(super) const CLASSES: &[LayerClass] = &[LayerClass {
-    names: &["BatchNormalization", "QBatchNormalization", "BatchNormalizationV1", "SyncBatchNormalization"],
-    keys: &[
-        "axis",
-        "epsilon",
-        "center",
-        "scale",
-        "gamma_quantizer",
-        "beta_quantizer",
-        "mean_quantizer",
-        "variance_quantizer",
-        "inverse_quantizer",
-    ],
-    known: &[FOLDING, TRAINING],
-    variables,
-    build: Build::One(Lift::keras_normalisation),
-}];
+pub(super) const CLASSES: &[LayerClass] = &[
+    LayerClass {
+        names: &["BatchNormalization", "QBatchNormalization", "BatchNormalizationV1", "SyncBatchNormalization"],
+        keys: &[
+            "axis",
+            "epsilon",
+            "center",
+            "scale",
+            "gamma_quantizer",
+            "beta_quantizer",
+            "mean_quantizer",
+            "variance_quantizer",
+            "inverse_quantizer",
+        ],
+        known: &[FOLDING, TRAINING],
+        variables,
+        build: Build::One(Lift::keras_normalisation),
+    },
+    LayerClass {
+        names: &["Normalization"],
+        keys: &["axis", "mean", "variance"],
+        known: &[&[Known::only("invert", &["false"], "it normalises")]],
+        variables: |_| vec!["mean", "variance", "count"],
+        build: Build::One(Lift::keras_standardisation),
+    },
+];
 
 fn variables(config: &Settings) -> Vec<&'static str> {
     let kept = |key: &str| config.peek(key) != false;
@@ -95,6 +105,31 @@ impl Lift {
         self.step(&layer.name, y, Step::Add(along(shift)))
     }
 
+    /// `(x - mean) / max(√variance, 10⁻⁷)`, with both in the configuration or, if they were adapted to data, in the file.
+    fn keras_standardisation(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
+        const LEAST: f32 = 1e-7;
+        layer.tensors.get("count");
+        let parameter = |key: &str| match layer.numbers(key)? {
+            Some(numbers) => Ok(numbers),
+            None => layer.floats(key),
+        };
+        let (mean, variance) = (parameter("mean")?, parameter("variance")?);
+        let last = match layer.config.value("axis") {
+            Json::Null => true,
+            Json::Array(axes) => {
+                matches!(axes.as_slice(), [one] if layer.axis(one.as_i64(), self.shape(&x).len())? + 1 == self.shape(&x).len())
+            }
+            _ => layer.axis(layer.config.integer("axis")?, self.shape(&x).len())? + 1 == self.shape(&x).len(),
+        };
+        if !last && (mean.values.len(), variance.values.len()) != (1, 1) {
+            return Err(layer.error("an `axis` other than the last one is not supported"));
+        }
+        let flat = |array: Array<f32>| Array { shape: vec![array.values.len()], values: array.values };
+        let deviation = flat(variance.map(|v| v.sqrt().max(LEAST)));
+        let y = self.step(&layer.name, x, Step::Add(flat(mean.map(|m| -m))))?;
+        self.step(&layer.name, y, Step::Div(deviation))
+    }
+
     /// What lays `count` parameters along the axis that the layer normalises.
     fn normalised_axis(
         &self,
@@ -120,12 +155,15 @@ impl Lift {
 }
 
 impl KerasLayer {
-    /// An axis of a tensor of `rank` axes; negative ones count from the end.
+    /// An axis of a tensor of `rank` axes, not that of the samples; negative ones count from the end.
     pub(super) fn axis(&self, axis: Option<i64>, rank: usize) -> Result<usize, Diagnostic> {
         let rank = rank as i64;
         let axis = axis.map(|axis| if axis < 0 { axis.saturating_add(rank) } else { axis });
-        let axis = axis.filter(|axis| (0..rank).contains(axis));
-        axis.map(|axis| axis as usize).ok_or_else(|| self.error(format!("a tensor of {rank} axes has no such axis")))
+        let axis = axis.filter(|axis| (1..rank).contains(axis));
+        axis.map(|axis| axis as usize).ok_or_else(|| {
+            self.error(format!("its `axis` is not from 1 to {}", rank - 1))
+                .help("axis 0 counts samples, which hardware does not see together")
+        })
     }
 
     /// `gamma / sqrt(variance + epsilon)` and `beta - mean` times that.

@@ -7,7 +7,7 @@ use super::class::{Build, LayerClass, none};
 use super::convolution::keras_window;
 use super::quantiser::quantised;
 use crate::import::lift::{Lift, Noise, Real};
-use crate::model::{Array, Op};
+use crate::model::{Array, Op, Window};
 
 const KEYS: &[&str] = &["pool_size", "strides", "padding", "data_format"];
 
@@ -91,11 +91,18 @@ impl Lift {
         let extents = if first { &shape[2..] } else { &shape[1..=rank] };
         let kernel = layer.config.sizes("pool_size", rank)?.unwrap_or_else(|| vec![2; rank]);
         let window = keras_window(layer, &kernel, extents, "strides", None)?;
-        if averages && window.pads() {
-            return Err(layer.error("averages over padding are not supported").help("use padding=\"valid\""));
-        }
         let count = kernel.iter().product();
-        let average = if averages { Some(Array::scalar(layer.average_factor(count)?)) } else { None };
+        let average = match (averages, window.pads()) {
+            (false, _) => None,
+            (true, false) => Some(Array::scalar(layer.average_factor(count)?)),
+            (true, true) if !layer.config.value("average_quantizer").is_null() => {
+                return Err(layer
+                    .error("quantised averages over padding are not supported")
+                    .help("use padding=\"valid\""));
+            }
+            // Keras counts the elements that are there
+            (true, true) => Some(counts(&window, extents).map(|n| 1.0 / *n)),
+        };
         let x = if first { x } else { self.channels_second(layer, x)? };
         let y = self.pool(&layer.name, x, window, average)?;
         let y = self.averaged(layer, y, count);
@@ -130,5 +137,42 @@ impl Lift {
             return Ok(y);
         }
         self.moved(&layer.name, y, Op::Reshape { shape: vec![1, channels] })
+    }
+}
+
+/// How many elements lie under the window at each of its places, `[1, 1, place…]`; one number if they are as many
+/// everywhere.
+fn counts(window: &Window, extents: &[usize]) -> Array<f64> {
+    let mut counts = Array { shape: vec![1, 1], values: vec![1.0] };
+    for (axis, extent) in extents.iter().enumerate() {
+        let (begin, kernel, stride) = (window.pads_begin[axis], window.kernel[axis], window.strides[axis]);
+        let places = (begin + extent + window.pads_end[axis]).saturating_sub(kernel) / stride + 1;
+        let under = |place: usize| {
+            let from = place * stride;
+            let (low, high) = (from.max(begin), (from + kernel).min(begin + extent));
+            high.saturating_sub(low).max(1) as f64
+        };
+        counts.shape.push(places);
+        counts.values =
+            counts.values.iter().flat_map(|outer| (0..places).map(move |place| outer * under(place))).collect();
+    }
+    counts.compact()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padding_does_not_count() {
+        let window = |pads: usize| Window {
+            kernel: vec![3],
+            strides: vec![2],
+            dilations: vec![1],
+            pads_begin: vec![pads],
+            pads_end: vec![pads],
+        };
+        assert_eq!(counts(&window(1), &[5]).values, [2.0, 3.0, 2.0]);
+        assert_eq!(counts(&window(0), &[5]).values, [3.0]);
     }
 }

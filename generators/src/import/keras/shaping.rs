@@ -106,7 +106,7 @@ impl Lift {
 
 impl KerasLayer {
     /// For each of `rank` axes how much lies before and behind it: one number, a number an axis, or a pair an axis.
-    fn pairs(&self, key: &str, rank: usize) -> Result<Vec<(usize, usize)>, Diagnostic> {
+    pub(super) fn pairs(&self, key: &str, rank: usize) -> Result<Vec<(usize, usize)>, Diagnostic> {
         let small = |v: &Json| v.as_u64().filter(|v| *v <= MAX_PADDING).map(|v| v as usize);
         let pair = |v: &Json| match v {
             Json::Array(list) if list.len() == 2 => Some((small(&list[0])?, small(&list[1])?)),

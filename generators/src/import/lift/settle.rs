@@ -144,7 +144,8 @@ impl Lift {
                 Step::Relu => plan.moves.push(Move::Relu),
                 Step::LeakyRelu(p) => plan.leaky(&wide(p))?,
                 Step::Clip { low, high } => plan.clip((*low).into(), (*high).into())?,
-                Step::Abs
+                Step::Above(_)
+                | Step::Abs
                 | Step::Sigmoid
                 | Step::Tanh
                 | Step::Exp

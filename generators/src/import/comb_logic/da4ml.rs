@@ -4,7 +4,8 @@
 //! operations; a negated operand becomes an operation of its own.
 
 use hdl::diag::Diagnostic;
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 use super::error;
 use super::program::{self, Range, Table, estimate};
@@ -30,11 +31,19 @@ struct Operation(
     i64,
     i64,
     i32,
-    i64,
+    #[serde(deserialize_with = "word")] i64,
     Range,
     #[serde(deserialize_with = "estimate")] (),
     #[serde(deserialize_with = "estimate")] (),
 );
+
+/// A 64-bit word, which da4ml writes with or without sign.
+fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let number = i128::deserialize(deserializer)?;
+    let signed = i64::try_from(number).ok();
+    let word = signed.or_else(|| u64::try_from(number).ok().map(u64::cast_signed));
+    word.ok_or_else(|| D::Error::custom(format!("{number} is no number of 64 bits")))
+}
 
 /// Operations that are being translated.
 #[derive(Default)]

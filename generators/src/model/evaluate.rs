@@ -36,6 +36,9 @@ fn error(message: impl Into<String>) -> Diagnostic {
     Diagnostic::error("model-input", message)
 }
 
+/// The integers that a layer is to read instead of its first operand's, if others.
+pub(super) type Moved<'a> = dyn FnMut(&Layer, &[i64]) -> Option<Vec<i64>> + 'a;
+
 impl Graph {
     /// All tensors for the given integers, one list in row-major order an input.
     ///
@@ -66,11 +69,7 @@ impl Graph {
     }
 
     /// As [`Graph::evaluate`], with other first operands of layers than the tensors that stand before them.
-    pub(super) fn evaluate_moved(
-        &self,
-        inputs: &[Vec<i64>],
-        moved: &mut dyn FnMut(&Layer, &[i64]) -> Option<Vec<i64>>,
-    ) -> Result<Evaluation, Diagnostic> {
+    pub(super) fn evaluate_moved(&self, inputs: &[Vec<i64>], moved: &mut Moved<'_>) -> Result<Evaluation, Diagnostic> {
         let mut tensors = inputs.to_vec();
         for layer in &self.layers {
             let first = layer.inputs.first().map(|t| t.index());

@@ -60,6 +60,9 @@ pub fn read(bytes: Vec<u8>) -> Result<KerasEncoder, Diagnostic> {
     for layer in [conv, dense] {
         plain(layer)?;
     }
+    for flatten in layers.iter().filter(|l| l.class == "Flatten") {
+        flatten.config.choice("data_format", &["channels_last"], "channels_last")?;
+    }
     layers.iter().try_for_each(KerasLayer::finish)?;
     Ok(encoder)
 }

@@ -93,7 +93,7 @@ proptest! {
         let m = hdl::dfg::ModuleBuilder::new("cells");
         let formats = problem.inputs.iter().map(|s| hdl::num::Format::integer(hdl::num::Interval::new(s.lo.into(), s.hi.into()).unwrap()));
         let x = m.input_port("x", formats.collect(), hdl::dfg::Stamp::at(0));
-        m.output_array("y", &crate::arith::cells::lower::build(&m, &x, &cells));
+        m.output_array("y", &cells::lower::build(&m, &x, &cells));
         let module = m.finish().unwrap();
         let mut rng = Rng::new(seed);
         for round in 0..20usize {

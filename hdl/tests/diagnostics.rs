@@ -289,7 +289,7 @@ fn cycles_mixed_at_a_register_file() {
         m.finish(),
         expect![[r#"
             error[cycle-mismatch]: the operands belong to different cycles
-              --> `m.input("on", Format::BIT),`: available in cycle 0
+              --> `let (on, at, x) = (m.input("on", Format::BIT), m.input("at", upto(3)), m.input("x", s8()));`: available in cycle 0
               --> `words.write(on, at, x.delay(1));`: available in cycle 1
               --> `words.write(on, at, x.delay(1));`: used together here
               help: delay the earlier one, or set Balance::Automatic"#]],

@@ -48,7 +48,7 @@ fn keras_file(conv_bias: &[f32]) -> Vec<u8> {
             "name": name, "strides": [2, 2], "padding": "same",
             "kernel_quantizer": quantiser("quantized_bits"), "bias_quantizer": quantiser("quantized_bits")}})
     };
-    let config = json!({"config": {"layers": [
+    let config = json!({"class_name": "Sequential", "config": {"layers": [
         activation("in", "quantized_bits"),
         computing("QConv2D", "conv"),
         activation("hidden", "quantized_relu"),

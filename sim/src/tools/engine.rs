@@ -196,7 +196,15 @@ impl Engine {
                 }
             }
         }
-        command.args(job.sources);
+        match job.sources.first().and_then(|source| source.parent()) {
+            // Icarus writes the names of its sources into its program as they are, so only plain ones may reach it
+            Some(root) if self == Self::Icarus && !root.as_os_str().is_empty() => {
+                command.current_dir(root).args(job.sources.iter().map(|source| seen_from(root, source)));
+            }
+            _ => {
+                command.args(job.sources);
+            }
+        }
         command
     }
 
@@ -217,6 +225,14 @@ impl Engine {
             command.arg(plus("waves", waves));
         }
         command
+    }
+}
+
+/// The name of a file for a program that runs in the folder `root`.
+fn seen_from(root: &Path, file: &Path) -> PathBuf {
+    match file.strip_prefix(root) {
+        Ok(inner) => Path::new(".").join(inner),
+        Err(_) => std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
     }
 }
 

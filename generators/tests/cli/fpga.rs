@@ -188,7 +188,7 @@ fn netlists_of_every_family_are_proved_and_one_wrong_table_is_found() {
         ("xc7", ".INIT(4'h", Primitives::Amd),
         ("xcup", ".INIT(4'h", Primitives::Amd),
     ] {
-        home.success(&["synth", "rtl", "--target", target, "--steps", "equiv", "--out", "mapped"]);
+        home.success(&["synth", "rtl", "--target", target, "--steps", "equiv", "--force", "--out", "mapped"]);
         let report = report(&home, "mapped");
         let said = report["steps"][1]["result"].as_str().unwrap();
         assert!(said.starts_with("proved: "), "{target}: {said}");
@@ -233,7 +233,8 @@ fn netlists_with_multiplier_blocks_are_proved_and_a_wrong_input_bit_is_found() {
             "--out",
             "rtl",
         ]);
-        home.success(&["synth", "rtl", "--target", target, "--dsp", "--out", "mapped"]);
+        let steps = "map,gates,equiv";
+        home.success(&["synth", "rtl", "--target", target, "--dsp", "--steps", steps, "--force", "--out", "mapped"]);
         let report = report(&home, "mapped");
         assert_eq!(figures(&report, "multipliers")[0]["value"], 2.0);
         let steps = ["map", "gates", "equiv"].map(|step| (step, "done"));

@@ -167,7 +167,7 @@ fn kept_modules_are_timed_simulated_and_proved_one_by_one() {
     let report = report(&home, "mapped");
     let steps = report["steps"].as_array().unwrap();
     let names: Vec<&str> = steps.iter().map(|s| s["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["map", "sta", "gates", "equiv"], "all of them succeeded");
+    assert_eq!(names, ["map", "sta", "gates", "equiv", "power"], "all of them succeeded");
     let proved = steps[3]["result"].as_str().unwrap();
     assert!(proved.contains("module by module (4;") && proved.contains("not part of the proof"), "{proved}");
     let notes = report["notes"].to_string();

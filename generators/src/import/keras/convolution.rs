@@ -137,7 +137,8 @@ impl Lift {
             return Err(layer.error(format!("a kernel of shape {:?} does not fit operands {shape:?}", kernel.shape)));
         }
         let first = layer.channels_first()?;
-        let (kernel, bias) = layer.folded(kernel)?;
+        let channel = if first { 1 } else { rank + 1 };
+        let (kernel, bias) = layer.folded(kernel, channel, rank + 2)?;
         let keys: &[&str] =
             if depthwise { &["depthwise_quantizer", "kernel_quantizer"] } else { &["kernel_quantizer"] };
         let weights = quantised(layer, &kernel, keys, "kq")?;

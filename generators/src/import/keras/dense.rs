@@ -59,7 +59,8 @@ pub(super) fn with_bias(config: &Settings, kernel: &'static str) -> Vec<&'static
 impl Lift {
     fn keras_dense(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
         let kernel = layer.floats("kernel")?;
-        let (kernel, bias) = layer.folded(kernel)?;
+        let rank = self.shape(&x).len();
+        let (kernel, bias) = layer.folded(kernel, rank - 1, rank)?;
         let weights = quantised(layer, &kernel, &["kernel_quantizer"], "kq")?;
         let y = self.dense(&layer.name, x, &weights)?;
         let y = self.biased(layer, y, bias)?;
@@ -88,12 +89,19 @@ impl KerasLayer {
         }
     }
 
-    /// Kernel and bias, with a batch normalisation folded in if the layer has one.
-    pub(super) fn folded(&self, kernel: Array<f32>) -> Result<(Array<f32>, Option<Array<f32>>), Diagnostic> {
+    /// Kernel and bias, with a batch normalisation folded in if the layer has one: of axis `channel` of results with `rank`
+    /// axes.
+    pub(super) fn folded(
+        &self,
+        kernel: Array<f32>,
+        channel: usize,
+        rank: usize,
+    ) -> Result<(Array<f32>, Option<Array<f32>>), Diagnostic> {
         let bias = self.bias()?;
         if !self.class.ends_with("Batchnorm") {
             return Ok((kernel, bias));
         }
+        self.require_normalised_axis(channel, rank)?;
         let misfit = || self.error("its parameters differ in shape");
         let Normalisation { scale, mean, beta } = self.normalisation_parts()?;
         let bias = bias.unwrap_or_else(|| mean.map(|_| 0.0));

@@ -423,7 +423,8 @@ impl Lift {
         let (kernel, bias) = (layer.floats("kernel")?, layer.floats("bias")?);
         layer.config.flag("use_bias")?;
         layer.config.flag("center")?;
-        layer.config.integer("axis")?;
+        let rank = self.shape(&x).len();
+        layer.require_normalised_axis(rank - 1, rank)?;
         let Normalisation { scale, mean, .. } = layer.normalisation_parts()?;
         let &[inputs, outputs] = kernel.shape.as_slice() else {
             return Err(misfit());

@@ -138,13 +138,7 @@ impl Lift {
         count: usize,
     ) -> Result<impl Fn(Array<f32>) -> Array<f32> + use<>, Diagnostic> {
         let shape = self.shape(x);
-        // older versions write a list with one axis
-        let axis = match layer.config.list("axis") {
-            Ok(Some([one])) => one.as_i64(),
-            Ok(None) => Some(-1),
-            _ => layer.config.integer("axis")?,
-        };
-        let axis = layer.axis(axis, shape.len())?;
+        let axis = layer.normalised_axis(shape.len())?;
         if shape[axis] != count {
             return Err(layer.error(format!("{count} parameters do not fit axis {axis} of shape {shape:?}")));
         }
@@ -164,6 +158,25 @@ impl KerasLayer {
             self.error(format!("its `axis` is not from 1 to {}", rank - 1))
                 .help("axis 0 counts samples, which hardware does not see together")
         })
+    }
+
+    /// The axis of a tensor of `rank` axes that the layer normalises, the last one if it does not say.
+    pub(super) fn normalised_axis(&self, rank: usize) -> Result<usize, Diagnostic> {
+        // older versions write a list with one axis
+        let axis = match self.config.list("axis") {
+            Ok(Some([one])) => one.as_i64(),
+            Ok(None) => Some(-1),
+            _ => self.config.integer("axis")?,
+        };
+        self.axis(axis, rank)
+    }
+
+    /// An error unless the layer normalises `axis` of a tensor of `rank` axes.
+    pub(super) fn require_normalised_axis(&self, axis: usize, rank: usize) -> Result<(), Diagnostic> {
+        match self.normalised_axis(rank)? {
+            normalised if normalised == axis => Ok(()),
+            other => Err(self.error(format!("it normalises axis {other} of {rank}, supported is axis {axis} here"))),
+        }
     }
 
     /// `gamma / sqrt(variance + epsilon)` and `beta - mean` times that.

@@ -41,12 +41,22 @@ fn weights_with(key: &str, value: Json) -> String {
 
 /// A trained network as QKeras saves it, with these biases of the convolution.
 fn keras_file(conv_bias: &[f32]) -> Vec<u8> {
-    let quantiser = |class: &str| json!({"class_name": class, "config": {"bits": 6, "integer": 1, "alpha": 1, "symmetric": 0, "keep_negative": 1}});
+    let quantiser = |class: &str| match class {
+        "quantized_relu" => json!({"class_name": class, "config": {"bits": 6, "integer": 1}}),
+        _ => {
+            json!({"class_name": class, "config": {"bits": 6, "integer": 1, "alpha": 1, "symmetric": 0, "keep_negative": 1}})
+        }
+    };
     let activation = |name: &str, class: &str| json!({"class_name": "QActivation", "config": {"name": name, "activation": quantiser(class)}, "name": name});
     let computing = |class: &str, name: &str| {
-        json!({"class_name": class, "name": name, "config": {
-            "name": name, "strides": [2, 2], "padding": "same",
-            "kernel_quantizer": quantiser("quantized_bits"), "bias_quantizer": quantiser("quantized_bits")}})
+        let mut config = json!({
+            "name": name,
+            "kernel_quantizer": quantiser("quantized_bits"), "bias_quantizer": quantiser("quantized_bits")});
+        if class == "QConv2D" {
+            config["strides"] = json!([2, 2]);
+            config["padding"] = json!("same");
+        }
+        json!({"class_name": class, "name": name, "config": config})
     };
     let config = json!({"class_name": "Sequential", "config": {"layers": [
         activation("in", "quantized_bits"),

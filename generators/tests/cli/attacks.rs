@@ -269,14 +269,18 @@ fn ends(command: &str) -> bool {
 
 /// A simulation that hangs in a program below the simulator, which sleeps so many seconds.
 fn hanging(home: &Home, seconds: &str) -> Child {
-    let hang = format!("[ $1 = -V ] && echo 'Icarus Verilog 1' && exit; sh -c 'sleep {seconds}' & touch started; wait");
+    let started = home.path("started");
+    let hang = format!(
+        "[ $1 = -V ] && echo 'Icarus Verilog 1' && exit; sh -c 'sleep {seconds}' & touch '{}'; wait",
+        started.display()
+    );
     fake(home, "iverilog", &hang);
     let child = prepared(home, &["sim", "rtl", "--engine", "icarus"]).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
-    while !home.path("started").exists() && Instant::now() < deadline {
+    while !started.exists() && Instant::now() < deadline {
         sleep(Duration::from_millis(20));
     }
-    assert!(home.path("started").exists());
+    assert!(started.exists());
     child
 }
 

@@ -5,6 +5,7 @@
 //! node holds is read, known to be harmless, or refused: the table of operators lists all of it ([`table`]), a node
 //! counts what its reader takes ([`node`]), and the one place that calls readers refuses what is left.
 
+mod activation;
 mod document;
 mod elementwise;
 mod fold;

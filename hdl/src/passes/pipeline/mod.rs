@@ -17,7 +17,7 @@ use self::schedule::{Schedule, TooSlow, earliest, least_budget};
 use super::clean::clean;
 use super::delay::{DelayModel, EdgeDelay};
 use crate::analysis::{Timing, pipeline_register_bits};
-use crate::dfg::{Graph, Module, N};
+use crate::dfg::{Graph, Module, NodeId};
 use crate::diag::{Cause, Diagnostic, Diagnostics};
 
 /// Longest latency that can be asked for, in cycles.
@@ -73,7 +73,7 @@ pub struct Report {
     /// Bits of all pipeline registers.
     pub register_bits: u64,
     /// Nodes of the longest path, first to last, in the new module.
-    pub critical_path: Vec<N>,
+    pub critical_path: Vec<NodeId>,
 }
 
 impl fmt::Display for Report {
@@ -114,7 +114,7 @@ impl DelayModel for Instant {
         0
     }
 
-    fn delay(&self, _: &Graph, _: N, _: usize) -> EdgeDelay {
+    fn delay(&self, _: &Graph, _: NodeId, _: usize) -> EdgeDelay {
         EdgeDelay::ZERO
     }
 }

@@ -16,7 +16,6 @@ use sim::tools::{Meter, Scratch};
 use super::clock::effort;
 use super::cmvm::Estimate;
 use super::output::{Force, finish};
-use super::synth::look_up_tables;
 use crate::arith::cases::{Case, cases};
 use crate::arith::report::{CmvmReport, run as optimise};
 use crate::arith::{Effort, Objective};
@@ -24,6 +23,7 @@ use crate::failure::{Failure, Result};
 use crate::flow::matrix::of_adders;
 use crate::output::emit;
 use crate::output::table::Table;
+use crate::synthesis::look_up_tables;
 
 /// Measure parts of the program on generated cases.
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use hdl::diag::Diagnostic;
 use hdl::num::Rounding;
 
-use crate::model::{Array, Graph, Input, Layer, Limit, Op, Output, Requantise, T};
+use crate::model::{Array, Graph, Input, Layer, Limit, Op, Output, Requantise, TensorId};
 
 /// How a hidden activation becomes an unsigned number of its width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -138,8 +138,8 @@ impl DenseNetwork {
         let inputs = self.layers[0].weights.first().map_or(0, Vec::len);
         let input = Input { name: "x".into(), shape: vec![inputs], range: self.input, encode: None };
         let mut graph = Graph::new(name, vec![input])?;
-        let mut tensor = T(0);
-        let push = |graph: &mut Graph, name: String, op, tensor: &mut T| {
+        let mut tensor = TensorId(0);
+        let push = |graph: &mut Graph, name: String, op, tensor: &mut TensorId| {
             let layer = Layer { name, op, inputs: vec![*tensor], scale: None };
             graph.push(layer).map(|t| *tensor = t)
         };

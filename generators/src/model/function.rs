@@ -181,24 +181,24 @@ mod tests {
     #[test]
     fn functions_at_known_places() {
         for (function, x, y) in [
-            (Function::Gelu, 1.0, 0.841_344_746_068_542_9),
-            (Function::Gelu, -3.0, -0.004_049_694_095_889_1),
-            (Function::Gelu, -6.0, -5.919_525_871_6e-9),
-            (Function::GeluTanh, 1.0, 0.841_191_990_608_3),
-            (Function::Swish { beta: 1.0 }, 2.0, 1.761_594_155_955_764_9),
-            (Function::Mish, 1.0, 0.865_098_388_267_201),
+            (Function::Gelu, 1.0, 0.841_344_75),
+            (Function::Gelu, -3.0, -0.004_049_694),
+            (Function::Gelu, -6.0, -5.919_526e-9),
+            (Function::GeluTanh, 1.0, 0.841_192),
+            (Function::Swish { beta: 1.0 }, 2.0, 1.761_594_2),
+            (Function::Mish, 1.0, 0.865_098_4),
             (Function::Softplus, 0.0, std::f32::consts::LN_2),
-            (Function::Elu { alpha: 1.0 }, -1.0, -0.632_120_558_828_557_7),
-            (Function::Celu { alpha: 2.0 }, -1.0, -0.786_938_680_574_733),
-            (Function::SELU, -1.0, -1.111_330_737_812_562_8),
-            (Function::Erf, 0.5, 0.520_499_877_813_046_5),
+            (Function::Elu { alpha: 1.0 }, -1.0, -0.632_120_56),
+            (Function::Celu { alpha: 2.0 }, -1.0, -0.786_938_7),
+            (Function::SELU, -1.0, -1.111_330_7),
+            (Function::Erf, 0.5, 0.520_499_9),
             (Function::Log, 2.0, std::f32::consts::LN_2),
             (Function::HardSwish, 1.0, 2.0 / 3.0),
             (Function::Shrink { bias: 0.5, lambda: 1.0 }, -2.0, -1.5),
             (Function::Softsign, -1.0, -0.5),
         ] {
             let got = function.apply(x);
-            assert!((got - y).abs() <= 1e-7 * y.abs().max(1e-9), "{function:?}({x}) = {got}, expected {y}");
+            assert!((got - y).abs() <= 2e-7 * y.abs(), "{function:?}({x}) = {got}, expected {y}");
         }
     }
 }

@@ -3,12 +3,15 @@
 pub mod batch;
 pub mod check;
 pub mod encoder;
+pub mod exactness;
 pub mod folder;
 pub mod generate;
 pub mod interaction;
 pub mod matrix;
 pub mod network;
 pub mod options;
+pub mod outputs;
+pub mod reference;
 pub mod vectors;
 pub mod verilog;
 

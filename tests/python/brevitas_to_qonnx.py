@@ -14,6 +14,7 @@ import argparse
 import pathlib
 
 import numpy as np
+import onnx
 import torch
 from brevitas import nn as qnn
 from brevitas.export import export_qonnx
@@ -90,7 +91,11 @@ def main():
     y = y.value if hasattr(y, "value") else y
     np.save(options.out / "x.npy", x.numpy())
     np.save(options.out / "y.npy", y.numpy())
-    export_qonnx(model, args=x[:1], export_path=str(options.out / "model.onnx"), input_names=["x"], output_names=["y"])
+    path = options.out / "model.onnx"
+    export_qonnx(model, args=x[:1], export_path=str(path), input_names=["x"], output_names=["y"])
+    # newer versions of torch write the weights to a second file: all in one again
+    onnx.save(onnx.load(path), path)
+    path.with_suffix(".onnx.data").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ use super::tensor::Kind;
 use crate::import::lift::{Constant, Grid, Lift, Meaning};
 use crate::model::{Array, FloatRounding, Op, Quantiser, Step, broadcast};
 
-fn wide(array: &Array<f32>) -> Array<f64> {
+pub(super) fn wide(array: &Array<f32>) -> Array<f64> {
     array.map(|v| f64::from(*v))
 }
 
@@ -24,7 +24,7 @@ fn limits(bits: &Array<f32>, signed: bool, narrow: bool) -> (Array<f32>, Array<f
 }
 
 impl Node<'_> {
-    fn rounding(&self, default: &str) -> Result<FloatRounding, Diagnostic> {
+    pub(super) fn rounding(&self, default: &str) -> Result<FloatRounding, Diagnostic> {
         let name = self.text("rounding_mode", default)?;
         FloatRounding::parse(&name).ok_or_else(|| {
             self.unsupported("rounding_mode", "ROUND, HALF_EVEN, CEIL, FLOOR, UP, DOWN, HALF_UP and HALF_DOWN")

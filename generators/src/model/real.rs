@@ -153,7 +153,8 @@ impl Step<f32> {
             return operation.furthest(ends(left), ends(right), direction);
         }
         let y = self.apply(x);
-        let slack = if self.is_approximate() { APPROXIMATION * y.abs().max(1.0) } else { 0.0 };
+        // an exponential beyond all floats is infinite, and not a float more or less
+        let slack = if self.is_approximate() && y.is_finite() { APPROXIMATION * y.abs().max(1.0) } else { 0.0 };
         y + slack * direction
     }
 

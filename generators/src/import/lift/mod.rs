@@ -17,6 +17,7 @@ mod noise;
 mod pair;
 mod quantise;
 mod settle;
+mod tabulate;
 
 use hdl::diag::Diagnostic;
 use hdl::names::quoted;
@@ -27,6 +28,7 @@ pub use constant::{Constant, Grid};
 pub use linear::Shaped;
 pub use noise::Noise;
 pub use quantise::Meaning;
+pub(crate) use tabulate::{About, Functions};
 
 use crate::model::{Array, Decode, Encode, Graph, Input, Layer, Op, Output, Step, TensorId};
 

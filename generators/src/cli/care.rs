@@ -37,11 +37,17 @@ impl Care {
         self.talk.begin();
     }
 
-    /// An error if the network is very large and the user did not ask for it all the same.
-    pub fn allow(&self, design: &NetworkDesign) -> Result<()> {
+    /// The design, with tensors in memories if it is folded and too large for registers; an error if it is very large and the
+    /// user did not ask for it all the same.
+    pub fn moderate(&self, design: NetworkDesign) -> Result<NetworkDesign> {
+        let fitting = design.clone().in_memories_if_large();
         match self.yes {
-            true => Ok(()),
-            false => design.require_moderate().map_err(Failure::user),
+            true => Ok(fitting.unwrap_or(design)),
+            false => {
+                let fitting = fitting.map_err(Failure::user)?;
+                fitting.require_moderate().map_err(Failure::user)?;
+                Ok(fitting)
+            }
         }
     }
 }

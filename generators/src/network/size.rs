@@ -59,6 +59,17 @@ impl Size {
             Self::Streamed { multipliers, lanes, .. } => *lanes + *multipliers as u64 <= MOST_LANES,
         }
     }
+
+    /// An error with the estimate and `help`, if it is not built without being asked to.
+    ///
+    /// # Errors
+    /// No others.
+    pub fn require_moderate(&self, help: &str) -> Result<(), Diagnostic> {
+        match self.is_moderate() {
+            true => Ok(()),
+            false => Err(Diagnostic::error("size", self.to_string()).help(help)),
+        }
+    }
 }
 
 impl fmt::Display for Size {
@@ -81,6 +92,11 @@ impl fmt::Display for Size {
             ),
         }
     }
+}
+
+/// Bits of the integers of a range of such ends, the sign included.
+pub(crate) fn width(lo: i64, hi: i64) -> u64 {
+    u64::from(i64::BITS - lo.unsigned_abs().max(hi.unsigned_abs()).leading_zeros()) + 1
 }
 
 /// A count in at most three digits: 590 k, 9.4 M.
@@ -122,8 +138,7 @@ impl NetworkDesign {
         }
         let luts = |row: &crate::model::LayerRow| {
             let (lo, hi) = row.range;
-            let width = u64::from(i64::BITS - lo.unsigned_abs().max(hi.unsigned_abs()).leading_zeros()) + 1;
-            row.additions.saturating_mul(width)
+            row.additions.saturating_mul(width(lo, hi))
         };
         Ok(Size::Unrolled {
             products: rows.iter().map(|row| row.additions).sum(),

@@ -12,7 +12,7 @@ use super::options::{Options, Timing};
 use crate::arith::{Arithmetic, Kinds};
 use crate::design::Design;
 use crate::failure::{Failure, Result};
-use crate::model::Input;
+use crate::model::{Graph, Input};
 use crate::network::design::{Event, NetworkDesign, Schedule};
 use crate::output::report::{Check, LayerFormats, Report};
 
@@ -47,6 +47,19 @@ const ROWS_BUDGET: usize = 1 << 20;
 const STREAM_BUDGET: usize = 1 << 15;
 
 impl NetworkProject {
+    /// An unrolled network whose top module is `top`.
+    pub fn new(generator: &'static str, top: &str, network: Graph) -> Self {
+        Self {
+            generator,
+            design: NetworkDesign { top: top.to_owned(), reuse: None, streamed: false, stages: Vec::new(), network },
+            parameters: Vec::new(),
+            checks: Vec::new(),
+            events: Vec::new(),
+            count: None,
+            traced_adders: None,
+        }
+    }
+
     /// What the hardware consists of, in a few words.
     ///
     /// # Errors

@@ -72,7 +72,9 @@ impl InteractionDesign {
     /// Also those of [`InteractionDesign::size`].
     pub fn require_moderate(&self) -> Result<(), Diagnostic> {
         self.size()?.require_moderate(match &self.network {
-            Network::Tracking(_) => "--budget ADDER_BITS takes an event in as many beats as that allows; --yes builds it as it is",
+            Network::Tracking(_) => {
+                "--budget ADDER_BITS takes an event in as many beats as that allows; --yes builds it as it is"
+            }
             _ => "take fewer or smaller layers, or fewer members; --yes builds it all the same, which may take hours",
         })
     }

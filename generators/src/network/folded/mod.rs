@@ -35,8 +35,8 @@ use hdl::passes::flatten;
 
 use control::Control;
 pub(super) use control::later;
-pub use stages::SLOWER;
 pub(super) use stages::Cut;
+pub use stages::SLOWER;
 use timeline::Step;
 pub use timeline::{MAX_REUSE, Schedule};
 
@@ -44,7 +44,7 @@ use super::linear::Products;
 use super::ports::{Ports, START, VALID};
 use super::{check_fixed, check_size, fraction_bits, identifier, input_format, layer_values};
 use crate::arith::{Arithmetic, Effort};
-use crate::model::{Graph, Layer, T};
+use crate::model::{Graph, Layer, TensorId};
 use crate::progress;
 
 /// The folded network: `start` is 1 in cycles in which an event is there, at least [`Schedule::interval`] apart; in the
@@ -204,7 +204,7 @@ impl<'m> Tensors<'_, 'm> {
     }
 
     /// The tensor at a step, carried there from where it was made.
-    fn at(&mut self, tensor: T, step: usize) -> &[Value<'m>] {
+    fn at(&mut self, tensor: TensorId, step: usize) -> &[Value<'m>] {
         let t = tensor.index();
         let mut known = step;
         while known > self.schedule.at[t] && !self.values.contains_key(&(t, known)) {
@@ -292,7 +292,13 @@ mod tests {
             let network = network(&[7, 9, 4]);
             let schedule = Schedule::of(&network, reuse, &[]).unwrap();
             assert!(schedule.interval <= reuse.min(9));
-            let design = NetworkDesign { top: "folded".into(), reuse: Some(reuse), streamed: false, stages: Vec::new(), network };
+            let design = NetworkDesign {
+                top: "folded".into(),
+                reuse: Some(reuse),
+                streamed: false,
+                stages: Vec::new(),
+                network,
+            };
             let module = build(&design.network, "folded", &schedule, arithmetic, &UnitDelay).unwrap();
             let vectors = design.vectors(&design.random_events(40, 1)).unwrap();
             let mut stepper = Stepper::new(&module).unwrap();
@@ -317,7 +323,8 @@ mod tests {
         let schedule = Schedule::of(graph, reuse, &stages).unwrap();
         assert!(schedule.interval <= reuse, "{schedule:?}");
         let module = build(graph, "folded", &schedule, Arithmetic::default(), &UnitDelay).unwrap();
-        let design = NetworkDesign { top: "folded".into(), reuse: Some(reuse), streamed: false, stages, network: graph.clone() };
+        let design =
+            NetworkDesign { top: "folded".into(), reuse: Some(reuse), streamed: false, stages, network: graph.clone() };
         let vectors = design.vectors(&design.random_events(12, 1)).unwrap();
         let mut stepper = Stepper::new(&module).unwrap();
         let wrong = stream(&module, &mut stepper, &vectors, &Held::new(), |_| {}).unwrap();
@@ -327,8 +334,13 @@ mod tests {
     /// Products, activations and the steps between keep to the clock; one below what accumulation needs is refused.
     #[test]
     fn stages_follow_the_clock() {
-        let design =
-            NetworkDesign { top: "folded".into(), reuse: Some(3), streamed: false, stages: Vec::new(), network: network(&[32, 9, 4]) };
+        let design = NetworkDesign {
+            top: "folded".into(),
+            reuse: Some(3),
+            streamed: false,
+            stages: Vec::new(),
+            network: network(&[32, 9, 4]),
+        };
         let at = |clock| {
             let options = Options::new(Goal::Clock(clock));
             design.build(None, Arithmetic::default(), &GenericDelay::default(), &options)
@@ -364,7 +376,7 @@ mod tests {
         Graph::new("folded", vec![input]).unwrap()
     }
 
-    fn push(graph: &mut Graph, name: &str, op: Op, inputs: &[T]) -> T {
+    fn push(graph: &mut Graph, name: &str, op: Op, inputs: &[TensorId]) -> TensorId {
         let layer = Layer { name: name.into(), op, inputs: inputs.to_vec(), scale: None };
         graph.push(layer).unwrap()
     }
@@ -379,7 +391,7 @@ mod tests {
         Requantise { drop, rounding: Rounding::HalfEven, limit: Limit::Saturate { lo: -8, hi: 7 } }
     }
 
-    fn output(graph: &mut Graph, name: &str, tensor: T) {
+    fn output(graph: &mut Graph, name: &str, tensor: TensorId) {
         graph.output(Output { name: name.into(), tensor, decode: None }).unwrap();
     }
 
@@ -399,7 +411,7 @@ mod tests {
             Op::convolution(weights(shape, shape[0] as u64), bias, window, groups)
         };
         let first = convolution(&[4, 1, 3, 2], window(1, 1, [1, 1, 1, 0]), 2);
-        let first = push(&mut graph, "first", first, &[T(0)]);
+        let first = push(&mut graph, "first", first, &[TensorId(0)]);
         let first = push(&mut graph, "quant", Op::Requantise(requantise(3)), &[first]);
         let second = convolution(&[4, 4, 3, 2], window(1, 2, [2, 0, 2, 1]), 1);
         let second = push(&mut graph, "second", second, &[first]);
@@ -428,7 +440,7 @@ mod tests {
         let window =
             Window { kernel: vec![3], strides: vec![1], dilations: vec![2], pads_begin: vec![4], pads_end: vec![0] };
         let op = Op::convolution(weights(&[2, 3, 3], 1), vec![0, 5], window, 1);
-        let y = push(&mut graph, "causal", op, &[T(0)]);
+        let y = push(&mut graph, "causal", op, &[TensorId(0)]);
         output(&mut graph, "y", y);
         same_when_folded(&graph, &[4, 9, 30, 81]);
     }
@@ -436,7 +448,7 @@ mod tests {
     #[test]
     fn what_has_no_matrix_is_refused() {
         let mut graph = input(&[1, 3]);
-        let y = push(&mut graph, "relu", Op::Relu, &[T(0)]);
+        let y = push(&mut graph, "relu", Op::Relu, &[TensorId(0)]);
         output(&mut graph, "y", y);
         let refused = Schedule::of(&graph, 2, &[]).unwrap_err();
         assert!(refused.message.contains("no dense"), "{refused}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hdl::analysis::Timing;
 use hdl::dfg::{Module, ModuleBuilder, Stamp, Value};
-use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::diag::{Cause, Diagnostic, Diagnostics};
 use hdl::passes::delay::DelayModel;
 use hdl::passes::pipeline::{Goal, Options, pipeline};
 
@@ -31,7 +31,8 @@ pub(in crate::network) enum Cut<'a> {
 }
 
 /// Results of a part for its operands, in any module.
-pub(in crate::network) type Part<'p> = dyn for<'m> Fn(&'m ModuleBuilder, &[Value<'m>]) -> Result<Vec<Value<'m>>, Diagnostic> + 'p;
+pub(in crate::network) type Part<'p> =
+    dyn for<'m> Fn(&'m ModuleBuilder, &[Value<'m>]) -> Result<Vec<Value<'m>>, Diagnostic> + 'p;
 
 impl Cut<'_> {
     /// The results of `part`, so many cycles later; they are unknown at first. `name` is for its registers.
@@ -95,8 +96,10 @@ fn fewest_stages(module: &Module, delays: &dyn DelayModel, clock: u32) -> Result
     let cut = pipeline(module, delays, &Options::new(Goal::Clock(clock)));
     let (_, report) = cut.map_err(|diagnostics| {
         // the least clock of a part says little of the whole
-        let of_a_part = |d: Diagnostic| match d.code {
-            "impossible-clock" => Diagnostic::error(d.code, d.message).help(SLOWER),
+        let of_a_part = |d: Diagnostic| match d.cause {
+            Some(Cause::ImpossibleTiming) => {
+                Diagnostic::error(d.code, d.message).because(Cause::ImpossibleTiming).help(SLOWER)
+            }
             _ => d,
         };
         Diagnostics(diagnostics.0.into_iter().map(of_a_part).collect())

@@ -43,8 +43,8 @@ use crate::progress;
 use control::Beats;
 use plan::{Place, Source, in_order};
 use ring::{Ring, unsigned};
-pub use timing::Schedule;
 use timing::OPERANDS;
+pub use timing::Schedule;
 use window::Hardware;
 
 /// The network: `start` is 1 in the cycle in which the first words of an event are at the inputs, the others follow in
@@ -192,12 +192,7 @@ impl<'m> Network<'_, 'm> {
     }
 
     /// Computes the layers of a pass and writes what is read later.
-    fn store(
-        &mut self,
-        pass: usize,
-        known: &[(usize, Vec<Value<'m>>)],
-        written: Value<'m>,
-    ) -> Result<(), Diagnostics> {
+    fn store(&mut self, pass: usize, known: &[(usize, Vec<Value<'m>>)], written: Value<'m>) -> Result<(), Diagnostics> {
         let (m, schedule, graph) = (self.m, self.schedule, self.graph);
         let plan = &schedule.plan;
         let kept: Vec<usize> = plan.stored.keys().copied().filter(|root| plan.pass_of(*root) == pass).collect();
@@ -246,7 +241,8 @@ impl<'m> Network<'_, 'm> {
             };
             let frac = output.decode.as_ref().map_or(0, fraction_bits);
             let hold = |(i, value): (usize, &Value<'m>)| {
-                let held = m.state(&format!("{port}_{i}"), Format::integer(value.range().union(Interval::BIT)), reset());
+                let held =
+                    m.state(&format!("{port}_{i}"), Format::integer(value.range().union(Interval::BIT)), reset());
                 held.set_next_when(done, *value);
                 held.value().with_frac(frac)
             };

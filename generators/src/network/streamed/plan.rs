@@ -11,7 +11,7 @@ use super::super::{Operand, layer_values, values};
 use super::layout::Layout;
 use super::sweep::{Axis, Kernel, Sweep};
 use crate::arith::{Arithmetic, Effort};
-use crate::model::{Array, Graph, Layer, Op, T, TensorInfo, Window, moved};
+use crate::model::{Array, Graph, Layer, Op, TensorId, TensorInfo, Window, moved};
 
 /// One pass over all words of a tensor, and the layers that are computed word by word on the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,7 +168,7 @@ impl Plan {
         let layout = match layout.words() {
             1 if operands.iter().all(|(.., other)| other.words() == 1) => Layout::whole(shape.iter().product()),
             _ => {
-                let same = |t: &T| match &self.places[t.index()] {
+                let same = |t: &TensorId| match &self.places[t.index()] {
                     Place::Words { layout: other, .. } => other == layout && graph.info(*t).shape == *shape,
                     Place::Constant(_) => true,
                 };
@@ -297,7 +297,7 @@ impl Plan {
 
     /// The lanes of tensor `t` stretched to `shape` if it is constant, nothing if it is not; none if they differ from
     /// word to word.
-    fn constant_lanes(&self, graph: &Graph, t: T, layout: &Layout, shape: &[usize]) -> Option<Vec<i64>> {
+    fn constant_lanes(&self, graph: &Graph, t: TensorId, layout: &Layout, shape: &[usize]) -> Option<Vec<i64>> {
         match &self.places[t.index()] {
             Place::Constant(all) => {
                 let array = Array { shape: graph.info(t).shape.clone(), values: all.clone() };
@@ -320,7 +320,7 @@ impl Plan {
         let (layer, result) = (&graph.layers()[k], graph.result(k));
         let constants = |all: &[i64]| all.iter().map(|v| m.constant((*v).into(), 0)).collect::<Vec<_>>();
         if self.is_whole(layer) {
-            let whole = |t: &T| match &self.places[t.index()] {
+            let whole = |t: &TensorId| match &self.places[t.index()] {
                 Place::Constant(all) => constants(all),
                 Place::Words { root, layout, .. } => in_order(layout, &lanes(*root)),
             };
@@ -331,18 +331,16 @@ impl Plan {
         let Place::Words { layout, .. } = &self.places[result.index()] else {
             return Err(Diagnostic::bug("folding", "a constant is in no chain"));
         };
-        let flat = |t: T| TensorInfo { shape: vec![layout.lanes], range: graph.info(t).range };
-        let operand = |t: &T| match &self.places[t.index()] {
+        let flat = |t: TensorId| TensorInfo { shape: vec![layout.lanes], range: graph.info(t).range };
+        let operand = |t: &TensorId| match &self.places[t.index()] {
             Place::Words { root, .. } => lanes(*root),
             Place::Constant(_) => {
                 let lanes = self.constant_lanes(graph, *t, layout, &graph.info(result).shape);
                 constants(&lanes.expect("checked when it was put into the chain"))
             }
         };
-        let operands: Vec<(Vec<Value<'m>>, TensorInfo)> =
-            layer.inputs.iter().map(|t| (operand(t), flat(*t))).collect();
-        let operands: Vec<Operand<'_, 'm>> =
-            operands.iter().map(|(values, info)| Operand { values, info }).collect();
+        let operands: Vec<(Vec<Value<'m>>, TensorInfo)> = layer.inputs.iter().map(|t| (operand(t), flat(*t))).collect();
+        let operands: Vec<Operand<'_, 'm>> = operands.iter().map(|(values, info)| Operand { values, info }).collect();
         let layer = Layer { op: self.on_lanes(graph, k)?, ..layer.clone() };
         values(m, &products, &layer, &operands, &[], &flat(result))
     }
@@ -401,7 +399,7 @@ fn sources(graph: &Graph, layer: &Layer) -> Option<Result<Vec<Option<u32>>, Diag
 
 /// The order in which an input comes: that in which the first layer that computes more than element by element takes it.
 fn of_input(graph: &Graph, input: usize) -> Layout {
-    let mut tensor = T(input as u32);
+    let mut tensor = TensorId(input as u32);
     let mut path: Vec<Vec<Option<u32>>> = Vec::new();
     let layout = loop {
         let shape = &graph.info(tensor).shape;
@@ -421,7 +419,7 @@ fn of_input(graph: &Graph, input: usize) -> Layout {
         }
         tensor = graph.result(k);
     };
-    let count = graph.info(T(input as u32)).shape.iter().product();
+    let count = graph.info(TensorId(input as u32)).shape.iter().product();
     let back = path.iter().rev().try_fold(layout, |layout, sources| layout.before(sources));
     back.filter(|layout| layout.words() * layout.lanes == count).unwrap_or_else(|| Layout::whole(count))
 }

@@ -7,7 +7,7 @@ use sim::vectors::Held;
 use super::*;
 use crate::arith::Fabric;
 use crate::arith::multiply::Multiplier;
-use crate::model::{Array, Input, Layer, Limit, Op, Output, PoolKind, Requantise, T, Window};
+use crate::model::{Array, Input, Layer, Limit, Op, Output, PoolKind, Requantise, TensorId, Window};
 use crate::network::design::NetworkDesign;
 
 fn input(shape: &[usize]) -> Graph {
@@ -15,7 +15,7 @@ fn input(shape: &[usize]) -> Graph {
     Graph::new("streamed", vec![input]).unwrap()
 }
 
-fn push(graph: &mut Graph, name: &str, op: Op, inputs: &[T]) -> T {
+fn push(graph: &mut Graph, name: &str, op: Op, inputs: &[TensorId]) -> TensorId {
     graph.push(Layer { name: name.into(), op, inputs: inputs.to_vec(), scale: None }).unwrap()
 }
 
@@ -29,7 +29,7 @@ fn requantise(drop: i32) -> Requantise {
     Requantise { drop, rounding: Rounding::HalfEven, limit: Limit::Saturate { lo: -8, hi: 7 } }
 }
 
-fn output(graph: &mut Graph, name: &str, tensor: T) {
+fn output(graph: &mut Graph, name: &str, tensor: TensorId) {
     graph.output(Output { name: name.into(), tensor, decode: None }).unwrap();
 }
 
@@ -75,7 +75,7 @@ fn streams(graph: &Graph, reuse: u32, stages: Vec<u32>, arithmetic: Arithmetic) 
 fn residual() -> Graph {
     let mut graph = input(&[1, 2, 5, 4]);
     let first = convolution(&[4, 1, 3, 2], window([3, 2], 1, 1, [1, 1, 1, 0]), 2);
-    let first = push(&mut graph, "first", first, &[T(0)]);
+    let first = push(&mut graph, "first", first, &[TensorId(0)]);
     let first = push(&mut graph, "quant", Op::Requantise(requantise(3)), &[first]);
     let second = convolution(&[4, 4, 3, 2], window([3, 2], 1, 2, [2, 0, 2, 1]), 1);
     let second = push(&mut graph, "second", second, &[first]);
@@ -108,7 +108,7 @@ fn convolutions_and_branches_are_streamed() {
 #[test]
 fn pools_and_other_orders_are_streamed() {
     let mut graph = input(&[1, 6, 6, 3]);
-    let x = push(&mut graph, "first", Op::Transpose { axes: vec![0, 3, 1, 2] }, &[T(0)]);
+    let x = push(&mut graph, "first", Op::Transpose { axes: vec![0, 3, 1, 2] }, &[TensorId(0)]);
     let pool = Op::Pool { kind: PoolKind::Max, window: window([3, 3], 2, 1, [1, 0, 0, 1]) };
     let x = push(&mut graph, "max", pool, &[x]);
     let offset = Op::Constant(Array { shape: vec![3, 1, 1], values: vec![5, -7, 2] });
@@ -149,13 +149,13 @@ fn what_does_not_come_word_by_word_is_refused() {
     let graph = residual();
     assert!(refused(&graph, 19).contains("20 positions"));
     let mut graph = input(&[1, 2, 4, 4]);
-    let y = push(&mut graph, "same", convolution(&[2, 2, 1, 1], window([1, 1], 1, 1, [0; 4]), 1), &[T(0)]);
+    let y = push(&mut graph, "same", convolution(&[2, 2, 1, 1], window([1, 1], 1, 1, [0; 4]), 1), &[TensorId(0)]);
     let turned = push(&mut graph, "turned", Op::Transpose { axes: vec![0, 1, 3, 2] }, &[y]);
     let sum = push(&mut graph, "sum", Op::Add, &[y, turned]);
     output(&mut graph, "y", sum);
     assert!(refused(&graph, 16).contains("same order"));
     let mut graph = input(&[1, 3]);
-    let y = push(&mut graph, "relu", Op::Relu, &[T(0)]);
+    let y = push(&mut graph, "relu", Op::Relu, &[TensorId(0)]);
     output(&mut graph, "y", y);
     assert!(refused(&graph, 2).contains("no dense"));
 }

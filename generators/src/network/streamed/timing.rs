@@ -97,9 +97,7 @@ impl Schedule {
     fn summed(&self, pass: usize, word: usize) -> u32 {
         match &self.plan.passes[pass].source {
             Source::Port => word as u32,
-            Source::Window(_, sweep) => {
-                ((word + 1) * sweep.parts()) as u32 + OPERANDS + 1 + self.stages[2 * pass]
-            }
+            Source::Window(_, sweep) => ((word + 1) * sweep.parts()) as u32 + OPERANDS + 1 + self.stages[2 * pass],
         }
     }
 

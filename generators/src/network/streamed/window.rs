@@ -35,10 +35,8 @@ impl<'m> Hardware<'_, 'm> {
     pub fn results(&self, ring: &Ring<'m>) -> Result<Vec<Value<'m>>, Diagnostics> {
         let base = ring.base(self.m, &format!("{}_base", self.name), self.beats.ending)?;
         let slots: Vec<Slot<'m>> = (0..self.sweep.at_once).map(|slot| self.slot(ring, base, slot)).collect();
-        let adding = Adding {
-            enable: self.later("adding", self.beats.running),
-            first: self.later("first", self.beats.first),
-        };
+        let adding =
+            Adding { enable: self.later("adding", self.beats.running), first: self.later("first", self.beats.first) };
         match &self.sweep.kernel {
             Kernel::Products { bias, groups, .. } => self.products(&slots, bias, *groups, &adding),
             Kernel::Pool(kind) => self.pools(&slots, *kind, &adding),
@@ -252,9 +250,10 @@ impl<'m> Hardware<'_, 'm> {
             };
             let operands: Vec<Value<'m>> = slots.iter().enumerate().map(operand).collect();
             let name = format!("{}_pool{lane}", self.name);
-            let part = self.construction.cut.staged(self.m, self.stages, &name, &operands, &|m, operands| {
-                Ok(vec![combined(m, kind, operands)])
-            })?[0];
+            let part =
+                self.construction.cut.staged(self.m, self.stages, &name, &operands, &|m, operands| {
+                    Ok(vec![combined(m, kind, operands)])
+                })?[0];
             let whole = match kind {
                 PoolKind::Max => part.range(),
                 PoolKind::Sum => {

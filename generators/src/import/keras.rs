@@ -19,6 +19,8 @@ mod merge;
 mod model;
 mod network;
 mod normalisation;
+mod operation;
+mod origin;
 mod pooling;
 mod power;
 mod quantiser;

@@ -7,10 +7,12 @@ use hdl::diag::Diagnostic;
 use serde_json::Value as Json;
 
 use super::calls::{Argument, Call};
+use super::origin::Class;
 use super::weights::Layout;
 use super::{KerasLayer, hgq};
 use super::{
-    activation, convolution, dense, einsum, merge, normalisation, pooling, rearranging, shaping, table, wrapper,
+    activation, convolution, dense, einsum, merge, normalisation, operation, pooling, rearranging, shaping, table,
+    wrapper,
 };
 use crate::import::lift::{Lift, Real};
 use crate::import::settings::{Accept, Known, Settings};
@@ -22,6 +24,8 @@ pub(super) enum Build {
     One(fn(&mut Lift, &KerasLayer, Real) -> Result<Real, Diagnostic>),
     /// From a list of operands.
     Many(fn(&mut Lift, &KerasLayer, Vec<Real>) -> Result<Real, Diagnostic>),
+    /// From all that it is called with, to one result or several.
+    Call(fn(&mut Lift, &KerasLayer, Call<Real>) -> Result<Vec<Real>, Diagnostic>),
 }
 
 /// A class of layers.
@@ -46,16 +50,15 @@ fn is_float32(value: &Json) -> bool {
         Json::Null => true,
         Json::String(name) => name == "float32",
         policy => {
-            matches!(policy["class_name"].as_str(), Some("DTypePolicy" | "Policy"))
-                && policy["config"]["name"] == "float32"
+            let class = Class::of(policy).ok().flatten();
+            let known = class.is_some_and(|class| matches!(&*class.name, "DTypePolicy" | "Policy"));
+            known && policy["config"]["name"] == "float32"
         }
     }
 }
 
-/// Keys around a layer's or model's configuration.
-pub(super) const PLACE: [Known; 10] = [
-    Known::any("module", "where Python finds the class"),
-    Known::any("registered_name", "where Python finds the class"),
+/// Keys around a layer's or model's configuration; [`Class::read`] reads those that say whose class it is.
+pub(super) const PLACE: [Known; 8] = [
     Known::any("build_config", "the shape that the operand has"),
     Known::any("compile_config", "training"),
     Known::any("shared_object_id", "a number of the file's own"),
@@ -149,11 +152,13 @@ const TABLES: &[&[LayerClass]] = &[
     einsum::CLASSES,
     hgq::CLASSES,
     table::CLASSES,
+    operation::CLASSES,
 ];
 
 /// The class of that name.
 pub(super) fn of(name: &str) -> Option<&'static LayerClass> {
-    all().find(|class| class.names.contains(&name))
+    let layer = || all().find(|class| class.names.contains(&name));
+    if operation::is_one(name) { operation::class(name) } else { layer() }
 }
 
 /// All classes.
@@ -219,9 +224,14 @@ impl KerasLayer {
 }
 
 impl Lift {
-    /// The result of one use of a layer, between the quantisers that HGQ2 has at both its ends.
-    pub(super) fn keras_layer(&mut self, layer: &KerasLayer, call: Call<Real>) -> Result<Real, Diagnostic> {
+    /// The results of one use of a layer, between the quantisers that HGQ2 has at both its ends.
+    pub(super) fn keras_layer(&mut self, layer: &KerasLayer, call: Call<Real>) -> Result<Vec<Real>, Diagnostic> {
         let class = of(&layer.class).ok_or_else(|| layer.unknown())?;
+        if let Build::Call(build) = class.build {
+            let results = build(self, layer, call)?;
+            layer.finish()?;
+            return Ok(results);
+        }
         let mut operands = layer.operands(call)?;
         self.hgq_operands(layer, &mut operands)?;
         let y = match class.build {
@@ -232,10 +242,11 @@ impl Lift {
                 build(self, layer, x)?
             }
             Build::Many(build) => build(self, layer, operands)?,
+            Build::Call(_) => unreachable!("carried out above"),
         };
         let y = self.hgq(layer, "oq", y)?;
         layer.finish()?;
-        Ok(y)
+        Ok(vec![y])
     }
 }
 

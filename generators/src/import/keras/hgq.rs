@@ -8,6 +8,7 @@ use super::class::{Build, HGQ_KEYS, LayerClass, PLACE, WEIGHTS, none};
 use super::dense::FOLDING;
 use super::fixed::{Fixed, Format, Overflow, small_float};
 use super::normalisation::Normalisation;
+use super::origin::Class;
 use super::quantiser::quantised;
 use super::table::TABLES;
 use super::weights::Layout;
@@ -245,7 +246,7 @@ impl KerasLayer {
             return Ok(None);
         };
         let of = |why: &str| self.error(format!("its quantiser `{role}` {why}"));
-        let class = outer.text("class_name")?.unwrap_or_default().to_owned();
+        let class = Class::read(&outer)?.map(|class| class.name).unwrap_or_default();
         let config = outer.object("config")?.ok_or_else(|| of("has no configuration"))?;
         config.accept(TRAINING);
         let mut affine = match config.list("affine")? {

@@ -11,8 +11,8 @@ use super::origin::Class;
 use super::weights::Layout;
 use super::{KerasLayer, hgq};
 use super::{
-    activation, convolution, dense, einsum, merge, normalisation, operation, pooling, rearranging, shaping, table,
-    wrapper,
+    activation, convolution, dense, einsum, merge, normalisation, operation, pooling, projection, rearranging, shaping,
+    table, transposed, wrapper,
 };
 use crate::import::lift::{Lift, Real};
 use crate::import::settings::{Accept, Known, Settings};
@@ -153,6 +153,8 @@ const TABLES: &[&[LayerClass]] = &[
     hgq::CLASSES,
     table::CLASSES,
     operation::CLASSES,
+    projection::CLASSES,
+    transposed::CLASSES,
 ];
 
 /// The class of that name.

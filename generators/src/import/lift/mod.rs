@@ -17,6 +17,7 @@ mod movement;
 mod noise;
 mod quantise;
 mod settle;
+mod transposed;
 
 use hdl::diag::Diagnostic;
 use hdl::names::quoted;

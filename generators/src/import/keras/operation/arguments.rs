@@ -47,6 +47,9 @@ impl<'l> Arguments<'l> {
         }
         // the configuration of Keras 2's layer is that of a layer
         let own = super::is_one(&layer.class);
+        if own {
+            layer.config.accept(function.known);
+        }
         for name in function.parameters.iter().filter(|_| own) {
             if layer.config.has(name) {
                 arguments.give(name, Argument::Constant(layer.config.value(name).clone()))?;

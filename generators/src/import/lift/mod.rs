@@ -30,7 +30,7 @@ pub use linear::Shaped;
 pub use noise::Noise;
 pub use quantise::Meaning;
 
-use crate::model::{Array, Decode, Encode, Graph, Input, Layer, Op, Output, Step, T};
+use crate::model::{Array, Decode, Encode, Graph, Input, Layer, Op, Output, Step, TensorId};
 
 /// Relative distance of neighbouring 32-bit floats, halved: the error of one rounding.
 const HALF_ULP: f64 = 1.0 / 16_777_216.0;
@@ -42,7 +42,7 @@ const SEED: u64 = 1;
 #[derive(Debug, Clone)]
 pub struct Real {
     /// The integers.
-    pub tensor: T,
+    pub tensor: TensorId,
     /// Value of one step, positive; stretches to the tensor's shape.
     pub unit: Array<f64>,
     /// Applied in order in 32-bit floats.
@@ -57,7 +57,7 @@ pub struct Real {
 
 impl Real {
     /// Integers times `unit`.
-    fn plain(tensor: T, unit: Array<f64>, noise: Noise) -> Self {
+    fn plain(tensor: TensorId, unit: Array<f64>, noise: Noise) -> Self {
         Self { tensor, unit, steps: Vec::new(), softmax: None, noise, raw: None }
     }
 }
@@ -209,7 +209,7 @@ impl Lift {
                 None => (Interval::BIT, None),
             };
             reals.push(Real {
-                tensor: T(k as u32),
+                tensor: TensorId(k as u32),
                 unit: Array::scalar(format.map_or(1.0, |f| 2f64.powi(-f.frac))),
                 steps: Vec::new(),
                 softmax: None,
@@ -228,11 +228,11 @@ impl Lift {
         &self.graph.info(real.tensor).shape
     }
 
-    fn range(&self, tensor: T) -> Interval {
+    fn range(&self, tensor: TensorId) -> Interval {
         self.graph.info(tensor).range
     }
 
-    fn push(&mut self, name: &str, op: Op, inputs: Vec<T>, unit: &Array<f64>) -> Result<T, Diagnostic> {
+    fn push(&mut self, name: &str, op: Op, inputs: Vec<TensorId>, unit: &Array<f64>) -> Result<TensorId, Diagnostic> {
         self.graph.push(Layer { name: name.to_owned(), op, inputs, scale: unit.as_scalar().copied() })
     }
 

@@ -123,7 +123,7 @@ impl Lift {
         k: usize,
         real: &Real,
         quantiser: Quantiser,
-    ) -> Result<crate::model::T, Diagnostic> {
+    ) -> Result<crate::model::TensorId, Diagnostic> {
         let (steps, quantiser) = self.at_the_input(name, k, real, quantiser)?;
         let encode = Encode { steps, quantiser };
         if let Some((first, _)) = &self.encodings[k] {

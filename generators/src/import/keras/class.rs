@@ -17,6 +17,9 @@ use super::{
 use crate::import::lift::{Lift, Real};
 use crate::import::settings::{Accept, Known, Settings};
 
+/// What a use of a layer gives: one tensor or several.
+pub(super) type Results = Result<Vec<Real>, Diagnostic>;
+
 /// How a layer becomes operators.
 #[derive(Clone, Copy)]
 pub(super) enum Build {
@@ -25,7 +28,7 @@ pub(super) enum Build {
     /// From a list of operands.
     Many(fn(&mut Lift, &KerasLayer, Vec<Real>) -> Result<Real, Diagnostic>),
     /// From all that it is called with, to one result or several.
-    Call(fn(&mut Lift, &KerasLayer, Call<Real>) -> Result<Vec<Real>, Diagnostic>),
+    Call(fn(&mut Lift, &KerasLayer, Call<Real>) -> Results),
 }
 
 /// A class of layers.
@@ -227,7 +230,7 @@ impl KerasLayer {
 
 impl Lift {
     /// The results of one use of a layer, between the quantisers that HGQ2 has at both its ends.
-    pub(super) fn keras_layer(&mut self, layer: &KerasLayer, call: Call<Real>) -> Result<Vec<Real>, Diagnostic> {
+    pub(super) fn keras_layer(&mut self, layer: &KerasLayer, call: Call<Real>) -> Results {
         let class = of(&layer.class).ok_or_else(|| layer.unknown())?;
         if let Build::Call(build) = class.build {
             let results = build(self, layer, call)?;
@@ -254,7 +257,7 @@ impl Lift {
 
 impl KerasLayer {
     /// The tensors of a call that has nothing else that matters.
-    fn operands(&self, mut call: Call<Real>) -> Result<Vec<Real>, Diagnostic> {
+    fn operands(&self, mut call: Call<Real>) -> Results {
         if call.positional.is_empty()
             && let Some(k) = call.keyword.iter().position(|(name, _)| name == "inputs")
         {

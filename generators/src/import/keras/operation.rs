@@ -11,12 +11,11 @@ mod movement;
 mod reduction;
 mod table;
 
-use hdl::diag::Diagnostic;
 use hdl::names::quoted;
 
 use super::KerasLayer;
 use super::calls::Call;
-use super::class::{Build, LayerClass, none};
+use super::class::{Build, LayerClass, Results, none};
 use crate::import::lift::{Lift, Real};
 use crate::import::settings::Known;
 
@@ -34,7 +33,7 @@ pub(super) struct Function {
     /// Parameters, or values of them, that are without influence.
     pub known: &'static [Known],
     /// What builds it.
-    build: fn(&mut Lift, &mut Arguments) -> Result<Vec<Real>, Diagnostic>,
+    build: fn(&mut Lift, &mut Arguments) -> Results,
 }
 
 /// The layers of Keras 2 around functions of TensorFlow.
@@ -84,7 +83,7 @@ fn function(name: &str) -> Option<&'static Function> {
 }
 
 impl Lift {
-    fn keras_function(&mut self, layer: &KerasLayer, name: &str, call: Call<Real>) -> Result<Vec<Real>, Diagnostic> {
+    fn keras_function(&mut self, layer: &KerasLayer, name: &str, call: Call<Real>) -> Results {
         let function = function(name).ok_or_else(|| {
             let why = layer.error(format!("the function {} is not supported", quoted(name)));
             why.help("supported are arithmetic, activations, sums, products, and functions that move elements")

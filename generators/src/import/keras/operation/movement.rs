@@ -5,10 +5,9 @@ use serde_json::Value as Json;
 
 use super::Arguments;
 use super::indexing::Indexed;
+use crate::import::keras::class::Results;
 use crate::import::lift::{Lift, Real};
 use crate::model::{MAX_ELEMENTS, Op};
-
-type Results = Result<Vec<Real>, Diagnostic>;
 
 /// `x[key]`.
 pub(super) fn item(lift: &mut Lift, a: &mut Arguments) -> Results {

@@ -6,11 +6,10 @@ use hdl::names::quoted;
 use super::Arguments;
 use super::arguments::Operand;
 use super::movement::without;
+use crate::import::keras::class::Results;
 use crate::import::keras::einsum::Equation;
 use crate::import::lift::{Constant, Lift, Real};
 use crate::model::{Array, Op, Step};
-
-type Results = Result<Vec<Real>, Diagnostic>;
 
 /// How elements along axes become one.
 #[derive(Clone, Copy, PartialEq, Eq)]

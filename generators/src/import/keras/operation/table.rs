@@ -1,7 +1,5 @@
 //! The functions: names, parameters, and what is known to be without influence.
 
-use hdl::diag::Diagnostic;
-
 use super::elementwise::{activation, binary, cast, clip, elu, gelu, leaky_relu, softmax, square, through};
 use super::movement::{
     concatenate, expand, flip, item, move_axis, pad, repeat, reshape, slice, split, squeeze, stack, swap, take, tile,
@@ -9,7 +7,8 @@ use super::movement::{
 };
 use super::reduction::{Reduction, arg_max, einsum, mat_mul, reduce};
 use super::{Arguments, Function};
-use crate::import::lift::{Binary, Lift, Real};
+use crate::import::keras::class::Results;
+use crate::import::lift::{Binary, Lift};
 use crate::import::settings::Known;
 use crate::model::{Array, Step};
 
@@ -46,7 +45,7 @@ pub(super) const FUNCTIONS: &[&[Function]] = &[ARITHMETIC, ACTIVATIONS, MOVEMENT
 /// What TensorFlow has besides.
 const NAME: &[Known] = &[Known::any("name", "a name")];
 
-type Build = fn(&mut Lift, &mut Arguments) -> Result<Vec<Real>, Diagnostic>;
+type Build = fn(&mut Lift, &mut Arguments) -> Results;
 
 /// A function that has nothing without influence but a name.
 const fn one(name: &'static str, parameters: &'static [&'static str], build: Build) -> Function {

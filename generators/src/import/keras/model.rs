@@ -99,16 +99,15 @@ fn is_model(class: &str) -> bool {
 fn layer_class(outer: &Settings) -> Result<String, Diagnostic> {
     let class = Class::read(outer)?.ok_or_else(|| outer.error("it has no class"))?;
     let (config, uses) = (outer.peek("config"), outer.peek("inbound_nodes"));
-    // `.h5` files do not say the module; all layers have `trainable`, functions have not
+    // `.h5` files do not say the module; all layers that are called as a function is have `trainable`, functions have not
     let function = match class.origin {
-        Origin::Unsaid => uses[0].is_object() && config.is_object() && config["trainable"].is_null(),
+        Origin::Unsaid => {
+            let known = operation::class(&operation::name(&class.name)).is_some();
+            known && uses[0].is_object() && config.is_object() && config["trainable"].is_null()
+        }
         origin => origin == Origin::Operation,
     };
-    Ok(if function && class.name != "InputLayer" && !is_model(&class.name) {
-        operation::name(&class.name)
-    } else {
-        class.name
-    })
+    Ok(if function { operation::name(&class.name) } else { class.name })
 }
 
 /// A shape whose first axis is the batch, which is 1.

@@ -1,6 +1,6 @@
 //! Builds, cleans, prints, cuts and drops data paths of 10 thousand to a million nodes: time and memory a node.
 //!
-//! `cargo bench -p hdl --bench scale [-- NODES…]`. Every size runs in a process of its own, so that its peak of
+//! `cargo bench -p hwgen-hdl --bench scale [-- NODES…]`. Every size runs in a process of its own, so that its peak of
 //! resident memory is its own. On Linux only the peak is shown.
 
 use std::env;

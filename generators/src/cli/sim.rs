@@ -63,12 +63,12 @@ enum Choice {
 /// Runs the command.
 pub fn run(args: &SimArgs) -> Result<()> {
     let folder = Folder::open(&args.dir)?;
+    let source = args.source();
     let options = check::Options {
-        runners: args.engine.runners(),
-        source: &args.source(),
         first: args.first.map(|count| count as usize),
         waves: args.waves.as_deref(),
         limit: Duration::from_secs(args.limit),
+        ..check::Options::new(args.engine.runners(), &source)
     };
     let outcomes = check(&folder, &options, &mut super::remark)?;
     if args.json {

@@ -43,6 +43,13 @@ pub struct Options<'a> {
     pub limit: Duration,
 }
 
+impl<'a> Options<'a> {
+    /// All vectors of `source`, without waveforms, for ten minutes at most each.
+    pub fn new(runners: &'a [Runner], source: &'a Source<'a>) -> Self {
+        Self { runners, source, first: None, waves: None, limit: Duration::from_secs(600) }
+    }
+}
+
 impl Runner {
     fn subject(self) -> Subject {
         match self {

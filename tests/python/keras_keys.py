@@ -65,6 +65,8 @@ def classes(module, own):
 
 
 def main():
+    # TensorFlow loads this module when something in it is used
+    keras.layers.Dense
     path = pathlib.Path(sys.argv[1])
     found = json.loads(path.read_text()) if path.exists() else {}
     if KERAS3:

@@ -9,10 +9,10 @@ use serde_json::Value as Json;
 use super::calls::{Argument, Call};
 use super::origin::Class;
 use super::weights::Layout;
-use super::{KerasLayer, hgq};
+use super::{KerasLayer, hgq, part, refused};
 use super::{
-    activation, convolution, dense, einsum, merge, normalisation, operation, pooling, projection, rearranging, shaping,
-    table, transposed, wrapper,
+    activation, attention, convolution, dense, einsum, hgq_layers, merge, normalisation, operation, pooling,
+    projection, rearranging, shaping, subnet, table, transposed, wrapper,
 };
 use crate::import::lift::{Lift, Real};
 use crate::import::settings::{Accept, Known, Settings};
@@ -27,8 +27,10 @@ pub(super) enum Build {
     One(fn(&mut Lift, &KerasLayer, Real) -> Result<Real, Diagnostic>),
     /// From a list of operands.
     Many(fn(&mut Lift, &KerasLayer, Vec<Real>) -> Result<Real, Diagnostic>),
-    /// From all that it is called with, to one result or several.
-    Call(fn(&mut Lift, &KerasLayer, Call<Real>) -> Results),
+    /// From its call, before any quantiser of operands.
+    Called(fn(&mut Lift, &KerasLayer, Call<Real>) -> Result<Real, Diagnostic>),
+    /// From all that a function is called with, to one result or several; it has no quantisers.
+    Function(fn(&mut Lift, &KerasLayer, Call<Real>) -> Results),
 }
 
 /// A class of layers.
@@ -97,7 +99,7 @@ pub(super) const COMMON: &[Known] = &[
 ];
 
 /// The quantisers that a layer of HGQ2 may have.
-pub(super) const HGQ_KEYS: [&str; 10] = [
+pub(super) const HGQ_KEYS: [&str; 11] = [
     "iq_conf",
     "iq_confs",
     "kq_conf",
@@ -108,6 +110,7 @@ pub(super) const HGQ_KEYS: [&str; 10] = [
     "exp_oq_conf",
     "inv_iq_conf",
     "inv_oq_conf",
+    "toq_conf",
 ];
 
 /// What HGQ2 adds to a layer beside its quantisers.
@@ -153,8 +156,10 @@ const TABLES: &[&[LayerClass]] = &[
     wrapper::CLASSES,
     merge::CLASSES,
     einsum::CLASSES,
-    hgq::CLASSES,
+    hgq_layers::CLASSES,
     table::CLASSES,
+    subnet::CLASSES,
+    attention::CLASSES,
     operation::CLASSES,
     projection::CLASSES,
     transposed::CLASSES,
@@ -180,7 +185,10 @@ pub(super) fn none(_: &Settings) -> Vec<&'static str> {
 ///
 /// Tensors of HGQ2 quantisers are called `role.variable`; one that is not known keeps its path.
 pub(super) fn variable(class: &str, config: &Settings, layout: Layout, path: &str) -> String {
-    if let Some(name) = hgq::variable(config, layout, path) {
+    if let Some(name) = part::variable(class, config, layout, path) {
+        return name;
+    }
+    if let Some(name) = subnet::variable(config, layout, path).or_else(|| hgq::variable(config, layout, path)) {
         return name;
     }
     match layout {
@@ -221,6 +229,9 @@ impl KerasLayer {
     }
 
     fn unknown(&self) -> Diagnostic {
+        if let Some((why, instead)) = refused::reason(&self.class) {
+            return self.error(why).help(instead);
+        }
         self.error("this layer is not supported").help(
             "supported are dense, convolution, depthwise and batch normalisation layers with or without quantisers, \
              activations, pooling, padding, reshaping and merging layers",
@@ -232,22 +243,25 @@ impl Lift {
     /// The results of one use of a layer, between the quantisers that HGQ2 has at both its ends.
     pub(super) fn keras_layer(&mut self, layer: &KerasLayer, call: Call<Real>) -> Results {
         let class = of(&layer.class).ok_or_else(|| layer.unknown())?;
-        if let Build::Call(build) = class.build {
-            let results = build(self, layer, call)?;
-            layer.finish()?;
-            return Ok(results);
-        }
-        let mut operands = layer.operands(call)?;
-        self.hgq_operands(layer, &mut operands)?;
         let y = match class.build {
             Build::One(build) => {
-                let count = operands.len();
-                let one = operands.pop().filter(|_| count == 1);
-                let x = one.ok_or_else(|| layer.error(format!("{count} operands are not supported")))?;
+                let x = layer.operand(call)?;
+                let mut operand = [x];
+                self.hgq_operands(layer, &mut operand)?;
+                let [x] = operand;
                 build(self, layer, x)?
             }
-            Build::Many(build) => build(self, layer, operands)?,
-            Build::Call(_) => unreachable!("carried out above"),
+            Build::Many(build) => {
+                let mut operands = layer.operands(call)?;
+                self.hgq_operands(layer, &mut operands)?;
+                build(self, layer, operands)?
+            }
+            Build::Called(build) => build(self, layer, call)?,
+            Build::Function(build) => {
+                let results = build(self, layer, call)?;
+                layer.finish()?;
+                return Ok(results);
+            }
         };
         let y = self.hgq(layer, "oq", y)?;
         layer.finish()?;
@@ -255,7 +269,24 @@ impl Lift {
     }
 }
 
+impl Lift {
+    /// The only result of one use of a layer.
+    pub(super) fn keras_single(&mut self, layer: &KerasLayer, call: Call<Real>) -> Result<Real, Diagnostic> {
+        let [y] = <[Real; 1]>::try_from(self.keras_layer(layer, call)?)
+            .map_err(|results| layer.error(format!("{} results are not supported here", results.len())))?;
+        Ok(y)
+    }
+}
+
 impl KerasLayer {
+    /// The only tensor of a call.
+    pub(super) fn operand(&self, call: Call<Real>) -> Result<Real, Diagnostic> {
+        let mut operands = self.operands(call)?;
+        let count = operands.len();
+        let one = operands.pop().filter(|_| count == 1);
+        one.ok_or_else(|| self.error(format!("{count} operands are not supported")))
+    }
+
     /// The tensors of a call that has nothing else that matters.
     fn operands(&self, mut call: Call<Real>) -> Results {
         if call.positional.is_empty()

@@ -42,7 +42,7 @@ pub(super) const CLASSES: &[LayerClass] = &[LayerClass {
     keys: &["function"],
     known: &[],
     variables: none,
-    build: Build::Call(|lift, layer, call| {
+    build: Build::Function(|lift, layer, call| {
         let name = layer.config.text("function")?.unwrap_or_default();
         lift.keras_function(layer, name, call)
     }),
@@ -54,7 +54,7 @@ const FUNCTION: LayerClass = LayerClass {
     keys: table::KEYS,
     known: &[],
     variables: none,
-    build: Build::Call(|lift, layer, call| lift.keras_function(layer, &layer.class, call)),
+    build: Build::Function(|lift, layer, call| lift.keras_function(layer, &layer.class, call)),
 };
 
 /// The name that a function of Keras 3 has here.

@@ -93,8 +93,6 @@ impl Lift {
     fn keras_inner(&mut self, layer: &KerasLayer, name: String, x: Real) -> Result<Real, Diagnostic> {
         let inner = layer.inner.as_ref().ok_or_else(|| layer.error("it has no inner layer"))?;
         let call = Call { positional: vec![Argument::Tensor(x)], keyword: Vec::new() };
-        let [y] = <[Real; 1]>::try_from(self.keras_layer(&Rc::clone(inner).named(name), call)?)
-            .map_err(|results| layer.error(format!("the layer in it has {} results", results.len())))?;
-        Ok(y)
+        self.keras_single(&Rc::clone(inner).named(name), call)
     }
 }

@@ -17,6 +17,7 @@ mod movement;
 mod noise;
 mod quantise;
 mod settle;
+mod tabulate;
 mod transposed;
 
 use hdl::diag::Diagnostic;
@@ -29,6 +30,7 @@ pub use constant::{Constant, Grid};
 pub use linear::Shaped;
 pub use noise::Noise;
 pub use quantise::Meaning;
+pub(crate) use tabulate::{About, Functions};
 
 use crate::model::{Array, Decode, Encode, Graph, Input, Layer, Op, Output, Step, TensorId};
 

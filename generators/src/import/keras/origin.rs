@@ -42,7 +42,7 @@ const MODULES: &[(&str, Origin)] = &[
 ];
 
 /// Packages under which frameworks register classes.
-const PACKAGES: &[(&str, Origin)] = &[("hgq", Origin::Hgq), ("HGQ", Origin::Hgq)];
+const PACKAGES: &[(&str, Origin)] = &[("hgq", Origin::Hgq), ("hgq2", Origin::Hgq), ("HGQ", Origin::Hgq)];
 
 /// A class of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use hdl::diag::Diagnostic;
 use hdl::num::{Format, Quantiser};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::aggregate::{Aggregate, Aggregation, MOST_MEMBERS};
@@ -87,7 +88,7 @@ pub struct Tracking {
 
 /// A geometry that is promised beforehand, such as layers whose neighbours are connected: `size` successive nodes at
 /// either end of each edge. It shrinks gather and scatter. An edge that breaks the promise is not live.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Windows {
     /// Nodes of a window.
@@ -389,6 +390,30 @@ impl Network {
                 std::iter::once(particles).chain(mask).collect()
             }
         }
+    }
+
+    /// The rows and columns of each input port.
+    pub fn input_shapes(&self) -> Vec<Vec<usize>> {
+        match self {
+            Self::Jedinet(n) => vec![vec![n.particles, n.features]],
+            Self::Tracking(n) => {
+                let per_edge = vec![n.edges];
+                let features = [vec![n.nodes, n.node_features], vec![n.edges, n.edge_features]];
+                features.into_iter().chain(vec![per_edge; 3]).collect()
+            }
+            Self::DeepSets(n) => {
+                let mask = n.masked.then(|| vec![n.particles]);
+                std::iter::once(vec![n.particles, n.features]).chain(mask).collect()
+            }
+        }
+    }
+
+    /// The integers of the output port for those of all input ports, one after the other.
+    ///
+    /// # Errors
+    /// A network that does not fit together, or an event that does not fit its ports.
+    pub fn evaluate(&self, event: &[i64]) -> Result<Vec<i64>, Diagnostic> {
+        self.staged()?.evaluate(event)
     }
 
     /// Fraction bits of every output.

@@ -2,6 +2,7 @@
 
 use hdl::diag::Diagnostic;
 use hdl::num::{Format, Interval, Quantiser};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Array, Op, Requantise};
@@ -10,7 +11,7 @@ use crate::model::{Array, Op, Requantise};
 const MAX_ACCUMULATOR: u32 = 62;
 
 /// One layer: `y = relu(pre(b + Σ w·x))` with `pre` and `relu` its quantisers; the sum is exact.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Layer {
     /// Format of weights and biases.
@@ -26,7 +27,7 @@ pub struct Layer {
 }
 
 /// Layers in order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Mlp {
     /// First to last.

@@ -12,8 +12,8 @@ use super::aggregate::{Aggregate, Aggregation, MOST_MEMBERS};
 use super::mlp::Mlp;
 use super::sigmoid::Sigmoid;
 
-/// A network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// An interaction network or a set network, as `hwgen interaction --model` reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Network {
     /// Pairs of particles, a graph that is known beforehand.
@@ -25,7 +25,7 @@ pub enum Network {
 }
 
 /// JEDI-net (arXiv:1908.05318): `φ(Σ_i f_O([x_i, Σ_j f_R([x_i, x_j])]))` over the edges `j → i` of a static graph.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Jedinet {
     /// Particles N.
@@ -55,7 +55,7 @@ pub struct Jedinet {
 /// [`Tracking::windows`]. With [`Tracking::sorted`] it is not live either if its receiver comes before that of an earlier
 /// live edge with the same window of receivers. An edge that is not live adds nothing to any aggregate, and its result
 /// is 0. A node that no live edge names changes no result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tracking {
     /// Hits of an event, dummies included.
@@ -100,7 +100,7 @@ pub struct Windows {
 }
 
 /// Deep Sets (arXiv:1703.06114): `ρ(aggregate_i φ(x_i))`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeepSets {
     /// Elements of a set, dummies included.
@@ -347,6 +347,11 @@ pub fn limited(what: &str, count: usize) -> Result<(), Diagnostic> {
     }
     let message = format!("{count} {what}; expected 1 to {MOST_MEMBERS}");
     Err(Diagnostic::error("model", message))
+}
+
+/// The schema of a network in JSON (JSON Schema, draft 2020-12).
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(Network).to_value()
 }
 
 impl Network {

@@ -2,6 +2,7 @@
 
 use hdl::diag::Diagnostic;
 use hdl::num::{Overflow, Quantiser, Rounding};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Limit, Op, Requantise};
@@ -10,7 +11,7 @@ use crate::model::{Limit, Op, Requantise};
 const MAX_INDEX: u32 = 12;
 
 /// `σ(x) = 1 / (1 + e^-x)`: the operand is quantised to an index, and the table gives the result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sigmoid {
     /// Quantiser of the operand: to nearest and saturating.

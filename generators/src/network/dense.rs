@@ -172,6 +172,23 @@ impl DenseNetwork {
     }
 }
 
+/// Inputs of the first layer and outputs of every one.
+pub fn dimensions(network: &Graph) -> Vec<usize> {
+    let inputs: usize = network.inputs().iter().flat_map(|i| &i.shape).product();
+    let outputs = network.layers().iter().filter_map(|layer| match &layer.op {
+        Op::Dense { bias, .. } => Some(bias.len()),
+        _ => None,
+    });
+    std::iter::once(inputs).chain(outputs).collect()
+}
+
+/// Layers of these sizes with random weights.
+pub fn random_layers(sizes: &[usize], bits: u32, activation_bits: u32, sparsity: f64, seed: u64) -> Vec<DenseLayer> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let layer = |pair: &[usize]| DenseLayer::random(&mut random, (pair[0], pair[1]), bits, activation_bits, sparsity);
+    sizes.windows(2).map(layer).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -132,13 +132,14 @@ mod tests {
 
     fn unpacked() -> Vec<(String, Vec<u8>)> {
         let mut archive = ZipArchive::new(Cursor::new(STATE)).unwrap();
+        let count = archive.len();
         let entry = |k: usize| {
             let mut entry = archive.by_index(k).unwrap();
             let mut bytes = Vec::new();
             std::io::Read::read_to_end(&mut entry, &mut bytes).unwrap();
             (entry.name().unwrap().into_owned(), bytes)
         };
-        (0..archive.len()).map(entry).collect()
+        (0..count).map(entry).collect()
     }
 
     fn packed(entries: &[(String, Vec<u8>)]) -> Vec<u8> {

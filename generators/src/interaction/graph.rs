@@ -175,22 +175,34 @@ impl Sketch {
         self.push("joined", Op::Concat { axis: 1 }, parts)
     }
 
-    /// The node that each index names.
-    fn gather(
-        &mut self,
-        [nodes, indices]: [TensorId; 2],
-        size: usize,
-        first: &[usize],
-    ) -> Result<TensorId, Diagnostic> {
-        let features = self.graph.info(nodes).shape[1];
-        let mut index = indices;
-        if first.iter().any(|first| *first > 0) {
-            let values = first.iter().map(|first| *first as i64).collect();
-            let begin = self.push("begin", Op::Constant(Array { shape: vec![first.len()], values }), &[])?;
-            index = self.push("gather", Op::Sub, &[indices, begin])?;
+    /// The first nodes of windows, if any is not node 0. They stand outside of stages, whose rows see one each.
+    fn begins(&mut self, first: &[usize]) -> Result<Option<TensorId>, Diagnostic> {
+        if first.iter().all(|first| *first == 0) {
+            return Ok(None);
         }
-        let gather = GatherAt { features, size, first: first.to_vec() };
-        self.push("gather", Op::Block(Block::GatherAt(gather)), &[nodes, index])
+        let values = first.iter().map(|first| *first as i64).collect();
+        self.push("begin", Op::Constant(Array { shape: vec![first.len()], values }), &[]).map(Some)
+    }
+
+    /// The nodes at either end of each edge: those of `indices` in the windows that begin at `begins`.
+    fn ends(
+        &mut self,
+        nodes: TensorId,
+        indices: [TensorId; 2],
+        begins: [Option<TensorId>; 2],
+        windows: &Windows,
+    ) -> Result<[TensorId; 2], Diagnostic> {
+        let (features, size) = (self.graph.info(nodes).shape[1], windows.size);
+        let mut ends = indices;
+        for (k, first) in [&windows.receivers, &windows.senders].into_iter().enumerate() {
+            let index = match begins[k] {
+                Some(begin) => self.push("gather", Op::Sub, &[indices[k], begin])?,
+                None => indices[k],
+            };
+            let gather = GatherAt { features, size, first: first.clone() };
+            ends[k] = self.push("gather", Op::Block(Block::GatherAt(gather)), &[nodes, index])?;
+        }
+        Ok(ends)
     }
 }
 
@@ -303,6 +315,7 @@ impl Tracking {
     fn sketch(&self, sketch: &mut Sketch, formats: &[&[Format]]) -> Result<TensorId, Diagnostic> {
         let [nodes, edges, sender, receiver, valid] = [0, 1, 2, 3, 4].map(TensorId);
         let (ends, windows) = ([sender, receiver, valid], self.every_window());
+        let begins = [sketch.begins(&windows.receivers)?, sketch.begins(&windows.senders)?];
         let order = match self.sorted {
             true => Some(sketch.stage("order", None, |sketch| {
                 sketch.push("order", Op::Block(Block::Order(Order { windows: windows.clone() })), &ends)
@@ -317,7 +330,7 @@ impl Tracking {
                     sketch.push("incidence", Op::Block(Block::Incidence(incidence)), &ends)?
                 }
             };
-            let [to, from] = self.ends(sketch, nodes, [receiver, sender], &windows)?;
+            let [to, from] = sketch.ends(nodes, [receiver, sender], begins, &windows)?;
             let joined = sketch.joined(&[to, from, edges])?;
             Ok((sketch.perceptron(&self.relation, formats[0], joined)?, said))
         })?;
@@ -347,7 +360,7 @@ impl Tracking {
         };
         let live = sketch.column(said, 0)?;
         sketch.stage("score", Some(self.blocks_of("score")), |sketch| {
-            let [to, from] = self.ends(sketch, objects, [receiver, sender], &windows)?;
+            let [to, from] = sketch.ends(objects, [receiver, sender], begins, &windows)?;
             let joined = sketch.joined(&[to, from, messages])?;
             let score = sketch.perceptron(&self.score, formats[2], joined)?;
             let weight = sketch.chain("sigmoid", self.sigmoid.operators(self.score.output_format().frac), score)?;
@@ -372,18 +385,6 @@ impl Tracking {
             Some(windows) => format!("{name}_{}_{}", windows.receivers[k], windows.senders[k]),
         };
         (0..self.edges).map(of).collect()
-    }
-
-    /// The rows of `nodes` at the ends of each edge.
-    fn ends(
-        &self,
-        sketch: &mut Sketch,
-        nodes: TensorId,
-        [receiver, sender]: [TensorId; 2],
-        windows: &Windows,
-    ) -> Result<[TensorId; 2], Diagnostic> {
-        let to = sketch.gather([nodes, receiver], windows.size, &windows.receivers)?;
-        Ok([to, sketch.gather([nodes, sender], windows.size, &windows.senders)?])
     }
 
     /// For each node, which edges it receives, out of what is said of each edge.

@@ -119,6 +119,10 @@ fn place<'m>(
         let later = graph.layers()[stage.layers.end..].iter().any(|layer| layer.inputs.contains(t));
         later || graph.outputs().iter().any(|output| output.tensor == **t)
     };
+    let constant = |k: usize| matches!(graph.layers()[k].op, Op::Constant(_));
+    if stage.rows.is_some() && stage.layers.clone().any(constant) {
+        return Err(Diagnostic::bug("interaction", "the rows of a stage have no constants of their own").into());
+    }
     let given: Vec<TensorId> = results.iter().filter(outside).copied().collect();
     let mut all: BTreeMap<TensorId, Vec<Value<'m>>> = BTreeMap::new();
     let rows = stage.rows.as_ref().map_or(1, Vec::len);

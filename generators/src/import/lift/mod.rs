@@ -16,6 +16,7 @@ mod movement;
 mod noise;
 mod quantise;
 mod settle;
+mod tabulate;
 
 use hdl::diag::Diagnostic;
 use hdl::names::quoted;
@@ -26,6 +27,7 @@ pub use constant::{Constant, Grid};
 pub use linear::Shaped;
 pub use noise::Noise;
 pub use quantise::Meaning;
+pub(crate) use tabulate::{About, Functions};
 
 use crate::model::{Array, Decode, Encode, Graph, Input, Layer, Op, Output, Step, TensorId};
 

@@ -64,7 +64,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Dense(args) => dense::run(args),
         Command::Events(args) => events::run(args),
         Command::Inspect(args) => inspect::run(args),
-        Command::Schema(_) => schema::run(),
+        Command::Schema(args) => schema::run(args),
         Command::Sim(args) => sim::run(args),
         Command::Cmvm(args) => cmvm::run(args),
         Command::Bench(args) => bench::run(args),

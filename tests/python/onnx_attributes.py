@@ -10,13 +10,16 @@ suite compares with the importer's table. Needs onnx, onnxruntime, qonnx and num
 
 import argparse
 import json
+import os
 import pathlib
+import pickle
 
 import numpy as np
 import onnx
 import onnxruntime
 from onnx import TensorProto, defs, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
+from qonnx.custom_op import channels_last, general
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 
@@ -24,9 +27,11 @@ OLDEST, NEWEST = 6, 24
 SAMPLES = 4
 f32 = np.float32
 rng = np.random.default_rng(15)
-GENERAL, LAST = "qonnx.custom_op.general", "qonnx.custom_op.channels_last"
+GENERAL, LAST, MICROSOFT = "qonnx.custom_op.general", "qonnx.custom_op.channels_last", "com.microsoft"
 
 onnxruntime.set_default_logger_severity(4)
+ONE_THREAD = onnxruntime.SessionOptions()
+ONE_THREAD.intra_op_num_threads = 1
 
 
 def grid(*shape):
@@ -49,15 +54,21 @@ def i64(*values):
 class Spec:
     """A node to begin with: the input's shape and type, constants behind it (None: left out), domain and attributes."""
 
-    def __init__(self, shape=(1, 3, 4, 4), constants=(), outputs=1, kind=f32, domain="", **attributes):
+    def __init__(self, shape=(1, 3, 4, 4), constants=(), outputs=1, kind=f32, **attributes):
         self.shape, self.constants, self.outputs, self.kind = shape, list(constants), outputs, kind
-        self.domain, self.version, self.attributes = domain, 1, attributes
+        self.attributes, self.domain, self.version = attributes, "", 0
+
+    def of(self, domain, version):
+        self.domain, self.version = domain, version
+        return self
 
 
 def base(op, version):
     """The node, or None where the operator is not there in this version."""
     plain = {
         "Abs", "Exp", "GlobalAveragePool", "GlobalMaxPool", "HardSigmoid", "Identity", "LeakyRelu", "Neg", "Relu", "Sigmoid", "Tanh",
+        "Ceil", "Celu", "Elu", "Erf", "Floor", "Gelu", "HardSwish", "Mish", "Reciprocal", "Round", "Selu", "Shrink", "Sign", "Softplus",
+        "Softsign", "Swish", "ThresholdedRelu", "Log", "Sqrt",
         "Flatten", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "ArgMax", "ArgMin", "Dropout", "Transpose", "Softmax",
     }
     if op in plain:
@@ -65,6 +76,8 @@ def base(op, version):
         return Spec(**attributes)
     if op in ("Add", "Sub", "Mul", "Max", "Min", "Sum", "Mean"):
         return Spec(constants=[grid(1, 3, 4, 4)])
+    if op == "Pow":
+        return Spec(constants=[f32(2)] if version >= 7 else [np.full((1, 3, 4, 4), 2, f32)])
     if op == "Div":
         return Spec(constants=[np.full((1, 3, 4, 4), 4, f32)])
     if op in ("MaxPool", "AveragePool"):
@@ -133,30 +146,53 @@ def base(op, version):
         return Spec(constants=scales + [np.array([-300, 70], np.int32)], kind=np.uint8)
     if op == "QLinearMatMul":
         return Spec((1, 3, 4), [f32(0.25), np.uint8(3), codes(4, 2), f32(0.1), np.uint8(100), f32(3.7), np.uint8(120)], kind=np.uint8)
-    if op in ("Quant", "IntQuant"):
-        return Spec(constants=[f32(0.25), f32(0), f32(4)], domain=GENERAL, signed=1, narrow=0, rounding_mode="ROUND")
-    if op == "BipolarQuant":
-        return Spec(constants=[f32(0.25)], domain=GENERAL)
-    if op == "MultiThreshold":
-        return Spec(constants=[np.sort(grid(3, 5), axis=1)], domain=GENERAL, out_dtype="INT8")
-    if op == "Trunc":
-        return Spec(constants=[f32(0.125), f32(0), f32(8), f32(5)], domain=GENERAL, rounding_mode="FLOOR")
     return None
 
 
-SUPPORTED = """Abs Add ArgMax ArgMin AveragePool BatchNormalization Cast Clip Concat Conv ConvInteger ConvTranspose
-DepthToSpace DequantizeLinear Div Dropout Exp Expand Flatten Gather Gemm GlobalAveragePool GlobalMaxPool
-HardSigmoid Identity LeakyRelu MatMul MatMulInteger Max MaxPool Mean Min Mul Neg PRelu Pad QLinearConv
-QLinearMatMul QuantizeLinear ReduceMax ReduceMean ReduceMin ReduceSum Relu Reshape Resize Sigmoid Slice
-Softmax SpaceToDepth Split Squeeze Sub Sum Tanh Tile TopK Transpose Unsqueeze Upsample""".split()
-CONSTANTS_ONLY = "Ceil Constant ConstantOfShape Equal Floor Pow Reciprocal ReduceProd Shape Size Sqrt Where".split()
-QONNX = {
-    "Quant": ["signed", "narrow", "rounding_mode"],
-    "IntQuant": ["signed", "narrow", "rounding_mode"],
-    "BipolarQuant": [],
-    "MultiThreshold": ["out_dtype", "out_scale", "out_bias", "data_layout"],
-    "Trunc": ["rounding_mode", "signed", "narrow"],
-}
+def custom(op, version):
+    """A node of QONNX' operators, or None for those that hwgen does not know."""
+    if op in ("Quant", "IntQuant"):
+        return Spec(constants=[f32(0.25), f32(0), f32(4)], signed=1, narrow=0, rounding_mode="ROUND")
+    if op == "BipolarQuant":
+        return Spec(constants=[f32(0.25)])
+    if op == "FloatQuant":
+        numbers = [f32(v) for v in (0.5, 4, 3, 7, 480)]
+        return Spec(constants=numbers, rounding_mode="ROUND", has_inf=0, has_nan=0, has_subnormal=1, saturation=1)
+    if op == "MultiThreshold":
+        return Spec(constants=[np.sort(grid(3, 5), axis=1)], out_dtype="INT8")
+    if op == "Trunc":
+        scales = [f32(0.125), f32(0), f32(8)] + ([f32(5)] if version < 2 else [f32(0.5), f32(6)])
+        return Spec(constants=scales, rounding_mode="FLOOR")
+    return None
+
+
+def last(op):
+    """A node of QONNX' operators whose channels are the last axis."""
+    whole = {"kernel_shape": [2, 2], "strides": [1, 1], "pads": [0, 0, 0, 0]}
+    if op == "Conv":
+        return Spec((1, 4, 4, 3), [weights(2, 2, 2, 3), weights(2)], dilations=[1, 1], group=1, **whole)
+    if op == "MaxPool":
+        return Spec((1, 4, 4, 3), **whole)
+    return Spec((1, 4, 4, 3), [weights(3), weights(3), weights(3), np.array([1, 4, 1], f32)], epsilon=0.0)
+
+
+SUPPORTED = """Abs Add ArgMax ArgMin AveragePool BatchNormalization Cast Ceil Celu Clip Concat Conv ConvInteger ConvTranspose
+DepthToSpace DequantizeLinear Div Dropout Elu Erf Exp Expand Flatten Floor Gather Gelu Gemm GlobalAveragePool GlobalMaxPool
+HardSigmoid HardSwish Identity LeakyRelu Log MatMul MatMulInteger Max MaxPool Mean Min Mish Mul Neg PRelu Pad Pow QLinearConv
+QLinearMatMul QuantizeLinear Reciprocal ReduceMax ReduceMean ReduceMin ReduceSum Relu Reshape Resize Round Selu Shrink Sigmoid
+Sign Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tanh ThresholdedRelu Tile TopK Transpose
+Unsqueeze Upsample""".split()
+CONSTANTS_ONLY = "Constant ConstantOfShape Equal ReduceProd Shape Size Where".split()
+KINDS = {"i": "INT", "f": "FLOAT", "s": "STRING", "ints": "INTS"}
+
+
+def qonnx_classes(module):
+    """(operator, version, attributes with their kinds) of each class that the module lists."""
+    for name in module.__all__:
+        op, _, version = name.partition("_v")
+        node = helper.make_node(op, [], [])
+        types = getattr(module, name)(node).get_nodeattr_types()
+        yield op, int(version or 1), [(attribute, KINDS[kind[0]]) for attribute, kind in types.items()]
 
 TEXTS = {
     "auto_pad": ["VALID", "SAME_UPPER", "SAME_LOWER", "NOTSET"],
@@ -168,7 +204,7 @@ TEXTS = {
     "round_mode": ["up", "down", "nearest"],
     "rounding_mode": ["CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN", "round", "half_even"],
     "data_layout": ["NCHW", "NHWC", "NC", "CN"],
-    "out_dtype": ["UINT4", "BIPOLAR"],
+    "out_dtype": ["UINT4", "BIPOLAR", ""],
 }
 LISTS = {
     "pads": [[1, 0, 0, 1], [0, 1, 1, 0], [1, 1, 1, 1], [0, 0, -1, 0, 0, 0, 0, -1], [0, 1, 0, 0, 0, 0, 0, 0]],
@@ -194,7 +230,7 @@ def settings(name, kind, op):
     if name in LISTS:
         return LISTS[name]
     if name == "num_outputs":
-        return [1, 2, 3]  # onnxruntime does not survive others
+        return [-1, 0, 1, 2, 3]
     if kind == "INT":
         return [-2, -1, 0, 1, 2, 3] + ([10, 7, 9, 11, 6, 17] if name == "to" else []) + ([5, 21, 22, 16] if "dtype" in name else [])
     if kind == "FLOAT":
@@ -232,7 +268,7 @@ def operand_settings(op, version, k, value):
         yield np.array([[[0.5]], [[0.25]], [[1]]], f32)
 
 
-def model(op, version, spec, name="node"):
+def model(op, version, spec, shape=None):
     names, initializers = ["x"], []
     for k, value in enumerate(spec.constants):
         names.append("" if value is None else f"c{k}")
@@ -241,15 +277,19 @@ def model(op, version, spec, name="node"):
     while names and names[-1] == "":
         names.pop()
     outputs = [f"y{k}" for k in range(spec.outputs)]
-    nodes = [helper.make_node(op, names, outputs, name=name, domain=spec.domain, **spec.attributes)]
+    nodes = [helper.make_node(op, names, outputs, name="node", domain=spec.domain, **spec.attributes)]
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(spec.kind))
-    infos = [helper.make_empty_tensor_value_info(name) for name in outputs]
+    typed = spec.domain in (GENERAL, LAST)
+    info = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape or spec.shape) if typed else helper.make_empty_tensor_value_info(name)
+    infos = [info(name) for name in outputs]
     graph = helper.make_graph(nodes, "attributes", [helper.make_tensor_value_info("x", kind, spec.shape)], infos, initializers)
     imports = [helper.make_opsetid("", version)] + ([helper.make_opsetid(spec.domain, spec.version)] if spec.domain else [])
     return helper.make_model(graph, opset_imports=imports, ir_version=8 if version < 21 else 10)
 
 
-def samples(spec):
+def samples(spec, positive=False):
+    if positive:
+        return [(rng.integers(1, 128, spec.shape) / 8).astype(spec.kind) for _ in range(SAMPLES)]
     if spec.kind == f32:
         return [(rng.integers(-128, 128, spec.shape) / 8).astype(f32) for _ in range(SAMPLES)]
     if np.issubdtype(spec.kind, np.integer):
@@ -257,6 +297,22 @@ def samples(spec):
         low, high = max(limits.min, -2000), min(limits.max, 2000)
         return [rng.integers(low, high, spec.shape, endpoint=True).astype(spec.kind) for _ in range(SAMPLES)]
     return [(rng.integers(-128, 128, spec.shape) / 8).astype(spec.kind) for _ in range(SAMPLES)]
+
+
+def isolated(function, *arguments):
+    """The function's result, computed in a process of its own: onnxruntime aborts on some values. None if it did."""
+    back, there = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(back)
+        with os.fdopen(there, "wb") as pipe:
+            pickle.dump(function(*arguments), pipe)
+        os._exit(0)
+    os.close(there)
+    with os.fdopen(back, "rb") as pipe:
+        data = pipe.read()
+    _, status = os.waitpid(child, 0)
+    return pickle.loads(data) if status == 0 else None
 
 
 def reference(made, inputs, custom):
@@ -272,7 +328,7 @@ def reference(made, inputs, custom):
                 results.append([done[output.name] for output in made.graph.output])
             return results
         try:
-            session = onnxruntime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(made.SerializeToString(), ONE_THREAD, providers=["CPUExecutionProvider"])
             return [session.run(None, {"x": x}) for x in inputs]
         except Exception as error:
             # only what onnxruntime has no code for is left to the slower reference
@@ -293,13 +349,15 @@ class Writer:
             made = model(op, version, spec)
         except (TypeError, ValueError):
             return  # onnx itself cannot write such a node
-        inputs = samples(spec)
-        results = reference(made, inputs, spec.domain != "")
+        inputs = samples(spec, op in ("Log", "Reciprocal", "Sqrt"))
+        results = isolated(reference, made, inputs, spec.domain in (GENERAL, LAST))
         if results is not None and not all(np.isfinite(np.asarray(y, np.float64)).all() for row in results for y in row):
             results = None
+        if results is not None:
+            made = model(op, version, spec, results[0][0].shape)
         flat = lambda a: [float(v) for v in np.asarray(a, np.float64).reshape(-1)]
         case = {
-            "operator": op, "version": version, "what": what, "format": "s8.3" if spec.kind == f32 else None,
+            "operator": " ".join(filter(None, [spec.domain, op])), "version": version, "what": what, "format": "s8.3" if spec.kind == f32 else None,
             "x": [flat(x) for x in inputs],
             "y": None if results is None else [[flat(y) for y in row] for row in results],
             "shapes": None if results is None else [list(np.asarray(y).shape) for y in results[0]],
@@ -311,7 +369,7 @@ class Writer:
 
 
 def copy(spec, **changes):
-    other = Spec(spec.shape, spec.constants, spec.outputs, spec.kind, spec.domain, **spec.attributes)
+    other = Spec(spec.shape, spec.constants, spec.outputs, spec.kind, **spec.attributes).of(spec.domain, spec.version)
     for name, value in changes.items():
         setattr(other, name, value)
     return other
@@ -355,7 +413,8 @@ def schema(path):
     operators = {}
     for op in SUPPORTED + CONSTANTS_ONLY:
         operators[op] = [{"version": v, "attributes": sorted(s.attributes), "operands": len(s.inputs)} for v, s in versions_of(op)]
-    text = json.dumps({"ai.onnx": operators, GENERAL: QONNX}, indent=1)
+    of = lambda module: {op: sorted({a for o, _, found in qonnx_classes(module) if o == op for a, _ in found}) for op, _, _ in qonnx_classes(module)}
+    text = json.dumps({"ai.onnx": operators, GENERAL: of(general)}, indent=1)
     path.write_text(text + "\n")
 
 
@@ -363,22 +422,31 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--schema", type=pathlib.Path)
+    parser.add_argument("--only", help="operators, separated by commas")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     if options.schema:
         schema(options.schema)
     writer = Writer(options.out)
-    for op in SUPPORTED:
+    wanted = options.only.split(",") if options.only else None
+    for op in [op for op in SUPPORTED if wanted is None or op in wanted]:
         for version, found in versions_of(op):
             spec = base(op, version)
             if spec is not None and not found.deprecated:
                 attributes = [(a.name, str(a.type).split(".")[-1]) for a in found.attributes.values()]
                 cases(writer, op, version, attributes, [i.name for i in found.inputs], spec)
-    for op, attributes in QONNX.items():
+    places = lambda spec: ["X"] + [str(k + 1) for k in range(len(spec.constants))]
+    for op, version, attributes in qonnx_classes(general):
+        spec = custom(op, version)
+        if spec is not None and (wanted is None or op in wanted):
+            cases(writer, op, 13, attributes, places(spec), spec.of(GENERAL, version))
+    newest = {op: attributes for op, _, attributes in qonnx_classes(channels_last)}
+    for op, attributes in newest.items() if wanted is None or LAST in wanted else []:
+        spec = last(op)
+        cases(writer, op, 13, attributes, places(spec), spec.of(LAST, 13))
+    for op in ("QuantizeLinear", "DequantizeLinear") if wanted is None else []:
         spec = base(op, 13)
-        kinds = {"signed": "INT", "narrow": "INT", "out_scale": "FLOAT", "out_bias": "FLOAT"}
-        given = [(name, kinds.get(name, "STRING")) for name in attributes]
-        cases(writer, op, 13, given, ["X"] + [str(k + 1) for k in range(len(spec.constants))], spec)
+        cases(writer, op, 13, [("axis", "INT")], places(spec), spec.of(MICROSOFT, 1))
     print(f"{writer.count} files in {options.out}")
 
 

@@ -1,12 +1,9 @@
-//! Random QONNX graphs against the `qonnx` package.
+//! Random graphs against the frameworks: networks of QONNX (`python/qonnx_campaign.py`), and operators with random settings
+//! of all their attributes in all operator sets (`python/onnx_campaign.py`).
 //!
 //! `HWGEN_PYTHON` names a Python with the package (default `python3`; the test is skipped if it has none),
-//! `HWGEN_CAMPAIGN_GRAPHS` how many graphs, `HWGEN_CAMPAIGN_SEED` their seed, `HWGEN_CAMPAIGN` a folder of graphs that
-//! exist already.
-//!
-//! The campaign so far: 3,900 graphs (2,400 of seed 7, 1,500 of seed 99), none wrong. 3,218 are equal in every output
-//! bit, 210 end in float sums that are not exact and agree within their noise, 230 have quantiser steps that depend on
-//! the order of the reference's float sums (26 of them differ, each reported as a doubt on import), 242 are refused.
+//! `HWGEN_CAMPAIGN_GRAPHS` how many graphs of each script, `HWGEN_CAMPAIGN_SEED` their seed, `HWGEN_CAMPAIGN` a folder of
+//! graphs that exist already instead.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +11,7 @@ use std::process::Command;
 
 use hwgen::import::lift::InputFormat;
 use hwgen::import::onnx;
-use hwgen::model::Graph;
+use hwgen::model::{Graph, Step};
 use hwgen::network;
 use serde_json::Value as Json;
 
@@ -40,7 +37,7 @@ fn setting(name: &str, default: &str) -> String {
 }
 
 /// The folder with the graphs, made now if need be.
-fn graphs(made: &Path) -> Option<PathBuf> {
+fn graphs(made: &Path, script: &str) -> Option<PathBuf> {
     if let Some(folder) = std::env::var_os("HWGEN_CAMPAIGN") {
         return Some(folder.into());
     }
@@ -50,7 +47,7 @@ fn graphs(made: &Path) -> Option<PathBuf> {
         println!("skipped: {python} has no qonnx and onnxruntime");
         return None;
     }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/qonnx_campaign.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(script);
     let done = Command::new(python)
         .arg(script)
         .arg(made)
@@ -93,7 +90,10 @@ fn verdict(file: &Path, case: &Json) -> Verdict {
         }
     };
     hardware_agrees(&imported.graph, &floats(&case["x"])[0]);
-    let noise = imported.noise[0].typical;
+    let decode = imported.graph.outputs()[0].decode.as_ref();
+    let approximate = decode.is_some_and(|d| d.softmax.is_some() || d.steps.iter().any(Step::is_approximate));
+    // frameworks approximate a function at the end
+    let noise = if approximate { imported.noise[0].typical + 1e-6 } else { imported.noise[0].typical };
     let doubtful = !imported.doubts.is_empty();
     let bound = imported.bounds()[0].filter(|_| doubtful).unwrap_or(0.0);
     let mut furthest = 0f64;
@@ -102,6 +102,9 @@ fn verdict(file: &Path, case: &Json) -> Verdict {
         let got = imported.graph.predict(&[x]).unwrap().remove(0);
         for (a, b) in got.iter().zip(&y) {
             furthest = furthest.max(f64::from((a - b).abs()));
+        }
+        if approximate && imported.noise[0].is_none() {
+            return got.iter().zip(&y).all(|(a, b)| (a - b).abs() <= 2e-6 * (1.0 + b.abs()));
         }
         if noise == 0.0 {
             return got == y;
@@ -160,10 +163,10 @@ impl Tally {
     }
 }
 
-#[test]
-fn random_graphs_agree_with_the_reference_execution() {
+/// Every graph of the script agrees or is refused, no more than one in `refusals` of them.
+fn agree(script: &str, refusals: usize) {
     let made = tempfile::tempdir().expect("a folder");
-    let Some(folder) = graphs(made.path()) else {
+    let Some(folder) = graphs(made.path(), script) else {
         return;
     };
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
@@ -178,6 +181,16 @@ fn random_graphs_agree_with_the_reference_execution() {
     assert!(tally.wrong.is_empty(), "{:?}", tally.wrong);
     assert_eq!(tally.noticed, tally.equal, "a changed output goes unnoticed");
     let refused: usize = tally.refused.values().sum();
-    assert!(refused * 5 <= files.len(), "{refused} of {} graphs are refused", files.len());
+    assert!(refused * refusals <= files.len(), "{refused} of {} graphs are refused", files.len());
     assert!(tally.equal * 3 >= files.len(), "too few graphs are exact");
+}
+
+#[test]
+fn random_networks_agree_with_the_reference_execution() {
+    agree("qonnx_campaign.py", 5);
+}
+
+#[test]
+fn random_settings_of_all_operators_agree_with_the_frameworks() {
+    agree("onnx_campaign.py", 2);
 }

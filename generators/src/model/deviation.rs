@@ -170,10 +170,7 @@ impl Graph {
             worst = worst.max(*bound as f64 * units[i] + noise);
         }
         for step in &decode.steps {
-            let values = match step.parameter() {
-                Some(p) => p.values.clone(),
-                None => vec![0.0],
-            };
+            let values = step.parameters().first().map_or_else(|| vec![0.0], |p| p.values.clone());
             let steepness = values.iter().map(|v| step.with(|_| *v).steepness());
             worst *= steepness.collect::<Option<Vec<f64>>>()?.into_iter().fold(0.0, f64::max);
         }

@@ -206,11 +206,7 @@ impl Graph {
         if let Some(decode) = &output.decode {
             let fits = decode.unit.well_formed()
                 && stretches(&decode.unit, &info.shape)
-                && decode
-                    .steps
-                    .iter()
-                    .filter_map(Step::parameter)
-                    .all(|p| p.well_formed() && stretches(p, &info.shape))
+                && decode.steps.iter().flat_map(Step::parameters).all(|p| p.well_formed() && stretches(p, &info.shape))
                 && decode.softmax.is_none_or(|axis| axis < info.shape.len());
             if !fits {
                 return Err(error(format!("output {name}: its decoding does not fit shape {:?}", info.shape)));
@@ -327,7 +323,7 @@ fn input_info(input: &Input) -> Result<TensorInfo, Diagnostic> {
         .filter(|r| r.width() < MAX_BITS)
         .ok_or_else(|| of(format!("[{lo}, {hi}] is no range of at most {MAX_BITS} bits")))?;
     if let Some(encode) = &input.encode {
-        let steps = encode.steps.iter().filter_map(Step::parameter);
+        let steps = encode.steps.iter().flat_map(Step::parameters);
         let fits = steps.chain(encode.quantiser.parameters()).all(|p| p.well_formed() && stretches(p, &input.shape));
         if !fits || !encode.quantiser.has_a_code_a_level() {
             return Err(of(format!("its encoding does not fit shape {:?}", input.shape)));

@@ -88,7 +88,7 @@ impl Graph {
         let info = self.info(output.tensor).clone();
         let (first, last) = (info.range.lo() as i64, info.range.hi() as i64);
         let single = output.decode.as_ref().is_none_or(|d| {
-            let mut parameters = d.steps.iter().filter_map(super::Step::parameter);
+            let mut parameters = d.steps.iter().flat_map(super::Step::parameters);
             d.unit.values.len() == 1 && parameters.all(|p| p.values.len() == 1)
         });
         let elements = match single {

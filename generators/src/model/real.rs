@@ -7,7 +7,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::array::Array;
-use super::function::Function;
+use super::function::{Function, Growth};
+use super::pair::Pairing;
+
+/// How far frameworks' approximations of transcendental functions are off, about.
+const APPROXIMATION: f32 = 3e-7;
 
 /// One element-wise operation; `P` is an [`Array`] of parameters, or a number once an element is chosen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -51,49 +55,36 @@ pub enum Step<P = Array<f32>> {
         /// Greatest factor before the division.
         top: f32,
     },
-    /// Another function; frameworks approximate it.
+    /// Another function; frameworks approximate most.
     Function(Function),
-}
-
-/// How a computed function grows with its argument.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Growth {
-    /// Never falls.
-    Rising,
-    /// Never rises.
-    Falling,
-    /// Neither.
-    Mixed,
-}
-
-impl Growth {
-    /// Growth of one function after another.
-    #[must_use]
-    pub fn then(self, next: Self) -> Self {
-        match (self, next) {
-            (Self::Mixed, _) | (_, Self::Mixed) => Self::Mixed,
-            (a, b) if a == b => Self::Rising,
-            _ => Self::Falling,
-        }
-    }
-
-    fn of_factor(factor: f32) -> Self {
-        if factor >= 0.0 { Self::Rising } else { Self::Falling }
-    }
+    /// Two chains of the same number, and one operation on their results: `x · sigmoid x` and such.
+    Pair {
+        /// The operation.
+        operation: Pairing,
+        /// The chain of the first operand.
+        left: Vec<Step<P>>,
+        /// The chain of the second operand.
+        right: Vec<Step<P>>,
+    },
 }
 
 impl<P> Step<P> {
-    /// The parameter, if there is one.
-    pub fn parameter(&self) -> Option<&P> {
+    /// All parameters.
+    pub fn parameters(&self) -> Vec<&P> {
         match self {
-            Self::Add(p) | Self::SubtractFrom(p) | Self::Mul(p) | Self::Div(p) | Self::DivideInto(p) => Some(p),
-            Self::LeakyRelu(p) | Self::Above(p) => Some(p),
-            _ => None,
+            Self::Add(p) | Self::SubtractFrom(p) | Self::Mul(p) | Self::Div(p) | Self::DivideInto(p) => vec![p],
+            Self::LeakyRelu(p) | Self::Above(p) => vec![p],
+            Self::Pair { left, right, .. } => left.iter().chain(right).flat_map(Self::parameters).collect(),
+            _ => Vec::new(),
         }
     }
 
-    /// The same step with another parameter.
-    pub fn with<Q>(&self, f: impl FnOnce(&P) -> Q) -> Step<Q> {
+    /// The same step with other parameters.
+    pub fn with<Q>(&self, mut f: impl FnMut(&P) -> Q) -> Step<Q> {
+        self.with_each(&mut f)
+    }
+
+    fn with_each<Q>(&self, f: &mut dyn FnMut(&P) -> Q) -> Step<Q> {
         match self {
             Self::Add(p) => Step::Add(f(p)),
             Self::SubtractFrom(p) => Step::SubtractFrom(f(p)),
@@ -110,12 +101,22 @@ impl<P> Step<P> {
             Self::DivideInto(p) => Step::DivideInto(f(p)),
             Self::HardSwish { shift, top } => Step::HardSwish { shift: *shift, top: *top },
             Self::Function(function) => Step::Function(*function),
+            Self::Pair { operation, left, right } => Step::Pair {
+                operation: *operation,
+                left: left.iter().map(|s| s.with_each(f)).collect(),
+                right: right.iter().map(|s| s.with_each(f)).collect(),
+            },
         }
     }
 
     /// Whether frameworks compute it only approximately.
     pub fn is_approximate(&self) -> bool {
-        matches!(self, Self::Sigmoid | Self::Tanh | Self::Exp | Self::Function(_))
+        match self {
+            Self::Sigmoid | Self::Tanh | Self::Exp => true,
+            Self::Function(function) => function.is_approximate(),
+            Self::Pair { left, right, .. } => left.iter().chain(right).any(Self::is_approximate),
+            _ => false,
+        }
     }
 }
 
@@ -139,8 +140,22 @@ impl Step<f32> {
             Self::Exp => f64::from(x).exp() as f32,
             Self::DivideInto(p) => p / x,
             Self::HardSwish { shift, top } => x * (x + shift).max(0.0).min(top) / top,
-            Self::Function(function) => function.apply(f64::from(x)) as f32,
+            Self::Function(function) => function.apply(x),
+            Self::Pair { operation, ref left, ref right } => operation.apply(through(left, x), through(right, x)),
         }
+    }
+
+    /// The result for `x` if the framework's functions are off by as much as they may be, downward for a `direction` of
+    /// -1 and upward for 1.
+    pub(crate) fn moved(&self, x: f32, direction: f32) -> f32 {
+        if let Self::Pair { operation, left, right } = self {
+            let ends = |chain: &[Self]| [-1.0, 1.0].map(|d| chain.iter().fold(x, |x, step| step.moved(x, d)));
+            return operation.furthest(ends(left), ends(right), direction);
+        }
+        let y = self.apply(x);
+        // an exponential beyond all floats is infinite, and not a float more or less
+        let slack = if self.is_approximate() && y.is_finite() { APPROXIMATION * y.abs().max(1.0) } else { 0.0 };
+        y + slack * direction
     }
 
     /// The most by which a change of `x` is multiplied; none if there is no such number.
@@ -150,10 +165,10 @@ impl Step<f32> {
             Self::Div(p) => Some(1.0 / f64::from(p.abs())),
             Self::LeakyRelu(p) => Some(f64::from(p.abs().max(1.0))),
             Self::Sigmoid => Some(0.25),
-            Self::Exp | Self::DivideInto(_) | Self::Above(_) => None,
+            Self::Exp | Self::DivideInto(_) | Self::Above(_) | Self::Pair { .. } => None,
             // the slope at the end of its parabola, `(2 · top - shift) / top`
             Self::HardSwish { shift, top } => Some((2.0 + f64::from(shift) / f64::from(top)).max(1.0)),
-            Self::Function(function) => Some(function.steepness()),
+            Self::Function(function) => function.steepness(),
             _ => Some(1.0),
         }
     }
@@ -167,9 +182,20 @@ impl Step<f32> {
             Self::Abs | Self::DivideInto(_) | Self::HardSwish { .. } => Growth::Mixed,
             Self::Above(p) if p < 0.0 => Growth::Mixed,
             Self::Function(function) => function.growth(),
+            Self::Pair { operation, ref left, ref right } => operation.growth(of_chain(left), of_chain(right)),
             _ => Growth::Rising,
         }
     }
+}
+
+/// A number through a chain.
+fn through(chain: &[Step<f32>], x: f32) -> f32 {
+    chain.iter().fold(x, |x, step| step.apply(x))
+}
+
+/// How a chain grows.
+pub(crate) fn of_chain(chain: &[Step<f32>]) -> Growth {
+    chain.iter().fold(Growth::Rising, |growth, step| growth.then(step.growth()))
 }
 
 /// Rounding of a 32-bit float to an integer, by QONNX' names and formulas.
@@ -427,7 +453,7 @@ impl Quantiser<f32> {
 
 /// The steps for one element, applied in order to the real number that `n` stands for.
 pub(crate) fn chain(steps: &[Step<f32>], unit: f64, n: i64) -> f32 {
-    steps.iter().fold((n as f64 * unit) as f32, |x, step| step.apply(x))
+    through(steps, (n as f64 * unit) as f32)
 }
 
 #[cfg(test)]

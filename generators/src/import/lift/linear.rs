@@ -335,7 +335,7 @@ impl Lift {
         if range.hi() - range.lo() > MOST || !x.noise.is_none() {
             return x.steps.is_empty();
         }
-        let single = x.steps.iter().filter_map(Step::parameter).all(|p| p.values.len() == 1);
+        let single = x.steps.iter().flat_map(Step::parameters).all(|p| p.values.len() == 1);
         let (Some(&unit), true) = (x.unit.as_scalar(), single) else {
             return x.steps.is_empty();
         };
@@ -356,13 +356,14 @@ impl Lift {
         let mut growth = unit.map(|_| Growth::Rising);
         let mut differs = varies(&unit.shape);
         for step in &x.steps {
-            let each = match step.parameter() {
-                Some(p) => {
+            let each = match step.parameters().as_slice() {
+                [] => Array::scalar(step.with(|_| 0.0).growth()),
+                [p] => {
                     let p = rank_aligned(p, &shape).expect("checked to stretch");
                     differs |= varies(&p.shape);
                     p.map(|v| step.with(|_| *v).growth())
                 }
-                None => Array::scalar(step.with(|_| 0.0).growth()),
+                _ => Array::scalar(Growth::Mixed),
             };
             growth = growth.zip(&each, |a, b| a.then(*b)).expect("both stretch to the tensor");
         }

@@ -14,6 +14,7 @@ mod formats;
 mod linear;
 mod movement;
 mod noise;
+mod pair;
 mod quantise;
 mod settle;
 mod tabulate;
@@ -241,7 +242,7 @@ impl Lift {
     /// A parameter that does not stretch or is not finite, or a division by zero.
     pub fn step(&self, name: &str, mut real: Real, step: Step) -> Result<Real, Diagnostic> {
         self.no_softmax(name, &real)?;
-        if let Some(p) = step.parameter() {
+        for p in step.parameters() {
             let shape = self.shape(&real);
             if array::rank_aligned(p, shape).is_none() {
                 return Err(at(name, format!("its constant of shape {:?} does not stretch to {shape:?}", p.shape)));

@@ -71,7 +71,7 @@ impl Lift {
         let alike = parts
             .iter()
             .all(|p| p.steps == first.steps && p.unit == first.unit && p.unit.values.len() == 1 && p.raw.is_none());
-        if alike && first.steps.iter().filter_map(Step::parameter).all(uniform) {
+        if alike && first.steps.iter().flat_map(Step::parameters).all(uniform) {
             let operands = parts.iter().map(|p| p.tensor).collect();
             let noise = parts.iter().map(|p| p.noise).fold(Noise::NONE, Noise::max);
             let tensor = self.push(name, Op::Concat { axis }, operands, &first.unit.clone())?;

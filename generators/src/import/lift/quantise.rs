@@ -1,5 +1,7 @@
 //! Quantisers: a chain of float steps and what rounds it at its end become one integer function.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use hdl::diag::Diagnostic;
 use rayon::prelude::*;
 
@@ -8,7 +10,7 @@ use super::formats::integer_rounding;
 use super::settle::Move;
 use super::{Doubt, Lift, Noise, Real, at};
 use crate::model::{
-    Array, Encode, FloatRounding, Growth, Limit, Op, Quantiser, Requantise, Step, StepFunction, broadcast,
+    Array, Encode, FloatRounding, Growth, Limit, Op, Quantiser, Requantise, Step, StepFunction, broadcast, of_chain,
 };
 
 /// Most steps of one function. A wider quantiser must have a scale that is a power of two.
@@ -24,10 +26,7 @@ const MAX_ALL_STEPS: usize = 1 << 23;
 const FEW_LEVELS: f64 = 4.0;
 
 /// Widest range over which a function that neither rises nor falls is tabulated.
-const MAX_TABLE: i128 = 1 << 18;
-
-/// How far frameworks' approximations of transcendental functions are off, about.
-const APPROXIMATION: f32 = 3e-7;
+const MAX_TABLE: i128 = 1 << 20;
 
 /// What a quantiser's integers mean: `steps(unit · n)`.
 #[derive(Debug, Clone)]
@@ -156,7 +155,7 @@ impl Lift {
         quantiser: Quantiser,
     ) -> Result<(Vec<Step>, Quantiser), Diagnostic> {
         let single = |p: &&Array<f32>| p.values.len() == 1;
-        let mut all = real.steps.iter().filter_map(Step::parameter).chain(quantiser.parameters());
+        let mut all = real.steps.iter().flat_map(Step::parameters).chain(quantiser.parameters());
         if real.tensor.index() == k || all.all(|p| single(&p)) {
             let flat = |p: &Array<f32>| {
                 if p.values.len() == 1 { Array::scalar(p.values[0]) } else { p.clone() }
@@ -260,7 +259,7 @@ impl Lift {
         let steps: Vec<Step> = real.steps.iter().map(|s| s.with(aligned)).collect();
         let quantiser = quantiser.with(aligned);
         let mut group = unit.shape.clone();
-        for p in steps.iter().filter_map(Step::parameter).chain(quantiser.parameters()) {
+        for p in steps.iter().flat_map(Step::parameters).chain(quantiser.parameters()) {
             group = broadcast(&group, &p.shape).expect("all stretch to the tensor");
         }
         let count: usize = group.iter().product();
@@ -269,6 +268,7 @@ impl Lift {
         let steps: Vec<Step<Vec<f32>>> = steps.iter().map(|s| s.with(full)).collect();
         let quantiser = quantiser.with(full);
         let range = self.range(real.tensor);
+        let undefined = AtomicBool::new(false);
         let functions: Vec<Option<(StepFunction, usize, i64)>> = (0..count)
             .into_par_iter()
             .map(|g| {
@@ -285,7 +285,13 @@ impl Lift {
                     return None;
                 }
                 let limit = if element.counted.is_some() { MAX_LISTED } else { MAX_STEPS };
-                let function = StepFunction::of(|n| element.code(n), range, monotone, limit)?;
+                let code = |n| {
+                    element.code(n).unwrap_or_else(|| {
+                        undefined.store(true, Ordering::Relaxed);
+                        0
+                    })
+                };
+                let function = StepFunction::of(code, range, monotone, limit)?;
                 let doubtful = element.doubts(&function);
                 let off = match doubtful {
                     0 => 0,
@@ -294,6 +300,10 @@ impl Lift {
                 Some((function, doubtful, off))
             })
             .collect();
+        if undefined.into_inner() {
+            return Err(at(name, "a number in front of this quantiser is not defined: a logarithm or root of a negative number, or 0 / 0")
+                .help("limit the operand: a Relu, a Clip or an added constant"));
+        }
         let too_many = || {
             let limit = if matches!(quantiser, Quantiser::Count { .. }) { MAX_LISTED } else { MAX_STEPS };
             at(name, format!("this quantiser would need more than {limit} thresholds"))
@@ -359,23 +369,28 @@ impl Element {
         if matches!(self.quantiser, Quantiser::Wrapping { .. }) {
             return Growth::Mixed;
         }
-        self.steps.iter().fold(Growth::Rising, |growth, step| growth.then(step.growth()))
+        of_chain(&self.steps)
     }
 
-    fn code(&self, n: i64) -> i64 {
-        self.shifted_code(n, 0.0)
+    /// The code of integer `n`; none where the chain gives no number.
+    fn code(&self, n: i64) -> Option<i64> {
+        let x = self.moved(n, 0.0);
+        (!x.is_nan()).then(|| self.code_of(x))
     }
 
     /// The code if the framework's floats are off by `direction` times what they may be off.
     fn shifted_code(&self, n: i64, direction: f64) -> i64 {
+        let x = self.moved(n, direction);
+        self.code_of(x * (1.0 + self.quantiser.uncertainty() * direction as f32))
+    }
+
+    /// The chain's result if the framework's floats are off by `direction` times what they may be off.
+    fn moved(&self, n: i64, direction: f64) -> f32 {
         let start = (n as f64 * self.unit + direction * self.noise) as f32;
-        let x = self.steps.iter().fold(start, |x, step| {
-            let y = step.apply(x);
-            // an exponential beyond all floats is infinite, and not a float more or less
-            let slack = if step.is_approximate() && y.is_finite() { APPROXIMATION * y.abs().max(1.0) } else { 0.0 };
-            y + slack * direction as f32
-        });
-        let x = x * (1.0 + self.quantiser.uncertainty() * direction as f32);
+        self.steps.iter().fold(start, |x, step| step.moved(x, direction as f32))
+    }
+
+    fn code_of(&self, x: f32) -> i64 {
         match &self.counted {
             Some(Counted { rising, first, step }) => first + step * rising.partition_point(|t| x >= *t) as i64,
             None => self.quantiser.code(x),

@@ -151,7 +151,8 @@ impl Lift {
                 | Step::Exp
                 | Step::DivideInto(_)
                 | Step::HardSwish { .. }
-                | Step::Function(_) => {
+                | Step::Function(_)
+                | Step::Pair { .. } => {
                     return Err("it is no multiple of a common step; put a quantiser behind it".into());
                 }
             }

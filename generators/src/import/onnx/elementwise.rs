@@ -8,7 +8,7 @@ use super::node::{Node, Tensor, Value};
 use super::operators::{Domain, Results};
 use super::tensor::Kind;
 use crate::import::lift::{Constant, Lift, Real};
-use crate::model::{Array, Op, Step};
+use crate::model::{Array, Function, Pairing, Step};
 
 /// An operator of two operands.
 pub(super) fn binary(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
@@ -92,6 +92,7 @@ fn pair(lift: &mut Lift, node: &Node<'_>, operator: &str, a: Tensor, b: Tensor) 
             let c = lift.constant(&node.name, &c)?;
             Value::Real(computed(lift, node, operator, x, c)?)
         }
+        (Value::Real(x), Value::Constant(c)) if operator == "Pow" => Value::Real(power(lift, node, x, &c.as_float())?),
         (Value::Real(x), Value::Constant(c)) => {
             let c = c.as_float();
             let step = match operator {
@@ -113,7 +114,7 @@ fn pair(lift: &mut Lift, node: &Node<'_>, operator: &str, a: Tensor, b: Tensor) 
                 "Add" => Step::Add(c),
                 "Sub" => Step::SubtractFrom(c),
                 "Mul" => Step::Mul(c),
-                "Div" => return Err(node.error("division by a computed tensor is not supported")),
+                "Div" => Step::DivideInto(c),
                 _ => limit(node, operator, &c)?,
             };
             Value::Real(stretch_step(lift, node, x, step)?)
@@ -124,27 +125,39 @@ fn pair(lift: &mut Lift, node: &Node<'_>, operator: &str, a: Tensor, b: Tensor) 
 
 /// A step whose constant may stretch the tensor itself.
 fn stretch_step(lift: &mut Lift, node: &Node<'_>, x: Real, step: Step) -> Result<Real, Diagnostic> {
-    let wanted = step.parameter().map(|p| p.shape.clone()).unwrap_or_default();
+    let wanted = step.parameters().first().map(|p| p.shape.clone()).unwrap_or_default();
     let x = super::movement::expanded(lift, node, x, &wanted)?;
     lift.step(&node.name, x, step)
 }
 
 fn computed(lift: &mut Lift, node: &Node<'_>, operator: &str, x: Real, y: Real) -> Result<Real, Diagnostic> {
-    match operator {
-        "Add" => lift.combine(&node.name, Op::Add, x, y),
-        "Sub" => lift.combine(&node.name, Op::Sub, x, y),
-        "Min" => lift.combine(&node.name, Op::Min, x, y),
-        "Max" => lift.combine(&node.name, Op::Max, x, y),
-        "Mul" => lift.mul(&node.name, x, y),
-        "Div" => Err(node.error("the quotient of two computed tensors is not supported").help("divide by a constant")),
-        _ => Err(node.error("it is supported for constants only")),
-    }
+    let operation = match operator {
+        "Add" => Pairing::Add,
+        "Sub" => Pairing::Sub,
+        "Min" => Pairing::Min,
+        "Max" => Pairing::Max,
+        "Mul" => Pairing::Mul,
+        "Div" => Pairing::Div,
+        _ => return Err(node.error("it is supported for constant exponents only")),
+    };
+    lift.pair(&node.name, operation, x, y)
 }
 
-/// `Min`, `Max` and powers with a number.
+/// Squares, cubes and roots: what is multiplied in one order only, or rounded once.
+fn power(lift: &mut Lift, node: &Node<'_>, x: Real, exponent: &Array<f32>) -> Result<Real, Diagnostic> {
+    let exponent = exponent.as_scalar().copied().filter(|e| [1.0, 2.0, 3.0, 0.5].contains(e));
+    let exponent = exponent.ok_or_else(|| node.error("exponents of computed tensors are 0.5, 1, 2 and 3"))?;
+    if exponent == 0.5 {
+        return lift.step(&node.name, x, Step::Function(Function::Sqrt));
+    }
+    let product = |lift: &mut Lift, a: Real| lift.pair(&node.name, Pairing::Mul, a, x.clone());
+    (1..exponent as usize).try_fold(x.clone(), |power, _| product(lift, power))
+}
+
+/// `Min` and `Max` with a number.
 fn limit(node: &Node<'_>, operator: &str, c: &Array<f32>) -> Result<Step, Diagnostic> {
     if operator == "Pow" {
-        return Err(node.error("powers of computed tensors are not supported"));
+        return Err(node.error("powers of a constant are supported for constants only"));
     }
     let &value =
         c.as_scalar().filter(|v| !v.is_nan()).ok_or_else(|| node.error("the constant operand is one number"))?;
@@ -152,52 +165,6 @@ fn limit(node: &Node<'_>, operator: &str, c: &Array<f32>) -> Result<Step, Diagno
         "Min" => Step::Clip { low: f32::MIN, high: value },
         _ => Step::Clip { low: value, high: f32::MAX },
     })
-}
-
-/// A function of one operand.
-pub(super) fn unary(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
-    let operator = node.operator.name;
-    let operand = node.operand(0)?;
-    let kind = operand.kind;
-    let slope = if operator == "LeakyRelu" { node.float("alpha", 0.01)? } else { 0.0 };
-    let real = match &operand.value {
-        Value::Constant(c) => return Ok(vec![Tensor::constant(fold::function(node, c, kind)?, kind)]),
-        Value::Real(real) => real.clone(),
-    };
-    if kind != Kind::Float && operator != "Relu" {
-        return Err(node.error(format!("computed tensors of data type {} are not supported here", kind.name())));
-    }
-    let step = match operator {
-        "Relu" => Step::Relu,
-        "LeakyRelu" => Step::LeakyRelu(Array::scalar(slope)),
-        "Neg" => Step::Mul(Array::scalar(-1.0)),
-        "Abs" => Step::Abs,
-        "Sigmoid" => Step::Sigmoid,
-        "Tanh" => Step::Tanh,
-        "Exp" => Step::Exp,
-        _ => return Err(node.error("it is supported for constants only")),
-    };
-    let value = Value::Real(lift.step(&node.name, real, step)?);
-    Ok(vec![Tensor { value, kind }])
-}
-
-/// `PRelu`; before version 7 the slopes are those of the channels, axis 1.
-pub(super) fn prelu(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
-    let x = node.real(0)?;
-    let mut slope = node.floats(1)?;
-    let rank = lift.shape(&x).len();
-    if node.version < 7 && slope.values.len() > 1 {
-        slope.shape = [vec![slope.values.len()], vec![1; rank.saturating_sub(2)]].concat();
-    }
-    Ok(vec![Tensor::float(lift.step(&node.name, x, Step::LeakyRelu(slope))?)])
-}
-
-/// `max(0, min(1, alpha · x + beta))`.
-pub(super) fn hard_sigmoid(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
-    let x = node.real(0)?;
-    let x = lift.step(&node.name, x, Step::Mul(Array::scalar(node.float("alpha", 0.2)?)))?;
-    let x = lift.step(&node.name, x, Step::Add(Array::scalar(node.float("beta", 0.5)?)))?;
-    Ok(vec![Tensor::float(lift.step(&node.name, x, Step::Clip { low: 0.0, high: 1.0 })?)])
 }
 
 /// The operand itself.

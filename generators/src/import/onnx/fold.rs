@@ -198,6 +198,8 @@ pub(super) fn function(node: &Node<'_>, x: &Constant, kind: Kind) -> Result<Cons
         "Sqrt" => float(f32::sqrt),
         "Floor" => float(f32::floor),
         "Ceil" => float(f32::ceil),
+        "Round" => float(f32::round_ties_even),
+        "Sign" => float(|v| if v == 0.0 { 0.0 } else { v.signum() }),
         "Reciprocal" => {
             let inverse = float(|v| 1.0 / v)?;
             // libraries divide, or approximate the inverse and refine it: they agree where it is exact
@@ -209,12 +211,6 @@ pub(super) fn function(node: &Node<'_>, x: &Constant, kind: Kind) -> Result<Cons
         }
         _ => Err(node.error("it is not supported for constants")),
     }
-}
-
-/// A function that only constants have.
-pub(super) fn only_constant(_: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
-    let kind = node.operand(0)?.kind;
-    Ok(vec![Tensor::constant(function(node, node.constant(0)?, kind)?, kind)])
 }
 
 /// Constants one after the other.

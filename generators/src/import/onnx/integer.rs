@@ -26,7 +26,7 @@ pub(super) fn conv_integer(lift: &mut Lift, node: &Node<'_>) -> Result<Results, 
 /// `A · B` in another scale.
 pub(super) fn qlinear_mat_mul(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
     let y = product(lift, node, (0, 2), (3, 5))?;
-    requantised(lift, node, y, [1, 4, 6], 7, |scales| scales)
+    requantised(lift, node, y, ([1, 4, 6], 1.0), 7, |scales| scales)
 }
 
 /// A convolution with a bias of 32-bit integers in another scale.
@@ -45,7 +45,42 @@ pub(super) fn qlinear_conv(lift: &mut Lift, node: &Node<'_>) -> Result<Results, 
         y = whole(lift, node, y)?;
     }
     let channels = |scales: Array<f32>| Array { shape: along(scales.shape), values: scales.values };
-    requantised(lift, node, y, [1, 4, 6], 7, channels)
+    requantised(lift, node, y, ([1, 4, 6], 1.0), 7, channels)
+}
+
+/// `alpha · A · B` with a sum of 32-bit integers added, in another scale or as floats.
+pub(super) fn qgemm(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
+    let mut x = centred(lift, node, (0, 2))?;
+    if lift.shape(&x).len() != 2 || node.constant(3)?.shape().len() != 2 {
+        return Err(node.error("matrices are wanted"));
+    }
+    let turned = Op::Transpose { axes: vec![1, 0] };
+    if node.flag("transA", false)? {
+        x = lift.moved(&node.name, x, turned.clone())?;
+    }
+    let turns = node.flag("transB", false)?;
+    let mut weights = centred_weights(node, (3, 5), usize::from(!turns))?;
+    if turns {
+        weights = weights.moved(&turned).map_err(|why| node.error(why))?;
+    }
+    let y = lift.dense(&node.name, x, &weights)?;
+    let mut y = whole(lift, node, y)?;
+    if let Some(c) = node.optional_constant(6)? {
+        if crate::model::broadcast(c.shape(), lift.shape(&y)).as_deref() != Some(lift.shape(&y)) {
+            return Err(node.error(format!("C of shape {:?} does not stretch to {:?}", c.shape(), lift.shape(&y))));
+        }
+        let c = lift.constant(&node.name, c)?;
+        y = lift.combine(&node.name, Op::Add, y, c)?;
+        y = whole(lift, node, y)?;
+    }
+    let alpha = node.float("alpha", 1.0)?;
+    if node.optional(7)?.is_some() {
+        return requantised(lift, node, y, ([1, 4, 7], alpha), 8, |scales| scales);
+    }
+    let a = node.optional_number(1)?.ok_or_else(|| node.error("operand 1 is missing"))?;
+    let scales = node.floats(4)?.map(|b| alpha * a * b);
+    let scales = if scales.values.len() == 1 { Array::scalar(scales.values[0]) } else { scales };
+    Ok(vec![Tensor::float(lift.step(&node.name, y, Step::Mul(scales))?)])
 }
 
 /// The integers of operand `k` less those of its zero point.
@@ -124,12 +159,12 @@ fn whole(lift: &Lift, node: &Node<'_>, y: Real) -> Result<Real, Diagnostic> {
     Ok(Real { noise: Noise::NONE, ..y })
 }
 
-/// `round(y · a_scale · b_scale / y_scale) + zero` in the data type of the zero point.
+/// `round(y · alpha · a_scale · b_scale / y_scale) + zero` in the data type of the zero point.
 fn requantised(
     lift: &mut Lift,
     node: &Node<'_>,
     y: Real,
-    [a, b, out]: [usize; 3],
+    ([a, b, out], alpha): ([usize; 3], f32),
     zero: usize,
     along: impl Fn(Array<f32>) -> Array<f32>,
 ) -> Result<Results, Diagnostic> {
@@ -137,7 +172,7 @@ fn requantised(
     let (a, out) = (number(a)?, number(out)?);
     let scales = node.floats(b)?;
     let scales = if scales.values.len() == 1 { Array::scalar(scales.values[0]) } else { scales };
-    let multiplier = along(scales.map(|b| a * b / out));
+    let multiplier = along(scales.map(|b| alpha * a * b / out));
     if multiplier.values.iter().any(|m| !m.is_finite() || *m <= 0.0) {
         return Err(node.error("the scale of a quantiser is positive"));
     }

@@ -5,8 +5,10 @@
 //! node holds is read, known to be harmless, or refused: the table of operators lists all of it ([`table`]), a node
 //! counts what its reader takes ([`node`]), and the one place that calls readers refuses what is left.
 
+mod activation;
 mod document;
 mod elementwise;
+mod float_quant;
 mod fold;
 mod integer;
 mod join;
@@ -18,12 +20,14 @@ mod operators;
 mod pad;
 mod pool;
 pub mod proto;
+mod qdq;
 mod quantisers;
 mod resize;
 mod table;
 mod tensor;
 mod transposed;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use hdl::diag::Diagnostic;
@@ -99,7 +103,11 @@ impl<'a> Reader<'a> {
     }
 
     fn run(mut self, graph: &GraphProto) -> Result<Imported, Diagnostic> {
-        for (k, proto) in graph.node.iter().enumerate() {
+        let nodes = qdq::fused(graph);
+        if matches!(nodes, Cow::Owned(_)) {
+            self.sets.provide_microsoft();
+        }
+        for (k, proto) in nodes.iter().enumerate() {
             let output = proto.output.first().map_or("", String::as_str);
             let name = match proto.name.as_str() {
                 "" if output.is_empty() => format!("{}_{k}", proto.op_type),
@@ -158,12 +166,10 @@ impl<'a> Reader<'a> {
 /// An error for an operator that is not in the table.
 fn unknown(what: &str, domain: Domain, name: &str) -> Diagnostic {
     match name {
-        "QGemm" | "QLinearAdd" | "QLinearConcat" | "QLinearGlobalAveragePool" | "DynamicQuantizeLinear" => {
+        "QLinearAdd" | "QLinearConcat" | "QLinearGlobalAveragePool" | "DynamicQuantizeLinear" => {
             error(format!("{what}: this operator on quantised integers is not supported"))
                 .help("export in the QDQ format (QuantizeLinear/DequantizeLinear around float operators)")
         }
-        "FloatQuant" => error(format!("{what}: quantisers to small floats are not supported"))
-            .help("train with integer quantisers (IntQuant)"),
         _ => {
             let names: Vec<&str> = table::operators().filter(|o| o.domain == domain).map(|o| o.name).collect();
             error(format!("{what}: this operator is not supported")).help(format!(

@@ -40,6 +40,11 @@ impl OperatorSets {
         Ok(Self { versions, onnx })
     }
 
+    /// onnxruntime's own operators without an import in the file: it takes them into models itself.
+    pub fn provide_microsoft(&mut self) {
+        self.versions.entry("com.microsoft".into()).or_insert(1);
+    }
+
     /// The version of the set in which a node's operator stands. Tools leave the import of QONNX operators out; those are
     /// then of version 1.
     pub fn version(&self, what: &str, operator: &Operator, domain: &str) -> Result<i64, Diagnostic> {

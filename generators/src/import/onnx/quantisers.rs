@@ -9,7 +9,7 @@ use super::tensor::Kind;
 use crate::import::lift::{Constant, Grid, Lift, Meaning};
 use crate::model::{Array, FloatRounding, Op, Quantiser, Step, broadcast};
 
-fn wide(array: &Array<f32>) -> Array<f64> {
+pub(super) fn wide(array: &Array<f32>) -> Array<f64> {
     array.map(|v| f64::from(*v))
 }
 
@@ -24,7 +24,7 @@ fn limits(bits: &Array<f32>, signed: bool, narrow: bool) -> (Array<f32>, Array<f
 }
 
 impl Node<'_> {
-    fn rounding(&self, default: &str) -> Result<FloatRounding, Diagnostic> {
+    pub(super) fn rounding(&self, default: &str) -> Result<FloatRounding, Diagnostic> {
         let name = self.text("rounding_mode", default)?;
         FloatRounding::parse(&name).ok_or_else(|| {
             self.unsupported("rounding_mode", "ROUND, HALF_EVEN, CEIL, FLOOR, UP, DOWN, HALF_UP and HALF_DOWN")
@@ -40,12 +40,20 @@ impl Node<'_> {
         Ok(zero)
     }
 
-    /// Bit widths, whole numbers from 1 to 32.
+    /// Bit widths, whole numbers from 1 to 32. The framework computes limits in their data type, which must hold them.
     fn bit_width(&self, k: usize) -> Result<Array<f32>, Diagnostic> {
         let bits = self.floats(k)?;
         let fits = |b: &f32| (1.0..=32.0).contains(b) && b.fract() == 0.0;
         if bits.values.is_empty() || !bits.values.iter().all(fits) {
             return Err(self.error("a bit width is a whole number from 1 to 32"));
+        }
+        let kind = self.operand(k)?.kind;
+        let wraps =
+            |(low, high): (i64, i64)| low == 0 || bits.values.iter().any(|b| f64::from(*b).exp2() > high as f64);
+        if kind.limits().is_some_and(wraps) {
+            return Err(self
+                .error(format!("limits of these bit widths wrap in data type {}", kind.name()))
+                .help("give the bit width as a float"));
         }
         Ok(bits)
     }

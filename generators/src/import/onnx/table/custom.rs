@@ -1,6 +1,8 @@
 //! Operators of other domains: QONNX', in both layouts, and onnxruntime's.
 
 use crate::import::onnx::elementwise::batch_normalization;
+use crate::import::onnx::float_quant::float_quant;
+use crate::import::onnx::integer::qgemm;
 use crate::import::onnx::linear::conv;
 use crate::import::onnx::operators::{Domain, Kinds, Operator, float, harmless, operand, operator, read};
 use crate::import::onnx::pool::windowed;
@@ -10,9 +12,32 @@ use crate::import::onnx::quantisers::{
 
 use super::{SECOND_RESULT, TRAINING};
 
+const SATURATES: &str = "says what overflow gives; only saturation is read";
+
 /// Every operator.
 pub(super) const OPERATORS: &[Operator] = &[
     operator("BipolarQuant", &[], &[float("X"), float("scale")], bipolar_quant).of(Domain::Qonnx),
+    operator(
+        "FloatQuant",
+        &[
+            read("rounding_mode"),
+            harmless("has_inf", SATURATES),
+            harmless("has_nan", SATURATES),
+            harmless("has_subnormal", "the framework does not read it: there are subnormal numbers"),
+            read("saturation"),
+        ],
+        &[
+            float("X"),
+            float("scale"),
+            operand("exponent_bit_width", Kinds::FLOAT),
+            operand("mantissa_bit_width", Kinds::FLOAT),
+            operand("exponent_bias", Kinds::FLOAT),
+            operand("max_val", Kinds::FLOAT),
+        ],
+        float_quant,
+    )
+    .of(Domain::Qonnx)
+    .limits("less than 2^24 least steps; roundings that are even in the sign"),
     INT_QUANT,
     Operator { name: "Quant", ..INT_QUANT },
     operator(
@@ -71,6 +96,24 @@ pub(super) const OPERATORS: &[Operator] = &[
         dequantize_linear,
     )
     .of(Domain::Microsoft),
+    operator(
+        "QGemm",
+        &[read("alpha"), read("transA"), read("transB")],
+        &[
+            operand("A", Kinds::BYTE),
+            float("a_scale"),
+            operand("a_zero_point", Kinds::BYTE),
+            operand("B", Kinds::BYTE),
+            float("b_scale"),
+            operand("b_zero_point", Kinds::BYTE),
+            operand("C", Kinds::INT32),
+            float("y_scale"),
+            operand("y_zero_point", Kinds::BYTE),
+        ],
+        qgemm,
+    )
+    .of(Domain::Microsoft)
+    .limits("constant B and C"),
     operator(
         "QuantizeLinear",
         &[read("axis")],

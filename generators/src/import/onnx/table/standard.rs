@@ -1,11 +1,8 @@
 //! ONNX's own operators.
 
-use crate::import::onnx::elementwise::{
-    batch_normalization, binary, cast, clip, dropout, hard_sigmoid, identity, prelu, unary, variadic,
-};
-use crate::import::onnx::fold::{
-    constant, equal, filled, only_constant, reduce_constant, shape_of, size_of_tensor, where_constant,
-};
+use crate::import::onnx::activation::{hard_sigmoid, prelu, rounded, thresholded_relu, unary};
+use crate::import::onnx::elementwise::{batch_normalization, binary, cast, clip, dropout, identity, variadic};
+use crate::import::onnx::fold::{constant, equal, filled, reduce_constant, shape_of, size_of_tensor, where_constant};
 use crate::import::onnx::integer::{conv_integer, mat_mul_integer, qlinear_conv, qlinear_mat_mul};
 use crate::import::onnx::join::{concat, split};
 use crate::import::onnx::linear::{conv, gemm, mat_mul};
@@ -90,7 +87,8 @@ pub(super) const OPERATORS: &[Operator] = &[
         cast,
     )
     .limits("computed tensors are cast to float; constants to types that hold them"),
-    operator("Ceil", &[], &[float("X")], only_constant).limits("constants"),
+    operator("Ceil", &[], &[float("X")], rounded).limits("operands below 2^23"),
+    function!("Celu", read("alpha")).since(12),
     operator(
         "Clip",
         &[read("max").until(10), read("min").until(10)],
@@ -140,7 +138,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     )
     .limits("results in float"),
     operator("Div", legacy!(), &[operand("A", Kinds::NUMBER), operand("B", Kinds::NUMBER)], binary)
-        .limits("computed tensors are floats, divisors constants"),
+        .limits("computed tensors are floats, divisors constants or functions of the same tensor"),
     operator(
         "Dropout",
         &[read("is_test").until(6), harmless("ratio", TRAINING).until(11), harmless("seed", TRAINING).since(12)],
@@ -148,12 +146,15 @@ pub(super) const OPERATORS: &[Operator] = &[
         dropout,
     )
     .limits("inference, without the mask"),
+    function!("Elu", read("alpha")),
     operator("Equal", &[], &[any("A"), any("B")], equal).since(7).limits("constants"),
+    function!("Erf").since(9),
     function!("Exp"),
     operator("Expand", &[], &[any("input"), index("shape")], movement),
     operator("Flatten", &[read("axis")], &[any("input")], movement),
-    operator("Floor", &[], &[float("X")], only_constant).limits("constants"),
+    operator("Floor", &[], &[float("X")], rounded).limits("operands below 2^23"),
     operator("Gather", &[read("axis")], &[any("data"), index("indices")], movement).limits("constant indices"),
+    function!("Gelu", read("approximate")).since(20),
     operator(
         "Gemm",
         &[read("alpha"), read("beta"), read("transA"), read("transB"), read("broadcast").until(6)],
@@ -164,8 +165,10 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator("GlobalAveragePool", &[], &[float("X")], global_pool),
     operator("GlobalMaxPool", &[], &[float("X")], global_pool),
     operator("HardSigmoid", &[read("alpha"), read("beta")], &[float("X")], hard_sigmoid),
+    function!("HardSwish").since(14),
     operator("Identity", &[], &[any("input")], identity),
     function!("LeakyRelu", read("alpha")),
+    function!("Log"),
     operator("MatMul", &[], &[float("A"), float("B")], mat_mul),
     operator("MatMulInteger", &[], INTEGER_OPERANDS, mat_mul_integer).since(10).limits("constant B"),
     operator("Max", &[], &[operand("data_0", Kinds::NUMBER)], variadic).variadic(),
@@ -182,6 +185,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     .limits("windows that fit without rounding up; auto_pad without dilation; without the indices"),
     operator("Mean", &[], &[float("data_0")], variadic).variadic(),
     operator("Min", &[], &[operand("data_0", Kinds::NUMBER)], variadic).variadic(),
+    function!("Mish").since(18),
     operator("Mul", legacy!(), &[operand("A", Kinds::NUMBER), operand("B", Kinds::NUMBER)], binary)
         .limits("computed tensors are floats"),
     operator("Neg", &[], &[operand("X", Kinds::NUMBER)], unary),
@@ -198,7 +202,8 @@ pub(super) const OPERATORS: &[Operator] = &[
         pad,
     )
     .limits("constants on the operand's grid; negative pads with mode constant"),
-    operator("Pow", legacy!(), &[operand("X", Kinds::NUMBER), operand("Y", Kinds::NUMBER)], binary).limits("constants"),
+    operator("Pow", legacy!(), &[operand("X", Kinds::NUMBER), operand("Y", Kinds::NUMBER)], binary)
+        .limits("constants; exponents 0.5, 1, 2 and 3 of computed tensors"),
     operator(
         "QLinearConv",
         window!(read("dilations"), read("group")),
@@ -247,7 +252,7 @@ pub(super) const OPERATORS: &[Operator] = &[
         quantize_linear,
     )
     .limits("integers of 4, 8 and 16 bits, divided in float"),
-    operator("Reciprocal", &[], &[float("X")], only_constant).limits("constants whose reciprocal is exact"),
+    function!("Reciprocal").limits("of constants, reciprocals that are exact"),
     reduction!("ReduceMax", 18, Kinds::NUMBER),
     reduction!("ReduceMean", 18, Kinds::FLOAT),
     reduction!("ReduceMin", 18, Kinds::NUMBER),
@@ -280,8 +285,12 @@ pub(super) const OPERATORS: &[Operator] = &[
     )
     .since(10)
     .limits("nearest, and linear where all weights are powers of two; constant scales or sizes"),
+    function!("Selu", read("alpha"), read("gamma")),
     operator("Shape", &[read("start").since(15), read("end").since(15)], &[any("data")], shape_of),
+    operator("Round", &[], &[float("X")], rounded).since(11).limits("operands below 2^23"),
+    function!("Shrink", read("bias"), read("lambd")).since(9),
     function!("Sigmoid"),
+    operator("Sign", &[], &[float("input")], rounded).since(9),
     operator("Size", &[], &[any("data")], size_of_tensor),
     operator(
         "Slice",
@@ -298,6 +307,8 @@ pub(super) const OPERATORS: &[Operator] = &[
     .limits("constant limits"),
     operator("Softmax", &[read("axis")], &[float("input")], softmax)
         .limits("at the end of the network or in front of an ArgMax; before version 13 along the last axis"),
+    function!("Softplus"),
+    function!("Softsign"),
     operator("SpaceToDepth", &[read("blocksize")], &[any("input")], movement),
     operator(
         "Split",
@@ -306,12 +317,14 @@ pub(super) const OPERATORS: &[Operator] = &[
         split,
     )
     .results(None),
-    operator("Sqrt", &[], &[float("X")], only_constant).limits("constants"),
+    function!("Sqrt"),
     operator("Squeeze", &[read("axes").until(12)], &[any("data"), index("axes").since(13)], movement),
     operator("Sub", legacy!(), &[operand("A", Kinds::NUMBER), operand("B", Kinds::NUMBER)], binary)
         .limits("computed tensors are floats"),
     operator("Sum", &[], &[float("data_0")], variadic).variadic(),
+    function!("Swish", read("alpha")).since(24),
     function!("Tanh"),
+    operator("ThresholdedRelu", &[read("alpha")], &[float("X")], thresholded_relu).since(10),
     operator("Tile", &[], &[any("input"), index("repeats")], movement),
     operator(
         "TopK",

@@ -100,6 +100,9 @@ pub struct InteractionArgs {
     output: Output,
 }
 
+/// A reader of named arrays.
+type ArrayReader = fn(&[u8]) -> std::result::Result<tracker::Arrays, String>;
+
 /// A network that can be built with random weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
@@ -201,7 +204,7 @@ impl InteractionArgs {
         let in_file = |d: Diagnostic| Failure::user(d.at(file.display().to_string(), "in this file"));
         let no_model = |e: serde_json::Error| in_file(Diagnostic::error("json", format!("this is no model: {e}")));
         let ending = file.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-        let read: Option<fn(&[u8]) -> std::result::Result<tracker::Arrays, String>> = match ending.as_deref() {
+        let read: Option<ArrayReader> = match ending.as_deref() {
             Some("npz") => Some(numpy::archive),
             Some("pt" | "pth") => Some(torch::tensors),
             _ => None,

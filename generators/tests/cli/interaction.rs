@@ -99,10 +99,10 @@ fn keys_that_are_not_known_are_refused() {
     let text = fs::read_to_string(shipped("jets.json")).unwrap();
     let mut model: Json = serde_json::from_str(&text).unwrap();
     model["classifier"][0]["scale"] = 2.into();
-    home.write("layer.json", &model.to_string());
+    home.write("layer.json", model.to_string());
     let mut model: Json = serde_json::from_str(&text).unwrap();
     model["dropout"] = 0.5.into();
-    home.write("network.json", &model.to_string());
+    home.write("network.json", model.to_string());
     home.write("arrays.json", r#"{"w1": [0.5, 0.5], "b1": [0.0], "w0": [1.0]}"#);
     for (file, key) in [("layer.json", "scale"), ("network.json", "dropout"), ("arrays.json", "w0")] {
         let output = home.run(&["interaction", "--model", file, "--out", "rtl"]);

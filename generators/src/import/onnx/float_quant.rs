@@ -7,7 +7,7 @@ use super::operators::Results;
 use super::quantisers::wide;
 use super::tensor::Kind;
 use crate::import::lift::{Constant, Grid, Lift, Meaning};
-use crate::model::{Array, FloatRounding, Quantiser};
+use crate::model::{FloatRounding, Quantiser};
 
 /// Levels on each side of 0.
 const MAX_LEVELS: f32 = 2048.0;

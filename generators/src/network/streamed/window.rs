@@ -130,10 +130,10 @@ impl<'m> Hardware<'_, 'm> {
                 }
             }
             let filters = bias.len() / groups;
-            for filter in group * filters..(group + 1) * filters {
+            for (filter, &bias) in bias.iter().enumerate().skip(group * filters).take(filters) {
                 let factors = self.factors(filter, &operands, part)?;
-                let range = self.range(filter, group, slots, bias[filter]).map_err(wide)?;
-                sums.push(self.sum(filter, &factors, range, bias[filter], adding)?);
+                let range = self.range(filter, group, slots, bias).map_err(wide)?;
+                sums.push(self.sum(filter, &factors, range, bias, adding)?);
             }
         }
         Ok(sums)
@@ -195,10 +195,10 @@ impl<'m> Hardware<'_, 'm> {
         let mut sum = Interval::point(bias.into())?;
         for part in 0..self.sweep.parts() {
             let first = part % self.sweep.splits * self.sweep.width();
-            for slot in 0..slots.len() {
+            for (s, slot) in slots.iter().enumerate() {
                 for lane in 0..self.sweep.width().min(self.sweep.lanes - first) {
-                    let operand = slots[slot].lanes[group * self.sweep.lanes + first + lane].range().union(zero);
-                    let weight = self.sweep.weight(filter, part, slot, lane);
+                    let operand = slot.lanes[group * self.sweep.lanes + first + lane].range().union(zero);
+                    let weight = self.sweep.weight(filter, part, s, lane);
                     sum = sum.add(operand.mul(Interval::point(weight.into())?)?)?;
                 }
             }

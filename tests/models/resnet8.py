@@ -1,8 +1,8 @@
 """Writes a residual network of the size of MLPerf Tiny's image classifier, with random weights, as `hwgen build` reads it.
 
-    python3 tests/models/resnet8.py model.json [--weight-bits 8] [--activation-bits 8] [--seed 1]
+    python3 tests/models/resnet8.py model.json [--weight-bits 8] [--activation-bits 8] [--size 32] [--seed 1]
 
-Inputs are 3 by 32 by 32 pixels of 8 bits; nine convolutions of 16, 32 and 64 filters, three of them a short way or behind
+Inputs are 3 by 32 by 32 pixels of 8 bits (or of another size, a multiple of 4); nine convolutions of 16, 32 and 64 filters, three of them a short way or behind
 one, an average over all pixels, ten scores. What is dropped behind each sum follows from the spread of random weights.
 """
 
@@ -74,6 +74,7 @@ def main():
     parser.add_argument("file")
     parser.add_argument("--weight-bits", type=int, default=8)
     parser.add_argument("--activation-bits", type=int, default=8)
+    parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     network = Network(args.weight_bits, args.activation_bits, args.seed)
@@ -83,13 +84,13 @@ def main():
     x = network.block("stack2", x, 16, 32, 2)
     x = network.block("stack3", x, 32, 64, 2)
     x = network.push("pool", {"reduce": {"kind": "sum", "axes": [2, 3]}}, x)
-    x = network.quantise("pool_quantised", x, 6, 0)
+    x = network.quantise("pool_quantised", x, 2 * (args.size // 4).bit_length() - 2, 0)
     x = network.push("flat", {"reshape": {"shape": [1, 64]}}, x)
     weights, _ = network.weights([10, 64])
     x = network.push("head", {"dense": {"weights": weights, "bias": [0] * 10}}, x)
     model = {
         "name": "resnet8",
-        "inputs": [{"name": "image", "shape": [1, 3, 32, 32], "range": [0, 255]}],
+        "inputs": [{"name": "image", "shape": [1, 3, args.size, args.size], "range": [0, 255]}],
         "layers": network.layers,
         "outputs": [{"name": "scores", "tensor": x}],
     }

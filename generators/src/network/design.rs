@@ -144,7 +144,12 @@ impl NetworkDesign {
         let matrices = layers.iter().any(|layer| layer.op.multiplication().is_some());
         let products = layers.iter().any(|layer| matches!(layer.op, Op::Mul | Op::MatMul));
         let folded = self.reuse.is_some();
-        Kinds { constants: matrices && !folded, variables: products || matrices && folded, stored_weights: folded }
+        Kinds {
+            constants: matrices && !folded,
+            variables: products || matrices && folded,
+            stored_weights: folded,
+            stored_operands: self.streamed,
+        }
     }
 
     /// An error unless there is something to compute.

@@ -195,10 +195,10 @@ impl<'m> Hardware<'_, 'm> {
         let mut sum = Interval::point(bias.into())?;
         for part in 0..self.sweep.parts() {
             let first = part % self.sweep.splits * self.sweep.width();
-            for (s, slot) in slots.iter().enumerate() {
+            for (slot, Slot { lanes, .. }) in slots.iter().enumerate() {
                 for lane in 0..self.sweep.width().min(self.sweep.lanes - first) {
-                    let operand = slot.lanes[group * self.sweep.lanes + first + lane].range().union(zero);
-                    let weight = self.sweep.weight(filter, part, s, lane);
+                    let operand = lanes[group * self.sweep.lanes + first + lane].range().union(zero);
+                    let weight = self.sweep.weight(filter, part, slot, lane);
                     sum = sum.add(operand.mul(Interval::point(weight.into())?)?)?;
                 }
             }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 use super::calls::{Argument, Call, Reference, calls, references};
 use super::class::{self, PLACE};
 use super::weights::{Scope, Tensor, Tensors, Weights};
-use super::{KerasLayer, error, wrapper};
+use super::{KerasLayer, error, part, wrapper};
 use crate::import::settings::{Known, Settings};
 
 /// Deepest model in a model.
@@ -151,7 +151,8 @@ impl Reader<'_> {
         let outer = Settings::new("a layer", entries.clone());
         let class = outer.text("class_name")?.ok_or_else(|| error("a layer has no class"))?;
         // Keras 3 writes the package into .h5 files
-        let class = class.strip_prefix("hgq>").unwrap_or(class).to_owned();
+        let packages = ["hgq>", "hgq2>"];
+        let class = packages.iter().find_map(|p| class.strip_prefix(p)).unwrap_or(class).to_owned();
         let name = outer.text("name")?.or(outer.peek("config")["name"].as_str());
         let name = name.ok_or_else(|| error(format!("a layer of class {} has no name", quoted(&class))))?.to_owned();
         let place = format!("layer {} ({})", quoted(&name), class);
@@ -208,8 +209,9 @@ impl Reader<'_> {
     /// The tensors of a layer by name.
     fn named(&self, class: &str, config: &Settings, found: Vec<(String, Tensor)>) -> Result<Rc<Tensors>, Diagnostic> {
         let mut tensors = BTreeMap::new();
-        for (path, tensor) in found {
-            let name = class::variable(class, config, self.weights.layout, &path);
+        let paths: Vec<&str> = found.iter().map(|(path, _)| path.as_str()).collect();
+        let names = part::names(class, config, self.weights.layout, &paths);
+        for ((path, tensor), name) in found.into_iter().zip(names) {
             if tensors.insert(name, tensor).is_some() {
                 return Err(config.error(format!("two of its tensors are called {}", quoted(&path))));
             }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sim::vectors::{Rows, Vectors};
 
 use crate::arith::problem::{InputSpec, Matrix, Problem};
+use crate::network::size::Size;
 
 /// `y[j] = Σ_i x[i]·W[i][j]`, the content of a matrix's `model.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,23 @@ pub struct MatrixDesign {
     pub rows: Vec<Vec<i64>>,
     /// Least and greatest value of each input.
     pub ranges: Vec<(i64, i64)>,
+}
+
+/// What a problem becomes without any sharing: a product a weight that is not 0, one LUT for each bit of each sum.
+pub fn size(problem: &Problem) -> Size {
+    let (mut products, mut luts) = (0, 0u64);
+    for j in 0..problem.matrix.columns() {
+        let (mut count, mut most) = (0u64, 0u128);
+        for (i, weight) in problem.matrix.column(j) {
+            let InputSpec { lo, hi, .. } = problem.inputs[i as usize];
+            count += 1;
+            let product = u128::from(lo.unsigned_abs().max(hi.unsigned_abs())) * u128::from(weight.unsigned_abs());
+            most = most.saturating_add(product);
+        }
+        products += count;
+        luts = luts.saturating_add(count * u64::from(u128::BITS - most.leading_zeros() + 1));
+    }
+    Size::Unrolled { products, luts }
 }
 
 /// Samples at the corners of the input ranges.

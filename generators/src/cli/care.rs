@@ -1,6 +1,7 @@
 //! Options of commands that may take long: what they say meanwhile, and whether they build what is very large.
 
 use clap::Args;
+use hdl::diag::Diagnostic;
 
 use crate::failure::{Failure, Result};
 use crate::network::design::NetworkDesign;
@@ -37,11 +38,23 @@ impl Care {
         self.talk.begin();
     }
 
-    /// An error if the network is very large and the user did not ask for it all the same.
-    pub fn allow(&self, design: &NetworkDesign) -> Result<()> {
+    /// An error of the design's size, unless the user asked for it however large it is.
+    pub fn allow(&self, moderate: std::result::Result<(), Diagnostic>) -> Result<()> {
         match self.yes {
             true => Ok(()),
-            false => design.require_moderate().map_err(Failure::user),
+            false => moderate.map_err(Failure::user),
         }
+    }
+
+    /// The design, with tensors in memories if it is folded and too large for registers; an error if it is very large and the
+    /// user did not ask for it all the same.
+    pub fn moderate(&self, design: NetworkDesign) -> Result<NetworkDesign> {
+        let fitting = design.clone().in_memories_if_large();
+        if self.yes {
+            return Ok(fitting.unwrap_or(design));
+        }
+        let fitting = fitting.map_err(Failure::user)?;
+        self.allow(fitting.require_moderate())?;
+        Ok(fitting)
     }
 }

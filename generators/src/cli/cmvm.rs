@@ -9,10 +9,10 @@ use hdl::dfg::Module;
 use hdl::diag::Diagnostic;
 use serde::Serialize;
 
-use super::care::Talk;
+use super::care::Care;
 use super::clock::{Timing, effort};
 use super::output::{Force, finish};
-use crate::arith::design::MatrixDesign;
+use crate::arith::design::{MatrixDesign, size};
 use crate::arith::report::{self, Choice, run as optimise};
 use crate::arith::{CellCosts, Effort, Fabric, InputSpec, Problem, Wanted};
 use crate::failure::{Failure, Result};
@@ -73,7 +73,7 @@ pub struct CmvmArgs {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
-    talk: Talk,
+    care: Care,
     #[command(flatten)]
     force: Force,
     #[command(flatten)]
@@ -107,13 +107,14 @@ fn area_um2(text: &str) -> std::result::Result<f64, String> {
 
 /// Runs the command.
 pub fn run(args: &CmvmArgs) -> Result<()> {
-    args.talk.begin();
+    args.care.begin();
     let staging = args.out.as_deref().map(|out| args.force.begin(out)).transpose()?;
     let matrix = matrix::read(&args.file)?;
     let inputs = args.inputs(matrix.rows())?;
     progress::at(format_args!("a matrix of {} by {}", matrix.rows(), matrix.columns()));
     let mut problem = Problem::new(matrix, inputs);
     problem.max_depth = args.max_depth;
+    args.care.allow(size(&problem).require_moderate("`hwgen dense --reuse N` folds it; --yes builds it as it is"))?;
     let options = args.timing.options(Products::default(), Some(args.effort))?;
     let products = Products { sums: args.sums, ..Products::default() };
     match products.fabric(&options.target)? {

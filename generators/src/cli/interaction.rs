@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use constraints::Target;
 use hdl::diag::Diagnostic;
 
-use super::care::Talk;
+use super::care::Care;
 use super::clock::Timing;
 use super::output::{Output, finish};
 use super::products::MatrixProductArgs;
@@ -93,7 +93,7 @@ pub struct InteractionArgs {
     #[arg(long, value_name = "NAME", default_value = "interaction")]
     top: String,
     #[command(flatten)]
-    talk: Talk,
+    care: Care,
     #[command(flatten)]
     timing: Timing,
     #[command(flatten)]
@@ -115,7 +115,7 @@ enum Kind {
 
 /// Runs the command.
 pub fn run(args: &InteractionArgs) -> Result<()> {
-    args.talk.begin();
+    args.care.begin();
     let staging = args.output.begin()?;
     let options = args.timing.options(args.products.chosen(), None)?;
     let project = args.project(&options.target)?;
@@ -130,6 +130,7 @@ pub fn run(args: &InteractionArgs) -> Result<()> {
 impl InteractionArgs {
     fn project(&self, target: &Target) -> Result<InteractionProject> {
         let design = self.design(target)?;
+        self.care.allow(design.require_moderate())?;
         let labelled = self.labelled(&design.network)?;
         let measured = self.labelled.as_ref().map(|_| Accuracy::of(&design.network, &labelled, self.threshold));
         let weights = match &self.model {

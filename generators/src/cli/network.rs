@@ -29,6 +29,10 @@ pub struct Hardware {
     /// every N cycles at the latest, weights lie in tables. For networks that are too large to unroll
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_REUSE)), conflicts_with_all = ["effort", "latency", "sums", "area_factor"])]
     reuse: Option<u32>,
+    /// Take an event word by word (a pixel's channels at once) and keep tensors in memories, as large folded networks of
+    /// convolutions do by themselves
+    #[arg(long, requires = "reuse")]
+    stream: bool,
     /// Events that the test bench runs [default: 256, fewer for a folded network]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     events: Option<u32>,
@@ -71,16 +75,17 @@ impl Hardware {
     /// Builds, checks and writes the design.
     pub fn generate(&self, staging: Staging, source: Source) -> Result<()> {
         let Source { command, network, parameters, checks, events, traced_adders } = source;
+        let (top, reuse) = (self.top.clone(), self.reuse);
+        let design = NetworkDesign { top, reuse, streamed: self.stream, stages: Vec::new(), network };
         let project = NetworkProject {
             generator: command,
-            design: NetworkDesign { top: self.top.clone(), reuse: self.reuse, stages: Vec::new(), network },
+            design: self.care.moderate(design)?,
             parameters,
             checks,
             events,
             count: self.events.map(|count| count as usize),
             traced_adders,
         };
-        self.care.allow(&project.design)?;
         let options = self.timing.options(self.products.chosen(), self.effort)?;
         let generated = generate(&project, &options, &staging)?;
         finish(staging)?;

@@ -13,7 +13,7 @@ pub struct ProductArgs {
     #[arg(long, value_enum)]
     sums: Option<Sums>,
     /// How products of two computed values are built, and those of folded networks [default: booth where the target's
-    /// adders are known, else operator; operator for folded networks on FPGAs]
+    /// adders are known, else operator; operator for folded networks on FPGAs and for streams]
     #[arg(long, value_enum, value_name = "FORM")]
     multipliers: Option<Multiplier>,
 }

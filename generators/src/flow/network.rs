@@ -13,8 +13,7 @@ use crate::arith::{Arithmetic, Kinds};
 use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::model::{Graph, Input};
-use crate::network::design::{Event, NetworkDesign};
-use crate::network::folded::Schedule;
+use crate::network::design::{Event, NetworkDesign, Schedule};
 use crate::output::report::{Check, LayerFormats, Report};
 
 /// A network, and where it comes from.
@@ -44,12 +43,15 @@ const LEAST_EVENTS: usize = 2;
 /// Input elements of all rows of a folded network's test bench, about.
 const ROWS_BUDGET: usize = 1 << 20;
 
+/// Rows of a streamed network's test bench, about.
+const STREAM_BUDGET: usize = 1 << 15;
+
 impl NetworkProject {
     /// An unrolled network whose top module is `top`.
     pub fn new(generator: &'static str, top: &str, network: Graph) -> Self {
         Self {
             generator,
-            design: NetworkDesign { top: top.to_owned(), reuse: None, stages: Vec::new(), network },
+            design: NetworkDesign { top: top.to_owned(), reuse: None, streamed: false, stages: Vec::new(), network },
             parameters: Vec::new(),
             checks: Vec::new(),
             events: Vec::new(),
@@ -66,7 +68,7 @@ impl NetworkProject {
         let size = &report.size;
         if let Some(schedule) = of_network(&built.design).map_err(Failure::user)?.schedule().map_err(Failure::user)? {
             let bits = size.state_bits + size.pipeline_register_bits;
-            return Ok(format!("{} multipliers, {bits} register bits", schedule.multipliers));
+            return Ok(format!("{} multipliers, {bits} register bits", schedule.multipliers()));
         }
         let mut work = format!("{} adders of {} bits", size.adders, size.adder_bits);
         if let Some(cells) = size.operators.get("adder") {
@@ -82,7 +84,10 @@ impl NetworkProject {
     fn events(&self, schedule: Option<&Schedule>) -> usize {
         let elements = |input: &Input| input.shape.iter().product::<usize>();
         let width: usize = self.design.network.inputs().iter().map(elements).sum();
-        let fitting = schedule.map_or(EVENTS, |schedule| ROWS_BUDGET / (width.max(1) * schedule.interval as usize));
+        let fitting = schedule.map_or(EVENTS, |schedule| match schedule {
+            Schedule::Registers(schedule) => ROWS_BUDGET / (width.max(1) * schedule.interval as usize),
+            Schedule::Memories(schedule) => STREAM_BUDGET / schedule.interval as usize,
+        });
         self.count.unwrap_or(fitting.clamp(LEAST_EVENTS, EVENTS))
     }
 }
@@ -117,6 +122,7 @@ impl Project for NetworkProject {
         };
         let how = match self.design.reuse {
             None => ("effort", effort),
+            Some(reuse) if self.design.streamed => ("reuse", format!("{reuse}, tensors in memories")),
             Some(reuse) => ("reuse", reuse.to_string()),
         };
         let common = [how, ("target", options.target.name.clone())];
@@ -133,7 +139,7 @@ impl Project for NetworkProject {
         let built = self.design.build(options.effort, arithmetic, &delays, &cut);
         let (top, pipeline, design) = built.map_err(|d| options.timing.explain(d))?;
         let schedule = design.schedule().map_err(Failure::user)?;
-        let interval = schedule.map_or(1, |schedule| schedule.interval);
+        let interval = schedule.map_or(1, |schedule| schedule.interval());
         Ok(Built { top, latency: pipeline.latency, interval, pipeline, design: Design::Network(design) })
     }
 

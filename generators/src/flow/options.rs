@@ -162,9 +162,11 @@ impl Products {
         if self.multipliers.is_some() && !kinds.variables {
             return Err(without("multipliers", "of two computed values"));
         }
-        let usual = match kinds.stored_weights {
-            true => Multiplier::of_stored_weights(target),
-            false => Multiplier::on(target),
+        let usual = match kinds {
+            // thousands of products as rows of cells are more than readers of Verilog like
+            Kinds { stored_operands: true, .. } => Multiplier::Operator,
+            Kinds { stored_weights: true, .. } => Multiplier::of_stored_weights(target),
+            _ => Multiplier::on(target),
         };
         let mut arithmetic = Arithmetic::of(self.fabric(target)?, self.multipliers.unwrap_or(usual));
         if let Some(factor) = self.area_factor {

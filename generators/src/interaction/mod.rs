@@ -21,6 +21,7 @@ pub mod network;
 pub mod random;
 pub mod roc;
 pub mod sigmoid;
+mod size;
 pub mod sorted;
 pub mod stream;
 pub mod tracker;

@@ -12,8 +12,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sim::vectors::{Rows, Vectors};
 
-use super::folded::{self, MAX_REUSE, SLOWER, Schedule};
+use super::folded::{self, MAX_REUSE, SLOWER};
 use super::ports::{Ports, START, VALID};
+use super::streamed;
 use super::{build_with, check_fixed};
 use crate::arith::{Arithmetic, Effort, Kinds};
 use crate::model::{Graph, Input, Op};
@@ -29,11 +30,49 @@ pub struct NetworkDesign {
     /// Reuse factor of a folded network; none is unrolled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reuse: Option<u32>,
-    /// Register stages of each step of a folded network; none stands for one in each.
+    /// Whether a folded network has its tensors in memories and takes an event word by word.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub streamed: bool,
+    /// Register stages of each step (or two numbers for each pass) of a folded network; none stands for one in each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<u32>,
     /// The integers.
     pub network: Graph,
+}
+
+/// When a folded network works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Schedule {
+    /// Its tensors lie in registers.
+    Registers(folded::Schedule),
+    /// Its tensors lie in memories.
+    Memories(streamed::Schedule),
+}
+
+impl Schedule {
+    /// Cycles from one event to the next.
+    pub fn interval(&self) -> u32 {
+        match self {
+            Self::Registers(schedule) => schedule.interval,
+            Self::Memories(schedule) => schedule.interval,
+        }
+    }
+
+    /// Cycles from an event, or its first word, to its result.
+    pub fn latency(&self) -> u32 {
+        match self {
+            Self::Registers(schedule) => schedule.latency,
+            Self::Memories(schedule) => schedule.latency,
+        }
+    }
+
+    /// How many multipliers there are.
+    pub fn multipliers(&self) -> usize {
+        match self {
+            Self::Registers(schedule) => schedule.multipliers,
+            Self::Memories(schedule) => schedule.multipliers,
+        }
+    }
 }
 
 /// The integers of one event: for each input its elements in row-major order.
@@ -56,17 +95,23 @@ impl NetworkDesign {
     ) -> Result<(Arc<Module>, Report, Self), Diagnostics> {
         if let Some(schedule) = self.schedule()? {
             let (network, top) = (&self.network, &self.top);
-            let build = |schedule| folded::build(network, top, schedule, arithmetic, delays);
+            let build = |schedule: &Schedule| match schedule {
+                Schedule::Registers(schedule) => folded::build(network, top, schedule, arithmetic, delays),
+                Schedule::Memories(schedule) => streamed::build(network, top, schedule, arithmetic, delays),
+            };
             let module = build(&schedule)?;
-            let report = as_it_is(&module, schedule.latency, delays, options);
+            let report = as_it_is(&module, schedule.latency(), delays, options);
             let (Goal::Clock(clock), true) = (options.goal, report.is_err()) else {
                 return Ok((module, report?, self.clone()));
             };
-            let stages = folded::stages_for(network, top, &schedule, arithmetic, delays, clock)?;
+            let stages = match &schedule {
+                Schedule::Registers(all) => folded::stages_for(network, top, all, arithmetic, delays, clock)?,
+                Schedule::Memories(all) => streamed::stages_for(network, top, all, arithmetic, delays, clock)?,
+            };
             let scheduled = Self { stages, ..self.clone() };
             let schedule = scheduled.schedule()?.expect("it is folded");
             let module = build(&schedule)?;
-            let report = as_it_is(&module, schedule.latency, delays, options)?;
+            let report = as_it_is(&module, schedule.latency(), delays, options)?;
             return Ok((module, report, scheduled));
         }
         let module = build_with(&self.network, &self.top, effort, arithmetic)?;
@@ -78,10 +123,13 @@ impl NetworkDesign {
     /// When a folded network takes events in; none if it is unrolled.
     ///
     /// # Errors
-    /// As [`Schedule::of`].
+    /// As [`folded::Schedule::of`] and [`streamed::Schedule::of`].
     pub fn schedule(&self) -> Result<Option<Schedule>, Diagnostic> {
         let schedule = |reuse| match reuse {
-            1..=MAX_REUSE => Schedule::of(&self.network, reuse, &self.stages),
+            1..=MAX_REUSE if self.streamed => {
+                streamed::Schedule::of(&self.network, reuse, &self.stages).map(Schedule::Memories)
+            }
+            1..=MAX_REUSE => folded::Schedule::of(&self.network, reuse, &self.stages).map(Schedule::Registers),
             _ => {
                 let message = format!("a reuse factor of {reuse} is not from 1 to {MAX_REUSE}");
                 Err(Diagnostic::error("folding", message))
@@ -96,13 +144,21 @@ impl NetworkDesign {
         let matrices = layers.iter().any(|layer| layer.op.multiplication().is_some());
         let products = layers.iter().any(|layer| matches!(layer.op, Op::Mul | Op::MatMul));
         let folded = self.reuse.is_some();
-        Kinds { constants: matrices && !folded, variables: products || matrices && folded, stored_weights: folded }
+        Kinds {
+            constants: matrices && !folded,
+            variables: products || matrices && folded,
+            stored_weights: folded,
+            stored_operands: self.streamed,
+        }
     }
 
     /// An error unless there is something to compute.
     pub fn validate(&self) -> Result<(), Diagnostic> {
         self.network.check()?;
         check_fixed(&self.network)?;
+        if self.streamed && self.reuse.is_none() {
+            return Err(Diagnostic::error("folding", "`streamed` is for a network with a reuse factor"));
+        }
         self.schedule().map(|_| ())
     }
 
@@ -124,10 +180,10 @@ impl NetworkDesign {
             })
             .collect::<Result<_, Diagnostic>>()?;
         let ports = self.ports();
-        if let Some(schedule) = self.schedule()? {
-            return cycles(&schedule, ports, events, &results);
+        match self.schedule()? {
+            Some(schedule) => cycles(&schedule, ports, events, &results),
+            None => Ok(Vectors { inputs: columns(ports.inputs, events)?, outputs: columns(ports.outputs, &results)? }),
         }
-        Ok(Vectors { inputs: columns(ports.inputs, events)?, outputs: columns(ports.outputs, &results)? })
     }
 
     /// As [`random_events`] of the network.
@@ -235,32 +291,39 @@ fn as_it_is(
 /// Events as close as they may come, one row a cycle. Between two starts the inputs are those of other events, which
 /// must not matter, and outputs stay what they are.
 fn cycles(schedule: &Schedule, ports: Ports, events: &[Event], results: &[Event]) -> Result<Vectors, Diagnostic> {
-    let (interval, latency) = (schedule.interval as usize, schedule.latency as usize);
+    let (interval, latency) = (schedule.interval() as usize, schedule.latency() as usize);
     let count = events.len();
     let rows = interval * count.saturating_sub(1) + latency + 1;
     let started = |row: usize| row.is_multiple_of(interval) && row / interval < count;
-    let shown = |row: usize| match started(row) {
-        true => row / interval,
-        false => (7 * row + 3) % count.max(1),
-    };
+    let rest = |row: usize| (7 * row + 3) % count.max(1);
+    let inputs = ports.inputs.into_iter().enumerate().map(|(k, name)| {
+        let words: Vec<Event> = match schedule {
+            Schedule::Registers(_) => events.iter().map(|event| vec![event[k].clone()]).collect(),
+            Schedule::Memories(schedule) => events.iter().flat_map(|event| schedule.words_of(k, &event[k])).collect(),
+        };
+        let each = words.len() / count.max(1);
+        let shown = |row: usize| match row / interval < count && row % interval < each {
+            true => row / interval * each + row % interval,
+            false => rest(row) * each + row % each,
+        };
+        let column = columns(vec![name.clone()], &words)?.remove(&name).expect("the one column");
+        let order: Vec<u32> = (0..rows).map(|row| shown(row) as u32).collect();
+        Ok((name, column.repeated(order).expect("rows that there are")))
+    });
+    let inputs = inputs.collect::<Result<BTreeMap<String, Rows>, Diagnostic>>()?;
     // before the first result there are zeros
     let finished = |row: usize| row.checked_sub(latency).map_or(0, |after| (after / interval).min(count - 1) + 1);
     let zero: Event = results[0].iter().map(|port| vec![0; port.len()]).collect();
     let outputs: Vec<Event> = std::iter::once(zero).chain(results.iter().cloned()).collect();
-    let repeated = |columns: BTreeMap<String, Rows>, of: &dyn Fn(usize) -> usize| {
-        let order: Vec<u32> = (0..rows).map(|row| of(row) as u32).collect();
-        let each = |(name, rows): (String, Rows)| (name, rows.repeated(order.clone()).expect("rows that there are"));
-        columns.into_iter().map(each).collect()
-    };
+    let order: Vec<u32> = (0..rows).map(|row| finished(row) as u32).collect();
+    let held = |(name, rows): (String, Rows)| (name, rows.repeated(order.clone()).expect("rows that there are"));
+    let outputs = columns(ports.outputs, &outputs)?.into_iter().map(held).collect();
     let bits = |bit: &dyn Fn(usize) -> bool| {
         let values = (0..rows).map(|row| i128::from(bit(row))).collect();
         Rows::new(1, values).expect("one bit a row")
     };
     let valid = |row: usize| row.checked_sub(latency).is_some_and(started);
-    let mut vectors = Vectors {
-        inputs: repeated(columns(ports.inputs, events)?, &shown),
-        outputs: repeated(columns(ports.outputs, &outputs)?, &finished),
-    };
+    let mut vectors = Vectors { inputs, outputs };
     vectors.inputs.insert(START.into(), bits(&started));
     vectors.outputs.insert(VALID.into(), bits(&valid));
     Ok(vectors)

@@ -12,6 +12,7 @@ pub mod ports;
 pub mod size;
 mod softmax;
 mod stored;
+pub mod streamed;
 mod threshold;
 
 use std::rc::Rc;

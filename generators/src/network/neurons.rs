@@ -181,7 +181,8 @@ mod tests {
         let refused = network::build(&stored, "stored").unwrap_err().to_string();
         assert!(refused.contains("layer0") && refused.contains("registers"), "{refused}");
         let network = network(ProductRule::Floored { bits: 3 }, WeightStore::Fixed);
-        let design = NetworkDesign { top: "folded".into(), reuse: Some(2), stages: Vec::new(), network };
+        let design =
+            NetworkDesign { top: "folded".into(), reuse: Some(2), streamed: false, stages: Vec::new(), network };
         let refused = design.validate().unwrap_err().to_string();
         assert!(refused.contains("layer0") && refused.contains("cuts its products"), "{refused}");
     }

@@ -5,13 +5,16 @@ use std::fmt;
 use hdl::diag::Diagnostic;
 use hdl::names::quoted;
 
-use super::design::NetworkDesign;
-use super::folded::{MAX_REUSE, Schedule};
+use super::design::{NetworkDesign, Schedule};
+use super::folded::{self, MAX_REUSE};
+use super::streamed;
 
 /// Most products of an unrolled network that are built without being asked to.
 const MOST_PRODUCTS: u64 = 1 << 19;
 /// Most registers and choices of a folded network that are built without being asked to.
 const MOST_PLACES: u64 = 1 << 18;
+/// Most multipliers and lanes of a streamed network that are built without being asked to.
+const MOST_LANES: u64 = 1 << 14;
 /// Multipliers that a suggested reuse factor comes to at most.
 const FEW_MULTIPLIERS: usize = 1 << 12;
 
@@ -34,6 +37,17 @@ pub enum Size {
         /// From an event to its result.
         cycles: u32,
     },
+    /// Shared multipliers, and tensors in memories.
+    Streamed {
+        /// How many.
+        multipliers: usize,
+        /// Lanes that are written, read or chosen from in one cycle.
+        lanes: u64,
+        /// Elements in memories.
+        elements: u64,
+        /// From one event to the next.
+        cycles: u32,
+    },
 }
 
 impl Size {
@@ -42,6 +56,18 @@ impl Size {
         match self {
             Self::Unrolled { products, .. } => *products <= MOST_PRODUCTS,
             Self::Folded { places, .. } => *places <= MOST_PLACES,
+            Self::Streamed { multipliers, lanes, .. } => *lanes + *multipliers as u64 <= MOST_LANES,
+        }
+    }
+
+    /// An error with the estimate and `help`, if it is not built without being asked to.
+    ///
+    /// # Errors
+    /// No others.
+    pub fn require_moderate(&self, help: &str) -> Result<(), Diagnostic> {
+        match self.is_moderate() {
+            true => Ok(()),
+            false => Err(Diagnostic::error("size", self.to_string()).help(help)),
         }
     }
 }
@@ -58,8 +84,19 @@ impl fmt::Display for Size {
                 short(*multipliers as u64),
                 short(*places)
             ),
+            Self::Streamed { multipliers, elements, cycles, .. } => write!(
+                f,
+                "folded: {} multipliers, {} elements in memories, an event every {cycles} cycles",
+                short(*multipliers as u64),
+                short(*elements)
+            ),
         }
     }
+}
+
+/// Bits of the integers of a range of such ends, the sign included.
+pub(crate) fn width(lo: i64, hi: i64) -> u64 {
+    u64::from(i64::BITS - lo.unsigned_abs().max(hi.unsigned_abs()).leading_zeros()) + 1
 }
 
 /// A count in at most three digits: 590 k, 9.4 M.
@@ -85,14 +122,23 @@ impl NetworkDesign {
     pub fn size(&self) -> Result<Size, Diagnostic> {
         let rows = self.network.inspect().layers;
         if let Some(schedule) = self.schedule()? {
-            let elements: u64 = rows.iter().map(|row| row.shape.iter().product::<usize>() as u64).sum();
-            let places = elements + schedule.choices();
-            return Ok(Size::Folded { multipliers: schedule.multipliers, places, cycles: schedule.latency });
+            return Ok(match schedule {
+                Schedule::Registers(schedule) => {
+                    let elements: u64 = rows.iter().map(|row| row.shape.iter().product::<usize>() as u64).sum();
+                    let places = elements + schedule.choices();
+                    Size::Folded { multipliers: schedule.multipliers, places, cycles: schedule.latency }
+                }
+                Schedule::Memories(schedule) => Size::Streamed {
+                    multipliers: schedule.multipliers,
+                    lanes: schedule.lanes(),
+                    elements: schedule.elements(),
+                    cycles: schedule.interval,
+                },
+            });
         }
         let luts = |row: &crate::model::LayerRow| {
             let (lo, hi) = row.range;
-            let width = u64::from(i64::BITS - lo.unsigned_abs().max(hi.unsigned_abs()).leading_zeros()) + 1;
-            row.additions.saturating_mul(width)
+            row.additions.saturating_mul(width(lo, hi))
         };
         Ok(Size::Unrolled {
             products: rows.iter().map(|row| row.additions).sum(),
@@ -119,15 +165,42 @@ impl NetworkDesign {
         }))
     }
 
-    /// The least reuse factor of a power of four with few multipliers, if the network is not folded and can be.
+    /// The design with its tensors in memories, if it is folded, too large for registers, and can be.
+    ///
+    /// # Errors
+    /// Those of [`NetworkDesign::size`]; with memories, why not.
+    pub fn in_memories_if_large(self) -> Result<Self, Diagnostic> {
+        if self.reuse.is_none() || self.size().is_ok_and(|size| size.is_moderate()) {
+            return Ok(self);
+        }
+        let streamed = Self { streamed: true, stages: Vec::new(), ..self.clone() };
+        match streamed.schedule() {
+            Ok(_) => Ok(streamed),
+            // registers do for it, if the user says so
+            Err(why) => match self.size() {
+                Ok(size) => Err(Diagnostic::error("size", format!("{size}"))
+                    .help(format!("memories would do, but {}; --yes builds it with registers", why.message))),
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    /// The least reuse factor of a power of four with few multipliers and moderate size, if the network is not folded and
+    /// can be.
     fn folded_size(&self) -> Option<(u32, Size)> {
         let factors = (2..).map(|k| 4u32.pow(k)).take_while(|reuse| *reuse <= MAX_REUSE);
-        let few = |reuse: &u32| {
-            Schedule::of(&self.network, *reuse, &[]).is_ok_and(|schedule| schedule.multipliers <= FEW_MULTIPLIERS)
+        let few = |reuse: u32| {
+            let folded = folded::Schedule::of(&self.network, reuse, &[]);
+            let streamed = || streamed::Schedule::of(&self.network, reuse, &[]);
+            folded.is_ok_and(|schedule| schedule.multipliers <= FEW_MULTIPLIERS)
+                || streamed().is_ok_and(|schedule| schedule.multipliers <= FEW_MULTIPLIERS)
         };
-        let reuse = factors.filter(|_| self.reuse.is_none()).find(few)?;
-        let folded = Self { reuse: Some(reuse), stages: Vec::new(), ..self.clone() };
-        Some((reuse, folded.size().ok()?))
+        let design = |reuse| {
+            let folded = Self { reuse: Some(reuse), streamed: false, stages: Vec::new(), ..self.clone() };
+            let size = folded.in_memories_if_large().ok()?.size().ok()?;
+            (few(reuse) && size.is_moderate()).then_some((reuse, size))
+        };
+        factors.filter(|_| self.reuse.is_none()).find_map(design)
     }
 }
 
@@ -143,7 +216,7 @@ mod tests {
         let op = Op::Dense { weights, bias: vec![1; outputs], multiplication: crate::model::Multiplication::default() };
         network.push(Layer { name: "dense".into(), op, inputs: vec![TensorId(0)], scale: None }).unwrap();
         network.output(Output { name: "y".into(), tensor: TensorId(1), decode: None }).unwrap();
-        NetworkDesign { top: "large".into(), reuse, stages: Vec::new(), network }
+        NetworkDesign { top: "large".into(), reuse, streamed: false, stages: Vec::new(), network }
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub struct Kinds {
     pub variables: bool,
     /// Whether weights come out of tables, as those of a folded network do.
     pub stored_weights: bool,
+    /// Whether operands come out of memories, as in networks that are too large for registers.
+    pub stored_operands: bool,
 }
 
 /// What the products of a design are made of.

@@ -36,7 +36,7 @@ pub(super) struct Beat<'m> {
 }
 
 /// A signal some cycles later; 0 after a reset.
-pub(super) fn later<'m>(m: &'m ModuleBuilder, name: &str, value: Value<'m>, cycles: u32) -> Value<'m> {
+pub(in crate::network) fn later<'m>(m: &'m ModuleBuilder, name: &str, value: Value<'m>, cycles: u32) -> Value<'m> {
     (0..cycles).fold(value.wrap(1, false), |value, k| register(m, &format!("{name}{k}"), value))
 }
 

@@ -34,7 +34,8 @@ use hdl::passes::delay::DelayModel;
 use hdl::passes::flatten;
 
 use control::Control;
-use stages::Cut;
+pub(super) use control::later;
+pub(super) use stages::Cut;
 pub use stages::SLOWER;
 use timeline::Step;
 pub use timeline::{MAX_REUSE, Schedule};
@@ -144,11 +145,11 @@ fn built(
 
 /// How everything between registers is made.
 #[derive(Clone, Copy)]
-struct Construction<'a> {
+pub(super) struct Construction<'a> {
     /// What its products are made of.
-    arithmetic: Arithmetic,
+    pub arithmetic: Arithmetic,
     /// How it is cut into stages.
-    cut: &'a Cut<'a>,
+    pub cut: &'a Cut<'a>,
 }
 
 /// The tensors that have been built, at the steps at which they are there.
@@ -224,7 +225,7 @@ impl<'m> Tensors<'_, 'm> {
 }
 
 /// Starts at 0.
-fn reset() -> RegisterStyle {
+pub(super) fn reset() -> RegisterStyle {
     RegisterStyle { reset: Reset::Synchronous, ..RegisterStyle::default() }
 }
 
@@ -242,7 +243,7 @@ fn plain<'m>(m: &'m ModuleBuilder, name: &str, value: Value<'m>) -> hdl::dfg::St
 }
 
 /// `value` one cycle later, unknown at first.
-fn moved<'m>(m: &'m ModuleBuilder, name: &str, value: Value<'m>) -> Value<'m> {
+pub(super) fn moved<'m>(m: &'m ModuleBuilder, name: &str, value: Value<'m>) -> Value<'m> {
     let state = plain(m, name, value);
     state.set_next(value.with_frac(0));
     state.value()
@@ -291,7 +292,13 @@ mod tests {
             let network = network(&[7, 9, 4]);
             let schedule = Schedule::of(&network, reuse, &[]).unwrap();
             assert!(schedule.interval <= reuse.min(9));
-            let design = NetworkDesign { top: "folded".into(), reuse: Some(reuse), stages: Vec::new(), network };
+            let design = NetworkDesign {
+                top: "folded".into(),
+                reuse: Some(reuse),
+                streamed: false,
+                stages: Vec::new(),
+                network,
+            };
             let module = build(&design.network, "folded", &schedule, arithmetic, &UnitDelay).unwrap();
             let vectors = design.vectors(&design.random_events(40, 1)).unwrap();
             let mut stepper = Stepper::new(&module).unwrap();
@@ -316,7 +323,8 @@ mod tests {
         let schedule = Schedule::of(graph, reuse, &stages).unwrap();
         assert!(schedule.interval <= reuse, "{schedule:?}");
         let module = build(graph, "folded", &schedule, Arithmetic::default(), &UnitDelay).unwrap();
-        let design = NetworkDesign { top: "folded".into(), reuse: Some(reuse), stages, network: graph.clone() };
+        let design =
+            NetworkDesign { top: "folded".into(), reuse: Some(reuse), streamed: false, stages, network: graph.clone() };
         let vectors = design.vectors(&design.random_events(12, 1)).unwrap();
         let mut stepper = Stepper::new(&module).unwrap();
         let wrong = stream(&module, &mut stepper, &vectors, &Held::new(), |_| {}).unwrap();
@@ -326,8 +334,13 @@ mod tests {
     /// Products, activations and the steps between keep to the clock; one below what accumulation needs is refused.
     #[test]
     fn stages_follow_the_clock() {
-        let design =
-            NetworkDesign { top: "folded".into(), reuse: Some(3), stages: Vec::new(), network: network(&[32, 9, 4]) };
+        let design = NetworkDesign {
+            top: "folded".into(),
+            reuse: Some(3),
+            streamed: false,
+            stages: Vec::new(),
+            network: network(&[32, 9, 4]),
+        };
         let at = |clock| {
             let options = Options::new(Goal::Clock(clock));
             design.build(None, Arithmetic::default(), &GenericDelay::default(), &options)

@@ -16,7 +16,7 @@ pub const SLOWER: &str =
     "ask for a slower clock: single operators, accumulators and the choice of operands are not cut";
 
 /// What is done with the parts that lie between registers.
-pub(super) enum Cut<'a> {
+pub(in crate::network) enum Cut<'a> {
     /// They get as many stages as the schedule says.
     Scheduled(&'a dyn DelayModel),
     /// It is found out how many stages each step needs.
@@ -31,7 +31,8 @@ pub(super) enum Cut<'a> {
 }
 
 /// Results of a part for its operands, in any module.
-pub(super) type Part<'p> = dyn for<'m> Fn(&'m ModuleBuilder, &[Value<'m>]) -> Result<Vec<Value<'m>>, Diagnostic> + 'p;
+pub(in crate::network) type Part<'p> =
+    dyn for<'m> Fn(&'m ModuleBuilder, &[Value<'m>]) -> Result<Vec<Value<'m>>, Diagnostic> + 'p;
 
 impl Cut<'_> {
     /// The results of `part`, so many cycles later; they are unknown at first. `name` is for its registers.

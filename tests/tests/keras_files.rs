@@ -67,11 +67,9 @@ fn a_model_inside_a_model() {
     check("21-hls4ml-nested-models/nested_hgq2.keras", &["x"], &["y"]);
 }
 
-/// An archive holds what `to_json` and `save_weights` write as two files.
-#[test]
-fn a_configuration_and_weights_as_two_files() {
-    let model = folder("21-hls4ml-nested-models/nested_hgq2.keras");
-    let file = std::fs::File::open(&model).expect("a model");
+/// The configuration and the tensors in an archive, which are what `to_json` and `save_weights` write as two files.
+fn parts(model: &Path) -> (String, Vec<u8>) {
+    let file = std::fs::File::open(model).expect("a model");
     let mut archive = zip::ZipArchive::new(file).expect("an archive");
     let mut part = |name: &str| {
         let mut bytes = Vec::new();
@@ -79,12 +77,51 @@ fn a_configuration_and_weights_as_two_files() {
         std::io::Read::read_to_end(&mut entry, &mut bytes).expect("readable data");
         bytes
     };
-    let (config, weights) = (part("config.json"), part("model.weights.h5"));
-    let formats = [InputFormat::parse("s6.3").expect("a format")];
-    let pair = keras::network_of_pair(&config, weights.clone(), &formats).expect("a model");
-    assert_eq!(pair.graph, import(&model).graph);
+    let config = String::from_utf8(part("config.json")).expect("JSON");
+    (config, part("model.weights.h5"))
+}
+
+fn pair(config: &str, weights: Vec<u8>) -> Result<Imported, hdl::diag::Diagnostic> {
+    keras::network_of_pair(config.as_bytes(), weights, &[InputFormat::parse("s6.3").expect("a format")])
+}
+
+#[test]
+fn a_configuration_and_weights_as_two_files() {
+    let model = folder("21-hls4ml-nested-models/nested_hgq2.keras");
+    let (config, weights) = parts(&model);
+    assert_eq!(pair(&config, weights.clone()).expect("a model").graph, import(&model).graph);
     // weights of another model: a layer less
-    let text = String::from_utf8(config).expect("JSON").replace("\"d1\"", "\"other\"");
-    let error = keras::network_of_pair(text.as_bytes(), weights, &formats).unwrap_err();
+    let error = pair(&config.replace("\"d1\"", "\"other\""), weights).unwrap_err();
     assert!(error.message.contains("`d1`"), "{}", error.message);
+}
+
+/// A class of the user's own may be called as a framework's, and compute something else.
+#[test]
+fn classes_of_others_are_refused() {
+    for (model, from, to, why) in [
+        (
+            "keras215_residual.keras",
+            "\"module\": \"keras.layers\", \"class_name\": \"Add\"",
+            "\"module\": \"mine\", \"class_name\": \"Add\"",
+            "`mine`",
+        ),
+        (
+            "keras215_residual.keras",
+            "\"module\": \"qkeras.qlayers\", \"class_name\": \"QDense\"",
+            "\"module\": null, \"class_name\": \"QDense\"",
+            "program of its own",
+        ),
+        (
+            "keras215_residual.keras",
+            "\"module\": \"qkeras.quantizers\"",
+            "\"module\": \"mine.quantizers\"",
+            "`mine.quantizers`",
+        ),
+        ("keras215_residual.keras", "\"class_name\": \"Functional\"", "\"class_name\": \"mine>Functional\"", "`mine`"),
+    ] {
+        let (config, weights) = parts(&folder("12-keras-file-formats").join(model));
+        assert!(config.contains(from), "{model} has no {from}");
+        let error = pair(&config.replace(from, to), weights).unwrap_err();
+        assert!(error.message.contains(why), "{why}: {}", error.message);
+    }
 }

@@ -245,14 +245,14 @@ impl Lift {
             (value, key) = self.shortened(&attention, [value, key], &axes)?;
         }
         let [of_query, of_key, of_value] = attention.projections(ranks)?;
-        let mut through = |part: &KerasLayer, x: Real| self.keras_layer(part, one(x));
+        let mut through = |part: &KerasLayer, x: Real| self.keras_single(part, one(x));
         let (query, key, value) = (through(&of_query, query)?, through(&of_key, key)?, through(&of_value, value)?);
         let [source, target, scores] = attention_terms(ranks[2] + 1, &axes);
         let y = self.einsum_of(layer, [key, query], &format!("{source},{target}->{scores}"))?;
         let last: Vec<usize> = (scores.len() - axes.len()..scores.len()).collect();
         let config = attention.softmax(&last)?;
         let tensors = layer.part_tensors(&SOFTMAX, "QSoftmax", &config)?;
-        let y = self.keras_layer(&layer.part("softmax", "QSoftmax", config, tensors), one(y))?;
+        let y = self.keras_single(&layer.part("softmax", "QSoftmax", config, tensors), one(y))?;
         let y = self.einsum_of(layer, [y, value], &format!("{scores},{source}->{target}"))?;
         let outputs = match layer.config.value("output_shape") {
             Json::Array(list) => list.len().max(1),
@@ -261,7 +261,7 @@ impl Lift {
         let (equation, bias) = projection(ranks[0] - 1, 2, outputs);
         let config = attention.dense(&equation, Some(&bias), [true, attention.has_oq]);
         let tensors = layer.part_tensors(&OUTPUT, "QEinsumDense", &config)?;
-        self.keras_layer(&layer.part("attention_output", "QEinsumDense", config, tensors), one(y))
+        self.keras_single(&layer.part("attention_output", "QEinsumDense", config, tensors), one(y))
     }
 
     /// Values and keys with fewer places along `axes`.
@@ -286,7 +286,7 @@ impl Lift {
             let tensors = layer.part_tensors(folder, "QEinsumDense", &both)?;
             let has = |role: &str| tensors.keys().any(|name| name.starts_with(role));
             let config = attention.dense(&equation, None, [has("iq."), has("oq.")]);
-            self.keras_layer(&layer.part(name, "QEinsumDense", config, tensors), one(x))
+            self.keras_single(&layer.part(name, "QEinsumDense", config, tensors), one(x))
         };
         let key = through("lin_key", &SHORT_KEYS, key)?;
         let value = through("lin_value", if shared { &SHORT_KEYS } else { &SHORT_VALUES }, value)?;

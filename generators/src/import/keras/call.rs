@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use hdl::names::quoted;
 use serde_json::Value as Json;
 
-use super::quantisers::{self, Class, Meaning};
+use super::origin::Class;
+use super::quantisers::{self, Meaning};
 
 /// Keys of an object that is a call.
 const WRAPPING: [&str; 6] =
@@ -32,15 +33,16 @@ impl Call {
         if let Some((key, value)) = entries.into_iter().find(|(key, _)| !WRAPPING.contains(&key.as_str())) {
             return Err(format!("`{key}` = {value} beside a quantiser's arguments is not known"));
         }
-        let class = config["class_name"].as_str().ok_or("an activation or quantiser with a class was expected")?;
+        let class = match Class::of_function(config)? {
+            Some(name) => return parse(&name),
+            None => Class::of(config)?.ok_or("an activation or quantiser with a class was expected")?,
+        };
         let arguments = match &config["config"] {
-            Json::String(name) if class == "function" => return parse(name),
             Json::Object(arguments) => arguments.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
             Json::Null => BTreeMap::new(),
-            _ => return Err(format!("the arguments of {} are no object", quoted(class))),
+            _ => return Err(format!("the arguments of {} are no object", quoted(&class.name))),
         };
-        let name = class.rsplit('>').next().unwrap_or(class).to_owned();
-        let call = Self { name, arguments };
+        let call = Self { name: class.name, arguments };
         call.check()?;
         Ok(call)
     }
@@ -150,7 +152,7 @@ fn parse(text: &str) -> Result<Call, String> {
     Ok(call)
 }
 
-fn positional(class: &Class, k: usize) -> Result<&'static str, String> {
+fn positional(class: &quantisers::Class, k: usize) -> Result<&'static str, String> {
     let key = class.keys.get(k).filter(|_| k < class.positional);
     key.map(|k| k.name).ok_or_else(|| format!("{} has {} arguments by position at most", class.name, class.positional))
 }

@@ -7,14 +7,18 @@ use hdl::diag::Diagnostic;
 use serde_json::Value as Json;
 
 use super::calls::{Argument, Call};
+use super::origin::Class;
 use super::weights::Layout;
 use super::{KerasLayer, hgq, part, refused};
 use super::{
-    activation, attention, convolution, dense, einsum, hgq_layers, merge, normalisation, pooling, rearranging, shaping,
-    subnet, table, wrapper,
+    activation, attention, convolution, dense, einsum, hgq_layers, merge, normalisation, operation, pooling,
+    projection, rearranging, shaping, subnet, table, transposed, wrapper,
 };
 use crate::import::lift::{Lift, Real};
 use crate::import::settings::{Accept, Known, Settings};
+
+/// What a use of a layer gives: one tensor or several.
+pub(super) type Results = Result<Vec<Real>, Diagnostic>;
 
 /// How a layer becomes operators.
 #[derive(Clone, Copy)]
@@ -25,6 +29,8 @@ pub(super) enum Build {
     Many(fn(&mut Lift, &KerasLayer, Vec<Real>) -> Result<Real, Diagnostic>),
     /// From its call, before any quantiser of operands.
     Called(fn(&mut Lift, &KerasLayer, Call<Real>) -> Result<Real, Diagnostic>),
+    /// From all that a function is called with, to one result or several; it has no quantisers.
+    Function(fn(&mut Lift, &KerasLayer, Call<Real>) -> Results),
 }
 
 /// A class of layers.
@@ -49,16 +55,15 @@ fn is_float32(value: &Json) -> bool {
         Json::Null => true,
         Json::String(name) => name == "float32",
         policy => {
-            matches!(policy["class_name"].as_str(), Some("DTypePolicy" | "Policy"))
-                && policy["config"]["name"] == "float32"
+            let class = Class::of(policy).ok().flatten();
+            let known = class.is_some_and(|class| matches!(&*class.name, "DTypePolicy" | "Policy"));
+            known && policy["config"]["name"] == "float32"
         }
     }
 }
 
-/// Keys around a layer's or model's configuration.
-pub(super) const PLACE: [Known; 10] = [
-    Known::any("module", "where Python finds the class"),
-    Known::any("registered_name", "where Python finds the class"),
+/// Keys around a layer's or model's configuration; [`Class::read`] reads those that say whose class it is.
+pub(super) const PLACE: [Known; 8] = [
     Known::any("build_config", "the shape that the operand has"),
     Known::any("compile_config", "training"),
     Known::any("shared_object_id", "a number of the file's own"),
@@ -155,11 +160,15 @@ const TABLES: &[&[LayerClass]] = &[
     table::CLASSES,
     subnet::CLASSES,
     attention::CLASSES,
+    operation::CLASSES,
+    projection::CLASSES,
+    transposed::CLASSES,
 ];
 
 /// The class of that name.
 pub(super) fn of(name: &str) -> Option<&'static LayerClass> {
-    all().find(|class| class.names.contains(&name))
+    let layer = || all().find(|class| class.names.contains(&name));
+    if operation::is_one(name) { operation::class(name) } else { layer() }
 }
 
 /// All classes.
@@ -231,8 +240,8 @@ impl KerasLayer {
 }
 
 impl Lift {
-    /// The result of one use of a layer, between the quantisers that HGQ2 has at both its ends.
-    pub(super) fn keras_layer(&mut self, layer: &KerasLayer, call: Call<Real>) -> Result<Real, Diagnostic> {
+    /// The results of one use of a layer, between the quantisers that HGQ2 has at both its ends.
+    pub(super) fn keras_layer(&mut self, layer: &KerasLayer, call: Call<Real>) -> Results {
         let class = of(&layer.class).ok_or_else(|| layer.unknown())?;
         let y = match class.build {
             Build::One(build) => {
@@ -248,9 +257,23 @@ impl Lift {
                 build(self, layer, operands)?
             }
             Build::Called(build) => build(self, layer, call)?,
+            Build::Function(build) => {
+                let results = build(self, layer, call)?;
+                layer.finish()?;
+                return Ok(results);
+            }
         };
         let y = self.hgq(layer, "oq", y)?;
         layer.finish()?;
+        Ok(vec![y])
+    }
+}
+
+impl Lift {
+    /// The only result of one use of a layer.
+    pub(super) fn keras_single(&mut self, layer: &KerasLayer, call: Call<Real>) -> Result<Real, Diagnostic> {
+        let [y] = <[Real; 1]>::try_from(self.keras_layer(layer, call)?)
+            .map_err(|results| layer.error(format!("{} results are not supported here", results.len())))?;
         Ok(y)
     }
 }
@@ -265,7 +288,7 @@ impl KerasLayer {
     }
 
     /// The tensors of a call that has nothing else that matters.
-    fn operands(&self, mut call: Call<Real>) -> Result<Vec<Real>, Diagnostic> {
+    fn operands(&self, mut call: Call<Real>) -> Results {
         if call.positional.is_empty()
             && let Some(k) = call.keyword.iter().position(|(name, _)| name == "inputs")
         {

@@ -11,7 +11,7 @@ use crate::import::settings::{Known, Settings};
 use crate::model::{Op, Window};
 
 /// Largest kernel, stride and dilation.
-const MAX_EXTENT: usize = 1 << 12;
+pub(super) const MAX_EXTENT: usize = 1 << 12;
 
 const KNOWN: &[Known] = &[
     Known::any("kernel_size", "the kernel has that extent"),
@@ -215,7 +215,7 @@ impl Lift {
 
 /// Weights of shape `[kernel…, channels, filters]`, or `[kernel…, channels, multiplier]` of a depthwise convolution, as
 /// `[filters, channels of a group, kernel…]`.
-fn filters(layer: &KerasLayer, weights: &Constant, depthwise: bool) -> Result<Constant, Diagnostic> {
+pub(super) fn filters(layer: &KerasLayer, weights: &Constant, depthwise: bool) -> Result<Constant, Diagnostic> {
     let shape = weights.shape().to_vec();
     let rank = shape.len() - 2;
     // filter c · multiplier + m belongs to channel c

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use super::KerasLayer;
 use super::class::{HGQ_KEYS, PLACE};
 use super::fixed::{Fixed, Format, Overflow, small_float};
+use super::origin::Class;
 use super::weights::Layout;
 use crate::import::lift::{Lift, Meaning, Real};
 use crate::import::settings::{Known, Settings};
@@ -188,7 +189,7 @@ impl KerasLayer {
             return Ok(None);
         };
         let of = |why: &str| self.error(format!("its quantiser `{role}` {why}"));
-        let class = outer.text("class_name")?.unwrap_or_default().to_owned();
+        let class = Class::read(&outer)?.map(|class| class.name).unwrap_or_default();
         let config = outer.object("config")?.ok_or_else(|| of("has no configuration"))?;
         config.accept(TRAINING);
         let mut affine = match config.list("affine")? {

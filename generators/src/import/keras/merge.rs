@@ -131,6 +131,12 @@ impl Lift {
                 .help("each axis that is summed over stands in both operands, and each other one in the result")
         };
         let [stay, shared, summed, brought] = equation.roles().ok_or_else(unsupported)?;
+        let samples = [&equation.x, &equation.kernel, &equation.result].map(|axes| axes.first());
+        if samples.iter().any(|axis| *axis != samples[0]) {
+            return Err(layer
+                .error("its equation joins different samples")
+                .help("all operands and the result begin with the axis of the samples"));
+        }
         let fits = one.len() == equation.x.len() && other.len() == equation.kernel.len();
         let alike = |c: &char| one[places(&[*c], &equation.x)[0]] == other[places(&[*c], &equation.kernel)[0]];
         if !fits || !shared.iter().chain(&summed).all(alike) {

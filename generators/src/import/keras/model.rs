@@ -9,8 +9,9 @@ use serde_json::{Map, Value as Json};
 
 use super::calls::{Argument, Call, Reference, calls, references};
 use super::class::{self, PLACE};
+use super::origin::{Class, Origin};
 use super::weights::{Scope, Tensor, Tensors, Weights};
-use super::{KerasLayer, error, part, wrapper};
+use super::{KerasLayer, error, operation, part, wrapper};
 use crate::import::settings::{Known, Settings};
 
 /// Deepest model in a model.
@@ -78,7 +79,7 @@ pub(super) fn read(config: &Json, weights: &Weights) -> Result<Model, Diagnostic
     };
     let outer = Settings::new("the model", entries.clone());
     let reader = Reader { weights };
-    let class = outer.text("class_name")?.unwrap_or("Functional").to_owned();
+    let class = Class::read(&outer)?.map_or_else(|| "Functional".to_owned(), |class| class.name);
     if !is_model(&class) {
         return Err(outer
             .error(format!("its class {} is not supported", quoted(&class)))
@@ -92,6 +93,21 @@ pub(super) fn read(config: &Json, weights: &Weights) -> Result<Model, Diagnostic
 
 fn is_model(class: &str) -> bool {
     matches!(class, "Functional" | "Model" | "Sequential")
+}
+
+/// The name of a layer's class, with `ops.` in front if it is one of Keras 3's functions.
+fn layer_class(outer: &Settings) -> Result<String, Diagnostic> {
+    let class = Class::read(outer)?.ok_or_else(|| outer.error("it has no class"))?;
+    let (config, uses) = (outer.peek("config"), outer.peek("inbound_nodes"));
+    // `.h5` files do not say the module; all layers that are called as a function is have `trainable`, functions have not
+    let function = match class.origin {
+        Origin::Unsaid => {
+            let known = operation::class(&operation::name(&class.name)).is_some();
+            known && uses[0].is_object() && config.is_object() && config["trainable"].is_null()
+        }
+        origin => origin == Origin::Operation,
+    };
+    Ok(if function { operation::name(&class.name) } else { class.name })
 }
 
 /// A shape whose first axis is the batch, which is 1.
@@ -149,17 +165,18 @@ impl Reader<'_> {
             return Err(error("a layer of the model is no object"));
         };
         let outer = Settings::new("a layer", entries.clone());
-        let class = outer.text("class_name")?.ok_or_else(|| error("a layer has no class"))?;
-        // Keras 3 writes the package into .h5 files
-        let packages = ["hgq>", "hgq2>"];
-        let class = packages.iter().find_map(|p| class.strip_prefix(p)).unwrap_or(class).to_owned();
+        let class = outer.peek("class_name").as_str().ok_or_else(|| error("a layer has no class"))?.to_owned();
         let name = outer.text("name")?.or(outer.peek("config")["name"].as_str());
         let name = name.ok_or_else(|| error(format!("a layer of class {} has no name", quoted(&class))))?.to_owned();
         let place = format!("layer {} ({})", quoted(&name), class);
         let outer = Settings::new(place.clone(), entries.clone());
         outer.accept(&PLACE);
+        let class = layer_class(&outer)?;
         let calls = calls(outer.value("inbound_nodes"), &outer)?;
-        let group = scope.next(self.weights.layout, &class, &name);
+        let group = match operation::is_one(&class) {
+            true => String::new(),
+            false => scope.next(self.weights.layout, &class, &name),
+        };
         let kind = match &*class {
             "InputLayer" => {
                 let config = outer.object("config")?.ok_or_else(|| outer.error("it has no configuration"))?;
@@ -175,24 +192,18 @@ impl Reader<'_> {
             }
             _ => Kind::Layer(Rc::new(self.layer(class, &name, &outer, &group)?)),
         };
-        for key in ["class_name", "name"] {
-            outer.value(key);
-        }
+        outer.value("name");
         outer.finish(&PLACE)?;
         Ok(Entry { name, kind, calls })
     }
 
-    /// A layer with its tensors. Its configuration is read when it is used.
+    /// A layer with its tensors, which stand in `group`; without one it has none. Its configuration is read when it is used.
     fn layer(&self, class: String, name: &str, outer: &Settings, group: &str) -> Result<KerasLayer, Diagnostic> {
         let Json::Object(config) = outer.value("config") else {
             return Err(outer.error("it has no configuration"));
         };
         let settings = Settings::new(outer.place().to_owned(), config.clone());
-        if let Some(noted) = self.weights.noted_name(group).filter(|noted| noted != name) {
-            return Err(outer.error(format!("its tensors in the file are those of layer {}", quoted(&noted))));
-        }
-        let damaged = |why: Diagnostic| outer.error(why.message);
-        let found = self.weights.claim(group).map_err(damaged)?;
+        let found = if group.is_empty() { Vec::new() } else { self.claim(name, outer, group)? };
         let Some(inner) = wrapper::inner(&class, &settings)? else {
             let tensors = self.named(&class, &settings, found)?;
             return Ok(KerasLayer { class, name: name.to_owned(), config: settings, tensors, inner: None });
@@ -204,6 +215,14 @@ impl Reader<'_> {
         let inner = Some(Rc::new(KerasLayer { tensors, ..inner }));
         let tensors = self.named(&class, &settings, own)?;
         Ok(KerasLayer { class, name: name.to_owned(), config: settings, tensors, inner })
+    }
+
+    /// The tensors in a layer's group.
+    fn claim(&self, name: &str, outer: &Settings, group: &str) -> Result<Vec<(String, Tensor)>, Diagnostic> {
+        if let Some(noted) = self.weights.noted_name(group).filter(|noted| noted != name) {
+            return Err(outer.error(format!("its tensors in the file are those of layer {}", quoted(&noted))));
+        }
+        self.weights.claim(group).map_err(|why| outer.error(why.message))
     }
 
     /// The tensors of a layer by name.

@@ -92,7 +92,7 @@ impl Model {
             let call = entry.calls[node].map(|reference| find(&index, &results, reference))?;
             let result = match &entry.kind {
                 Kind::Input(_) => continue,
-                Kind::Layer(layer) => vec![lift.keras_layer(&layer.named(name), call)?],
+                Kind::Layer(layer) => lift.keras_layer(&layer.named(name), call)?,
                 Kind::Model(model) => {
                     let named = |(key, a): &(String, _)| match a {
                         super::calls::Argument::Constant(value) => {

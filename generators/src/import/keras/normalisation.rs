@@ -114,6 +114,9 @@ impl Lift {
             None => layer.floats(key),
         };
         let (mean, variance) = (parameter("mean")?, parameter("variance")?);
+        if variance.values.iter().any(|v| *v < 0.0) {
+            return Err(layer.error("a variance is negative"));
+        }
         let last = match layer.config.value("axis") {
             Json::Null => true,
             Json::Array(axes) => {

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use super::KerasLayer;
 use super::calls::{Argument, Call};
 use super::class::{Build, LayerClass, PLACE, none};
+use super::origin::Class;
 use crate::import::lift::{Lift, Real};
 use crate::import::settings::{Known, Settings};
 use crate::model::Op;
@@ -20,7 +21,7 @@ pub(super) fn inner(class: &str, config: &Settings) -> Result<Option<KerasLayer>
     let missing = || config.error("its inner layer is missing");
     let outer = config.object("layer")?.ok_or_else(missing)?;
     outer.accept(&PLACE);
-    let class = outer.text("class_name")?.ok_or_else(missing)?.to_owned();
+    let class = Class::read(&outer)?.ok_or_else(missing)?.name;
     let name = outer.peek("config")["name"].as_str().ok_or_else(missing)?.to_owned();
     let Json::Object(entries) = outer.value("config") else {
         return Err(missing());
@@ -92,6 +93,6 @@ impl Lift {
     fn keras_inner(&mut self, layer: &KerasLayer, name: String, x: Real) -> Result<Real, Diagnostic> {
         let inner = layer.inner.as_ref().ok_or_else(|| layer.error("it has no inner layer"))?;
         let call = Call { positional: vec![Argument::Tensor(x)], keyword: Vec::new() };
-        self.keras_layer(&Rc::clone(inner).named(name), call)
+        self.keras_single(&Rc::clone(inner).named(name), call)
     }
 }

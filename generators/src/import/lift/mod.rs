@@ -9,6 +9,7 @@
 //! counted and reported as [`Doubt`]s.
 
 mod array;
+mod binary;
 mod constant;
 mod formats;
 mod linear;
@@ -18,12 +19,14 @@ mod pair;
 mod quantise;
 mod settle;
 mod tabulate;
+mod transposed;
 
 use hdl::diag::Diagnostic;
 use hdl::names::quoted;
 use hdl::num::Interval;
 
 pub(crate) use array::last_place;
+pub use binary::Binary;
 pub use constant::{Constant, Grid};
 pub use linear::Shaped;
 pub use noise::Noise;

@@ -1,0 +1,96 @@
+//! Arithmetic and activations.
+
+use super::Arguments;
+use super::arguments::Operand;
+use crate::import::keras::class::Results;
+use crate::import::keras::function;
+use crate::import::keras::quantiser::Dialect;
+use crate::import::lift::{Binary, Lift};
+use crate::model::{Array, Step};
+
+/// Arithmetic of the first two parameters.
+pub(super) fn binary(lift: &mut Lift, a: &mut Arguments, binary: Binary) -> Results {
+    let name = a.layer.name.clone();
+    let y = match (a.operand(0)?, a.operand(1)?) {
+        (Operand::Tensor(x), Operand::Tensor(y)) => {
+            let ranks = [lift.shape(&x).len(), lift.shape(&y).len()];
+            if ranks[0] != ranks[1] {
+                return Err(a.error(format!(
+                    "its operands have {} and {} axes, so that samples of one meet other axes of the other",
+                    ranks[0], ranks[1]
+                )));
+            }
+            lift.binary(&name, binary, x, y)?
+        }
+        (Operand::Tensor(x), Operand::Constant(c)) => lift.binary_with(&name, binary, x, c, false)?,
+        (Operand::Constant(c), Operand::Tensor(x)) => lift.binary_with(&name, binary, x, c, true)?,
+        (Operand::Constant(_), Operand::Constant(_)) => return Err(a.error("none of its operands is a tensor")),
+    };
+    Ok(vec![y])
+}
+
+/// The first parameter through `step`.
+pub(super) fn through(lift: &mut Lift, a: &mut Arguments, step: Step) -> Results {
+    let x = a.tensor(0)?;
+    Ok(vec![lift.step(&a.layer.name, x, step)?])
+}
+
+/// The first parameter through the function that Keras 3 calls so.
+pub(super) fn activation(lift: &mut Lift, a: &mut Arguments, name: &str) -> Results {
+    let steps = function::steps(name, Dialect::Keras3).ok_or_else(|| a.error("it is not known"))?;
+    let x = a.tensor(0)?;
+    let y = steps.into_iter().try_fold(x, |x, step| lift.step(&a.layer.name, x, step))?;
+    Ok(vec![y])
+}
+
+/// `gelu` with parameter `approximate`, `default` if it is not given.
+pub(super) fn gelu(lift: &mut Lift, a: &mut Arguments, default: bool) -> Results {
+    match a.flag(1, default)? {
+        true => Err(a.wrong(1, "false")),
+        false => activation(lift, a, "gelu"),
+    }
+}
+
+/// `elu` with parameter `alpha`.
+pub(super) fn elu(lift: &mut Lift, a: &mut Arguments) -> Results {
+    match a.number(1, 1.0)? {
+        1.0 => activation(lift, a, "elu"),
+        _ => Err(a.wrong(1, "1")),
+    }
+}
+
+/// `x` where it is positive, else a fraction of it.
+pub(super) fn leaky_relu(lift: &mut Lift, a: &mut Arguments) -> Results {
+    let slope = a.number(1, 0.2)?;
+    through(lift, a, Step::LeakyRelu(Array::scalar(slope)))
+}
+
+/// Not below the second parameter, not above the third.
+pub(super) fn clip(lift: &mut Lift, a: &mut Arguments) -> Results {
+    let [low, high] = [a.number(1, f32::NAN)?, a.number(2, f32::NAN)?];
+    if low.is_nan() || high.is_nan() || low > high {
+        return Err(a.error("its limits are not two numbers, the lesser first"));
+    }
+    through(lift, a, Step::Clip { low, high })
+}
+
+/// The product of the parameter with itself.
+pub(super) fn square(lift: &mut Lift, a: &mut Arguments) -> Results {
+    let x = a.tensor(0)?;
+    Ok(vec![lift.mul(&a.layer.name, x.clone(), x)?])
+}
+
+/// The softmax along an axis, the last one if none is given.
+pub(super) fn softmax(lift: &mut Lift, a: &mut Arguments) -> Results {
+    let x = a.tensor(0)?;
+    let axis = a.axis_or_last(1, lift, &x)?;
+    Ok(vec![lift.softmax(&a.layer.name, x, axis)?])
+}
+
+/// The parameter itself, if it stays a tensor of 32-bit floats.
+pub(super) fn cast(_: &mut Lift, a: &mut Arguments) -> Results {
+    match a.value(1)?.as_str() {
+        Some("float32") => Ok(vec![a.tensor(0)?]),
+        _ => Err(a.wrong(1, "float32")),
+    }
+}

@@ -9,6 +9,7 @@ pub mod matrix;
 pub mod network;
 pub mod options;
 pub mod vectors;
+pub mod verify;
 pub mod verilog;
 
 pub use self::batch::{Outcome, run_batch};

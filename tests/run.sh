@@ -21,5 +21,5 @@ fi
 
 cargo fmt --all --check
 cargo clippy --workspace --all-targets -- -D warnings
-cargo test -p hdl --features rust-hdl --test rust_hdl_bridge
+cargo test -p hwgen-hdl --features rust-hdl --test rust_hdl_bridge
 cargo test --workspace "$@"

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use hdl::diag::{Diagnostic, Diagnostics, Level};
+use hdl::diag::{Cause, Diagnostic, Diagnostics, Level};
 
 /// Shorthand for everything that can fail for the user to see.
 pub type Result<T> = std::result::Result<T, Failure>;
@@ -33,6 +33,11 @@ impl Failure {
         Self::user(
             Diagnostic::error("file", format!("cannot {action}: {error}")).at(path.display().to_string(), "this one"),
         )
+    }
+
+    /// What cannot be fetched for any target of its kind is asked for by mistake; else a source or a program failed.
+    pub fn of_fetching(error: Diagnostics) -> Self {
+        if error.has(Cause::UnsuitableTarget) { Self::User(error) } else { Self::Check(error) }
     }
 
     /// The process's exit code. That hwgen is wrong is no mistake of the user.

@@ -1,6 +1,6 @@
-//! Builds, simplifies, prints, cuts and drops data paths of 10 thousand to a million nodes: time and memory a node.
+//! Builds, cleans, prints, cuts and drops data paths of 10 thousand to a million nodes: time and memory a node.
 //!
-//! `cargo bench -p hdl --bench scale [-- NODES…]`. Every size runs in a process of its own, so that its peak of
+//! `cargo bench -p hwgen-hdl --bench scale [-- NODES…]`. Every size runs in a process of its own, so that its peak of
 //! resident memory is its own. On Linux only the peak is shown.
 
 use std::env;
@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 use hdl::dfg::{Module, ModuleBuilder, Value, text};
 use hdl::lower::lower;
 use hdl::num::Format;
+use hdl::passes::clean;
 use hdl::passes::delay::GenericDelay;
 use hdl::passes::pipeline::{Goal, Options, pipeline};
-use hdl::passes::{clean, fold};
 use hdl::random::Numbers;
 use hdl::verilog::write_design;
 
@@ -31,20 +31,8 @@ fn main() {
     let sizes = if given.is_empty() { SIZES.to_vec() } else { given };
     println!("nanoseconds a node of each step, then peak bytes a node before and after the pipeline pass");
     println!(
-        "{:>9} {:>9} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>9} {:>9} {:>7} {:>7}",
-        "nodes",
-        "made",
-        "build",
-        "fold",
-        "clean",
-        "print",
-        "lower",
-        "verilog",
-        "parse",
-        "pipeline",
-        "drop",
-        "bytes",
-        "bytes+"
+        "{:>9} {:>9} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>9} {:>9} {:>7} {:>7}",
+        "nodes", "made", "build", "clean", "print", "lower", "verilog", "parse", "pipeline", "drop", "bytes", "bytes+"
     );
     let program = env::current_exe().expect("the bench knows where it is");
     for nodes in sizes {
@@ -84,9 +72,7 @@ fn timed<T>(step: impl FnOnce() -> T) -> (Duration, T) {
 fn measure(nodes: usize) {
     let (build, module) = timed(|| data_path(nodes));
     let made = module.graph.len();
-    let (fold_time, folded) = timed(|| fold(&module).unwrap());
-    let (clean_time, cleaned) = timed(|| clean(&folded).unwrap());
-    drop(folded);
+    let (clean_time, cleaned) = timed(|| clean(&module).unwrap());
     let mut sink = Counter(0);
     let (print, ()) = timed(|| text::write(&module, &mut sink).unwrap());
     let (lower_time, design) = timed(|| lower(&module).unwrap());
@@ -105,9 +91,8 @@ fn measure(nodes: usize) {
     let (drop_time, ()) = timed(|| drop((module, cleaned)));
     let each = |time: Duration| time.as_nanos() as usize / made;
     println!(
-        "{nodes:>9} {made:>9} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>9} {:>9} {:>7} {:>7}",
+        "{nodes:>9} {made:>9} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>9} {:>9} {:>7} {:>7}",
         each(build),
-        each(fold_time),
         each(clean_time),
         each(print),
         each(lower_time),

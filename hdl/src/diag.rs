@@ -14,6 +14,21 @@ pub enum Level {
     Bug,
 }
 
+/// Why, where a caller may do something about it. Everything else of a finding is for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// A program that is called is not installed.
+    ProgramMissing,
+    /// A program did not end in time.
+    TimedOut,
+    /// What was asked for does not exist for targets of this kind.
+    UnsuitableTarget,
+    /// No pipeline meets the clock or the latency that was asked for.
+    ImpossibleTiming,
+    /// A netlist holds a cell whose function is not known.
+    UnknownCell,
+}
+
 /// A place and what is to be said about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
@@ -36,12 +51,14 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What to do about it.
     pub help: Option<String>,
+    /// What a caller may act on.
+    pub cause: Option<Cause>,
 }
 
 impl Diagnostic {
     /// An error without labels.
     pub fn error(code: &'static str, message: impl Into<String>) -> Self {
-        Self { level: Level::Error, code, message: message.into(), labels: Vec::new(), help: None }
+        Self { level: Level::Error, code, message: message.into(), labels: Vec::new(), help: None, cause: None }
     }
 
     /// A warning without labels.
@@ -65,6 +82,13 @@ impl Diagnostic {
     #[must_use]
     pub fn at(mut self, place: impl Into<String>, text: impl Into<String>) -> Self {
         self.labels.push(Label { place: Some(place.into()), text: text.into() });
+        self
+    }
+
+    /// Says what a caller may act on.
+    #[must_use]
+    pub fn because(mut self, cause: Cause) -> Self {
+        self.cause = Some(cause);
         self
     }
 
@@ -102,6 +126,11 @@ impl fmt::Display for Diagnostic {
 pub struct Diagnostics(pub Vec<Diagnostic>);
 
 impl Diagnostics {
+    /// Whether one of them has this cause.
+    pub fn has(&self, cause: Cause) -> bool {
+        self.0.iter().any(|d| d.cause == Some(cause))
+    }
+
     /// The messages alone, for a finding that has them as its reason.
     pub fn messages(&self) -> String {
         let messages: Vec<&str> = self.0.iter().map(|d| d.message.as_str()).collect();
@@ -120,6 +149,8 @@ impl fmt::Display for Diagnostics {
         Ok(())
     }
 }
+
+impl std::error::Error for Diagnostic {}
 
 impl std::error::Error for Diagnostics {}
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use hwgen::import::lift::Imported;
 use hwgen::import::{keras, onnx};
-use hwgen::model::{Evaluation, Graph, Op, T};
+use hwgen::model::{Evaluation, Graph, Op, TensorId};
 use hwgen::network;
 use hwgen_tests::numpy::{NumpyArray, npz};
 
@@ -38,7 +38,7 @@ fn reference(file: &str, name: &str) -> NumpyArray {
 }
 
 /// The tensor of the last layer of that name, and the value of one step where it is one for all elements.
-fn quantised(graph: &Graph, layer: &str) -> (T, Option<f64>) {
+fn quantised(graph: &Graph, layer: &str) -> (TensorId, Option<f64>) {
     let found = (0..graph.layers().len())
         .rev()
         .find(|k| graph.layers()[*k].name == layer)
@@ -91,7 +91,7 @@ fn differences(graph: &Graph, case: &Case) -> usize {
     let x = reference(case.file, "x");
     let evaluate = |x: &[f32]| graph.evaluate(&graph.encode(&[x.to_vec()]).unwrap()).unwrap();
     let evaluations: Vec<_> = x.rows().map(evaluate).collect();
-    let of = |tensor: T| evaluations.iter().map(|e| e.tensor(tensor).to_vec()).collect();
+    let of = |tensor: TensorId| evaluations.iter().map(|e| e.tensor(tensor).to_vec()).collect();
     let inside = case.tensors.iter().map(|(name, layer)| {
         let (tensor, unit) = quantised(graph, layer);
         Compared::new(of(tensor), reference(case.file, name), unit).differences()

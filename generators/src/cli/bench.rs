@@ -1,29 +1,22 @@
 //! `hwgen bench`: figures of the constant-matrix optimiser on generated cases.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 use constraints::Target;
-use constraints::targets::Technology;
-use hdl::dfg::Module;
 use hdl::diag::Diagnostic;
-use openlane::yosys as mapping;
 use serde::Serialize;
-use sim::tools::{Meter, Scratch};
 
 use super::clock::effort;
-use super::cmvm::Estimate;
 use super::output::{Force, finish};
-use super::synth::look_up_tables;
 use crate::arith::cases::{Case, cases};
 use crate::arith::report::{CmvmReport, run as optimise};
 use crate::arith::{Effort, Objective};
 use crate::failure::{Failure, Result};
 use crate::flow::matrix::of_adders;
-use crate::output::emit;
+use crate::output::matrix::Estimate;
 use crate::output::table::Table;
+use crate::synthesis::{Mapping, map};
 
 /// Measure parts of the program on generated cases.
 #[derive(Debug, Args)]
@@ -81,20 +74,6 @@ struct Measured {
     mapped: Option<Mapping>,
 }
 
-/// What Yosys made of a result.
-#[derive(Debug, Serialize)]
-struct Mapping {
-    /// Look-up tables of every size and inverters; one with two outputs counts as one, a CCU2C as two.
-    luts: usize,
-    /// Share by which the estimate is off.
-    error: f64,
-    /// Wall-clock time of Yosys.
-    seconds: f64,
-}
-
-/// Time that Yosys may take for one matrix.
-const MAPPING_LIMIT: Duration = Duration::from_secs(3600);
-
 /// Runs the command.
 pub fn run(args: &BenchArgs) -> Result<()> {
     let What::Arith(args) = &args.what;
@@ -144,32 +123,6 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         let mapped = args.mapped.then(|| mapped_table(&measured).to_string());
         super::say(format_args!("{}{}", table(&measured), mapped.unwrap_or_default()))
     }
-}
-
-/// Maps a module of combinational logic.
-fn map(top: &Arc<Module>, target: &Target, estimate: Estimate) -> Result<Mapping> {
-    let Technology::Fpga { family, .. } = &target.technology else {
-        let message = format!("target {} is no FPGA and has no look-up tables", target.name);
-        return Err(Failure::user(Diagnostic::error("target-kind", message)));
-    };
-    let folder = Scratch::new().map_err(|e| Failure::io("make a folder in", &std::env::temp_dir(), &e))?;
-    let write = |name: &str, content: &[u8]| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, content).map_err(|e| Failure::io("write the file", &path, &e))
-    };
-    let verilog = emit::flat_verilog(top, target.carry_cell())?;
-    write("matrix.v", &verilog)?;
-    let sources = mapping::Sources { top: "cmvm", files: &["matrix.v".to_owned()], kept: &[] };
-    let script = mapping::family_script(&sources, &family.synthesis)?;
-    write(mapping::SCRIPT, script.as_bytes())?;
-    let start = Instant::now();
-    let cells = mapping::map(folder.path(), &Meter::new(MAPPING_LIMIT))?.cells;
-    let luts = look_up_tables(&cells);
-    Ok(Mapping {
-        luts,
-        error: estimate.luts as f64 / f64::max(luts as f64, 1.0) - 1.0,
-        seconds: start.elapsed().as_secs_f64(),
-    })
 }
 
 fn table(measured: &[Measured]) -> Table {

@@ -1,18 +1,14 @@
 //! `hwgen build`: a trained network from a file.
 
-use std::path::PathBuf;
-
 use clap::Args;
-use hdl::diag::Diagnostic;
-use hdl::names::quoted;
 
+use super::model_file::ModelFile;
 use super::network::{Hardware, Source};
-use super::reference::Reference;
-use crate::failure::{Failure, Result};
-use crate::import::file::read;
-use crate::import::lift::{Imported, InputFormat};
-use crate::model::{Graph, Step};
-use crate::network::design::random_events;
+use crate::failure::Result;
+use crate::flow::exactness::{bounds, doubts, outside};
+use crate::flow::outputs::quantise_outputs;
+use crate::flow::reference;
+use crate::import::lift::Imported;
 use crate::output::report::Check;
 
 /// Turn a trained, quantised network into Verilog with the same result for every input, bit for bit.
@@ -29,21 +25,20 @@ use crate::output::report::Check;
     after_help = "Example:\n  hwgen build model.onnx --clock-ns 5 --out rtl/\n  hwgen build model.h5 --input-format s8.4 --inputs x.npy --expected y.npy --out rtl/"
 )]
 pub struct BuildArgs {
-    /// The network
-    file: PathBuf,
-    /// The weights of a Keras model whose configuration is FILE, as JSON: what save_weights wrote
-    #[arg(long, value_name = "FILE")]
-    weights_file: Option<PathBuf>,
-    /// Format of an input that the network does not quantise itself: [NAME=]u8.4 or [NAME=]s8.4, with sign, bits and
-    /// fraction bits
-    #[arg(long, value_name = "FORMAT")]
-    input_format: Vec<String>,
+    #[command(flatten)]
+    model: ModelFile,
     /// Take a quantiser's step at the exact sum where the framework's own depends on the order of its additions; how far
     /// outputs are then off at most is printed
     #[arg(long)]
     accept_rounding: bool,
-    #[command(flatten)]
-    reference: Reference,
+    /// Events for the test bench, in the framework's numbers: .npy, the first axis counts events. Once for each input of a
+    /// network with several, as NAME=FILE
+    #[arg(long, value_name = "[NAME=]FILE")]
+    inputs: Vec<String>,
+    /// The framework's results for them, .npy: the first output must equal them, or the one of NAME. Where an output is
+    /// integers times a scale, it is the integers that must be equal
+    #[arg(long, value_name = "[NAME=]FILE", requires = "inputs")]
+    expected: Vec<String>,
     /// Begin with this layer: its operand becomes the input
     #[arg(long, value_name = "LAYER")]
     from: Option<String>,
@@ -61,136 +56,43 @@ pub struct BuildArgs {
 /// Runs the command.
 pub fn run(args: &BuildArgs) -> Result<()> {
     let staging = args.hardware.begin()?;
-    let mut network = args.part(load(&args.file, args.weights_file.as_deref(), &args.input_format)?)?;
-    let mut checks = Vec::new();
-    if let Err(inexact) = network.require_exact() {
-        if !args.accept_rounding {
-            let file = args.file.display().to_string();
-            return Err(Failure::user(inexact.at(file, "in this file").help(
-                "train with scales that are powers of two, or take steps at the exact sums with --accept-rounding",
-            )));
-        }
-        let what = doubts(&network) + &bounds(&network)?;
-        super::say(&what)?;
-        checks.push(Check {
-            what: "exactness of the framework's own sums".into(),
-            result: what.trim_end().replace('\n', "; "),
-        });
+    let mut network = args.part(args.model.load()?)?;
+    let mut checks: Vec<Check> = args.exactness(&network)?.into_iter().collect();
+    for check in quantise_outputs(&mut network.graph, &args.output_format)? {
+        super::say(format_args!("{}: {}\n", check.what, check.result))?;
+        checks.push(check);
     }
-    checks.extend(args.format_outputs(&mut network.graph)?);
     super::say(outside(&network.graph))?;
-    let events = args.reference.events(&network.graph)?;
-    checks.extend(args.reference.compare(&network.graph, &events)?);
-    let traced_adders = network.traced_adders;
-    let mut parameters = vec![("model", super::file_name(&args.file))];
-    if let Some(weights) = &args.weights_file {
-        parameters.push(("weights", super::file_name(weights)));
-    }
-    if !args.input_format.is_empty() {
-        parameters.push(("input format", args.input_format.join(", ")));
-    }
+    let events = reference::events(&args.inputs, &network.graph)?;
+    checks.extend(reference::compare(&args.expected, &network.graph, &events)?);
+    let mut parameters = args.model.parameters();
     let ends = [("from layer", &args.from), ("to layer", &args.to)];
     parameters.extend(ends.into_iter().filter_map(|(key, layer)| Some((key, layer.clone()?))));
-    let source = Source { command: "build", network: network.graph, parameters, checks, events, traced_adders };
-    args.hardware.generate(staging, source)
-}
-
-/// Random events on which doubtful sums are moved.
-const MOVED_EVENTS: usize = 16;
-/// Their seed.
-const MOVED_SEED: u64 = 2;
-
-/// The network in a file, with the input formats as the user wrote them.
-pub fn load(file: &std::path::Path, weights: Option<&std::path::Path>, formats: &[String]) -> Result<Imported> {
-    let formats: std::result::Result<Vec<InputFormat>, Diagnostic> =
-        formats.iter().map(|f| InputFormat::parse(f)).collect();
-    read(file, weights, &formats.map_err(Failure::user)?)
-}
-
-/// Where the framework's own result depends on the order of its additions, one line a layer.
-pub fn doubts(network: &Imported) -> String {
-    let mut text = String::new();
-    for doubt in &network.doubts {
-        text += &format!(
-            "layer {}: {} of {} steps may lie one integer off in the framework; a sum exactly there gives the neighbouring level\n",
-            quoted(&doubt.layer),
-            doubt.steps,
-            doubt.of
-        );
-    }
-    text
-}
-
-/// What is done outside the hardware, one line an output with a function that is no scale.
-fn outside(graph: &Graph) -> String {
-    let mut text = String::new();
-    for output in graph.outputs() {
-        let Some(decode) = &output.decode else {
-            continue;
-        };
-        let function = match decode.softmax {
-            Some(_) => Some("softmax"),
-            None if decode.steps.iter().any(Step::is_approximate) => Some("function"),
-            None => None,
-        };
-        if let Some(function) = function {
-            text += &format!(
-                "output {}: the {function} at its end stays outside the hardware, which gives the integers in front of it; --output-format u8.8 builds it\n",
-                quoted(&output.name)
-            );
-        }
-    }
-    text
-}
-
-/// How far outputs may be off if the framework's sums are not exact, one line an output.
-fn bounds(network: &Imported) -> Result<String> {
-    let events = random_events(&network.graph, MOVED_EVENTS, MOVED_SEED);
-    let seen = network.seen(&events).map_err(Failure::user)?;
-    let outputs = network.graph.outputs().iter().zip(network.bounds()).zip(seen);
-    let line = |((output, bound), seen): ((&crate::model::Output, Option<f64>), f64)| {
-        let name = quoted(&output.name);
-        let proved = match bound {
-            Some(bound) => format!(
-                "at most {bound:.3e} from the framework's number, whatever the order of its additions, if all doubtful steps add up"
-            ),
-            None => "no bound, because an exponential is at its end".to_owned(),
-        };
-        format!(
-            "output {name}: {proved}; {seen:.3e} at most with doubtful sums moved at random, seen on {MOVED_EVENTS} random events\n"
-        )
-    };
-    Ok(outputs.map(line).collect())
+    let Imported { graph, traced_adders, .. } = network;
+    args.hardware
+        .generate(staging, Source { command: "build", network: graph, parameters, checks, events, traced_adders })
 }
 
 impl BuildArgs {
     /// The part of the network that the user wants.
     fn part(&self, network: Imported) -> Result<Imported> {
         let part = network.cut(self.from.as_deref(), self.to.as_deref());
-        part.map_err(|d| Failure::user(d.at(self.file.display().to_string(), "in this file")))
+        part.map_err(|d| self.model.wrong(d))
     }
 
-    /// Rounds outputs to the formats that the user gave, and says how far they are off.
-    fn format_outputs(&self, graph: &mut Graph) -> Result<Vec<Check>> {
-        let mut checks = Vec::new();
-        for text in &self.output_format {
-            let format = InputFormat::parse(text).map_err(Failure::user)?;
-            let names: Vec<String> = graph.outputs().iter().map(|o| o.name.clone()).collect();
-            let wanted = |name: &String| format.name.as_ref().is_none_or(|n| n == name);
-            if !names.iter().any(wanted) {
-                let message = format!("there is no output for {}", quoted(text));
-                let error = Diagnostic::error("output-format", message);
-                let help = format!("the outputs are {}", names.join(", "));
-                return Err(Failure::user(error.help(help)));
+    /// What is not exact in the framework itself, if the user accepts that.
+    fn exactness(&self, network: &Imported) -> Result<Option<Check>> {
+        match network.require_exact() {
+            Ok(()) => Ok(None),
+            Err(_) if self.accept_rounding => {
+                let what = doubts(network) + &bounds(network)?;
+                super::say(&what)?;
+                let result = what.trim_end().replace('\n', "; ");
+                Ok(Some(Check { what: "exactness of the framework's own sums".into(), result }))
             }
-            for (k, name) in names.iter().enumerate().filter(|(_, name)| wanted(name)) {
-                let bound = graph.quantise_output(k, format.range, format.frac);
-                let bound = bound.map_err(Failure::user)?;
-                let result = format!("at most {bound:.3e} from the framework's number");
-                super::say(format_args!("output {} rounded to {text}: {result}\n", quoted(name)))?;
-                checks.push(Check { what: format!("output {} rounded to {text}", quoted(name)), result });
-            }
+            Err(inexact) => Err(self.model.wrong(inexact.help(
+                "train with scales that are powers of two, or take steps at the exact sums with --accept-rounding",
+            ))),
         }
-        Ok(checks)
     }
 }

@@ -1,7 +1,5 @@
 //! `hwgen cmvm`: one constant matrix-vector product.
 
-mod figures;
-
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,8 +9,6 @@ use hdl::dfg::Module;
 use hdl::diag::Diagnostic;
 use serde::Serialize;
 
-pub(super) use self::figures::Estimate;
-use self::figures::{Figures, cell_parameters, cell_table, parameters, table};
 use super::care::Talk;
 use super::clock::{Timing, effort};
 use super::output::{Force, finish};
@@ -25,6 +21,7 @@ use crate::flow::matrix::{MatrixProject, of_adders, of_cells};
 use crate::flow::options::{Options, Products, Sums};
 use crate::import::matrix;
 use crate::output::folder::Staging;
+use crate::output::matrix::{Estimate, Figures, cell_parameters, cell_table, parameters, table};
 use crate::output::table::Table;
 use crate::progress;
 

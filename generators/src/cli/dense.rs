@@ -9,8 +9,8 @@ use super::network::{Hardware, Source};
 use crate::failure::{Failure, Result};
 use crate::import::dense::{Weights, read};
 use crate::import::lift::InputFormat;
-use crate::model::{Graph, Op};
-use crate::network::dense::{DenseLayer, DenseNetwork, Requantiser, sizes};
+use crate::model::Graph;
+use crate::network::dense::{DenseNetwork, Requantiser, dimensions, random_layers, sizes};
 
 /// Generate a chain of dense layers as Verilog, for design studies.
 ///
@@ -87,23 +87,12 @@ pub fn run(args: &DenseArgs) -> Result<()> {
         parameters.push(("bits", args.bits.to_string()));
         parameters.push(("sparsity", args.sparsity.to_string()));
     } else {
-        let name = |file: &PathBuf| file.file_name().map(|f| f.to_string_lossy().into_owned());
-        let names: Vec<String> = args.weights.iter().filter_map(name).collect();
+        let names: Vec<String> = args.weights.iter().map(|file| super::file_name(file)).collect();
         parameters.push(("weights", names.join(", ")));
     }
     let source =
         Source { command: "dense", network, parameters, checks: Vec::new(), events: Vec::new(), traced_adders: None };
     args.hardware.generate(staging, source)
-}
-
-/// Inputs of the first layer and outputs of every one.
-fn dimensions(network: &Graph) -> Vec<usize> {
-    let inputs: usize = network.inputs().iter().flat_map(|i| &i.shape).product();
-    let outputs = network.layers().iter().filter_map(|layer| match &layer.op {
-        Op::Dense { bias, .. } => Some(bias.len()),
-        _ => None,
-    });
-    std::iter::once(inputs).chain(outputs).collect()
 }
 
 impl DenseArgs {
@@ -118,7 +107,8 @@ impl DenseArgs {
         };
         let mut given = None;
         if self.weights.is_empty() {
-            network.layers = self.random(network.activation_bits);
+            let sizes = self.layers.as_ref().map_or(&[][..], |Sizes(sizes)| sizes);
+            network.layers = random_layers(sizes, self.bits, network.activation_bits, self.sparsity, self.seed);
         } else {
             match read(&self.weights)? {
                 Weights::Model(graph) => return Ok(graph),
@@ -142,17 +132,5 @@ impl DenseArgs {
         };
         let graph = network.and_then(|network| network.graph("dense"));
         graph.map_err(|d| Failure::user(in_file(d)))
-    }
-
-    fn random(&self, activation_bits: u32) -> Vec<DenseLayer> {
-        let mut random = fastrand::Rng::with_seed(self.seed);
-        let Some(Sizes(sizes)) = &self.layers else {
-            return Vec::new();
-        };
-        let layer = |pair: &[usize]| {
-            let shape = (pair[0], pair[1]);
-            DenseLayer::random(&mut random, shape, self.bits, activation_bits, self.sparsity)
-        };
-        sizes.windows(2).map(layer).collect()
     }
 }

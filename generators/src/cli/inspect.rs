@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::build::{doubts, load};
+use super::model_file::ModelFile;
 use crate::failure::Result;
+use crate::flow::exactness::doubts;
 use crate::output::file::write_new;
 
 /// Show what a network consists of: layers, shapes, number formats, ranges, work, and where precision is lost.
@@ -18,14 +19,8 @@ use crate::output::file::write_new;
     after_help = "Example:\n  hwgen inspect model.onnx\n  hwgen inspect model.h5 --input-format s8.4 --svg model.svg"
 )]
 pub struct InspectArgs {
-    /// The network: .onnx, .h5, .keras or .json, as for `hwgen build`
-    file: PathBuf,
-    /// The weights of a Keras model whose configuration is FILE, as JSON: what save_weights wrote
-    #[arg(long, value_name = "FILE")]
-    weights_file: Option<PathBuf>,
-    /// Format of an input that the network does not quantise itself: [NAME=]u8.4 or [NAME=]s8.4
-    #[arg(long, value_name = "FORMAT")]
-    input_format: Vec<String>,
+    #[command(flatten)]
+    model: ModelFile,
     /// Print everything as JSON
     #[arg(long)]
     json: bool,
@@ -36,7 +31,7 @@ pub struct InspectArgs {
 
 /// Runs the command.
 pub fn run(args: &InspectArgs) -> Result<()> {
-    let network = load(&args.file, args.weights_file.as_deref(), &args.input_format)?;
+    let network = args.model.load()?;
     let inspection = network.graph.inspect();
     if let Some(file) = &args.svg {
         write_new(file, network.graph.drawing().as_bytes())?;

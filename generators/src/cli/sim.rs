@@ -1,28 +1,17 @@
 //! `hwgen sim`: runs a folder's vectors in the batch simulator, Icarus and Verilator, and compares every output bit.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use hdl::dfg::Module;
-use hdl::dfg::eval::Stepper;
 use hdl::diag::Diagnostic;
-use sim::preamble::Preamble;
-use sim::stream::stream;
 use sim::tools::Engine;
-use sim::vectors::{Held, Vectors};
-use sim::waves::Waves;
 
 use crate::failure::{Failure, Result};
-use crate::flow::batch::{Outcome, first, run_batch};
-use crate::flow::folder::Subject;
+use crate::flow::check::{self, Runner, check};
 use crate::flow::vectors::Source;
-use crate::flow::verilog::Run;
-use crate::output::file::replace;
+use crate::flow::{Folder, Outcome};
 use crate::output::table::Table;
-
-pub(super) use crate::flow::folder::Folder;
 
 /// Run a folder's vectors through the design and compare every output bit in its stated cycle.
 #[derive(Debug, Args)]
@@ -75,28 +64,13 @@ enum Choice {
 pub fn run(args: &SimArgs) -> Result<()> {
     let folder = Folder::open(&args.dir)?;
     let source = args.source();
-    let own = matches!(source, Source::Own);
-    let subjects = args.engine.subjects();
-    subjects.iter().try_for_each(|subject| folder.require_read(*subject, own))?;
-    let vectors = args.limited(folder.vectors(&source)?);
-    args.remarks(&folder, &vectors);
-    let preamble = folder.design.model().preamble().map_err(Failure::user)?;
-    let mut outcomes = Vec::new();
-    if subjects.contains(&Subject::Graph) {
-        outcomes.push(run_batch(&folder.top, &vectors, preamble.as_ref())?);
-        if let (Choice::Batch, Some(waves)) = (args.engine, &args.waves) {
-            write_waves(&folder.top, &vectors, preamble.as_ref(), waves)?;
-        }
-    }
-    for engine in args.engine.simulators() {
-        outcomes.push(folder.run_verilog(&Run {
-            engine: *engine,
-            vectors: &vectors,
-            preamble: preamble.as_ref(),
-            waves: args.waves.as_deref(),
-            limit: Duration::from_secs(args.limit),
-        })?);
-    }
+    let options = check::Options {
+        first: args.first.map(|count| count as usize),
+        waves: args.waves.as_deref(),
+        limit: Duration::from_secs(args.limit),
+        ..check::Options::new(args.engine.runners(), &source)
+    };
+    let outcomes = check(&folder, &options, &mut super::remark)?;
     if args.json {
         let json = serde_json::to_string_pretty(&outcomes).expect("plain data");
         super::say(format_args!("{json}\n"))?;
@@ -114,22 +88,14 @@ pub fn run(args: &SimArgs) -> Result<()> {
 }
 
 impl Choice {
-    /// Which forms of the design are run.
-    fn subjects(self) -> &'static [Subject] {
+    fn runners(self) -> &'static [Runner] {
+        const ICARUS: Runner = Runner::Verilog(Engine::Icarus);
+        const VERILATOR: Runner = Runner::Verilog(Engine::Verilator);
         match self {
-            Self::Batch => &[Subject::Graph],
-            Self::Icarus | Self::Verilator => &[Subject::Verilog],
-            Self::All => &[Subject::Graph, Subject::Verilog],
-        }
-    }
-
-    /// The simulators of Verilog among them.
-    fn simulators(self) -> &'static [Engine] {
-        match self {
-            Self::Batch => &[],
-            Self::Icarus => &[Engine::Icarus],
-            Self::Verilator => &[Engine::Verilator],
-            Self::All => &[Engine::Icarus, Engine::Verilator],
+            Self::Batch => &[Runner::Batch],
+            Self::Icarus => &[ICARUS],
+            Self::Verilator => &[VERILATOR],
+            Self::All => &[Runner::Batch, ICARUS, VERILATOR],
         }
     }
 }
@@ -141,21 +107,6 @@ impl SimArgs {
             (None, Some(count)) => Source::Random { count: count as usize, seed: self.seed },
             (None, None) => Source::Own,
         }
-    }
-
-    /// The first vectors, if no more are wanted.
-    fn limited(&self, vectors: Vectors) -> Vectors {
-        match self.first {
-            Some(count) => first(&vectors, count as usize),
-            None => vectors,
-        }
-    }
-
-    /// Says what a reader of the result must know of the files that it is of.
-    fn remarks(&self, folder: &Folder, vectors: &Vectors) {
-        let unchecked = folder.unchecked(vectors);
-        let unchecked = unchecked.iter().map(|port| format!("no values of `{port}` are given: it is not compared"));
-        folder.remarks().into_iter().chain(unchecked).for_each(|remark| super::remark(&remark));
     }
 }
 
@@ -173,22 +124,4 @@ fn table(outcomes: &[Outcome]) -> Table {
         ]);
     }
     table
-}
-
-fn write_waves(top: &Arc<Module>, vectors: &Vectors, preamble: Option<&Preamble>, path: &Path) -> Result<()> {
-    let mut stepper = Stepper::new(top)?;
-    if let Some(preamble) = preamble {
-        preamble.play(top, &mut stepper)?;
-    }
-    let failed = |e: std::io::Error| Failure::io("write the waveforms", path, &e);
-    let mut dump = Vec::new();
-    let mut waves = Waves::new(&mut dump, top).map_err(failed)?;
-    let mut result = Ok(());
-    stream(top, &mut stepper, vectors, &Held::new(), |cycle| {
-        if result.is_ok() {
-            result = waves.write(cycle);
-        }
-    })?;
-    result.and_then(|()| waves.finish()).map_err(failed)?;
-    replace(path, &dump)
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use constraints::Target;
 use constraints::targets::{Technology, model_text};
-use hdl::diag::Diagnostics;
 use openlane::fetch::{self, Programs, default_cache};
 use openlane::nextpnr::Nextpnr;
 use sim::tools::Meter;
@@ -70,23 +69,15 @@ fn fetch(target: &Target) -> Result<()> {
     let (cache, programs) = (default_cache()?, Programs::default());
     match &target.technology {
         Technology::Asic { .. } => {
-            let fetched = fetch::library(target, &cache, &programs).map_err(unfetched)?;
+            let fetched = fetch::library(target, &cache, &programs).map_err(Failure::of_fetching)?;
             super::say(format_args!("{}\n", fetched.liberty.display()))
         }
         Technology::Fpga { .. } => {
-            let tool = fetch::obtain_place_tool(target, &cache, &programs).map_err(unfetched)?;
+            let tool = fetch::obtain_place_tool(target, &cache, &programs).map_err(Failure::of_fetching)?;
             let nextpnr = Nextpnr { program: tool.program, packages: tool.packages, part: tool.part };
             let version = nextpnr.version(&Meter::new(FIRST_START));
             let version = version.map_err(Failure::Check)?;
             super::say(format_args!("{} ({version})\n", nextpnr.program.display()))
         }
-    }
-}
-
-/// What cannot be fetched for any target of its kind is asked for by mistake.
-fn unfetched(error: Diagnostics) -> Failure {
-    match error.0.first().map(|d| d.code) {
-        Some("target-kind") => Failure::User(error),
-        _ => Failure::Check(error),
     }
 }

@@ -13,7 +13,7 @@ use super::model::{EncoderModel, Input, Layer};
 use super::normaliser::{ModuleSum, Normaliser};
 use crate::arith::{Arithmetic, Effort};
 use crate::model::{
-    Array, Block, Graph, Layer as GraphLayer, Limit, Multiplication, Op, Output, ProductRule, Requantise, T,
+    Array, Block, Graph, Layer as GraphLayer, Limit, Multiplication, Op, Output, ProductRule, Requantise, TensorId,
     WeightStore, Window,
 };
 use crate::network::{self, ports::Ports};
@@ -44,13 +44,13 @@ pub struct EncoderNetwork {
     /// The graph. Its outputs are the module sum, unless the input is normalised, and the latent values.
     pub graph: Graph,
     /// The module sum as a 5E+4M float; none without normaliser.
-    pub module_sum: Option<T>,
+    pub module_sum: Option<TensorId>,
     /// What the convolution sees, 48 values.
-    pub normalised: T,
+    pub normalised: TensorId,
     /// The convolution's results, 128 values.
-    pub hidden: T,
+    pub hidden: TensorId,
     /// The latent values, 16.
-    pub encoded: T,
+    pub encoded: TensorId,
 }
 
 /// Name of the input port.
@@ -77,7 +77,7 @@ impl EncoderModel {
         let name = input_port(self.input, parts.front_end).to_owned();
         let input = crate::model::Input { name, shape: vec![CELLS], range, encode: None };
         let mut graph = Graph::new("encoder", vec![input])?;
-        let mut cells = T(0);
+        let mut cells = TensorId(0);
         if front_end {
             let block = Block::FrontEnd(FrontEndSettings::default());
             cells = push(&mut graph, "front_end", Op::Block(block), cells)?;
@@ -106,12 +106,12 @@ impl EncoderModel {
     }
 }
 
-fn push(graph: &mut Graph, name: &str, op: Op, operand: T) -> Result<T, Diagnostic> {
+fn push(graph: &mut Graph, name: &str, op: Op, operand: TensorId) -> Result<TensorId, Diagnostic> {
     graph.push(GraphLayer { name: name.into(), op, inputs: vec![operand], scale: None })
 }
 
 /// The 8×8 image of the cells, one channel; what no cell fills is zero.
-fn image(graph: &mut Graph, cells: T) -> Result<T, Diagnostic> {
+fn image(graph: &mut Graph, cells: TensorId) -> Result<TensorId, Diagnostic> {
     let padded = push(graph, "cells", Op::Pad { begin: vec![0], end: vec![1], value: 0 }, cells)?;
     let places = (0..SIDE * SIDE).map(|place| cell_at(place / SIDE, place % SIDE).unwrap_or(CELLS));
     let placed = push(graph, "places", Op::Gather { axis: 0, indices: places.collect() }, padded)?;

@@ -12,7 +12,7 @@ use super::options::{Options, Timing};
 use crate::arith::{Arithmetic, Kinds};
 use crate::design::Design;
 use crate::failure::{Failure, Result};
-use crate::model::Input;
+use crate::model::{Graph, Input};
 use crate::network::design::{Event, NetworkDesign};
 use crate::network::folded::Schedule;
 use crate::output::report::{Check, LayerFormats, Report};
@@ -45,6 +45,19 @@ const LEAST_EVENTS: usize = 2;
 const ROWS_BUDGET: usize = 1 << 20;
 
 impl NetworkProject {
+    /// An unrolled network whose top module is `top`.
+    pub fn new(generator: &'static str, top: &str, network: Graph) -> Self {
+        Self {
+            generator,
+            design: NetworkDesign { top: top.to_owned(), reuse: None, stages: Vec::new(), network },
+            parameters: Vec::new(),
+            checks: Vec::new(),
+            events: Vec::new(),
+            count: None,
+            traced_adders: None,
+        }
+    }
+
     /// What the hardware consists of, in a few words.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use constraints::Target;
 use constraints::timing::{Budget, Picoseconds};
-use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::diag::{Cause, Diagnostic, Diagnostics};
 use hdl::passes::pipeline::{self, Goal};
 
 use crate::arith::multiply::Multiplier;
@@ -118,8 +118,8 @@ impl Timing {
             budget.uncertainty,
             budget.inputs
         );
-        let explained = diagnostics.0.into_iter().map(|d| match d.code {
-            "impossible-clock" | "impossible-latency" => d.label(None, share.clone()),
+        let explained = diagnostics.0.into_iter().map(|d| match d.cause {
+            Some(Cause::ImpossibleTiming) => d.label(None, share.clone()),
             _ => d,
         });
         Failure::from(Diagnostics(explained.collect()))

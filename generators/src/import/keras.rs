@@ -6,6 +6,7 @@
 
 mod activation;
 mod archive;
+mod attention;
 mod call;
 mod calls;
 mod class;
@@ -15,16 +16,20 @@ mod einsum;
 mod fixed;
 mod function;
 mod hgq;
+mod hgq_layers;
 mod merge;
 mod model;
 mod network;
 mod normalisation;
+mod part;
 mod pooling;
 mod power;
 mod quantiser;
 mod quantisers;
 mod rearranging;
+mod refused;
 mod shaping;
+mod subnet;
 mod table;
 mod weight_quantiser;
 mod weights;
@@ -45,6 +50,7 @@ use weights::{Tensors, Weights};
 
 pub use quantiser::QKerasQuantiser;
 pub use quantisers::quantiser_table;
+pub use refused::refused_table;
 pub use weights::Tensor;
 
 /// A layer of a model.

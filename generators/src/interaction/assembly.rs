@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hdl::analysis::pipeline_register_bits;
 use hdl::dfg::{Module, ModuleBuilder, Value};
-use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::diag::{Cause, Diagnostic, Diagnostics};
 use hdl::num::Format;
 use hdl::passes::delay::DelayModel;
 use hdl::passes::pipeline::{Goal, Options, Report, pipeline};
@@ -170,6 +170,7 @@ pub fn assemble(
     if structure == Structure::Blocks && !matches!(stages.options.goal, Goal::Clock(_)) {
         let message = "a latency cannot be chosen for a design of blocks";
         return Err(Diagnostic::error("impossible-latency", message)
+            .because(Cause::ImpossibleTiming)
             .help("leave it to the clock, or build one flat module with --structure flat")
             .into());
     }

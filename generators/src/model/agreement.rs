@@ -140,13 +140,13 @@ fn model(integer: i64, real: f64, decoded: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Array, Decode, Input, Output, T};
+    use crate::model::{Array, Decode, Input, Output, TensorId};
 
     fn graph(unit: f64, steps: Vec<Step>, softmax: Option<usize>) -> Graph {
         let input = Input { name: "x".into(), shape: vec![1, 2], range: (-4096, 4095), encode: None };
         let mut graph = Graph::new("agreement", vec![input]).unwrap();
         let decode = Decode { unit: Array::scalar(unit), steps, softmax };
-        graph.output(Output { name: "y".into(), tensor: T(0), decode: Some(decode) }).unwrap();
+        graph.output(Output { name: "y".into(), tensor: TensorId(0), decode: Some(decode) }).unwrap();
         graph
     }
 

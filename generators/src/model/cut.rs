@@ -4,7 +4,7 @@ use hdl::diag::Diagnostic;
 use hdl::names::quoted;
 
 use super::array::Array;
-use super::graph::{Decode, Encode, Graph, Input, Layer, Output, T};
+use super::graph::{Decode, Encode, Graph, Input, Layer, Output, TensorId};
 use super::op::Op;
 use super::real::{FloatRounding, Quantiser};
 
@@ -47,7 +47,7 @@ impl Graph {
             return Err(error(message).help("begin at a layer that everything behind it passes through"));
         }
         let mut part = Self::new(&self.name, vec![self.input_at(start, from)])?;
-        let mut new = vec![T(0); self.info.len()];
+        let mut new = vec![TensorId(0); self.info.len()];
         for (k, layer) in self.layers.iter().enumerate() {
             let result = self.result(k);
             if needed[result.index()] && result != start {
@@ -63,7 +63,7 @@ impl Graph {
     }
 
     /// Which tensors the outputs need, if what `start` comes from is not looked at.
-    fn needed(&self, outputs: &[Output], start: T) -> Vec<bool> {
+    fn needed(&self, outputs: &[Output], start: TensorId) -> Vec<bool> {
         let mut needed = vec![false; self.info.len()];
         outputs.iter().for_each(|o| needed[o.tensor.index()] = true);
         for (k, layer) in self.layers.iter().enumerate().rev() {
@@ -75,13 +75,13 @@ impl Graph {
         needed
     }
 
-    fn is_constant(&self, tensor: T) -> bool {
+    fn is_constant(&self, tensor: TensorId) -> bool {
         let layer = tensor.index().checked_sub(self.inputs.len()).map(|k| &self.layers[k]);
         layer.is_some_and(|layer| matches!(layer.op, Op::Constant(_)))
     }
 
     /// The tensor that the first layer of this name takes.
-    fn operand_of(&self, name: &str) -> Result<T, Diagnostic> {
+    fn operand_of(&self, name: &str) -> Result<TensorId, Diagnostic> {
         let mut layers = self.layers.iter().filter(|l| l.name == name && !matches!(l.op, Op::Constant(_)));
         let layer = layers.next().ok_or_else(|| self.no_layer(name))?;
         let mut operands = layer.inputs.iter().copied().filter(|t| !self.is_constant(*t));
@@ -103,7 +103,7 @@ impl Graph {
         Ok(Output { name: name.to_owned(), tensor, decode })
     }
 
-    fn input_at(&self, start: T, from: &str) -> Input {
+    fn input_at(&self, start: TensorId, from: &str) -> Input {
         let Some(k) = start.index().checked_sub(self.inputs.len()) else {
             return self.inputs[start.index()].clone();
         };
@@ -141,7 +141,7 @@ mod tests {
         let input = Input { name: "x".into(), shape: vec![1, 2], range: (-8, 7), encode: None };
         let mut graph = Graph::new("cut", vec![input]).unwrap();
         let mut push = |name: &str, op, inputs: &[u32], scale| {
-            let inputs = inputs.iter().map(|t| T(*t)).collect();
+            let inputs = inputs.iter().map(|t| TensorId(*t)).collect();
             graph.push(Layer { name: name.into(), op, inputs, scale }).unwrap()
         };
         let dense = |values: [i64; 4]| Op::Dense {
@@ -153,7 +153,7 @@ mod tests {
         push("first", Op::Relu, &[1], Some(0.5));
         push("second", dense([2, -1, 5, 3]), &[2], Some(0.25));
         push("sum", Op::Add, &[3, 2], None);
-        graph.output(Output { name: "y".into(), tensor: T(4), decode: None }).unwrap();
+        graph.output(Output { name: "y".into(), tensor: TensorId(4), decode: None }).unwrap();
         graph
     }
 
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn a_part_with_another_way_in_is_refused() {
         let mut graph = graph();
-        let add = Layer { name: "around".into(), op: Op::Add, inputs: vec![T(4), T(0)], scale: None };
+        let add = Layer { name: "around".into(), op: Op::Add, inputs: vec![TensorId(4), TensorId(0)], scale: None };
         let tensor = graph.push(add).unwrap();
         graph.outputs[0].tensor = tensor;
         let refused = graph.cut(Some("second"), None).unwrap_err();

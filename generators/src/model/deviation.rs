@@ -250,7 +250,7 @@ fn passed_steps(function: &StepFunction, e: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Input, Output, T};
+    use crate::model::{Input, Output, TensorId};
 
     fn function(steps: &[(i64, i64)]) -> StepFunction {
         StepFunction { first: 0, steps: steps.to_vec() }
@@ -292,14 +292,15 @@ mod tests {
     fn a_doubtful_step_moves_what_follows() {
         let input = Input { name: "x".into(), shape: vec![1, 2], range: (-8, 7), encode: None };
         let mut graph = Graph::new("doubt", vec![input]).unwrap();
-        let layer = |name: &str, op, from: u32| Layer { name: name.into(), op, inputs: vec![T(from)], scale: None };
+        let layer =
+            |name: &str, op, from: u32| Layer { name: name.into(), op, inputs: vec![TensorId(from)], scale: None };
         let functions = Array::scalar(function(&[(-2, 1), (3, 2)]));
         graph.push(layer("quant", Op::Threshold { functions }, 0)).unwrap();
         let weights = Array { shape: vec![2, 2], values: vec![3, -4, 0, 2] };
         let dense = Op::dense(weights, vec![1, 1]);
         graph.push(layer("dense", dense, 1)).unwrap();
         let decode = Decode { unit: Array::scalar(0.5), steps: Vec::new(), softmax: None };
-        let output = Output { name: "y".into(), tensor: T(2), decode: Some(decode) };
+        let output = Output { name: "y".into(), tensor: TensorId(2), decode: Some(decode) };
         graph.output(output).unwrap();
         let both = Array::scalar(1);
         let second = Array { shape: vec![2], values: vec![0, 1] };

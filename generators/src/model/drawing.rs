@@ -127,16 +127,16 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::{Graph, Input, Layer, Op, Output, T};
+    use crate::model::{Graph, Input, Layer, Op, Output, TensorId};
 
     #[test]
     fn branches_stand_side_by_side_and_names_are_harmless() {
         let input = Input { name: "<script>\u{1}".into(), shape: vec![1, 3], range: (-4, 3), encode: None };
         let mut graph = Graph::new("a & b", vec![input]).unwrap();
         let layer = |op, inputs| Layer { name: format!("{op:?}"), op, inputs, scale: None };
-        let relu = graph.push(layer(Op::Relu, vec![T(0)])).unwrap();
+        let relu = graph.push(layer(Op::Relu, vec![TensorId(0)])).unwrap();
         let clamp = Op::Clamp { lo: -1, hi: 1 };
-        let clamped = graph.push(layer(clamp, vec![T(0)])).unwrap();
+        let clamped = graph.push(layer(clamp, vec![TensorId(0)])).unwrap();
         let sum = graph.push(layer(Op::Add, vec![relu, clamped])).unwrap();
         let output = Output { name: "y".into(), tensor: sum, decode: None };
         graph.output(output).unwrap();

@@ -4,7 +4,7 @@ use hdl::diag::Diagnostic;
 use hdl::names::quoted;
 
 use super::array::Array;
-use super::graph::{Graph, Layer, T, TensorInfo};
+use super::graph::{Graph, Layer, TensorId, TensorInfo};
 use super::movement::moved;
 use super::multiply::Multiplication;
 use super::op::{Op, PoolKind};
@@ -17,12 +17,12 @@ use super::window::Window;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evaluation {
     tensors: Vec<Vec<i64>>,
-    outputs: Vec<T>,
+    outputs: Vec<TensorId>,
 }
 
 impl Evaluation {
     /// The elements of a tensor in row-major order.
-    pub fn tensor(&self, tensor: T) -> &[i64] {
+    pub fn tensor(&self, tensor: TensorId) -> &[i64] {
         &self.tensors[tensor.index()]
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use hdl::diag::Diagnostic;
 
-use super::graph::{Graph, Layer, T};
+use super::graph::{Graph, Layer, TensorId};
 use super::op::Op;
 
 impl Graph {
@@ -17,7 +17,7 @@ impl Graph {
         let biases = self.added_biases();
         let aliases: HashMap<usize, usize> = biases.iter().map(|(k, (add, _))| (*add, *k)).collect();
         let mut fused = Self::new(&self.name, self.inputs.clone())?;
-        let mut new: Vec<T> = (0..self.inputs.len() as u32).map(T).collect();
+        let mut new: Vec<TensorId> = (0..self.inputs.len() as u32).map(TensorId).collect();
         for (k, layer) in self.layers.iter().enumerate() {
             if let Some(computed) = aliases.get(&k) {
                 new.push(new[self.inputs.len() + computed]);
@@ -44,7 +44,7 @@ impl Graph {
         let mut uses = vec![0; self.info.len()];
         let reads = self.layers.iter().flat_map(|l| l.inputs.iter().copied());
         reads.chain(self.outputs.iter().map(|o| o.tensor)).for_each(|t| uses[t.index()] += 1);
-        let layer_of = |t: T| t.index().checked_sub(self.inputs.len());
+        let layer_of = |t: TensorId| t.index().checked_sub(self.inputs.len());
         let mut biases = HashMap::new();
         for (add, layer) in self.layers.iter().enumerate() {
             let [a, b] = *layer.inputs.as_slice() else {
@@ -101,7 +101,7 @@ mod tests {
         let layer = |op, inputs: &[u32]| Layer {
             name: "layer".into(),
             op,
-            inputs: inputs.iter().map(|t| T(*t)).collect(),
+            inputs: inputs.iter().map(|t| TensorId(*t)).collect(),
             scale: None,
         };
         let weights = Array { shape: vec![2, 2], values: vec![1, 2, 3, -4] };
@@ -113,7 +113,7 @@ mod tests {
         let outputs = if twice { vec![3, 1] } else { vec![3] };
         for tensor in outputs {
             let name = format!("y{tensor}");
-            graph.output(Output { name, tensor: T(tensor), decode: None }).unwrap();
+            graph.output(Output { name, tensor: TensorId(tensor), decode: None }).unwrap();
         }
         graph
     }

@@ -21,9 +21,9 @@ const MAX_BITS: u32 = 62;
 /// A tensor: input `k`, or the result of layer `k - inputs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct T(pub u32);
+pub struct TensorId(pub u32);
 
-impl T {
+impl TensorId {
     /// Position in the arena.
     pub fn index(self) -> usize {
         self.0 as usize
@@ -79,7 +79,7 @@ pub struct Layer {
     /// What it computes.
     pub op: Op,
     /// Its operands, all of them before this layer.
-    pub inputs: Vec<T>,
+    pub inputs: Vec<TensorId>,
     /// What one step of its result is worth, where that is known and one number; for reports only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<f64>,
@@ -92,7 +92,7 @@ pub struct Output {
     /// Name in the model.
     pub name: String,
     /// What is given.
-    pub tensor: T,
+    pub tensor: TensorId,
     /// What its integers mean, if they are more than integers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decode: Option<Decode>,
@@ -186,11 +186,11 @@ impl Graph {
     ///
     /// # Errors
     /// Operands that are not there or do not fit, or results beyond 62 bits.
-    pub fn push(&mut self, layer: Layer) -> Result<T, Diagnostic> {
+    pub fn push(&mut self, layer: Layer) -> Result<TensorId, Diagnostic> {
         let info = self.infer(&layer)?;
         self.info.push(info);
         self.layers.push(layer);
-        Ok(T(self.info.len() as u32 - 1))
+        Ok(TensorId(self.info.len() as u32 - 1))
     }
 
     /// Names a tensor as an output.
@@ -281,12 +281,12 @@ impl Graph {
     }
 
     /// The tensor that layer `k` gives.
-    pub fn result(&self, k: usize) -> T {
-        T((self.inputs.len() + k) as u32)
+    pub fn result(&self, k: usize) -> TensorId {
+        TensorId((self.inputs.len() + k) as u32)
     }
 
     /// Shape and range of a tensor.
-    pub fn info(&self, tensor: T) -> &TensorInfo {
+    pub fn info(&self, tensor: TensorId) -> &TensorInfo {
         &self.info[tensor.index()]
     }
 
@@ -301,10 +301,10 @@ impl Graph {
                 layer.inputs.iter().for_each(|t| needed[t.index()] = true);
             }
         }
-        let mut new: Vec<T> = (0..inputs as u32).map(T).collect();
+        let mut new: Vec<TensorId> = (0..inputs as u32).map(TensorId).collect();
         let mut kept = Self { layers: Vec::new(), info: self.info[..inputs].to_vec(), ..self.clone() };
         for (k, layer) in self.layers.iter().enumerate() {
-            new.push(T(kept.info.len() as u32));
+            new.push(TensorId(kept.info.len() as u32));
             if needed[inputs + k] {
                 let operands = layer.inputs.iter().map(|t| new[t.index()]).collect();
                 kept.layers.push(Layer { inputs: operands, ..layer.clone() });

@@ -34,7 +34,7 @@ pub use array::{Array, broadcast};
 pub use block::{Block, HandMade, RegisterArray};
 pub use evaluate::Evaluation;
 pub use function::Function;
-pub use graph::{Decode, Encode, Graph, Input, Layer, MAX_ELEMENTS, Output, T, TensorInfo};
+pub use graph::{Decode, Encode, Graph, Input, Layer, MAX_ELEMENTS, Output, TensorId, TensorInfo};
 pub use inspect::{Inspection, LayerRow};
 pub use movement::{Moved, elements, moved};
 pub use multiply::{Multiplication, ProductRule, WeightStore};

@@ -141,14 +141,14 @@ impl Graph {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Input, Output, Step, T};
+    use crate::model::{Input, Output, Step, TensorId};
 
     #[test]
     fn a_sigmoid_is_within_its_bound() {
         let input = Input { name: "x".into(), shape: vec![2], range: (-64, 63), encode: None };
         let mut graph = Graph::new("sigmoid", vec![input]).unwrap();
         let decode = Decode { unit: Array::scalar(0.125), steps: vec![Step::Sigmoid], softmax: None };
-        let output = Output { name: "y".into(), tensor: T(0), decode: Some(decode) };
+        let output = Output { name: "y".into(), tensor: TensorId(0), decode: Some(decode) };
         graph.output(output).unwrap();
         let range = Interval::of_width(8, false).unwrap();
         let bound = graph.quantise_output(0, range, 8).unwrap();
@@ -178,7 +178,7 @@ mod tests {
             let mut graph = Graph::new("softmax", vec![input]).unwrap();
             let unit = Array { shape: vec![values.len()], values };
             let decode = Decode { unit, steps, softmax: Some(0) };
-            let output = Output { name: "y".into(), tensor: T(0), decode: Some(decode) };
+            let output = Output { name: "y".into(), tensor: TensorId(0), decode: Some(decode) };
             graph.output(output).unwrap();
             let float = graph.clone();
             let bound = graph.quantise_output(0, Interval::of_width(9, false).unwrap(), 8).unwrap();

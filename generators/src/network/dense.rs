@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use hdl::diag::Diagnostic;
 use hdl::num::Rounding;
 
-use crate::model::{Array, Graph, Input, Layer, Limit, Op, Output, Requantise, T};
+use crate::model::{Array, Graph, Input, Layer, Limit, Op, Output, Requantise, TensorId};
 
 /// How a hidden activation becomes an unsigned number of its width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -138,8 +138,8 @@ impl DenseNetwork {
         let inputs = self.layers[0].weights.first().map_or(0, Vec::len);
         let input = Input { name: "x".into(), shape: vec![inputs], range: self.input, encode: None };
         let mut graph = Graph::new(name, vec![input])?;
-        let mut tensor = T(0);
-        let push = |graph: &mut Graph, name: String, op, tensor: &mut T| {
+        let mut tensor = TensorId(0);
+        let push = |graph: &mut Graph, name: String, op, tensor: &mut TensorId| {
             let layer = Layer { name, op, inputs: vec![*tensor], scale: None };
             graph.push(layer).map(|t| *tensor = t)
         };
@@ -170,6 +170,23 @@ impl DenseNetwork {
             },
         }
     }
+}
+
+/// Inputs of the first layer and outputs of every one.
+pub fn dimensions(network: &Graph) -> Vec<usize> {
+    let inputs: usize = network.inputs().iter().flat_map(|i| &i.shape).product();
+    let outputs = network.layers().iter().filter_map(|layer| match &layer.op {
+        Op::Dense { bias, .. } => Some(bias.len()),
+        _ => None,
+    });
+    std::iter::once(inputs).chain(outputs).collect()
+}
+
+/// Layers of these sizes with random weights.
+pub fn random_layers(sizes: &[usize], bits: u32, activation_bits: u32, sparsity: f64, seed: u64) -> Vec<DenseLayer> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let layer = |pair: &[usize]| DenseLayer::random(&mut random, (pair[0], pair[1]), bits, activation_bits, sparsity);
+    sizes.windows(2).map(layer).collect()
 }
 
 #[cfg(test)]

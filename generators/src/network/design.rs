@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hdl::analysis::{Timing, pipeline_register_bits};
 use hdl::dfg::Module;
-use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::diag::{Cause, Diagnostic, Diagnostics};
 use hdl::passes::delay::DelayModel;
 use hdl::passes::pipeline::{Goal, Options, Report, pipeline};
 use rayon::prelude::*;
@@ -221,7 +221,7 @@ fn as_it_is(
         && clock > u64::from(asked)
     {
         let message = format!("a folded network with this reuse factor needs {clock} ps, {asked} ps are there");
-        return Err(Diagnostic::error("impossible-clock", message).help(SLOWER));
+        return Err(Diagnostic::error("impossible-clock", message).because(Cause::ImpossibleTiming).help(SLOWER));
     }
     Ok(Report {
         latency,

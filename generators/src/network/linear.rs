@@ -227,7 +227,7 @@ mod tests {
         m.output_array("y", &sums);
         let module = m.finish().unwrap();
         let graph = &module.graph;
-        let adds = |n: &hdl::dfg::N| matches!(graph.op(*n), hdl::dfg::Op::Add(..) | hdl::dfg::Op::Sub(..));
+        let adds = |n: &hdl::dfg::NodeId| matches!(graph.op(*n), hdl::dfg::Op::Add(..) | hdl::dfg::Op::Sub(..));
         graph.nodes().filter(adds).count()
     }
 

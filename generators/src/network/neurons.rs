@@ -104,7 +104,9 @@ mod tests {
 
     use crate::arith::multiply::Multiplier;
     use crate::arith::{Arithmetic, Effort, Fabric};
-    use crate::model::{Array, Graph, Input, Layer, Multiplication, Op, Output, ProductRule, T, WeightStore, Window};
+    use crate::model::{
+        Array, Graph, Input, Layer, Multiplication, Op, Output, ProductRule, TensorId, WeightStore, Window,
+    };
     use crate::network::design::NetworkDesign;
     use crate::network::{self, ports::Ports};
 
@@ -136,9 +138,9 @@ mod tests {
         let input = Input { name: "x".into(), shape: vec![2, 2, 3, 3], range: (-9, 12), encode: None };
         let mut graph = Graph::new("cut", vec![input]).unwrap();
         for (k, op) in [filters, dense].into_iter().enumerate() {
-            graph.push(Layer { name: format!("layer{k}"), op, inputs: vec![T(k as u32)], scale: None }).unwrap();
+            graph.push(Layer { name: format!("layer{k}"), op, inputs: vec![TensorId(k as u32)], scale: None }).unwrap();
         }
-        graph.output(Output { name: "y".into(), tensor: T(2), decode: None }).unwrap();
+        graph.output(Output { name: "y".into(), tensor: TensorId(2), decode: None }).unwrap();
         graph
     }
 
@@ -166,7 +168,7 @@ mod tests {
                 let inputs: Vec<i128> = x.iter().chain(&registers).map(|v| i128::from(*v)).collect();
                 let expected: Vec<i128> = expected.outputs()[0].iter().map(|v| i128::from(*v)).collect();
                 assert_eq!(eval::evaluate(&module, &inputs).unwrap(), expected, "{product:?} {store:?}");
-                let range = graph.info(T(2)).range;
+                let range = graph.info(TensorId(2)).range;
                 assert!(expected.iter().all(|v| range.contains(*v)), "{product:?} {store:?}");
             }
         }

@@ -60,7 +60,7 @@ pub fn identifier(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Input, Output, T};
+    use crate::model::{Input, Output, TensorId};
 
     #[test]
     fn any_name_becomes_an_identifier() {
@@ -74,7 +74,7 @@ mod tests {
         let input = |name: &str| Input { name: name.into(), shape: vec![1], range: (0, 1), encode: None };
         let names = ["a.b", "a_b", "clk", "net"];
         let mut graph = Graph::new("net", names.map(input).to_vec()).unwrap();
-        let output = Output { name: "a:b".into(), tensor: T(0), decode: None };
+        let output = Output { name: "a:b".into(), tensor: TensorId(0), decode: None };
         graph.output(output).unwrap();
         let ports = Ports::of(&graph, "net");
         assert_eq!(ports.inputs, ["a_b", "a_b_2", "clk_2", "net_2"]);

@@ -134,15 +134,15 @@ impl NetworkDesign {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Array, Graph, Input, Layer, Op, Output, T};
+    use crate::model::{Array, Graph, Input, Layer, Op, Output, TensorId};
 
     fn dense(inputs: usize, outputs: usize, reuse: Option<u32>) -> NetworkDesign {
         let input = Input { name: "x".into(), shape: vec![1, inputs], range: (-8, 7), encode: None };
         let mut network = Graph::new("large", vec![input]).unwrap();
         let weights = Array { shape: vec![outputs, inputs], values: vec![3; inputs * outputs] };
         let op = Op::Dense { weights, bias: vec![1; outputs], multiplication: crate::model::Multiplication::default() };
-        network.push(Layer { name: "dense".into(), op, inputs: vec![T(0)], scale: None }).unwrap();
-        network.output(Output { name: "y".into(), tensor: T(1), decode: None }).unwrap();
+        network.push(Layer { name: "dense".into(), op, inputs: vec![TensorId(0)], scale: None }).unwrap();
+        network.output(Output { name: "y".into(), tensor: TensorId(1), decode: None }).unwrap();
         NetworkDesign { top: "large".into(), reuse, stages: Vec::new(), network }
     }
 

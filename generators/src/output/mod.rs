@@ -7,6 +7,7 @@ pub mod file;
 pub mod folder;
 pub mod hardening;
 pub mod manifest;
+pub mod matrix;
 pub mod report;
 mod rtl;
 pub mod synthesis;

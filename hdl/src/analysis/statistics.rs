@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::dfg::{Module, N, Op, ScopeId};
+use crate::dfg::{Module, NodeId, Op, ScopeId};
 use crate::lower::net_widths;
 
 /// Counts over some nodes of a module. Widths are those that are emitted: no bit that nothing looks at.
@@ -39,7 +39,7 @@ impl Statistics {
         statistics
     }
 
-    fn count(&mut self, module: &Module, widths: &[u32], n: N) {
+    fn count(&mut self, module: &Module, widths: &[u32], n: NodeId) {
         let op = module.graph.op(n);
         let width = u64::from(widths[n.index()]);
         *self.operators.entry(op.mnemonic()).or_default() += 1;

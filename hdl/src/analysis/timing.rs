@@ -1,7 +1,7 @@
 //! When every node settles in its cycle, and the path that settles last.
 
 use super::fan_out;
-use crate::dfg::{Module, N, Op};
+use crate::dfg::{Module, NodeId, Op};
 use crate::passes::delay::{Arrival, DelayModel};
 
 /// The times of a module's nodes, counted from the clock edge that begins their cycle.
@@ -41,7 +41,7 @@ impl<'a> Timing<'a> {
     }
 
     /// When `n` settles.
-    pub fn arrival(&self, n: N) -> Arrival {
+    pub fn arrival(&self, n: NodeId) -> Arrival {
         self.arrival[n.index()]
     }
 
@@ -51,8 +51,8 @@ impl<'a> Timing<'a> {
     }
 
     /// The nodes of a path that settles last, from a register or port to its end; empty if nothing takes time.
-    pub fn critical_path(&self) -> Vec<N> {
-        let last = |n: &N| self.arrival(*n).last();
+    pub fn critical_path(&self) -> Vec<NodeId> {
+        let last = |n: &NodeId| self.arrival(*n).last();
         let nodes = self.module.graph.nodes();
         // of equally late nodes the first ends the path
         let Some(worst) = nodes.rev().max_by_key(last).filter(|n| last(n) > 0) else {
@@ -70,7 +70,7 @@ impl<'a> Timing<'a> {
     }
 
     /// The operand that `end` of `n` waits for, and which end of it.
-    fn cause(&self, n: N, end: End) -> Option<(N, End)> {
+    fn cause(&self, n: NodeId, end: End) -> Option<(NodeId, End)> {
         let graph = &self.module.graph;
         if matches!(graph.op(n), Op::Delay(..)) {
             return None;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::module::{Instance, Module};
-use super::{N, Op, Rewriter};
+use super::{NodeId, Op, Rewriter};
 use crate::diag::{Diagnostic, Diagnostics};
 
 /// The module made of cells, with its twin made of words; `module` as it is if it holds no [`Op::Same`].
@@ -28,7 +28,7 @@ pub(super) fn resolve_twins(module: Module) -> Result<Module, Diagnostics> {
 
 /// The module with each [`Op::Same`] replaced by what `choose` takes of its operands, and without what only the other
 /// operand needs.
-fn chosen(module: &Module, choose: fn(N, N) -> N) -> Result<Module, Diagnostics> {
+fn chosen(module: &Module, choose: fn(NodeId, NodeId) -> NodeId) -> Result<Module, Diagnostics> {
     let graph = &module.graph;
     let mut needed = vec![false; graph.len()];
     module.roots().for_each(|n| needed[n.index()] = true);

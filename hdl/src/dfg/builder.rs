@@ -14,7 +14,7 @@ use super::behaviour::resolve_twins;
 use super::module::{Module, RegisterStyle, Reset, ScopeId};
 use super::value::Value;
 use super::wires::resolve_wires;
-use super::{GraphError, N, Op, Stamp, check};
+use super::{GraphError, NodeId, Op, Stamp, check};
 use crate::diag::{Diagnostic, Diagnostics, Level};
 use crate::names;
 use crate::num::{Format, Interval};
@@ -62,7 +62,7 @@ pub(super) struct Inner {
     pub scope: ScopeId,
     scope_stack: Vec<ScopeId>,
     scope_index: FxHashMap<String, ScopeId>,
-    enable: Option<N>,
+    enable: Option<NodeId>,
 }
 
 /// Where a register or register file was declared and, once driven, driven.
@@ -77,7 +77,7 @@ pub(super) struct SinkPlaces {
 pub(super) struct WireSlot {
     pub name: String,
     pub range: Interval,
-    pub driver: Option<(N, &'static Location<'static>)>,
+    pub driver: Option<(NodeId, &'static Location<'static>)>,
     pub declared: &'static Location<'static>,
 }
 
@@ -216,7 +216,7 @@ impl ModuleBuilder {
 
 impl Inner {
     /// The node of `op`; operands of different cycles are balanced or reported.
-    pub fn add(&mut self, op: Op, place: &'static Location<'static>) -> N {
+    pub fn add(&mut self, op: Op, place: &'static Location<'static>) -> NodeId {
         let op = if self.balance == Balance::Automatic { self.balanced(op, place) } else { op };
         let n = match self.module.graph.add(op) {
             Ok(n) => n,
@@ -227,14 +227,14 @@ impl Inner {
     }
 
     /// The node of a source or register.
-    pub fn declare(&mut self, op: Op, range: Interval, stamp: Stamp, place: &'static Location<'static>) -> N {
+    pub fn declare(&mut self, op: Op, range: Interval, stamp: Stamp, place: &'static Location<'static>) -> NodeId {
         let n = self.module.graph.add_declared(op, range, stamp);
         self.record(place);
         n
     }
 
     /// `n` one cycle later in a register of style `style`.
-    pub fn register(&mut self, n: N, style: RegisterStyle, place: &'static Location<'static>) -> N {
+    pub fn register(&mut self, n: NodeId, style: RegisterStyle, place: &'static Location<'static>) -> NodeId {
         let constant = self.module.graph.as_constant(n).is_some();
         if constant && style.reset == Reset::None {
             return n;
@@ -249,7 +249,7 @@ impl Inner {
     }
 
     /// `n` in the cycle of `stamp`, after as many plain pipeline registers as that takes.
-    pub fn wait(&mut self, n: N, stamp: Stamp, place: &'static Location<'static>) -> N {
+    pub fn wait(&mut self, n: NodeId, stamp: Stamp, place: &'static Location<'static>) -> NodeId {
         let (Some(from), Some(to)) = (self.module.graph.stamp(n).cycle(), stamp.cycle()) else {
             return n;
         };
@@ -286,11 +286,11 @@ impl Inner {
     }
 
     /// Notes the error and stands in with a constant, so that building goes on and finds more.
-    pub fn poison(&mut self, error: GraphError, place: &'static Location<'static>) -> N {
+    pub fn poison(&mut self, error: GraphError, place: &'static Location<'static>) -> NodeId {
         let module = &self.module;
         let diagnostic = match error {
             GraphError::CycleMismatch(a, b) => {
-                let side = |n: N| available(module.graph.stamp(n));
+                let side = |n: NodeId| available(module.graph.stamp(n));
                 Diagnostic::error("cycle-mismatch", "the operands belong to different cycles")
                     .label(module.place_of(a), side(a))
                     .label(module.place_of(b), side(b))
@@ -309,8 +309,8 @@ impl Inner {
     }
 
     /// `nodes` in one cycle, that of the latest; or an error, if that is not to happen by itself.
-    pub fn meet<const K: usize>(&mut self, nodes: [N; K], place: &'static Location<'static>) -> [N; K] {
-        let stamped = |n: &N| self.module.graph.stamp(*n).cycle().map(|cycle| (cycle, *n));
+    pub fn meet<const K: usize>(&mut self, nodes: [NodeId; K], place: &'static Location<'static>) -> [NodeId; K] {
+        let stamped = |n: &NodeId| self.module.graph.stamp(*n).cycle().map(|cycle| (cycle, *n));
         let timed = || nodes.iter().filter_map(stamped);
         let (Some((first, early)), Some((last, late))) = (timed().min(), timed().max()) else {
             return nodes;
@@ -351,7 +351,7 @@ impl Inner {
     }
 
     /// An error unless what drives a wire stays in the wire's range.
-    fn check_driven_range(&mut self, what: &str, k: usize, n: N, place: &'static Location<'static>) {
+    fn check_driven_range(&mut self, what: &str, k: usize, n: NodeId, place: &'static Location<'static>) {
         let (declared, range) = (self.wires[k].range, self.module.graph.range(n));
         if !declared.covers(range) {
             let name = self.wires[k].name.clone();

@@ -2,7 +2,7 @@
 
 use super::builder::undriven;
 use super::rewrite::Live;
-use super::{Module, N, Op, Stamp};
+use super::{Module, NodeId, Op, Stamp};
 use crate::diag::Diagnostic;
 use crate::num::Interval;
 
@@ -21,7 +21,7 @@ pub fn check(module: &Module) -> Vec<Diagnostic> {
 /// 1. A node stands after its operands, an instance's output after the instance's inputs, and neither forward
 ///    references nor twins are left.
 fn order(module: &Module, found: &mut Vec<Diagnostic>) {
-    let last_inputs: Vec<Option<N>> = module.instances.iter().map(|i| i.inputs.iter().copied().max()).collect();
+    let last_inputs: Vec<Option<NodeId>> = module.instances.iter().map(|i| i.inputs.iter().copied().max()).collect();
     for n in module.graph.nodes() {
         let op = module.graph.op(n);
         let input = match op {
@@ -79,7 +79,7 @@ fn outputs(module: &Module, found: &mut Vec<Diagnostic>) {
 ///    were declared; addresses stay inside their register file.
 fn connections(module: &Module, found: &mut Vec<Diagnostic>) {
     let graph = &module.graph;
-    let mut covered = |what: &str, declared: Interval, n: N| {
+    let mut covered = |what: &str, declared: Interval, n: NodeId| {
         let range = graph.range(n);
         if !declared.covers(range) {
             let message = format!("{what} holds {declared}, node {} is {range}", n.0);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::module::{Module, RegisterStyle, Reset};
-use super::{N, Op};
+use super::{NodeId, Op};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::num::Format;
 
@@ -147,7 +147,7 @@ impl Stepper {
 
     fn edge(&mut self, reset: bool) {
         let module = Arc::clone(&self.module);
-        let value = |n: N| self.values[n.index()];
+        let value = |n: NodeId| self.values[n.index()];
         let loaded = |style: &RegisterStyle, old: i128, next: i128| match style {
             RegisterStyle { reset: Reset::Synchronous | Reset::Asynchronous, initial, .. } if reset => *initial,
             RegisterStyle { enable: Some(enable), .. } if value(*enable) == 0 => old,

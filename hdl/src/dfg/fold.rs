@@ -1,13 +1,13 @@
 //! Simplifications that hold whatever the operands are: one line a rule, tried when a node is made.
 
-use super::{Graph, N, Op};
+use super::{Graph, NodeId, Op};
 use crate::num::Interval;
 
 /// What an operator reduces to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Folded {
     /// An existing node.
-    Node(N),
+    Node(NodeId),
     /// A constant.
     Constant(i128),
     /// A cheaper or the canonical form of the operator.
@@ -17,9 +17,9 @@ pub(super) enum Folded {
 /// The simpler form of `op`, if a rule applies.
 pub(super) fn fold(g: &Graph, op: Op) -> Option<Folded> {
     use Folded::{Constant, Node, Op as Form};
-    let is = |n: N, value: i128| g.as_constant(n) == Some(value);
-    let range = |n: N| g.range(n);
-    let bit = |n: N| Interval::BIT.covers(range(n));
+    let is = |n: NodeId, value: i128| g.as_constant(n) == Some(value);
+    let range = |n: NodeId| g.range(n);
+    let bit = |n: NodeId| Interval::BIT.covers(range(n));
     if let Some(value) = constant_value(g, op) {
         return Some(Constant(value));
     }
@@ -102,7 +102,7 @@ fn borrows_nowhere(constant: Option<i128>, x: Interval) -> bool {
     any && constant == Some(if x.signed() { -1 } else { x.hi() })
 }
 
-fn power_of_two(g: &Graph, n: N) -> Option<u32> {
+fn power_of_two(g: &Graph, n: NodeId) -> Option<u32> {
     let value = g.as_constant(n)?;
     (value > 1 && value & (value - 1) == 0).then(|| value.trailing_zeros())
 }
@@ -147,7 +147,7 @@ mod tests {
         }
     }
 
-    fn operators(m: N, n: N) -> Vec<Op> {
+    fn operators(m: NodeId, n: NodeId) -> Vec<Op> {
         let unary = |a| [Op::Shl(a, 0), Op::Shl(a, 2), Op::Shr(a, 1), Op::Wrap(a, 2, true), Op::Wrap(a, 2, false)];
         let binary = |a, b| {
             [
@@ -169,7 +169,7 @@ mod tests {
         [m, n].into_iter().flat_map(unary).chain(pairs.into_iter().flat_map(|(a, b)| binary(a, b))).collect()
     }
 
-    fn evaluate(g: &Graph, n: N, x: i128, y: i128) -> i128 {
+    fn evaluate(g: &Graph, n: NodeId, x: i128, y: i128) -> i128 {
         match g.op(n) {
             Op::Input(0) => x,
             Op::Input(_) => y,

@@ -5,7 +5,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::hash::BuildHasher;
 
 use super::fold::{self, Folded};
-use super::{N, Op};
+use super::{NodeId, Op};
 use crate::num::{Interval, OutOfRange};
 
 /// The clock cycle in which a node's value belongs to the sample that entered in cycle 0.
@@ -58,7 +58,7 @@ impl std::fmt::Display for Stamp {
 pub enum GraphError {
     /// Two operands belong to different cycles.
     #[error("operands of different cycles")]
-    CycleMismatch(N, N),
+    CycleMismatch(NodeId, NodeId),
     /// The exact result is too wide.
     #[error(transparent)]
     OutOfRange(#[from] OutOfRange),
@@ -98,7 +98,7 @@ struct Ranges {
 const WIDE: i64 = i64::MAX;
 
 impl Ranges {
-    fn get(&self, n: N) -> Interval {
+    fn get(&self, n: NodeId) -> Interval {
         match self.narrow[n.index()] {
             [WIDE, k] => self.wide[k as usize],
             [lo, hi] => Interval::new(lo.into(), hi.into()).expect("stored from an interval"),
@@ -128,27 +128,27 @@ impl Graph {
     }
 
     /// All nodes, operands first.
-    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = N> + use<> {
-        (0..self.ops.len() as u32).map(N)
+    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
+        (0..self.ops.len() as u32).map(NodeId)
     }
 
     /// What `n` computes.
-    pub fn op(&self, n: N) -> Op {
+    pub fn op(&self, n: NodeId) -> Op {
         self.ops[n.index()]
     }
 
     /// Which integers `n` can be.
-    pub fn range(&self, n: N) -> Interval {
+    pub fn range(&self, n: NodeId) -> Interval {
         self.ranges.get(n)
     }
 
     /// When `n` is there.
-    pub fn stamp(&self, n: N) -> Stamp {
+    pub fn stamp(&self, n: NodeId) -> Stamp {
         self.stamps[n.index()]
     }
 
     /// The value of `n` if it is a constant node.
-    pub fn as_constant(&self, n: N) -> Option<i128> {
+    pub fn as_constant(&self, n: NodeId) -> Option<i128> {
         match self.op(n) {
             Op::Const(k) => Some(self.constants[k as usize]),
             _ => None,
@@ -171,7 +171,7 @@ impl Graph {
     }
 
     /// The node of the constant `value`.
-    pub fn constant(&mut self, value: i128) -> Result<N, GraphError> {
+    pub fn constant(&mut self, value: i128) -> Result<NodeId, GraphError> {
         let range = Interval::point(value)?;
         let next = self.constants.len() as u32;
         let k = *self.constant_index.entry(value).or_insert(next);
@@ -196,7 +196,7 @@ impl Graph {
     }
 
     /// The node of a combinational operator or table: folded if its value is known, shared if it is there already.
-    pub fn add(&mut self, op: Op) -> Result<N, GraphError> {
+    pub fn add(&mut self, op: Op) -> Result<NodeId, GraphError> {
         match fold::fold(self, op) {
             Some(Folded::Node(n)) => return Ok(n),
             Some(Folded::Constant(value)) => return self.constant(value),
@@ -215,7 +215,7 @@ impl Graph {
     }
 
     /// The node of a source, register or forward reference, whose range and stamp its declaration says.
-    pub fn add_declared(&mut self, op: Op, range: Interval, stamp: Stamp) -> N {
+    pub fn add_declared(&mut self, op: Op, range: Interval, stamp: Stamp) -> NodeId {
         self.intern(op, range, stamp)
     }
 
@@ -233,7 +233,7 @@ impl Graph {
         Ok(stamp)
     }
 
-    fn table_range(&self, a: N, t: u32) -> Result<Interval, GraphError> {
+    fn table_range(&self, a: NodeId, t: u32) -> Result<Interval, GraphError> {
         let (index, values) = (self.range(a), self.table(t));
         let used = usize::try_from(index.lo())
             .ok()
@@ -245,10 +245,10 @@ impl Graph {
         Ok(Interval::new(*lo, *hi)?)
     }
 
-    fn intern(&mut self, op: Op, range: Interval, stamp: Stamp) -> N {
+    fn intern(&mut self, op: Op, range: Interval, stamp: Stamp) -> NodeId {
         let hash = FxBuildHasher.hash_one(op);
         if let Some(&n) = self.index.find(hash, |&n| self.ops[n as usize] == op) {
-            return N(n);
+            return NodeId(n);
         }
         let n = self.ops.len() as u32;
         assert!(n < u32::MAX, "a module holds fewer than 2^32 nodes");
@@ -257,7 +257,7 @@ impl Graph {
         self.stamps.push(stamp);
         let ops = &self.ops;
         self.index.insert_unique(hash, n, |&m| FxBuildHasher.hash_one(ops[m as usize]));
-        N(n)
+        NodeId(n)
     }
 }
 
@@ -265,7 +265,7 @@ impl Graph {
 mod tests {
     use super::*;
 
-    fn input(graph: &mut Graph, k: u32, lo: i128, hi: i128, cycle: u32) -> N {
+    fn input(graph: &mut Graph, k: u32, lo: i128, hi: i128, cycle: u32) -> NodeId {
         graph.add_declared(Op::Input(k), Interval::new(lo, hi).unwrap(), Stamp::at(cycle))
     }
 

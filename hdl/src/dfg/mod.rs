@@ -30,7 +30,7 @@ pub use module::{
     BlackBox, Instance, Memory, MemoryWrite, Module, OutputElement, OutputPort, Port, RegisterStyle, Reset, ScopeId,
     State,
 };
-pub use op::{N, Op};
+pub use op::{NodeId, Op};
 pub(crate) use rewrite::Live;
 pub use rewrite::Rewriter;
 pub use sequential::{MemoryHandle, StateHandle};

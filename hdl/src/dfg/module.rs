@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 
 use super::side::SideTables;
-use super::{Graph, N, Op, Stamp};
+use super::{Graph, NodeId, Op, Stamp};
 use crate::num::{Format, Interval};
 
 /// How a register starts.
@@ -32,7 +32,7 @@ pub struct RegisterStyle {
     /// The value under reset.
     pub initial: i128,
     /// Loads only while this is 1.
-    pub enable: Option<N>,
+    pub enable: Option<NodeId>,
 }
 
 /// An input port: elements of one or several formats side by side on one bus, element 0 at the least significant end.
@@ -52,7 +52,7 @@ pub struct Port {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutputElement {
     /// The node that drives it.
-    pub node: N,
+    pub node: NodeId,
     /// What the port promises; covers the node's range.
     pub format: Format,
 }
@@ -76,7 +76,7 @@ pub struct State {
     /// Which integers it can hold.
     pub range: Interval,
     /// Loaded at each clock edge; `None` only under construction.
-    pub next: Option<N>,
+    pub next: Option<NodeId>,
     /// Reset and enable.
     pub style: RegisterStyle,
 }
@@ -85,11 +85,11 @@ pub struct State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryWrite {
     /// 1 to write.
-    pub enable: N,
+    pub enable: NodeId,
     /// Which word.
-    pub address: N,
+    pub address: NodeId,
     /// New content.
-    pub data: N,
+    pub data: NodeId,
 }
 
 /// A register file with one synchronous write port and any number of combinational read ports.
@@ -113,7 +113,7 @@ pub struct Instance {
     /// What it is a copy of.
     pub module: Arc<Module>,
     /// One node for each element of the module's inputs.
-    pub inputs: Vec<N>,
+    pub inputs: Vec<NodeId>,
     /// The cycle in this module that is cycle 0 in there; timeless if nothing timed goes in.
     pub start: Stamp,
 }
@@ -230,17 +230,17 @@ impl Module {
     }
 
     /// The name that the author gave to `n`.
-    pub fn name_of(&self, n: N) -> Option<&str> {
+    pub fn name_of(&self, n: NodeId) -> Option<&str> {
         self.side.names.get(&n).map(String::as_str)
     }
 
     /// Where `n` was made.
-    pub fn place_of(&self, n: N) -> Option<&'static Location<'static>> {
+    pub fn place_of(&self, n: NodeId) -> Option<&'static Location<'static>> {
         self.side.places.get(n)
     }
 
     /// The scope that `n` belongs to.
-    pub fn scope_of(&self, n: N) -> ScopeId {
+    pub fn scope_of(&self, n: NodeId) -> ScopeId {
         self.side.scopes.get(n.index()).copied().unwrap_or_default()
     }
 
@@ -257,7 +257,7 @@ impl Module {
     /// What `n` holds before the first clock edge, if it is a register: its initial value where there is a reset.
     ///
     /// Without reset the content is unknown; evaluators start at the value of its range nearest to 0.
-    pub fn start_value(&self, n: N, style: u32) -> i128 {
+    pub fn start_value(&self, n: NodeId, style: u32) -> i128 {
         let style = &self.styles[style as usize];
         let range = self.graph.range(n);
         match style.reset {
@@ -267,7 +267,7 @@ impl Module {
     }
 
     /// Nodes that something besides other nodes reads: outputs, next states, write ports, instance inputs, enables.
-    pub fn roots(&self) -> impl Iterator<Item = N> + '_ {
+    pub fn roots(&self) -> impl Iterator<Item = NodeId> + '_ {
         let states = self.states.iter().flat_map(|s| s.next.into_iter().chain(s.style.enable));
         let writes = self.memories.iter().filter_map(|m| m.write).flat_map(|w| [w.enable, w.address, w.data]);
         self.output_elements()

@@ -7,9 +7,9 @@ use crate::num::{Interval, OutOfRange, wrap};
 
 /// A node of a [`Graph`](super::Graph).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct N(pub u32);
+pub struct NodeId(pub u32);
 
-impl N {
+impl NodeId {
     /// Position in the arena.
     pub fn index(self) -> usize {
         self.0 as usize
@@ -43,38 +43,38 @@ impl N {
 pub enum Op {
     Const(u32),
     Input(u32),
-    Add(N, N),
-    Sub(N, N),
-    Mul(N, N),
-    FullAdder(N, N, N),
-    Shl(N, u32),
-    Shr(N, u32),
-    And(N, N),
-    Or(N, N),
-    Xor(N, N),
-    Lt(N, N),
-    Eq(N, N),
-    Mux(N, N, N),
-    Min(N, N),
-    Max(N, N),
-    Wrap(N, u8, bool),
-    Concat(N, N, u8),
-    Table(N, u32),
-    Delay(N, u32),
+    Add(NodeId, NodeId),
+    Sub(NodeId, NodeId),
+    Mul(NodeId, NodeId),
+    FullAdder(NodeId, NodeId, NodeId),
+    Shl(NodeId, u32),
+    Shr(NodeId, u32),
+    And(NodeId, NodeId),
+    Or(NodeId, NodeId),
+    Xor(NodeId, NodeId),
+    Lt(NodeId, NodeId),
+    Eq(NodeId, NodeId),
+    Mux(NodeId, NodeId, NodeId),
+    Min(NodeId, NodeId),
+    Max(NodeId, NodeId),
+    Wrap(NodeId, u8, bool),
+    Concat(NodeId, NodeId, u8),
+    Table(NodeId, u32),
+    Delay(NodeId, u32),
     State(u32),
-    Read(N, u32),
+    Read(NodeId, u32),
     Output(u32, u32),
-    Same(N, N),
+    Same(NodeId, NodeId),
     Wire(u32),
 }
 
 impl Op {
     /// The operands, in order.
-    pub fn operands(self) -> impl Iterator<Item = N> {
+    pub fn operands(self) -> impl Iterator<Item = NodeId> {
         let (list, len) = match self {
-            Op::Const(_) | Op::Input(_) | Op::State(_) | Op::Output(..) | Op::Wire(_) => ([N(0); 3], 0),
+            Op::Const(_) | Op::Input(_) | Op::State(_) | Op::Output(..) | Op::Wire(_) => ([NodeId(0); 3], 0),
             Op::Shl(a, _) | Op::Shr(a, _) | Op::Wrap(a, ..) | Op::Table(a, _) | Op::Delay(a, _) | Op::Read(a, _) => {
-                ([a, N(0), N(0)], 1)
+                ([a, NodeId(0), NodeId(0)], 1)
             }
             Op::Add(a, b)
             | Op::Sub(a, b)
@@ -87,7 +87,7 @@ impl Op {
             | Op::Min(a, b)
             | Op::Max(a, b)
             | Op::Same(a, b)
-            | Op::Concat(a, b, _) => ([a, b, N(0)], 2),
+            | Op::Concat(a, b, _) => ([a, b, NodeId(0)], 2),
             Op::FullAdder(s, a, b) | Op::Mux(s, a, b) => ([s, a, b], 3),
         };
         list.into_iter().take(len)
@@ -95,7 +95,7 @@ impl Op {
 
     /// The same operator on other operands.
     #[must_use]
-    pub fn map(self, mut f: impl FnMut(N) -> N) -> Self {
+    pub fn map(self, mut f: impl FnMut(NodeId) -> NodeId) -> Self {
         match self {
             Op::Const(_) | Op::Input(_) | Op::State(_) | Op::Output(..) | Op::Wire(_) => self,
             Op::Add(a, b) => Op::Add(f(a), f(b)),
@@ -155,7 +155,7 @@ impl Op {
     /// The value of a purely combinational operator, given its operands' values.
     ///
     /// `None` for operators whose value is not a function of operand values alone (sources, registers, tables).
-    pub fn apply(self, value: impl Fn(N) -> i128) -> Option<i128> {
+    pub fn apply(self, value: impl Fn(NodeId) -> i128) -> Option<i128> {
         Some(match self {
             Op::Add(a, b) => value(a) + value(b),
             Op::Sub(a, b) => value(a) - value(b),
@@ -185,7 +185,7 @@ impl Op {
     }
 
     /// The range of a purely combinational operator, given its operands' ranges; `None` as for [`Op::apply`].
-    pub fn range(self, range: impl Fn(N) -> Interval) -> Option<Result<Interval, OutOfRange>> {
+    pub fn range(self, range: impl Fn(NodeId) -> Interval) -> Option<Result<Interval, OutOfRange>> {
         Some(match self {
             Op::Add(a, b) => range(a).add(range(b)),
             Op::Sub(a, b) => range(a).sub(range(b)),
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn ranges_cover_all_values() {
         let spans = [(-3, 2), (0, 5), (-6, -2), (1, 1), (3, 9)];
-        let (a, b) = (N(0), N(1));
+        let (a, b) = (NodeId(0), NodeId(1));
         let ops = [
             Op::Add(a, b),
             Op::Sub(a, b),
@@ -261,7 +261,7 @@ mod tests {
         for op in ops {
             for x in spans {
                 for y in spans {
-                    let operand = |n: N| if n == a { x } else { y };
+                    let operand = |n: NodeId| if n == a { x } else { y };
                     let range = op.range(|n| Interval::new(operand(n).0, operand(n).1).unwrap()).unwrap().unwrap();
                     for i in x.0..=x.1 {
                         for j in y.0..=y.1 {
@@ -276,14 +276,14 @@ mod tests {
 
     #[test]
     fn operands_and_map_agree() {
-        let op = Op::Mux(N(3), N(1), N(2));
-        assert_eq!(op.operands().collect::<Vec<_>>(), [N(3), N(1), N(2)]);
-        assert_eq!(op.map(|n| N(n.0 + 1)), Op::Mux(N(4), N(2), N(3)));
+        let op = Op::Mux(NodeId(3), NodeId(1), NodeId(2));
+        assert_eq!(op.operands().collect::<Vec<_>>(), [NodeId(3), NodeId(1), NodeId(2)]);
+        assert_eq!(op.map(|n| NodeId(n.0 + 1)), Op::Mux(NodeId(4), NodeId(2), NodeId(3)));
     }
 
     #[test]
     fn a_full_adder_takes_bits_only() {
-        let op = Op::FullAdder(N(0), N(1), N(2));
+        let op = Op::FullAdder(NodeId(0), NodeId(1), NodeId(2));
         let range = |hi: i128| op.range(|_| Interval::new(0, hi).unwrap()).unwrap();
         assert_eq!(range(1), Interval::new(0, 3));
         assert!(range(2).is_err());

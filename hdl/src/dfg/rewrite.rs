@@ -2,18 +2,18 @@
 
 use super::module::{Instance, MemoryWrite, Module, Reset, ScopeId};
 use super::side::SideTables;
-use super::{Graph, GraphError, N, Op, Stamp};
+use super::{Graph, GraphError, NodeId, Op, Stamp};
 use crate::num::Interval;
 
 /// No node stands for this one yet.
-const UNMAPPED: N = N(u32::MAX);
+const UNMAPPED: NodeId = NodeId(u32::MAX);
 
 /// A module in the making beside the one it replaces.
 #[derive(Debug)]
 pub struct Rewriter<'a> {
     old: &'a Module,
     new: Module,
-    map: Vec<N>,
+    map: Vec<NodeId>,
     /// New numbers of the old tables, once something reads them.
     tables: Vec<Option<u32>>,
     numbers: Numbers,
@@ -116,17 +116,17 @@ impl<'a> Rewriter<'a> {
     ///
     /// # Panics
     /// If nothing does yet.
-    pub fn get(&self, n: N) -> N {
+    pub fn get(&self, n: NodeId) -> NodeId {
         mapped(&self.map, n)
     }
 
     /// Whether something stands for the old node `n` already.
-    pub fn has(&self, n: N) -> bool {
+    pub fn has(&self, n: NodeId) -> bool {
         self.map[n.index()] != UNMAPPED
     }
 
     /// Lets `new` stand for the old node `n`, with its place, scope and name.
-    pub fn set(&mut self, n: N, new: N) {
+    pub fn set(&mut self, n: NodeId, new: NodeId) {
         self.map[n.index()] = new;
         self.attribute(n);
         if let Some(name) = self.old.name_of(n) {
@@ -135,19 +135,19 @@ impl<'a> Rewriter<'a> {
     }
 
     /// Gives the nodes made since the last call the place and scope of the old node `n`.
-    fn attribute(&mut self, n: N) {
+    fn attribute(&mut self, n: NodeId) {
         let len = self.new.graph.len();
         self.new.side.places.extend_to(len, self.old.place_of(n));
         self.new.side.scopes.resize(len, self.old.scope_of(n));
     }
 
     /// A new combinational node, on new operands.
-    pub fn add(&mut self, op: Op) -> Result<N, GraphError> {
+    pub fn add(&mut self, op: Op) -> Result<NodeId, GraphError> {
         self.new.graph.add(op)
     }
 
     /// A new constant.
-    pub fn constant(&mut self, value: i128) -> Result<N, GraphError> {
+    pub fn constant(&mut self, value: i128) -> Result<NodeId, GraphError> {
         self.new.graph.constant(value)
     }
 
@@ -157,12 +157,12 @@ impl<'a> Rewriter<'a> {
     }
 
     /// A new source or register with its range and stamp.
-    pub fn add_declared(&mut self, op: Op, range: Interval, stamp: Stamp) -> N {
+    pub fn add_declared(&mut self, op: Op, range: Interval, stamp: Stamp) -> NodeId {
         self.new.graph.add_declared(op, range, stamp)
     }
 
     /// `n`, a new node, `cycles` cycles later in plain registers. A constant needs none.
-    pub fn delay(&mut self, n: N, cycles: u32) -> N {
+    pub fn delay(&mut self, n: NodeId, cycles: u32) -> NodeId {
         if self.new.graph.as_constant(n).is_some() {
             return n;
         }
@@ -172,7 +172,7 @@ impl<'a> Rewriter<'a> {
     }
 
     /// `n`, a new node, in the cycle of `stamp`; itself if it is timeless or not earlier.
-    pub fn wait(&mut self, n: N, stamp: Stamp) -> N {
+    pub fn wait(&mut self, n: NodeId, stamp: Stamp) -> NodeId {
         match (self.new.graph.stamp(n).cycle(), stamp.cycle()) {
             (Some(from), Some(to)) => self.delay(n, to.saturating_sub(from)),
             _ => n,
@@ -180,12 +180,12 @@ impl<'a> Rewriter<'a> {
     }
 
     /// The same node in the new arena, its operands mapped.
-    pub fn copy(&mut self, n: N) -> Result<N, GraphError> {
+    pub fn copy(&mut self, n: NodeId) -> Result<NodeId, GraphError> {
         self.copy_at(n, Stamp::TIMELESS)
     }
 
     /// The same node in the new arena, its operands mapped, each waiting for the cycle of `stamp`.
-    pub fn copy_at(&mut self, n: N, stamp: Stamp) -> Result<N, GraphError> {
+    pub fn copy_at(&mut self, n: NodeId, stamp: Stamp) -> Result<NodeId, GraphError> {
         let old = &self.old.graph;
         let op = old.op(n);
         let number = |list: &[Option<u32>], k: u32| list[k as usize].expect("a live part is kept");
@@ -229,7 +229,7 @@ impl<'a> Rewriter<'a> {
         }
     }
 
-    fn get_at(&mut self, n: N, stamp: Stamp) -> N {
+    fn get_at(&mut self, n: NodeId, stamp: Stamp) -> NodeId {
         let new = self.get(n);
         self.wait(new, stamp)
     }
@@ -251,7 +251,7 @@ impl<'a> Rewriter<'a> {
     pub fn finish(mut self) -> Module {
         self.connect_outputs();
         let map = std::mem::take(&mut self.map);
-        let get = |n: N| mapped(&map, n);
+        let get = |n: NodeId| mapped(&map, n);
         for state in &mut self.new.states[..self.own.states] {
             state.next = state.next.map(get);
             state.style.enable = state.style.enable.map(get);
@@ -292,7 +292,7 @@ impl<'a> Rewriter<'a> {
     }
 }
 
-fn mapped(map: &[N], n: N) -> N {
+fn mapped(map: &[NodeId], n: NodeId) -> NodeId {
     let new = map[n.index()];
     assert!(new != UNMAPPED, "operands are rewritten before their readers, and every root is");
     new
@@ -335,7 +335,7 @@ impl Live {
             instances: vec![false; module.instances.len()],
             styles: vec![false; module.styles.len()],
         };
-        let mut todo: Vec<N> = module.output_elements().map(|e| e.node).collect();
+        let mut todo: Vec<NodeId> = module.output_elements().map(|e| e.node).collect();
         live.styles[0] = true;
         todo.extend(module.styles[0].enable);
         for i in 0..module.instances.len() {
@@ -351,7 +351,7 @@ impl Live {
         live
     }
 
-    fn visit(&mut self, module: &Module, n: N, todo: &mut Vec<N>) {
+    fn visit(&mut self, module: &Module, n: NodeId, todo: &mut Vec<NodeId>) {
         let op = module.graph.op(n);
         todo.extend(op.operands());
         match op {
@@ -371,7 +371,7 @@ impl Live {
         }
     }
 
-    fn instance(&mut self, module: &Module, i: usize, todo: &mut Vec<N>) {
+    fn instance(&mut self, module: &Module, i: usize, todo: &mut Vec<NodeId>) {
         if !std::mem::replace(&mut self.instances[i], true) {
             todo.extend(&module.instances[i].inputs);
         }

@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use super::builder::{Inner, SinkPlaces, anything_in, multiply_driven, range_overflow};
 use super::module::{Memory, MemoryWrite, RegisterStyle, State};
-use super::{ModuleBuilder, N, Op, Stamp, Value};
+use super::{ModuleBuilder, NodeId, Op, Stamp, Value};
 use crate::diag::Diagnostic;
 use crate::num::{Format, Interval};
 
@@ -81,7 +81,7 @@ impl<'m> StateHandle<'m> {
         self.drive(next, Some(enable.n), Location::caller());
     }
 
-    fn drive(&self, next: Value<'m>, enable: Option<N>, place: &'static Location<'static>) {
+    fn drive(&self, next: Value<'m>, enable: Option<NodeId>, place: &'static Location<'static>) {
         let next = next.aligned_to(self.value.frac, place);
         let mut inner = self.value.builder.inner.borrow_mut();
         let (next, enable) = match enable {
@@ -147,7 +147,7 @@ impl<'m> MemoryHandle<'m> {
 }
 
 /// The error of an address that can lie past the last word.
-fn address_error(inner: &Inner, memory: u32, address: N, place: &'static Location<'static>) -> Option<Diagnostic> {
+fn address_error(inner: &Inner, memory: u32, address: NodeId, place: &'static Location<'static>) -> Option<Diagnostic> {
     let memory = &inner.module.memories[memory as usize];
     let words = Interval::new(0, i128::from(memory.depth.max(1)) - 1).ok()?;
     let range = inner.module.graph.range(address);

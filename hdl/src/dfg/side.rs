@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use rustc_hash::FxHashMap;
 
-use super::{N, ScopeId};
+use super::{NodeId, ScopeId};
 
 /// Places, scopes and names of a module's nodes.
 #[derive(Debug, Clone, Default)]
@@ -15,7 +15,7 @@ pub(crate) struct SideTables {
     /// The scope that each node belongs to, by node index.
     pub scopes: Vec<ScopeId>,
     /// Names that the author gave.
-    pub names: BTreeMap<N, String>,
+    pub names: BTreeMap<NodeId, String>,
     /// Paths of the scopes; entry 0 is the module itself.
     pub scope_paths: Vec<String>,
 }
@@ -31,7 +31,7 @@ pub(crate) struct Places {
 
 impl Places {
     /// The line that made `n`.
-    pub fn get(&self, n: N) -> Option<&'static Location<'static>> {
+    pub fn get(&self, n: NodeId) -> Option<&'static Location<'static>> {
         let line = self.by_node.get(n.index())?.checked_sub(1)?;
         Some(self.lines[line as usize])
     }

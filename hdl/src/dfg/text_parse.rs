@@ -11,7 +11,7 @@ use super::module::{
     State,
 };
 use super::text_lex::{At, Lexer, Token};
-use super::{N, Op, Stamp, check};
+use super::{NodeId, Op, Stamp, check};
 use crate::diag::{Diagnostic, Diagnostics, Level};
 use crate::names;
 use crate::num::{Format, Interval};
@@ -324,7 +324,7 @@ impl Parser<'_> {
         self.attributes(made)
     }
 
-    fn attributes(&mut self, n: N) -> Parsed<()> {
+    fn attributes(&mut self, n: NodeId) -> Parsed<()> {
         let mut scope = ScopeId::default();
         if self.lexer.optional("in")? {
             scope = ScopeId(self.part(self.module.side.scope_paths.len())? as u32);
@@ -339,12 +339,12 @@ impl Parser<'_> {
 
     fn operator(&mut self, mnemonic: &str, at: At) -> Parsed<Op> {
         let next = self.module.graph.len();
-        let operand = |p: &mut Self| -> Parsed<N> {
+        let operand = |p: &mut Self| -> Parsed<NodeId> {
             let (n, at) = p.operand()?;
             in_bounds(n, next, at)?;
             Ok(n)
         };
-        let binary = |p: &mut Self, op: fn(N, N) -> Op| Ok(op(operand(p)?, operand(p)?));
+        let binary = |p: &mut Self, op: fn(NodeId, NodeId) -> Op| Ok(op(operand(p)?, operand(p)?));
         match mnemonic {
             "add" => binary(self, Op::Add),
             "sub" => binary(self, Op::Sub),
@@ -411,7 +411,7 @@ impl Parser<'_> {
     }
 
     /// The node of `op`, with the range and stamp that follow from what it refers to.
-    fn make(&mut self, op: Op, range: Interval, at: At) -> Parsed<N> {
+    fn make(&mut self, op: Op, range: Interval, at: At) -> Parsed<NodeId> {
         let module = &mut self.module;
         let graph = &mut module.graph;
         Ok(match op {
@@ -488,10 +488,10 @@ impl Parser<'_> {
         if (k as usize) < count { Ok(k as usize) } else { Err(at.error(format!("there are only {count} of these"))) }
     }
 
-    fn operand(&mut self) -> Parsed<(N, At)> {
+    fn operand(&mut self) -> Parsed<(NodeId, At)> {
         self.lexer.punctuation('%')?;
         let (n, at) = self.lexer.index()?;
-        Ok((N(n), at))
+        Ok((NodeId(n), at))
     }
 
     fn range(&mut self) -> Parsed<Interval> {
@@ -538,7 +538,7 @@ impl Parser<'_> {
     }
 }
 
-fn in_bounds(n: N, len: usize, at: At) -> Parsed<()> {
+fn in_bounds(n: NodeId, len: usize, at: At) -> Parsed<()> {
     if n.index() < len { Ok(()) } else { Err(at.error(format!("%{} is not there", n.0))) }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::module::{Module, RegisterStyle, Reset};
-use super::{N, Op, ScopeId};
+use super::{NodeId, Op, ScopeId};
 use crate::num::{Format, Interval};
 
 /// The text form of `module` and of all modules below it.
@@ -112,7 +112,7 @@ impl<W: Write> Printer<'_, W> {
         Ok(())
     }
 
-    fn node(&mut self, module: &Module, n: N) -> io::Result<()> {
+    fn node(&mut self, module: &Module, n: NodeId) -> io::Result<()> {
         let graph = &module.graph;
         let op = graph.op(n);
         write!(self.out, "  %{} = {}", n.0, op.mnemonic())?;
@@ -185,7 +185,7 @@ impl<W: Write> Printer<'_, W> {
     }
 }
 
-struct Node(N);
+struct Node(NodeId);
 
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,7 +6,7 @@ use std::ops::{Add, BitAnd, BitOr, BitXor, Mul, Neg, Not, Shl, Shr, Sub};
 use std::panic::Location;
 
 use super::module::RegisterStyle;
-use super::{ModuleBuilder, N, Op, Stamp};
+use super::{ModuleBuilder, NodeId, Op, Stamp};
 use crate::diag::Diagnostic;
 use crate::num::{Format, Interval};
 
@@ -14,7 +14,7 @@ use crate::num::{Format, Interval};
 #[derive(Debug, Clone, Copy)]
 pub struct Value<'m> {
     pub(super) builder: &'m ModuleBuilder,
-    pub(super) n: N,
+    pub(super) n: NodeId,
     pub(super) frac: i32,
 }
 
@@ -22,7 +22,7 @@ type Place = &'static Location<'static>;
 
 impl<'m> Value<'m> {
     /// The node behind the value.
-    pub fn node(&self) -> N {
+    pub fn node(&self) -> NodeId {
         self.n
     }
 
@@ -272,7 +272,7 @@ impl<'m> Value<'m> {
         Self { frac, ..self }
     }
 
-    fn compare(self, other: Self, op: fn(N, N) -> Op, place: Place) -> Self {
+    fn compare(self, other: Self, op: fn(NodeId, NodeId) -> Op, place: Place) -> Self {
         let (a, b) = self.aligned(other, place);
         a.make(op(a.n, b.n), 0, place)
     }

@@ -9,7 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::builder::{WireSlot, available};
 use super::module::{Instance, Module, RegisterStyle};
-use super::{GraphError, N, Op, Rewriter, Stamp};
+use super::{GraphError, NodeId, Op, Rewriter, Stamp};
 use crate::diag::{Diagnostic, Diagnostics};
 
 /// The module with every forward reference replaced by its driver, in an order in which operands come first.
@@ -48,7 +48,7 @@ pub(super) fn resolve_wires(module: Module, wires: &[WireSlot]) -> Result<Module
 }
 
 /// The error of new nodes of different cycles.
-fn late_mismatch(rewriter: &mut Rewriter<'_>, nodes: [N; 2]) -> Diagnostic {
+fn late_mismatch(rewriter: &mut Rewriter<'_>, nodes: [NodeId; 2]) -> Diagnostic {
     let message = "values of different cycles meet once the forward references are resolved";
     let new = rewriter.module_mut();
     let error = nodes.iter().fold(Diagnostic::error("cycle-mismatch", message), |error, &n| {
@@ -66,13 +66,13 @@ fn parted(module: &Module, rewriter: &mut Rewriter<'_>) -> Option<Diagnostic> {
     let memories = module.memories.iter().filter_map(|m| m.write);
     let memories = memories.map(|w| vec![w.enable, w.address, w.data]);
     for group in ports.chain(states).chain(memories) {
-        let group: Vec<N> = group;
+        let group: Vec<NodeId> = group;
         let mut timed = group.iter().map(|n| rewriter.get(*n)).filter(|n| {
             let stamp = rewriter.graph().stamp(*n);
             stamp != Stamp::TIMELESS
         });
         let first = timed.next();
-        let differs = |n: &N| first.is_some_and(|f| rewriter.graph().stamp(f) != rewriter.graph().stamp(*n));
+        let differs = |n: &NodeId| first.is_some_and(|f| rewriter.graph().stamp(f) != rewriter.graph().stamp(*n));
         let other = timed.find(differs);
         if let (Some(first), Some(other)) = (first, other) {
             return Some(late_mismatch(rewriter, [first, other]));
@@ -105,7 +105,7 @@ fn parted(module: &Module, rewriter: &mut Rewriter<'_>) -> Option<Diagnostic> {
     })
 }
 
-fn driver(wires: &[WireSlot], k: u32) -> N {
+fn driver(wires: &[WireSlot], k: u32) -> NodeId {
     wires[k as usize].driver.expect("every wire is driven").0
 }
 
@@ -119,16 +119,16 @@ fn undriven_wire(wire: &WireSlot) -> Diagnostic {
 ///
 /// Strongly connected components come out of Kosaraju's algorithm in reverse topological order of the edges, so with
 /// edges from reader to operand the operands come first. (Tarjan's would too, but petgraph's recurses.)
-fn combinational_order(module: &Module, wires: &[WireSlot]) -> Result<Vec<N>, Diagnostics> {
+fn combinational_order(module: &Module, wires: &[WireSlot]) -> Result<Vec<NodeId>, Diagnostics> {
     let graph = &module.graph;
     let mut view: DiGraph<(), (), u32> = DiGraph::with_capacity(graph.len(), 2 * graph.len());
     for _ in 0..graph.len() + module.instances.len() {
         view.add_node(());
     }
     // an instance stands as a node of its own behind the graph's nodes
-    let instance = |i: usize| N((graph.len() + i) as u32);
-    let at = |n: N| NodeIndex::<u32>::new(n.index());
-    let edge = |view: &mut DiGraph<(), (), u32>, from: N, to: N| {
+    let instance = |i: usize| NodeId((graph.len() + i) as u32);
+    let at = |n: NodeId| NodeIndex::<u32>::new(n.index());
+    let edge = |view: &mut DiGraph<(), (), u32>, from: NodeId, to: NodeId| {
         view.add_edge(at(from), at(to), ());
     };
     for n in graph.nodes() {
@@ -147,7 +147,7 @@ fn combinational_order(module: &Module, wires: &[WireSlot]) -> Result<Vec<N>, Di
         inputs.iter().for_each(|&a| edge(&mut view, instance(i), a));
     }
     let components = kosaraju_scc(&view);
-    let node = |i: &NodeIndex<u32>| N(i.index() as u32);
+    let node = |i: &NodeIndex<u32>| NodeId(i.index() as u32);
     let loops: Vec<Diagnostic> = components
         .iter()
         .filter(|c| c.len() > 1 || view.contains_edge(c[0], c[0]))
@@ -161,7 +161,7 @@ fn combinational_order(module: &Module, wires: &[WireSlot]) -> Result<Vec<N>, Di
 
 /// A loop through the first node of a strongly connected component, as short as there is one, in the order in which
 /// values flow.
-fn shortest_loop(view: &DiGraph<(), (), u32>, component: &[NodeIndex<u32>]) -> Vec<N> {
+fn shortest_loop(view: &DiGraph<(), (), u32>, component: &[NodeIndex<u32>]) -> Vec<NodeId> {
     let inside: FxHashSet<NodeIndex<u32>> = component.iter().copied().collect();
     let start = *component.iter().min().expect("a component has nodes");
     // breadth first from reader to operand; `reader` leads back to the start, in the direction of the values
@@ -178,10 +178,10 @@ fn shortest_loop(view: &DiGraph<(), (), u32>, component: &[NodeIndex<u32>]) -> V
             break;
         }
     }
-    let mut path = vec![N(start.index() as u32)];
+    let mut path = vec![NodeId(start.index() as u32)];
     let mut at = reader[&start];
     while at != start {
-        path.push(N(at.index() as u32));
+        path.push(NodeId(at.index() as u32));
         at = reader[&at];
     }
     path
@@ -190,7 +190,7 @@ fn shortest_loop(view: &DiGraph<(), (), u32>, component: &[NodeIndex<u32>]) -> V
 /// Nodes of a loop that are shown.
 const LOOP_SHOWN: usize = 20;
 
-fn loop_error(module: &Module, wires: &[WireSlot], path: &[N]) -> Diagnostic {
+fn loop_error(module: &Module, wires: &[WireSlot], path: &[NodeId]) -> Diagnostic {
     let nodes = || path.iter().filter(|n| n.index() < module.graph.len());
     let delayed = nodes().any(|n| matches!(module.graph.op(*n), Op::Delay(..)));
     let mut error = if delayed {

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::dfg::{Module, N, Op};
+use crate::dfg::{Module, NodeId, Op};
 
 /// `module` in DOT: a box an operator with its range, nodes of one cycle beside each other, registers grey.
 pub fn dot(module: &Module) -> String {
@@ -28,7 +28,7 @@ fn write_dot(module: &Module, out: &mut String) -> fmt::Result {
     writeln!(out, "}}")
 }
 
-fn node(module: &Module, n: N, out: &mut String) -> fmt::Result {
+fn node(module: &Module, n: NodeId, out: &mut String) -> fmt::Result {
     let op = module.graph.op(n);
     let what = match op {
         Op::Const(k) => module.graph.constant_value(k).to_string(),

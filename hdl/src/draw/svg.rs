@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 
-use crate::dfg::{Module, N, Op, OutputPort};
+use crate::dfg::{Module, NodeId, Op, OutputPort};
 
 const BOX_WIDTH: i32 = 190;
 const BOX_HEIGHT: i32 = 58;
@@ -95,7 +95,7 @@ impl Picture {
     /// Counts register bits, and wires between boxes.
     fn connect(&mut self, module: &Module, place: &[Option<(usize, String)>]) {
         let graph = &module.graph;
-        let mut source: Vec<N> = graph.nodes().collect();
+        let mut source: Vec<NodeId> = graph.nodes().collect();
         let rows: Vec<BTreeMap<&str, usize>> = self
             .columns
             .iter()
@@ -105,9 +105,9 @@ impl Picture {
             let row = rows[cycle].get(title).copied();
             (cycle, row.unwrap_or(MOST_ROWS - 1))
         };
-        let at = |n: N| place[n.index()].as_ref().map(|(cycle, title)| row(*cycle, title));
-        let mut seen: BTreeSet<(N, Cell)> = BTreeSet::new();
-        let mut wire = |a: N, to: Cell| {
+        let at = |n: NodeId| place[n.index()].as_ref().map(|(cycle, title)| row(*cycle, title));
+        let mut seen: BTreeSet<(NodeId, Cell)> = BTreeSet::new();
+        let mut wire = |a: NodeId, to: Cell| {
             if let Some(from) = at(a)
                 && from != to
                 && seen.insert((a, to))
@@ -227,7 +227,7 @@ impl Block {
 
 /// Cycle and title of what is drawn: no constants, no registers, nothing that belongs to no cycle.
 fn places(module: &Module, depth: usize) -> Vec<Option<(usize, String)>> {
-    let title = |n: N| match module.graph.op(n) {
+    let title = |n: NodeId| match module.graph.op(n) {
         Op::Input(k) => {
             let after = module.inputs.partition_point(|p| p.first <= k);
             format!("input {}", module.inputs[after - 1].name)
@@ -239,7 +239,7 @@ fn places(module: &Module, depth: usize) -> Vec<Option<(usize, String)>> {
         },
     };
     let graph = &module.graph;
-    let place = |n: N| {
+    let place = |n: NodeId| {
         let drawn = !matches!(graph.op(n), Op::Const(_) | Op::Delay(..));
         let cycle = graph.stamp(n).cycle().filter(|_| drawn)?;
         Some((cycle as usize, title(n)))

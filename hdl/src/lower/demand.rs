@@ -3,7 +3,7 @@
 //! A sum that is wrapped to 8 bits needs 8 bits of its operands and no more. Sums, products, bitwise operators and wiring
 //! pass the demand on to their operands; comparisons, selections and everything outside the module see all of a value.
 
-use crate::dfg::{Module, N, Op};
+use crate::dfg::{Module, NodeId, Op};
 
 /// All bits, and the sign for ever above them.
 const ALL: u32 = u32::MAX;
@@ -16,7 +16,7 @@ pub(crate) fn net_widths(module: &Module) -> Vec<u32> {
     for n in graph.nodes().rev() {
         let bits = demand[n.index()];
         let own = bits.min(graph.range(n).width());
-        let mut ask = |a: N, bits: u32| {
+        let mut ask = |a: NodeId, bits: u32| {
             let asked: &mut u32 = &mut demand[a.index()];
             *asked = bits.max(*asked);
         };

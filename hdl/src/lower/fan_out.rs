@@ -8,7 +8,7 @@
 use rustc_hash::FxHashMap;
 
 use super::module::Lowering;
-use crate::dfg::{self, Graph, N, Op};
+use crate::dfg::{self, Graph, NodeId, Op};
 use crate::rtl::{Builder, Cell, Instance, Module, ModuleId, Net};
 
 /// The inverter's module: input `A`, output `Y`. It stands behind the full adder in a design that uses it.
@@ -60,7 +60,7 @@ impl Fan {
 }
 
 /// A bit, or its complement.
-type Wire = (N, bool);
+type Wire = (NodeId, bool);
 
 /// The inverters behind one wire.
 #[derive(Debug, Default)]
@@ -118,8 +118,8 @@ pub(super) fn module() -> Module {
 }
 
 /// What bit `n` is, seen through a complement.
-fn wire(graph: &Graph, n: N) -> Wire {
-    let one = |n: N| graph.as_constant(n) == Some(1);
+fn wire(graph: &Graph, n: NodeId) -> Wire {
+    let one = |n: NodeId| graph.as_constant(n) == Some(1);
     match graph.op(n) {
         Op::Xor(x, y) if one(y) => (x, true),
         Op::Xor(x, y) if one(x) => (y, true),
@@ -128,7 +128,7 @@ fn wire(graph: &Graph, n: N) -> Wire {
 }
 
 /// Whether a bit comes from an input port, whose driver is somebody else's.
-fn is_outside(graph: &Graph, mut n: N) -> bool {
+fn is_outside(graph: &Graph, mut n: NodeId) -> bool {
     loop {
         n = match graph.op(n) {
             Op::Wrap(x, ..) | Op::Shr(x, _) => x,
@@ -140,7 +140,7 @@ fn is_outside(graph: &Graph, mut n: N) -> bool {
 
 impl Lowering<'_> {
     /// The bit `n` for one more full adder.
-    pub fn driven(&mut self, n: N) -> Net {
+    pub fn driven(&mut self, n: NodeId) -> Net {
         let wire = wire(&self.source.graph, n);
         let Some(mut driver) = self.drivers.0.remove(&wire) else {
             return self.low(n, 1);
@@ -159,7 +159,7 @@ impl Lowering<'_> {
     }
 
     /// What the leaf inverter of that number inverts.
-    fn root(&mut self, n: N, leaf: usize, driver: &mut Driver) -> Net {
+    fn root(&mut self, n: NodeId, leaf: usize, driver: &mut Driver) -> Net {
         if driver.fan.roots == 0 {
             return self.low(n, 1);
         }

@@ -1,7 +1,7 @@
 //! Full adders as instances of one small module, so that synthesis can take a cell of its library for each.
 
 use super::module::Lowering;
-use crate::dfg::{self, N, Op};
+use crate::dfg::{self, NodeId, Op};
 use crate::rtl::{Builder, Cell, Instance, Module, ModuleId, Net};
 
 /// The module's name: inputs `A`, `B`, `C` with the latest on `C`, outputs carry `X` and sum `Y`, as Yosys names the
@@ -28,7 +28,7 @@ pub(super) fn module() -> Module {
 
 impl Lowering<'_> {
     /// The low `width` bits of the sum of three bits.
-    pub fn full_adder(&mut self, operands: [N; 3], width: u32) -> Net {
+    pub fn full_adder(&mut self, operands: [NodeId; 3], width: u32) -> Net {
         let inputs = operands.map(|n| self.driven(n)).to_vec();
         let index = self.b.module.instances.len() as u32;
         self.b.module.instances.push(Instance {

@@ -81,7 +81,7 @@ impl Lowering<'_> {
     }
 
     /// The bus of these nodes in these formats.
-    pub fn packed(&mut self, elements: impl Iterator<Item = (dfg::N, Format)>) -> Net {
+    pub fn packed(&mut self, elements: impl Iterator<Item = (dfg::NodeId, Format)>) -> Net {
         let mut parts: Vec<Net> = elements
             .filter(|(_, format)| format.range.width() > 0)
             .map(|(n, format)| self.low(n, format.range.width()))

@@ -7,7 +7,7 @@ use super::demand::net_widths;
 use super::fan_out::Drivers;
 use super::instance::{Child, black_box};
 use super::three::{Adders, Shapes, Three, choose};
-use crate::dfg::{self, N, Op, RegisterStyle};
+use crate::dfg::{self, NodeId, Op, RegisterStyle};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::pack;
 use crate::rtl::{self, Builder, Cell, Memory, MemoryWrite, Net, Register, pattern};
@@ -64,7 +64,7 @@ pub(super) struct Lowering<'a> {
 /// A register whose operand may not be lowered yet.
 #[derive(Clone, Copy)]
 pub(super) enum Pending {
-    Delay(N),
+    Delay(NodeId),
     State(u32),
     Word(u32),
 }
@@ -131,17 +131,17 @@ impl<'a> Lowering<'a> {
     }
 
     /// What stands for `n`.
-    pub fn bits(&self, n: N) -> Bits {
+    pub fn bits(&self, n: NodeId) -> Bits {
         Bits { net: self.nets[n.index()], signed: self.source.graph.range(n).signed() }
     }
 
     /// The low `width` bits of `n`.
-    pub fn low(&mut self, n: N, width: u32) -> Net {
+    pub fn low(&mut self, n: NodeId, width: u32) -> Net {
         self.bits(n).low(&mut self.b, width)
     }
 
     /// One bit: whether `n` is not zero.
-    pub fn truth(&mut self, n: N) -> Net {
+    pub fn truth(&mut self, n: NodeId) -> Net {
         self.bits(n).any(&mut self.b)
     }
 
@@ -152,7 +152,7 @@ impl<'a> Lowering<'a> {
         net
     }
 
-    fn node(&mut self, n: N) -> Result<(), Diagnostics> {
+    fn node(&mut self, n: NodeId) -> Result<(), Diagnostics> {
         let width = self.widths[n.index()];
         if width == 0 {
             return Ok(());
@@ -189,7 +189,7 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
-    fn read(&mut self, address: N, m: u32, width: u32) -> Net {
+    fn read(&mut self, address: NodeId, m: u32, width: u32) -> Net {
         let memory = &self.source.memories[m as usize];
         let net = match self.stored[m as usize] {
             Stored::Nothing => return self.b.integer(0, width),
@@ -233,7 +233,7 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
-    fn loaded(&mut self, next: N, width: u32, style: RegisterStyle, start: i128) -> Register {
+    fn loaded(&mut self, next: NodeId, width: u32, style: RegisterStyle, start: i128) -> Register {
         Register {
             next: self.low(next, width),
             enable: style.enable.map(|n| self.truth(n)),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::module::{Lowering, Pending};
-use crate::dfg::{N, Op, ScopeId};
+use crate::dfg::{NodeId, Op, ScopeId};
 use crate::names::{Allocator, sanitised};
 use crate::rtl::{Cell, Net, SCOPE_LENGTH};
 
@@ -38,7 +38,7 @@ impl Lowering<'_> {
 
     /// A delay of a named node is named after it, with the number of cycles.
     fn name_nodes(&mut self, names: &mut Allocator) {
-        let mut bases: HashMap<N, (String, u32)> = HashMap::new();
+        let mut bases: HashMap<NodeId, (String, u32)> = HashMap::new();
         for n in self.source.graph.nodes() {
             let base = match (self.source.name_of(n), self.source.graph.op(n)) {
                 (Some(name), _) => (name.to_owned(), 0),

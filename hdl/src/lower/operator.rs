@@ -5,7 +5,7 @@ use num_bigint::BigUint;
 use super::arithmetic as arith;
 use super::bits::Bits;
 use super::module::Lowering;
-use crate::dfg::{N, Op};
+use crate::dfg::{NodeId, Op};
 use crate::rtl::{Cell, Net, pattern};
 
 impl Lowering<'_> {
@@ -53,12 +53,12 @@ impl Lowering<'_> {
         }
     }
 
-    fn constant(&self, n: N) -> Option<i128> {
+    fn constant(&self, n: NodeId) -> Option<i128> {
         self.source.graph.as_constant(n)
     }
 
     /// `x` above the low `shift` bits of `y`, or of zeros.
-    fn above(&mut self, x: N, y: Option<N>, shift: u32, width: u32) -> Net {
+    fn above(&mut self, x: NodeId, y: Option<NodeId>, shift: u32, width: u32) -> Net {
         let y = y.map_or(Bits { net: None, signed: false }, |y| self.bits(y));
         if shift >= width {
             return y.low(&mut self.b, width);
@@ -72,7 +72,7 @@ impl Lowering<'_> {
     }
 
     /// `x < y`.
-    fn less(&mut self, x: N, y: N) -> Net {
+    fn less(&mut self, x: NodeId, y: NodeId) -> Net {
         let (left, right) = (self.bits(x), self.bits(y));
         match (self.constant(x), self.constant(y)) {
             (_, Some(k)) => arith::less_than_constant(&mut self.b, left, k),
@@ -84,12 +84,12 @@ impl Lowering<'_> {
         }
     }
 
-    fn choice(&mut self, s: Net, x: N, y: N, width: u32) -> Net {
+    fn choice(&mut self, s: Net, x: NodeId, y: NodeId, width: u32) -> Net {
         let (x, y) = (self.low(x, width), self.low(y, width));
         self.b.mux(s, x, y)
     }
 
-    fn least(&mut self, x: N, y: N, width: u32) -> Net {
+    fn least(&mut self, x: NodeId, y: NodeId, width: u32) -> Net {
         let (x, y) = self.constant_last(x, y);
         let all_ones = |k: i128| (k > 0 && k & (k + 1) == 0).then(|| k.trailing_ones());
         let bits = self.bits(x);
@@ -102,7 +102,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn greatest(&mut self, x: N, y: N, width: u32) -> Net {
+    fn greatest(&mut self, x: NodeId, y: NodeId, width: u32) -> Net {
         let (x, y) = self.constant_last(x, y);
         if self.constant(y) == Some(0) {
             let bits = self.bits(x);
@@ -121,12 +121,12 @@ impl Lowering<'_> {
         self.choice(below, y, x, width)
     }
 
-    fn constant_last(&self, x: N, y: N) -> (N, N) {
+    fn constant_last(&self, x: NodeId, y: NodeId) -> (NodeId, NodeId) {
         if self.constant(x).is_some() { (y, x) } else { (x, y) }
     }
 
     /// A table of the words that the index can reach.
-    fn table(&mut self, x: N, t: u32, width: u32) -> Net {
+    fn table(&mut self, x: NodeId, t: u32, width: u32) -> Net {
         let graph = &self.source.graph;
         let last = graph.range(x).hi() as usize;
         let words: Vec<BigUint> = graph.table(t)[..=last].iter().map(|&word| pattern(word, width)).collect();

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::cover::{Adder, Cover};
 use super::module::Lowering;
-use crate::dfg::{Graph, Module, N, Op};
+use crate::dfg::{Graph, Module, NodeId, Op};
 use crate::rtl::{self, BlackBox, Cell, Instance, ModuleId, Net, Output, Port};
 
 /// What sums are made of.
@@ -49,7 +49,7 @@ impl Shapes {
 /// An operand of a sum.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Term {
-    n: N,
+    n: NodeId,
     minus: bool,
     /// Known zeros at the least significant end.
     zeros: u32,
@@ -75,7 +75,7 @@ pub(super) fn choose(source: &Module, widths: &[u32]) -> Vec<Option<Three>> {
         graph.op(n).operands().for_each(|a| readers[a.index()] += 1);
     }
     let own = |t: Term| readers[t.n.index()] == 1 && widths[t.n.index()] > 0;
-    let inner = |n: N, t: Term| {
+    let inner = |n: NodeId, t: Term| {
         let [x, y] = terms(graph, t.n).filter(|_| own(t))?;
         let turned = |x: Term| Term { minus: x.minus != t.minus, ..x };
         // an inner sum that drops bits which the outer one needs must stay
@@ -85,7 +85,7 @@ pub(super) fn choose(source: &Module, widths: &[u32]) -> Vec<Option<Three>> {
         };
         (whole(x) && whole(y)).then(|| [turned(x), turned(y)])
     };
-    let adder = |n: N| {
+    let adder = |n: NodeId| {
         let Some([a, b]) = terms(graph, n).filter(|_| widths[n.index()] > 0) else {
             return Adder::default();
         };
@@ -133,7 +133,7 @@ pub(super) fn choose(source: &Module, widths: &[u32]) -> Vec<Option<Three>> {
 }
 
 /// Whether it is the zero of a negation, which has no bits of its own.
-fn is_zero(graph: &Graph, n: N) -> bool {
+fn is_zero(graph: &Graph, n: NodeId) -> bool {
     graph.as_constant(n) == Some(0)
 }
 
@@ -141,13 +141,13 @@ fn is_zero(graph: &Graph, n: N) -> bool {
 ///
 /// Yosys takes a sum into another one that is as wide and its only reader, and then adds three numbers by a row of full
 /// adders and a chain, where two chains with what makes their operands in their tables were meant.
-fn joined(graph: &Graph, n: N) -> Option<[Term; 2]> {
+fn joined(graph: &Graph, n: NodeId) -> Option<[Term; 2]> {
     let added = |t: &Term| t.zeros == 0 && graph.as_constant(t.n).is_none();
     terms(graph, n).filter(|t| t.iter().all(added))
 }
 
 /// The operands of a sum or difference.
-fn terms(graph: &Graph, n: N) -> Option<[Term; 2]> {
+fn terms(graph: &Graph, n: NodeId) -> Option<[Term; 2]> {
     let term = |n, minus| Term {
         n,
         minus,
@@ -207,7 +207,7 @@ fn first([low, next, _]: &[Term; 3]) -> u32 {
 impl Lowering<'_> {
     /// The low `width` bits of a sum of two that no tool takes for a part of a sum of three: it begins a bit lower.
     pub fn sum_apart(&mut self, op: Op, width: u32) -> Net {
-        let (cell, x, y): (fn(Net, Net) -> Cell, N, N) = match op {
+        let (cell, x, y): (fn(Net, Net) -> Cell, NodeId, NodeId) = match op {
             Op::Add(x, y) => (Cell::Add, x, y),
             Op::Sub(x, y) => (Cell::Sub, x, y),
             _ => unreachable!("only sums are kept apart"),

@@ -21,7 +21,7 @@ pub fn clean(module: &Module) -> Result<Module, Diagnostics> {
 }
 
 /// The internal error of a node that was legal before it was rewritten.
-pub(super) fn lost(module: &Module, n: crate::dfg::N, error: crate::dfg::GraphError) -> Diagnostics {
+pub(super) fn lost(module: &Module, n: crate::dfg::NodeId, error: crate::dfg::GraphError) -> Diagnostics {
     let message = format!("a legal node cannot be made again: {error}");
     Diagnostic::bug("rewrite", message).label(module.place_of(n), "made here").into()
 }

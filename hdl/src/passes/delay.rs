@@ -1,6 +1,6 @@
 //! How long operators take: the interface that targets fill with their tables, and generic figures.
 
-use crate::dfg::{Graph, N, Op};
+use crate::dfg::{Graph, NodeId, Op};
 
 /// When the bits of a value have settled, in picoseconds after the clock edge that begins its stage.
 ///
@@ -37,7 +37,7 @@ pub trait DelayModel: Send + Sync {
     fn register(&self) -> u32;
 
     /// From operand number `operand` of `n` to `n`. Ranges and so widths are in `graph`.
-    fn delay(&self, graph: &Graph, n: N, operand: usize) -> EdgeDelay;
+    fn delay(&self, graph: &Graph, n: NodeId, operand: usize) -> EdgeDelay;
 
     /// What a value takes to reach so many operands that read it, in picoseconds.
     fn fan_out(&self, _readers: u32) -> u32 {
@@ -45,8 +45,8 @@ pub trait DelayModel: Send + Sync {
     }
 
     /// [`Self::delay`] after the way to all `readers` of the operand.
-    fn delay_among(&self, graph: &Graph, n: N, operand: usize, readers: u32) -> EdgeDelay {
-        let is_constant = |a: N| graph.as_constant(a).is_some();
+    fn delay_among(&self, graph: &Graph, n: NodeId, operand: usize, readers: u32) -> EdgeDelay {
+        let is_constant = |a: NodeId| graph.as_constant(a).is_some();
         let delay = self.delay(graph, n, operand);
         match graph.op(n).operands().nth(operand) {
             Some(a) if !is_constant(a) => delay.after(self.fan_out(readers)),
@@ -133,7 +133,7 @@ impl DelayModel for UnitDelay {
         0
     }
 
-    fn delay(&self, graph: &Graph, n: N, _: usize) -> EdgeDelay {
+    fn delay(&self, graph: &Graph, n: NodeId, _: usize) -> EdgeDelay {
         if is_wire(graph.op(n)) { wire(graph.op(n)) } else { EdgeDelay::uniform(1000) }
     }
 }
@@ -192,7 +192,7 @@ impl GenericDelay {
     }
 
     /// A carry-propagate adder.
-    fn adder(&self, graph: &Graph, n: N, operands: [N; 2]) -> EdgeDelay {
+    fn adder(&self, graph: &Graph, n: NodeId, operands: [NodeId; 2]) -> EdgeDelay {
         let is_constant = operands.iter().any(|x| graph.as_constant(*x).is_some());
         let (sum, carry) = match is_constant {
             true => (self.xor, self.constant_carry),
@@ -211,8 +211,8 @@ impl GenericDelay {
 
     /// Which of `a` and `b` is less, but for the sign: the carry of a subtraction, or a gate over the bits above a power
     /// of two.
-    fn less(&self, graph: &Graph, a: N, b: N) -> u32 {
-        let width = |n: N| graph.range(n).width();
+    fn less(&self, graph: &Graph, a: NodeId, b: NodeId) -> u32 {
+        let width = |n: NodeId| graph.range(n).width();
         // `k < x` if not `x < k + 1`
         let (value, bound) = match (graph.as_constant(a), graph.as_constant(b)) {
             (Some(k), _) => (b, k + 1),
@@ -242,13 +242,13 @@ impl GenericDelay {
     }
 
     /// Equality: a tree or a carry chain, whatever is faster.
-    fn equal(&self, graph: &Graph, a: N, b: N) -> u32 {
+    fn equal(&self, graph: &Graph, a: NodeId, b: NodeId) -> u32 {
         let width = graph.range(a).width().max(graph.range(b).width());
         self.xor + self.tree(width).min(self.carry * width)
     }
 
     /// The lesser or the greater of `a` and `b`, from either.
-    fn extreme(&self, graph: &Graph, n: N, [a, b]: [N; 2], operand: usize) -> EdgeDelay {
+    fn extreme(&self, graph: &Graph, n: NodeId, [a, b]: [NodeId; 2], operand: usize) -> EdgeDelay {
         let width = graph.range(n).width();
         let drive = self.drive(width);
         let steered = |bit: u32, data: u32| EdgeDelay {
@@ -285,7 +285,7 @@ impl GenericDelay {
 }
 
 /// The sum whose low bits `n` is, if it is one's.
-fn wrapped_sum(graph: &Graph, mut n: N) -> Option<N> {
+fn wrapped_sum(graph: &Graph, mut n: NodeId) -> Option<NodeId> {
     loop {
         n = match graph.op(n) {
             Op::Wrap(x, ..) => x,
@@ -296,7 +296,7 @@ fn wrapped_sum(graph: &Graph, mut n: N) -> Option<N> {
 }
 
 /// Whether `n` is `0 - of`.
-fn is_negative(graph: &Graph, n: N, of: N) -> bool {
+fn is_negative(graph: &Graph, n: NodeId, of: NodeId) -> bool {
     matches!(graph.op(n), Op::Sub(zero, x) if x == of && graph.as_constant(zero) == Some(0))
 }
 
@@ -305,8 +305,8 @@ impl DelayModel for GenericDelay {
         self.register
     }
 
-    fn delay(&self, graph: &Graph, n: N, operand: usize) -> EdgeDelay {
-        let width = |n: N| graph.range(n).width();
+    fn delay(&self, graph: &Graph, n: NodeId, operand: usize) -> EdgeDelay {
+        let width = |n: NodeId| graph.range(n).width();
         match graph.op(n) {
             Op::Shr(a, s) => match wrapped_sum(graph, a) {
                 Some(sum) => self.upper_bits(s.min(width(sum).saturating_sub(1)), width(sum)),

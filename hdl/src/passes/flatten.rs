@@ -6,7 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::clean::lost;
 use crate::dfg::{
-    GraphError, Instance, Live, MemoryWrite, Module, N, Op, RegisterStyle, Reset, Rewriter, ScopeId, Stamp,
+    GraphError, Instance, Live, MemoryWrite, Module, NodeId, Op, RegisterStyle, Reset, Rewriter, ScopeId, Stamp,
 };
 use crate::diag::{Diagnostic, Diagnostics};
 
@@ -115,7 +115,7 @@ struct Splicer<'a, 'm> {
     rewriter: &'a mut Rewriter<'m>,
     names: Names,
     /// What stands for the outputs of the instances that are gone.
-    outputs: Vec<Option<Vec<N>>>,
+    outputs: Vec<Option<Vec<NodeId>>>,
 }
 
 /// Where the parts of a spliced module have gone.
@@ -130,7 +130,7 @@ struct Parts {
 }
 
 impl Splicer<'_, '_> {
-    fn output(&self, i: usize, k: usize) -> N {
+    fn output(&self, i: usize, k: usize) -> NodeId {
         self.outputs[i].as_ref().expect("spliced before it is read")[k]
     }
 
@@ -140,9 +140,9 @@ impl Splicer<'_, '_> {
             return Ok(());
         }
         let instance = &self.rewriter.old().instances[i];
-        let inputs: Vec<N> = instance.inputs.iter().map(|n| self.rewriter.get(*n)).collect();
+        let inputs: Vec<NodeId> = instance.inputs.iter().map(|n| self.rewriter.get(*n)).collect();
         let mut parts = self.append_parts(child, instance);
-        let mut map: Vec<N> = Vec::with_capacity(child.graph.len());
+        let mut map: Vec<NodeId> = Vec::with_capacity(child.graph.len());
         for n in child.graph.nodes() {
             let new = self.copy(child, n, &map, &inputs, &mut parts).map_err(|e| lost(child, n, e))?;
             map.push(new);
@@ -185,11 +185,18 @@ impl Splicer<'_, '_> {
         parts
     }
 
-    fn copy(&mut self, child: &Module, n: N, map: &[N], inputs: &[N], parts: &mut Parts) -> Result<N, GraphError> {
+    fn copy(
+        &mut self,
+        child: &Module,
+        n: NodeId,
+        map: &[NodeId],
+        inputs: &[NodeId],
+        parts: &mut Parts,
+    ) -> Result<NodeId, GraphError> {
         let range = child.graph.range(n);
-        let at = |a: N| map[a.index()];
+        let at = |a: NodeId| map[a.index()];
         let rewriter = &mut *self.rewriter;
-        let stamp = |a: N, rewriter: &Rewriter<'_>| rewriter.graph().stamp(a);
+        let stamp = |a: NodeId, rewriter: &Rewriter<'_>| rewriter.graph().stamp(a);
         Ok(match child.graph.op(n) {
             Op::Input(k) => inputs[k as usize],
             Op::Const(k) => rewriter.constant(child.graph.constant_value(k))?,
@@ -225,7 +232,7 @@ impl Splicer<'_, '_> {
     }
 
     /// Gives the nodes that stand for `n` of `child` their place, scope and name.
-    fn attribute(&mut self, child: &Module, n: N, new: N, parts: &Parts, prefix: &str) {
+    fn attribute(&mut self, child: &Module, n: NodeId, new: NodeId, parts: &Parts, prefix: &str) {
         let module = self.rewriter.module_mut();
         let len = module.graph.len();
         module.side.places.extend_to(len, child.place_of(n));
@@ -237,8 +244,8 @@ impl Splicer<'_, '_> {
         }
     }
 
-    fn connect_parts(&mut self, child: &Module, parts: &Parts, map: &[N]) {
-        let at = |n: N| map[n.index()];
+    fn connect_parts(&mut self, child: &Module, parts: &Parts, map: &[NodeId]) {
+        let at = |n: NodeId| map[n.index()];
         let module = self.rewriter.module_mut();
         let (states, memories) = (parts.states as usize, parts.memories as usize);
         for (state, old) in module.states[states..].iter_mut().zip(&child.states) {

@@ -1,7 +1,7 @@
 //! Cheap algebra: a node is rebuilt with what its operands have become, and a few rules that look one operand deep.
 
 use super::clean::lost;
-use crate::dfg::{GraphError, Module, N, Op, Rewriter};
+use crate::dfg::{GraphError, Module, NodeId, Op, Rewriter};
 use crate::diag::Diagnostics;
 
 /// `module` with every node made anew by the simplifying constructor, on its simplified operands.
@@ -18,7 +18,7 @@ pub fn fold(module: &Module) -> Result<Module, Diagnostics> {
 }
 
 /// What stands for the old node `n`.
-fn folded(rewriter: &mut Rewriter<'_>, n: N) -> Result<N, GraphError> {
+fn folded(rewriter: &mut Rewriter<'_>, n: NodeId) -> Result<NodeId, GraphError> {
     let op = rewriter.old().graph.op(n);
     if matches!(op, Op::Table(..) | Op::Delay(..) | Op::Read(..)) || op.operands().next().is_none() {
         return rewriter.copy(n);
@@ -34,7 +34,7 @@ fn folded(rewriter: &mut Rewriter<'_>, n: N) -> Result<N, GraphError> {
 }
 
 /// The simpler node; `None` if the rule does not apply, or if a number on the way would get too wide.
-type Rule = Option<N>;
+type Rule = Option<NodeId>;
 
 /// `(a ± j) ± k` is `a + (±j ± k)`.
 fn constants_together(rewriter: &mut Rewriter<'_>, op: Op) -> Rule {
@@ -57,7 +57,7 @@ fn constants_together(rewriter: &mut Rewriter<'_>, op: Op) -> Rule {
 /// `a + (0 - b)` is `a - b`, and `a - (0 - b)` is `a + b`.
 fn negative_addend(rewriter: &mut Rewriter<'_>, op: Op) -> Rule {
     let g = rewriter.graph();
-    let negated = |n: N| match g.op(n) {
+    let negated = |n: NodeId| match g.op(n) {
         Op::Sub(zero, b) if g.as_constant(zero) == Some(0) => Some(b),
         _ => None,
     };
@@ -76,7 +76,7 @@ fn negative_addend(rewriter: &mut Rewriter<'_>, op: Op) -> Rule {
 /// `a·2^s ± b·2^t` with `s, t ≥ 1` is `(a·2^(s-m) ± b·2^(t-m))·2^m` with `m` the lesser of both: a narrower adder.
 fn common_shift(rewriter: &mut Rewriter<'_>, op: Op) -> Rule {
     let g = rewriter.graph();
-    let shifted = |n: N| match g.op(n) {
+    let shifted = |n: NodeId| match g.op(n) {
         Op::Shl(a, s) => Some((a, s)),
         _ => None,
     };
@@ -112,8 +112,8 @@ fn inverted_choice(rewriter: &mut Rewriter<'_>, op: Op) -> Rule {
         return None;
     };
     let g = rewriter.graph();
-    let is = |n: N, k: i128| g.as_constant(n) == Some(k);
-    let bit = |n: N| crate::num::Interval::BIT.covers(g.range(n));
+    let is = |n: NodeId, k: i128| g.as_constant(n) == Some(k);
+    let bit = |n: NodeId| crate::num::Interval::BIT.covers(g.range(n));
     let original = match g.op(s) {
         Op::Xor(x, y) if is(y, 1) && bit(x) => x,
         Op::Xor(x, y) if is(x, 1) && bit(y) => y,

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::diag::{Cause, Diagnostic, Diagnostics};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
@@ -99,11 +99,14 @@ pub fn library(target: &Target, cache: &Path, programs: &Programs) -> Result<Fet
     locate(library, &place)
 }
 
+/// What was asked for does not exist for targets of this kind.
+fn unsuitable(target: &Target, why: &str) -> Diagnostic {
+    Diagnostic::error("target-kind", format!("target {}: {why}", target.name)).because(Cause::UnsuitableTarget)
+}
+
 /// The library that packages hold.
 fn obtainable(target: &Target) -> Result<&CellLibrary, Diagnostics> {
-    let none = |why: &str, help: String| -> Diagnostics {
-        Diagnostic::error("target-kind", format!("target {}: {why}", target.name)).help(help).into()
-    };
+    let none = |why: &str, help: String| -> Diagnostics { unsuitable(target, why).help(help).into() };
     match &target.technology {
         Technology::Asic { library, .. } => match &library.source {
             Source::Pip { .. } | Source::Apt { .. } => Ok(library),

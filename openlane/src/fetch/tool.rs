@@ -3,7 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::diag::{Cause, Diagnostic, Diagnostics};
 
 use super::{Programs, check_hash, only_file, publish, run};
 use constraints::targets::{Family, LibraryFile, Source, Target, Technology};
@@ -44,6 +44,7 @@ pub fn place_tool(target: &Target, cache: &Path) -> Result<PlaceTool, Diagnostic
         _ => format!("obtain it with `hwgen target fetch {}`", target.name),
     };
     let error = Diagnostic::error("tool-missing", format!("`{program}` is not installed"));
+    let error = error.because(Cause::ProgramMissing);
     Err(error.help(help).into())
 }
 
@@ -54,7 +55,7 @@ pub fn place_tool(target: &Target, cache: &Path) -> Result<PlaceTool, Diagnostic
 /// `library-hash` if the wheel is not the one that the target names; `cache-folder` if the cache cannot be written.
 pub fn obtain_place_tool(target: &Target, cache: &Path, programs: &Programs) -> Result<PlaceTool, Diagnostics> {
     let missing = match place_tool(target, cache) {
-        Err(error) if error.0.iter().any(|d| d.code == "tool-missing") => error,
+        Err(error) if error.has(Cause::ProgramMissing) => error,
         found => return found,
     };
     let (family, ..) = place_and_route(target)?;
@@ -69,7 +70,7 @@ pub fn obtain_place_tool(target: &Target, cache: &Path, programs: &Programs) -> 
 
 /// The family, the program and its switches.
 fn place_and_route(target: &Target) -> Result<(&Family, &str, &[String]), Diagnostics> {
-    let none = |why: &str| Diagnostic::error("target-kind", format!("target {}: {why}", target.name)).into();
+    let none = |why: &str| super::unsuitable(target, why).into();
     match &target.technology {
         Technology::Asic { .. } => Err(none("cells are not placed on a part")),
         Technology::Fpga { family, .. } => match family.place_and_route.as_deref() {

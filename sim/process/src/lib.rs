@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::diag::{Cause, Diagnostic, Diagnostics};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use wait4::{ResourceUsage, Wait4};
 
@@ -130,7 +130,7 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<Finished, Diagnosti
         }
         None => {
             let message = format!("`{name}` did not end within {} s", limit.as_secs_f64());
-            let error = Diagnostic::error("tool-timeout", message);
+            let error = Diagnostic::error("tool-timeout", message).because(Cause::TimedOut);
             let said = format!("{stdout}\n{stderr}");
             Err(error.label(None, end(said.trim())).into())
         }
@@ -175,7 +175,9 @@ fn text(reader: JoinHandle<Vec<u8>>) -> String {
 
 fn not_started(name: &str, error: &io::Error) -> Diagnostics {
     match error.kind() {
-        ErrorKind::NotFound => Diagnostic::error("tool-missing", format!("{name} is not installed")).into(),
+        ErrorKind::NotFound => {
+            Diagnostic::error("tool-missing", format!("{name} is not installed")).because(Cause::ProgramMissing).into()
+        }
         _ => Diagnostic::error("tool-failed", format!("`{name}` cannot be run: {error}")).into(),
     }
 }
@@ -189,8 +191,8 @@ fn end(text: &str) -> &str {
 
 /// The error of a program that is missing, with `help` that says how to get it; others as they are.
 pub fn with_help(error: Diagnostics, help: &str) -> Diagnostics {
-    let advise = |d: Diagnostic| match d.code {
-        "tool-missing" => d.help(help),
+    let advise = |d: Diagnostic| match d.cause {
+        Some(Cause::ProgramMissing) => d.help(help),
         _ => d,
     };
     Diagnostics(error.0.into_iter().map(advise).collect())

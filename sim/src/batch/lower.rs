@@ -1,6 +1,6 @@
 //! From nodes to instructions: delays vanish, constants move into the instruction, shifts into the addition.
 
-use hdl::dfg::{Module, N, Op};
+use hdl::dfg::{Module, NodeId, Op};
 
 /// What an instruction does with `x`, `y`, `z` (values), `s` (a shift), `k` and `l` (constants).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +122,7 @@ pub(super) fn lower(module: &Module) -> Program {
 struct Lowering<'a> {
     module: &'a Module,
     /// The node whose value each node repeats in a later cycle, or the node itself.
-    undelayed: Vec<N>,
+    undelayed: Vec<NodeId>,
     /// The instruction of each node that is no delay.
     made: Vec<Option<Instruction<i128>>>,
 }
@@ -143,19 +143,19 @@ impl<'a> Lowering<'a> {
         lowering
     }
 
-    fn undelayed(&self, n: N) -> N {
+    fn undelayed(&self, n: NodeId) -> NodeId {
         self.undelayed[n.index()]
     }
 
-    fn constant(&self, n: N) -> Option<i128> {
+    fn constant(&self, n: NodeId) -> Option<i128> {
         self.module.graph.as_constant(self.undelayed(n))
     }
 
     /// The instruction of `n`, which is no delay.
-    fn instruction(&self, n: N) -> Instruction<i128> {
+    fn instruction(&self, n: NodeId) -> Instruction<i128> {
         use Code::*;
         let mut made = Instruction { code: Constant, s: 0, d: n.0, x: 0, y: 0, z: 0, k: 0, l: 0 };
-        let mut set = |code, operands: &[N]| {
+        let mut set = |code, operands: &[NodeId]| {
             made.code = code;
             for (place, a) in [&mut made.x, &mut made.y, &mut made.z].into_iter().zip(operands) {
                 *place = self.undelayed(*a).0;
@@ -258,7 +258,14 @@ impl<'a> Lowering<'a> {
         made
     }
 
-    fn symmetric(&self, made: Instruction<i128>, code: Code, immediate: Code, a: N, b: N) -> Instruction<i128> {
+    fn symmetric(
+        &self,
+        made: Instruction<i128>,
+        code: Code,
+        immediate: Code,
+        a: NodeId,
+        b: NodeId,
+    ) -> Instruction<i128> {
         match self.with_constant(a, b) {
             Some((x, k)) => Instruction { code: immediate, x: self.undelayed(x).0, k, ..made },
             None => Instruction { code, x: self.undelayed(a).0, y: self.undelayed(b).0, ..made },
@@ -266,12 +273,12 @@ impl<'a> Lowering<'a> {
     }
 
     /// The operand that is no constant, and the one that is.
-    fn with_constant(&self, a: N, b: N) -> Option<(N, i128)> {
+    fn with_constant(&self, a: NodeId, b: NodeId) -> Option<(NodeId, i128)> {
         self.constant(b).map(|k| (a, k)).or_else(|| self.constant(a).map(|k| (b, k)))
     }
 
     /// What `n` is a constant left shift of.
-    fn shifted(&self, n: N) -> Option<(N, u8)> {
+    fn shifted(&self, n: NodeId) -> Option<(NodeId, u8)> {
         match self.module.graph.op(self.undelayed(n)) {
             Op::Shl(a, s) => Some((a, s.min(127) as u8)),
             _ => None,

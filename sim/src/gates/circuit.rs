@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::diag::{Cause, Diagnostic, Diagnostics};
 
 use super::levels::State;
 use super::order::{self, Group};
@@ -336,5 +336,5 @@ impl Pins<'_> {
 
 fn unknown(instance: &Instance) -> Diagnostics {
     let message = format!("cell {} is of type {}, of which no function is known", instance.name, instance.cell);
-    Diagnostic::error("unknown-cell", message).into()
+    Diagnostic::error("unknown-cell", message).because(Cause::UnknownCell).into()
 }

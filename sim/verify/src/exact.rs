@@ -89,7 +89,9 @@ impl<'f, 'g> Exact<'f, 'g> {
         let part = match (self.frame.support(top.node()), self.frame.graph.gate(top.node())) {
             _ if top.is_constant() => self.constant(high, signed),
             (Support::One(w), _) if self.frame.is_tabulated(w) => self.tabulated(w, high, signed),
-            (Support::One(w), _) if self.frame.is_leaf(top.node()) && high.len() == self.frame.words[w as usize].bits.len() => {
+            (Support::One(w), _)
+                if self.frame.is_leaf(top.node()) && high.len() == self.frame.words[w as usize].bits.len() =>
+            {
                 let known = self.frame.words[w as usize];
                 match known.is_signed() == signed {
                     true => (known.range.0.into(), known.range.1.into()),
@@ -130,11 +132,9 @@ impl<'f, 'g> Exact<'f, 'g> {
                 same(&|k, l| k < own.len() && own[own.len() - 1 - k] == l)
             }
             _ => match graph.gate(top.node()) {
-                Gate::Bit(w, bit) if bit + 1 == graph.words[w as usize].2 && !top.is_complement() => {
-                    same(&|k, l| {
-                        k <= bit as usize && !l.is_complement() && graph.gate(l.node()) == Gate::Bit(w, bit - k as u32)
-                    })
-                }
+                Gate::Bit(w, bit) if bit + 1 == graph.words[w as usize].2 && !top.is_complement() => same(&|k, l| {
+                    k <= bit as usize && !l.is_complement() && graph.gate(l.node()) == Gate::Bit(w, bit - k as u32)
+                }),
                 _ => 1,
             },
         }

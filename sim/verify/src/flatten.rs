@@ -68,8 +68,7 @@ pub fn flatten(design: &Design) -> Result<Flat, String> {
     let top = design.top();
     let mut inputs = Vec::new();
     for port in &top.inputs {
-        let bits: Vec<Bit> =
-            (0..port.width).map(|_| Bit { lit: flattener.flat.graph.leaf(), time: Some(0) }).collect();
+        let bits: Vec<Bit> = (0..port.width).map(|_| Bit { lit: flattener.flat.graph.leaf(), time: Some(0) }).collect();
         inputs.push(bits.clone());
         flattener.flat.inputs.push(Port { name: port.name.clone(), bits });
     }
@@ -152,7 +151,14 @@ impl<'d> Flattener<'d> {
         let top = self.design.module(id);
         let mut scratch = Flattener {
             design: self.design,
-            flat: Flat { graph: Graph::new(), inputs: vec![], outputs: vec![], states: vec![], mixed: vec![], register_bits: 0 },
+            flat: Flat {
+                graph: Graph::new(),
+                inputs: vec![],
+                outputs: vec![],
+                states: vec![],
+                mixed: vec![],
+                register_bits: 0,
+            },
             kinds: HashMap::new(),
         };
         let inputs: Vec<Vec<Bit>> = (0..3).map(|_| vec![Bit { lit: scratch.flat.graph.leaf(), time: None }]).collect();

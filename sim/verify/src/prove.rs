@@ -136,7 +136,9 @@ impl<'a> Prover<'a> {
             }
         }
         for state in &self.flat.states {
-            self.findings.unproved.push(Unproved { place: None, reason: format!("{state} is no plain pipeline register") });
+            self.findings
+                .unproved
+                .push(Unproved { place: None, reason: format!("{state} is no plain pipeline register") });
         }
         for mixed in &self.flat.mixed {
             self.findings.unproved.push(Unproved { place: None, reason: mixed.clone() });
@@ -209,16 +211,16 @@ impl<'a> Prover<'a> {
             };
             self.settle(id, result);
         }
-        let computed: Vec<Id> = ids
-            .filter(|id| !matches!(self.spec.numbers[*id].op, Op::Input | Op::Constant(_)))
-            .collect();
+        let computed: Vec<Id> =
+            ids.filter(|id| !matches!(self.spec.numbers[*id].op, Op::Input | Op::Constant(_))).collect();
         if computed.is_empty() {
             return;
         }
         let layer = self.spec.layers[self.spec.numbers[computed[0]].layer as usize].clone();
         if computed.iter().all(|id| self.known[*id].is_some()) {
             self.findings.proved.push(Proved { layer, numbers: computed.len(), method });
-            let fresh: Vec<Id> = computed.into_iter().filter(|id| !matches!(self.spec.numbers[*id].op, Op::Sum { .. })).collect();
+            let fresh: Vec<Id> =
+                computed.into_iter().filter(|id| !matches!(self.spec.numbers[*id].op, Op::Sum { .. })).collect();
             if !fresh.is_empty() {
                 self.randomise(&fresh, fresh[0] as u64);
             }
@@ -391,7 +393,9 @@ impl<'a> Prover<'a> {
                 let narrow = element.width < width(number.range).0;
                 let carries = |(bit, wanted): (&crate::flatten::Bit, &Lit)| bit.lit == *wanted;
                 let proved = self.ports.get(&element.number).is_some_and(|own| {
-                    self.known[element.number].is_some() && own.len() == bits.len() && own.iter().zip(bits).all(|(a, b)| *a == b.lit)
+                    self.known[element.number].is_some()
+                        && own.len() == bits.len()
+                        && own.iter().zip(bits).all(|(a, b)| *a == b.lit)
                 });
                 if narrow || !(proved || bits.iter().zip(&wanted).all(carries)) {
                     let reason = format!("port `{}` does not carry it", port.name);

@@ -40,7 +40,13 @@ impl Symbol {
 
     fn xor(self, other: Self) -> Self {
         match (self, other) {
-            (Self::Is(a), b) | (b, Self::Is(a)) => if a { b.not() } else { b },
+            (Self::Is(a), b) | (b, Self::Is(a)) => {
+                if a {
+                    b.not()
+                } else {
+                    b
+                }
+            }
             (Self::Bit(a, x), Self::Bit(b, y)) if a == b => Self::Is(x != y),
             _ => Self::Any,
         }

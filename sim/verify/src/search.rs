@@ -133,8 +133,7 @@ fn differ(flat: &Flat, spec: &Spec, lanes: &Lanes, lane: usize, inputs: &[i64]) 
                 let got = lanes.bit(bits[element.low as usize + bit].lit, lane);
                 if got != (value >> bit.min(63) & 1 == 1) {
                     let mut given = inputs.iter().copied();
-                    let inputs =
-                        spec.inputs.iter().map(|p| given.by_ref().take(p.elements.len()).collect()).collect();
+                    let inputs = spec.inputs.iter().map(|p| given.by_ref().take(p.elements.len()).collect()).collect();
                     let carried = |p: &crate::spec::PortSpec| p.elements.iter().map(|e| values[e.number]).collect();
                     let expected = spec.outputs.iter().map(carried).collect();
                     let port = port.name.clone();

@@ -126,9 +126,9 @@ fn agrees(text: &str, defines: &[&str], numbers: &mut Numbers) -> bool {
         (0..4).for_each(|k| values[k] = ((word >> (6 * k) & 63) as i64) << 58 >> 58);
         (0..values.len()).for_each(|id| values[id] = spec.value(id, &values));
         spec.outputs.iter().zip(&outputs).all(|(port, bus)| {
-            port.elements.iter().all(|e| {
-                (0..e.width).all(|k| bus.bit(u64::from(e.low + k)) == (values[e.number] >> k & 1 == 1))
-            })
+            port.elements
+                .iter()
+                .all(|e| (0..e.width).all(|k| bus.bit(u64::from(e.low + k)) == (values[e.number] >> k & 1 == 1)))
         })
     })
 }

@@ -30,9 +30,8 @@ pub(super) fn normaliser(builder: &mut Builder<'_>, x: &[Id], bits: u32) -> Vec<
     };
     let cases: Arc<Vec<_>> = Arc::new((0..=SUM_BITS).map(case).collect());
     let range = (0, (1 << bits) - 1);
-    let number = |(k, x): (usize, &Id)| {
-        builder.push(Rule::Scaled { x: Some(*x), sum: total, cases: cases.clone() }, k, range)
-    };
+    let number =
+        |(k, x): (usize, &Id)| builder.push(Rule::Scaled { x: Some(*x), sum: total, cases: cases.clone() }, k, range);
     x.iter().enumerate().map(number).collect()
 }
 

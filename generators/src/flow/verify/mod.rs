@@ -131,10 +131,14 @@ impl Folder {
             Err(reason) => return Ok(open(reason)),
         };
         let findings = prove(&flat, &spec);
-        let not_proved: Vec<String> = findings.unproved.iter().map(|unproved| match &unproved.place {
-            Some((layer, element)) => format!("element {element} of layer `{layer}`: {}", unproved.reason),
-            None => unproved.reason.clone(),
-        }).collect();
+        let not_proved: Vec<String> = findings
+            .unproved
+            .iter()
+            .map(|unproved| match &unproved.place {
+                Some((layer, element)) => format!("element {element} of layer `{layer}`: {}", unproved.reason),
+                None => unproved.reason.clone(),
+            })
+            .collect();
         let first = findings.unproved.iter().find_map(|u| u.place.as_ref());
         let first = first.map(|(layer, element)| format!("element {element} of `{layer}`"));
         // what a design with feedback gives is not a function of its inputs in one cycle
@@ -214,7 +218,8 @@ impl Folder {
 
 /// A matrix as a network of one layer; each of its inputs has a range of its own.
 fn matrix(design: &MatrixDesign) -> std::result::Result<Graph, Diagnostic> {
-    let input = |(k, range): (usize, &(i64, i64))| Input { name: format!("x{k}"), shape: vec![1], range: *range, encode: None };
+    let input =
+        |(k, range): (usize, &(i64, i64))| Input { name: format!("x{k}"), shape: vec![1], range: *range, encode: None };
     let inputs: Vec<Input> = design.ranges.iter().enumerate().map(input).collect();
     let count = inputs.len();
     let mut graph = Graph::new("matrix", inputs)?;
@@ -233,7 +238,8 @@ fn matrix(design: &MatrixDesign) -> std::result::Result<Graph, Diagnostic> {
 /// # Errors
 /// A design that is refuted, or not proved.
 pub fn require_proof(all: &[Verification]) -> Result<()> {
-    let Some(failed) = all.iter().find(|v| v.verdict == Verdict::Refuted).or(all.iter().find(|v| v.verdict != Verdict::Proved))
+    let Some(failed) =
+        all.iter().find(|v| v.verdict == Verdict::Refuted).or(all.iter().find(|v| v.verdict != Verdict::Proved))
     else {
         return Ok(());
     };
@@ -248,8 +254,10 @@ pub fn require_proof(all: &[Verification]) -> Result<()> {
         return Err(Failure::check(Diagnostic::error("refuted", message)));
     }
     let message = format!("it is not known whether the Verilog, as {} read it, is its model", failed.read_by);
-    let error = failed.not_proved.iter().take(super::batch::SHOWN).fold(Diagnostic::error("not-proved", message), |d, reason| {
-        d.label(None, format!("not proved: {reason}"))
-    });
+    let error = failed
+        .not_proved
+        .iter()
+        .take(super::batch::SHOWN)
+        .fold(Diagnostic::error("not-proved", message), |d, reason| d.label(None, format!("not proved: {reason}")));
     Err(Failure::Check(Diagnostics::from(error.help("`hwgen sim --engine icarus` runs its vectors"))))
 }

@@ -29,12 +29,14 @@ impl Model<'_> {
             builder.layer(layer).map_err(|reason| format!("layer `{}`: {reason}", layer.name))?;
         }
         for (k, name) in self.inputs.iter().enumerate() {
-            let port = top.inputs.iter().find(|p| p.name == *name).ok_or_else(|| format!("there is no port `{name}`"))?;
+            let port =
+                top.inputs.iter().find(|p| p.name == *name).ok_or_else(|| format!("there is no port `{name}`"))?;
             let elements = elements(layout(port.elements.iter().copied()), &builder.tensors[k])?;
             builder.spec.inputs.push(PortSpec { name: name.clone(), elements });
         }
         for (name, output) in self.outputs.iter().zip(self.graph.outputs()) {
-            let port = top.outputs.iter().find(|p| p.name == *name).ok_or_else(|| format!("there is no port `{name}`"))?;
+            let port =
+                top.outputs.iter().find(|p| p.name == *name).ok_or_else(|| format!("there is no port `{name}`"))?;
             let formats = port.elements.iter().map(|e| e.format);
             let elements = elements(layout(formats), &builder.tensors[output.tensor.index()])?;
             builder.spec.outputs.push(PortSpec { name: name.clone(), elements });
@@ -132,7 +134,8 @@ impl Builder<'_> {
             Op::Dense { weights, bias, multiplication } => {
                 let inputs = weights.shape[1];
                 let rows = x.chunks(inputs).flat_map(|x| {
-                    let row = |(row, bias): (&[i64], &i64)| (x.iter().copied().zip(row.iter().copied()).collect(), *bias);
+                    let row =
+                        |(row, bias): (&[i64], &i64)| (x.iter().copied().zip(row.iter().copied()).collect(), *bias);
                     weights.values.chunks(inputs).zip(bias).map(row).collect::<Vec<_>>()
                 });
                 self.sums(rows.collect(), multiplication, bounds)

@@ -9,7 +9,7 @@ use super::form::Form;
 use super::layers::{Layers, operands, wrapped};
 use super::program::{Format, Operation};
 use super::{Collector, Kind, Task, error, power};
-use crate::model::{Array, Op, Requantise, StepFunction, T};
+use crate::model::{Array, Op, Requantise, StepFunction, TensorId};
 
 /// Most bits of a pattern.
 const MAX_PATTERN: u32 = 60;
@@ -105,7 +105,7 @@ fn inverted(form: &Form, pattern: &Format, format: &Format) -> Result<Form, Diag
 
 impl Layers {
     /// A gate for each pair of bits of two operands.
-    pub(super) fn gates(&mut self, level: u32, gate: Gate, tasks: &[Task]) -> Result<(T, Vec<i32>), Diagnostic> {
+    pub(super) fn gates(&mut self, level: u32, gate: Gate, tasks: &[Task]) -> Result<(TensorId, Vec<i32>), Diagnostic> {
         let (op, name) = match gate {
             Gate::And => (Op::And, format!("and{level}")),
             Gate::Or => (Op::Or, format!("or{level}")),
@@ -124,7 +124,7 @@ impl Layers {
         name: &str,
         tasks: &[Task],
         function: fn(&Format) -> StepFunction,
-    ) -> Result<(T, Vec<i32>), Diagnostic> {
+    ) -> Result<(TensorId, Vec<i32>), Diagnostic> {
         let x = self.patterns(name, tasks, 0)?;
         let functions =
             Array { shape: vec![1, tasks.len()], values: tasks.iter().map(|t| function(&t.patterns[0])).collect() };
@@ -134,7 +134,7 @@ impl Layers {
     }
 
     /// Operand `k` of each task as an integer of its format.
-    fn patterns(&mut self, name: &str, tasks: &[Task], k: usize) -> Result<T, Diagnostic> {
+    fn patterns(&mut self, name: &str, tasks: &[Task], k: usize) -> Result<TensorId, Diagnostic> {
         let (x, fracs) = self.natural_rows(name, &operands(tasks, k))?;
         let formats = tasks.iter().map(|t| &t.patterns[k]).zip(fracs);
         let cut = formats.map(|(format, frac)| wrapped(frac - format.frac, format));
@@ -142,7 +142,7 @@ impl Layers {
     }
 
     /// The same with zeros behind it, as many as give the operands of a task one step.
-    fn aligned_patterns(&mut self, name: &str, tasks: &[Task], k: usize) -> Result<T, Diagnostic> {
+    fn aligned_patterns(&mut self, name: &str, tasks: &[Task], k: usize) -> Result<TensorId, Diagnostic> {
         let x = self.patterns(name, tasks, k)?;
         let extended = |task: &Task| {
             let pattern = task.patterns[k];

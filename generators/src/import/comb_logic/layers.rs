@@ -10,7 +10,7 @@ use super::{Kind, Task, error};
 use crate::import::lift::last_place;
 use crate::model::{
     Array, Decode, Encode, FloatRounding, Graph, Input, Layer, Limit, MAX_ELEMENTS, Op, Output, Quantiser, Requantise,
-    StepFunction, T,
+    StepFunction, TensorId,
 };
 
 /// Most bits of a table's operand.
@@ -25,7 +25,7 @@ const MAX_FRAC: i32 = 512;
 /// A value's place: element of a tensor, whose integers have `frac` fraction bits.
 #[derive(Debug, Clone, Copy)]
 struct Place {
-    tensor: T,
+    tensor: TensorId,
     element: usize,
     frac: i32,
 }
@@ -63,21 +63,21 @@ impl Layers {
         // the port is as wide as the widest element; what an element does not use is cut off at once
         let tensor = if differ {
             let narrow = |f: &Format| wrapped(0, f);
-            layers.each("x_formats", T(0), formats.iter().map(narrow).collect())?
+            layers.each("x_formats", TensorId(0), formats.iter().map(narrow).collect())?
         } else {
-            T(0)
+            TensorId(0)
         };
         let places = formats.iter().enumerate();
         layers.places = places.map(|(element, format)| Some(Place { tensor, element, frac: format.frac })).collect();
         Ok(layers)
     }
 
-    pub(super) fn push(&mut self, name: &str, op: Op, inputs: Vec<T>) -> Result<T, Diagnostic> {
+    pub(super) fn push(&mut self, name: &str, op: Op, inputs: Vec<TensorId>) -> Result<TensorId, Diagnostic> {
         self.graph.push(Layer { name: name.to_owned(), op, inputs, scale: None })
     }
 
     /// One format an element.
-    pub(super) fn each(&mut self, name: &str, x: T, formats: Vec<Requantise>) -> Result<T, Diagnostic> {
+    pub(super) fn each(&mut self, name: &str, x: TensorId, formats: Vec<Requantise>) -> Result<TensorId, Diagnostic> {
         let formats = Array { shape: vec![1, formats.len()], values: formats };
         let formats = formats.compact();
         let op = match formats.as_scalar() {
@@ -111,8 +111,8 @@ impl Layers {
     }
 
     /// A tensor with the sums, as integers with those fraction bits.
-    fn rows(&mut self, name: &str, forms: &[&Form], fracs: &[i32]) -> Result<T, Diagnostic> {
-        let mut columns: Vec<(T, usize, u32)> = Vec::new();
+    fn rows(&mut self, name: &str, forms: &[&Form], fracs: &[i32]) -> Result<TensorId, Diagnostic> {
+        let mut columns: Vec<(TensorId, usize, u32)> = Vec::new();
         for (value, _) in forms.iter().flat_map(|f| &f.terms) {
             let place = self.place(*value)?;
             columns.push((place.tensor, place.element, *value));
@@ -137,14 +137,14 @@ impl Layers {
                 weights[row * width + column_of[value]] = integer(*factor, bits)?;
             }
         }
-        let columns: Vec<(T, usize)> = columns.into_iter().map(|(t, k, _)| (t, k)).collect();
+        let columns: Vec<(TensorId, usize)> = columns.into_iter().map(|(t, k, _)| (t, k)).collect();
         let x = self.columns(name, &columns)?;
         let weights = Array { shape: vec![rows, width], values: weights };
         self.push(name, Op::dense(weights, bias), vec![x])
     }
 
     /// One tensor of elements that may stand in several.
-    fn columns(&mut self, name: &str, columns: &[(T, usize)]) -> Result<T, Diagnostic> {
+    fn columns(&mut self, name: &str, columns: &[(TensorId, usize)]) -> Result<TensorId, Diagnostic> {
         let mut order: Vec<usize> = (0..columns.len()).collect();
         order.sort_by_key(|k| columns[*k].0);
         let mut parts = Vec::new();
@@ -162,7 +162,7 @@ impl Layers {
     }
 
     /// These elements of a tensor.
-    fn gathered(&mut self, name: &str, x: T, indices: Vec<usize>) -> Result<T, Diagnostic> {
+    fn gathered(&mut self, name: &str, x: TensorId, indices: Vec<usize>) -> Result<TensorId, Diagnostic> {
         let whole = 0..self.graph.info(x).shape[1];
         if indices.iter().copied().eq(whole) {
             return Ok(x);
@@ -171,7 +171,7 @@ impl Layers {
     }
 
     /// The sums with as few fraction bits as hold them. Where none has two terms, no matrix is needed.
-    pub(super) fn natural_rows(&mut self, name: &str, forms: &[&Form]) -> Result<(T, Vec<i32>), Diagnostic> {
+    pub(super) fn natural_rows(&mut self, name: &str, forms: &[&Form]) -> Result<(TensorId, Vec<i32>), Diagnostic> {
         let fracs = forms.iter().map(|f| self.frac(f));
         let fracs: Vec<i32> = fracs.collect::<Result<_, _>>()?;
         let tensor = match forms.iter().all(|f| is_value(f) || f.terms.is_empty()) {
@@ -182,7 +182,7 @@ impl Layers {
     }
 
     /// A tensor of constants, and of values each of which is a form by itself.
-    fn values(&mut self, name: &str, forms: &[&Form], fracs: &[i32]) -> Result<T, Diagnostic> {
+    fn values(&mut self, name: &str, forms: &[&Form], fracs: &[i32]) -> Result<TensorId, Diagnostic> {
         let constants = forms.iter().zip(fracs).filter(|(f, _)| f.terms.is_empty());
         let constants: Vec<i64> =
             constants.map(|(form, frac)| integer(form.constant, *frac)).collect::<Result<_, _>>()?;
@@ -230,7 +230,7 @@ impl Layers {
         Ok(())
     }
 
-    fn quantised(&mut self, name: &str, tasks: &[Task], relu: bool) -> Result<(T, Vec<i32>), Diagnostic> {
+    fn quantised(&mut self, name: &str, tasks: &[Task], relu: bool) -> Result<(TensorId, Vec<i32>), Diagnostic> {
         let (mut tensor, fracs) = self.natural_rows(name, &operands(tasks, 0))?;
         if relu {
             tensor = self.push(name, Op::Relu, vec![tensor])?;
@@ -242,10 +242,10 @@ impl Layers {
     pub(super) fn formatted(
         &mut self,
         name: &str,
-        x: T,
+        x: TensorId,
         fracs: &[i32],
         tasks: &[Task],
-    ) -> Result<(T, Vec<i32>), Diagnostic> {
+    ) -> Result<(TensorId, Vec<i32>), Diagnostic> {
         let of = |(frac, task): (&i32, &Task)| wrapped(frac - task.format.frac, &task.format);
         let formats = fracs.iter().zip(tasks).map(of).collect();
         let tensor = self.each(name, x, formats)?;
@@ -253,7 +253,7 @@ impl Layers {
     }
 
     /// `other + met · difference` with `met` 0 or 1.
-    fn selected(&mut self, name: &str, tasks: &[Task]) -> Result<(T, Vec<i32>), Diagnostic> {
+    fn selected(&mut self, name: &str, tasks: &[Task]) -> Result<(TensorId, Vec<i32>), Diagnostic> {
         let (condition, condition_fracs) = self.natural_rows(name, &operands(tasks, 0))?;
         // the highest bit: the sign, or what is at least half of the range
         let place = |(task, frac): (&Task, &i32)| match &task.patterns[0] {
@@ -283,7 +283,7 @@ impl Layers {
         operand: Format,
         table: i64,
         program: &Program,
-    ) -> Result<(T, Vec<i32>), Diagnostic> {
+    ) -> Result<(TensorId, Vec<i32>), Diagnostic> {
         let table = program.table(table)?;
         if operand.width > MAX_TABLE_BITS {
             return Err(error(format!(

@@ -8,9 +8,10 @@ use serde_json::Value as Json;
 
 use super::calls::{Argument, Call};
 use super::weights::Layout;
-use super::{KerasLayer, hgq};
+use super::{KerasLayer, hgq, part, refused};
 use super::{
-    activation, convolution, dense, einsum, merge, normalisation, pooling, rearranging, shaping, table, wrapper,
+    activation, attention, convolution, dense, einsum, hgq_layers, merge, normalisation, pooling, rearranging, shaping,
+    subnet, table, wrapper,
 };
 use crate::import::lift::{Lift, Real};
 use crate::import::settings::{Accept, Known, Settings};
@@ -22,6 +23,8 @@ pub(super) enum Build {
     One(fn(&mut Lift, &KerasLayer, Real) -> Result<Real, Diagnostic>),
     /// From a list of operands.
     Many(fn(&mut Lift, &KerasLayer, Vec<Real>) -> Result<Real, Diagnostic>),
+    /// From its call, before any quantiser of operands.
+    Called(fn(&mut Lift, &KerasLayer, Call<Real>) -> Result<Real, Diagnostic>),
 }
 
 /// A class of layers.
@@ -91,7 +94,7 @@ pub(super) const COMMON: &[Known] = &[
 ];
 
 /// The quantisers that a layer of HGQ2 may have.
-pub(super) const HGQ_KEYS: [&str; 10] = [
+pub(super) const HGQ_KEYS: [&str; 11] = [
     "iq_conf",
     "iq_confs",
     "kq_conf",
@@ -102,6 +105,7 @@ pub(super) const HGQ_KEYS: [&str; 10] = [
     "exp_oq_conf",
     "inv_iq_conf",
     "inv_oq_conf",
+    "toq_conf",
 ];
 
 /// What HGQ2 adds to a layer beside its quantisers.
@@ -147,8 +151,10 @@ const TABLES: &[&[LayerClass]] = &[
     wrapper::CLASSES,
     merge::CLASSES,
     einsum::CLASSES,
-    hgq::CLASSES,
+    hgq_layers::CLASSES,
     table::CLASSES,
+    subnet::CLASSES,
+    attention::CLASSES,
 ];
 
 /// The class of that name.
@@ -170,7 +176,10 @@ pub(super) fn none(_: &Settings) -> Vec<&'static str> {
 ///
 /// Tensors of HGQ2 quantisers are called `role.variable`; one that is not known keeps its path.
 pub(super) fn variable(class: &str, config: &Settings, layout: Layout, path: &str) -> String {
-    if let Some(name) = hgq::variable(config, layout, path) {
+    if let Some(name) = part::variable(class, config, layout, path) {
+        return name;
+    }
+    if let Some(name) = subnet::variable(config, layout, path).or_else(|| hgq::variable(config, layout, path)) {
         return name;
     }
     match layout {
@@ -211,6 +220,9 @@ impl KerasLayer {
     }
 
     fn unknown(&self) -> Diagnostic {
+        if let Some((why, instead)) = refused::reason(&self.class) {
+            return self.error(why).help(instead);
+        }
         self.error("this layer is not supported").help(
             "supported are dense, convolution, depthwise and batch normalisation layers with or without quantisers, \
              activations, pooling, padding, reshaping and merging layers",
@@ -222,16 +234,20 @@ impl Lift {
     /// The result of one use of a layer, between the quantisers that HGQ2 has at both its ends.
     pub(super) fn keras_layer(&mut self, layer: &KerasLayer, call: Call<Real>) -> Result<Real, Diagnostic> {
         let class = of(&layer.class).ok_or_else(|| layer.unknown())?;
-        let mut operands = layer.operands(call)?;
-        self.hgq_operands(layer, &mut operands)?;
         let y = match class.build {
             Build::One(build) => {
-                let count = operands.len();
-                let one = operands.pop().filter(|_| count == 1);
-                let x = one.ok_or_else(|| layer.error(format!("{count} operands are not supported")))?;
+                let x = layer.operand(call)?;
+                let mut operand = [x];
+                self.hgq_operands(layer, &mut operand)?;
+                let [x] = operand;
                 build(self, layer, x)?
             }
-            Build::Many(build) => build(self, layer, operands)?,
+            Build::Many(build) => {
+                let mut operands = layer.operands(call)?;
+                self.hgq_operands(layer, &mut operands)?;
+                build(self, layer, operands)?
+            }
+            Build::Called(build) => build(self, layer, call)?,
         };
         let y = self.hgq(layer, "oq", y)?;
         layer.finish()?;
@@ -240,6 +256,14 @@ impl Lift {
 }
 
 impl KerasLayer {
+    /// The only tensor of a call.
+    pub(super) fn operand(&self, call: Call<Real>) -> Result<Real, Diagnostic> {
+        let mut operands = self.operands(call)?;
+        let count = operands.len();
+        let one = operands.pop().filter(|_| count == 1);
+        one.ok_or_else(|| self.error(format!("{count} operands are not supported")))
+    }
+
     /// The tensors of a call that has nothing else that matters.
     fn operands(&self, mut call: Call<Real>) -> Result<Vec<Real>, Diagnostic> {
         if call.positional.is_empty()

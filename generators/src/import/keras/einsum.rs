@@ -4,7 +4,7 @@ use hdl::diag::Diagnostic;
 
 use super::KerasLayer;
 use super::class::{Build, LayerClass, WEIGHTS};
-use super::hgq::counted;
+use super::hgq_layers::counted;
 use super::quantiser::quantised;
 use crate::import::lift::{Constant, Grid, Lift, Real};
 use crate::import::settings::{Known, Settings};

@@ -4,19 +4,15 @@ use hdl::diag::Diagnostic;
 use serde_json::Value as Json;
 
 use super::KerasLayer;
-use super::class::{Build, HGQ_KEYS, LayerClass, PLACE, WEIGHTS, none};
-use super::dense::FOLDING;
+use super::class::{HGQ_KEYS, PLACE};
 use super::fixed::{Fixed, Format, Overflow, small_float};
-use super::normalisation::Normalisation;
-use super::quantiser::quantised;
-use super::table::TABLES;
 use super::weights::Layout;
 use crate::import::lift::{Lift, Meaning, Real};
 use crate::import::settings::{Known, Settings};
-use crate::model::{Array, FloatRounding, Op, Step};
+use crate::model::{Array, FloatRounding, Quantiser, Step};
 
 /// The quantisers that a layer with one operand may have.
-const ROLES: [&str; 9] = ["exp_iq", "exp_oq", "inv_iq", "inv_oq", "iq", "kq", "bq", "oq", "quantizer"];
+const ROLES: [&str; 10] = ["exp_iq", "exp_oq", "inv_iq", "inv_oq", "iq", "kq", "bq", "oq", "toq", "quantizer"];
 
 /// Where the quantiser of that role stands below its layer: its own table first, if it has one.
 fn place(role: &str) -> (Option<&str>, &str) {
@@ -63,63 +59,6 @@ const FLOAT_TRAINING: [Known; 11] = [
     Known::any("trainable", "it makes no difference to floats"),
     Known::any("is_weight", "it makes no difference to floats"),
 ];
-
-/// Layers that only HGQ2 has.
-pub(super) const CLASSES: &[LayerClass] = &[
-    LayerClass {
-        names: &["Quantizer"],
-        keys: &["config"],
-        known: &[],
-        variables: none,
-        build: Build::One(|lift, layer, x| lift.hgq(layer, "quantizer", x)),
-    },
-    LayerClass {
-        names: &["QUnaryFunctionLUT"],
-        keys: &["activation"],
-        known: &[TABLES],
-        variables: none,
-        build: Build::One(|lift, layer, x| lift.activated(layer, x, "activation")),
-    },
-    LayerClass {
-        names: &["QSum", "QMeanPow2"],
-        keys: &["axes", "scale", "keepdims"],
-        known: &[],
-        variables: none,
-        build: Build::One(Lift::hgq_sum),
-    },
-    LayerClass {
-        names: &["QBatchNormDense"],
-        keys: &["use_bias", "activation", "epsilon", "scale", "center", "axis"],
-        known: &[WEIGHTS, FOLDING, NORMALISED],
-        variables: normalised_dense,
-        build: Build::One(Lift::hgq_normalised_dense),
-    },
-];
-
-/// What a normalisation inside a dense layer adds.
-const NORMALISED: &[Known] = &[
-    Known::any("parallelization_factor", "a hint for the hardware of others"),
-    Known::any("bn_gamma_initializer", "values before training"),
-    Known::any("bn_gamma_regularizer", "training"),
-    Known::any("bn_gamma_constraint", "limits of weights during training"),
-    Known::any("synchronized", "training"),
-];
-
-fn normalised_dense(config: &Settings) -> Vec<&'static str> {
-    let gamma = (config.peek("scale") != false).then_some("gamma");
-    ["kernel", "bias"]
-        .into_iter()
-        .chain(gamma)
-        .chain(counted(config))
-        .chain(["moving_mean", "moving_variance"])
-        .collect()
-}
-
-/// What HGQ2 counts in a layer before it makes variables of its own.
-pub(super) fn counted(config: &Settings) -> impl Iterator<Item = &'static str> + use<> {
-    let counts = config.peek("enable_ebops") == true;
-    ["beta", "ebops"].into_iter().filter(move |_| counts)
-}
 
 /// The quantisers that a layer may have, and the folder of each one's tensors. `iq3` is that of operand 3.
 fn roles(config: &Settings) -> Vec<(String, String)> {
@@ -168,6 +107,7 @@ pub(super) fn variable(config: &Settings, layout: Layout, path: &str) -> Option<
             match parts.last() {
                 Some(&"bn_gamma") => return Some("gamma".to_owned()),
                 Some(&"bn_beta") => return Some("beta".to_owned()),
+                Some(&("beta" | "ebops")) => return Some(path.to_owned()),
                 _ => {}
             }
             let [.., owner, quantiser, name] = *parts.as_slice() else { return None };
@@ -176,7 +116,10 @@ pub(super) fn variable(config: &Settings, layout: Layout, path: &str) -> Option<
                 (None, role) => format!("_{role}"),
             };
             let role = ROLES.iter().find(|role| owner.ends_with(&suffix(role))).copied();
-            let role = role.or((!config.peek("config").is_null()).then_some("quantizer"))?;
+            // these have no name but that of their class
+            let single = [("config", "quantizer"), ("toq_conf", "toq")];
+            let single = single.into_iter().find(|(key, _)| !config.peek(key).is_null());
+            let role = role.or(single.map(|(_, role)| role))?;
             quantiser.starts_with("fixed_point_quantizer").then(|| format!("{role}.{name}"))
         }
     }
@@ -390,81 +333,6 @@ impl Lift {
         Ok(())
     }
 
-    /// The sum along axes, times a power of two; of a mean that which is nearest to one by the number of elements.
-    fn hgq_sum(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
-        let shape = self.shape(&x).to_vec();
-        let axes = layer.config.list("axes")?.map(<[Json]>::to_vec).unwrap_or_else(|| vec![Json::from(-1)]);
-        let axes = axes.iter().map(|a| layer.axis(a.as_i64(), shape.len()));
-        let axes: Vec<usize> = axes.collect::<Result<_, _>>()?;
-        if axes.contains(&0) {
-            return Err(layer.error("it sums over the samples of a batch"));
-        }
-        let count: usize = axes.iter().map(|a| shape[*a]).product();
-        let scale = match layer.class.as_str() {
-            "QMeanPow2" => 2f64.powf((1.0 / count as f64).log2().round_ties_even()),
-            _ => layer.config.finite("scale")?.unwrap_or(1.0),
-        };
-        if scale <= 0.0 || scale.log2().fract() != 0.0 {
-            return Err(layer.error(format!("its `scale` = {scale} is no power of two")));
-        }
-        let y = self.reduce(&layer.name, x, axes.clone(), Some(scale))?;
-        if layer.config.flag("keepdims")? == Some(true) {
-            return Ok(y);
-        }
-        let left = shape.iter().enumerate().filter(|(a, _)| !axes.contains(a)).map(|(_, e)| *e);
-        let left: Vec<usize> = left.collect();
-        self.moved(&layer.name, y, Op::Reshape { shape: left })
-    }
-
-    /// A dense layer that normalises its operand: rows of the kernel are scaled before they are quantised, and the means
-    /// go into the bias through the kernel as it was.
-    fn hgq_normalised_dense(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
-        let misfit = || layer.error("its parameters differ in shape");
-        let (kernel, bias) = (layer.floats("kernel")?, layer.floats("bias")?);
-        layer.config.flag("use_bias")?;
-        layer.config.flag("center")?;
-        let rank = self.shape(&x).len();
-        layer.require_normalised_axis(rank - 1, rank)?;
-        let Normalisation { scale, mean, .. } = layer.normalisation_parts()?;
-        let &[inputs, outputs] = kernel.shape.as_slice() else {
-            return Err(misfit());
-        };
-        if mean.shape != [inputs] || bias.shape != [outputs] {
-            return Err(misfit());
-        }
-        let column = |array: &Array<f32>| Array { shape: vec![inputs, 1], values: array.values.clone() };
-        let scaled = column(&scale).zip(&kernel, |s, k| s * k).ok_or_else(misfit)?;
-        let weights = quantised(layer, &scaled, &[], "kq")?;
-        // the framework's float sum may be off by this
-        let terms = |o: usize| {
-            let column = kernel.values.iter().skip(o).step_by(outputs);
-            let products = column.zip(&mean.values);
-            products.map(|(k, m)| f64::from(*k) * f64::from(*m))
-        };
-        let moved = |direction: f64| Array {
-            shape: vec![outputs],
-            values: (0..outputs)
-                .map(|o| {
-                    let (sum, size) = terms(o).fold((0.0, 0.0), |(s, a), t| (s + t, a + t.abs()));
-                    let noise = (inputs as f64 + 2.0) * size / 16_777_216.0;
-                    (f64::from(bias.values[o]) - sum + direction * noise) as f32
-                })
-                .collect(),
-        };
-        let [below, exact, above] = [-1.0, 0.0, 1.0].map(moved);
-        let shift = quantised(layer, &exact, &[], "bq")?.as_float();
-        for other in [below, above] {
-            if quantised(layer, &other, &[], "bq")?.as_float() != shift {
-                return Err(layer
-                    .error("a bias is so close to a rounding step that it depends on the order of the framework's additions")
-                    .help("train on for a few steps"));
-            }
-        }
-        let y = self.dense(&layer.name, x, &weights)?;
-        let y = self.step(&layer.name, y, Step::Add(shift))?;
-        self.activated(layer, y, "activation")
-    }
-
     /// A tensor through the quantiser that `layer` has under `role`, if it has one.
     pub(super) fn hgq(&mut self, layer: &KerasLayer, role: &str, x: Real) -> Result<Real, Diagnostic> {
         let Some(quantiser) = layer.hgq_quantiser(role)? else {
@@ -476,27 +344,72 @@ impl Lift {
             Some(scaler) => self.step(&name, x, Step::Div(one(scaler)))?,
             None => x,
         };
-        let scaler = quantiser.scaler.unwrap_or(1.0);
-        let mut after = Vec::new();
-        if let Some([factor, summand]) = quantiser.affine {
-            after.extend([Step::Mul(one(factor)), Step::Add(one(summand))]);
-        }
         match &quantiser.kind {
             Kind::Dummy => {
                 let scaled = quantiser.scaler.map(|s| Step::Mul(one(s)));
-                scaled.into_iter().chain(after).try_fold(x, |x, step| self.step(&name, x, step))
+                scaled.into_iter().chain(quantiser.behind()).try_fold(x, |x, step| self.step(&name, x, step))
             }
             Kind::Float(_) => Err(layer
                 .error(format!("its quantiser `{role}` makes floats of values, which is not supported"))
                 .help("use a fixed-point quantiser for values; weights may be floats")),
+            Kind::Fixed(fixed) if fixed.rounds_weights_only => Err(layer
+                .error(format!("its quantiser `{role}` is one of weights, which HGQ2 does not wrap"))
+                .help("give values a quantiser with another `place` than \"weight\", or one that saturates")),
             Kind::Fixed(fixed) => {
-                // elements without bits take the finest step there is, so that they need no other scale than the rest
-                let finest = fixed.formats.iter().filter(|f| f.has_bits());
-                let finest = finest.map(|f| f.frac).max().unwrap_or(0);
-                let scale = |f: &Format| 2f32.powi(if f.has_bits() { -f.frac } else { -finest });
-                let unit = fixed.array(|f| f64::from(scale(f)) * f64::from(scaler)).compact();
-                self.quantise(&name, x, fixed.quantiser(scale), Meaning { unit, steps: after })
+                let (integers, meaning) = quantiser.integers(fixed);
+                self.quantise(&name, x, integers, meaning)
             }
         }
+    }
+}
+
+impl HgqQuantiser {
+    /// What follows behind it.
+    fn behind(&self) -> Vec<Step> {
+        let one = |v: f32| Array::scalar(v);
+        self.affine.map_or_else(Vec::new, |[factor, summand]| vec![Step::Mul(one(factor)), Step::Add(one(summand))])
+    }
+
+    /// Its integers, and what they mean.
+    fn integers(&self, fixed: &Fixed) -> (Quantiser, Meaning) {
+        // elements without bits take the finest step there is, so that they need no other scale than the rest
+        let finest = fixed.formats.iter().filter(|f| f.has_bits());
+        let finest = finest.map(|f| f.frac).max().unwrap_or(0);
+        let scale = |f: &Format| 2f32.powi(if f.has_bits() { -f.frac } else { -finest });
+        let scaler = self.scaler.unwrap_or(1.0);
+        let unit = fixed.array(|f| f64::from(scale(f)) * f64::from(scaler)).compact();
+        (fixed.quantiser(scale), Meaning { unit, steps: self.behind() })
+    }
+}
+
+/// A quantiser of fixed point, for who computes what it quantises.
+pub(super) struct FixedPoint {
+    /// What numbers are divided by before.
+    pub scaler: f32,
+    /// The integers.
+    pub quantiser: Quantiser,
+    /// What they mean.
+    pub meaning: Meaning,
+    /// The least and the greatest integer of each element; stretches.
+    pub ranges: Array<(i64, i64)>,
+}
+
+impl KerasLayer {
+    /// The quantiser of fixed point under that role; `None` if there is none.
+    ///
+    /// # Errors
+    /// A quantiser of another kind, or one that is not known.
+    pub(super) fn hgq_fixed_point(&self, role: &str) -> Result<Option<FixedPoint>, Diagnostic> {
+        let Some(quantiser) = self.hgq_quantiser(role)? else {
+            return Ok(None);
+        };
+        let Kind::Fixed(fixed) = &quantiser.kind else {
+            return Err(self
+                .error(format!("its quantiser `{role}` is of a kind that is not supported here"))
+                .help("use a fixed-point quantiser, kbi or kif"));
+        };
+        let (integers, meaning) = quantiser.integers(fixed);
+        let ranges = fixed.array(|f| (f.low as i64, f.high as i64));
+        Ok(Some(FixedPoint { scaler: quantiser.scaler.unwrap_or(1.0), quantiser: integers, meaning, ranges }))
     }
 }

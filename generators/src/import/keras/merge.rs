@@ -118,7 +118,12 @@ impl Lift {
     }
 
     /// Two computed operands as matrices that are multiplied.
-    fn product(&mut self, layer: &KerasLayer, [x, y]: [Real; 2], equation: &Equation) -> Result<Real, Diagnostic> {
+    pub(super) fn product(
+        &mut self,
+        layer: &KerasLayer,
+        [x, y]: [Real; 2],
+        equation: &Equation,
+    ) -> Result<Real, Diagnostic> {
         let (one, other) = (self.shape(&x).to_vec(), self.shape(&y).to_vec());
         let unsupported = || {
             layer

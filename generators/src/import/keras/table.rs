@@ -64,7 +64,11 @@ impl Lift {
                 let distance = self.combine(name, Op::Sub, greatest, x)?;
                 (self.hgq(layer, "exp_iq", distance)?, -scaler)
             }
-            false => (x, scaler),
+            false => {
+                // nothing stands in front of the exponential then
+                layer.config.value("exp_iq_conf");
+                (x, scaler)
+            }
         };
         let x = self.step(name, x, Step::Mul(Array::scalar(factor)))?;
         let x = self.step(name, x, Step::Exp)?;

@@ -62,6 +62,18 @@ impl Tensors {
         Some(tensor)
     }
 
+    /// All names.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str)
+    }
+
+    /// The numbers between `prefix` and the next point in names that begin with it, each once.
+    pub(super) fn numbers(&self, prefix: &str) -> Vec<usize> {
+        let number = |name: &str| name.strip_prefix(prefix)?.split('.').next()?.parse().ok();
+        let numbers: BTreeSet<usize> = self.names().filter_map(number).collect();
+        numbers.into_iter().collect()
+    }
+
     /// Whether there is a tensor of that name; it does not count as read.
     pub(super) fn has(&self, name: &str) -> bool {
         self.by_name.contains_key(name)

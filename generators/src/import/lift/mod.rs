@@ -16,6 +16,7 @@ mod movement;
 mod noise;
 mod quantise;
 mod settle;
+mod tabulate;
 
 use hdl::diag::Diagnostic;
 use hdl::names::quoted;
@@ -26,8 +27,9 @@ pub use constant::{Constant, Grid};
 pub use linear::Shaped;
 pub use noise::Noise;
 pub use quantise::Meaning;
+pub(crate) use tabulate::{About, Functions};
 
-use crate::model::{Array, Decode, Encode, Graph, Input, Layer, Op, Output, Step, T};
+use crate::model::{Array, Decode, Encode, Graph, Input, Layer, Op, Output, Step, TensorId};
 
 /// Relative distance of neighbouring 32-bit floats, halved: the error of one rounding.
 const HALF_ULP: f64 = 1.0 / 16_777_216.0;
@@ -39,7 +41,7 @@ const SEED: u64 = 1;
 #[derive(Debug, Clone)]
 pub struct Real {
     /// The integers.
-    pub tensor: T,
+    pub tensor: TensorId,
     /// Value of one step, positive; stretches to the tensor's shape.
     pub unit: Array<f64>,
     /// Applied in order in 32-bit floats.
@@ -54,7 +56,7 @@ pub struct Real {
 
 impl Real {
     /// Integers times `unit`.
-    fn plain(tensor: T, unit: Array<f64>, noise: Noise) -> Self {
+    fn plain(tensor: TensorId, unit: Array<f64>, noise: Noise) -> Self {
         Self { tensor, unit, steps: Vec::new(), softmax: None, noise, raw: None }
     }
 }
@@ -206,7 +208,7 @@ impl Lift {
                 None => (Interval::BIT, None),
             };
             reals.push(Real {
-                tensor: T(k as u32),
+                tensor: TensorId(k as u32),
                 unit: Array::scalar(format.map_or(1.0, |f| 2f64.powi(-f.frac))),
                 steps: Vec::new(),
                 softmax: None,
@@ -225,11 +227,11 @@ impl Lift {
         &self.graph.info(real.tensor).shape
     }
 
-    fn range(&self, tensor: T) -> Interval {
+    fn range(&self, tensor: TensorId) -> Interval {
         self.graph.info(tensor).range
     }
 
-    fn push(&mut self, name: &str, op: Op, inputs: Vec<T>, unit: &Array<f64>) -> Result<T, Diagnostic> {
+    fn push(&mut self, name: &str, op: Op, inputs: Vec<TensorId>, unit: &Array<f64>) -> Result<TensorId, Diagnostic> {
         self.graph.push(Layer { name: name.to_owned(), op, inputs, scale: unit.as_scalar().copied() })
     }
 

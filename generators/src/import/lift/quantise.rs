@@ -123,7 +123,7 @@ impl Lift {
         k: usize,
         real: &Real,
         quantiser: Quantiser,
-    ) -> Result<crate::model::T, Diagnostic> {
+    ) -> Result<crate::model::TensorId, Diagnostic> {
         let (steps, quantiser) = self.at_the_input(name, k, real, quantiser)?;
         let encode = Encode { steps, quantiser };
         if let Some((first, _)) = &self.encodings[k] {
@@ -371,7 +371,8 @@ impl Element {
         let start = (n as f64 * self.unit + direction * self.noise) as f32;
         let x = self.steps.iter().fold(start, |x, step| {
             let y = step.apply(x);
-            let slack = if step.is_approximate() { APPROXIMATION * y.abs().max(1.0) } else { 0.0 };
+            // an exponential beyond all floats is infinite, and not a float more or less
+            let slack = if step.is_approximate() && y.is_finite() { APPROXIMATION * y.abs().max(1.0) } else { 0.0 };
             y + slack * direction as f32
         });
         let x = x * (1.0 + self.quantiser.uncertainty() * direction as f32);

@@ -4,7 +4,7 @@ use hdl::diag::Diagnostic;
 
 use super::array::{is_power_of_two, odd_part, rank_aligned};
 use super::{HALF_ULP, Lift, Noise, Real, at};
-use crate::model::{Array, Op, Step, T};
+use crate::model::{Array, Op, Step, TensorId};
 
 /// Most bits that an operand grows by so that a constant lands on its grid.
 const MAX_REFINEMENT: i32 = 24;
@@ -181,10 +181,10 @@ impl Lift {
     pub(super) fn perform(
         &mut self,
         name: &str,
-        mut tensor: T,
+        mut tensor: TensorId,
         moves: &[Move],
         unit: &Array<f64>,
-    ) -> Result<T, Diagnostic> {
+    ) -> Result<TensorId, Diagnostic> {
         for step in moves {
             let (op, constant) = match step {
                 Move::Add(c) => (Op::Add, Some(c)),

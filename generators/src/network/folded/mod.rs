@@ -43,7 +43,7 @@ use super::linear::Products;
 use super::ports::{Ports, START, VALID};
 use super::{check_fixed, check_size, fraction_bits, identifier, input_format, layer_values};
 use crate::arith::{Arithmetic, Effort};
-use crate::model::{Graph, Layer, T};
+use crate::model::{Graph, Layer, TensorId};
 use crate::progress;
 
 /// The folded network: `start` is 1 in cycles in which an event is there, at least [`Schedule::interval`] apart; in the
@@ -203,7 +203,7 @@ impl<'m> Tensors<'_, 'm> {
     }
 
     /// The tensor at a step, carried there from where it was made.
-    fn at(&mut self, tensor: T, step: usize) -> &[Value<'m>] {
+    fn at(&mut self, tensor: TensorId, step: usize) -> &[Value<'m>] {
         let t = tensor.index();
         let mut known = step;
         while known > self.schedule.at[t] && !self.values.contains_key(&(t, known)) {
@@ -363,7 +363,7 @@ mod tests {
         Graph::new("folded", vec![input]).unwrap()
     }
 
-    fn push(graph: &mut Graph, name: &str, op: Op, inputs: &[T]) -> T {
+    fn push(graph: &mut Graph, name: &str, op: Op, inputs: &[TensorId]) -> TensorId {
         let layer = Layer { name: name.into(), op, inputs: inputs.to_vec(), scale: None };
         graph.push(layer).unwrap()
     }
@@ -378,7 +378,7 @@ mod tests {
         Requantise { drop, rounding: Rounding::HalfEven, limit: Limit::Saturate { lo: -8, hi: 7 } }
     }
 
-    fn output(graph: &mut Graph, name: &str, tensor: T) {
+    fn output(graph: &mut Graph, name: &str, tensor: TensorId) {
         graph.output(Output { name: name.into(), tensor, decode: None }).unwrap();
     }
 
@@ -398,7 +398,7 @@ mod tests {
             Op::convolution(weights(shape, shape[0] as u64), bias, window, groups)
         };
         let first = convolution(&[4, 1, 3, 2], window(1, 1, [1, 1, 1, 0]), 2);
-        let first = push(&mut graph, "first", first, &[T(0)]);
+        let first = push(&mut graph, "first", first, &[TensorId(0)]);
         let first = push(&mut graph, "quant", Op::Requantise(requantise(3)), &[first]);
         let second = convolution(&[4, 4, 3, 2], window(1, 2, [2, 0, 2, 1]), 1);
         let second = push(&mut graph, "second", second, &[first]);
@@ -427,7 +427,7 @@ mod tests {
         let window =
             Window { kernel: vec![3], strides: vec![1], dilations: vec![2], pads_begin: vec![4], pads_end: vec![0] };
         let op = Op::convolution(weights(&[2, 3, 3], 1), vec![0, 5], window, 1);
-        let y = push(&mut graph, "causal", op, &[T(0)]);
+        let y = push(&mut graph, "causal", op, &[TensorId(0)]);
         output(&mut graph, "y", y);
         same_when_folded(&graph, &[4, 9, 30, 81]);
     }
@@ -435,7 +435,7 @@ mod tests {
     #[test]
     fn what_has_no_matrix_is_refused() {
         let mut graph = input(&[1, 3]);
-        let y = push(&mut graph, "relu", Op::Relu, &[T(0)]);
+        let y = push(&mut graph, "relu", Op::Relu, &[TensorId(0)]);
         output(&mut graph, "y", y);
         let refused = Schedule::of(&graph, 2, &[]).unwrap_err();
         assert!(refused.message.contains("no dense"), "{refused}");

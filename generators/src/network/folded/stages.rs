@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hdl::analysis::Timing;
 use hdl::dfg::{Module, ModuleBuilder, Stamp, Value};
-use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::diag::{Cause, Diagnostic, Diagnostics};
 use hdl::passes::delay::DelayModel;
 use hdl::passes::pipeline::{Goal, Options, pipeline};
 
@@ -95,8 +95,10 @@ fn fewest_stages(module: &Module, delays: &dyn DelayModel, clock: u32) -> Result
     let cut = pipeline(module, delays, &Options::new(Goal::Clock(clock)));
     let (_, report) = cut.map_err(|diagnostics| {
         // the least clock of a part says little of the whole
-        let of_a_part = |d: Diagnostic| match d.code {
-            "impossible-clock" => Diagnostic::error(d.code, d.message).help(SLOWER),
+        let of_a_part = |d: Diagnostic| match d.cause {
+            Some(Cause::ImpossibleTiming) => {
+                Diagnostic::error(d.code, d.message).because(Cause::ImpossibleTiming).help(SLOWER)
+            }
             _ => d,
         };
         Diagnostics(diagnostics.0.into_iter().map(of_a_part).collect())

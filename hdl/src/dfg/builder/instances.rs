@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::messages::range_overflow;
 use super::{Inner, ModuleBuilder};
 use crate::dfg::module::{Instance, Module};
-use crate::dfg::{N, Op, Stamp, Value};
+use crate::dfg::{NodeId, Op, Stamp, Value};
 use crate::diag::Diagnostic;
 use crate::num::Format;
 
@@ -44,7 +44,7 @@ impl Inner {
         inputs: &[Value<'_>],
         formats: &[Format],
         place: &'static Location<'static>,
-    ) -> Vec<(N, i32)> {
+    ) -> Vec<(NodeId, i32)> {
         let wanted: Vec<Stamp> = module.inputs.iter().flat_map(|p| vec![p.stamp; p.elements.len()]).collect();
         let start = inputs
             .iter()

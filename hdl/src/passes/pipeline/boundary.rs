@@ -1,7 +1,7 @@
 //! What a boundary between two stages costs, as edges of a network whose least cut places it.
 
 use super::problem::Problem;
-use crate::dfg::N;
+use crate::dfg::NodeId;
 use crate::passes::max_flow::{Network, UNLIMITED};
 
 /// On which side of a boundary a node stands.
@@ -21,7 +21,13 @@ pub(super) struct Ends {
 }
 
 /// Lets `n` pay its width if it stands before the boundary and one of its readers after it.
-pub(super) fn charge(network: &mut Network, ends: Ends, problem: &Problem<'_>, n: N, place: impl Fn(N) -> Place) {
+pub(super) fn charge(
+    network: &mut Network,
+    ends: Ends,
+    problem: &Problem<'_>,
+    n: NodeId,
+    place: impl Fn(NodeId) -> Place,
+) {
     let own = match place(n) {
         Place::After => return,
         Place::Before => ends.source,

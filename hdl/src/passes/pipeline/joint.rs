@@ -13,7 +13,7 @@ use std::collections::BinaryHeap;
 use super::boundary::{Ends, Place, charge};
 use super::problem::{Problem, Role};
 use super::schedule::Schedule;
-use crate::dfg::N;
+use crate::dfg::NodeId;
 use crate::passes::delay::Arrival;
 use crate::passes::max_flow::{Network, Side, UNLIMITED};
 
@@ -78,7 +78,7 @@ impl<'a> Unknowns<'a> {
     }
 
     /// The side of boundary `b`, which stands behind stage `b`, on which `n` stands.
-    fn place(&self, n: N, b: u32) -> Place {
+    fn place(&self, n: NodeId, b: u32) -> Place {
         let i = n.index();
         if b < self.early[i] {
             Place::After
@@ -90,7 +90,7 @@ impl<'a> Unknowns<'a> {
     }
 
     /// The node's boundaries in their order, its operands not behind it.
-    fn order(&self, network: &mut Network, n: N) {
+    fn order(&self, network: &mut Network, n: NodeId) {
         for b in self.early[n.index()]..self.late[n.index()] {
             let Place::Open(own) = self.place(n, b) else {
                 return;
@@ -107,7 +107,7 @@ impl<'a> Unknowns<'a> {
     }
 
     /// `later` in a later stage than `earlier`.
-    fn separate(&self, network: &mut Network, earlier: N, later: N) {
+    fn separate(&self, network: &mut Network, earlier: NodeId, later: NodeId) {
         for b in self.early[later.index()].max(1)..self.late[later.index()] {
             if let (Place::Open(own), Place::Open(other)) = (self.place(later, b), self.place(earlier, b - 1)) {
                 network.edge(own, other, UNLIMITED);
@@ -117,7 +117,7 @@ impl<'a> Unknowns<'a> {
 
     /// Each node's stage, from which unknowns stand before their boundaries.
     fn stages(&self, before: &[bool]) -> Vec<u32> {
-        let stage = |n: N| {
+        let stage = |n: NodeId| {
             let i = n.index();
             let behind = |b: &u32| match self.place(n, *b) {
                 Place::Open(own) => !before[own as usize],
@@ -137,7 +137,7 @@ struct SlowPaths<'a> {
     late: &'a [u32],
     /// When a node settles that is reached from the start, while it waits in `queue`.
     time: Vec<Option<Arrival>>,
-    queue: BinaryHeap<Reverse<N>>,
+    queue: BinaryHeap<Reverse<NodeId>>,
     visits: usize,
 }
 
@@ -147,16 +147,16 @@ impl<'a> SlowPaths<'a> {
     }
 
     /// Pairs, the earlier node first, that together keep every path within a stage; `None` if they are too many.
-    fn search(mut self) -> Option<Vec<(N, N)>> {
+    fn search(mut self) -> Option<Vec<(NodeId, NodeId)>> {
         let mut pairs = Vec::new();
         let mut implications = 0;
-        let mut from: Vec<Vec<N>> = vec![Vec::new(); self.late.len()];
-        let free = |n: &N| self.problem.role(*n) == Role::Free;
-        let starts: Vec<N> = self.problem.nodes().rev().filter(free).collect();
+        let mut from: Vec<Vec<NodeId>> = vec![Vec::new(); self.late.len()];
+        let free = |n: &NodeId| self.problem.role(*n) == Role::Free;
+        let starts: Vec<NodeId> = self.problem.nodes().rev().filter(free).collect();
         for n in starts {
             let ends = self.too_late_after(n);
             // a reader that is too far away as well says the same and more
-            let implied = |end: &N| {
+            let implied = |end: &NodeId| {
                 let readers = self.problem.readers(n).iter();
                 readers.clone().any(|(r, _)| from[r.index()].binary_search(end).is_ok())
             };
@@ -176,7 +176,7 @@ impl<'a> SlowPaths<'a> {
     }
 
     /// Boundaries before which `later` may stand or not, `earlier` likewise before the ones in front of them.
-    fn boundaries(&self, earlier: N, later: N) -> usize {
+    fn boundaries(&self, earlier: NodeId, later: NodeId) -> usize {
         let (early, late) = (&self.early.stage, self.late);
         let first = early[later.index()].max(early[earlier.index()] + 1);
         let end = late[later.index()].min(late[earlier.index()] + 1);
@@ -184,9 +184,9 @@ impl<'a> SlowPaths<'a> {
     }
 
     /// The first nodes of all paths from `start` on that settle too late if they are in its stage, sorted.
-    fn too_late_after(&mut self, start: N) -> Vec<N> {
+    fn too_late_after(&mut self, start: NodeId) -> Vec<NodeId> {
         let problem = self.problem;
-        let operand = |from: N| match problem.role(from) {
+        let operand = |from: NodeId| match problem.role(from) {
             Role::Timeless => self.early.arrival[from.index()],
             _ => Arrival::default(),
         };

@@ -17,8 +17,8 @@ use self::schedule::{Schedule, TooSlow, earliest, least_budget};
 use super::clean::clean;
 use super::delay::{DelayModel, EdgeDelay};
 use crate::analysis::{Timing, pipeline_register_bits};
-use crate::dfg::{Graph, Module, N};
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::dfg::{Graph, Module, NodeId};
+use crate::diag::{Cause, Diagnostic, Diagnostics};
 
 /// Longest latency that can be asked for, in cycles.
 pub const MOST_LATENCY: u32 = 4096;
@@ -73,7 +73,7 @@ pub struct Report {
     /// Bits of all pipeline registers.
     pub register_bits: u64,
     /// Nodes of the longest path, first to last, in the new module.
-    pub critical_path: Vec<N>,
+    pub critical_path: Vec<NodeId>,
 }
 
 impl fmt::Display for Report {
@@ -114,7 +114,7 @@ impl DelayModel for Instant {
         0
     }
 
-    fn delay(&self, _: &Graph, _: N, _: usize) -> EdgeDelay {
+    fn delay(&self, _: &Graph, _: NodeId, _: usize) -> EdgeDelay {
         EdgeDelay::ZERO
     }
 }
@@ -139,7 +139,10 @@ fn target(problem: &Problem<'_>, register: u64) -> Result<(u64, u32), Diagnostic
     {
         let message = format!("a latency of {latency} cycles is too long");
         let help = format!("at most {MOST_LATENCY} cycles can be asked for");
-        return Err(Diagnostic::error("impossible-latency", message).help(help).into());
+        return Err(Diagnostic::error("impossible-latency", message)
+            .because(Cause::ImpossibleTiming)
+            .help(help)
+            .into());
     }
     match problem.options.goal {
         Goal::Clock(clock) => {
@@ -174,6 +177,7 @@ fn budget(problem: &Problem<'_>, clock: u32, register: u64) -> Result<u64, Diagn
             "impossible-clock",
             format!("a clock of {clock} ps is impossible: a stage cannot do anything in it"),
         )
+        .because(Cause::ImpossibleTiming)
         .help(least_clock_help(problem, register))
         .into()),
     }
@@ -183,6 +187,7 @@ fn impossible_clock(problem: &Problem<'_>, clock: u32, register: u64, slow: TooS
     let module = problem.module;
     let name = module.name_of(slow.node).map(|name| format!(" `{name}`")).unwrap_or_default();
     Diagnostic::error("impossible-clock", format!("a clock of {clock} ps is impossible, however many stages there are"))
+        .because(Cause::ImpossibleTiming)
         .label(
             module.place_of(slow.node),
             format!(
@@ -221,7 +226,7 @@ fn impossible_latency(problem: &Problem<'_>, latency: u32, at_clock: Option<(u32
         }
         _ => format!("the least possible latency is {least} cycles: registers at the ports and late inputs take them"),
     };
-    Diagnostic::error("impossible-latency", message).help(help).into()
+    Diagnostic::error("impossible-latency", message).because(Cause::ImpossibleTiming).help(help).into()
 }
 
 fn report(

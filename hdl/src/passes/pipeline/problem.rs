@@ -1,7 +1,7 @@
 //! What is to be scheduled: the module without its pipeline registers, with the delays between its operators.
 
 use super::Options;
-use crate::dfg::{Module, N, Op, Reset, Stamp};
+use crate::dfg::{Module, NodeId, Op, Reset, Stamp};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::lower::net_widths;
 use crate::passes::delay::{Arrival, DelayModel, EdgeDelay};
@@ -22,7 +22,7 @@ pub(super) enum Role {
 /// An operand and the way from it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Edge {
-    pub from: N,
+    pub from: NodeId,
     pub delay: EdgeDelay,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Problem<'a> {
     first: Vec<u32>,
     edges: Vec<Edge>,
     first_reader: Vec<u32>,
-    readers: Vec<(N, EdgeDelay)>,
+    readers: Vec<(NodeId, EdgeDelay)>,
 }
 
 impl<'a> Problem<'a> {
@@ -92,33 +92,33 @@ impl<'a> Problem<'a> {
     }
 
     /// Operands of `n`, registers skipped.
-    pub fn operands(&self, n: N) -> &[Edge] {
+    pub fn operands(&self, n: NodeId) -> &[Edge] {
         &self.edges[self.first[n.index()] as usize..self.first[n.index() + 1] as usize]
     }
 
     /// The free nodes that read `n`, once for each operand, and the delays to them.
-    pub fn readers(&self, n: N) -> &[(N, EdgeDelay)] {
+    pub fn readers(&self, n: NodeId) -> &[(NodeId, EdgeDelay)] {
         let (from, to) = (self.first_reader[n.index()], self.first_reader[n.index() + 1]);
         &self.readers[from as usize..to as usize]
     }
 
     /// All nodes, operands first.
-    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = N> + use<> {
+    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
         self.module.graph.nodes()
     }
 
     /// Where `n` may be placed.
-    pub fn role(&self, n: N) -> Role {
+    pub fn role(&self, n: NodeId) -> Role {
         self.role[n.index()]
     }
 
     /// Whether `n` belongs to samples.
-    pub fn is_timed(&self, n: N) -> bool {
+    pub fn is_timed(&self, n: NodeId) -> bool {
         matches!(self.role(n), Role::Free | Role::Pinned(_))
     }
 
     /// The earliest stage in which readers may use `n`, which is in stage `stage`.
-    pub fn usable_from(&self, n: N, stage: u32) -> u32 {
+    pub fn usable_from(&self, n: NodeId, stage: u32) -> u32 {
         let registered = self.options.register_inputs && matches!(self.module.graph.op(n), Op::Input(_));
         stage + u32::from(registered)
     }
@@ -134,7 +134,7 @@ impl<'a> Problem<'a> {
     }
 
     /// When a source or a fed register settles in its own stage, before its operands are asked.
-    pub fn source_arrival(&self, n: N) -> Arrival {
+    pub fn source_arrival(&self, n: NodeId) -> Arrival {
         match self.module.graph.op(n) {
             Op::Input(_) => Arrival::at(u64::from(self.options.input_delay)),
             _ => Arrival::default(),
@@ -143,7 +143,7 @@ impl<'a> Problem<'a> {
 
     fn index_readers(&mut self) {
         let mut count = vec![0u32; self.role.len() + 1];
-        let free = |n: &N| self.role[n.index()] == Role::Free;
+        let free = |n: &NodeId| self.role[n.index()] == Role::Free;
         for n in self.nodes().filter(free) {
             for edge in self.operands(n) {
                 count[edge.from.index() + 1] += 1;
@@ -153,7 +153,7 @@ impl<'a> Problem<'a> {
             count[i] += count[i - 1];
         }
         let mut place = count.clone();
-        let mut readers = vec![(N(0), EdgeDelay::ZERO); *count.last().unwrap_or(&0) as usize];
+        let mut readers = vec![(NodeId(0), EdgeDelay::ZERO); *count.last().unwrap_or(&0) as usize];
         for n in self.nodes().filter(free) {
             for edge in self.operands(n) {
                 readers[place[edge.from.index()] as usize] = (n, edge.delay);
@@ -202,15 +202,15 @@ fn roles(module: &Module) -> Result<Vec<Role>, Diagnostics> {
         .collect()
 }
 
-fn immovable(module: &Module, n: N) -> Diagnostic {
+fn immovable(module: &Module, n: NodeId) -> Diagnostic {
     Diagnostic::error("immovable-register", "a register with a reset or an enable cannot be moved")
         .label(module.place_of(n), "made here")
         .help("build the data path without registers, or keep the stages that it has")
 }
 
 /// The node that stands behind each one once the pipeline registers are gone.
-fn sources(module: &Module, role: &[Role]) -> Vec<N> {
-    let mut source: Vec<N> = module.graph.nodes().collect();
+fn sources(module: &Module, role: &[Role]) -> Vec<NodeId> {
+    let mut source: Vec<NodeId> = module.graph.nodes().collect();
     for n in module.graph.nodes() {
         if let (Role::Register, Op::Delay(a, _)) = (role[n.index()], module.graph.op(n)) {
             source[n.index()] = source[a.index()];

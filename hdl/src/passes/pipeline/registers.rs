@@ -19,7 +19,7 @@ use super::boundary::{Ends, Place, charge};
 use super::joint;
 use super::problem::{Problem, Role};
 use super::schedule::{Schedule, earliest, fits, latest};
-use crate::dfg::N;
+use crate::dfg::NodeId;
 use crate::passes::delay::Arrival;
 use crate::passes::max_flow::{Network, Side, UNLIMITED};
 
@@ -96,7 +96,7 @@ pub(super) fn register_bits(problem: &Problem<'_>, stage: &[u32], latency: u32) 
 }
 
 /// The last stage in which something reads `n`; 0 if nothing does.
-fn last_read(problem: &Problem<'_>, stage: &[u32], latency: u32, n: N) -> u32 {
+fn last_read(problem: &Problem<'_>, stage: &[u32], latency: u32, n: NodeId) -> u32 {
     let shown = problem.is_output[n.index()].then_some(latency);
     let readers = problem.readers(n).iter().map(|(r, _)| stage[r.index()]);
     readers.chain(shown).max().unwrap_or(0)
@@ -121,7 +121,7 @@ struct Cutter<'a> {
     sources: &'a Schedule,
     stage: Vec<u32>,
     /// Free nodes of each stage, operands first.
-    members: Vec<Vec<N>>,
+    members: Vec<Vec<NodeId>>,
     /// Scratch: times from the boundary before, or to the boundary behind.
     time: Vec<Arrival>,
     /// Places of the open nodes during a cut; `None` for all others.
@@ -201,14 +201,14 @@ impl<'a> Cutter<'a> {
     }
 
     /// The free nodes of those stages, operands first.
-    fn open_nodes(&self, b: u32, freedom: Freedom) -> Vec<N> {
-        let mut open: Vec<N> = self.members[self.stages(b, freedom)].concat();
+    fn open_nodes(&self, b: u32, freedom: Freedom) -> Vec<NodeId> {
+        let mut open: Vec<NodeId> = self.members[self.stages(b, freedom)].concat();
         open.sort_unstable();
         open
     }
 
     /// Finds which of the open nodes must stand before and after the boundary.
-    fn force(&mut self, b: u32, freedom: Freedom, open: &[N]) {
+    fn force(&mut self, b: u32, freedom: Freedom, open: &[NodeId]) {
         for &n in open {
             self.place[n.index()] = Some(Place::Open(0));
         }
@@ -229,7 +229,7 @@ impl<'a> Cutter<'a> {
     }
 
     /// A node that would settle too late if all open nodes before it were in stage `b` stands after the boundary.
-    fn force_after(&mut self, b: u32, open: &[N]) {
+    fn force_after(&mut self, b: u32, open: &[NodeId]) {
         for &n in open {
             let mut arrival = Arrival::default();
             let mut too_early = false;
@@ -257,7 +257,7 @@ impl<'a> Cutter<'a> {
     }
 
     /// A node behind which too much would follow if all open nodes after it were in stage `b + 1` stands before it.
-    fn force_before(&mut self, b: u32, open: &[N]) {
+    fn force_before(&mut self, b: u32, open: &[NodeId]) {
         let last = self.latency - self.problem.output_registers();
         for &n in open.iter().rev() {
             let mut after = Arrival::default();
@@ -279,13 +279,13 @@ impl<'a> Cutter<'a> {
     }
 
     /// The open nodes, and the others before the boundary that an open node reads, each once.
-    fn payers(&self, b: u32, open: &[N]) -> Vec<N> {
-        let outside = |n: &N| {
+    fn payers(&self, b: u32, open: &[NodeId]) -> Vec<NodeId> {
+        let outside = |n: &NodeId| {
             let waiting = self.place[n.index()].is_none() && self.stage[n.index()] <= b;
             waiting && self.problem.is_timed(*n)
         };
         let operands = open.iter().flat_map(|n| self.problem.operands(*n));
-        let mut payers: Vec<N> = operands.map(|e| e.from).filter(outside).collect();
+        let mut payers: Vec<NodeId> = operands.map(|e| e.from).filter(outside).collect();
         payers.extend(open);
         payers.sort_unstable();
         payers.dedup();
@@ -293,7 +293,7 @@ impl<'a> Cutter<'a> {
     }
 
     /// Keeps the open operands of `n` before the boundary if `n` is.
-    fn order(&self, network: &mut Network, n: N) {
+    fn order(&self, network: &mut Network, n: NodeId) {
         let Some(Place::Open(vertex)) = self.place[n.index()] else {
             return;
         };
@@ -305,12 +305,12 @@ impl<'a> Cutter<'a> {
     }
 
     /// Where `n` stands, which need not be open.
-    fn side_of(&self, n: N, b: u32) -> Place {
+    fn side_of(&self, n: NodeId, b: u32) -> Place {
         self.place[n.index()].unwrap_or(if self.stage[n.index()] <= b { Place::Before } else { Place::After })
     }
 
     /// Gives the open nodes their stages, and ends the cut.
-    fn apply(&mut self, b: u32, freedom: Freedom, open: &[N], before: &[bool]) {
+    fn apply(&mut self, b: u32, freedom: Freedom, open: &[NodeId], before: &[bool]) {
         let stages = self.stages(b, freedom);
         self.members[stages].iter_mut().for_each(Vec::clear);
         for &n in open {

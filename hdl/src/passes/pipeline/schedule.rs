@@ -1,7 +1,7 @@
 //! Earliest and latest stages under a clock, and the least clock for a latency.
 
 use super::problem::{Problem, Role};
-use crate::dfg::N;
+use crate::dfg::NodeId;
 use crate::passes::delay::Arrival;
 
 /// A stage for each node, and the time in that stage at which it settles.
@@ -14,7 +14,7 @@ pub(super) struct Schedule {
 /// A node that takes longer than a whole stage, and how long it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TooSlow {
-    pub node: N,
+    pub node: NodeId,
     pub time: u64,
 }
 
@@ -48,7 +48,7 @@ pub(super) fn earliest(problem: &Problem<'_>, budget: u64) -> Result<Schedule, T
 }
 
 /// The least stage that `n`'s operands allow.
-fn first_stage(problem: &Problem<'_>, schedule: &Schedule, n: N) -> u32 {
+fn first_stage(problem: &Problem<'_>, schedule: &Schedule, n: NodeId) -> u32 {
     problem
         .operands(n)
         .iter()
@@ -60,7 +60,7 @@ fn first_stage(problem: &Problem<'_>, schedule: &Schedule, n: N) -> u32 {
 
 impl Schedule {
     /// When `n` settles in stage `stage`, its operands being placed.
-    pub fn arrival_in(&self, problem: &Problem<'_>, n: N, stage: u32) -> Arrival {
+    pub fn arrival_in(&self, problem: &Problem<'_>, n: NodeId, stage: u32) -> Arrival {
         let mut arrival = problem.source_arrival(n);
         for edge in problem.operands(n) {
             let from = edge.from.index();
@@ -128,7 +128,7 @@ pub(super) fn latest(problem: &Problem<'_>, budget: u64, latency: u32, earliest:
 }
 
 /// What follows `n` in stage `last`, its readers being placed.
-fn tail_in(problem: &Problem<'_>, stage: &[u32], tail: &[Arrival], n: N, last: u32, latency: u32) -> Arrival {
+fn tail_in(problem: &Problem<'_>, stage: &[u32], tail: &[Arrival], n: NodeId, last: u32, latency: u32) -> Arrival {
     let mut after = Arrival::default();
     for (reader, delay) in problem.readers(n) {
         if stage[reader.index()] == last {
@@ -143,7 +143,14 @@ fn tail_in(problem: &Problem<'_>, stage: &[u32], tail: &[Arrival], n: N, last: u
 
 /// Whether the paths that begin at the registers, pinned nodes and timeless nodes before `n` reach the end of stage
 /// `stage` in time, if `after` follows `n`.
-pub(super) fn fits(problem: &Problem<'_>, sources: &Schedule, n: N, stage: u32, after: Arrival, budget: u64) -> bool {
+pub(super) fn fits(
+    problem: &Problem<'_>,
+    sources: &Schedule,
+    n: NodeId,
+    stage: u32,
+    after: Arrival,
+    budget: u64,
+) -> bool {
     problem.operands(n).iter().all(|edge| {
         let from = edge.from.index();
         let start = match problem.role(edge.from) {

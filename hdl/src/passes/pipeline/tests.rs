@@ -33,7 +33,7 @@ fn streams_keep_their_meaning() {
                 assert!(timing.longest() + 150 <= report.clock);
                 assert_equivalent(&module, &new, seed);
                 for (n, op) in new.graph.nodes().map(|n| (n, new.graph.op(n))) {
-                    let registered = |on: bool, n: N| {
+                    let registered = |on: bool, n: NodeId| {
                         !on || matches!(new.graph.op(n), crate::dfg::Op::Delay(..) | crate::dfg::Op::Const(_))
                     };
                     if !matches!(op, crate::dfg::Op::Delay(..)) {
@@ -57,7 +57,7 @@ fn streams_keep_their_meaning() {
 /// All schedules of a small module, tried one by one.
 fn best_bits(problem: &Problem<'_>, budget: u64, latency: u32) -> u64 {
     let start = earliest(problem, budget).unwrap();
-    let free: Vec<N> = problem.nodes().filter(|n| problem.role(*n) == Role::Free).collect();
+    let free: Vec<NodeId> = problem.nodes().filter(|n| problem.role(*n) == Role::Free).collect();
     let mut best = u64::MAX;
     let choices = u64::from(latency) + 1;
     for mut code in 0..choices.pow(free.len() as u32) {

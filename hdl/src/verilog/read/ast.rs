@@ -29,14 +29,25 @@ pub(super) type Range<'a> = Option<(Expr<'a>, Expr<'a>)>;
 #[derive(Debug)]
 pub(super) enum Item<'a> {
     /// `wire [range] name = value;`, without a value for the outputs of instances.
-    Wire { name: &'a str, range: Range<'a>, value: Option<Expr<'a>> },
+    Wire {
+        name: &'a str,
+        range: Range<'a>,
+        value: Option<Expr<'a>>,
+    },
     /// `reg [range] name;`, or a register file with as many words as `words` says.
-    Reg { name: &'a str, range: Range<'a>, words: Range<'a> },
+    Reg {
+        name: &'a str,
+        range: Range<'a>,
+        words: Range<'a>,
+    },
     /// A table as a function of its index.
     Function(Function<'a>),
     Instance(InstanceText<'a>),
     /// `assign name = value;`
-    Assign { name: &'a str, value: Expr<'a> },
+    Assign {
+        name: &'a str,
+        value: Expr<'a>,
+    },
     Always(Always<'a>),
 }
 

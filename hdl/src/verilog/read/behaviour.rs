@@ -116,13 +116,7 @@ fn loads<'a>(body: &[Statement<'a>], style: Style, scope: &mut Scope<'a>) -> Par
     Ok(())
 }
 
-fn store<'a>(
-    name: &str,
-    enable: &Expr<'a>,
-    address: &Expr<'a>,
-    data: &Expr<'a>,
-    scope: &mut Scope<'a>,
-) -> Parsed<()> {
+fn store<'a>(name: &str, enable: &Expr<'a>, address: &Expr<'a>, data: &Expr<'a>, scope: &mut Scope<'a>) -> Parsed<()> {
     let Some(m) = scope.memory_of(name) else {
         return fail(scope.place, format!("`{name}` is no register file"));
     };

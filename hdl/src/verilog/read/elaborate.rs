@@ -139,7 +139,8 @@ impl<'t, 'a> Elaborator<'t, 'a> {
         let mut sorted = expected.clone();
         sorted.sort_unstable();
         if seen != sorted {
-            let message = format!("instance `{}` connects {seen:?}, module `{}` has {sorted:?}", text.name, text.module);
+            let message =
+                format!("instance `{}` connects {seen:?}, module `{}` has {sorted:?}", text.name, text.module);
             return fail(scope.place, message);
         }
         let value = |port: &str| &text.connections.iter().find(|(name, _)| *name == port).expect("just compared").1;

@@ -100,7 +100,8 @@ mod tests {
 
     #[test]
     fn what_is_not_written_is_refused_with_its_line() {
-        let module = |body: &str| format!("module m (\n  input  wire [3:0] x,\n  output wire [3:0] y\n);\n{body}\nendmodule\n");
+        let module =
+            |body: &str| format!("module m (\n  input  wire [3:0] x,\n  output wire [3:0] y\n);\n{body}\nendmodule\n");
         for (body, message) in [
             ("  assign y = x + 5'd1;", "4 and 5 bits"),
             ("  assign y = x[4:1];", "bit 4"),

@@ -337,7 +337,10 @@ impl<'a> Scope<'a> {
         let net = self.named(name)?;
         let width = self.builder.module.width(net);
         if high >= width || low > high {
-            return fail(self.place, format!("`{name}` of {width} bits has no bit {high}, or none from there to {low}"));
+            return fail(
+                self.place,
+                format!("`{name}` of {width} bits has no bit {high}, or none from there to {low}"),
+            );
         }
         Ok(self.builder.slice(net, low, high - low + 1))
     }

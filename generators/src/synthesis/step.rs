@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
-use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::diag::{Cause, Diagnostic, Diagnostics};
 use sim::tools::Meter;
 
 use crate::failure::{Failure, Result};
@@ -81,11 +81,12 @@ pub trait Flow: Sized {
     fn report(&mut self) -> &mut Synthesis;
 }
 
-/// Runs the steps that were asked for, all of them if none was, and what they need; each ends up in the report.
+/// Runs the steps that were asked for, all of them if none was, and what they need; each ends up in the report, and a
+/// line about it is told.
 ///
 /// # Errors
 /// Only for a step that the flow does not have.
-pub fn run_steps<F: Flow>(flow: &mut F, asked: &[Choice], limit: Duration, quiet: bool) -> Result<()> {
+pub fn run_steps<F: Flow>(flow: &mut F, asked: &[Choice], limit: Duration, tell: &mut dyn FnMut(&str)) -> Result<()> {
     for task in wanted(flow.tasks(), asked)? {
         let start = Instant::now();
         let meter = Meter::new(limit);
@@ -105,9 +106,7 @@ pub fn run_steps<F: Flow>(flow: &mut F, asked: &[Choice], limit: Duration, quiet
             memory_mb: meter.peak_bytes() as f64 / 1e6,
             result,
         };
-        if !quiet {
-            super::super::tell(&progress(&step));
-        }
+        tell(&progress(&step));
         flow.report().steps.push(step);
     }
     Ok(())
@@ -137,7 +136,7 @@ fn ending(found: Found) -> (State, String) {
     match found {
         Ok(Finding { holds: true, words }) => (State::Done, words),
         Ok(Finding { holds: false, words }) => (State::Failed, words),
-        Err(error) if error.0.iter().any(|d| d.code == "tool-timeout") => (State::TimedOut, error.to_string()),
+        Err(error) if error.has(Cause::TimedOut) => (State::TimedOut, error.to_string()),
         Err(error) => (State::Broken, error.to_string()),
     }
 }
@@ -163,7 +162,7 @@ mod tests {
     struct Bad(Synthesis);
 
     fn late(_: &mut Bad, _: &Meter) -> Found {
-        Err(Diagnostic::error("tool-timeout", "`sleep` did not end").into())
+        Err(Diagnostic::error("tool-timeout", "`sleep` did not end").because(Cause::TimedOut).into())
     }
 
     fn wrong(_: &mut Bad, _: &Meter) -> Found {
@@ -190,7 +189,7 @@ mod tests {
 
     fn states(asked: &[Choice]) -> Result<Vec<State>> {
         let mut flow = Bad(Synthesis::new("top", "none", 25.0, 2, false));
-        run_steps(&mut flow, asked, Duration::from_secs(1), true)?;
+        run_steps(&mut flow, asked, Duration::from_secs(1), &mut |_| ())?;
         Ok(flow.0.steps.iter().map(|step| step.state).collect())
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::diag::{Cause, Diagnostic, Diagnostics};
 use openlane as synth;
 use sim::functions::Functions;
 use sim::gates::{Circuit, Outcome, Stimulus, Watch, check};
@@ -113,7 +113,7 @@ pub fn simulate(work: &Work<'_>, functions: Functions<'_>, meter: &Meter) -> Fou
             }
             let found = match simulate_here(work, functions) {
                 // a primitive that only the models of its family describe
-                Err(error) if is_unknown_cell(&error) => return bench(Engine::Icarus, samples),
+                Err(error) if error.has(Cause::UnknownCell) => return bench(Engine::Icarus, samples),
                 found => found?,
             };
             if instances * before > LARGEST || !found.holds {
@@ -131,10 +131,6 @@ pub fn simulate(work: &Work<'_>, functions: Functions<'_>, meter: &Meter) -> Fou
             Ok(Finding { holds, words: format!("{}; the first {some}: {said}", found.words) })
         }
     }
-}
-
-fn is_unknown_cell(error: &Diagnostics) -> bool {
-    error.0.iter().any(|d| d.code == "unknown-cell")
 }
 
 fn simulate_here(work: &Work<'_>, functions: Functions<'_>) -> Found {

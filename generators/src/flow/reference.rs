@@ -1,8 +1,7 @@
-//! `--inputs` and `--expected`: events in the framework's numbers, and what the framework gives for them.
+//! A framework's own events and results: `--inputs` and `--expected`, each `[NAME=]FILE`.
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
 use hdl::diag::Diagnostic;
 use hdl::names::quoted;
 
@@ -11,19 +10,6 @@ use crate::import::numpy::{Numbers, place};
 use crate::model::{Agreement, Closeness, Graph};
 use crate::network::design::Event;
 use crate::output::report::Check;
-
-/// A model's own events and results.
-#[derive(Debug, Args)]
-pub struct Reference {
-    /// Events for the test bench, in the framework's numbers: .npy, the first axis counts events. Once for each input of a
-    /// network with several, as NAME=FILE
-    #[arg(long, value_name = "[NAME=]FILE")]
-    inputs: Vec<String>,
-    /// The framework's results for them, .npy: the first output must equal them, or the one of NAME. Where an output is
-    /// integers times a scale, it is the integers that must be equal
-    #[arg(long, value_name = "[NAME=]FILE", requires = "inputs")]
-    expected: Vec<String>,
-}
 
 /// A file for the port of this name; of a port that nobody has named without one.
 fn named(text: &str) -> (Option<&str>, PathBuf) {
@@ -37,51 +23,48 @@ fn wrong(code: &'static str, file: &Path, message: impl Into<String>) -> Diagnos
     Diagnostic::error(code, message).at(file.display().to_string(), "in this file")
 }
 
-impl Reference {
-    /// The events as integers.
-    ///
-    /// # Errors
-    /// Files that are none of numbers or do not fit the inputs, an input without a file or with two.
-    pub fn events(&self, graph: &Graph) -> Result<Vec<Event>> {
-        if self.inputs.is_empty() {
-            return Ok(Vec::new());
-        }
-        let names: Vec<&str> = graph.inputs().iter().map(|i| &*i.name).collect();
-        let mut files: Vec<Option<(PathBuf, Vec<Vec<f32>>)>> = vec![None; names.len()];
-        for text in &self.inputs {
-            let (name, file) = named(text);
-            if name.is_none() && names.len() > 1 {
-                let error = wrong("inputs", &file, format!("the network has {} inputs", names.len()));
-                return Err(Failure::user(error.help(format!("give one file for each: {}", forms("inputs", &names)))));
-            }
-            let k = position("inputs", "input", &names, name, &file)?;
-            let events = Numbers::read(&file)?;
-            let shape = &graph.inputs()[k].shape;
-            let rows = rows(&events, shape, "input", names[k]).map_err(|d| at("inputs", &file, d))?;
-            let rows = rows.into_iter().map(|row| row.iter().map(|v| *v as f32).collect()).collect();
-            if files[k].replace((file.clone(), rows)).is_some() {
-                let error = wrong("inputs", &file, format!("input {} is given twice", quoted(names[k])));
-                return Err(Failure::user(error));
-            }
-        }
-        encoded(graph, &names, files)
+/// The events of `inputs`, a file for each input of the network, as integers.
+///
+/// # Errors
+/// Files that are none of numbers or do not fit the inputs, an input without a file or with two.
+pub fn events(inputs: &[String], graph: &Graph) -> Result<Vec<Event>> {
+    if inputs.is_empty() {
+        return Ok(Vec::new());
     }
+    let names: Vec<&str> = graph.inputs().iter().map(|i| &*i.name).collect();
+    let mut files: Vec<Option<(PathBuf, Vec<Vec<f32>>)>> = vec![None; names.len()];
+    for text in inputs {
+        let (name, file) = named(text);
+        if name.is_none() && names.len() > 1 {
+            let error = wrong("inputs", &file, format!("the network has {} inputs", names.len()));
+            return Err(Failure::user(error.help(format!("give one file for each: {}", forms("inputs", &names)))));
+        }
+        let k = position("inputs", "input", &names, name, &file)?;
+        let events = Numbers::read(&file)?;
+        let shape = &graph.inputs()[k].shape;
+        let rows = rows(&events, shape, "input", names[k]).map_err(|d| at("inputs", &file, d))?;
+        let rows = rows.into_iter().map(|row| row.iter().map(|v| *v as f32).collect()).collect();
+        if files[k].replace((file.clone(), rows)).is_some() {
+            let error = wrong("inputs", &file, format!("input {} is given twice", quoted(names[k])));
+            return Err(Failure::user(error));
+        }
+    }
+    encoded(graph, &names, files)
+}
 
-    /// Compares what the model gives for `events` with the framework's results.
-    ///
-    /// # Errors
-    /// Files that do not fit the outputs; an integer of the model that is not the framework's, as a failed check.
-    pub fn compare(&self, graph: &Graph, events: &[Event]) -> Result<Vec<Check>> {
-        let names: Vec<&str> = graph.outputs().iter().map(|o| &*o.name).collect();
-        let mut checks = Vec::new();
-        for text in &self.expected {
-            let (name, file) = named(text);
-            let name = name.or(names.first().copied());
-            let k = position("expected", "output", &names, name, &file)?;
-            checks.push(compare(graph, k, &file, events)?);
-        }
-        Ok(checks)
-    }
+/// Compares what the model gives for `events` with the framework's results, a file for each output of `expected`.
+///
+/// # Errors
+/// Files that do not fit the outputs; an integer of the model that is not the framework's, as a failed check.
+pub fn compare(expected: &[String], graph: &Graph, events: &[Event]) -> Result<Vec<Check>> {
+    let names: Vec<&str> = graph.outputs().iter().map(|o| &*o.name).collect();
+    let check = |text: &String| {
+        let (name, file) = named(text);
+        let name = name.or(names.first().copied());
+        let k = position("expected", "output", &names, name, &file)?;
+        compare_output(graph, k, &file, events)
+    };
+    expected.iter().map(check).collect()
 }
 
 /// `--inputs a=FILE --inputs b=FILE`.
@@ -144,7 +127,7 @@ fn encoded(graph: &Graph, names: &[&str], files: Vec<Option<(PathBuf, Vec<Vec<f3
     (0..count).map(event).collect()
 }
 
-fn compare(graph: &Graph, k: usize, file: &Path, events: &[Event]) -> Result<Check> {
+fn compare_output(graph: &Graph, k: usize, file: &Path, events: &[Event]) -> Result<Check> {
     let output = &graph.outputs()[k];
     let shape = &graph.info(output.tensor).shape;
     let expected = Numbers::read(file)?;

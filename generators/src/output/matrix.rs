@@ -1,4 +1,4 @@
-//! What `hwgen cmvm` prints and reports.
+//! Figures of a constant matrix: what its structure costs, for a report and as a table.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,15 +7,15 @@ use constraints::Target;
 use hdl::dfg::Module;
 use serde::Serialize;
 
+use super::table::Table;
+use super::{emit, estimate as size};
 use crate::arith::AdderGraph;
 use crate::arith::estimate::{self, estimate};
 use crate::arith::report::{CellReport, CmvmReport};
 use crate::failure::Result;
-use crate::output;
-use crate::output::emit;
-use crate::output::table::Table;
 
-pub(super) fn parameters(figures: &CmvmReport) -> BTreeMap<String, String> {
+/// What a report says of a matrix of adders.
+pub fn parameters(figures: &CmvmReport) -> BTreeMap<String, String> {
     [
         ("inputs", figures.inputs.to_string()),
         ("outputs", figures.outputs.to_string()),
@@ -27,7 +27,8 @@ pub(super) fn parameters(figures: &CmvmReport) -> BTreeMap<String, String> {
     .into()
 }
 
-pub(super) fn cell_parameters(figures: &CellReport) -> BTreeMap<String, String> {
+/// What a report says of a matrix of cells.
+pub fn cell_parameters(figures: &CellReport) -> BTreeMap<String, String> {
     [
         ("inputs", figures.inputs.to_string()),
         ("outputs", figures.outputs.to_string()),
@@ -40,7 +41,8 @@ pub(super) fn cell_parameters(figures: &CellReport) -> BTreeMap<String, String> 
     .into()
 }
 
-pub(super) fn cell_table(report: &CellReport) -> Table {
+/// The figures of a matrix of cells.
+pub fn cell_table(report: &CellReport) -> Table {
     let mut table = Table::new(["figure", "value"]);
     let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
     row("inputs × outputs", format!("{} × {}", report.inputs, report.outputs));
@@ -69,11 +71,12 @@ fn memory(megabytes: Option<f64>) -> String {
 
 /// What a matrix costs as combinational logic. What a technology does not have is 0.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(in crate::cli) struct Estimate {
+pub struct Estimate {
     /// Look-up tables; one with two outputs counts as one.
     pub luts: u64,
     /// Cell area in µm².
     pub area_um2: f64,
+    /// Delay and energy of its signals.
     #[serde(flatten)]
     pub signals: estimate::Estimate,
 }
@@ -82,22 +85,25 @@ impl Estimate {
     /// What `graph` costs on `target`, of which `module` is made.
     pub fn of(graph: &AdderGraph, module: &Arc<Module>, target: &Target) -> Result<Self> {
         let design = emit::lowered(module, target.carry_cell())?;
-        let size = output::estimate::of(&design, target).expect("sums and tables have formulas");
+        let size = size::of(&design, target).expect("sums and tables have formulas");
         Ok(Self { luts: size.look_up_tables, area_um2: size.area_um2, signals: estimate(graph, target) })
     }
 }
 
 /// What the command prints.
 #[derive(Debug, Serialize)]
-pub(super) struct Figures {
+pub struct Figures {
+    /// What was found.
     #[serde(flatten)]
     pub report: CmvmReport,
+    /// What the estimate is for.
     pub target: String,
     /// On that target.
     pub estimate: Estimate,
 }
 
-pub(super) fn table(Figures { report, target, estimate }: &Figures) -> Table {
+/// The figures of a matrix of adders.
+pub fn table(Figures { report, target, estimate }: &Figures) -> Table {
     let mut table = Table::new(["figure", "value"]);
     let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
     row("inputs × outputs", format!("{} × {}", report.inputs, report.outputs));

@@ -6,7 +6,7 @@ use std::path::Path;
 use constraints::Target;
 use constraints::targets::{Corner, Scaling, Technology};
 use constraints::timing::Picoseconds;
-use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::diag::Diagnostic;
 use openlane::fetch::{self, Programs, default_cache};
 use openlane::liberty::{Library, Role, functions};
 
@@ -43,11 +43,7 @@ impl Cells {
             Some(path) => path.to_owned(),
             None => {
                 let fetched = fetch::library(target, &default_cache()?, &Programs::default());
-                let offline = |d: Diagnostics| match d.0.first().map(|d| d.code) {
-                    Some("target-kind") => Failure::User(d),
-                    _ => Failure::Check(d),
-                };
-                fetched.map_err(offline)?.liberty
+                fetched.map_err(Failure::of_fetching)?.liberty
             }
         };
         let library = Library::read(&path)?;

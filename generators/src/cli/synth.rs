@@ -1,38 +1,18 @@
 //! `hwgen synth`: maps a folder's Verilog and reports size, timing, proofs and power.
 
-mod asic;
-mod cells;
-pub mod equiv;
-mod fpga;
-mod gates;
-mod layers;
-mod power;
-mod step;
-mod work;
-
-pub use self::fpga::look_up_tables;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use constraints::Target;
-use constraints::targets::Technology;
 use constraints::timing::Picoseconds;
 use hdl::diag::Diagnostic;
-use openlane::yosys as mapping;
 
-use self::asic::Asic;
-use self::cells::Cells;
-use self::fpga::Fpga;
-use self::gates::Simulator;
-use self::layers::Blocks;
-use self::step::{Choice, run_steps};
-use self::work::Work;
 use super::output::{Force, finish};
-use super::sim::Folder;
-use crate::design::Design;
 use crate::failure::{Failure, Result};
+use crate::flow::Folder;
 use crate::output::synthesis::{State, Synthesis};
+use crate::synthesis::{self, Choice, Hierarchy, Options, Simulator, synthesise};
 
 /// Map a folder's Verilog to cells or look-up tables and report size, timing, power and proofs.
 ///
@@ -90,53 +70,22 @@ enum Effort {
     Full,
 }
 
-/// What becomes of the modules below the top.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Hierarchy {
-    /// Keep them if the design is large and its copies save half of the work
-    Auto,
-    /// Dissolve them: logic is shared and simplified across their borders
-    Flatten,
-    /// Map each once: for designs with many copies of a block
-    Keep,
-}
-
-impl From<Effort> for mapping::Effort {
-    fn from(effort: Effort) -> Self {
-        match effort {
-            Effort::Fast => Self::Fast,
-            Effort::Full => Self::Full,
-        }
-    }
-}
-
 /// Runs the command.
 pub fn run(args: &SynthArgs) -> Result<()> {
-    let folder = Folder::open(&args.dir)?;
-    let target = Target::load(&args.target)?;
-    let clock = Picoseconds::from_ns(args.clock_ns)?;
-    let staging = args.force.begin(&args.out())?;
-    let mut work = Work {
-        folder: &folder,
-        clock,
-        staging: &staging,
-        simulator: args.gates,
-        report: Synthesis::new(
-            &folder.top.name,
-            &target.name,
-            clock.ns(),
-            folder.top.latency(),
-            matches!(folder.design, Design::Encoder(_)),
-        ),
+    let (folder, options, out) = (Folder::open(&args.dir)?, args.options()?, args.out());
+    let staging = args.force.begin(&out)?;
+    let mut tell = |line: &str| {
+        if !args.json {
+            super::tell(line)
+        }
     };
-    work.report.notes.extend(folder.remarks());
-    let report = args.flow(work, &target)?;
+    let report = synthesise(&folder, &staging, &options, &mut tell)?;
     finish(staging)?;
     if args.json {
         super::say(report.to_json())?;
     } else {
         let (steps, figures) = (report.steps_text(), report.figures_text());
-        super::say(format_args!("{steps}\n{figures}\nreport: {}\n", args.out().join("report.md").display()))?;
+        super::say(format_args!("{steps}\n{figures}\nreport: {}\n", out.join("report.md").display()))?;
     }
     verdict(&report)
 }
@@ -149,46 +98,21 @@ impl SynthArgs {
         })
     }
 
-    /// The modules that stay as they are; the report says so if there are any.
-    fn kept(&self, work: &mut Work<'_>) -> Result<Vec<String>> {
-        let blocks = Blocks::of(work)?;
-        let keep = match self.hierarchy {
-            Hierarchy::Auto => blocks.are_worth_it(),
-            Hierarchy::Flatten => false,
-            Hierarchy::Keep => true,
-        };
-        if !keep || blocks.names.is_empty() {
-            return Ok(Vec::new());
-        }
-        let note = format!(
-            "Hierarchy is kept: {} are mapped once each and counted for every copy; nothing is shared or simplified across their borders.",
-            blocks.names.join(", ")
-        );
-        work.report.notes.push(note);
-        Ok(blocks.names)
-    }
-
-    /// The flow of the target's kind.
-    fn flow(&self, mut work: Work<'_>, target: &Target) -> Result<Synthesis> {
-        let limit = Duration::from_secs(self.limit);
-        let kept = self.kept(&mut work)?;
-        match &target.technology {
-            Technology::Asic { .. } => {
-                let cells = Cells::obtain(target, self.liberty.as_deref())?;
-                let effort = self.effort.into();
-                let mut flow = Asic { work, cells, effort, kept };
-                flow.write_inputs()?;
-                run_steps(&mut flow, &self.steps, limit, self.json)?;
-                flow.finish()
-            }
-            Technology::Fpga { family, .. } => {
-                let mut flow =
-                    Fpga { work, target, family, synthesis: fpga::synthesis_command(target, family, self.dsp)?, kept };
-                flow.write_inputs()?;
-                run_steps(&mut flow, &self.steps, limit, self.json)?;
-                flow.work.finish()
-            }
-        }
+    fn options(&self) -> Result<Options> {
+        Ok(Options {
+            target: Target::load(&self.target)?,
+            liberty: self.liberty.clone(),
+            clock: Picoseconds::from_ns(self.clock_ns)?,
+            steps: self.steps.clone(),
+            effort: match self.effort {
+                Effort::Fast => synthesis::Effort::Fast,
+                Effort::Full => synthesis::Effort::Full,
+            },
+            hierarchy: self.hierarchy,
+            dsp: self.dsp,
+            simulator: self.gates,
+            limit: Duration::from_secs(self.limit),
+        })
     }
 }
 

@@ -8,9 +8,9 @@ use hdl::diag::{Diagnostic, Diagnostics};
 use sim::preamble::Preamble;
 use sim::vectors::Vectors;
 
-use super::super::sim::Folder;
 use super::gates::Simulator;
 use crate::failure::{Failure, Result};
+use crate::flow::Folder;
 use crate::output::emit::VECTORS_FILE;
 use crate::output::folder::Staging;
 use crate::output::hardening;

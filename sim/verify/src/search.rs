@@ -65,8 +65,12 @@ pub fn situations(spec: &Spec, numbers: &[Id], count: usize, seed: u64) -> Vec<V
             }
         }
         if situation % 4 >= 2 && !readers.is_empty() {
+            // each sum in turn at both of its ends, and near one of them
             let terms = readers[(situation / 4) % readers.len()];
-            let up = random.bool();
+            let (up, density) = match situation % 4 {
+                2 => ((situation / 4 / readers.len()).is_multiple_of(2), 100),
+                _ => (random.bool(), density),
+            };
             for (x, weight) in terms.iter().filter(|(x, _)| position[*x] != usize::MAX) {
                 if random.u32(0..100) < density {
                     let (lo, hi) = spec.numbers[*x].range;

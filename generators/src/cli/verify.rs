@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::sim::Folder;
 use crate::failure::Result;
+use crate::flow::Folder;
 use crate::flow::verify::{Verdict, Verification, require_proof};
 use crate::output::file::replace;
 use crate::output::table::Table;

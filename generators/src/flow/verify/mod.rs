@@ -22,7 +22,7 @@ use crate::arith::design::MatrixDesign;
 use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::import::bounded;
-use crate::model::{Array, Graph, Input, Layer, Op, Output, T};
+use crate::model::{Array, Graph, Input, Layer, Op, Output, TensorId};
 
 /// The macro under which synthesis tools read another body of a module than simulators do.
 const SYNTHESIS: &str = "SYNTHESIS";
@@ -223,8 +223,8 @@ fn matrix(design: &MatrixDesign) -> std::result::Result<Graph, Diagnostic> {
     let inputs: Vec<Input> = design.ranges.iter().enumerate().map(input).collect();
     let count = inputs.len();
     let mut graph = Graph::new("matrix", inputs)?;
-    let layer = |name: &str, op: Op, inputs: Vec<T>| Layer { name: name.into(), op, inputs, scale: None };
-    let x = graph.push(layer("x", Op::Concat { axis: 0 }, (0..count as u32).map(T).collect()))?;
+    let layer = |name: &str, op: Op, inputs: Vec<TensorId>| Layer { name: name.into(), op, inputs, scale: None };
+    let x = graph.push(layer("x", Op::Concat { axis: 0 }, (0..count as u32).map(TensorId).collect()))?;
     let columns = design.rows.first().map_or(0, Vec::len);
     let values = (0..columns).flat_map(|j| design.rows.iter().map(move |row| row[j])).collect();
     let weights = Array { shape: vec![columns, count], values };

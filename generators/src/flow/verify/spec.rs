@@ -7,7 +7,7 @@ use hdl::pack::layout;
 use verify::spec::{Element, Id, Op as Rule, PortSpec, Spec};
 
 use super::blocks;
-use crate::model::{Array, Block, Graph, Layer, Multiplication, Op, PoolKind, T, broadcast, moved};
+use crate::model::{Array, Block, Graph, Layer, Multiplication, Op, PoolKind, TensorId, broadcast, moved};
 
 /// What is computed of a model's tensors, and their names as ports.
 pub(super) struct Model<'a> {
@@ -82,13 +82,13 @@ impl Builder<'_> {
         self.spec.push(rule, self.spec.layers.len() as u32 - 1, element as u32, range)
     }
 
-    fn tensor(&self, t: T) -> &[Id] {
+    fn tensor(&self, t: TensorId) -> &[Id] {
         &self.tensors[t.index()]
     }
 
     fn layer(&mut self, layer: &Layer) -> Result<(), String> {
         self.spec.layers.push(layer.name.clone());
-        let info = self.graph.info(T(self.tensors.len() as u32));
+        let info = self.graph.info(TensorId(self.tensors.len() as u32));
         let bounds = (info.range.lo() as i64, info.range.hi() as i64);
         let numbers = match self.movement(layer, bounds)? {
             Some(numbers) => numbers,

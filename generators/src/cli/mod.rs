@@ -18,6 +18,7 @@ mod schema;
 pub mod sim;
 pub mod synth;
 mod target;
+mod verify;
 pub mod weights;
 
 use std::io::{ErrorKind, Write};
@@ -52,6 +53,7 @@ enum Command {
     Bench(bench::BenchArgs),
     Synth(synth::SynthArgs),
     Target(target::TargetArgs),
+    Verify(verify::VerifyArgs),
     Weights(weights::WeightsArgs),
 }
 
@@ -70,6 +72,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Bench(args) => bench::run(args),
         Command::Synth(args) => synth::run(args),
         Command::Target(args) => target::run(args),
+        Command::Verify(args) => verify::run(args),
         Command::Weights(args) => weights::run(args),
     }
 }

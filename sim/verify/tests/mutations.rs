@@ -24,7 +24,7 @@ fn network() -> Spec {
     let all = (i64::MIN / 4, i64::MAX / 4);
     let x: Vec<Id> = (0..4).map(|k| spec.push(Op::Input, 0, k, (-32, 31))).collect();
     let terms = |x: &[Id], row: &[i64]| x.iter().copied().zip(row.iter().copied()).filter(|(_, w)| *w != 0).collect();
-    let mut sum = |spec: &mut Spec, x: &[Id], row: &[i64], bias, layer, k: usize| {
+    let sum = |spec: &mut Spec, x: &[Id], row: &[i64], bias, layer, k: usize| {
         spec.push(Op::Sum { bias, terms: terms(x, row), cut: 0 }, layer, k as u32, all)
     };
     let first: Vec<Id> =

@@ -58,6 +58,7 @@ INTERACTION = [
     "interaction --nodes 4 --edges 6 --events 16 --target xcup",
     "interaction --nodes 4 --edges 6 --events 16 --sorted --target generic --clock-ns 5",
     "interaction --nodes 4 --edges 6 --events 16 --structure flat --aggregation max --target xc7",
+    "interaction --nodes 6 --edges 6 --layers 3 --events 16 --target xcup",
     "interaction --nodes 8 --edges 8 --events 16 --reuse 4 --target xcup",
     "interaction --network jedinet --nodes 4 --events 16 --target generic",
     "interaction --network jedi-linear --nodes 4 --events 16 --target xcup",

@@ -94,7 +94,7 @@ fn the_front_end_follows_its_settings() {
         for seed in 0..20 {
             let link: Vec<i64> = (0..48).map(|i| (seed * 37 + i * 11 + i * i * seed) % 128).collect();
             let outputs = stepper.outputs(&inputs(&link, 0, 0, 0), false);
-            assert_eq!(outputs[..17], evaluate(&model, &settings.evaluate(&link)), "seed {seed}");
+            assert_eq!(outputs[..17], evaluate(&model, &settings.evaluate(&[&link])), "seed {seed}");
         }
     }
 }
@@ -109,7 +109,7 @@ fn a_float_is_the_middle_of_its_bin() {
             let (e, m) = (code >> 3, code & 7);
             let significand = if e > 0 { (m << (e - 1)) + (1 << (e + 2)) } else { m };
             let expected = (significand << d) + (1 << ((e - 1).max(0) + d - 1));
-            assert_eq!(settings.evaluate(&[code; 48]), [expected; 48], "code {code}");
+            assert_eq!(settings.evaluate(&[&[code; 48]]), [expected; 48], "code {code}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Interaction networks: the integer model's symmetries, and data paths against it.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use constraints::{Target, delay};
@@ -13,8 +14,8 @@ use hwgen::design::Design;
 use hwgen::interaction::aggregate::Aggregation;
 use hwgen::interaction::assembly::{Stages, Structure};
 use hwgen::interaction::design::InteractionDesign;
+use hwgen::interaction::hardware::perceptron;
 use hwgen::interaction::jedinet;
-use hwgen::interaction::layers::continued;
 use hwgen::interaction::mlp::{Layer, Mlp};
 use hwgen::interaction::network::{Jedinet, Network, Tracking, Windows};
 use hwgen::interaction::random::Shape;
@@ -153,11 +154,11 @@ fn windows_that_are_kept_to_change_nothing() {
         event.extend([1, 0].iter().flat_map(|end| ends.iter().map(|e| e[*end] as i64)));
         event.extend([1; 7]);
         let network = Network::Tracking(windowed.clone());
-        assert_eq!(network.evaluate(&event), free.evaluate(&event));
+        assert_eq!(network.evaluate(&event).unwrap(), free.evaluate(&event).unwrap());
         // the same edge the other way round leaves its windows
         event[features] = ends[0][0] as i64;
         event[features + 7] = ends[0][1] as i64;
-        assert_eq!(network.evaluate(&event)[0], 0);
+        assert_eq!(network.evaluate(&event).unwrap()[0], 0);
     }
 }
 
@@ -205,9 +206,10 @@ fn a_linear_relation_takes_linear_time() {
 /// Adders of the layers by themselves.
 fn adders_of(layers: &[Layer], inputs: &[Format]) -> usize {
     let m = ModuleBuilder::new("layers");
-    let products = Products::new(Arithmetic::default(), Some(Effort::Fast));
+    let products = Rc::new(Products::new(Arithmetic::default(), Some(Effort::Fast)));
+    let mlp = Mlp { layers: layers.to_vec() };
     let inputs = m.input_port("inputs", inputs.to_vec(), Stamp::at(0));
-    m.output_array("outputs", &continued(&m, &products, layers, &inputs));
+    m.output_array("outputs", &perceptron(&m, &products, &mlp, &inputs).unwrap());
     Statistics::of(&m.finish().unwrap()).adders
 }
 
@@ -305,13 +307,13 @@ fn permuted_edges_permute_the_results() {
         let network = shaped(|s| s.aggregation = aggregation).tracking().unwrap();
         for _ in 0..200 {
             let mut event = Event::random(&mut random);
-            let before = network.evaluate(&event.flat());
+            let before = network.evaluate(&event.flat()).unwrap();
             let mut order: Vec<usize> = (0..event.edges.len()).collect();
             random.shuffle(&mut order);
             event.edges = order.iter().map(|k| event.edges[*k].clone()).collect();
             event.ends = order.iter().map(|k| event.ends[*k]).collect();
             let expected: Vec<i64> = order.iter().map(|k| before[*k]).collect();
-            assert_eq!(network.evaluate(&event.flat()), expected);
+            assert_eq!(network.evaluate(&event.flat()).unwrap(), expected);
         }
     }
 }
@@ -322,7 +324,7 @@ fn renamed_nodes_change_nothing() {
     let network = shape().tracking().unwrap();
     for _ in 0..200 {
         let mut event = Event::random(&mut random);
-        let before = network.evaluate(&event.flat());
+        let before = network.evaluate(&event.flat()).unwrap();
         let mut place: Vec<usize> = (0..event.nodes.len()).collect();
         random.shuffle(&mut place);
         let old = event.nodes.clone();
@@ -330,7 +332,7 @@ fn renamed_nodes_change_nothing() {
         for end in event.ends.iter_mut().flat_map(|e| &mut e[..2]) {
             *end = place.get(*end as usize).map_or(*end, |to| *to as i64);
         }
-        assert_eq!(network.evaluate(&event.flat()), before);
+        assert_eq!(network.evaluate(&event.flat()).unwrap(), before);
     }
 }
 
@@ -344,7 +346,7 @@ fn dummies_change_nothing() {
         let network = shaped(|s| s.aggregation = aggregation).tracking().unwrap();
         for _ in 0..200 {
             let mut event = Event::random(&mut random);
-            let before = network.evaluate(&event.flat());
+            let before = network.evaluate(&event.flat()).unwrap();
             let nodes = event.nodes.len() as i64;
             let live: Vec<bool> = event.ends.iter().map(|e| e[2] == 1 && e[0].max(e[1]) < nodes).collect();
             live_edges += live.iter().filter(|l| **l).count();
@@ -360,7 +362,7 @@ fn dummies_change_nothing() {
             for i in (0..nodes).filter(|i| !named(*i)) {
                 event.nodes[i as usize].fill_with(|| random.i64(-40..40));
             }
-            assert_eq!(network.evaluate(&event.flat()), before);
+            assert_eq!(network.evaluate(&event.flat()).unwrap(), before);
         }
     }
     assert!(live_edges > 500);
@@ -375,9 +377,9 @@ fn permuted_particles_change_nothing() {
                 (0..5).map(|_| (0..3).map(|_| random.i64(-128..128)).collect()).collect();
             let mask: Vec<i64> = vec![1; network.inputs().get(1).map_or(0, |p| p.count)];
             let event = |p: &[Vec<i64>]| [p.concat(), mask.clone()].concat();
-            let before = network.evaluate(&event(&particles));
+            let before = network.evaluate(&event(&particles)).unwrap();
             random.shuffle(&mut particles);
-            assert_eq!(network.evaluate(&event(&particles)), before);
+            assert_eq!(network.evaluate(&event(&particles)).unwrap(), before);
         }
     }
 }
@@ -451,7 +453,7 @@ fn the_fifty_particle_network_follows_its_floats() {
         }
         let expected = through(pooled, 4..7);
         let event: Vec<i64> = x.iter().flatten().map(|v| format.nearest(*v).unwrap()).collect();
-        let scores = network.evaluate(&event);
+        let scores = network.evaluate(&event).unwrap();
         for (score, expected) in scores.iter().zip(&expected) {
             let score = *score as f64 / 4096.0;
             assert!((score - expected).abs() < 0.5, "{score} {expected}");

@@ -12,11 +12,13 @@ use super::clock::Timing;
 use super::output::{Output, finish};
 use super::products::MatrixProductArgs;
 use crate::arith::Fabric;
+use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::flow::generate;
 use crate::flow::interaction::InteractionProject;
 use crate::import::bounded;
 use crate::import::numpy::{self, Numbers};
+use crate::import::torch;
 use crate::interaction::accuracy::Accuracy;
 use crate::interaction::aggregate::Aggregation;
 use crate::interaction::assembly::Structure;
@@ -40,7 +42,7 @@ pub struct InteractionArgs {
     #[arg(long, value_enum, default_value_t = Kind::Tracking, conflicts_with = "model")]
     network: Kind,
     /// Integers as hwgen writes them to model.json (docs/interaction.md), or the weights of a trained network: of a JEDI-net
-    /// as JSON or .npz (w1, b1 … w9, b9), of an edge classifier as .npz (R1.layers.0.weight, …)
+    /// as JSON or .npz (w1, b1 … w9, b9), of an edge classifier as .pt or .npz (R1.layers.0.weight, …)
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
     /// Particles of a jet or hits of an event [default: 28, or what the model says]
@@ -97,6 +99,9 @@ pub struct InteractionArgs {
     #[command(flatten)]
     output: Output,
 }
+
+/// A reader of named arrays.
+type ArrayReader = fn(&[u8]) -> std::result::Result<tracker::Arrays, String>;
 
 /// A network that can be built with random weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -198,9 +203,19 @@ impl InteractionArgs {
     fn read(&self, file: &Path) -> Result<Network> {
         let in_file = |d: Diagnostic| Failure::user(d.at(file.display().to_string(), "in this file"));
         let no_model = |e: serde_json::Error| in_file(Diagnostic::error("json", format!("this is no model: {e}")));
-        if file.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) {
+        let ending = file.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+        let read: Option<ArrayReader> = match ending.as_deref() {
+            Some("npz") => Some(numpy::archive),
+            Some("pt" | "pth") => Some(torch::tensors),
+            _ => None,
+        };
+        if let Some(read) = read {
             let bytes = bounded::read("read the model", file, bounded::MODEL)?;
-            let arrays = numpy::archive(&bytes).map_err(|why| in_file(Diagnostic::error("model", why)))?;
+            let arrays = read(&bytes).map_err(|why| {
+                let help = "save plain numbers of 32 or 64 bits: torch.save(model.state_dict(), \"model.pt\")";
+                let error = Diagnostic::error("model", why);
+                in_file(if ending.as_deref() == Some("npz") { error } else { error.help(help) })
+            })?;
             let network = self.of_arrays(&arrays).map_err(in_file)?;
             network.validate().map_err(in_file)?;
             return Ok(network);
@@ -214,11 +229,13 @@ impl InteractionArgs {
             network.validate().map_err(in_file)?;
             return Ok(network);
         }
-        let network = match json.get("network") {
-            Some(inner) => inner.clone(),
-            None => json,
+        let network = match json.get("design") {
+            Some(_) => match serde_json::from_value(json).map_err(no_model)? {
+                Design::Interaction(design) => design.network,
+                _ => return Err(in_file(Diagnostic::error("model", "this is the model of another generator"))),
+            },
+            None => serde_json::from_value(json).map_err(no_model)?,
         };
-        let network = serde_json::from_value(network).map_err(no_model)?;
         let network = self.resized(network).map_err(in_file)?;
         network.validate().map_err(in_file)?;
         Ok(network)

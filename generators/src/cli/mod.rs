@@ -18,6 +18,7 @@ mod schema;
 pub mod sim;
 pub mod synth;
 mod target;
+mod verify;
 pub mod weights;
 
 use std::io::{ErrorKind, Write};
@@ -52,6 +53,7 @@ enum Command {
     Bench(bench::BenchArgs),
     Synth(synth::SynthArgs),
     Target(target::TargetArgs),
+    Verify(verify::VerifyArgs),
     Weights(weights::WeightsArgs),
 }
 
@@ -64,12 +66,13 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Dense(args) => dense::run(args),
         Command::Events(args) => events::run(args),
         Command::Inspect(args) => inspect::run(args),
-        Command::Schema(_) => schema::run(),
+        Command::Schema(args) => schema::run(args),
         Command::Sim(args) => sim::run(args),
         Command::Cmvm(args) => cmvm::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Synth(args) => synth::run(args),
         Command::Target(args) => target::run(args),
+        Command::Verify(args) => verify::run(args),
         Command::Weights(args) => weights::run(args),
     }
 }

@@ -185,7 +185,7 @@ impl EncoderDesign {
                 let (lo, hi) = limits(number);
                 let clamp = |v: i64| v.clamp(lo, hi);
                 let normaliser = Normaliser { bits };
-                let normalise = |event: &Vec<i64>| normaliser.evaluate(event);
+                let normalise = |event: &Vec<i64>| normaliser.evaluate(&[event]);
                 calq.iter().map(|event| normalise(event).into_iter().map(clamp).collect()).collect()
             }
         }

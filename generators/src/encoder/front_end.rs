@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::geometry::CELLS;
 use super::normaliser::CALQ_BITS;
-use crate::arith::Arithmetic;
+use crate::arith::Products;
 use crate::model::{HandMade, RegisterArray, TensorInfo};
 
 /// Bits of one trigger cell on the link: four of exponent above three of mantissa.
@@ -66,15 +66,17 @@ impl HandMade for FrontEndSettings {
         "front_end"
     }
 
-    fn result(&self, x: &TensorInfo) -> Result<TensorInfo, String> {
+    fn result(&self, x: &[&TensorInfo]) -> Result<TensorInfo, String> {
         self.check()?;
-        if x.shape != [CELLS] || !bits(CODE_BITS).covers(x.range) {
-            return Err(format!("{CELLS} codes of {CODE_BITS} bits are wanted, found {:?} in {}", x.shape, x.range));
+        let TensorInfo { shape, range } = x[0];
+        if *shape != [CELLS] || !bits(CODE_BITS).covers(*range) {
+            return Err(format!("{CELLS} codes of {CODE_BITS} bits are wanted, found {shape:?} in {range}"));
         }
         Ok(TensorInfo { shape: vec![CELLS], range: bits(CALQ_BITS) })
     }
 
-    fn evaluate(&self, codes: &[i64]) -> Vec<i64> {
+    fn evaluate(&self, x: &[&[i64]]) -> Vec<i64> {
+        let codes = x[0];
         let dropped = DROPPED[usize::from(self.high_density)];
         let expand = |code: i64| {
             let (exponent, mantissa) = (code >> MANTISSA_BITS, code & 7);
@@ -99,15 +101,15 @@ impl HandMade for FrontEndSettings {
     fn build<'m>(
         &self,
         m: &'m ModuleBuilder,
-        codes: &[Value<'m>],
+        x: &[&[Value<'m>]],
         registers: &[Vec<Value<'m>>],
-        arithmetic: Arithmetic,
+        products: &Products,
     ) -> Vec<Value<'m>> {
         let [select, calibration, high_density] = registers else { unreachable!("three arrays of registers") };
-        let expanded: Vec<Value<'m>> = codes.iter().map(|code| expand(m, *code, high_density[0])).collect();
+        let expanded: Vec<Value<'m>> = x[0].iter().map(|code| expand(m, *code, high_density[0])).collect();
         let cell = |i: usize| {
             m.scope(&format!("cell{i}"), || {
-                let charge = arithmetic.variables.product(select[i].select(&expanded), calibration[i]);
+                let charge = products.arithmetic().variables.product(select[i].select(&expanded), calibration[i]);
                 (charge >> CALIBRATION_FRAC).truncate(0).wrap(CALQ_BITS, false)
             })
         };

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::geometry::CELLS;
-use crate::arith::Arithmetic;
+use crate::arith::Products;
 use crate::model::{HandMade, TensorInfo};
 
 /// Bits of a calibrated charge.
@@ -50,8 +50,8 @@ impl HandMade for Normaliser {
         "normaliser"
     }
 
-    fn result(&self, x: &TensorInfo) -> Result<TensorInfo, String> {
-        check_charges(x)?;
+    fn result(&self, x: &[&TensorInfo]) -> Result<TensorInfo, String> {
+        check_charges(x[0])?;
         if !(1..=MAX_BITS).contains(&self.bits) {
             return Err(format!("a normalised value has 1 to {MAX_BITS} bits, not {}", self.bits));
         }
@@ -59,7 +59,8 @@ impl HandMade for Normaliser {
         Ok(TensorInfo { shape: vec![CELLS], range })
     }
 
-    fn evaluate(&self, calq: &[i64]) -> Vec<i64> {
+    fn evaluate(&self, x: &[&[i64]]) -> Vec<i64> {
+        let calq = x[0];
         let exponent = calq.iter().sum::<i64>().max(1).ilog2();
         calq.iter().map(|c| (c << (self.bits - 1)) >> exponent).collect()
     }
@@ -67,10 +68,11 @@ impl HandMade for Normaliser {
     fn build<'m>(
         &self,
         m: &'m ModuleBuilder,
-        calq: &[Value<'m>],
+        x: &[&[Value<'m>]],
         _: &[Vec<Value<'m>>],
-        _: Arithmetic,
+        _: &Products,
     ) -> Vec<Value<'m>> {
+        let calq = x[0];
         let (_, exponent) = sum_and_exponent(m, calq);
         let cell = |(i, charge): (usize, &Value<'m>)| {
             m.scope(&format!("cell{i}"), || shift_down(*charge, self.bits - 1, &exponent, self.bits))
@@ -84,25 +86,25 @@ impl HandMade for ModuleSum {
         "module_sum"
     }
 
-    fn result(&self, x: &TensorInfo) -> Result<TensorInfo, String> {
-        check_charges(x)?;
+    fn result(&self, x: &[&TensorInfo]) -> Result<TensorInfo, String> {
+        check_charges(x[0])?;
         let range = Interval::of_width(CODE_BITS, false).map_err(|e| e.to_string())?;
         Ok(TensorInfo { shape: vec![1], range })
     }
 
-    fn evaluate(&self, calq: &[i64]) -> Vec<i64> {
-        vec![code(calq.iter().sum())]
+    fn evaluate(&self, x: &[&[i64]]) -> Vec<i64> {
+        vec![code(x[0].iter().sum())]
     }
 
     /// Sum and exponent are the normaliser's, as the same operators on the same values are one.
     fn build<'m>(
         &self,
         m: &'m ModuleBuilder,
-        calq: &[Value<'m>],
+        x: &[&[Value<'m>]],
         _: &[Vec<Value<'m>>],
-        _: Arithmetic,
+        _: &Products,
     ) -> Vec<Value<'m>> {
-        let (sum, exponent) = sum_and_exponent(m, calq);
+        let (sum, exponent) = sum_and_exponent(m, x[0]);
         vec![m.scope("code", || build_code(m, sum, &exponent))]
     }
 }

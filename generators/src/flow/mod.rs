@@ -13,6 +13,7 @@ pub mod options;
 pub mod outputs;
 pub mod reference;
 pub mod vectors;
+pub mod verify;
 pub mod verilog;
 
 pub use self::batch::{Outcome, run_batch};

@@ -13,5 +13,7 @@ pub mod lift;
 pub mod matrix;
 pub mod numpy;
 pub mod onnx;
+mod pickle;
 mod python_json;
 pub mod settings;
+pub mod torch;

@@ -84,15 +84,13 @@ impl Accuracy {
             return Err(Diagnostic::error("events", message));
         }
         let frac = network.output_frac();
-        let integers = |event: &Labelled| {
-            let scores = network.evaluate(&event.inputs);
-            scores.iter().map(|v| real(*v, frac)).collect()
-        };
-        let all = |scores: &(dyn Fn(&Labelled) -> Vec<f64> + Sync)| -> Vec<Vec<f64>> {
-            events.par_iter().map(scores).collect()
+        let staged = network.staged()?;
+        let integers = |event: &Labelled| -> Result<Vec<f64>, Diagnostic> {
+            Ok(staged.evaluate(&event.inputs)?.iter().map(|v| real(*v, frac)).collect())
         };
         let seen = Overflows::default();
-        let mut scores = [all(&integers), all(&|event| network.in_floats(&event.inputs, &seen))];
+        let floats = events.par_iter().map(|event| network.in_floats(&event.inputs, &seen));
+        let mut scores = [events.par_iter().map(integers).collect::<Result<Vec<_>, _>>()?, floats.collect()];
         if !matches!(network, Network::Tracking(_)) {
             scores.iter_mut().flatten().for_each(|jet| softmax(jet));
         }

@@ -2,10 +2,11 @@
 //! of them flat in one module.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use hdl::analysis::pipeline_register_bits;
-use hdl::dfg::{Module, ModuleBuilder, Value};
+use hdl::dfg::{Module, ModuleBuilder, Stamp, Value};
 use hdl::diag::{Cause, Diagnostic, Diagnostics};
 use hdl::num::Format;
 use hdl::passes::delay::DelayModel;
@@ -42,14 +43,29 @@ pub struct Assembly<'m, 'a> {
     top: &'a str,
     structure: Structure,
     stages: Stages<'a>,
-    products: Products,
+    products: Rc<Products>,
     made: RefCell<Vec<Made>>,
+}
+
+/// What goes into a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BlockInput {
+    /// An element of its input port.
+    Port(Format),
+    /// A constant that is built in.
+    Constant(i128),
+}
+
+impl BlockInput {
+    fn of(value: &Value<'_>) -> Self {
+        value.range().as_point().map_or(Self::Port(value.format()), Self::Constant)
+    }
 }
 
 /// A block that has been made.
 struct Made {
     block: String,
-    inputs: Vec<Format>,
+    inputs: Vec<BlockInput>,
     at_ports: bool,
     module: Arc<Module>,
     report: Report,
@@ -59,13 +75,14 @@ struct Made {
 
 impl<'m> Assembly<'m, '_> {
     /// The products of all blocks.
-    pub fn products(&self) -> &Products {
+    pub fn products(&self) -> &Rc<Products> {
         &self.products
     }
 
     /// The outputs of a copy of `block` for `inputs`; `body` says what the block does.
     ///
-    /// Blocks of one name do the same, and become one module for each row of input formats.
+    /// Blocks of one name do the same, and become one module for each row of input formats. Inputs that are constants are
+    /// built in.
     ///
     /// # Errors
     /// Those of building and of pipelining the block.
@@ -74,15 +91,16 @@ impl<'m> Assembly<'m, '_> {
         block: &str,
         instance: &str,
         inputs: &[Value<'m>],
-        body: impl for<'b> Fn(&'b ModuleBuilder, &[Value<'b>]) -> Vec<Value<'b>>,
+        body: impl for<'b> Fn(&'b ModuleBuilder, &[Value<'b>]) -> Result<Vec<Value<'b>>, Diagnostic>,
     ) -> Result<Vec<Value<'m>>, Diagnostics> {
         if self.structure == Structure::Flat {
-            return Ok(self.m.scope(instance, || body(self.m, inputs)));
+            return Ok(self.m.scope(instance, || body(self.m, inputs))?);
         }
-        let formats: Vec<Format> = inputs.iter().map(Value::format).collect();
-        let cycles = inputs.iter().filter_map(|v| v.stamp().cycle());
-        let module = self.made(block, formats, cycles.max().unwrap_or(0), body)?;
-        Ok(self.m.instance(&module, instance, inputs))
+        let inputs_of = inputs.iter().map(BlockInput::of).collect();
+        let ports: Vec<Value<'m>> = inputs.iter().filter(|v| v.range().as_point().is_none()).copied().collect();
+        let cycles = ports.iter().filter_map(|v| v.stamp().cycle());
+        let module = self.made(block, inputs_of, cycles.max().unwrap_or(0), body)?;
+        Ok(self.m.instance(&module, instance, &ports))
     }
 
     /// The module of a block whose inputs come out of registers.
@@ -93,33 +111,33 @@ impl<'m> Assembly<'m, '_> {
         &self,
         block: &str,
         inputs: Vec<Format>,
-        body: impl for<'b> Fn(&'b ModuleBuilder, &[Value<'b>]) -> Vec<Value<'b>>,
+        body: impl for<'b> Fn(&'b ModuleBuilder, &[Value<'b>]) -> Result<Vec<Value<'b>>, Diagnostic>,
     ) -> Result<Arc<Module>, Diagnostics> {
-        self.made(block, inputs, 1, body)
+        self.made(block, inputs.into_iter().map(BlockInput::Port).collect(), 1, body)
     }
 
     fn made(
         &self,
         block: &str,
-        formats: Vec<Format>,
+        inputs: Vec<BlockInput>,
         begins: u32,
-        body: impl for<'b> Fn(&'b ModuleBuilder, &[Value<'b>]) -> Vec<Value<'b>>,
+        body: impl for<'b> Fn(&'b ModuleBuilder, &[Value<'b>]) -> Result<Vec<Value<'b>>, Diagnostic>,
     ) -> Result<Arc<Module>, Diagnostics> {
         let at_ports = begins == 0;
-        let known = |made: &Made| made.block == block && made.inputs == formats && made.at_ports == at_ports;
+        let known = |made: &Made| made.block == block && made.inputs == inputs && made.at_ports == at_ports;
         let found = self.made.borrow().iter().find(|m| known(m)).map(|m| Arc::clone(&m.module));
         match found {
             Some(module) => Ok(module),
-            None => self.make(block, formats, begins, body),
+            None => self.make(block, inputs, begins, body),
         }
     }
 
     fn make(
         &self,
         block: &str,
-        inputs: Vec<Format>,
+        inputs: Vec<BlockInput>,
         begins: u32,
-        body: impl for<'b> Fn(&'b ModuleBuilder, &[Value<'b>]) -> Vec<Value<'b>>,
+        body: impl for<'b> Fn(&'b ModuleBuilder, &[Value<'b>]) -> Result<Vec<Value<'b>>, Diagnostic>,
     ) -> Result<Arc<Module>, Diagnostics> {
         let same = self.made.borrow().iter().filter(|m| m.block == block).count();
         let name = match same {
@@ -127,8 +145,17 @@ impl<'m> Assembly<'m, '_> {
             n => format!("{}_{block}_variant{n}", self.top),
         };
         let b = ModuleBuilder::new(&name);
-        let values = b.input_port("inputs", inputs.clone(), hdl::dfg::Stamp::at(0));
-        b.output_array("outputs", &body(&b, &values));
+        let formats = inputs.iter().filter_map(|input| match input {
+            BlockInput::Port(format) => Some(*format),
+            BlockInput::Constant(_) => None,
+        });
+        let mut ports = b.input_port("inputs", formats.collect(), Stamp::at(0)).into_iter();
+        let value = |input: &BlockInput| match input {
+            BlockInput::Port(_) => ports.next(),
+            BlockInput::Constant(value) => Some(b.constant(*value, 0)),
+        };
+        let values: Vec<Value<'_>> = inputs.iter().filter_map(value).collect();
+        b.output_array("outputs", &body(&b, &values)?);
         let at_ports = begins == 0;
         let mut options = self.stages.options;
         if !at_ports {
@@ -180,7 +207,7 @@ pub fn assemble(
         top,
         structure,
         stages,
-        products: Products::new(shallow(stages.arithmetic), Some(Effort::Fast)),
+        products: Rc::new(Products::new(shallow(stages.arithmetic), Some(Effort::Fast))),
         made: RefCell::new(Vec::new()),
     };
     body(&assembly, &m)?;

@@ -3,12 +3,15 @@
 //! The area is counted in adder bits of operators, on libraries too; one of them takes about a LUT. Multiplexers and
 //! registers come on top.
 
+use std::rc::Rc;
+
 use hdl::analysis::Statistics;
 use hdl::dfg::{ModuleBuilder, Stamp};
 use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::num::Format;
 
-use super::aggregate::Aggregation;
-use super::layers::perceptron;
+use super::aggregate::{Aggregation, kept};
+use super::hardware::perceptron;
 use super::network::Tracking;
 use super::stream::Lanes;
 use crate::arith::multiply::Multiplier;
@@ -32,20 +35,20 @@ impl Sizes {
     /// A network that does not fit together.
     pub fn of(network: &Tracking, constants: Fabric) -> Result<Self, Diagnostics> {
         let arithmetic = Arithmetic::of(constants.operators(), Multiplier::Operator);
-        let products = Products::new(arithmetic, Some(Effort::Fast));
+        let products = Rc::new(Products::new(arithmetic, Some(Effort::Fast)));
         let mut bits = Vec::new();
         let blocks = network.blocks()?;
         for block in &blocks {
             let m = ModuleBuilder::new(block.name);
             let inputs = m.input_port("inputs", block.inputs.clone(), Stamp::at(0));
-            m.output_array("outputs", &perceptron(&m, &products, block.mlp, &inputs));
+            m.output_array("outputs", &perceptron(&m, &products, block.mlp, &inputs)?);
             bits.push(Statistics::of(&*m.finish()?).adder_bits);
         }
         let message = vec![blocks[0].mlp.output_format(); network.relation.outputs()];
-        let columns = network.aggregate.column_formats(&message);
-        let kept = |format| match network.aggregate.how {
+        let columns = network.aggregate.how.column_formats(&message);
+        let kept = |format: Format| match network.aggregate.how {
             Aggregation::Max => format,
-            Aggregation::Sum | Aggregation::Mean => network.aggregate.kept(format),
+            how => kept(how, network.aggregate.requantise(format.frac), format),
         };
         let widths = columns.into_iter().map(|f| u64::from(kept(f).range.width()));
         Ok(Self { edge: bits[0] + bits[2], node: bits[1], aggregate: widths.sum() })

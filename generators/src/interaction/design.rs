@@ -89,7 +89,8 @@ impl InteractionDesign {
     /// An event of another size, or an element out of its format.
     pub fn vectors(&self, events: &[Vec<i64>]) -> Result<Vectors, Diagnostic> {
         (0..).zip(events).try_for_each(|(i, event)| self.check_event(i, event))?;
-        let results: Vec<Vec<i64>> = events.par_iter().map(|e| self.network.evaluate(e)).collect();
+        let staged = self.network.staged()?;
+        let results: Vec<Vec<i64>> = events.par_iter().map(|e| staged.evaluate(e)).collect::<Result<_, _>>()?;
         if let Some((network, lanes, latency)) = self.lanes()? {
             return Ok(stream::vectors(network, lanes, latency, events, &results));
         }

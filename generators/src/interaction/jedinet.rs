@@ -1,13 +1,16 @@
 //! Trained JEDI-nets from JSON: `w1`, `b1` … `w9`, `b9` as flat arrays of real numbers.
 //!
 //! `w1`–`w3` are f_R, `w4`–`w6` f_O, `w7`–`w9` φ; layers that a network does not have are absent. A matrix lies row-major
-//! `[input][output]`. ReLU follows every layer but the last. The arrays may lie in an object `arrays`.
+//! `[input][output]`. ReLU follows every layer but the last. `input` and `target` may be there too, the events of the
+//! training. The arrays may lie in an object `arrays`, beside which `origin` may say where they come from.
 
 use hdl::num::Quantiser;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use hdl::diag::Diagnostic;
+use hdl::names::quoted;
+use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::aggregate::{Aggregate, Aggregation};
@@ -80,8 +83,7 @@ fn arrays(json: &Json) -> &Json {
 /// # Errors
 /// Arrays that are missing or of the wrong size, weights that do not fit their format.
 pub fn import(json: &Json, particles: Option<usize>, format: Option<Quantiser>) -> Result<Jedinet, Diagnostic> {
-    let arrays: BTreeMap<String, Vec<f64>> = serde_json::from_value(numeric(arrays(json)))
-        .map_err(|e| Diagnostic::error("model", format!("the weights: {e}")))?;
+    let arrays = named_arrays(json)?;
     let file = File {
         arrays: &arrays,
         formats: match format {
@@ -114,14 +116,34 @@ pub fn import(json: &Json, particles: Option<usize>, format: Option<Quantiser>) 
     })
 }
 
-/// Only the entries that are arrays.
-fn numeric(json: &Json) -> Json {
-    let entries = json.as_object().into_iter().flatten();
-    entries
-        .filter(|(_, value)| value.is_array())
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect::<serde_json::Map<_, _>>()
-        .into()
+/// A file with its arrays in an object of their own.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Packed {
+    #[serde(default, rename = "origin")]
+    _origin: Option<String>,
+    arrays: BTreeMap<String, Vec<f64>>,
+}
+
+/// The arrays by name.
+///
+/// # Errors
+/// Anything that is none of the arrays of such a network.
+fn named_arrays(json: &Json) -> Result<BTreeMap<String, Vec<f64>>, Diagnostic> {
+    let arrays = match json.get("arrays") {
+        Some(_) => Packed::deserialize(json).map(|packed| packed.arrays),
+        None => BTreeMap::deserialize(json),
+    };
+    let arrays = arrays.map_err(|e| Diagnostic::error("model", format!("the weights: {e}")))?;
+    let known = |name: &str| match name.as_bytes() {
+        [b'w' | b'b', number] => (b'1'..=b'9').contains(number),
+        _ => matches!(name, "input" | "target"),
+    };
+    match arrays.keys().find(|name| !known(name)) {
+        None => Ok(arrays),
+        Some(name) => Err(Diagnostic::error("model", format!("the array {} is not known", quoted(name)))
+            .help("known are w1, b1 to w9, b9, and input and target")),
+    }
 }
 
 struct File<'a> {
@@ -226,6 +248,14 @@ mod tests {
         assert!(error(&|j| j["w1"][0] = 2.into()).contains("does not fit"));
         assert!(error(&|j| j["b1"] = serde_json::json!([])).contains("`w1` has 2 entries"));
         assert!(error(&|j| drop(j.as_object_mut().unwrap().remove("w4"))).contains("no array"));
+        assert!(error(&|j| j["w10"] = serde_json::json!([0.5])).contains("`w10` is not known"));
+        assert!(error(&|j| j["w1"] = "none".into()).contains("the weights"));
+        let packed = |other: &str| {
+            let json = serde_json::json!({ "arrays": json(), "origin": "here", other: "said" });
+            import(&json, Some(3), None).map_err(|d| d.message)
+        };
+        assert!(packed("origin").is_ok());
+        assert!(packed("formats").unwrap_err().contains("unknown field `formats`"));
         assert!(import(&json(), None, None).unwrap_err().message.contains("how many particles"));
     }
 }

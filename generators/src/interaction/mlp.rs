@@ -1,23 +1,17 @@
-//! A perceptron of several layers as integers, and its evaluation in plain integers.
+//! A perceptron of several layers as integers, and as operators of an integer graph.
 
 use hdl::diag::Diagnostic;
 use hdl::num::{Format, Interval, Quantiser};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::model::{Array, Op, Requantise};
 
 /// Widest accumulator, in bits: sums stay within 64-bit integers.
 const MAX_ACCUMULATOR: u32 = 62;
 
-/// An exact number `value · 2^-frac`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Exact {
-    /// The integer on the wires.
-    pub value: i64,
-    /// Fraction bits.
-    pub frac: i32,
-}
-
 /// One layer: `y = relu(pre(b + Σ w·x))` with `pre` and `relu` its quantisers; the sum is exact.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Layer {
     /// Format of weights and biases.
@@ -33,7 +27,7 @@ pub struct Layer {
 }
 
 /// Layers in order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Mlp {
     /// First to last.
@@ -51,34 +45,27 @@ impl Layer {
         self.weights.len()
     }
 
-    /// What the layer gives for accumulators with `frac` fraction bits.
-    fn activate(&self, sum: i64, frac: i32) -> Exact {
-        let value = self.pre_activation.apply(sum.into(), frac) as i64;
-        let before = self.pre_activation.frac;
-        match self.relu {
-            Some(relu) => Exact { value: relu.apply(value.max(0).into(), before) as i64, frac: relu.frac },
-            None => Exact { value, frac: before },
-        }
-    }
-
     /// The format of its outputs.
     pub fn output(&self) -> Format {
         self.relu.unwrap_or(self.pre_activation).format()
     }
 
-    fn evaluate(&self, inputs: &[Exact]) -> Vec<Exact> {
-        let (frac, values) = aligned(inputs);
-        let weight_frac = self.weight.frac;
-        let accumulator = accumulator_frac(frac, weight_frac);
-        self.weights
-            .iter()
-            .zip(&self.bias)
-            .map(|(row, bias)| {
-                let products: i64 = row.iter().zip(&values).map(|(w, x)| w * x).sum();
-                let sum = (products << (accumulator - frac - weight_frac)) + (bias << (accumulator - weight_frac));
-                self.activate(sum, accumulator)
-            })
-            .collect()
+    /// The layer on integers of these formats, whose shape and size were validated: sums, their quantiser, ReLU and its
+    /// quantiser.
+    pub fn operators(&self, inputs: &[Format]) -> Vec<Op> {
+        let (accumulator, weight) = (self.accumulator_frac(inputs), self.weight.frac);
+        // what is shifted out has no bits
+        let up = |value: i64, frac: i32| value.checked_shl((accumulator - frac).unsigned_abs()).unwrap_or(0);
+        let row = |row: &Vec<i64>| row.iter().zip(inputs).map(|(w, x)| up(*w, weight + x.frac)).collect::<Vec<_>>();
+        let weights =
+            Array { shape: vec![self.outputs(), inputs.len()], values: self.weights.iter().flat_map(row).collect() };
+        let bias = self.bias.iter().map(|bias| up(*bias, weight)).collect();
+        let sums = [Op::dense(weights, bias), Op::Requantise(Requantise::of(&self.pre_activation, accumulator))];
+        let relu = self.relu.iter().flat_map(|relu| {
+            let requantise = Requantise::of(relu, self.pre_activation.frac);
+            [Op::Relu, Op::Requantise(requantise)]
+        });
+        sums.into_iter().chain(relu).collect()
     }
 
     /// Fraction bits of its sums for inputs of these formats.
@@ -161,25 +148,7 @@ fn accumulator_frac(input_frac: i32, weight_frac: i32) -> i32 {
     weight_frac + input_frac.max(0)
 }
 
-/// All numbers with the fraction bits of the one that has most.
-pub fn aligned(numbers: &[Exact]) -> (i32, Vec<i64>) {
-    let frac = numbers.iter().map(|n| n.frac).max().unwrap_or(0);
-    let values = numbers.iter().map(|n| n.value << (frac - n.frac));
-    (frac, values.collect())
-}
-
 impl Mlp {
-    /// What it gives, one number for each neuron of the last layer.
-    ///
-    /// The shapes are those that [`Mlp::validate`] accepted.
-    pub fn evaluate(&self, inputs: &[Exact]) -> Vec<Exact> {
-        let mut values = inputs.to_vec();
-        for layer in &self.layers {
-            values = layer.evaluate(&values);
-        }
-        values
-    }
-
     /// The formats of the outputs for inputs of these formats.
     ///
     /// # Errors
@@ -216,6 +185,7 @@ impl Mlp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Graph, Input, TensorId};
 
     fn layer() -> Layer {
         Layer {
@@ -230,9 +200,15 @@ mod tests {
     #[test]
     fn a_neuron_by_hand() {
         // 0.75 · 1.5 − 1 · 0.5 + 0.25 = 0.875 → floor to quarters 0.75 → nearest half, up: 1
-        let inputs = [Exact { value: 3, frac: 1 }, Exact { value: 2, frac: 2 }];
-        let expected = [Exact { value: 2, frac: 1 }];
-        assert_eq!(Mlp { layers: vec![layer()] }.evaluate(&inputs), expected);
+        let inputs = [Format::signed(4, 1).unwrap(), Format::signed(4, 2).unwrap()];
+        let input = Input { name: "x".into(), shape: vec![2], range: (-8, 7), encode: None };
+        let mut graph = Graph::new("neuron", vec![input]).unwrap();
+        let mut last = TensorId(0);
+        for op in layer().operators(&inputs) {
+            last =
+                graph.push(crate::model::Layer { name: "layer0".into(), op, inputs: vec![last], scale: None }).unwrap();
+        }
+        assert_eq!(graph.evaluate(&[vec![3, 2]]).unwrap().tensor(last), [2]);
     }
 
     #[test]

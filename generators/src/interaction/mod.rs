@@ -1,24 +1,24 @@
 //! Interaction networks and set networks: particle jets, tracks from hits, and sets without edges.
 //!
-//! [`mlp`] says how a layer computes, [`network`] holds the integers of a whole network, [`reference`] evaluates it in
-//! plain integers, [`hardware`] builds the same thing as a data path out of the blocks of [`assembly`]. [`events`] are
-//! events with known truth, by which [`accuracy`] compares a network with itself in floating point, [`float`].
+//! [`network`] holds the integers of a whole network, [`graph`] makes an integer graph of it, which says what it computes;
+//! [`gather`], [`mod@aggregate`] and [`sorted`] are the blocks of that graph that edge lists need. [`hardware`] builds it as a
+//! data path, stage by stage, out of the modules of [`assembly`]; [`stream`] takes an event in beats. [`events`] are events
+//! with known truth, by which [`accuracy`] compares a network with itself in floating point, [`float`].
 
 pub mod accuracy;
 pub mod aggregate;
 pub mod assembly;
 pub mod budget;
 pub mod design;
-pub mod edges;
 pub mod events;
 pub mod float;
+pub mod gather;
+pub mod graph;
 pub mod hardware;
 pub mod jedinet;
-pub mod layers;
 pub mod mlp;
 pub mod network;
 pub mod random;
-pub mod reference;
 pub mod roc;
 pub mod sigmoid;
 mod size;

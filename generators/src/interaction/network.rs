@@ -5,14 +5,15 @@ use std::ops::Range;
 
 use hdl::diag::Diagnostic;
 use hdl::num::{Format, Quantiser};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::aggregate::{Aggregate, Aggregation, MOST_MEMBERS};
 use super::mlp::Mlp;
 use super::sigmoid::Sigmoid;
 
-/// A network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// An interaction network or a set network, as `hwgen interaction --model` reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Network {
     /// Pairs of particles, a graph that is known beforehand.
@@ -24,7 +25,7 @@ pub enum Network {
 }
 
 /// JEDI-net (arXiv:1908.05318): `φ(Σ_i f_O([x_i, Σ_j f_R([x_i, x_j])]))` over the edges `j → i` of a static graph.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Jedinet {
     /// Particles N.
@@ -54,7 +55,7 @@ pub struct Jedinet {
 /// [`Tracking::windows`]. With [`Tracking::sorted`] it is not live either if its receiver comes before that of an earlier
 /// live edge with the same window of receivers. An edge that is not live adds nothing to any aggregate, and its result
 /// is 0. A node that no live edge names changes no result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tracking {
     /// Hits of an event, dummies included.
@@ -87,7 +88,7 @@ pub struct Tracking {
 
 /// A geometry that is promised beforehand, such as layers whose neighbours are connected: `size` successive nodes at
 /// either end of each edge. It shrinks gather and scatter. An edge that breaks the promise is not live.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Windows {
     /// Nodes of a window.
@@ -99,7 +100,7 @@ pub struct Windows {
 }
 
 /// Deep Sets (arXiv:1703.06114): `ρ(aggregate_i φ(x_i))`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeepSets {
     /// Elements of a set, dummies included.
@@ -348,6 +349,11 @@ pub fn limited(what: &str, count: usize) -> Result<(), Diagnostic> {
     Err(Diagnostic::error("model", message))
 }
 
+/// The schema of a network in JSON (JSON Schema, draft 2020-12).
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(Network).to_value()
+}
+
 impl Network {
     /// An error unless shapes, formats and integers fit each other.
     pub fn validate(&self) -> Result<(), Diagnostic> {
@@ -389,6 +395,30 @@ impl Network {
                 std::iter::once(particles).chain(mask).collect()
             }
         }
+    }
+
+    /// The rows and columns of each input port.
+    pub fn input_shapes(&self) -> Vec<Vec<usize>> {
+        match self {
+            Self::Jedinet(n) => vec![vec![n.particles, n.features]],
+            Self::Tracking(n) => {
+                let per_edge = vec![n.edges];
+                let features = [vec![n.nodes, n.node_features], vec![n.edges, n.edge_features]];
+                features.into_iter().chain(vec![per_edge; 3]).collect()
+            }
+            Self::DeepSets(n) => {
+                let mask = n.masked.then(|| vec![n.particles]);
+                std::iter::once(vec![n.particles, n.features]).chain(mask).collect()
+            }
+        }
+    }
+
+    /// The integers of the output port for those of all input ports, one after the other.
+    ///
+    /// # Errors
+    /// A network that does not fit together, or an event that does not fit its ports.
+    pub fn evaluate(&self, event: &[i64]) -> Result<Vec<i64>, Diagnostic> {
+        self.staged()?.evaluate(event)
     }
 
     /// Fraction bits of every output.

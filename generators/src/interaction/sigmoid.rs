@@ -1,17 +1,17 @@
 //! The logistic function as a table of integers with a stated error.
 
-use hdl::dfg::Value;
 use hdl::diag::Diagnostic;
 use hdl::num::{Overflow, Quantiser, Rounding};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::mlp::Exact;
+use crate::model::{Limit, Op, Requantise};
 
 /// Widest index, in bits.
 const MAX_INDEX: u32 = 12;
 
 /// `σ(x) = 1 / (1 + e^-x)`: the operand is quantised to an index, and the table gives the result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sigmoid {
     /// Quantiser of the operand: to nearest and saturating.
@@ -68,17 +68,12 @@ impl Sigmoid {
         self.operands().zip(&self.table).map(error).fold(0.0, f64::max)
     }
 
-    /// The result for an exact operand.
-    pub fn evaluate(&self, x: Exact) -> i64 {
-        let pattern = self.index.apply(x.value.into(), x.frac) as i64 & ((1 << self.index.width) - 1);
-        self.table[pattern as usize]
-    }
-
-    /// The result in hardware.
-    pub fn build<'m>(&self, x: Value<'m>) -> Value<'m> {
-        let entries: Vec<i128> = self.table.iter().map(|v| i128::from(*v)).collect();
-        let pattern = x.quantise(&self.index).wrap(self.index.width, false);
-        pattern.lookup(&entries, self.output.frac)
+    /// The function on integers of `frac` fraction bits: the index, its bit pattern, and the table.
+    pub fn operators(&self, frac: i32) -> Vec<Op> {
+        let limit = Limit::Wrap { width: self.index.width, signed: false };
+        let pattern = Requantise { drop: 0, rounding: Rounding::Floor, limit };
+        let index = Requantise::of(&self.index, frac);
+        vec![Op::Requantise(index), Op::Requantise(pattern), Op::Table { first: 0, values: self.table.clone() }]
     }
 
     fn check_formats(&self) -> Result<(), Diagnostic> {
@@ -131,9 +126,12 @@ mod tests {
         let sigmoid = sigmoid();
         let bound = sigmoid.error_bound();
         assert!(bound < 0.005, "{bound}");
+        let operators = sigmoid.operators(12);
+        let [Op::Requantise(index), Op::Requantise(pattern), Op::Table { values, .. }] = &operators[..] else {
+            unreachable!("{operators:?}")
+        };
         let error = |i: i64| {
-            let x = Exact { value: i, frac: 12 };
-            let result = sigmoid.evaluate(x) as f64 / 256.0;
+            let result = values[pattern.apply(index.apply(i.into())) as usize] as f64 / 256.0;
             (result - logistic(i as f64 / 4096.0)).abs()
         };
         let worst = (-40_000..40_000).map(error).fold(0.0, f64::max);

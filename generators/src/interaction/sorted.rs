@@ -8,148 +8,256 @@
 use std::ops::Range;
 
 use hdl::dfg::{ModuleBuilder, Value};
-use hdl::diag::Diagnostics;
+use hdl::num::Interval;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::aggregate::{Aggregate, Aggregation};
-use super::assembly::Assembly;
-use super::edges::inside;
-use super::network::Tracking;
+use super::aggregate::{Aggregation, kept};
+use super::gather::{check_windows, per_edge};
+use super::network::Windows;
 use crate::arith::Products;
+use crate::model::{HandMade, Requantise, TensorInfo};
+use crate::network::requantised;
 
-/// Edges that are aggregated together.
+/// Edges that are aggregated together: those of one window of receivers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
-    /// Nodes that they may have as receivers.
-    pub receivers: Range<usize>,
+struct Group {
+    receivers: Range<usize>,
     /// Their numbers, ascending.
-    pub edges: Vec<usize>,
+    edges: Vec<usize>,
 }
 
-impl Group {
-    /// The place of a receiver in the window, if it lies there.
-    fn place<'m>(&self, m: &'m ModuleBuilder, receiver: Value<'m>) -> Value<'m> {
-        let bits = usize::BITS - (self.receivers.len() - 1).leading_zeros();
-        (receiver - m.constant(self.receivers.start as i128, 0)).wrap(bits, false)
-    }
-}
-
-/// Appends to each message whether its edge is live, and for each node of the window whether this edge is its last;
-/// returns the columns of the aggregate up to each edge.
-///
-/// | block | copies | does |
-/// |---|---|---|
-/// | `order` | one a group | furthest receiver up to each edge, whether the edge is live, whether a receiver's edges begin |
-/// | `scanN` | one a column of a group of N edges | aggregate of the receiver's edges up to each edge |
-/// | `decode` | one a group | the last edge of each receiver, one-hot |
-///
-/// # Errors
-/// Those of building and of pipelining the blocks.
-pub fn scatter<'m>(
-    network: &Tracking,
-    assembly: &Assembly<'m, '_>,
-    groups: &[Group],
-    ports: &[Vec<Value<'m>>],
-    messages: &mut [Vec<Value<'m>>],
-) -> Result<Vec<Vec<Value<'m>>>, Diagnostics> {
-    let [_, _, sender, receiver, valid] = ports else { unreachable!("the ports of this network") };
-    let mut scattered = vec![Vec::new(); network.edges];
-    for group in groups {
-        let (first, count) = (group.receivers.start, group.edges.len());
-        let of = |k: &usize| [receiver[*k], sender[*k], valid[*k]];
-        let inputs: Vec<Value<'m>> = group.edges.iter().flat_map(of).collect();
-        let order = assembly.place(&format!("order{first}"), &format!("order{first}"), &inputs, |m, inputs| {
-            order(network, group, m, inputs)
-        })?;
-        let (furthest, flags) = order.split_at(count);
-        let live = &flags[..count];
-        for column in 0..network.relation.outputs() + network.aggregate.presence_columns() {
-            let value = |(k, live): (&usize, &Value<'m>)| *messages[*k].get(column).unwrap_or(live);
-            let mut inputs: Vec<Value<'m>> = group.edges.iter().zip(live).map(value).collect();
-            inputs.extend(flags);
-            let name = format!("scan{first}_{column}");
-            let block = format!("scan{count}");
-            let sums = assembly.place(&block, &name, &inputs, |m, inputs| scan(network.aggregate, count, m, inputs))?;
-            let edges = group.edges.iter().zip(sums);
-            edges.for_each(|(k, sum)| scattered[*k].push(sum));
+impl Windows {
+    fn groups(&self) -> Vec<Group> {
+        let mut groups: Vec<Group> = Vec::new();
+        for (k, first) in self.receivers.iter().enumerate() {
+            match groups.iter_mut().find(|group| group.receivers.start == *first) {
+                Some(group) => group.edges.push(k),
+                None => groups.push(Group { receivers: *first..first + self.size, edges: vec![k] }),
+            }
         }
-        // decoded no sooner than needed: there are many more flags than bits of the receivers
-        let cycle = |v: Value<'m>| v.stamp().cycle().unwrap_or(0);
-        let wait = cycle(scattered[group.edges[0]][0]).saturating_sub(cycle(furthest[0]));
-        let late: Vec<Value<'m>> = furthest.iter().map(|v| v.delay(wait)).collect();
-        let hot = assembly.place(&format!("decode{first}"), &format!("decode{first}"), &late, |m, furthest| {
-            decode(group, m, furthest)
-        })?;
-        let hot = hot.chunks(group.receivers.len());
-        for ((k, live), hot) in group.edges.iter().zip(live).zip(hot) {
-            messages[*k].push(*live);
-            messages[*k].extend(hot);
+        groups
+    }
+}
+
+/// Which edges are live, of those that are promised to come in the order of their receivers: senders, receivers and
+/// valid bits, `[edges]` each → `[edges, 2]`.
+///
+/// The first column is 1 for an edge that is valid, both of whose ends lie in its windows, and whose receiver does not
+/// come before that of an earlier live edge with the same window of receivers. The second is the place in the window of
+/// the furthest receiver so far.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Order {
+    /// Nodes that each edge may connect.
+    pub windows: Windows,
+}
+
+impl HandMade for Order {
+    fn name(&self) -> &'static str {
+        "order"
+    }
+
+    fn operands(&self) -> usize {
+        3
+    }
+
+    fn result(&self, x: &[&TensorInfo]) -> Result<TensorInfo, String> {
+        let shape = per_edge(&self.windows, 2, x)?;
+        let range = Interval::new(0, (self.windows.size as i128 - 1).max(1)).map_err(|e| e.to_string())?;
+        Ok(TensorInfo { shape, range })
+    }
+
+    fn evaluate(&self, x: &[&[i64]]) -> Vec<i64> {
+        let mut said = vec![0; 2 * self.windows.receivers.len()];
+        for Group { receivers, edges } in self.windows.groups() {
+            let mut furthest = 0;
+            for k in edges {
+                let place = x[1][k] - receivers.start as i64;
+                let live = self.windows.connects(k, [x[0][k], x[1][k], x[2][k]]) && place >= furthest;
+                furthest = if live { place } else { furthest };
+                (said[2 * k], said[2 * k + 1]) = (i64::from(live), furthest);
+            }
+        }
+        said
+    }
+
+    /// A parallel prefix network of maxima a group.
+    fn build<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        x: &[&[Value<'m>]],
+        _: &[Vec<Value<'m>>],
+        _: &Products,
+    ) -> Vec<Value<'m>> {
+        let mut said = vec![m.constant(0, 0); 2 * self.windows.receivers.len()];
+        let bits = usize::BITS - (self.windows.size - 1).leading_zeros();
+        for Group { receivers, edges } in self.windows.groups() {
+            let candidate = |k: &usize| self.windows.connected(m, *k, [x[0][*k], x[1][*k], x[2][*k]]);
+            let candidates: Vec<Value<'m>> = edges.iter().map(candidate).collect();
+            let place = |(k, candidate): (&usize, &Value<'m>)| {
+                let place = (x[1][*k] - m.constant(receivers.start as i128, 0)).wrap(bits, false);
+                candidate.mux(place, m.constant(0, 0))
+            };
+            let places: Vec<Value<'m>> = edges.iter().zip(&candidates).map(place).collect();
+            let furthest = prefix(&places, |a, b| a.max(b));
+            for (n, k) in edges.iter().enumerate() {
+                said[2 * k] = candidates[n] & places[n].equals(furthest[n]);
+                said[2 * k + 1] = furthest[n];
+            }
+        }
+        said
+    }
+}
+
+/// For each node the aggregate of its edges: messages `[edges, columns]` and what [`Order`] says of the edges →
+/// `[nodes, columns]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SortedScatter {
+    /// Nodes.
+    pub nodes: usize,
+    /// Nodes that each edge may connect.
+    pub windows: Windows,
+    /// How messages become one.
+    pub how: Aggregation,
+    /// What happens to the aggregate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<Requantise>,
+}
+
+impl HandMade for SortedScatter {
+    fn name(&self) -> &'static str {
+        "sorted_scatter"
+    }
+
+    fn operands(&self) -> usize {
+        2
+    }
+
+    fn result(&self, x: &[&TensorInfo]) -> Result<TensorInfo, String> {
+        let edges = self.windows.receivers.len();
+        let (&[messages, columns], [said, 2]) = (&*x[0].shape, &*x[1].shape) else {
+            return Err(format!("messages and their order are wanted, found {:?} and {:?}", x[0].shape, x[1].shape));
+        };
+        if messages != edges || *said != edges || columns == 0 {
+            return Err(format!("{edges} messages are wanted, found {messages} and {said}"));
+        }
+        check_windows(self.windows.size, self.windows.receivers.iter(), self.nodes)?;
+        let exact = self.how.range(x[0].range, edges).map_err(|e| e.to_string())?;
+        let range = match &self.then {
+            Some(then) => then.range(exact).map_err(|e| e.to_string())?,
+            None => exact,
+        };
+        Ok(TensorInfo { shape: vec![self.nodes, columns], range })
+    }
+
+    fn evaluate(&self, x: &[&[i64]]) -> Vec<i64> {
+        let (messages, said) = (x[0], x[1]);
+        let columns = messages.len() / self.windows.receivers.len();
+        let receiver = |k: usize| self.windows.receivers[k] + said[2 * k + 1] as usize;
+        let into = |node: usize| (0..said.len() / 2).filter(move |k| said[2 * k] == 1 && receiver(*k) == node);
+        let column = |node: usize, c: usize| {
+            let exact = self.how.evaluate(into(node).map(|k| messages[k * columns + c]));
+            self.then.map_or(exact, |then| then.apply(exact.into()) as i64)
+        };
+        (0..self.nodes).flat_map(|node| (0..columns).map(move |c| (node, c))).map(|(node, c)| column(node, c)).collect()
+    }
+
+    /// Segmented scans, and for each node the selection of the last of its edges.
+    fn build<'m>(
+        &self,
+        m: &'m ModuleBuilder,
+        x: &[&[Value<'m>]],
+        _: &[Vec<Value<'m>>],
+        products: &Products,
+    ) -> Vec<Value<'m>> {
+        let columns = x[0].len() / self.windows.receivers.len();
+        let scanned: Vec<Scanned<'m>> =
+            self.windows.groups().into_iter().map(|group| Scanned::of(self, m, group, x, columns)).collect();
+        let mut aggregates = Vec::new();
+        for node in 0..self.nodes {
+            let reaching = scanned.iter().filter(|scanned| scanned.group.receivers.contains(&node));
+            let rows: Vec<Vec<Value<'m>>> = reaching.map(|scanned| scanned.of_node(m, self.how, node)).collect();
+            let all = 0..columns + self.how.presence_columns();
+            let combined: Vec<Value<'m>> = all.map(|k| self.how.together(m, &rows, k)).collect();
+            let aggregate = self.how.finish(m, products, &combined).into_iter().map(|v| v.with_frac(0));
+            aggregates.extend(aggregate.map(|v| self.then.map_or(v, |then| requantised(m, v, &then))));
+        }
+        aggregates
+    }
+}
+
+/// The edges of a group with the aggregates up to each.
+struct Scanned<'m> {
+    group: Group,
+    /// Column by column, edge by edge.
+    columns: Vec<Vec<Value<'m>>>,
+    /// Of each edge, whether it is the last before a further receiver, and the place of its receiver.
+    last: Vec<(Value<'m>, Value<'m>)>,
+}
+
+impl<'m> Scanned<'m> {
+    fn of(scatter: &SortedScatter, m: &'m ModuleBuilder, group: Group, x: &[&[Value<'m>]], columns: usize) -> Self {
+        let edges = &group.edges;
+        let live: Vec<Value<'m>> = edges.iter().map(|k| x[1][2 * k]).collect();
+        let furthest: Vec<Value<'m>> = edges.iter().map(|k| x[1][2 * k + 1]).collect();
+        let further = furthest.windows(2).map(|pair| pair[0].differs(pair[1]));
+        let further: Vec<Value<'m>> = further.chain([m.constant(1, 0)]).collect();
+        // a receiver begins with the first edge, and behind each last one of another
+        let begins: Vec<Value<'m>> = [m.constant(1, 0)].into_iter().chain(further.iter().copied()).collect();
+        let rows: Vec<Vec<Value<'m>>> = edges
+            .iter()
+            .zip(&live)
+            .map(|(k, live)| scatter.how.columns(m, *live, &x[0][k * columns..][..columns]))
+            .collect();
+        let column = |k: usize| {
+            let rows = rows.iter().zip(&begins).map(|(row, begins)| [row[k], *begins]);
+            scan(scatter, m, &rows.collect::<Vec<_>>())
+        };
+        let columns = (0..columns + scatter.how.presence_columns()).map(column).collect();
+        Self { group, columns, last: further.into_iter().zip(furthest).collect() }
+    }
+
+    /// The columns of the last edge of a node; those of no row at all if there is none.
+    fn of_node(&self, m: &'m ModuleBuilder, how: Aggregation, node: usize) -> Vec<Value<'m>> {
+        let place = m.constant((node - self.group.receivers.start) as i128, 0);
+        let here: Vec<Value<'m>> = self.last.iter().map(|(last, receiver)| *last & receiver.equals(place)).collect();
+        let chosen = |column: &Vec<Value<'m>>| {
+            let masked: Vec<Value<'m>> =
+                here.iter().zip(column).map(|(here, v)| here.mux(*v, m.constant(0, 0))).collect();
+            Value::tree(&masked, |a, b| a | b).expect("a group has edges")
+        };
+        let chosen: Vec<Value<'m>> = self.columns.iter().map(chosen).collect();
+        match how {
+            // nothing chosen reads 0, which may be more than what others have
+            Aggregation::Max => {
+                let (presence, values) = chosen.split_last().expect("a column of presence");
+                how.columns(m, *presence, values)
+            }
+            Aggregation::Sum | Aggregation::Mean => chosen,
         }
     }
-    Ok(scattered)
 }
 
-/// Receiver, sender and valid of each edge → furthest receiver up to each, live of each, and for all but the first
-/// whether the furthest receiver is another one than before.
-fn order<'m>(network: &Tracking, group: &Group, m: &'m ModuleBuilder, inputs: &[Value<'m>]) -> Vec<Value<'m>> {
-    let candidate = |(k, ends): (&usize, &[Value<'m>])| {
-        let [to, from] = network.windows_of(*k);
-        ends[2] & inside(m, ends[0], &to) & inside(m, ends[1], &from)
-    };
-    let ends = || inputs.chunks(3);
-    let candidates: Vec<Value<'m>> = group.edges.iter().zip(ends()).map(candidate).collect();
-    let places: Vec<Value<'m>> = ends()
-        .zip(&candidates)
-        .map(|(ends, candidate)| candidate.mux(group.place(m, ends[0]), m.constant(0, 0)))
-        .collect();
-    let furthest = prefix(&places, |a, b| a.max(b));
-    let live = candidates
-        .iter()
-        .zip(places.iter().zip(&furthest))
-        .map(|(candidate, (place, furthest))| *candidate & place.equals(*furthest));
-    let begins = furthest.windows(2).map(|pair| pair[0].differs(pair[1]));
-    furthest.iter().copied().chain(live).chain(begins).collect()
-}
-
-/// Furthest receiver up to each edge → for each edge and each node of the window, whether the edge is the last before
-/// a further receiver, and that node the receiver.
-fn decode<'m>(group: &Group, m: &'m ModuleBuilder, furthest: &[Value<'m>]) -> Vec<Value<'m>> {
-    let nodes = group.receivers.len();
-    let mut hot = Vec::new();
-    for (k, own) in furthest.iter().enumerate() {
-        let next = furthest.get(k + 1);
-        let last = next.map_or(m.constant(1, 0), |next| own.differs(*next));
-        hot.extend((0..nodes).map(|i| last & own.equals(m.constant(i as i128, 0))));
-    }
-    hot
-}
-
-/// One column of `count` rows, live of each, whether a receiver begins with each but the first → the aggregate of the
-/// receiver's rows up to each.
-fn scan<'m>(aggregate: Aggregate, count: usize, m: &'m ModuleBuilder, inputs: &[Value<'m>]) -> Vec<Value<'m>> {
-    let (values, flags) = inputs.split_at(count);
-    let (live, begins) = flags.split_at(count);
-    let neutral = |v: Value<'m>| m.constant(aggregate.neutral(v.format()), v.frac());
-    let first = m.constant(1, 0);
-    let rows: Vec<[Value<'m>; 2]> = values
-        .iter()
-        .zip(live)
-        .map(|(v, live)| live.mux(*v, neutral(*v)))
-        .zip([first].iter().chain(begins))
-        .map(|(v, begins)| [v, *begins])
-        .collect();
+/// One column of masked rows, each with whether a receiver begins with it → the aggregate of the receiver's rows up to
+/// each.
+fn scan<'m>(scatter: &SortedScatter, m: &'m ModuleBuilder, rows: &[[Value<'m>; 2]]) -> Vec<Value<'m>> {
+    let how = scatter.how;
+    let neutral = |v: Value<'m>| m.constant(how.neutral(v.format()), 0);
     let together = |[a, a_begins]: [Value<'m>; 2], [b, b_begins]: [Value<'m>; 2]| {
         let before = b_begins.mux(neutral(a), a);
-        [aggregate.combine(before, b), a_begins | b_begins]
+        [how.combine(before, b), a_begins | b_begins]
     };
     let kept = |[total, _]: [Value<'m>; 2]| {
-        let format = aggregate.kept(total.format());
+        let format = kept(how, scatter.then, total.format());
         total.wrap(format.range.width(), format.range.signed())
     };
-    prefix(&rows, together).into_iter().map(kept).collect()
+    prefix(rows, together).into_iter().map(kept).collect()
 }
 
 /// What `combine` makes of the values up to each, by Sklansky's network: as deep as a balanced tree.
-fn prefix<T: Copy>(values: &[T], combine: impl Fn(T, T) -> T) -> Vec<T> {
+fn prefix<V: Copy>(values: &[V], combine: impl Fn(V, V) -> V) -> Vec<V> {
     let mut prefix = values.to_vec();
     let mut span = 1;
     while span < prefix.len() {
@@ -160,42 +268,4 @@ fn prefix<T: Copy>(values: &[T], combine: impl Fn(T, T) -> T) -> Vec<T> {
         span *= 2;
     }
     prefix
-}
-
-/// A node's aggregate: of each group of rows, as many as `degrees` says, that which is the node's.
-pub fn gathered<'m>(
-    m: &'m ModuleBuilder,
-    products: &Products,
-    aggregate: Aggregate,
-    degrees: &[usize],
-    rows: &[(Value<'m>, &[Value<'m>])],
-    width: usize,
-) -> Vec<Value<'m>> {
-    let columns = width + aggregate.presence_columns();
-    let mut rest = rows;
-    let mut groups = Vec::new();
-    for degree in degrees {
-        let (group, others) = rest.split_at(*degree);
-        rest = others;
-        let chosen: Vec<Value<'m>> = (0..columns).map(|k| chosen(m, group, k)).collect();
-        groups.push(match aggregate.how {
-            // nothing chosen reads 0, which may be more than what others have
-            Aggregation::Max => aggregate.columns(m, chosen[width], &chosen[..width]),
-            Aggregation::Sum | Aggregation::Mean => chosen,
-        });
-    }
-    let combined = |k: usize| {
-        let of_groups: Vec<Value<'m>> = groups.iter().map(|group| group[k]).collect();
-        let all = Value::tree(&of_groups, |a, b| aggregate.combine(a, b));
-        all.unwrap_or(m.constant(0, 0))
-    };
-    let combined: Vec<Value<'m>> = (0..columns).map(combined).collect();
-    aggregate.finish(m, products, &combined)
-}
-
-/// Column `k` of the row whose flag is set, of which there is one at most; 0 of none.
-fn chosen<'m>(m: &'m ModuleBuilder, rows: &[(Value<'m>, &[Value<'m>])], k: usize) -> Value<'m> {
-    let masked: Vec<Value<'m>> =
-        rows.iter().map(|(here, row)| here.mux(row[k], m.constant(0, row[k].frac()))).collect();
-    Value::tree(&masked, |a, b| a | b).unwrap_or(m.constant(0, 0))
 }

@@ -17,6 +17,7 @@
 //! for two successive events, of which one is cleared while the other is added to.
 
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use hdl::dfg::{MemoryHandle, Module, ModuleBuilder, RegisterStyle, Reset, Value};
@@ -26,9 +27,9 @@ use hdl::passes::pipeline::Report;
 use serde::{Deserialize, Serialize};
 use sim::vectors::{Rows, Vectors};
 
-use super::aggregate::{Aggregate, Aggregation};
+use super::aggregate::{Aggregate, Aggregation, kept};
 use super::assembly::{Assembly, Stages, Structure, assemble};
-use super::layers::perceptron;
+use super::hardware::{operators, perceptron};
 use super::network::{InputPort, Tracking};
 use crate::arith::Products;
 
@@ -295,8 +296,9 @@ fn build<'m>(
         modules.push(assembly.module(block.name, inputs, |m, x| match block.name {
             "object" => object(network, m, products, x),
             "score" => {
-                let score = perceptron(m, products, block.mlp, x)[0];
-                vec![m.scope("sigmoid", || network.sigmoid.build(score))]
+                let score = perceptron(m, products, block.mlp, x)?;
+                let frac = block.mlp.output_format().frac;
+                operators(m, products, "sigmoid", network.sigmoid.operators(frac), &score)
             }
             _ => perceptron(m, products, block.mlp, x),
         })?);
@@ -316,27 +318,35 @@ fn sum_formats(aggregate: Aggregate, message: &[Format], lanes: Lanes) -> Vec<Fo
     let sum = |format: Format| match aggregate.how {
         Aggregation::Max => format,
         Aggregation::Sum | Aggregation::Mean => {
-            aggregate.kept(Format { range: format.range.mul(edges).expect("validated"), ..format })
+            let then = aggregate.requantise(format.frac);
+            kept(aggregate.how, then, Format { range: format.range.mul(edges).expect("validated"), ..format })
         }
     };
-    let columns = aggregate.column_formats(message);
+    let columns = aggregate.how.column_formats(message);
     columns.into_iter().map(sum).collect()
 }
 
 /// Node features, then the columns of each lane → new node features.
-fn object<'m>(network: &Tracking, m: &'m ModuleBuilder, products: &Products, inputs: &[Value<'m>]) -> Vec<Value<'m>> {
+fn object<'m>(
+    network: &Tracking,
+    m: &'m ModuleBuilder,
+    products: &Rc<Products>,
+    inputs: &[Value<'m>],
+) -> Result<Vec<Value<'m>>, Diagnostic> {
     let (x, lanes) = inputs.split_at(network.node_features);
-    let aggregate = network.aggregate;
-    let columns = network.relation.outputs() + aggregate.presence_columns();
+    let how = network.aggregate.how;
+    let columns = network.relation.outputs() + how.presence_columns();
     let combined = |k: usize| {
         let of_lanes: Vec<Value<'m>> = lanes.iter().skip(k).step_by(columns).copied().collect();
-        let all = Value::tree(&of_lanes, |a, b| aggregate.combine(a, b));
+        let all = Value::tree(&of_lanes, |a, b| how.combine(a, b));
         all.expect("at least one lane")
     };
     let aggregate = m.scope("aggregate", || {
         let combined: Vec<Value<'m>> = (0..columns).map(combined).collect();
-        aggregate.finish(m, products, &combined)
+        how.finish(m, products, &combined)
     });
+    let quantised = |v: &Value<'m>| network.aggregate.quantiser.map_or(*v, |q| v.quantise(&q));
+    let aggregate: Vec<Value<'m>> = aggregate.iter().map(quantised).collect();
     perceptron(m, products, &network.object, &[x, &aggregate].concat())
 }
 
@@ -511,7 +521,7 @@ struct Sums<'m> {
 impl<'m> Sums<'m> {
     fn new(stream: &Stream<'_, 'm>, name: &str, adding: &Adding<'m>, format: Format) -> Self {
         let Adding { at, clear, here, row, message } = *adding;
-        let aggregate = stream.network.aggregate;
+        let aggregate = stream.network.aggregate.how;
         let (width, signed) = (format.range.width(), format.range.signed());
         let sets = [0, 1].map(|set| {
             let depth = 1 << stream.lanes.beat_bits();

@@ -209,7 +209,7 @@ fn rounded(r: &Requantise, e: i64, x: &TensorInfo) -> i64 {
     };
     match r.limit {
         Limit::Saturate { lo, hi } => off.min(hi.saturating_sub(lo)),
-        Limit::Wrap { width, signed } => {
+        Limit::Wrap { width, signed } | Limit::Zero { width, signed } => {
             let limits = Overflow::Wrap.limits(width, signed);
             let wide = Requantise { limit: Limit::Saturate { lo: i64::MIN, hi: i64::MAX }, ..*r };
             let ends = [x.range.lo() - i128::from(e), x.range.hi() + i128::from(e)];

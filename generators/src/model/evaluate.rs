@@ -212,7 +212,10 @@ impl Graph {
             }
             Op::ArgMax { axis } => arg_max(x, shape_of(0), *axis),
             Op::Softmax(softmax) => along(x, shape_of(0), softmax.axis, |x| softmax.apply(x)),
-            Op::Block(block) => block.part().evaluate(x),
+            Op::Block(block) => {
+                let operands: Vec<&[i64]> = (0..layer.inputs.len()).map(operand).collect();
+                block.part().evaluate(&operands)
+            }
             Op::Constant(_)
             | Op::Reshape { .. }
             | Op::Transpose { .. }

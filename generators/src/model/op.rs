@@ -1,6 +1,6 @@
 //! What a layer computes.
 
-use hdl::num::{Overflow, Rounding};
+use hdl::num::{Overflow, Quantiser, Rounding};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,13 @@ pub enum Limit {
         /// Whether they are two's complement.
         signed: bool,
     },
+    /// 0, if `width` bits cannot hold it.
+    Zero {
+        /// Bits, 1 to 62.
+        width: u32,
+        /// Whether they are two's complement.
+        signed: bool,
+    },
 }
 
 /// A change of number format: the last `drop` bits are rounded away, then the range is forced.
@@ -54,6 +61,18 @@ pub struct Requantise {
 }
 
 impl Requantise {
+    /// What `quantiser` does with integers of `frac` fraction bits.
+    pub fn of(quantiser: &Quantiser, frac: i32) -> Self {
+        let Quantiser { width, signed, rounding, overflow, .. } = *quantiser;
+        let (lo, hi) = quantiser.limits();
+        let limit = match overflow {
+            Overflow::Wrap => Limit::Wrap { width, signed },
+            Overflow::Zero => Limit::Zero { width, signed },
+            Overflow::Saturate | Overflow::Symmetric => Limit::Saturate { lo, hi },
+        };
+        Self { drop: frac - quantiser.frac, rounding, limit }
+    }
+
     /// The result for `value`.
     pub fn apply(&self, value: i128) -> i128 {
         let moved = match u32::try_from(self.drop) {
@@ -63,6 +82,7 @@ impl Requantise {
         match self.limit {
             Limit::Saturate { lo, hi } => moved.clamp(lo.into(), hi.into()),
             Limit::Wrap { width, signed } => Overflow::Wrap.apply(moved, width, signed),
+            Limit::Zero { width, signed } => Overflow::Zero.apply(moved, width, signed),
         }
     }
 }
@@ -304,6 +324,7 @@ impl Op {
             Op::Add | Op::Sub | Op::Mul | Op::Min | Op::Max => Some(2),
             Op::And | Op::Or | Op::Xor => Some(2),
             Op::Concat { .. } => None,
+            Op::Block(block) => Some(block.part().operands()),
             _ => Some(1),
         }
     }

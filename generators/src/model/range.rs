@@ -71,7 +71,7 @@ fn interval(op: &Op, operands: &[&TensorInfo]) -> Result<Interval, OutOfRange> {
         Op::Concat { .. } => Ok(operands[1..].iter().fold(x, |hull, o| hull.union(o.range))),
         Op::ArgMax { axis } => Interval::new(0, operands[0].shape[*axis] as i128 - 1),
         Op::Softmax(softmax) => Interval::new(0, 1 << softmax.frac),
-        Op::Block(block) => Ok(block.part().result(operands[0]).map_or(x, |result| result.range)),
+        Op::Block(block) => Ok(block.part().result(operands).map_or(x, |result| result.range)),
         Op::Pool { .. }
         | Op::Reduce { .. }
         | Op::Reshape { .. }
@@ -111,6 +111,16 @@ fn rows(
     Ok(hull.unwrap_or(Interval::point(0)?))
 }
 
+impl Requantise {
+    /// The range of the results for integers in `x`.
+    ///
+    /// # Errors
+    /// Integers wider than any interval.
+    pub fn range(&self, x: Interval) -> Result<Interval, OutOfRange> {
+        requantised(self, x)
+    }
+}
+
 fn requantised(r: &Requantise, x: Interval) -> Result<Interval, OutOfRange> {
     let moved = match u32::try_from(r.drop) {
         Ok(drop) => Interval::new(r.rounding.apply(x.lo(), drop), r.rounding.apply(x.hi(), drop))?,
@@ -121,7 +131,7 @@ fn requantised(r: &Requantise, x: Interval) -> Result<Interval, OutOfRange> {
             let (lo, hi) = (i128::from(lo), i128::from(hi));
             Interval::new(moved.lo().clamp(lo, hi), moved.hi().clamp(lo, hi))
         }
-        Limit::Wrap { width, signed } => {
+        Limit::Wrap { width, signed } | Limit::Zero { width, signed } => {
             let format = Interval::of_width(width, signed)?;
             Ok(if format.covers(moved) { moved } else { format })
         }

@@ -83,7 +83,7 @@ pub(super) fn shape_of(op: &Op, operands: &[&TensorInfo]) -> Result<Vec<usize>, 
             formats.values.iter().try_for_each(valid)?;
             x.to_vec()
         }
-        Op::Block(block) => block.part().result(operands[0])?.shape,
+        Op::Block(block) => block.part().result(operands)?.shape,
         Op::Clamp { lo, hi } if lo > hi => return Err(format!("[{lo}, {hi}] is empty")),
         _ => x.to_vec(),
     };
@@ -96,7 +96,7 @@ fn valid(r: &Requantise) -> Result<(), String> {
         return Err(format!("{} bits cannot be dropped", r.drop));
     }
     match r.limit {
-        Limit::Wrap { width, .. } if !(1..=62).contains(&width) => {
+        Limit::Wrap { width, .. } | Limit::Zero { width, .. } if !(1..=62).contains(&width) => {
             Err(format!("a result of {width} bits is not supported"))
         }
         Limit::Saturate { lo, hi } if lo > hi => Err(format!("[{lo}, {hi}] is empty")),

@@ -1,5 +1,7 @@
 //! Products of constant matrices with computed vectors, and what is made of them.
 
+use std::rc::Rc;
+
 use hdl::dfg::{ModuleBuilder, Value};
 use rustc_hash::FxHashMap;
 
@@ -9,14 +11,23 @@ use crate::model::{Array, Window};
 /// The products of an unrolled network.
 pub(super) struct Products<'m> {
     m: &'m ModuleBuilder,
-    all: arith::Products,
+    all: Rc<arith::Products>,
 }
 
 impl<'m> Products<'m> {
     /// Without an effort it depends on the matrix.
     pub(super) fn new(m: &'m ModuleBuilder, effort: Option<Effort>, arithmetic: Arithmetic) -> Self {
-        let all = arith::Products::new(arithmetic, effort);
+        Self::shared(m, Rc::new(arith::Products::new(arithmetic, effort)))
+    }
+
+    /// Products that other modules have in common.
+    pub(super) fn shared(m: &'m ModuleBuilder, all: Rc<arith::Products>) -> Self {
         Self { m, all }
+    }
+
+    /// The products of all modules.
+    pub(super) fn all(&self) -> &arith::Products {
+        &self.all
     }
 
     /// What products are made of.

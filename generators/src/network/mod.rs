@@ -15,18 +15,19 @@ mod stored;
 pub mod streamed;
 mod threshold;
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use hdl::dfg::{Module, ModuleBuilder, Stamp, Value};
 use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::names::quoted;
-use hdl::num::{Format, Interval, Overflow};
+use hdl::num::{Format, Interval, Overflow, Quantiser, Rounding};
 
 use linear::Products;
 use neurons::{Neuron, Weights};
 use ports::{Ports, identifier};
 
-use crate::arith::{Arithmetic, Effort};
+use crate::arith::{self, Arithmetic, Effort};
 use crate::model::{
     Array, Decode, Graph, Input, Layer, Limit, Op, PoolKind, RegisterArray, Requantise, TensorInfo, WeightStore, moved,
 };
@@ -156,9 +157,28 @@ fn layer_values<'m>(
 }
 
 /// A tensor of a layer's operands.
-struct Operand<'a, 'm> {
-    values: &'a [Value<'m>],
-    info: &'a TensorInfo,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Operand<'a, 'm> {
+    /// Its elements in row-major order.
+    pub values: &'a [Value<'m>],
+    /// Its shape and range.
+    pub info: &'a TensorInfo,
+}
+
+/// The result, of the shape and range `result`, of a layer without registers for these operands, which need not be whole
+/// tensors of its graph.
+///
+/// # Errors
+/// Operands that do not fit.
+pub(crate) fn layer_on<'m>(
+    m: &'m ModuleBuilder,
+    products: &Rc<arith::Products>,
+    layer: &Layer,
+    operands: &[Operand<'_, 'm>],
+    result: &TensorInfo,
+) -> Result<Vec<Value<'m>>, Diagnostic> {
+    let products = Products::shared(m, Rc::clone(products));
+    m.scope(&identifier(&layer.name), || values(m, &products, layer, operands, &[], result))
 }
 
 fn check_size(graph: &Graph) -> Result<(), Diagnostic> {
@@ -226,7 +246,10 @@ fn values<'m>(
                 single_sums(m, products, layer, &neurons, x, registers)
             }
         }
-        Op::Block(block) => block.part().build(m, x, registers, products.arithmetic()),
+        Op::Block(block) => {
+            let operands: Vec<&[Value<'m>]> = operands.iter().map(|operand| operand.values).collect();
+            block.part().build(m, &operands, registers, products.all())
+        }
         Op::MatMul => {
             linear::matrix_product(products, x, &info.shape, operands[1].values, &operands[1].info.shape, &result.shape)
         }
@@ -370,7 +393,8 @@ fn first_greatest<'m>(m: &'m ModuleBuilder, values: &[Value<'m>]) -> Value<'m> {
     level[0].1
 }
 
-fn requantised<'m>(m: &'m ModuleBuilder, x: Value<'m>, r: &Requantise) -> Value<'m> {
+/// The value after a change of number format.
+pub(crate) fn requantised<'m>(m: &'m ModuleBuilder, x: Value<'m>, r: &Requantise) -> Value<'m> {
     // counted in units of the new last place, the operand has `drop` fraction bits
     let rounded = match u32::try_from(r.drop) {
         Ok(_) => x.with_frac(r.drop).round(0, r.rounding),
@@ -383,6 +407,10 @@ fn requantised<'m>(m: &'m ModuleBuilder, x: Value<'m>, r: &Requantise) -> Value<
         }
         Limit::Wrap { width, signed } if Overflow::Wrap.limits(width, signed).covers(rounded.range()) => rounded,
         Limit::Wrap { width, signed } => rounded.wrap(width, signed),
+        Limit::Zero { width, signed } => {
+            let (rounding, overflow) = (Rounding::Floor, Overflow::Zero);
+            rounded.quantise(&Quantiser { width, signed, frac: 0, rounding, overflow })
+        }
     }
 }
 

@@ -72,3 +72,42 @@ fn events_and_models_that_do_not_fit_are_refused() {
     refused(&["--format", "ap_fixed<8,4>"], "its own formats");
     refused(&["--layers", "5"], "5 layers");
 }
+
+/// A file that belongs to the tests of the formats.
+fn data(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/tests/data/torch").join(name).display().to_string()
+}
+
+#[test]
+fn a_state_dictionary_is_built_as_the_same_arrays_are() {
+    let home = Home::new();
+    let model = |file: &str, out: &str| {
+        let build = ["interaction", "--model", file, "--format", "ap_fixed<8,4>", "--nodes", "3", "--edges", "2"];
+        home.success(&[&build[..], &["--events", "8", "--out", out]].concat());
+        fs::read_to_string(home.path(out).join("model.json")).unwrap()
+    };
+    assert_eq!(model(&data("state.pt"), "a"), model(&data("state.npz"), "b"));
+    fs::write(home.path("module.pt"), fs::read(data("state.npz")).unwrap()).unwrap();
+    let output = home.run(&["interaction", "--model", "module.pt", "--out", "c"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no file of torch.save"));
+}
+
+#[test]
+fn keys_that_are_not_known_are_refused() {
+    let home = Home::new();
+    let text = fs::read_to_string(shipped("jets.json")).unwrap();
+    let mut model: Json = serde_json::from_str(&text).unwrap();
+    model["classifier"][0]["scale"] = 2.into();
+    home.write("layer.json", model.to_string());
+    let mut model: Json = serde_json::from_str(&text).unwrap();
+    model["dropout"] = 0.5.into();
+    home.write("network.json", model.to_string());
+    home.write("arrays.json", r#"{"w1": [0.5, 0.5], "b1": [0.0], "w0": [1.0]}"#);
+    for (file, key) in [("layer.json", "scale"), ("network.json", "dropout"), ("arrays.json", "w0")] {
+        let output = home.run(&["interaction", "--model", file, "--out", "rtl"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(key) && said.contains(file), "{said}");
+    }
+}

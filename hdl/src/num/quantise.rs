@@ -118,6 +118,7 @@ pub(crate) fn wrap(value: i128, width: u32, signed: bool) -> i128 {
 /// A change of number format: first the binary point moves, then the range.
 /// Its written form is `ap_fixed<W,I,Q,O>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct Quantiser {
     /// Bits of the result.

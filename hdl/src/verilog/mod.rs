@@ -7,11 +7,13 @@ mod add3;
 mod expression;
 mod layout;
 mod module;
+mod read;
 mod usage;
 
 use std::io::{self, Write};
 
 pub use add3::{AMD_CELLS, CarryCell};
+pub use read::{File, read};
 
 use crate::dfg::{Reset, ScopeId};
 use crate::rtl::{Design, ModuleId};

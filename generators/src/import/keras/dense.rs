@@ -43,7 +43,17 @@ pub(super) const CLASSES: &[LayerClass] = &[
         variables: kernel_and_bias,
         build: Build::One(Lift::keras_dense),
     },
+    LayerClass {
+        names: &["BinaryDense", "TernaryDense"],
+        keys: &["use_bias", "activation", "H"],
+        known: &[WEIGHTS, RATES],
+        variables: kernel_and_bias,
+        build: Build::One(Lift::keras_dense),
+    },
 ];
+
+/// Keys of Binary- and TernaryDense that only training needs.
+const RATES: &[Known] = &[Known::any("kernel_lr_multiplier", "training"), Known::any("bias_lr_multiplier", "training")];
 
 /// Kernel and, if there is one, bias.
 pub(super) fn kernel_and_bias(config: &Settings) -> Vec<&'static str> {

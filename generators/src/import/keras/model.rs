@@ -11,7 +11,7 @@ use super::calls::{Argument, Call, Reference, calls, references};
 use super::class::{self, PLACE};
 use super::origin::{Class, Origin};
 use super::weights::{Scope, Tensor, Tensors, Weights};
-use super::{KerasLayer, error, operation, wrapper};
+use super::{KerasLayer, error, operation, part, wrapper};
 use crate::import::settings::{Known, Settings};
 
 /// Deepest model in a model.
@@ -228,8 +228,9 @@ impl Reader<'_> {
     /// The tensors of a layer by name.
     fn named(&self, class: &str, config: &Settings, found: Vec<(String, Tensor)>) -> Result<Rc<Tensors>, Diagnostic> {
         let mut tensors = BTreeMap::new();
-        for (path, tensor) in found {
-            let name = class::variable(class, config, self.weights.layout, &path);
+        let paths: Vec<&str> = found.iter().map(|(path, _)| path.as_str()).collect();
+        let names = part::names(class, config, self.weights.layout, &paths);
+        for ((path, tensor), name) in found.into_iter().zip(names) {
             if tensors.insert(name, tensor).is_some() {
                 return Err(config.error(format!("two of its tensors are called {}", quoted(&path))));
             }

@@ -1,6 +1,6 @@
 //! Layers of HGQ2 that are made of other layers, which the file has only as tensors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use hdl::diag::Diagnostic;
@@ -51,6 +51,24 @@ pub(super) fn variable(class: &str, config: &Settings, layout: Layout, path: &st
     Some(name.unwrap_or_else(|| path.to_owned()))
 }
 
+/// The names of the tensors that stand at `paths` in a layer's group.
+///
+/// Quantisers of several operands have numbers that go on from layer to layer, so that their order says which is whose.
+pub(super) fn names(class: &str, config: &Settings, layout: Layout, paths: &[&str]) -> Vec<String> {
+    let operand = |path: &str| {
+        let mut parts = path.split('/').skip_while(|p| numbered(p).0 != "multiple_quantizers").skip(1);
+        let (base, number) = numbered(parts.next()?);
+        let variable = parts.nth(1)?;
+        (layout == Layout::Named && base == "quantizer").then(|| (number, variable.to_owned()))
+    };
+    let quantisers: BTreeSet<usize> = paths.iter().filter_map(|path| operand(path)).map(|(number, _)| number).collect();
+    let name = |path: &&str| match operand(path) {
+        Some((number, variable)) => format!("iq{}.{variable}", quantisers.range(..number).count()),
+        None => class::variable(class, config, layout, path),
+    };
+    paths.iter().map(name).collect()
+}
+
 /// The folders that all paths have in common.
 fn common<'p>(paths: &[&'p str]) -> Vec<&'p str> {
     let folders = |path: &'p str| path.split('/').rev().skip(1).collect::<Vec<_>>().into_iter().rev();
@@ -93,9 +111,10 @@ impl KerasLayer {
     ) -> Result<BTreeMap<String, Tensor>, Diagnostic> {
         let settings = Settings::new(self.config.place(), config.clone());
         let (layout, found) = self.tensors_in(folder);
+        let paths: Vec<&str> = found.iter().map(|(path, _)| path.as_str()).collect();
+        let names = names(class, &settings, layout, &paths);
         let mut tensors = BTreeMap::new();
-        for (path, tensor) in found {
-            let name = class::variable(class, &settings, layout, &path);
+        for ((path, tensor), name) in found.into_iter().zip(names) {
             if tensors.insert(name, tensor).is_some() {
                 return Err(self.error(format!(
                     "two tensors in its {} are called {}",

@@ -153,6 +153,9 @@ fn quantiser(call: &Call) -> Result<Activation, String> {
                 softmax @ Activation::Softmax => softmax,
             }
         }
+        // activations of networks with Binary- and TernaryDense
+        "binary_tanh" => levels(hard_sigmoid(), vec![0.5f32.next_up()], vec![-1, 1]),
+        "ternary_tanh" => levels(Vec::new(), vec![(-0.5f32).next_up(), 0.5f32.next_up()], vec![-1, 0, 1]),
         "bernoulli" => return Err("bernoulli is random at inference too, so that there is no exact result".into()),
         other => {
             return Err(format!(
@@ -320,6 +323,12 @@ fn sigmoid(call: &Call) -> Result<Activation, String> {
     Ok(rounded(steps, 1.0 / codes, symmetric, codes - 1.0, 1.0 / codes))
 }
 
+/// `codes`, one more than `thresholds`, by how many of those a value has reached.
+fn levels(steps: Vec<Step>, thresholds: Vec<f32>, codes: Vec<i64>) -> Activation {
+    let thresholds = thresholds.into_iter().map(Array::scalar).collect();
+    chain(steps, Quantiser::Levels { thresholds, codes, uncertainty: 0.0 }, 1.0)
+}
+
 /// ±1, or 0 and 1; zero counts as positive.
 fn sign(zero_one: bool, unit: f64) -> Activation {
     let quantiser = if zero_one {
@@ -371,6 +380,8 @@ mod tests {
         assert_eq!(codes("quantized_sigmoid(2,1)", &x), [0.25, 0.25, 0.75, 0.75, 0.75]);
         assert_eq!(codes("quantized_relu_po2(3)", &x), [0.0625, 0.0625, 0.25, 0.5, 8.0]);
         assert_eq!(codes("quantized_po2(4,1)", &x), [-1.0, -0.25, 0.25, 0.5, 1.0]);
+        assert_eq!(codes("binary_tanh", &[-0.1, 0.0, 0.1, 3.0]), [-1.0, -1.0, 1.0, 1.0]);
+        assert_eq!(codes("ternary_tanh", &[-3.0, -0.5, -0.4, 0.5, 0.6]), [-1.0, -1.0, 0.0, 0.0, 1.0]);
         assert_eq!(codes("quantized_hswish(6,2)", &[-1.5, 1.0, 3.5]), [-0.375, 0.625, 3.5]);
     }
 

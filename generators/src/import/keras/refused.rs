@@ -42,10 +42,45 @@ const REFUSED: &[Refused] = &[
         why: "windows over three axes are not supported",
         instead: "use two axes",
     },
+    Refused {
+        layers: &[
+            "HQuantize",
+            "HActivation",
+            "HAdd",
+            "HDense",
+            "HDenseBatchNorm",
+            "HConv1D",
+            "HConv2D",
+            "HConv1DBatchNorm",
+            "HConv2DBatchNorm",
+            "HBatchNormalization",
+            "HMultiHeadAttention",
+            "Signature",
+            "PReshape",
+            "PFlatten",
+            "PConcatenate",
+            "PPermute",
+            "PDropout",
+            "PMaxPooling1D",
+            "PMaxPooling2D",
+            "PAveragePooling1D",
+            "PAveragePooling2D",
+            "FixedPointQuantizer",
+            "UnaryLUT",
+        ],
+        why: "layers of HGQ 1 are not supported: as Keras computes them, they have no range, and their hardware has one",
+        instead: "train it again with HGQ2",
+    },
+    Refused {
+        layers: &["QDepthwiseConv2DBatchnorm"],
+        why: "a depthwise convolution with a folded normalisation is not supported",
+        instead: "use QKeras' unfold_model, or QDepthwiseConv2D with its weights folded",
+    },
 ];
 
 /// Why a layer of that class is refused, and what to use instead; none if it is not known.
 pub(super) fn reason(class: &str) -> Option<(&'static str, &'static str)> {
+    let class = class.strip_prefix("HGQ>").unwrap_or(class);
     REFUSED.iter().find(|r| r.layers.contains(&class)).map(|r| (r.why, r.instead))
 }
 
@@ -69,6 +104,6 @@ mod tests {
         for name in REFUSED.iter().flat_map(|r| r.layers) {
             assert!(class::of(name).is_none(), "{name}");
         }
-        assert!(reason("QLSTM").is_some() && reason("QDense").is_none());
+        assert!(reason("QLSTM").is_some() && reason("HGQ>HDense").is_some() && reason("QDense").is_none());
     }
 }

@@ -37,6 +37,9 @@ pub(super) fn quantised(
     if let Some(quantised) = layer.hgq_weights(role, numbers)? {
         return Ok(Constant::float(quantised.shape, quantised.values));
     }
+    if role == "kq" && matches!(layer.class.as_str(), "BinaryDense" | "TernaryDense") {
+        return by_class(layer, numbers);
+    }
     let given: Vec<&str> = keys.iter().copied().filter(|key| !layer.config.value(key).is_null()).collect();
     if given.len() > 1 {
         return Err(layer.error(format!("it has several quantisers for one tensor: {}", given.join(", "))));
@@ -44,6 +47,25 @@ pub(super) fn quantised(
     let config = given.first().map_or(&Json::Null, |key| layer.config.value(key));
     let dialect = Dialect::of(&layer.class, &layer.config);
     weights(config, numbers, dialect).map_err(|why| layer.error(format!("{}: {why}", given.concat())))
+}
+
+/// Weights of a layer whose class says how they are quantised, times its `H`: ±1 by their sign, where 0 is negative, or 1
+/// above `H / 2`, -1 up to `-H / 2`, and 0 between.
+fn by_class(layer: &KerasLayer, numbers: &Array<f32>) -> Result<Constant, Diagnostic> {
+    let scale = layer.config.finite("H")?.filter(|h| *h > 0.0);
+    let scale = scale.ok_or_else(|| layer.error("its scale `H` is no positive number"))? as f32;
+    let binary = |x: f32| if (0.5 * x + 0.5).clamp(0.0, 1.0).round_ties_even() == 1.0 { 1 } else { -1 };
+    let ternary = |x: f32| i64::from(x > 0.5) - i64::from(x <= -0.5);
+    let is_binary = layer.class == "BinaryDense";
+    let code = |x: &f32| if is_binary { binary(x / scale) } else { ternary(x / scale) };
+    let codes: Vec<i64> = numbers.values.iter().map(code).collect();
+    if !is_binary {
+        let units = vec![scale; codes.len()];
+        return constant(numbers, Scaled { codes, units }).map_err(|why| layer.error(why));
+    }
+    let values = codes.iter().map(|n| *n as f32 * scale).collect();
+    let grid = Some(Grid { integers: codes, unit: Array::scalar(f64::from(scale)) });
+    Ok(Constant::Float { array: Array { shape: numbers.shape.clone(), values }, grid })
 }
 
 /// Weights through the quantiser in `config`; as they are if there is none.

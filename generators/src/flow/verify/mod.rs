@@ -1,0 +1,263 @@
+//! A folder's Verilog proved equal to its model for every input.
+
+mod blocks;
+mod spec;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Instant;
+
+use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::verilog;
+use rayon::prelude::*;
+use serde::Serialize;
+use verify::flatten::flatten;
+use verify::prove::prove;
+use verify::search::search;
+use verify::spec::Spec;
+
+use self::spec::Model;
+use super::folder::Folder;
+use crate::arith::design::MatrixDesign;
+use crate::design::Design;
+use crate::failure::{Failure, Result};
+use crate::import::bounded;
+use crate::model::{Array, Graph, Input, Layer, Op, Output, TensorId};
+
+/// The macro under which synthesis tools read another body of a module than simulators do.
+const SYNTHESIS: &str = "SYNTHESIS";
+/// Rounds of some hundred inputs in which a difference is looked for.
+const ROUNDS: u64 = 64;
+
+/// What was found of one reading of the Verilog.
+#[derive(Debug, Clone, Serialize)]
+pub struct Verification {
+    /// Who reads it so: simulators, or synthesis tools.
+    pub read_by: &'static str,
+    /// Whether it computes what the model says, for every input.
+    pub verdict: Verdict,
+    /// What was proved, by layer.
+    pub proved: Vec<ProvedLayer>,
+    /// What was not.
+    pub not_proved: Vec<String>,
+    /// Cycles from input to output; there is a new input in every cycle.
+    pub latency: u32,
+    /// Inputs that show a difference.
+    pub counterexample: Option<Counterexample>,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// Whether a design is its model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// For every input.
+    Proved,
+    /// Not, as an input shows.
+    Refuted,
+    /// Neither is known.
+    NotProved,
+}
+
+/// A layer of which every number was proved.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProvedLayer {
+    /// Its name.
+    pub layer: String,
+    /// How many numbers.
+    pub numbers: usize,
+    /// How.
+    pub method: &'static str,
+}
+
+/// An input for which the Verilog gives something else than the model.
+#[derive(Debug, Clone, Serialize)]
+pub struct Counterexample {
+    /// The output port that is wrong.
+    pub port: String,
+    /// The element of the port.
+    pub element: usize,
+    /// The bit of the element.
+    pub bit: usize,
+    /// What the Verilog gives there.
+    pub got: u8,
+    /// The first layer that could not be proved, with the element of its result.
+    pub layer: Option<String>,
+    /// Vectors with the input and what must come out, as `hwgen sim --vectors` takes them.
+    pub vectors: BTreeMap<String, Vec<Vec<i64>>>,
+}
+
+impl Folder {
+    /// Proves the Verilog that is in the folder now, as simulators and as synthesis tools read it.
+    ///
+    /// # Errors
+    /// Verilog that hwgen would not write. What cannot be proved is no error here, but said.
+    pub fn verify(&self) -> Result<Vec<Verification>> {
+        let bench = format!("{}_tb.v", self.top.name);
+        let mut files = Vec::new();
+        for path in self.sources()? {
+            if path.file_name().is_some_and(|name| name.to_string_lossy() == bench) {
+                continue;
+            }
+            let text = bounded::read_text("read the Verilog", &path, bounded::OWN)?;
+            files.push((path.display().to_string(), text));
+        }
+        let both = files.iter().any(|(_, text)| text.contains(SYNTHESIS));
+        let readings: &[(&'static str, &[&str])] = match both {
+            true => &[("simulators", &[]), ("synthesis tools", &[SYNTHESIS])],
+            false => &[("every tool", &[])],
+        };
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        readings.par_iter().map(|(read_by, defines)| self.verify_reading(&files, read_by, defines)).collect()
+    }
+
+    fn verify_reading(&self, files: &[(&str, &str)], read_by: &'static str, defines: &[&str]) -> Result<Verification> {
+        let started = Instant::now();
+        let design = verilog::read(files, defines, &self.top.name).map_err(Failure::Check)?;
+        hdl::rtl::validate(&design).map_err(Failure::Check)?;
+        let latency = self.top.latency();
+        let open = |reason: String| Verification {
+            read_by,
+            verdict: Verdict::NotProved,
+            proved: Vec::new(),
+            not_proved: vec![reason],
+            latency,
+            counterexample: None,
+            seconds: started.elapsed().as_secs_f64(),
+        };
+        let (spec, flat) = match self.spec().and_then(|spec| Ok((spec, flatten(&design)?))) {
+            Ok(both) => both,
+            Err(reason) => return Ok(open(reason)),
+        };
+        let findings = prove(&flat, &spec);
+        let not_proved: Vec<String> = findings
+            .unproved
+            .iter()
+            .map(|unproved| match &unproved.place {
+                Some((layer, element)) => format!("element {element} of layer `{layer}`: {}", unproved.reason),
+                None => unproved.reason.clone(),
+            })
+            .collect();
+        let first = findings.unproved.iter().find_map(|u| u.place.as_ref());
+        let first = first.map(|(layer, element)| format!("element {element} of `{layer}`"));
+        // what a design with feedback gives is not a function of its inputs in one cycle
+        let found = match not_proved.is_empty() || !flat.states.is_empty() || !flat.mixed.is_empty() {
+            true => None,
+            false => search(&flat, &spec, ROUNDS),
+        };
+        let counterexample = found.map(|found| self.counterexample(&spec, found, first));
+        let verdict = match (&counterexample, not_proved.is_empty()) {
+            (Some(_), _) => Verdict::Refuted,
+            (None, true) => Verdict::Proved,
+            (None, false) => Verdict::NotProved,
+        };
+        let layer = |p: verify::prove::Proved| ProvedLayer { layer: p.layer, numbers: p.numbers, method: p.method };
+        Ok(Verification {
+            read_by,
+            verdict,
+            proved: findings.proved.into_iter().map(layer).collect(),
+            not_proved,
+            latency,
+            counterexample,
+            seconds: started.elapsed().as_secs_f64(),
+        })
+    }
+
+    fn counterexample(
+        &self,
+        spec: &Spec,
+        found: verify::search::Counterexample,
+        layer: Option<String>,
+    ) -> Counterexample {
+        let model = self.design.model();
+        let (inputs, outputs) = (model.inputs(), model.outputs());
+        let key = |columns: &[crate::design::Column], port: &str| {
+            columns.iter().find(|c| c.port == port).map_or_else(|| port.to_owned(), |c| c.key.clone())
+        };
+        let given = spec.inputs.iter().zip(found.inputs).map(|(p, row)| (key(&inputs, &p.name), vec![row]));
+        let wanted = spec.outputs.iter().zip(found.expected).map(|(p, row)| (key(&outputs, &p.name), vec![row]));
+        Counterexample {
+            port: found.port,
+            element: found.element,
+            bit: found.bit,
+            got: u8::from(found.got),
+            layer,
+            vectors: given.chain(wanted).collect(),
+        }
+    }
+
+    /// What the design is to compute.
+    fn spec(&self) -> std::result::Result<Spec, String> {
+        let owned;
+        let model = match &self.design {
+            Design::Encoder(design) => {
+                if design.has_registers() {
+                    return Err("designs with registers that are written at run time are not proved yet".into());
+                }
+                owned = design.network().map_err(|d| d.message)?.graph;
+                let outputs = owned.outputs().iter().map(|o| o.name.clone()).collect();
+                Model { graph: &owned, inputs: vec![design.input_port().to_owned()], outputs }
+            }
+            Design::Network(design) => {
+                if design.reuse.is_some() {
+                    return Err("folded networks are not proved yet".into());
+                }
+                let ports = design.ports();
+                Model { graph: &design.network, inputs: ports.inputs, outputs: ports.outputs }
+            }
+            Design::Matrix(design) => {
+                owned = matrix(design).map_err(|d| d.message)?;
+                Model { graph: &owned, inputs: vec!["x".into()], outputs: vec!["y".into()] }
+            }
+            Design::Interaction(_) => return Err("interaction networks are not proved yet".into()),
+        };
+        model.spec(&self.top)
+    }
+}
+
+/// A matrix as a network of one layer; each of its inputs has a range of its own.
+fn matrix(design: &MatrixDesign) -> std::result::Result<Graph, Diagnostic> {
+    let input =
+        |(k, range): (usize, &(i64, i64))| Input { name: format!("x{k}"), shape: vec![1], range: *range, encode: None };
+    let inputs: Vec<Input> = design.ranges.iter().enumerate().map(input).collect();
+    let count = inputs.len();
+    let mut graph = Graph::new("matrix", inputs)?;
+    let layer = |name: &str, op: Op, inputs: Vec<TensorId>| Layer { name: name.into(), op, inputs, scale: None };
+    let x = graph.push(layer("x", Op::Concat { axis: 0 }, (0..count as u32).map(TensorId).collect()))?;
+    let columns = design.rows.first().map_or(0, Vec::len);
+    let values = (0..columns).flat_map(|j| design.rows.iter().map(move |row| row[j])).collect();
+    let weights = Array { shape: vec![columns, count], values };
+    let y = graph.push(layer("y", Op::dense(weights, vec![0; columns]), vec![x]))?;
+    graph.output(Output { name: "y".into(), tensor: y, decode: None })?;
+    Ok(graph)
+}
+
+/// The check as a failure, unless everything is proved.
+///
+/// # Errors
+/// A design that is refuted, or not proved.
+pub fn require_proof(all: &[Verification]) -> Result<()> {
+    let Some(failed) =
+        all.iter().find(|v| v.verdict == Verdict::Refuted).or(all.iter().find(|v| v.verdict != Verdict::Proved))
+    else {
+        return Ok(());
+    };
+    if let Some(shown) = &failed.counterexample {
+        let mut message = format!(
+            "the Verilog, as {} read it, is not its model: bit {} of element {} of `{}` is {} for an input",
+            failed.read_by, shown.bit, shown.element, shown.port, shown.got
+        );
+        if let Some(layer) = &shown.layer {
+            let _ = write!(message, "; the first that could not be proved is {layer}");
+        }
+        return Err(Failure::check(Diagnostic::error("refuted", message)));
+    }
+    let message = format!("it is not known whether the Verilog, as {} read it, is its model", failed.read_by);
+    let error = failed
+        .not_proved
+        .iter()
+        .take(super::batch::SHOWN)
+        .fold(Diagnostic::error("not-proved", message), |d, reason| d.label(None, format!("not proved: {reason}")));
+    Err(Failure::Check(Diagnostics::from(error.help("`hwgen sim --engine icarus` runs its vectors"))))
+}

@@ -1,0 +1,305 @@
+//! Sums of products as identities of integers: the number on some bits is rewritten backwards through adders, full adders
+//! and gates until it is a sum of functions of one word each.
+//!
+//! Everything holds modulo two to the power of the bits. A word inside that is narrower is replaced by its operands only
+//! where intervals show that it is exactly their sum.
+
+use std::collections::BinaryHeap;
+
+use rustc_hash::FxHashMap;
+
+use crate::exact::Exact;
+use crate::frame::{Frame, Support};
+use crate::graph::{Gate, Lit, Word};
+
+/// Gates of the same two nodes.
+pub type Pairs = FxHashMap<(usize, usize), Vec<usize>>;
+
+/// The gates of `graph` by their operands.
+pub fn pairs(graph: &crate::graph::Graph) -> Pairs {
+    let mut pairs = Pairs::default();
+    for n in 0..graph.len() {
+        if let Gate::And(a, b) | Gate::Xor(a, b) = graph.gate(n) {
+            pairs.entry(key(a, b)).or_default().push(n);
+        }
+    }
+    pairs
+}
+
+fn key(a: Lit, b: Lit) -> (usize, usize) {
+    (a.node().min(b.node()), a.node().max(b.node()))
+}
+
+/// A number as a sum of functions of one word each, modulo `2^bits`.
+#[derive(Debug, Default)]
+pub struct Form {
+    constant: u64,
+    /// For each word that is tabulated, the value for each of its values.
+    tables: FxHashMap<u32, Vec<u64>>,
+    /// For each other word, the factor of each bit.
+    factors: FxHashMap<u32, Vec<u64>>,
+}
+
+/// Rewrites numbers in a frame.
+#[derive(Debug)]
+pub struct Rewriter<'f, 'g> {
+    frame: &'f Frame<'g>,
+    pairs: &'f Pairs,
+    exact: Exact<'f, 'g>,
+    factors: Vec<u64>,
+    queued: Vec<bool>,
+    queue: BinaryHeap<(u32, usize)>,
+    constant: u64,
+    mask: u64,
+}
+
+impl<'f, 'g> Rewriter<'f, 'g> {
+    /// In this frame.
+    pub fn new(frame: &'f Frame<'g>, pairs: &'f Pairs) -> Self {
+        let nodes = frame.graph.len();
+        Self {
+            frame,
+            pairs,
+            exact: Exact::new(frame),
+            factors: vec![0; nodes],
+            queued: vec![false; nodes],
+            queue: BinaryHeap::new(),
+            constant: 0,
+            mask: 0,
+        }
+    }
+
+    fn add(&mut self, l: Lit, factor: u64) {
+        let n = l.node();
+        if l.is_complement() {
+            self.constant = self.constant.wrapping_add(factor);
+        }
+        if n == 0 {
+            return;
+        }
+        let factor = if l.is_complement() { factor.wrapping_neg() } else { factor };
+        self.factors[n] = self.factors[n].wrapping_add(factor);
+        if !std::mem::replace(&mut self.queued[n], true) {
+            self.queue.push((self.frame.graph.level(n), n));
+        }
+    }
+
+    fn take(&mut self, n: usize) -> u64 {
+        std::mem::take(&mut self.factors[n]) & self.mask
+    }
+
+    /// The number on `bits`.
+    ///
+    /// # Errors
+    /// Something on the way that is no linear identity.
+    pub fn form(&mut self, bits: &[Lit]) -> Result<Form, String> {
+        self.mask = if bits.len() >= 64 { u64::MAX } else { (1 << bits.len()) - 1 };
+        self.constant = 0;
+        let mut form = Form::default();
+        bits.iter().enumerate().for_each(|(k, l)| self.add(*l, 1 << k));
+        let mut result = Ok(());
+        while let Some((_, n)) = self.queue.pop() {
+            self.queued[n] = false;
+            if result.is_err() {
+                self.factors[n] = 0;
+                continue;
+            }
+            result = self.rewrite(n, &mut form);
+        }
+        form.constant = self.constant & self.mask;
+        result.map(|()| form)
+    }
+
+    fn rewrite(&mut self, n: usize, form: &mut Form) -> Result<(), String> {
+        if self.factors[n] & self.mask == 0 {
+            self.factors[n] = 0;
+            return Ok(());
+        }
+        match self.frame.support(n) {
+            Support::Foreign => Err("it depends on something that is no operand of the layer".into()),
+            Support::Constant => {
+                let factor = self.take(n);
+                let bit = self.frame.table().bit(Lit::of(n, false), 0);
+                self.constant = self.constant.wrapping_add(factor * u64::from(bit));
+                Ok(())
+            }
+            Support::One(w) if self.frame.is_tabulated(w) => {
+                let factor = self.take(n);
+                let row = self.frame.table().row(n);
+                let situations = self.frame.situations(w);
+                let table = form.tables.entry(w).or_insert_with(|| vec![0; situations]);
+                for (v, slot) in table.iter_mut().enumerate() {
+                    *slot = slot.wrapping_add(factor * (row[v / 64] >> (v % 64) & 1));
+                }
+                Ok(())
+            }
+            _ => match self.frame.place(n) {
+                Some((w, bit, is_complement)) => {
+                    let factor = self.take(n);
+                    let own = self.frame.words[w as usize];
+                    let factors = form.factors.entry(w).or_insert_with(|| vec![0; own.bits.len()]);
+                    let factor = match is_complement {
+                        true => {
+                            self.constant = self.constant.wrapping_add(factor);
+                            factor.wrapping_neg()
+                        }
+                        false => factor,
+                    };
+                    factors[bit] = factors[bit].wrapping_add(factor);
+                    Ok(())
+                }
+                None => self.gate(n),
+            },
+        }
+    }
+
+    fn gate(&mut self, n: usize) -> Result<(), String> {
+        match self.frame.graph.gate(n) {
+            Gate::And(a, b) | Gate::Xor(a, b) => self.pair(key(a, b)),
+            Gate::Parity(k) | Gate::Carry(k) => self.full_adder(n, k),
+            Gate::Bit(w, _) => self.word(w),
+            Gate::Zero | Gate::Leaf => Err("it depends on something that is no operand of the layer".into()),
+        }
+    }
+
+    /// All gates of two nodes at once: together they must not contain the nodes' product.
+    fn pair(&mut self, (p, q): (usize, usize)) -> Result<(), String> {
+        let mut product = 0u64;
+        let pairs = self.pairs;
+        for &n in &pairs[&(p, q)] {
+            let factor = self.take(n);
+            if factor == 0 {
+                continue;
+            }
+            let [p, q] = [p, q].map(|n| Lit::of(n, false));
+            match self.frame.graph.gate(n) {
+                Gate::Xor(..) => {
+                    self.add(p, factor);
+                    self.add(q, factor);
+                    product = product.wrapping_sub(factor << 1);
+                }
+                Gate::And(a, b) => {
+                    let (a, b) = if a.node() == p.node() { (a, b) } else { (b, a) };
+                    match (a.is_complement(), b.is_complement()) {
+                        (false, false) => product = product.wrapping_add(factor),
+                        (true, false) => {
+                            self.add(q, factor);
+                            product = product.wrapping_sub(factor);
+                        }
+                        (false, true) => {
+                            self.add(p, factor);
+                            product = product.wrapping_sub(factor);
+                        }
+                        (true, true) => {
+                            self.constant = self.constant.wrapping_add(factor);
+                            self.add(p, factor.wrapping_neg());
+                            self.add(q, factor.wrapping_neg());
+                            product = product.wrapping_add(factor);
+                        }
+                    }
+                }
+                _ => unreachable!("pairs are gates"),
+            }
+        }
+        match product & self.mask {
+            0 => Ok(()),
+            _ => Err("a product of two of its bits is left".into()),
+        }
+    }
+
+    fn full_adder(&mut self, n: usize, k: u32) -> Result<(), String> {
+        let graph = self.frame.graph;
+        // parity and carry are neighbours
+        let (parity, carry) = match graph.gate(n) {
+            Gate::Parity(_) => (n, n + 1),
+            _ => (n - 1, n),
+        };
+        let [of_parity, of_carry] = [parity, carry].map(|n| self.take(n));
+        if of_carry != (of_parity << 1) & self.mask {
+            return Err("a full adder's carry does not have twice the weight of its sum".into());
+        }
+        graph.adders[k as usize].into_iter().for_each(|l| self.add(l, of_parity));
+        Ok(())
+    }
+
+    fn word(&mut self, w: u32) -> Result<(), String> {
+        let graph = self.frame.graph;
+        let (word, first, width) = &graph.words[w as usize];
+        let Word::Sum(terms) = word else {
+            return Err("a product of two words is left".into());
+        };
+        let width = *width as usize;
+        let factors: Vec<u64> = (0..width).map(|k| self.take(first + k)).collect();
+        let (factor, top) = (factors[0], width - 1);
+        let shifted = |k: usize| if k < 64 { (factor << k) & self.mask } else { 0 };
+        if (0..top).any(|k| factors[k] != shifted(k)) {
+            return Err("only some bits of a sum are used".into());
+        }
+        let wraps = shifted(width) != 0;
+        let signed = factors[top] != shifted(top);
+        if signed && factors[top] != shifted(top).wrapping_neg() & self.mask {
+            return Err("the bits of a sum do not have the weights of a number".into());
+        }
+        let signs = match wraps {
+            false => vec![false; terms.len()],
+            true => self.exact.operands(w, signed).ok_or("a sum inside it may wrap")?,
+        };
+        for ((bits, minus), signed) in terms.iter().zip(signs) {
+            for (k, l) in bits.iter().enumerate() {
+                let negative = *minus != (signed && k == top);
+                let weight = if k < 64 { factor << k } else { 0 };
+                self.add(*l, if negative { weight.wrapping_neg() } else { weight });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether `form` of so many `bits` is `bias + Σ ⌊weight · word / 2^cut⌋`, words by their position in the frame.
+    ///
+    /// # Errors
+    /// What is different.
+    pub fn check(&self, form: &Form, bits: usize, bias: i64, terms: &[(u32, i64)], cut: u32) -> Result<(), String> {
+        let mask = if bits >= 64 { u64::MAX } else { (1 << bits) - 1 };
+        let mut wanted: FxHashMap<u32, Vec<i64>> = FxHashMap::default();
+        for &(w, weight) in terms {
+            wanted.entry(w).or_default().push(weight);
+        }
+        let mut constant = form.constant.wrapping_sub(bias as u64);
+        let all = form.tables.keys().chain(form.factors.keys()).chain(wanted.keys());
+        let mut all: Vec<u32> = all.copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        for w in all {
+            let weights = wanted.get(&w).map_or(&[][..], Vec::as_slice);
+            let known = self.frame.words[w as usize];
+            if self.frame.is_tabulated(w) {
+                let lo = known.range.0;
+                let want = |v: usize| weights.iter().map(|f| (f * (lo + v as i64)) >> cut).sum::<i64>() as u64;
+                let got = |v: usize| form.tables.get(&w).map_or(0, |table| table[v]);
+                let differ = |v: usize| got(v).wrapping_sub(want(v)) & mask;
+                if let Some(v) = (0..self.frame.situations(w)).find(|&v| differ(v) != differ(0)) {
+                    return Err(format!("it is wrong where operand {w} is {}", lo + v as i64));
+                }
+                constant = constant.wrapping_add(differ(0));
+                continue;
+            }
+            if cut > 0 {
+                return Err(format!("operand {w} has too many values to try them all"));
+            }
+            let top = known.bits.len() - 1;
+            for k in 0..=top {
+                let weight = weights.iter().sum::<i64>() as u64;
+                let want = if k < 64 { weight << k } else { 0 };
+                let want = if known.is_signed() && k == top { want.wrapping_neg() } else { want };
+                let got = form.factors.get(&w).map_or(0, |factors| factors[k]);
+                if got.wrapping_sub(want) & mask != 0 {
+                    return Err(format!("bit {k} of operand {w} has another weight"));
+                }
+            }
+        }
+        match constant & mask {
+            0 => Ok(()),
+            _ => Err("its constant is another one".into()),
+        }
+    }
+}

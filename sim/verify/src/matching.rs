@@ -1,0 +1,115 @@
+//! Nodes by what they are in the situations that were tried: a guess at which bit is which.
+
+use std::hash::{Hash, Hasher};
+
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+
+use crate::frame::Frame;
+use crate::graph::{Gate, Graph, Lit};
+use crate::lanes::Lanes;
+
+/// Most candidates for a bit.
+const MOST: usize = 64;
+
+/// Nodes by their rows; a row and its complement are one.
+#[derive(Debug)]
+pub struct Index {
+    nodes: FxHashMap<u64, Vec<u32>>,
+}
+
+fn hash(row: impl Iterator<Item = u64>) -> u64 {
+    let mut hasher = FxHasher::default();
+    row.for_each(|word| word.hash(&mut hasher));
+    hasher.finish()
+}
+
+impl Index {
+    /// All nodes, in order.
+    pub fn new(graph: &Graph, lanes: &Lanes) -> Self {
+        let mut nodes: FxHashMap<u64, Vec<u32>> = FxHashMap::default();
+        for n in 0..graph.len() {
+            let row = lanes.row(n);
+            let flip = if row[0] & 1 == 1 { u64::MAX } else { 0 };
+            nodes.entry(hash(row.iter().map(|word| word ^ flip))).or_default().push(n as u32);
+        }
+        Self { nodes }
+    }
+
+    /// The literals that are `row` in every situation, those nearest to the inputs first.
+    pub fn candidates(&self, graph: &Graph, lanes: &Lanes, row: &[u64]) -> Vec<Lit> {
+        let flip = if row[0] & 1 == 1 { u64::MAX } else { 0 };
+        let Some(nodes) = self.nodes.get(&hash(row.iter().map(|word| word ^ flip))) else {
+            return Vec::new();
+        };
+        let literal = |n: &u32| {
+            let complement = lanes.row(*n as usize)[0] != row[0];
+            Lit::of(*n as usize, complement)
+        };
+        let same = |l: &Lit| row.iter().enumerate().all(|(k, word)| lanes.word(*l, k) == *word);
+        let mut found: Vec<Lit> = nodes.iter().map(literal).filter(same).collect();
+        found.sort_by_key(|l| (graph.level(l.node()), *l));
+        found.truncate(MOST);
+        found
+    }
+}
+
+/// One candidate for each bit of a sum: where there are several, such as the lowest bits of a sum and of a difference, the
+/// one that the sum's top bit depends on.
+pub fn near(frame: &Frame<'_>, candidates: &[Vec<Lit>]) -> Option<Vec<Lit>> {
+    let first = choose(candidates)?;
+    if candidates.iter().all(|bit| bit.len() == 1) {
+        return Some(first);
+    }
+    let graph = frame.graph;
+    let mut seen: FxHashSet<usize> = FxHashSet::default();
+    let mut open = vec![first.last()?.node()];
+    while let Some(n) = open.pop() {
+        let family = match graph.gate(n) {
+            Gate::Bit(w, _) => {
+                let (_, first, width) = graph.words[w as usize];
+                first..first + width as usize
+            }
+            Gate::Parity(_) => n..n + 2,
+            Gate::Carry(_) => n - 1..n + 1,
+            _ => n..n + 1,
+        };
+        if !seen.insert(n) {
+            continue;
+        }
+        seen.extend(family);
+        if !frame.is_leaf(n) {
+            graph.operands(n, |l| {
+                if !seen.contains(&l.node()) {
+                    open.push(l.node());
+                }
+            });
+        }
+    }
+    let inside = |bit: &Vec<Lit>| -> Vec<Lit> {
+        let inside: Vec<Lit> = bit.iter().copied().filter(|l| seen.contains(&l.node())).collect();
+        if inside.is_empty() { bit.clone() } else { inside }
+    };
+    let mut chosen = choose(&candidates.iter().map(inside).collect::<Vec<_>>())?;
+    // neighbours in one word stay together
+    for k in (0..chosen.len() - 1).rev() {
+        let above = chosen[k + 1];
+        if let Gate::Bit(_, 1..) = graph.gate(above.node())
+            && !above.is_complement()
+            && let below = Lit::of(above.node() - 1, false)
+            && candidates[k].contains(&below)
+        {
+            chosen[k] = below;
+        }
+    }
+    Some(chosen)
+}
+
+/// One candidate for each bit: bits that are alike in every situation get different ones, as far as there are.
+fn choose(candidates: &[Vec<Lit>]) -> Option<Vec<Lit>> {
+    let mut chosen: Vec<Lit> = Vec::with_capacity(candidates.len());
+    for (k, bit) in candidates.iter().enumerate() {
+        let before = (0..k).rev().take_while(|&j| candidates[j] == *bit).count();
+        chosen.push(*bit.get(before).or(bit.last())?);
+    }
+    Some(chosen)
+}

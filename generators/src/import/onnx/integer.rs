@@ -177,6 +177,13 @@ fn requantised(
         return Err(node.error("the scale of a quantiser is positive"));
     }
     let kind = node.operand(zero)?.kind;
+    let operand = node.operand(0)?.kind;
+    if kind != operand {
+        // onnxruntime has no such kernel, and the reference of the `onnx` package rounds halves behind the zero point
+        return Err(node
+            .error(format!("it takes {} and gives {}, which no runtime rounds alike", operand.name(), kind.name()))
+            .help("quantise operand and result to one data type"));
+    }
     let point = number(zero)?;
     let (low, high) = kind.limits().ok_or_else(|| node.error("a zero point is an integer"))?;
     let y = lift.step(&node.name, y, Step::Mul(multiplier))?;

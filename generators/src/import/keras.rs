@@ -12,6 +12,7 @@ mod calls;
 mod class;
 mod convolution;
 mod dense;
+mod document;
 mod einsum;
 mod fixed;
 mod function;
@@ -52,6 +53,7 @@ use crate::model::Array;
 use model::{Kind, Model};
 use weights::{Tensors, Weights};
 
+pub use document::document;
 pub use quantiser::QKerasQuantiser;
 pub use quantisers::quantiser_table;
 pub use refused::refused_table;

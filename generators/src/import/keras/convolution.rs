@@ -29,11 +29,35 @@ const KEYS: &[&str] = &[
     "dilation_rate",
     "groups",
     "data_format",
+];
+
+const NORMALISED_KEYS: &[&str] = &[
+    "use_bias",
+    "activation",
+    "kernel_quantizer",
+    "bias_quantizer",
+    "strides",
+    "padding",
+    "dilation_rate",
+    "groups",
+    "data_format",
     "epsilon",
     "center",
     "scale",
     "axis",
+];
+
+const DEPTHWISE_KEYS: &[&str] = &[
+    "use_bias",
+    "activation",
     "depthwise_quantizer",
+    "kernel_quantizer",
+    "bias_quantizer",
+    "strides",
+    "padding",
+    "dilation_rate",
+    "groups",
+    "data_format",
     "depth_multiplier",
 ];
 
@@ -55,21 +79,21 @@ pub(super) const CLASSES: &[LayerClass] = &[
     },
     LayerClass {
         names: &["QConv2DBatchnorm"],
-        keys: KEYS,
+        keys: NORMALISED_KEYS,
         known: &[WEIGHTS, KNOWN, FOLDING],
         variables: kernel_and_bias,
         build: Build::One(|lift, layer, x| lift.keras_convolution(layer, x, 2, false)),
     },
     LayerClass {
         names: &["DepthwiseConv1D"],
-        keys: KEYS,
+        keys: DEPTHWISE_KEYS,
         known: &[WEIGHTS, KNOWN],
         variables: depthwise,
         build: Build::One(|lift, layer, x| lift.keras_convolution(layer, x, 1, true)),
     },
     LayerClass {
         names: &["DepthwiseConv2D", "QDepthwiseConv2D"],
-        keys: KEYS,
+        keys: DEPTHWISE_KEYS,
         known: &[WEIGHTS, KNOWN],
         variables: depthwise,
         build: Build::One(|lift, layer, x| lift.keras_convolution(layer, x, 2, true)),

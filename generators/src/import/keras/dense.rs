@@ -5,7 +5,7 @@ use hdl::diag::Diagnostic;
 use super::KerasLayer;
 use super::class::{Build, LayerClass, WEIGHTS};
 use super::normalisation::Normalisation;
-use super::quantiser::quantised;
+use super::quantiser::{Dialect, quantised};
 use crate::import::lift::{Lift, Real};
 use crate::import::settings::{Known, Settings};
 use crate::model::{Array, Step};
@@ -77,6 +77,8 @@ impl Lift {
         self.activated(layer, y, "activation")
     }
 
+    /// `y`, whose channels are last, and the bias. With channels first, Keras 3's sum of a vector and a tensor in which two
+    /// axes have the vector's extent depends on the backend.
     pub(super) fn biased(&mut self, layer: &KerasLayer, y: Real, bias: Option<Array<f32>>) -> Result<Real, Diagnostic> {
         let Some(bias) = bias else {
             // without a bias its quantiser has nothing to do
@@ -85,6 +87,17 @@ impl Lift {
             }
             return Ok(y);
         };
+        if let [.., last, channels] = *self.shape(&y)
+            && (last == channels && channels > 1 && layer.channels_first()?)
+            && Dialect::of(&layer.class, &layer.config) == Dialect::Keras3
+        {
+            return Err(layer
+                .error(format!("its bias of {channels} channels also fits the last axis of its result"))
+                .help(
+                    "Keras 3 adds it there on TensorFlow and to the channels elsewhere; use channels_last, or another \
+                     number of filters",
+                ));
+        }
         let bias = quantised(layer, &bias, &["bias_quantizer"], "bq")?.as_float();
         self.step(&layer.name, y, Step::Add(bias))
     }

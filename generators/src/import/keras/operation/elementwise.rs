@@ -22,11 +22,31 @@ pub(super) fn binary(lift: &mut Lift, a: &mut Arguments, binary: Binary) -> Resu
             }
             lift.binary(&name, binary, x, y)?
         }
-        (Operand::Tensor(x), Operand::Constant(c)) => lift.binary_with(&name, binary, x, c, false)?,
+        (Operand::Tensor(x), Operand::Constant(c)) => {
+            if binary == Binary::Add && is_ambiguous(lift.shape(&x), &c.shape) {
+                return Err(a
+                    .error(format!("numbers of shape {:?} fit several axes of {:?}", c.shape, lift.shape(&x)))
+                    .help("Keras 3 adds them along another axis on TensorFlow than elsewhere; put the numbers first"));
+            }
+            lift.binary_with(&name, binary, x, c, false)?
+        }
         (Operand::Constant(c), Operand::Tensor(x)) => lift.binary_with(&name, binary, x, c, true)?,
         (Operand::Constant(_), Operand::Constant(_)) => return Err(a.error("none of its operands is a tensor")),
     };
     Ok(vec![y])
+}
+
+/// Whether Keras 3 on TensorFlow takes numbers for a bias of another axis than they stretch along: of the last one, or of
+/// the first one behind the samples, if it has as many elements.
+fn is_ambiguous(tensor: &[usize], numbers: &[usize]) -> bool {
+    let long: Vec<usize> = (0..numbers.len()).filter(|axis| numbers[*axis] > 1).collect();
+    let &[axis] = long.as_slice() else { return false };
+    let (extent, from_end) = (numbers[axis], numbers.len() - axis);
+    match tensor {
+        [_, .., last] if *last == extent => from_end != 1,
+        [_, first, ..] if *first == extent => from_end + 1 != tensor.len(),
+        _ => false,
+    }
 }
 
 /// The first parameter through `step`.
@@ -92,5 +112,20 @@ pub(super) fn cast(_: &mut Lift, a: &mut Arguments) -> Results {
     match a.value(1)?.as_str() {
         Some("float32") => Ok(vec![a.tensor(0)?]),
         _ => Err(a.wrong(1, "float32")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_ambiguous;
+
+    #[test]
+    fn numbers_along_one_of_two_equal_axes() {
+        assert!(is_ambiguous(&[1, 4, 4], &[4, 1]) && is_ambiguous(&[1, 3, 3, 2], &[3, 1]));
+        for (tensor, numbers) in
+            [(&[1, 4, 4][..], &[4][..]), (&[1, 4, 6], &[4, 1]), (&[1, 4, 4], &[4, 4]), (&[1, 4], &[])]
+        {
+            assert!(!is_ambiguous(tensor, numbers), "{tensor:?} {numbers:?}");
+        }
     }
 }

@@ -16,3 +16,4 @@ mod readme;
 mod reference;
 mod support;
 mod synth;
+mod verify;

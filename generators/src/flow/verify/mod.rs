@@ -3,12 +3,15 @@
 mod blocks;
 mod spec;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::time::Instant;
 
 use hdl::diag::{Diagnostic, Diagnostics};
-use hdl::verilog;
+use hdl::rtl::eval::Stepper;
+use hdl::{pack, rtl, verilog};
+use num_bigint::BigUint;
 use rayon::prelude::*;
 use serde::Serialize;
 use verify::flatten::flatten;
@@ -115,7 +118,7 @@ impl Folder {
     fn verify_reading(&self, files: &[(&str, &str)], read_by: &'static str, defines: &[&str]) -> Result<Verification> {
         let started = Instant::now();
         let design = verilog::read(files, defines, &self.top.name).map_err(Failure::Check)?;
-        hdl::rtl::validate(&design).map_err(Failure::Check)?;
+        rtl::validate(&design).map_err(Failure::Check)?;
         let latency = self.top.latency();
         let open = |reason: String| Verification {
             read_by,
@@ -126,12 +129,16 @@ impl Folder {
             counterexample: None,
             seconds: started.elapsed().as_secs_f64(),
         };
-        let (spec, flat) = match self.spec().and_then(|spec| Ok((spec, flatten(&design)?))) {
-            Ok(both) => both,
+        let taken_apart = || {
+            let model = self.integers()?;
+            Ok((model.spec(&self.top)?, model, flatten(&design)?))
+        };
+        let (spec, model, flat) = match taken_apart() {
+            Ok(all) => all,
             Err(reason) => return Ok(open(reason)),
         };
         let findings = prove(&flat, &spec);
-        let not_proved: Vec<String> = findings
+        let mut not_proved: Vec<String> = findings
             .unproved
             .iter()
             .map(|unproved| match &unproved.place {
@@ -145,6 +152,13 @@ impl Folder {
         let found = match not_proved.is_empty() || !flat.states.is_empty() || !flat.mixed.is_empty() {
             true => None,
             false => search(&flat, &spec, ROUNDS),
+        };
+        let found = match found {
+            Some(found) if !self.shows(&model, &design, &found)? => {
+                not_proved.push("a difference was found that evaluation does not show: please report it".into());
+                None
+            }
+            found => found,
         };
         let counterexample = found.map(|found| self.counterexample(&spec, found, first));
         let verdict = match (&counterexample, not_proved.is_empty()) {
@@ -187,32 +201,63 @@ impl Folder {
         }
     }
 
+    /// Whether the model's evaluation and that of the Verilog differ where the search says: neither knows of the graphs
+    /// that the search runs on.
+    fn shows(&self, model: &Model<'_>, design: &rtl::Design, found: &verify::search::Counterexample) -> Result<bool> {
+        let evaluation = model.graph.evaluate(&found.inputs).map_err(Failure::check)?;
+        let results = model.graph.outputs().iter().map(|output| evaluation.tensor(output.tensor));
+        if !results.eq(found.expected.iter().map(Vec::as_slice)) {
+            return Ok(false);
+        }
+        let top = design.top();
+        let input = |port: &rtl::Port| {
+            let values = model.inputs.iter().position(|name| *name == port.name).map(|k| &found.inputs[k]);
+            let format = self.top.inputs.iter().find(|p| p.name == port.name);
+            values.zip(format).map_or(BigUint::ZERO, |(values, format)| {
+                let values: Vec<i128> = values.iter().map(|&v| v.into()).collect();
+                pack::pack(format.elements.iter().copied(), &values)
+            })
+        };
+        let inputs: Vec<BigUint> = top.inputs.iter().map(input).collect();
+        let mut stepper = Stepper::new(design, &HashMap::default()).map_err(Failure::Check)?;
+        for _ in 0..self.top.latency() {
+            stepper.step(&inputs, false);
+        }
+        let outputs = stepper.step(&inputs, false);
+        let place = top.outputs.iter().position(|port| port.name == found.port);
+        let port = self.top.outputs.iter().find(|port| port.name == found.port);
+        let bit = place.zip(port).and_then(|(place, port)| {
+            let (low, _) = pack::layout(port.elements.iter().map(|e| e.format)).nth(found.element)?;
+            Some(outputs[place].bit(u64::from(low) + found.bit as u64))
+        });
+        Ok(bit == Some(found.got))
+    }
+
     /// What the design is to compute.
-    fn spec(&self) -> std::result::Result<Spec, String> {
-        let owned;
+    fn integers(&self) -> std::result::Result<Model<'_>, String> {
         let model = match &self.design {
             Design::Encoder(design) => {
                 if design.has_registers() {
                     return Err("designs with registers that are written at run time are not proved yet".into());
                 }
-                owned = design.network().map_err(|d| d.message)?.graph;
-                let outputs = owned.outputs().iter().map(|o| o.name.clone()).collect();
-                Model { graph: &owned, inputs: vec![design.input_port().to_owned()], outputs }
+                let graph = design.network().map_err(|d| d.message)?.graph;
+                let outputs = graph.outputs().iter().map(|o| o.name.clone()).collect();
+                Model { graph: Cow::Owned(graph), inputs: vec![design.input_port().to_owned()], outputs }
             }
             Design::Network(design) => {
                 if design.reuse.is_some() {
                     return Err("folded networks are not proved yet".into());
                 }
                 let ports = design.ports();
-                Model { graph: &design.network, inputs: ports.inputs, outputs: ports.outputs }
+                Model { graph: Cow::Borrowed(&design.network), inputs: ports.inputs, outputs: ports.outputs }
             }
             Design::Matrix(design) => {
-                owned = matrix(design).map_err(|d| d.message)?;
-                Model { graph: &owned, inputs: vec!["x".into()], outputs: vec!["y".into()] }
+                let graph = matrix(design).map_err(|d| d.message)?;
+                Model { graph: Cow::Owned(graph), inputs: vec!["x".into()], outputs: vec!["y".into()] }
             }
             Design::Interaction(_) => return Err("interaction networks are not proved yet".into()),
         };
-        model.spec(&self.top)
+        Ok(model)
     }
 }
 

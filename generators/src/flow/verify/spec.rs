@@ -1,5 +1,6 @@
 //! An integer model as the numbers that a design is to compute.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use hdl::dfg::Module;
@@ -11,7 +12,7 @@ use crate::model::{Array, Block, Graph, Layer, Multiplication, Op, PoolKind, Ten
 
 /// What is computed of a model's tensors, and their names as ports.
 pub(super) struct Model<'a> {
-    pub graph: &'a Graph,
+    pub graph: Cow<'a, Graph>,
     pub inputs: Vec<String>,
     pub outputs: Vec<String>,
 }
@@ -22,7 +23,7 @@ impl Model<'_> {
     /// # Errors
     /// A layer of a kind that is not taken apart, or a port that is not there.
     pub fn spec(&self, top: &Module) -> Result<Spec, String> {
-        let mut builder = Builder { graph: self.graph, spec: Spec::default(), tensors: Vec::new() };
+        let mut builder = Builder { graph: &self.graph, spec: Spec::default(), tensors: Vec::new() };
         builder.spec.latency = top.latency();
         builder.inputs();
         for layer in self.graph.layers() {

@@ -105,12 +105,16 @@ pub fn map(
             return Err("its operands share a bit".into());
         }
     }
-    let mut cone = Cone::above(owners.keys().copied());
+    // what other candidates depend on is not worked out below
+    let mut all_cones = Cone::above(owners.keys().copied());
+    let mut inside = |l: &Lit| all_cones.reach(graph, l.node());
     let mut right: Vec<Vec<Lit>> =
-        candidates.iter().map(|bit| bit.iter().copied().filter(|l| cone.reach(graph, l.node())).collect()).collect();
+        candidates.iter().map(|bit| bit.iter().copied().filter(&mut inside).collect()).collect();
     if let Some(k) = right.iter().position(Vec::is_empty) {
         return Err(format!("bit {k} depends on more than what it is a function of"));
     }
+    let mut cone = Cone::above(owners.keys().copied());
+    right.iter().flatten().for_each(|l| _ = cone.reach(graph, l.node()));
     cone.sort();
     let step = (WORDS * 64) as i64;
     for begin in (0..all).step_by(step as usize) {

@@ -8,9 +8,6 @@ use crate::frame::Frame;
 use crate::graph::{Gate, Graph, Lit};
 use crate::lanes::Lanes;
 
-/// Most candidates for a bit.
-const MOST: usize = 64;
-
 /// Nodes by their rows; a row and its complement are one.
 #[derive(Debug)]
 pub struct Index {
@@ -35,7 +32,8 @@ impl Index {
         Self { nodes }
     }
 
-    /// The literals that are `row` in every situation, those nearest to the inputs first.
+    /// The literals that are `row` in every situation, those nearest to the inputs first. A bit that never turned is like
+    /// everything else that never did, so that there may be many.
     pub fn candidates(&self, graph: &Graph, lanes: &Lanes, row: &[u64]) -> Vec<Lit> {
         let flip = if row[0] & 1 == 1 { u64::MAX } else { 0 };
         let Some(nodes) = self.nodes.get(&hash(row.iter().map(|word| word ^ flip))) else {
@@ -48,7 +46,6 @@ impl Index {
         let same = |l: &Lit| row.iter().enumerate().all(|(k, word)| lanes.word(*l, k) == *word);
         let mut found: Vec<Lit> = nodes.iter().map(literal).filter(same).collect();
         found.sort_by_key(|l| (graph.level(l.node()), *l));
-        found.truncate(MOST);
         found
     }
 }

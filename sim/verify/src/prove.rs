@@ -15,6 +15,9 @@ use crate::scaled;
 use crate::search::situations;
 use crate::spec::{Id, Op, Spec, width};
 
+/// Most candidates for a bit of a sum.
+const MOST: usize = 64;
+
 /// A layer of which every number was proved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proved {
@@ -288,7 +291,9 @@ impl<'a> Prover<'a> {
                     (None, _) => return Err(format!("{} is not proved", self.spec.name(*x))),
                 }
             }
-            let bits = near(&frame, &self.candidates(id, index)?).ok_or("nothing in the Verilog is like it")?;
+            let mut candidates = self.candidates(id, index)?;
+            candidates.iter_mut().for_each(|bit| bit.truncate(MOST));
+            let bits = near(&frame, &candidates).ok_or("nothing in the Verilog is like it")?;
             let form = rewriter.form(&bits)?;
             rewriter.check(&form, bits.len(), bias, &placed, *cut)?;
             let range = self.spec.numbers[id].range;

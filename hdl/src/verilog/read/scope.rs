@@ -307,7 +307,7 @@ impl<'a> Scope<'a> {
                 let (count, part) = (self.position(count)?, self.net(part)?);
                 match u64::from(count) * u64::from(self.builder.module.width(part)) {
                     0 => fail(self.place, "nothing is repeated"),
-                    wide if wide > super::MAX_WIDTH.into() => fail(self.place, "this is too wide"),
+                    wide if wide > u64::from(super::MAX_WIDTH) => fail(self.place, "this is too wide"),
                     _ => Ok(self.builder.concat(&vec![part; count as usize])),
                 }
             }

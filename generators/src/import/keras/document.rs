@@ -93,6 +93,6 @@ mod tests {
         }
         let missing: Vec<&str> =
             class::all().flat_map(|class| class.names).copied().filter(|n| !tried.contains(n)).collect();
-        expect_test::expect![[r#"["QDenseBatchnorm", "BatchNormalizationV1", "SyncBatchNormalization", "QFlatten", "QReshape", "PruneLowMagnitude", "QConcatenate", "QEinsumDenseBatchnorm", "TFOpLambda", "SlicingOpLambda", "NodeEdgeProjection"]"#]].assert_eq(&format!("{missing:?}"));
+        expect_test::expect![[r#"["QDenseBatchnorm", "BinaryDense", "TernaryDense", "BatchNormalizationV1", "SyncBatchNormalization", "QFlatten", "QReshape", "PruneLowMagnitude", "QConcatenate", "QEinsumDenseBatchnorm", "TFOpLambda", "SlicingOpLambda", "NodeEdgeProjection"]"#]].assert_eq(&format!("{missing:?}"));
     }
 }

@@ -119,7 +119,7 @@ pub fn map(
     let step = (WORDS * 64) as i64;
     for begin in (0..all).step_by(step as usize) {
         for (w, word) in words.iter().enumerate() {
-            let rows = planes(word.bits.len(), step as usize, |lane| value(w, begin + lane as i64));
+            let rows = planes(word.bits.len() + 1, step as usize, |lane| value(w, begin + lane as i64));
             for (_, l, k) in leaves.iter().filter(|(owner, ..)| *owner == w) {
                 let flip = if l.is_complement() { u64::MAX } else { 0 };
                 let row: Vec<u64> = rows[*k].iter().map(|word| word ^ flip).collect();

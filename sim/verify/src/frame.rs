@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 
 use crate::graph::{Gate, Graph, Lit};
 use crate::lanes::Lanes;
+use crate::spec::width;
 
 /// What a node depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,13 +24,33 @@ pub enum Support {
 pub struct Known {
     /// Its bits; the number goes on with its top bit, or with zeros if it is never negative.
     pub bits: Vec<Lit>,
-    /// Further literals that have been proved to be one of the bits.
+    /// Further literals that have been proved to be one of the bits, or the one above them.
     pub aliases: Vec<(Lit, usize)>,
     /// Least and greatest value.
     pub range: (i64, i64),
 }
 
 impl Known {
+    /// A number of that range, all of which literals have been proved to be what it has at their place: the first of a place
+    /// stands for it, and those above what the range needs repeat the sign, or are zero.
+    pub fn new(proved: impl IntoIterator<Item = Vec<Lit>>, range: (i64, i64)) -> Self {
+        let (width, signed) = width(range);
+        let width = width as usize;
+        let mut known = Self { bits: Vec::with_capacity(width), aliases: Vec::new(), range };
+        for (k, mut literals) in proved.into_iter().enumerate() {
+            let place = match k < width {
+                true => k,
+                false => width - usize::from(signed),
+            };
+            if k < width && !literals.is_empty() {
+                known.bits.push(literals.remove(0));
+            }
+            let further = literals.into_iter().filter(|l| !l.is_constant() && !known.bits.contains(l));
+            known.aliases.extend(further.map(|l| (l, place)));
+        }
+        known
+    }
+
     /// Whether the top bit is a sign.
     pub fn is_signed(&self) -> bool {
         self.range.0 < 0
@@ -107,7 +128,7 @@ impl<'g> Frame<'g> {
         for w in 0..self.words.len() {
             if self.tabulated[w] {
                 let Known { range: (lo, hi), .. } = *self.words[w];
-                let rows = planes(self.words[w].bits.len(), situations, |v| (lo + v as i64).min(hi));
+                let rows = planes(self.words[w].bits.len() + 1, situations, |v| (lo + v as i64).min(hi));
                 let word = self.words[w];
                 let bits = word.bits.iter().enumerate().map(|(k, l)| (*l, k));
                 for (l, k) in bits.chain(word.aliases.iter().copied()).filter(|(l, _)| !l.is_constant()) {

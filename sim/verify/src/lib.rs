@@ -18,6 +18,7 @@ pub mod exact;
 pub mod flatten;
 pub mod frame;
 pub mod graph;
+pub mod joint;
 pub mod lanes;
 pub mod linear;
 pub mod matching;

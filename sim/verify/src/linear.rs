@@ -1,14 +1,14 @@
 //! Sums of products as identities of integers: the number on some bits is rewritten backwards through adders, full adders
 //! and gates until it is a sum of functions of one word each.
 //!
-//! Everything holds modulo two to the power of the bits. A word inside that is narrower is replaced by its operands only
-//! where intervals show that it is exactly their sum.
+//! Everything holds modulo two to the power of the bits. A word inside that is narrower is replaced by a sum only where
+//! intervals show that it [is exactly that](crate::exact).
 
 use std::collections::BinaryHeap;
 
 use rustc_hash::FxHashMap;
 
-use crate::exact::Exact;
+use crate::exact::{Exact, Exactness};
 use crate::frame::{Frame, Support};
 use crate::graph::{Gate, Lit, Word};
 
@@ -145,7 +145,10 @@ impl<'f, 'g> Rewriter<'f, 'g> {
                         }
                         false => factor,
                     };
-                    factors[bit] = factors[bit].wrapping_add(factor);
+                    // the bit above a word that is never negative is zero
+                    if let Some(slot) = factors.get_mut(bit) {
+                        *slot = slot.wrapping_add(factor);
+                    }
                     Ok(())
                 }
                 None => self.gate(n),
@@ -242,7 +245,15 @@ impl<'f, 'g> Rewriter<'f, 'g> {
         }
         let signs = match wraps {
             false => vec![false; terms.len()],
-            true => self.exact.operands(w, signed).ok_or("a sum inside it may wrap")?,
+            true => match self.exact.sum_of(w, signed).ok_or("a sum inside it may wrap")? {
+                Exactness::Operands(signs) => signs,
+                Exactness::Form(form) => {
+                    let constant = form.times(factor, |l, weight| self.add(l, weight));
+                    let constant = constant.ok_or("the bits below a sum do not have its weights")?;
+                    self.constant = self.constant.wrapping_add(constant);
+                    return Ok(());
+                }
+            },
         };
         for ((bits, minus), signed) in terms.iter().zip(signs) {
             for (k, l) in bits.iter().enumerate() {

@@ -53,6 +53,8 @@ impl Index {
 /// One candidate for each bit of a sum: where there are several, such as the lowest bits of a sum and of a difference, the
 /// one that the sum's top bit depends on.
 pub fn near(frame: &Frame<'_>, candidates: &[Vec<Lit>]) -> Option<Vec<Lit>> {
+    let together = together(frame.graph, candidates);
+    let candidates = together.as_deref().unwrap_or(candidates);
     let first = choose(candidates)?;
     if candidates.iter().all(|bit| bit.len() == 1) {
         return Some(first);
@@ -99,6 +101,38 @@ pub fn near(frame: &Frame<'_>, candidates: &[Vec<Lit>]) -> Option<Vec<Lit>> {
         }
     }
     Some(chosen)
+}
+
+/// The candidates without those beside the word that most of the bits are neighbours in.
+fn together(graph: &Graph, candidates: &[Vec<Lit>]) -> Option<Vec<Vec<Lit>>> {
+    let place = |k: usize, l: &Lit| match graph.gate(l.node()) {
+        Gate::Bit(w, bit) if !l.is_complement() => Some((w, i64::from(bit) - k as i64)),
+        _ => None,
+    };
+    let mut counts: FxHashMap<(u32, i64), usize> = FxHashMap::default();
+    for (k, bit) in candidates.iter().enumerate() {
+        bit.iter().filter_map(|l| place(k, l)).for_each(|place| *counts.entry(place).or_default() += 1);
+    }
+    let level = |w: u32| graph.level(graph.words[w as usize].1);
+    let most = counts.into_iter().max_by_key(|((w, offset), count)| (*count, std::cmp::Reverse((level(*w), *w, *offset))));
+    let (best, _) = most.filter(|(_, count)| *count > 1)?;
+    let cut = |(k, bit): (usize, &Vec<Lit>)| match bit.iter().find(|l| place(k, l) == Some(best)) {
+        Some(l) => vec![*l],
+        None => bit.clone(),
+    };
+    Some(candidates.iter().enumerate().map(cut).collect())
+}
+
+/// The bits of a word that lie above its highest one in `bits`.
+pub fn above(graph: &Graph, bits: &[Lit]) -> Vec<Lit> {
+    let Some(top) = bits.last().filter(|l| !l.is_complement()) else { return Vec::new() };
+    match graph.gate(top.node()) {
+        Gate::Bit(w, _) => {
+            let (_, first, width) = graph.words[w as usize];
+            (top.node() + 1..first + width as usize).map(|n| Lit::of(n, false)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// One candidate for each bit: bits that are alike in every situation get different ones, as far as there are.

@@ -10,7 +10,7 @@ use crate::frame::{Frame, Known, planes};
 use crate::graph::Lit;
 use crate::lanes::Lanes;
 use crate::linear::{Pairs, Rewriter, pairs};
-use crate::matching::{Index, near};
+use crate::matching::{Index, above, near};
 use crate::scaled;
 use crate::search::situations;
 use crate::spec::{Id, Op, Spec, width};
@@ -104,8 +104,8 @@ impl<'a> Prover<'a> {
                 let bits = found.bits.get(element.low as usize..(element.low + element.width) as usize);
                 let bits = bits.ok_or_else(|| format!("input port `{}` is too narrow", port.name))?;
                 let range = spec.numbers[element.number].range;
-                let bits = bits.iter().map(|b| b.lit).take(width(range).0 as usize).collect();
-                prover.known[element.number] = Some(Known { bits, aliases: Vec::new(), range });
+                let own = bits.iter().take(width(range).0 as usize);
+                prover.known[element.number] = Some(Known::new(own.map(|b| vec![b.lit]), range));
             }
         }
         for port in &spec.outputs {
@@ -160,7 +160,7 @@ impl<'a> Prover<'a> {
             if bits.iter().any(|(l, _)| l.is_constant() || taken.contains_key(&l.node())) {
                 continue;
             }
-            let rows = planes(known.bits.len(), WORDS * 64, |lane| values[lane]);
+            let rows = planes(known.bits.len() + 1, WORDS * 64, |lane| values[lane]);
             for (l, k) in bits {
                 let flip = if l.is_complement() { u64::MAX } else { 0 };
                 let row: Vec<u64> = rows[k].iter().map(|word| word ^ flip).collect();
@@ -294,11 +294,18 @@ impl<'a> Prover<'a> {
             let mut candidates = self.candidates(id, index)?;
             candidates.iter_mut().for_each(|bit| bit.truncate(MOST));
             let bits = near(&frame, &candidates).ok_or("nothing in the Verilog is like it")?;
-            let form = rewriter.form(&bits)?;
-            rewriter.check(&form, bits.len(), bias, &placed, *cut)?;
-            let range = self.spec.numbers[id].range;
-            let bits = bits.into_iter().take(width(range).0 as usize).collect();
-            Ok(Known { bits, aliases: Vec::new(), range })
+            // a word that goes on above the number must be proved with what it goes on with, which others may read
+            let above = above(&self.flat.graph, &bits);
+            let whole: Vec<Lit> = bits.iter().copied().chain(above.iter().copied()).collect();
+            let mut attempt = |bits: &[Lit]| {
+                let form = rewriter.form(bits)?;
+                rewriter.check(&form, bits.len(), bias, &placed, *cut)
+            };
+            let proved = match attempt(&whole) {
+                Err(_) if !above.is_empty() => attempt(&bits).map(|()| &bits),
+                other => other.map(|()| &whole),
+            }?;
+            Ok(Known::new(proved.iter().map(|l| vec![*l]), self.spec.numbers[id].range))
         };
         ids.iter().map(|id| (*id, prove(*id))).collect()
     }
@@ -320,7 +327,7 @@ impl<'a> Prover<'a> {
                     })
                 };
                 match cone::map(&self.flat.graph, &[known], &apply, &candidates, &mut self.scratch) {
-                    Ok(right) => return Ok(self.word(id, right)),
+                    Ok(right) => return Ok(Known::new(right, self.spec.numbers[id].range)),
                     Err(why) => reason = why,
                 }
             } else if let Some(why) = self.reasons.get(x) {
@@ -340,16 +347,7 @@ impl<'a> Prover<'a> {
         let (a, b) = (known(x)?, known(y)?);
         let apply = |v: &[i64]| function(v[0], v[1]);
         let right = cone::map(&self.flat.graph, &[a, b], &apply, &candidates, &mut self.scratch)?;
-        Ok(self.word(id, right))
-    }
-
-    /// The proved bits of a number, of several literals for a bit the first with the others as its further names.
-    fn word(&self, id: Id, right: Vec<Vec<Lit>>) -> Known {
-        let range = self.spec.numbers[id].range;
-        let bits: Vec<Lit> = right.iter().map(|bit| bit[0]).take(width(range).0 as usize).collect();
-        let further = right.iter().take(bits.len()).enumerate();
-        let aliases = further.flat_map(|(k, bit)| bit[1..].iter().map(move |l| (*l, k))).collect();
-        Known { bits, aliases, range }
+        Ok(Known::new(right, self.spec.numbers[id].range))
     }
 
     fn scaled(&mut self, id: Id, index: &Index) -> Result<Known, String> {
@@ -371,7 +369,7 @@ impl<'a> Prover<'a> {
             return Err("it is no part of the sum that scales it".into());
         }
         let right = scaled::check(&self.flat.graph, operand, total, cases, &self.candidates(id, index)?)?;
-        Ok(self.word(id, right))
+        Ok(Known::new(right, self.spec.numbers[id].range))
     }
 
     /// Every output port carries the numbers that it should.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
+use std::sync::LazyLock;
 
 /// Longest identifier that every tool takes.
 pub const MAX_LENGTH: usize = 255;
@@ -27,7 +28,8 @@ uwire var vectored virtual void wait wait_order wand weak weak0 weak1 while wild
 
 /// Whether `word` is reserved.
 pub fn is_keyword(word: &str) -> bool {
-    KEYWORDS.split_ascii_whitespace().any(|keyword| keyword == word)
+    static ALL: LazyLock<HashSet<&str>> = LazyLock::new(|| KEYWORDS.split_ascii_whitespace().collect());
+    ALL.contains(word)
 }
 
 /// Whether `name` can stand in Verilog as it is, or why not.

@@ -123,6 +123,22 @@ fn together(graph: &Graph, candidates: &[Vec<Lit>]) -> Option<Vec<Vec<Lit>>> {
     Some(candidates.iter().enumerate().map(cut).collect())
 }
 
+/// Most other choices that are tried.
+const ALTERNATIVES: usize = 16;
+
+/// `chosen` with one bit exchanged for another candidate, from the highest bit down: what is rarely different is alike in
+/// all situations that were tried.
+pub fn alternatives(chosen: &[Lit], candidates: &[Vec<Lit>]) -> impl Iterator<Item = Vec<Lit>> + use<> {
+    let others = |k: usize| candidates[k].iter().filter(move |l| **l != chosen[k]).map(move |l| (k, *l));
+    let all: Vec<(usize, Lit)> = (0..chosen.len()).rev().flat_map(others).take(ALTERNATIVES).collect();
+    let chosen = chosen.to_vec();
+    all.into_iter().map(move |(k, l)| {
+        let mut bits = chosen.clone();
+        bits[k] = l;
+        bits
+    })
+}
+
 /// The bits of a word that lie above its highest one in `bits`.
 pub fn above(graph: &Graph, bits: &[Lit]) -> Vec<Lit> {
     let Some(top) = bits.last().filter(|l| !l.is_complement()) else { return Vec::new() };

@@ -10,7 +10,7 @@ use crate::frame::{Frame, Known, planes};
 use crate::graph::Lit;
 use crate::lanes::Lanes;
 use crate::linear::{Pairs, Rewriter, pairs};
-use crate::matching::{Index, above, near};
+use crate::matching::{Index, above, alternatives, near};
 use crate::scaled;
 use crate::search::situations;
 use crate::spec::{Id, Op, Spec, width};
@@ -293,18 +293,21 @@ impl<'a> Prover<'a> {
             }
             let mut candidates = self.candidates(id, index)?;
             candidates.iter_mut().for_each(|bit| bit.truncate(MOST));
-            let bits = near(&frame, &candidates).ok_or("nothing in the Verilog is like it")?;
-            // a word that goes on above the number must be proved with what it goes on with, which others may read
-            let above = above(&self.flat.graph, &bits);
-            let whole: Vec<Lit> = bits.iter().copied().chain(above.iter().copied()).collect();
             let mut attempt = |bits: &[Lit]| {
                 let form = rewriter.form(bits)?;
                 rewriter.check(&form, bits.len(), bias, &placed, *cut)
             };
-            let proved = match attempt(&whole) {
-                Err(_) if !above.is_empty() => attempt(&bits).map(|()| &bits),
-                other => other.map(|()| &whole),
-            }?;
+            // a word that goes on above the number must be proved with what it goes on with, which others may read
+            let mut attempts = |bits: Vec<Lit>| {
+                let whole = [&bits[..], &above(&self.flat.graph, &bits)[..]].concat();
+                match attempt(&whole) {
+                    Err(_) if whole != bits => attempt(&bits).map(|()| bits),
+                    other => other.map(|()| whole),
+                }
+            };
+            let first = near(&frame, &candidates).ok_or("nothing in the Verilog is like it")?;
+            let mut others = alternatives(&first, &candidates);
+            let proved = attempts(first).or_else(|reason| others.find_map(|bits| attempts(bits).ok()).ok_or(reason))?;
             Ok(Known::new(proved.iter().map(|l| vec![*l]), self.spec.numbers[id].range))
         };
         ids.iter().map(|id| (*id, prove(*id))).collect()

@@ -2,7 +2,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::frame::{Known, planes};
+use crate::frame::{Constants, Known, planes};
 use crate::graph::{Gate, Graph, Lit};
 use crate::lanes::Lanes;
 
@@ -21,10 +21,10 @@ pub struct Cone {
 }
 
 impl Cone {
-    /// The cone above `leaves` with nothing in it.
-    pub fn above(leaves: impl IntoIterator<Item = usize>) -> Self {
+    /// The cone above `leaves` and `constants` with nothing in it.
+    pub fn above(leaves: impl IntoIterator<Item = usize>, constants: impl IntoIterator<Item = usize>) -> Self {
         let leaves: FxHashSet<usize> = leaves.into_iter().collect();
-        let closed = leaves.iter().chain([&0]).map(|n| (*n, true)).collect();
+        let closed = leaves.iter().copied().chain(constants).chain([0]).map(|n| (n, true)).collect();
         Self { nodes: Vec::new(), closed, leaves }
     }
 
@@ -72,7 +72,19 @@ impl Cone {
     }
 }
 
-/// Of the candidates for each bit of `function(words)` those that are it for all values of the words.
+/// What a function of words is looked for among.
+#[derive(Debug)]
+pub struct Candidates<'a> {
+    /// For each bit of the result.
+    pub bits: &'a [Vec<Lit>],
+    /// What may always be 0.
+    pub zeros: &'a [Lit],
+    /// What is known to be always the same.
+    pub constants: &'a Constants,
+}
+
+/// Of the candidates for each bit of `function(words)` those that are it for all values of the words, and those for zeros
+/// that are.
 ///
 /// # Errors
 /// Too many values, or a bit for which no candidate is right.
@@ -80,9 +92,10 @@ pub fn map(
     graph: &Graph,
     words: &[&Known],
     function: &dyn Fn(&[i64]) -> i64,
-    candidates: &[Vec<Lit>],
+    candidates: &Candidates<'_>,
     scratch: &mut Lanes,
-) -> Result<Vec<Vec<Lit>>, String> {
+) -> Result<(Vec<Vec<Lit>>, Vec<Lit>), String> {
+    let Candidates { bits: candidates, zeros, constants } = *candidates;
     let spans: Vec<i64> = words.iter().map(|w| w.range.1.saturating_sub(w.range.0).saturating_add(1)).collect();
     let all = spans.iter().try_fold(1i64, |all, span| all.checked_mul(*span)).unwrap_or(i64::MAX);
     if all > MOST {
@@ -106,20 +119,27 @@ pub fn map(
         }
     }
     // what other candidates depend on is not worked out below
-    let mut all_cones = Cone::above(owners.keys().copied());
+    let constants: Vec<(usize, bool)> =
+        constants.iter().map(|(n, value)| (*n, *value)).filter(|(n, _)| !owners.contains_key(n)).collect();
+    let empty = || Cone::above(owners.keys().copied(), constants.iter().map(|(n, _)| *n));
+    let mut all_cones = empty();
     let mut inside = |l: &Lit| all_cones.reach(graph, l.node());
     let mut right: Vec<Vec<Lit>> =
         candidates.iter().map(|bit| bit.iter().copied().filter(&mut inside).collect()).collect();
     if let Some(k) = right.iter().position(Vec::is_empty) {
         return Err(format!("bit {k} depends on more than what it is a function of"));
     }
-    let mut cone = Cone::above(owners.keys().copied());
-    right.iter().flatten().for_each(|l| _ = cone.reach(graph, l.node()));
+    let mut zeros: Vec<Lit> = zeros.iter().copied().filter(&mut inside).collect();
+    let mut cone = empty();
+    right.iter().flatten().chain(&zeros).for_each(|l| _ = cone.reach(graph, l.node()));
     cone.sort();
+    for (n, value) in &constants {
+        scratch.set(*n, &[if *value { u64::MAX } else { 0 }; WORDS]);
+    }
     let step = (WORDS * 64) as i64;
     for begin in (0..all).step_by(step as usize) {
         for (w, word) in words.iter().enumerate() {
-            let rows = planes(word.bits.len() + 1, step as usize, |lane| value(w, begin + lane as i64));
+            let rows = planes(word.bits.len(), step as usize, |lane| value(w, begin + lane as i64));
             for (_, l, k) in leaves.iter().filter(|(owner, ..)| *owner == w) {
                 let flip = if l.is_complement() { u64::MAX } else { 0 };
                 let row: Vec<u64> = rows[*k].iter().map(|word| word ^ flip).collect();
@@ -129,6 +149,7 @@ pub fn map(
         for &n in &cone.nodes {
             scratch.evaluate(graph, n);
         }
+        zeros.retain(|l| (0..WORDS).all(|word| scratch.word(*l, word) == 0));
         let operands = |lane: usize| -> Vec<i64> { (0..words.len()).map(|w| value(w, begin + lane as i64)).collect() };
         let wanted = planes(candidates.len(), step as usize, |lane| function(&operands(lane)));
         for (k, (right, wanted)) in right.iter_mut().zip(&wanted).enumerate() {
@@ -138,5 +159,5 @@ pub fn map(
             }
         }
     }
-    Ok(right)
+    Ok((right, zeros))
 }

@@ -156,7 +156,8 @@ impl<'f, 'g> Exact<'f, 'g> {
     /// words that they belong to are sums of. Only where bits above a word repeat its sign, or are zero, must it be exact.
     fn vector(&mut self, bits: &[Lit], signed: bool) -> Form {
         let count = bits.len();
-        let (bits, mut signed) = bare(bits, signed);
+        let bits = self.plain(bits);
+        let (bits, mut signed) = bare(&bits, signed);
         let graph = self.frame.graph;
         let mut form = Form::default();
         let mut rest = bits;
@@ -175,7 +176,7 @@ impl<'f, 'g> Exact<'f, 'g> {
                     let (_, first, width) = graph.words[w as usize];
                     let dropped: Vec<Lit> =
                         (first..first + width as usize - run.len()).map(|n| Lit::of(n, false)).collect();
-                    form.add(&inner.floored(&dropped), low.len() as u32, false);
+                    form.add(&inner.floored(&self.plain(&dropped)), low.len() as u32, false);
                 }
                 _ => {
                     let weight = |k: usize| if signed && k + 1 == rest.len() { -(1i128 << k) } else { 1 << k };
@@ -190,7 +191,8 @@ impl<'f, 'g> Exact<'f, 'g> {
 
     /// The interval of the number on `bits`.
     pub fn interval(&mut self, bits: &[Lit], signed: bool) -> Interval {
-        let (bits, signed) = bare(bits, signed);
+        let bits = self.plain(bits);
+        let (bits, signed) = bare(&bits, signed);
         let Some(&top) = bits.last() else { return (0, 0) };
         let run = self.run(bits);
         let (low, high) = bits.split_at(bits.len() - run);
@@ -218,6 +220,15 @@ impl<'f, 'g> Exact<'f, 'g> {
         }
         let (lo, hi) = self.interval(low, false);
         ((part.0 << low.len()) + lo, (part.1 << low.len()) + hi)
+    }
+
+    /// What is known never to turn as a constant.
+    fn plain(&self, bits: &[Lit]) -> Vec<Lit> {
+        let value = |l: &Lit| match self.frame.support(l.node()) {
+            Support::Constant => Lit::FALSE.xor(self.frame.table().bit(*l, 0)),
+            _ => *l,
+        };
+        bits.iter().map(value).collect()
     }
 
     /// How many of the top bits belong together: of one tabulated word, of one word of the frame, or of one sum up to its

@@ -24,29 +24,32 @@ pub enum Support {
 pub struct Known {
     /// Its bits; the number goes on with its top bit, or with zeros if it is never negative.
     pub bits: Vec<Lit>,
-    /// Further literals that have been proved to be one of the bits, or the one above them.
+    /// Further literals that have been proved to be one of the bits.
     pub aliases: Vec<(Lit, usize)>,
     /// Least and greatest value.
     pub range: (i64, i64),
 }
 
+/// Nodes that have been proved to be the same for every input, and what they are.
+pub type Constants = FxHashMap<usize, bool>;
+
 impl Known {
     /// A number of that range, all of which literals have been proved to be what it has at their place: the first of a place
-    /// stands for it, and those above what the range needs repeat the sign, or are zero.
-    pub fn new(proved: impl IntoIterator<Item = Vec<Lit>>, range: (i64, i64)) -> Self {
+    /// stands for it. Those above what the range needs repeat the sign, or are zero, which is noted in `constants`.
+    pub fn new(proved: impl IntoIterator<Item = Vec<Lit>>, range: (i64, i64), constants: &mut Constants) -> Self {
         let (width, signed) = width(range);
         let width = width as usize;
         let mut known = Self { bits: Vec::with_capacity(width), aliases: Vec::new(), range };
-        for (k, mut literals) in proved.into_iter().enumerate() {
-            let place = match k < width {
-                true => k,
-                false => width - usize::from(signed),
-            };
-            if k < width && !literals.is_empty() {
-                known.bits.push(literals.remove(0));
+        for (k, literals) in proved.into_iter().enumerate() {
+            let mut literals = literals.into_iter();
+            if k < width {
+                known.bits.extend(literals.next());
             }
-            let further = literals.into_iter().filter(|l| !l.is_constant() && !known.bits.contains(l));
-            known.aliases.extend(further.map(|l| (l, place)));
+            let further = literals.filter(|l| !l.is_constant() && !known.bits.contains(l));
+            match k >= width && !signed {
+                true => constants.extend(further.map(|l| (l.node(), l.is_complement()))),
+                false => known.aliases.extend(further.map(|l| (l, k.min(width - 1)))),
+            }
         }
         known
     }
@@ -72,6 +75,7 @@ pub struct Frame<'g> {
     leaves: FxHashMap<usize, (u32, usize, bool)>,
     tabulated: Vec<bool>,
     table: Lanes,
+    constants: &'g Constants,
 }
 
 impl<'g> Frame<'g> {
@@ -79,7 +83,25 @@ impl<'g> Frame<'g> {
     ///
     /// # Errors
     /// A node that is a bit of two words.
-    pub fn new(graph: &'g Graph, words: Vec<&'g Known>) -> Result<Self, String> {
+    pub fn new(graph: &'g Graph, words: Vec<&'g Known>, constants: &'g Constants) -> Result<Self, String> {
+        let mut frame = Self::bare(graph, words, constants)?;
+        frame.tabulate();
+        Ok(frame)
+    }
+
+    /// What each node depends on of these words.
+    ///
+    /// # Errors
+    /// A node that is a bit of two words.
+    pub fn supports_of(
+        graph: &'g Graph,
+        words: Vec<&'g Known>,
+        constants: &'g Constants,
+    ) -> Result<Vec<Support>, String> {
+        Ok(Self::bare(graph, words, constants)?.support)
+    }
+
+    fn bare(graph: &'g Graph, words: Vec<&'g Known>, constants: &'g Constants) -> Result<Self, String> {
         let mut leaves = FxHashMap::default();
         for (w, word) in words.iter().enumerate() {
             let bits = word.bits.iter().enumerate().map(|(k, l)| (*l, k));
@@ -96,10 +118,10 @@ impl<'g> Frame<'g> {
             leaves,
             tabulated: words.iter().map(|w| w.range.1 - w.range.0 < TABULATED).collect(),
             table: Lanes::new(0, 0),
+            constants,
             words,
         };
         frame.supports();
-        frame.tabulate();
         Ok(frame)
     }
 
@@ -108,8 +130,9 @@ impl<'g> Frame<'g> {
         for n in 0..self.graph.len() {
             let support = match (self.leaves.get(&n), self.graph.gate(n)) {
                 (Some((w, ..)), _) => Support::One(*w),
+                _ if self.constants.contains_key(&n) => Support::Constant,
                 (None, Gate::Leaf) => Support::Foreign,
-                (None, Gate::Bit(_, bit)) if bit > 0 && !self.is_leaf(n - 1) => self.support[n - 1],
+                (None, Gate::Bit(_, bit)) if bit > 0 && !self.is_fixed(n - 1) => self.support[n - 1],
                 _ => {
                     let mut all = Support::Constant;
                     self.graph.operands(n, |l| all = joined(all, self.support[l.node()]));
@@ -128,7 +151,7 @@ impl<'g> Frame<'g> {
         for w in 0..self.words.len() {
             if self.tabulated[w] {
                 let Known { range: (lo, hi), .. } = *self.words[w];
-                let rows = planes(self.words[w].bits.len() + 1, situations, |v| (lo + v as i64).min(hi));
+                let rows = planes(self.words[w].bits.len(), situations, |v| (lo + v as i64).min(hi));
                 let word = self.words[w];
                 let bits = word.bits.iter().enumerate().map(|(k, l)| (*l, k));
                 for (l, k) in bits.chain(word.aliases.iter().copied()).filter(|(l, _)| !l.is_constant()) {
@@ -138,8 +161,11 @@ impl<'g> Frame<'g> {
                 }
             }
         }
-        let leaves = &self.leaves;
-        self.table.evaluate_all(self.graph, |n| leaves.contains_key(&n));
+        for (&n, &value) in self.constants.iter().filter(|(n, _)| !self.leaves.contains_key(n)) {
+            self.table.set(n, &vec![if value { u64::MAX } else { 0 }; self.table.words()]);
+        }
+        let (leaves, constants) = (&self.leaves, self.constants);
+        self.table.evaluate_all(self.graph, |n| leaves.contains_key(&n) || constants.contains_key(&n));
     }
 
     /// What node `n` depends on.
@@ -150,6 +176,10 @@ impl<'g> Frame<'g> {
     /// Whether node `n` is a bit of a word.
     pub fn is_leaf(&self, n: usize) -> bool {
         self.leaves.contains_key(&n)
+    }
+
+    fn is_fixed(&self, n: usize) -> bool {
+        self.is_leaf(n) || self.constants.contains_key(&n)
     }
 
     /// Which bit of its word node `n` is, and whether its complement.

@@ -111,11 +111,16 @@ impl Form {
     pub fn range(&self, frame: &Frame<'_>) -> Interval {
         let mut tables: FxHashMap<u32, Vec<i128>> = FxHashMap::default();
         let mut whole: FxHashMap<u32, Vec<i128>> = FxHashMap::default();
+        let mut ends = Vec::new();
         let (mut lo, mut hi) = (self.constant, self.constant);
         let mut free = |weight: i128| if weight < 0 { lo += weight } else { hi += weight };
         for &(node, weight) in &self.nodes {
             let node = node as usize;
             match (frame.support(node), frame.place(node)) {
+                (Support::Constant, _) => {
+                    let value = weight * i128::from(frame.table().bit(Lit::of(node, false), 0));
+                    ends.push((value, value));
+                }
                 (Support::One(w), _) if frame.is_tabulated(w) => {
                     let table = tables.entry(w).or_insert_with(|| vec![0; frame.situations(w)]);
                     let row = frame.table().row(node);
@@ -124,16 +129,11 @@ impl Form {
                     }
                 }
                 (_, Some((w, bit, false))) => {
-                    let bits = frame.words[w as usize].bits.len();
-                    // the bit above a word that is never negative is zero
-                    if bit < bits {
-                        whole.entry(w).or_insert_with(|| vec![0; bits])[bit] += weight;
-                    }
+                    whole.entry(w).or_insert_with(|| vec![0; frame.words[w as usize].bits.len()])[bit] += weight;
                 }
                 _ => free(weight),
             }
         }
-        let mut ends = Vec::new();
         for (w, weights) in whole {
             let word = frame.words[w as usize];
             let top = weights.len() - 1;

@@ -145,10 +145,7 @@ impl<'f, 'g> Rewriter<'f, 'g> {
                         }
                         false => factor,
                     };
-                    // the bit above a word that is never negative is zero
-                    if let Some(slot) = factors.get_mut(bit) {
-                        *slot = slot.wrapping_add(factor);
-                    }
+                    factors[bit] = factors[bit].wrapping_add(factor);
                     Ok(())
                 }
                 None => self.gate(n),

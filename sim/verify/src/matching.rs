@@ -139,15 +139,15 @@ pub fn alternatives(chosen: &[Lit], candidates: &[Vec<Lit>]) -> impl Iterator<It
     })
 }
 
-/// The bits of a word that lie above its highest one in `bits`.
-pub fn above(graph: &Graph, bits: &[Lit]) -> Vec<Lit> {
-    let Some(top) = bits.last().filter(|l| !l.is_complement()) else { return Vec::new() };
+/// What may go on above a number on `bits`: the rest of the word that its highest one is of, or what is like that one.
+pub fn above(graph: &Graph, bits: &[Lit], candidates: &[Vec<Lit>]) -> Vec<Lit> {
+    let (Some(top), Some(like)) = (bits.last(), candidates.last()) else { return Vec::new() };
     match graph.gate(top.node()) {
-        Gate::Bit(w, _) => {
+        Gate::Bit(w, _) if !top.is_complement() => {
             let (_, first, width) = graph.words[w as usize];
             (top.node() + 1..first + width as usize).map(|n| Lit::of(n, false)).collect()
         }
-        _ => Vec::new(),
+        _ => like.iter().skip_while(|l| *l != top).skip(1).take(2).copied().collect(),
     }
 }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use crate::cone::{self, WORDS};
+use crate::cone::{self, Candidates, WORDS};
 use crate::flatten::Flat;
-use crate::frame::{Frame, Known, planes};
-use crate::graph::Lit;
+use crate::frame::{Constants, Frame, Known, Support, planes};
+use crate::graph::{Gate, Lit};
 use crate::lanes::Lanes;
 use crate::linear::{Pairs, Rewriter, pairs};
 use crate::matching::{Index, above, alternatives, near};
@@ -67,11 +67,25 @@ pub fn prove(flat: &Flat, spec: &Spec) -> Findings {
     prover.findings
 }
 
+/// Literals that are a number's bits, and such that are always 0.
+struct Proof {
+    bits: Vec<Vec<Lit>>,
+    zeros: Vec<Lit>,
+}
+
+impl From<(Vec<Vec<Lit>>, Vec<Lit>)> for Proof {
+    fn from((bits, zeros): (Vec<Vec<Lit>>, Vec<Lit>)) -> Self {
+        Self { bits, zeros }
+    }
+}
+
 struct Prover<'a> {
     flat: &'a Flat,
     spec: &'a Spec,
     pairs: Pairs,
     known: Vec<Option<Known>>,
+    /// What has been proved never to turn.
+    constants: Constants,
     reasons: FxHashMap<Id, String>,
     /// Bits of output ports, by the number that they carry.
     ports: BTreeMap<Id, Vec<Lit>>,
@@ -89,6 +103,7 @@ impl<'a> Prover<'a> {
             spec,
             pairs: pairs(&flat.graph),
             known: vec![None; spec.numbers.len()],
+            constants: Constants::default(),
             reasons: FxHashMap::default(),
             ports: BTreeMap::new(),
             values: vec![vec![0; WORDS * 64]; spec.numbers.len()],
@@ -105,7 +120,7 @@ impl<'a> Prover<'a> {
                 let bits = bits.ok_or_else(|| format!("input port `{}` is too narrow", port.name))?;
                 let range = spec.numbers[element.number].range;
                 let own = bits.iter().take(width(range).0 as usize);
-                prover.known[element.number] = Some(Known::new(own.map(|b| vec![b.lit]), range));
+                prover.known[element.number] = Some(Known::new(own.map(|b| vec![b.lit]), range, &mut prover.constants));
             }
         }
         for port in &spec.outputs {
@@ -160,7 +175,7 @@ impl<'a> Prover<'a> {
             if bits.iter().any(|(l, _)| l.is_constant() || taken.contains_key(&l.node())) {
                 continue;
             }
-            let rows = planes(known.bits.len() + 1, WORDS * 64, |lane| values[lane]);
+            let rows = planes(known.bits.len(), WORDS * 64, |lane| values[lane]);
             for (l, k) in bits {
                 let flip = if l.is_complement() { u64::MAX } else { 0 };
                 let row: Vec<u64> = rows[k].iter().map(|word| word ^ flip).collect();
@@ -187,7 +202,7 @@ impl<'a> Prover<'a> {
     fn layer(&mut self, ids: std::ops::Range<Id>) {
         let index = Index::new(&self.flat.graph, &self.lanes);
         let sums = ids.clone().filter(|id| matches!(self.spec.numbers[*id].op, Op::Sum { .. }));
-        let mut results: Vec<(Id, Result<Known, String>)> = Vec::new();
+        let mut results: Vec<(Id, Result<Proof, String>)> = Vec::new();
         let sums: Vec<Id> = sums.collect();
         if !sums.is_empty() {
             results.extend(self.sums(&sums, &index));
@@ -195,13 +210,14 @@ impl<'a> Prover<'a> {
         for (id, result) in results {
             self.settle(id, result);
         }
+        let still = self.still(&ids.clone().collect::<Vec<_>>());
         let mut method = if sums.is_empty() { "" } else { "identity of integers" };
         for id in ids.clone() {
             let result = match &self.spec.numbers[id].op {
                 Op::Input | Op::Constant(_) | Op::Sum { .. } => continue,
                 Op::Map { .. } => {
                     method = "every value of one number";
-                    self.map(id, &index)
+                    self.map(id, &index, &still)
                 }
                 Op::Scaled { .. } => {
                     method = "every place of the leading one";
@@ -230,9 +246,12 @@ impl<'a> Prover<'a> {
         }
     }
 
-    fn settle(&mut self, id: Id, result: Result<Known, String>) {
+    fn settle(&mut self, id: Id, result: Result<Proof, String>) {
         match result {
-            Ok(known) => self.known[id] = Some(known),
+            Ok(Proof { bits, zeros }) => {
+                self.constants.extend(zeros.into_iter().map(|l| (l.node(), l.is_complement())));
+                self.known[id] = Some(Known::new(bits, self.spec.numbers[id].range, &mut self.constants));
+            }
             Err(reason) => {
                 self.reasons.insert(id, reason);
             }
@@ -254,7 +273,7 @@ impl<'a> Prover<'a> {
         }
     }
 
-    fn sums(&mut self, ids: &[Id], index: &Index) -> Vec<(Id, Result<Known, String>)> {
+    fn sums(&mut self, ids: &[Id], index: &Index) -> Vec<(Id, Result<Proof, String>)> {
         // equal words stand once in the frame
         let mut words: Vec<&Known> = Vec::new();
         let mut places: FxHashMap<Id, u32> = FxHashMap::default();
@@ -273,7 +292,7 @@ impl<'a> Prover<'a> {
                 }
             }
         }
-        let frame = match Frame::new(&self.flat.graph, words) {
+        let frame = match Frame::new(&self.flat.graph, words, &self.constants) {
             Ok(frame) => frame,
             Err(reason) => return ids.iter().map(|id| (*id, Err(reason.clone()))).collect(),
         };
@@ -297,23 +316,53 @@ impl<'a> Prover<'a> {
                 let form = rewriter.form(bits)?;
                 rewriter.check(&form, bits.len(), bias, &placed, *cut)
             };
-            // a word that goes on above the number must be proved with what it goes on with, which others may read
-            let mut attempts = |bits: Vec<Lit>| {
-                let whole = [&bits[..], &above(&self.flat.graph, &bits)[..]].concat();
-                match attempt(&whole) {
-                    Err(_) if whole != bits => attempt(&bits).map(|()| bits),
-                    other => other.map(|()| whole),
+            // what goes on above the number, and others may read, is proved with it as far as it can be
+            let mut attempts = |mut bits: Vec<Lit>| {
+                let own = bits.len();
+                bits.extend(above(&self.flat.graph, &bits, &candidates));
+                loop {
+                    match attempt(&bits) {
+                        Err(_) if bits.len() > own => bits.truncate(bits.len() - 1),
+                        other => return other.map(|()| bits),
+                    }
                 }
             };
             let first = near(&frame, &candidates).ok_or("nothing in the Verilog is like it")?;
             let mut others = alternatives(&first, &candidates);
             let proved = attempts(first).or_else(|reason| others.find_map(|bits| attempts(bits).ok()).ok_or(reason))?;
-            Ok(Known::new(proved.iter().map(|l| vec![*l]), self.spec.numbers[id].range))
+            Ok(Proof { bits: proved.into_iter().map(|l| vec![l]).collect(), zeros: Vec::new() })
         };
         ids.iter().map(|id| (*id, prove(*id))).collect()
     }
 
-    fn map(&mut self, id: Id, index: &Index) -> Result<Known, String> {
+    /// Gates that never turned, by the number that they are a function of, of those that the functions `ids` are of.
+    fn still(&self, ids: &[Id]) -> FxHashMap<Id, Vec<Lit>> {
+        let operand = |id: &Id| match &self.spec.numbers[*id].op {
+            Op::Map { x, .. } => self.known[*x].as_ref().map(|known| (*x, known)),
+            _ => None,
+        };
+        let words: BTreeMap<Id, &Known> = ids.iter().filter_map(operand).collect();
+        let places: Vec<Id> = words.keys().copied().collect();
+        let mut still: FxHashMap<Id, Vec<Lit>> = FxHashMap::default();
+        let graph = &self.flat.graph;
+        let Ok(supports) = Frame::supports_of(graph, words.into_values().collect(), &self.constants) else {
+            return still;
+        };
+        for (n, support) in supports.into_iter().enumerate() {
+            if let Support::One(w) = support
+                && !self.constants.contains_key(&n)
+                && !matches!(graph.gate(n), Gate::Bit(..))
+            {
+                let row = self.lanes.row(n);
+                if row.iter().all(|word| *word == row[0]) && [0, u64::MAX].contains(&row[0]) {
+                    still.entry(places[w as usize]).or_default().push(Lit::of(n, row[0] != 0));
+                }
+            }
+        }
+        still
+    }
+
+    fn map(&mut self, id: Id, index: &Index, still: &FxHashMap<Id, Vec<Lit>>) -> Result<Proof, String> {
         let candidates = self.candidates(id, index)?;
         // functions of functions are tried as one where what lies between them is not found
         let mut chain = vec![id];
@@ -329,8 +378,10 @@ impl<'a> Prover<'a> {
                         _ => v,
                     })
                 };
+                let zeros = still.get(x).map_or(&[][..], Vec::as_slice);
+                let candidates = Candidates { bits: &candidates, zeros, constants: &self.constants };
                 match cone::map(&self.flat.graph, &[known], &apply, &candidates, &mut self.scratch) {
-                    Ok(right) => return Ok(Known::new(right, self.spec.numbers[id].range)),
+                    Ok(proof) => return Ok(proof.into()),
                     Err(why) => reason = why,
                 }
             } else if let Some(why) = self.reasons.get(x) {
@@ -340,7 +391,7 @@ impl<'a> Prover<'a> {
         }
     }
 
-    fn join(&mut self, id: Id, index: &Index) -> Result<Known, String> {
+    fn join(&mut self, id: Id, index: &Index) -> Result<Proof, String> {
         let candidates = self.candidates(id, index)?;
         let Op::Join { x, y, function } = &self.spec.numbers[id].op else {
             return Err("it is no function of two".into());
@@ -349,11 +400,12 @@ impl<'a> Prover<'a> {
         let known = |x: &Id| all[*x].as_ref().ok_or_else(|| format!("{} is not proved", spec.name(*x)));
         let (a, b) = (known(x)?, known(y)?);
         let apply = |v: &[i64]| function(v[0], v[1]);
+        let candidates = Candidates { bits: &candidates, zeros: &[], constants: &self.constants };
         let right = cone::map(&self.flat.graph, &[a, b], &apply, &candidates, &mut self.scratch)?;
-        Ok(Known::new(right, self.spec.numbers[id].range))
+        Ok(right.into())
     }
 
-    fn scaled(&mut self, id: Id, index: &Index) -> Result<Known, String> {
+    fn scaled(&mut self, id: Id, index: &Index) -> Result<Proof, String> {
         let Op::Scaled { x, sum, cases } = &self.spec.numbers[id].op else {
             return Err("it is not scaled".into());
         };
@@ -371,8 +423,8 @@ impl<'a> Prover<'a> {
         if !is_part {
             return Err("it is no part of the sum that scales it".into());
         }
-        let right = scaled::check(&self.flat.graph, operand, total, cases, &self.candidates(id, index)?)?;
-        Ok(Known::new(right, self.spec.numbers[id].range))
+        let bits = scaled::check(&self.flat.graph, operand, total, cases, &self.candidates(id, index)?)?;
+        Ok(Proof { bits, zeros: Vec::new() })
     }
 
     /// Every output port carries the numbers that it should.

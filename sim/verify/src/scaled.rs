@@ -67,7 +67,7 @@ pub fn check(
     let operand = x.iter().flat_map(|x| x.bits.iter().enumerate()).map(|(k, l)| (*l, Source::Operand(k as u32)));
     let leaves: Vec<(Lit, Source)> =
         sum.bits.iter().enumerate().map(|(k, l)| (*l, Source::Sum(k as u32))).chain(operand).collect();
-    let mut cone = Cone::above(leaves.iter().map(|(l, _)| l.node()));
+    let mut cone = Cone::above(leaves.iter().map(|(l, _)| l.node()), []);
     let mut right: Vec<Vec<Lit>> =
         candidates.iter().map(|bit| bit.iter().copied().filter(|l| cone.reach(graph, l.node())).collect()).collect();
     if let Some(k) = right.iter().position(Vec::is_empty) {

@@ -83,7 +83,7 @@ pub struct Candidates<'a> {
     pub constants: &'a Constants,
 }
 
-/// Of the candidates for each bit of `function(words)` those that are it for all values of the words, and those for zeros
+/// Of the candidates for each bit of `function(words)` those that are it for all values that the words can have, and those for zeros
 /// that are.
 ///
 /// # Errors
@@ -138,8 +138,10 @@ pub fn map(
     }
     let step = (WORDS * 64) as i64;
     for begin in (0..all).step_by(step as usize) {
+        let mut possible = vec![u64::MAX; WORDS];
         for (w, word) in words.iter().enumerate() {
             let rows = planes(word.bits.len(), step as usize, |lane| value(w, begin + lane as i64));
+            possible.iter_mut().zip(word.possible(&rows)).for_each(|(all, own)| *all &= own);
             for (_, l, k) in leaves.iter().filter(|(owner, ..)| *owner == w) {
                 let flip = if l.is_complement() { u64::MAX } else { 0 };
                 let row: Vec<u64> = rows[*k].iter().map(|word| word ^ flip).collect();
@@ -149,11 +151,11 @@ pub fn map(
         for &n in &cone.nodes {
             scratch.evaluate(graph, n);
         }
-        zeros.retain(|l| (0..WORDS).all(|word| scratch.word(*l, word) == 0));
+        zeros.retain(|l| (0..WORDS).all(|word| scratch.word(*l, word) & possible[word] == 0));
         let operands = |lane: usize| -> Vec<i64> { (0..words.len()).map(|w| value(w, begin + lane as i64)).collect() };
         let wanted = planes(candidates.len(), step as usize, |lane| function(&operands(lane)));
         for (k, (right, wanted)) in right.iter_mut().zip(&wanted).enumerate() {
-            right.retain(|l| (0..WORDS).all(|word| scratch.word(*l, word) == wanted[word]));
+            right.retain(|l| (0..WORDS).all(|word| (scratch.word(*l, word) ^ wanted[word]) & possible[word] == 0));
             if right.is_empty() {
                 return Err(format!("bit {k} is wrong for some value of what it is a function of"));
             }

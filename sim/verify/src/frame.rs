@@ -54,6 +54,16 @@ impl Known {
         known
     }
 
+    /// In which of some situations the number can be: not where a bit that never turns would have to.
+    pub fn possible(&self, rows: &[Vec<u64>]) -> Vec<u64> {
+        let mut possible = vec![u64::MAX; rows.first().map_or(0, Vec::len)];
+        for (l, row) in self.bits.iter().zip(rows).filter(|(l, _)| l.is_constant()) {
+            let flip = if *l == Lit::TRUE { 0 } else { u64::MAX };
+            possible.iter_mut().zip(row).for_each(|(all, word)| *all &= word ^ flip);
+        }
+        possible
+    }
+
     /// Whether the top bit is a sign.
     pub fn is_signed(&self) -> bool {
         self.range.0 < 0
@@ -75,6 +85,8 @@ pub struct Frame<'g> {
     leaves: FxHashMap<usize, (u32, usize, bool)>,
     tabulated: Vec<bool>,
     table: Lanes,
+    /// In which of its situations each tabulated word can be.
+    possible: Vec<Vec<u64>>,
     constants: &'g Constants,
 }
 
@@ -118,6 +130,7 @@ impl<'g> Frame<'g> {
             leaves,
             tabulated: words.iter().map(|w| w.range.1 - w.range.0 < TABULATED).collect(),
             table: Lanes::new(0, 0),
+            possible: vec![Vec::new(); words.len()],
             constants,
             words,
         };
@@ -153,6 +166,7 @@ impl<'g> Frame<'g> {
                 let Known { range: (lo, hi), .. } = *self.words[w];
                 let rows = planes(self.words[w].bits.len(), situations, |v| (lo + v as i64).min(hi));
                 let word = self.words[w];
+                self.possible[w] = word.possible(&rows);
                 let bits = word.bits.iter().enumerate().map(|(k, l)| (*l, k));
                 for (l, k) in bits.chain(word.aliases.iter().copied()).filter(|(l, _)| !l.is_constant()) {
                     let flip = if l.is_complement() { u64::MAX } else { 0 };
@@ -176,6 +190,12 @@ impl<'g> Frame<'g> {
     /// Whether node `n` is a bit of a word.
     pub fn is_leaf(&self, n: usize) -> bool {
         self.leaves.contains_key(&n)
+    }
+
+    /// Those situations of a tabulated word that it can be in.
+    pub fn possible(&self, w: u32) -> impl Iterator<Item = usize> + '_ {
+        let rows = &self.possible[w as usize];
+        (0..self.situations(w)).filter(move |v| rows.get(v / 64).is_none_or(|row| row >> (v % 64) & 1 == 1))
     }
 
     fn is_fixed(&self, n: usize) -> bool {

@@ -285,10 +285,11 @@ impl<'f, 'g> Rewriter<'f, 'g> {
                 let want = |v: usize| weights.iter().map(|f| (f * (lo + v as i64)) >> cut).sum::<i64>() as u64;
                 let got = |v: usize| form.tables.get(&w).map_or(0, |table| table[v]);
                 let differ = |v: usize| got(v).wrapping_sub(want(v)) & mask;
-                if let Some(v) = (0..self.frame.situations(w)).find(|&v| differ(v) != differ(0)) {
+                let Some(first) = self.frame.possible(w).next() else { continue };
+                if let Some(v) = self.frame.possible(w).find(|&v| differ(v) != differ(first)) {
                     return Err(format!("it is wrong where operand {w} is {}", lo + v as i64));
                 }
-                constant = constant.wrapping_add(differ(0));
+                constant = constant.wrapping_add(differ(first));
                 continue;
             }
             if cut > 0 {
@@ -300,6 +301,12 @@ impl<'f, 'g> Rewriter<'f, 'g> {
                 let want = if k < 64 { weight << k } else { 0 };
                 let want = if known.is_signed() && k == top { want.wrapping_neg() } else { want };
                 let got = form.factors.get(&w).map_or(0, |factors| factors[k]);
+                // a bit that never turns is part of the constant
+                if known.bits[k].is_constant() {
+                    let is_set = u64::from(known.bits[k] == Lit::TRUE);
+                    constant = constant.wrapping_sub(want.wrapping_mul(is_set));
+                    continue;
+                }
                 if got.wrapping_sub(want) & mask != 0 {
                     return Err(format!("bit {k} of operand {w} has another weight"));
                 }

@@ -84,6 +84,8 @@ struct Prover<'a> {
     spec: &'a Spec,
     pairs: Pairs,
     known: Vec<Option<Known>>,
+    /// Which numbers an output depends on.
+    needed: Vec<bool>,
     /// What has been proved never to turn.
     constants: Constants,
     reasons: FxHashMap<Id, String>,
@@ -103,6 +105,7 @@ impl<'a> Prover<'a> {
             spec,
             pairs: pairs(&flat.graph),
             known: vec![None; spec.numbers.len()],
+            needed: spec.needed(),
             constants: Constants::default(),
             reasons: FxHashMap::default(),
             ports: BTreeMap::new(),
@@ -201,7 +204,7 @@ impl<'a> Prover<'a> {
     /// Finds and proves the numbers of a layer.
     fn layer(&mut self, ids: std::ops::Range<Id>) {
         let index = Index::new(&self.flat.graph, &self.lanes);
-        let sums = ids.clone().filter(|id| matches!(self.spec.numbers[*id].op, Op::Sum { .. }));
+        let sums = ids.clone().filter(|id| self.needed[*id] && matches!(self.spec.numbers[*id].op, Op::Sum { .. }));
         let mut results: Vec<(Id, Result<Proof, String>)> = Vec::new();
         let sums: Vec<Id> = sums.collect();
         if !sums.is_empty() {
@@ -212,7 +215,8 @@ impl<'a> Prover<'a> {
         }
         let still = self.still(&ids.clone().collect::<Vec<_>>());
         let mut method = if sums.is_empty() { "" } else { "identity of integers" };
-        for id in ids.clone() {
+        let needed: Vec<Id> = ids.clone().filter(|id| self.needed[*id]).collect();
+        for id in needed {
             let result = match &self.spec.numbers[id].op {
                 Op::Input | Op::Constant(_) | Op::Sum { .. } => continue,
                 Op::Map { .. } => {
@@ -230,8 +234,7 @@ impl<'a> Prover<'a> {
             };
             self.settle(id, result);
         }
-        let computed: Vec<Id> =
-            ids.filter(|id| !matches!(self.spec.numbers[*id].op, Op::Input | Op::Constant(_))).collect();
+        let computed: Vec<Id> = ids.filter(|id| self.is_computed(*id)).collect();
         if computed.is_empty() {
             return;
         }
@@ -244,6 +247,10 @@ impl<'a> Prover<'a> {
                 self.randomise(&fresh, fresh[0] as u64);
             }
         }
+    }
+
+    fn is_computed(&self, id: Id) -> bool {
+        self.needed[id] && !matches!(self.spec.numbers[id].op, Op::Input | Op::Constant(_))
     }
 
     fn settle(&mut self, id: Id, result: Result<Proof, String>) {

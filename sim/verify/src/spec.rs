@@ -187,6 +187,18 @@ impl Spec {
         })
     }
 
+    /// Which numbers an output depends on: others may be left out of a design.
+    pub fn needed(&self) -> Vec<bool> {
+        let mut needed = vec![false; self.numbers.len()];
+        self.outputs.iter().flat_map(|p| &p.elements).for_each(|element| needed[element.number] = true);
+        for id in (0..self.numbers.len()).rev() {
+            if needed[id] {
+                self.numbers[id].op.operands().into_iter().for_each(|x| needed[x] = true);
+            }
+        }
+        needed
+    }
+
     /// What a person calls number `id`.
     pub fn name(&self, id: Id) -> String {
         let number = &self.numbers[id];

@@ -20,13 +20,14 @@ use crate::import::bounded;
 use crate::import::numpy::{self, Numbers};
 use crate::import::torch;
 use crate::interaction::accuracy::Accuracy;
-use crate::interaction::aggregate::Aggregation;
 use crate::interaction::assembly::Structure;
 use crate::interaction::design::InteractionDesign;
 use crate::interaction::events::{self, Event, Labelled};
-use crate::interaction::network::{Network, Windows};
+use crate::interaction::network::Network;
 use crate::interaction::random::Shape;
 use crate::interaction::{budget, jedinet, stream, tracker};
+use crate::model::block::aggregate::Aggregation;
+use crate::model::block::windows::Windows;
 
 /// Generate an interaction network or a set network as Verilog.
 ///

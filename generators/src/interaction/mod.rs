@@ -10,6 +10,7 @@ pub mod assembly;
 pub mod budget;
 pub mod design;
 pub mod events;
+pub mod file;
 pub mod float;
 pub mod graph;
 pub mod hardware;

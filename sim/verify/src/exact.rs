@@ -65,7 +65,9 @@ impl<'f, 'g> Exact<'f, 'g> {
         if let Word::Sum(terms) = word
             && terms.len() <= OPERANDS
         {
-            if let Some((interval, signs, ())) = self.fitting(terms, window, |exact, signs| (exact.total(terms, signs), ())) {
+            if let Some((interval, signs, ())) =
+                self.fitting(terms, window, |exact, signs| (exact.total(terms, signs), ()))
+            {
                 reading = Reading { interval, exact: Some(Exactness::Operands(signs)) };
             } else if *width <= WIDTH {
                 let form = |exact: &mut Self, signs: &[bool]| {

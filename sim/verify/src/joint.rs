@@ -145,9 +145,11 @@ impl Form {
                 weights.into_iter().for_each(&mut free);
             }
         }
-        ends.extend(tables.values().map(|table| {
-            table.iter().fold((i128::MAX, i128::MIN), |(lo, hi), v| (lo.min(*v), hi.max(*v)))
-        }));
+        ends.extend(
+            tables
+                .values()
+                .map(|table| table.iter().fold((i128::MAX, i128::MIN), |(lo, hi), v| (lo.min(*v), hi.max(*v)))),
+        );
         for (least, most) in ends {
             lo += least;
             hi += most;

@@ -114,7 +114,8 @@ fn together(graph: &Graph, candidates: &[Vec<Lit>]) -> Option<Vec<Vec<Lit>>> {
         bit.iter().filter_map(|l| place(k, l)).for_each(|place| *counts.entry(place).or_default() += 1);
     }
     let level = |w: u32| graph.level(graph.words[w as usize].1);
-    let most = counts.into_iter().max_by_key(|((w, offset), count)| (*count, std::cmp::Reverse((level(*w), *w, *offset))));
+    let most =
+        counts.into_iter().max_by_key(|((w, offset), count)| (*count, std::cmp::Reverse((level(*w), *w, *offset))));
     let (best, _) = most.filter(|(_, count)| *count > 1)?;
     let cut = |(k, bit): (usize, &Vec<Lit>)| match bit.iter().find(|l| place(k, l) == Some(best)) {
         Some(l) => vec![*l],

@@ -18,7 +18,7 @@ use rustc_hash::FxHashMap;
 use crate::arith::cost::width;
 use crate::arith::digits::{self, Digits};
 use crate::arith::graph::{NodeId, Term};
-use crate::arith::optimise::pattern::{NODE_BITS, Pattern};
+use crate::arith::optimise::pattern::Pattern;
 use crate::arith::optimise::plan::{Part, Plan};
 use crate::arith::problem::InputSpec;
 use crate::arith::rng::mix;

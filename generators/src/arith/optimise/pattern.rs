@@ -12,7 +12,7 @@ pub(super) struct Pattern {
     pub(super) minus: bool,
 }
 
-pub(super) const NODE_BITS: u32 = 26;
+const NODE_BITS: u32 = 26;
 
 impl Pattern {
     /// The digit `b` lies `offset` above the digit `a` (below, if negative).

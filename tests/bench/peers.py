@@ -296,4 +296,5 @@ def main():
             show(name, matrix(name, weights, ranges, options, work))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -68,12 +68,11 @@ impl Builder<'_> {
         self.spec.layers.push("input".into());
         let mut element = 0;
         for input in self.graph.inputs() {
-            let count = input.shape.iter().product();
-            let mut number = || {
+            let mut number = |range| {
                 element += 1;
-                self.spec.push(Rule::Input, 0, element - 1, input.range)
+                self.spec.push(Rule::Input, 0, element - 1, range)
             };
-            let numbers = (0..count).map(|_| number()).collect();
+            let numbers = input.ranges().into_iter().map(&mut number).collect();
             self.tensors.push(numbers);
         }
     }

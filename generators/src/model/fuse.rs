@@ -1,11 +1,26 @@
-//! Constants that follow a matrix become its bias.
+//! The same network with less to compute: what follows a matrix goes into its bias, what nothing depends on into no row.
 
 use std::collections::HashMap;
 
 use hdl::diag::Diagnostic;
+use hdl::num::Rounding;
 
+use super::array::Array;
 use super::graph::{Graph, Layer, TensorId};
-use super::op::Op;
+use super::op::{Op, Requantise};
+
+/// Magnitude that a bias must stay below.
+const MAX_BIAS: i64 = 1 << 60;
+
+/// What is done with a layer.
+enum Change {
+    /// These numbers are added to its bias, one an output.
+    Bias(Vec<i64>),
+    /// It is what another layer gives.
+    Alias(usize),
+    /// It does this instead.
+    Instead(Op),
+}
 
 impl Graph {
     /// The same network with every constant that is added to a dense or convolution layer, one number an output, in
@@ -14,87 +29,203 @@ impl Graph {
     /// # Errors
     /// None for a graph that was built by [`Graph::push`].
     pub fn fused(&self) -> Result<Self, Diagnostic> {
-        let biases = self.added_biases();
-        let aliases: HashMap<usize, usize> = biases.iter().map(|(k, (add, _))| (*add, *k)).collect();
-        let mut fused = Self::new(&self.name, self.inputs.clone())?;
+        self.changed(self.added_biases())
+    }
+
+    /// A network with the same outputs and less to compute, where tensors in between may differ: [`Graph::fused`], and
+    ///
+    /// - rounding takes no adder: `⌊(x + h) / 2^d⌋` behind a matrix, with a ReLU or without, has `h` in the bias.
+    /// - outputs of a matrix that no output of the network depends on are 0.
+    ///
+    /// # Errors
+    /// None for a graph that was built by [`Graph::push`].
+    pub fn simplified(&self) -> Result<Self, Diagnostic> {
+        let fused = self.fused()?;
+        // more bias may be more bits than a value can have
+        let rounded = fused.changed(fused.rounded_biases()).unwrap_or(fused);
+        rounded.changed(rounded.idle_rows())
+    }
+
+    /// The network with other layers; those that no output needs are left out.
+    fn changed(&self, mut changes: HashMap<usize, Change>) -> Result<Self, Diagnostic> {
+        let mut changed = Self::new(&self.name, self.inputs.clone())?;
         let mut new: Vec<TensorId> = (0..self.inputs.len() as u32).map(TensorId).collect();
         for (k, layer) in self.layers.iter().enumerate() {
-            if let Some(computed) = aliases.get(&k) {
-                new.push(new[self.inputs.len() + computed]);
-                continue;
-            }
             let mut layer = Layer { inputs: layer.inputs.iter().map(|t| new[t.index()]).collect(), ..layer.clone() };
-            if let (Some((_, added)), Op::Dense { bias, .. } | Op::Convolution { bias, .. }) =
-                (biases.get(&k), &mut layer.op)
-            {
-                bias.iter_mut().zip(added).for_each(|(b, a)| *b += a);
+            match changes.remove(&k) {
+                Some(Change::Alias(computed)) => {
+                    new.push(new[self.inputs.len() + computed]);
+                    continue;
+                }
+                Some(Change::Instead(op)) => layer.op = op,
+                Some(Change::Bias(added)) => {
+                    if let Op::Dense { bias, .. } | Op::Convolution { bias, .. } = &mut layer.op {
+                        bias.iter_mut().zip(added).for_each(|(b, a)| *b += a);
+                    }
+                }
+                None => {}
             }
-            new.push(fused.push(layer)?);
+            new.push(changed.push(layer)?);
         }
         for output in &self.outputs {
             let mut output = output.clone();
             output.tensor = new[output.tensor.index()];
-            fused.output(output)?;
+            changed.output(output)?;
         }
-        Ok(fused.pruned())
+        Ok(changed.pruned())
     }
 
-    /// For each layer that takes a bias in: the layer that adds it, and the bias.
-    fn added_biases(&self) -> HashMap<usize, (usize, Vec<i64>)> {
+    /// How often each tensor is read.
+    fn uses(&self) -> Vec<usize> {
         let mut uses = vec![0; self.info.len()];
         let reads = self.layers.iter().flat_map(|l| l.inputs.iter().copied());
         reads.chain(self.outputs.iter().map(|o| o.tensor)).for_each(|t| uses[t.index()] += 1);
-        let layer_of = |t: TensorId| t.index().checked_sub(self.inputs.len());
-        let mut biases = HashMap::new();
+        uses
+    }
+
+    fn layer_of(&self, tensor: TensorId) -> Option<usize> {
+        tensor.index().checked_sub(self.inputs.len())
+    }
+
+    /// Constants that are added to matrix products as their biases.
+    fn added_biases(&self) -> HashMap<usize, Change> {
+        let uses = self.uses();
+        let mut changes = HashMap::new();
         for (add, layer) in self.layers.iter().enumerate() {
-            let [a, b] = *layer.inputs.as_slice() else {
+            let (Op::Add, [a, b]) = (&layer.op, layer.inputs.as_slice()) else {
                 continue;
             };
-            for (sum, constant) in [(a, b), (b, a)] {
-                let (Op::Add, Some(k), Some(c)) = (&layer.op, layer_of(sum), layer_of(constant)) else {
+            for (sum, constant) in [(*a, *b), (*b, *a)] {
+                let (Some(k), Some(c)) = (self.layer_of(sum), self.layer_of(constant)) else {
                     continue;
                 };
-                if uses[sum.index()] != 1 {
+                let Op::Constant(constant) = &self.layers[c].op else {
                     continue;
-                }
-                if let Some(bias) = self.as_bias(k, c) {
-                    biases.insert(k, (add, bias));
+                };
+                let bias = self.an_output(k, constant).filter(|added| uses[sum.index()] == 1 && self.takes(k, added));
+                if let Some(bias) = bias {
+                    changes.insert(k, Change::Bias(bias));
+                    changes.insert(add, Change::Alias(k));
                     break;
                 }
             }
         }
-        biases
+        changes
     }
 
-    /// Constant layer `c` as a bias of layer `k`, if it is one number an output and the sum stays in 62 bits.
-    fn as_bias(&self, k: usize, c: usize) -> Option<Vec<i64>> {
-        let Op::Constant(constant) = &self.layers[c].op else {
-            return None;
-        };
-        let shape = &self.info(self.result(k)).shape;
-        let (axis, bias) = match &self.layers[k].op {
-            Op::Dense { multiplication, .. } | Op::Convolution { multiplication, .. } if multiplication.is_stored() => {
-                return None;
+    /// What rounding adds, in the bias of the matrix in front of it; what is left of it is a floor.
+    fn rounded_biases(&self) -> HashMap<usize, Change> {
+        let uses = self.uses();
+        let single = |t: TensorId| self.layer_of(t).filter(|_| uses[t.index()] == 1);
+        let mut changes = HashMap::new();
+        for (k, layer) in self.layers.iter().enumerate() {
+            let formats = match &layer.op {
+                Op::Requantise(format) => Array::scalar(*format),
+                Op::RequantiseEach { formats } => formats.clone(),
+                _ => continue,
+            };
+            let Some(mut source) = single(layer.inputs[0]) else {
+                continue;
+            };
+            if let (Op::Relu, Some(before)) = (&self.layers[source].op, single(self.layers[source].inputs[0])) {
+                source = before;
             }
-            Op::Dense { bias, .. } => (shape.len() - 1, bias),
-            Op::Convolution { bias, .. } => (1, bias),
-            _ => return None,
-        };
-        let mut along = vec![1; shape.len()];
-        along[axis] = bias.len();
-        let added = constant.clone().compact();
-        let missing = shape.len().checked_sub(added.shape.len())?;
-        let only = (0..added.shape.len()).all(|a| added.shape[a] == 1 || a + missing == axis);
-        let added = only.then(|| added.stretched(&along)).flatten()?;
-        let fits = |(a, b): (&i64, &i64)| a.checked_add(*b).is_some_and(|s| s.abs() < 1 << 60);
-        added.iter().zip(bias).all(fits).then_some(added)
+            let Some(each) = self.an_output(source, &formats) else {
+                continue;
+            };
+            let added: Vec<i64> = each.iter().map(|format| in_front(*format).0).collect();
+            if added.iter().any(|a| *a != 0) && self.takes(source, &added) {
+                changes.insert(source, Change::Bias(added));
+                let floors = formats.map(|format| in_front(*format).1);
+                let op = match layer.op {
+                    Op::Requantise(_) => Op::Requantise(floors.values[0]),
+                    _ => Op::RequantiseEach { formats: floors },
+                };
+                changes.insert(k, Change::Instead(op));
+            }
+        }
+        changes
     }
+
+    /// Matrices whose outputs that nothing depends on are 0.
+    fn idle_rows(&self) -> HashMap<usize, Change> {
+        let needed = self.needed_elements();
+        let mut changes = HashMap::new();
+        for (k, layer) in self.layers.iter().enumerate() {
+            let mut op = layer.op.clone();
+            let (Some(axis), Op::Dense { weights, bias, .. } | Op::Convolution { weights, bias, .. }) =
+                (self.output_axis(k), &mut op)
+            else {
+                continue;
+            };
+            let result = self.result(k);
+            let inner: usize = self.info(result).shape[axis + 1..].iter().product();
+            let mut idle = vec![true; bias.len()];
+            let elements = needed[result.index()].iter().enumerate();
+            elements.filter(|(_, needed)| **needed).for_each(|(i, _)| idle[i / inner % bias.len()] = false);
+            let row = weights.values.len() / bias.len().max(1);
+            for o in (0..bias.len()).filter(|o| idle[*o]) {
+                weights.values[o * row..(o + 1) * row].fill(0);
+                bias[o] = 0;
+            }
+            if idle.contains(&true) {
+                changes.insert(k, Change::Instead(op));
+            }
+        }
+        changes
+    }
+
+    /// The axis along which the outputs of matrix `k` lie, if it is one whose products are added as they are.
+    fn output_axis(&self, k: usize) -> Option<usize> {
+        match &self.layers[k].op {
+            Op::Dense { multiplication, .. } if multiplication.is_plain() => {
+                Some(self.info(self.result(k)).shape.len() - 1)
+            }
+            Op::Convolution { multiplication, .. } if multiplication.is_plain() => Some(1),
+            _ => None,
+        }
+    }
+
+    /// One value for each output of matrix `k`, if `array` differs along that axis only.
+    fn an_output<V: Clone + PartialEq>(&self, k: usize, array: &Array<V>) -> Option<Vec<V>> {
+        let axis = self.output_axis(k)?;
+        let shape = &self.info(self.result(k)).shape;
+        let mut along = vec![1; shape.len()];
+        along[axis] = shape[axis];
+        let compact = array.clone().compact();
+        let missing = shape.len().checked_sub(compact.shape.len())?;
+        let only = (0..compact.shape.len()).all(|a| compact.shape[a] == 1 || a + missing == axis);
+        only.then(|| compact.stretched(&along)).flatten()
+    }
+
+    /// Whether the biases of matrix `k` stay within bounds with what is added.
+    fn takes(&self, k: usize, added: &[i64]) -> bool {
+        let (Op::Dense { bias, .. } | Op::Convolution { bias, .. }) = &self.layers[k].op else {
+            return false;
+        };
+        added.iter().zip(bias).all(|(a, b)| a.checked_add(*b).is_some_and(|sum| sum.abs() < MAX_BIAS))
+    }
+}
+
+/// What rounding adds in front of a floor, and the floor: from 0 to less than a step, so that a ReLU may stand between.
+fn in_front(format: Requantise) -> (i64, Requantise) {
+    let step = match format.drop {
+        1..=59 => 1i64 << format.drop,
+        _ => return (0, format),
+    };
+    let added = match format.rounding {
+        Rounding::HalfUp => step / 2,
+        Rounding::HalfDown => step / 2 - 1,
+        Rounding::Ceil => step - 1,
+        _ => return (0, format),
+    };
+    (added, Requantise { rounding: Rounding::Floor, ..format })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Array, Input, Output};
+    use crate::model::{Input, Limit, Output};
 
     fn graph(constant: Array<i64>, twice: bool) -> Graph {
         let input = Input { name: "x".into(), shape: vec![2, 2], range: (-4, 3), encode: None };
@@ -124,10 +255,59 @@ mod tests {
         let column = Array { shape: vec![2, 1], values: vec![10, 20] };
         for (constant, twice, layers) in [(row.clone(), false, 1), (column, false, 3), (row, true, 3)] {
             let plain = graph(constant, twice);
-            let fused = plain.fused().unwrap();
+            let fused = plain.simplified().unwrap();
             assert_eq!(fused.layers().len(), layers);
             let x = [vec![1, -4, 3, 2]];
             assert_eq!(fused.evaluate(&x).unwrap().outputs(), plain.evaluate(&x).unwrap().outputs());
         }
+    }
+
+    /// Two matrices with what trained networks have between them: formats of each element, some of no bits.
+    fn random_network(random: &mut fastrand::Rng) -> Graph {
+        let input = Input { name: "x".into(), shape: vec![2, 4], range: (-8, 7), encode: None };
+        let mut graph = Graph::new("random", vec![input]).unwrap();
+        let mut tensor = TensorId(0);
+        for (inputs, outputs) in [(4, 6), (6, 5), (5, 2)] {
+            let weights = (0..inputs * outputs).map(|_| random.i64(-3..4) * random.i64(0..2)).collect();
+            let weights = Array { shape: vec![outputs, inputs], values: weights };
+            let dense = Op::dense(weights, (0..outputs).map(|_| random.i64(-20..20)).collect());
+            let format = |_| {
+                let limit = match random.u8(0..4) {
+                    0 => Limit::Saturate { lo: 0, hi: 0 },
+                    1 => Limit::Saturate { lo: -3, hi: 5 },
+                    2 => Limit::Wrap { width: 2, signed: false },
+                    _ => Limit::Zero { width: 3, signed: true },
+                };
+                let rounding = Rounding::ALL[random.usize(0..Rounding::ALL.len())];
+                Requantise { drop: random.i32(-1..4), rounding, limit }
+            };
+            let formats = Array { shape: vec![outputs], values: (0..outputs).map(format).collect() };
+            let operators = [dense, Op::Relu, Op::RequantiseEach { formats }];
+            let without_relu = random.bool();
+            for op in operators.into_iter().filter(|op| !without_relu || *op != Op::Relu) {
+                let layer = Layer { name: "layer".into(), op, inputs: vec![tensor], scale: None };
+                tensor = graph.push(layer).unwrap();
+            }
+        }
+        graph.output(Output { name: "y".into(), tensor, decode: None }).unwrap();
+        graph
+    }
+
+    #[test]
+    fn outputs_are_what_they_were() {
+        let mut random = fastrand::Rng::with_seed(5);
+        let (mut rounded, mut idle) = (0, 0);
+        for _ in 0..300 {
+            let plain = random_network(&mut random);
+            let simplified = plain.simplified().unwrap();
+            for _ in 0..20 {
+                let x = [(0..8).map(|_| random.i64(-8..8)).collect::<Vec<_>>()];
+                let [expected, found] = [&plain, &simplified].map(|graph| graph.evaluate(&x).unwrap());
+                assert_eq!(found.outputs(), expected.outputs());
+            }
+            rounded += plain.rounded_biases().len();
+            idle += simplified.idle_rows().len();
+        }
+        assert!(rounded > 300 && idle > 300, "{rounded} {idle}");
     }
 }

@@ -60,6 +60,7 @@ pub fn build_with(
     arithmetic: Arithmetic,
 ) -> Result<Arc<Module>, Diagnostics> {
     check_fixed(graph)?;
+    let graph = &graph.simplified()?;
     let m = ModuleBuilder::new(name);
     let ports = Ports::of(graph, name);
     let tensors = tensors(&m, graph, &ports, effort, arithmetic)?;

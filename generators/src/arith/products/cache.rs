@@ -58,7 +58,8 @@ impl Products {
         assert!(weights.iter().all(|row| row.len() == inputs.len()), "one weight an input");
         let input_frac = inputs.iter().map(Value::frac).max().unwrap_or(0);
         let integers = inputs.iter().map(|x| x.extended(input_frac).with_frac(0)).collect();
-        let System { inputs, weights, bias } = System { inputs: integers, weights: weights.to_vec(), bias: bias.to_vec() }.reduced();
+        let System { inputs, weights, bias } =
+            System { inputs: integers, weights: weights.to_vec(), bias: bias.to_vec() }.reduced();
         let ranges = inputs.iter().map(Value::range).collect();
         let sums = match self.solved((weights.clone(), bias.clone(), ranges)) {
             Some(sums) => sums.build(m, &inputs),
@@ -96,7 +97,8 @@ impl System<'_> {
     /// is known of an operand must not hide from the search. Unchanged if a number would leave 62 bits.
     fn reduced(self) -> Self {
         let mut places: FxHashMap<NodeId, usize> = FxHashMap::default();
-        let mut reduced = Self { inputs: Vec::new(), weights: vec![Vec::new(); self.bias.len()], bias: self.bias.clone() };
+        let mut reduced =
+            Self { inputs: Vec::new(), weights: vec![Vec::new(); self.bias.len()], bias: self.bias.clone() };
         for (column, x) in self.inputs.iter().enumerate() {
             let (source, shift) = x.unshifted();
             let place = match x.range().as_point() {
@@ -114,7 +116,10 @@ impl System<'_> {
                     Some(place) => &mut reduced.weights[row][place],
                     None => &mut reduced.bias[row],
                 };
-                match term.and_then(|term| term.checked_add((*sum).into())).filter(|sum| sum.unsigned_abs() < 1 << MAX_BITS) {
+                match term
+                    .and_then(|term| term.checked_add((*sum).into()))
+                    .filter(|sum| sum.unsigned_abs() < 1 << MAX_BITS)
+                {
                     Some(total) => *sum = total as i64,
                     None => return self,
                 }

@@ -16,6 +16,8 @@ const MAX_BIAS: i64 = 1 << 60;
 enum Change {
     /// These numbers are added to its bias, one an output.
     Bias(Vec<i64>),
+    /// Its weights and bias are multiplied by these numbers, one an output.
+    Factors(Vec<i64>),
     /// It is what another layer gives.
     Alias(usize),
     /// It does this instead.
@@ -24,18 +26,22 @@ enum Change {
 
 impl Graph {
     /// The same network with every constant that is added to a dense or convolution layer, one number an output, in
-    /// the layer's bias; layers that no output needs are left out.
+    /// the layer's bias, and every power of two by which one is multiplied in its weights; layers that no output needs are
+    /// left out.
     ///
     /// # Errors
     /// None for a graph that was built by [`Graph::push`].
     pub fn fused(&self) -> Result<Self, Diagnostic> {
-        self.changed(self.added_biases())
+        // more weight may be more bits than a value can have
+        let scaled = self.changed(self.row_factors()).ok();
+        let scaled = scaled.as_ref().unwrap_or(self);
+        scaled.changed(scaled.added_biases())
     }
 
     /// A network with the same outputs and less to compute, where tensors in between may differ: [`Graph::fused`], and
     ///
     /// - rounding takes no adder: `⌊(x + h) / 2^d⌋` behind a matrix, with a ReLU or without, has `h` in the bias.
-    /// - outputs of a matrix that no output of the network depends on are 0.
+    /// - outputs of a matrix that no output of the network depends on are constants.
     ///
     /// # Errors
     /// None for a graph that was built by [`Graph::push`].
@@ -63,6 +69,7 @@ impl Graph {
                         bias.iter_mut().zip(added).for_each(|(b, a)| *b += a);
                     }
                 }
+                Some(Change::Factors(factors)) => scale_rows(&mut layer.op, &factors),
                 None => {}
             }
             new.push(changed.push(layer)?);
@@ -89,23 +96,37 @@ impl Graph {
 
     /// Constants that are added to matrix products as their biases.
     fn added_biases(&self) -> HashMap<usize, Change> {
+        self.constants_behind(&Op::Add, |k, added| self.takes(k, added), Change::Bias)
+    }
+
+    /// Powers of two that matrix products are multiplied by, as factors of their rows.
+    fn row_factors(&self) -> HashMap<usize, Change> {
+        let powers = |_, factors: &[i64]| factors.iter().all(|f| *f == 0 || f.unsigned_abs().is_power_of_two());
+        self.constants_behind(&Op::Mul, powers, Change::Factors)
+    }
+
+    /// Matrices whose only reader is `operator` with a constant, one number an output, that it `takes`.
+    fn constants_behind(
+        &self,
+        operator: &Op,
+        takes: impl Fn(usize, &[i64]) -> bool,
+        change: fn(Vec<i64>) -> Change,
+    ) -> HashMap<usize, Change> {
         let uses = self.uses();
         let mut changes = HashMap::new();
-        for (add, layer) in self.layers.iter().enumerate() {
-            let (Op::Add, [a, b]) = (&layer.op, layer.inputs.as_slice()) else {
-                continue;
-            };
-            for (sum, constant) in [(*a, *b), (*b, *a)] {
-                let (Some(k), Some(c)) = (self.layer_of(sum), self.layer_of(constant)) else {
+        for (reader, layer) in self.layers.iter().enumerate().filter(|(_, layer)| layer.op == *operator) {
+            let [a, b] = [layer.inputs[0], layer.inputs[1]];
+            for (product, constant) in [(a, b), (b, a)] {
+                let (Some(k), Some(c)) = (self.layer_of(product), self.layer_of(constant)) else {
                     continue;
                 };
                 let Op::Constant(constant) = &self.layers[c].op else {
                     continue;
                 };
-                let bias = self.an_output(k, constant).filter(|added| uses[sum.index()] == 1 && self.takes(k, added));
-                if let Some(bias) = bias {
-                    changes.insert(k, Change::Bias(bias));
-                    changes.insert(add, Change::Alias(k));
+                let numbers = self.an_output(k, constant);
+                if let Some(numbers) = numbers.filter(|n| uses[product.index()] == 1 && takes(k, n)) {
+                    changes.insert(k, change(numbers));
+                    changes.insert(reader, Change::Alias(k));
                     break;
                 }
             }
@@ -147,10 +168,11 @@ impl Graph {
         changes
     }
 
-    /// Matrices whose outputs that nothing depends on are 0.
+    /// Matrices whose outputs that nothing depends on are constants: numbers that they can be, since of an output that
+    /// is always in one step of a quantiser behind it, the step is what remains.
     fn idle_rows(&self) -> HashMap<usize, Change> {
-        let needed = self.needed_elements();
-        let mut changes = HashMap::new();
+        let (ranges, mut changes) = (self.element_ranges(), HashMap::new());
+        let needed = self.needed_elements(&ranges);
         for (k, layer) in self.layers.iter().enumerate() {
             let mut op = layer.op.clone();
             let (Some(axis), Op::Dense { weights, bias, .. } | Op::Convolution { weights, bias, .. }) =
@@ -160,15 +182,18 @@ impl Graph {
             };
             let result = self.result(k);
             let inner: usize = self.info(result).shape[axis + 1..].iter().product();
-            let mut idle = vec![true; bias.len()];
-            let elements = needed[result.index()].iter().enumerate();
-            elements.filter(|(_, needed)| **needed).for_each(|(i, _)| idle[i / inner % bias.len()] = false);
-            let row = weights.values.len() / bias.len().max(1);
-            for o in (0..bias.len()).filter(|o| idle[*o]) {
-                weights.values[o * row..(o + 1) * row].fill(0);
-                bias[o] = 0;
+            let mut idle: Vec<Option<(i128, i128)>> = vec![Some((i128::MIN, i128::MAX)); bias.len()];
+            for (i, range) in ranges[result.index()].iter().enumerate() {
+                let output = &mut idle[i / inner % bias.len()];
+                let common = output.map(|(lo, hi)| (lo.max(range.lo()), hi.min(range.hi())));
+                *output = common.filter(|(lo, hi)| lo <= hi && !needed[result.index()][i]);
             }
-            if idle.contains(&true) {
+            let row = weights.values.len() / bias.len().max(1);
+            for (o, (lo, hi)) in idle.iter().enumerate().filter_map(|(o, common)| Some((o, (*common)?))) {
+                weights.values[o * row..(o + 1) * row].fill(0);
+                bias[o] = 0.clamp(lo, hi) as i64;
+            }
+            if idle.iter().any(Option::is_some) {
                 changes.insert(k, Change::Instead(op));
             }
         }
@@ -204,6 +229,16 @@ impl Graph {
             return false;
         };
         added.iter().zip(bias).all(|(a, b)| a.checked_add(*b).is_some_and(|sum| sum.abs() < MAX_BIAS))
+    }
+}
+
+/// Multiplies each row of a matrix, and its bias, by a number of its own.
+fn scale_rows(op: &mut Op, factors: &[i64]) {
+    if let Op::Dense { weights, bias, .. } | Op::Convolution { weights, bias, .. } = op {
+        let row = (weights.values.len() / bias.len().max(1)).max(1);
+        let rows = weights.values.chunks_mut(row).zip(bias).zip(factors);
+        // what leaves 64 bits is refused where the range is asked
+        rows.for_each(|((row, bias), f)| row.iter_mut().chain([bias]).for_each(|w| *w = w.saturating_mul(*f)));
     }
 }
 
@@ -282,11 +317,15 @@ mod tests {
                 Requantise { drop: random.i32(-1..4), rounding, limit }
             };
             let formats = Array { shape: vec![outputs], values: (0..outputs).map(format).collect() };
-            let operators = [dense, Op::Relu, Op::RequantiseEach { formats }];
-            let without_relu = random.bool();
-            for op in operators.into_iter().filter(|op| !without_relu || *op != Op::Relu) {
-                let layer = Layer { name: "layer".into(), op, inputs: vec![tensor], scale: None };
-                tensor = graph.push(layer).unwrap();
+            let factors = (0..outputs).map(|_| [0, -4, 1, 2][random.usize(0..4)]).collect();
+            let factors = Op::Constant(Array { shape: vec![1, outputs], values: factors });
+            let relu = random.bool().then_some(Op::Relu);
+            let mut push = |op, inputs| graph.push(Layer { name: "layer".into(), op, inputs, scale: None }).unwrap();
+            let factors = push(factors, vec![]);
+            tensor = push(dense, vec![tensor]);
+            tensor = push(Op::Mul, vec![factors, tensor]);
+            for op in relu.into_iter().chain([Op::RequantiseEach { formats }]) {
+                tensor = push(op, vec![tensor]);
             }
         }
         graph.output(Output { name: "y".into(), tensor, decode: None }).unwrap();
@@ -305,7 +344,9 @@ mod tests {
                 let [expected, found] = [&plain, &simplified].map(|graph| graph.evaluate(&x).unwrap());
                 assert_eq!(found.outputs(), expected.outputs());
             }
-            rounded += plain.rounded_biases().len();
+            let fused = plain.fused().unwrap();
+            assert!(fused.layers().iter().all(|layer| layer.op != Op::Mul));
+            rounded += fused.rounded_biases().len();
             idle += simplified.idle_rows().len();
         }
         assert!(rounded > 300 && idle > 300, "{rounded} {idle}");

@@ -103,11 +103,10 @@ impl Graph {
         }
     }
 
-    /// For each element of each tensor whether an output depends on it, as far as is known.
+    /// For each element of each tensor, of these `ranges`, whether an output depends on it, as far as is known.
     ///
     /// What can be one integer only depends on nothing itself.
-    pub(super) fn needed_elements(&self) -> Vec<Vec<bool>> {
-        let ranges = self.element_ranges();
+    pub(super) fn needed_elements(&self, ranges: &[Vec<Interval>]) -> Vec<Vec<bool>> {
         let mut needed: Vec<Vec<bool>> = ranges.iter().map(|elements| vec![false; elements.len()]).collect();
         self.outputs.iter().for_each(|output| needed[output.tensor.index()].fill(true));
         for (k, layer) in self.layers.iter().enumerate().rev() {

@@ -3,16 +3,16 @@
 usage: KERAS_BACKEND=tensorflow python taggers.py HWGEN WORK_DIR MODEL.keras… [--effort EFFORT]
 
 Models are those of `tests/models/taggers_hgq2.py` or others of HGQ2; the Python has requirements-hgq2.txt and alkaid. Look-up
-tables are counted as `peers.py` does, of combinational networks; alkaid's are the least over its delay settings.
+tables are counted as `peers.py` does, of combinational networks; alkaid's are the least over its delay settings, with its
+three-operand adders and without.
 """
 import argparse
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import keras
-import hgq  # registers its layers
+import hgq  # noqa: F401, registers its layers
 from alkaid.codegen import RTLModel
 from alkaid.converter import trace_model
 from alkaid.trace import HWConfig, trace
@@ -26,9 +26,11 @@ def alkaid(file, work):
     found = []
     for delay in DELAY_SETTINGS:
         inputs, outputs = trace_model(model, HWConfig(1, 1, -1), {"hard_dc": delay}, False)
-        folder = work / f"{file.stem}_alkaid{delay}"
-        RTLModel(trace(inputs, outputs), folder, "top", latency_cutoff=-1).write()
-        found.append(synthesise(sources(folder), "top", folder / "yosys")["LUTs, Yosys"])
+        circuit = trace(inputs, outputs)
+        for ternary in (False, True):
+            folder = work / f"{file.stem}_alkaid{delay}_{ternary}"
+            RTLModel(circuit, folder, "top", latency_cutoff=-1, ternary_fuse=ternary).write()
+            found.append(synthesise(sources(folder), "top", folder / "yosys")["LUTs, Yosys"])
     return min(found)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from hgq.config import LayerConfigScope, QuantizerConfigScope
+from hgq.config import LayerConfigScope, QuantizerConfig, QuantizerConfigScope
 from hgq.layers import QDense, QEinsumDenseBatchnorm
 from hgq.utils import trace_minmax
 from hgq.utils.sugar import BetaScheduler, PieceWiseSchedule
@@ -29,18 +29,21 @@ def normalised(width, **options):
 # name: layer, overflow of activations, price of a bit at the end
 TAGGERS = {
     "normalised": (normalised, "WRAP", 4e-5),
-    "plain": (QDense, "WRAP", 1.5e-5),
-    "saturating": (QDense, "SAT", 1e-4),
+    "plain": (QDense, "WRAP", 6e-5),
+    "saturating": (QDense, "SAT", 5e-5),
 }
 
 
 def tagger(dense, overflow):
     weights = QuantizerConfigScope(place="weight", default_q_type="kbi", overflow_mode="SAT_SYM", b0=5)
     values = QuantizerConfigScope(place="datalane", default_q_type="kif", overflow_mode=overflow, i0=3, f0=4)
+    # alkaid takes raw inputs by quantisers that wrap only
+    jets = QuantizerConfig(place="datalane", q_type="kif", overflow_mode="WRAP", i0=3, f0=4)
     with weights, values, LayerConfigScope(enable_ebops=True, beta0=1e-6):
         x = jet = keras.Input((16,), name="jet")
         for k, width in enumerate(WIDTHS):
-            x = dense(width, activation="relu", name=f"dense{k}")(x)
+            options = {"iq_conf": jets} if k == 0 else {}
+            x = dense(width, activation="relu", name=f"dense{k}", **options)(x)
         return keras.Model(jet, dense(5, name="scores")(x))
 
 

@@ -11,7 +11,7 @@ use super::step::StepFunction;
 
 /// The element-wise function of one element.
 enum Function<'a> {
-    Own(Op),
+    Own(Box<Op>),
     Steps(&'a StepFunction),
 }
 
@@ -38,10 +38,10 @@ fn functions<'a>(op: &'a Op, shape: &[usize]) -> Option<Vec<Function<'a>>> {
     };
     match op {
         Op::Relu | Op::LeakyRelu { .. } | Op::Clamp { .. } | Op::Requantise(_) => {
-            Some((0..count).map(|_| Function::Own(op.clone())).collect())
+            Some((0..count).map(|_| Function::Own(Box::new(op.clone()))).collect())
         }
         Op::RequantiseEach { formats } => {
-            of_each(formats.indices(shape), &|i| Function::Own(Op::Requantise(formats.values[i])))
+            of_each(formats.indices(shape), &|i| Function::Own(Box::new(Op::Requantise(formats.values[i]))))
         }
         Op::Threshold { functions } => of_each(functions.indices(shape), &|i| Function::Steps(&functions.values[i])),
         _ => None,

@@ -7,21 +7,12 @@ Under Keras 3 OUT is written as .keras or .h5 with functions of `keras.ops`, und
 all functions stand one after the other, [samples, numbers].
 """
 
-import os
 import pathlib
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-
 import numpy as np
 import tensorflow as tf
-
-KERAS3 = tuple(map(int, tf.__version__.split(".")[:2])) >= (2, 16)
-if KERAS3:
-    import keras
-else:
-    keras = tf.keras
+from keras_version import KERAS3, keras
 
 
 def arithmetic(x, z):

@@ -7,20 +7,10 @@ Adds what can be imported to the JSON in FILE: Keras 3 and HGQ2, or Keras 2 and 
 """
 
 import json
-import os
 import pathlib
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-
-import tensorflow as tf
-
-KERAS3 = tuple(map(int, tf.__version__.split(".")[:2])) >= (2, 16)
-if KERAS3:
-    import keras
-else:
-    keras = tf.keras
+from keras_version import KERAS3, keras
 
 # arguments that a class may want
 ARGUMENTS = [

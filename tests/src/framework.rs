@@ -1,10 +1,14 @@
-//! Keras models beside the framework's own results: `NAME.x.npy` and the like for inputs and outputs, `NAME.args` with what a
-//! user gives to `hwgen build`.
+//! Models beside the framework's own results: `NAME.x.npy` and the like for inputs and outputs (`NAME.x0.npy`, `NAME.x1.npy`
+//! for several), `NAME.args` with what a user gives to `hwgen build`.
 
 use std::path::Path;
 
-use hwgen::import::keras;
+use hdl::diag::Diagnostic;
+use hwgen::failure::Failure;
+use hwgen::import::file;
 use hwgen::import::lift::{Imported, InputFormat};
+use hwgen::model::{Graph, Step};
+use hwgen::network;
 
 use crate::numpy::{NumpyArray, npy};
 
@@ -12,7 +16,10 @@ use crate::numpy::{NumpyArray, npy};
 ///
 /// # Errors
 /// As the importer.
-pub fn read(model: &Path) -> Result<Imported, hdl::diag::Diagnostic> {
+///
+/// # Panics
+/// If the importer fails without refusing the model, which is exit code 2.
+pub fn read(model: &Path) -> Result<Imported, Diagnostic> {
     let arguments = std::fs::read_to_string(model.with_extension("args")).unwrap_or_default();
     let words: Vec<&str> = arguments.split_whitespace().collect();
     let formats: Vec<InputFormat> = words
@@ -20,24 +27,146 @@ pub fn read(model: &Path) -> Result<Imported, hdl::diag::Diagnostic> {
         .filter(|pair| pair[0] == "--input-format")
         .map(|pair| InputFormat::parse(pair[1]).expect("a format"))
         .collect();
-    keras::network(std::fs::read(model).expect("a model"), &formats)
+    file::read(model, None, &formats).map_err(|failure| match failure {
+        Failure::User(mut why) if failure.exit_code() == 2 => why.0.remove(0),
+        other => panic!("{}: {other}", model.display()),
+    })
 }
 
-/// Compares all samples to the last bit; `outputs` are the files of the framework's results, in the model's order.
+/// Compares all samples to the last bit; `inputs` and `outputs` are the endings of the framework's arrays, in the model's
+/// order.
+///
+/// # Panics
+/// If the model is refused or differs.
 pub fn check(model: &Path, inputs: &[&str], outputs: &[&str]) -> Imported {
     let name = model.display();
     let imported = read(model).unwrap_or_else(|e| panic!("{name}: {e}"));
-    let beside = |part: &str| npy(&model.with_extension(format!("{part}.npy")));
-    let inputs: Vec<_> = inputs.iter().map(|part| beside(part)).collect();
-    let outputs: Vec<_> = outputs.iter().map(|part| beside(part)).collect();
-    assert_eq!(imported.graph.outputs().len(), outputs.len(), "{name}");
-    let samples = inputs[0].shape[0];
-    assert!(samples >= 16, "{name} has too few samples");
-    for k in 0..samples {
-        let row = |array: &NumpyArray| array.rows().nth(k).expect("as many samples").to_vec();
-        let given: Vec<Vec<f32>> = inputs.iter().map(row).collect();
-        let wanted: Vec<Vec<f32>> = outputs.iter().map(row).collect();
-        assert_eq!(imported.graph.predict(&given).expect("inputs that fit"), wanted, "{name}, sample {k}");
+    let beside = |part: &&str| npy(&model.with_extension(format!("{part}.npy")));
+    let arrays = Arrays { inputs: inputs.iter().map(beside).collect(), outputs: outputs.iter().map(beside).collect() };
+    assert!(arrays.inputs[0].shape[0] >= 16, "{name} has too few samples");
+    if let Some(difference) = arrays.difference(&imported, |_, _| 0.0) {
+        panic!("{name}: {difference}");
     }
     imported
+}
+
+/// The framework's inputs and results, each with the samples along its first axis.
+#[derive(Debug, Clone)]
+pub struct Arrays {
+    /// In the model's order.
+    pub inputs: Vec<NumpyArray>,
+    /// In the model's order.
+    pub outputs: Vec<NumpyArray>,
+}
+
+/// What became of a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Equal to the last bit.
+    Equal,
+    /// Equal but for what a function at the end, of which frameworks compute approximations, or a float sum leaves open.
+    Close,
+    /// Within the bound that the importer states for steps that depend on the order of float additions; `hwgen build`
+    /// wants `--accept-rounding`.
+    Doubtful,
+    /// Refused with this message.
+    Refused(String),
+    /// Other numbers or ports.
+    Different(String),
+}
+
+impl Arrays {
+    /// Those beside the model.
+    pub fn beside(model: &Path) -> Self {
+        let all = |letter: &str| {
+            let one = model.with_extension(format!("{letter}.npy"));
+            let numbered = (0..).map(|k| model.with_extension(format!("{letter}{k}.npy")));
+            let files = if one.exists() { vec![one] } else { numbered.take_while(|file| file.exists()).collect() };
+            files.iter().map(|file| npy(file)).collect()
+        };
+        Self { inputs: all("x"), outputs: all("y") }
+    }
+
+    /// The first number that lies farther from the framework's than `allowed` for the output and what it is there.
+    fn difference(&self, imported: &Imported, allowed: impl Fn(usize, f32) -> f64) -> Option<String> {
+        let graph = &imported.graph;
+        if (graph.inputs().len(), graph.outputs().len()) != (self.inputs.len(), self.outputs.len()) {
+            return Some("other ports".into());
+        }
+        let row = |array: &NumpyArray, k: usize| array.rows().nth(k).expect("as many samples").to_vec();
+        (0..self.inputs[0].shape[0]).find_map(|k| {
+            let given: Vec<Vec<f32>> = self.inputs.iter().map(|array| row(array, k)).collect();
+            let got = graph.predict(&given).expect("inputs that fit");
+            got.iter().zip(&self.outputs).enumerate().find_map(|(port, (got, wanted))| {
+                let wanted = row(wanted, k);
+                if got.len() != wanted.len() {
+                    return Some(format!("{} numbers instead of {}", got.len(), wanted.len()));
+                }
+                let far = |(a, b): (&f32, &f32)| {
+                    let distance = f64::from((a - b).abs());
+                    distance.is_nan() || distance > allowed(port, *b)
+                };
+                let at = got.iter().zip(&wanted).position(far)?;
+                Some(format!("output {port}, sample {k} [{at}]: {} instead of {}", got[at], wanted[at]))
+            })
+        })
+    }
+
+    /// Whether the model gives the framework's results.
+    pub fn verdict(&self, imported: &Imported) -> Verdict {
+        if self.difference(imported, |_, _| 0.0).is_none() {
+            return Verdict::Equal;
+        }
+        let near = |port: usize, value: f32| {
+            let decode = imported.graph.outputs()[port].decode.as_ref();
+            let approximate = decode.is_some_and(|d| d.softmax.is_some() || d.steps.iter().any(Step::is_approximate));
+            let noise = imported.noise[port].typical;
+            let approximation = if approximate { 2e-6 * (1.0 + f64::from(value.abs())) } else { 0.0 };
+            let largest = self.outputs[port].values.iter().fold(1f32, |most, v| most.max(v.abs()));
+            let sum = if noise > 0.0 { 16.0 * noise + 1e-5 * f64::from(largest) } else { 0.0 };
+            approximation.max(sum)
+        };
+        let Some(difference) = self.difference(imported, near) else {
+            return Verdict::Close;
+        };
+        let bounds = imported.bounds();
+        let within = |port: usize, value: f32| near(port, value) + bounds[port].unwrap_or(0.0) * (1.0 + 1e-5);
+        if imported.doubts.is_empty() || self.difference(imported, within).is_some() {
+            return Verdict::Different(difference);
+        }
+        Verdict::Doubtful
+    }
+}
+
+/// What becomes of the model. Where it is equal, its data path gives the model's integers, and a result that is off by one
+/// float is noticed.
+///
+/// # Panics
+/// If one of these does not hold.
+pub fn verdict(model: &Path) -> Verdict {
+    let imported = match read(model) {
+        Ok(imported) => imported,
+        Err(refusal) => return Verdict::Refused(refusal.message),
+    };
+    let mut arrays = Arrays::beside(model);
+    let verdict = arrays.verdict(&imported);
+    if verdict == Verdict::Equal {
+        let given: Vec<Vec<f32>> =
+            arrays.inputs.iter().map(|array| array.rows().next().expect("a sample").to_vec()).collect();
+        data_path_agrees(&imported.graph, &given);
+        let value = &mut arrays.outputs[0].values[0];
+        *value = value.next_up();
+        assert_ne!(arrays.verdict(&imported), Verdict::Equal, "{}: a changed result goes unnoticed", model.display());
+    }
+    verdict
+}
+
+/// The data path gives the model's integers.
+fn data_path_agrees(graph: &Graph, given: &[Vec<f32>]) {
+    let inputs = graph.encode(given).expect("inputs that fit");
+    let expected = graph.evaluate(&inputs).expect("integers").outputs().concat();
+    let module = network::build(graph, "campaign").expect("a network that can be built");
+    let wide = |values: &[i64]| values.iter().map(|v| i128::from(*v)).collect::<Vec<_>>();
+    let got = hdl::dfg::eval::evaluate(&module, &wide(&inputs.concat())).expect("a result");
+    assert_eq!(got, wide(&expected));
 }

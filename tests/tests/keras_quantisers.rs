@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use hwgen::import::file::forms_table;
 use hwgen::import::keras::{quantiser_table, refused_table};
-use hwgen::import::lift::Imported;
 use hwgen_tests::framework::{check, read};
-use hwgen_tests::numpy::npy;
 
 fn model(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/keras").join(name)
@@ -61,54 +60,15 @@ fn layers_of_hgq2() {
     }
 }
 
-/// The first number that lies farther from the framework's than its own float sums and approximations may.
-fn differs(imported: &Imported, path: &Path) -> Option<String> {
-    const APPROXIMATION: f64 = 1e-6;
-    let [x, y] = ["x.npy", "y.npy"].map(|part| npy(&path.with_extension(part)));
-    let decode = imported.graph.outputs()[0].decode.as_ref();
-    let quantised =
-        decode.is_none_or(|d| d.steps.is_empty()) && imported.noise[0].is_none() && imported.doubts.is_empty();
-    let bound = imported.bounds()[0].unwrap_or(0.0);
-    let allowed = if quantised { 0.0 } else { bound + APPROXIMATION };
-    x.rows().zip(y.rows()).enumerate().find_map(|(k, (x, y))| {
-        let got = imported.graph.predict(&[x.to_vec()]).expect("inputs that fit").remove(0);
-        let far = |(a, b): (&f32, &f32)| f64::from((a - b).abs()) > allowed;
-        got.iter().zip(y).any(far).then(|| format!("sample {k} is {got:?}, expected {y:?}, allowed {allowed:.1e}"))
-    })
-}
-
-/// Each model of the folder in `HWGEN_KERAS_MODELS`, written by `tests/python/keras_campaign.py`, is exact or refused.
-#[test]
-fn random_models_are_exact_or_refused() {
-    let Some(folder) = std::env::var_os("HWGEN_KERAS_MODELS") else {
-        println!("skipped: HWGEN_KERAS_MODELS names no folder of models");
-        return;
-    };
-    let (mut exact, mut doubtful, mut refused, mut wrong) = (0, 0, Vec::new(), Vec::new());
-    let entries = std::fs::read_dir(folder).expect("a folder").map(|e| e.expect("an entry").path());
-    let mut models: Vec<PathBuf> =
-        entries.filter(|p| p.extension().is_some_and(|e| e == "h5" || e == "keras")).collect();
-    models.sort();
-    for path in models {
-        match read(&path) {
-            Err(why) => refused.push(format!("{}: {}", path.display(), why.message)),
-            Ok(imported) => match differs(&imported, &path) {
-                None if imported.require_exact().is_err() => doubtful += 1,
-                None => exact += 1,
-                Some(why) => wrong.push(format!("{}: {why}", path.display())),
-            },
-        }
-    }
-    refused.iter().for_each(|line| println!("refused {line}"));
-    println!("{exact} exact, {doubtful} with doubtful steps, {} refused, {} wrong", refused.len(), wrong.len());
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-/// `docs/importers-quantisers.md` has the tables that the code has. `HWGEN_WRITE_DOCS=1` writes them.
+/// Tables of the documentation are those that the code has. `HWGEN_WRITE_DOCS=1` writes them.
 #[test]
 fn the_tables_are_in_the_documentation() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/importers-quantisers.md");
-    for (head, table) in [("| quantiser |", quantiser_table()), ("| layer |", refused_table())] {
+    for (page, head, table) in [
+        ("importers.md", "| file |", forms_table()),
+        ("importers-quantisers.md", "| quantiser |", quantiser_table()),
+        ("importers-quantisers.md", "| layer |", refused_table()),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page);
         let text = std::fs::read_to_string(&path).expect("the page");
         let start = text.find(head).expect("the table");
         let end = text[start..].find("\n\n").map_or(text.len(), |n| start + n + 1);

@@ -27,11 +27,11 @@ use hdl::passes::pipeline::Report;
 use serde::{Deserialize, Serialize};
 use sim::vectors::{Rows, Vectors};
 
-use super::aggregate::{Aggregate, Aggregation, kept};
 use super::assembly::{Assembly, Stages, Structure, assemble};
 use super::hardware::{operators, perceptron};
 use super::network::{InputPort, Tracking};
 use crate::arith::Products;
+use crate::model::block::aggregate::{Aggregate, Aggregation, kept};
 
 /// How a stream is timed, as `model.json` has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

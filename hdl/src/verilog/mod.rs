@@ -8,6 +8,7 @@ mod expression;
 mod layout;
 mod module;
 mod read;
+pub(crate) mod scan;
 mod usage;
 
 use std::io::{self, Write};

@@ -22,7 +22,7 @@ use self::layers::Layers;
 use self::program::{Format, MAX_SHIFT, Operation, Program};
 use super::lift::Imported;
 
-pub use self::program::{is_compressed, is_list};
+pub use self::program::is_compressed;
 
 /// Most factors of all matrices together.
 const MAX_TERMS: usize = 1 << 23;

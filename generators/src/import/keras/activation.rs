@@ -8,39 +8,49 @@ use super::class::{Build, LayerClass, none};
 use super::quantiser::{Activation, Dialect, activation};
 use crate::import::lift::{Lift, Real};
 use crate::import::settings::Known;
-use crate::model::{Array, Step};
+use crate::model::{Array, Function, Step};
 
 /// Activation layers.
 pub(super) const CLASSES: &[LayerClass] = &[
     LayerClass {
         names: &["QActivation", "Activation"],
-        keys: &["activation"],
+        keys: &[&["activation"]],
         known: &[],
         variables: none,
         build: Build::One(|lift, layer, x| lift.activated(layer, x, "activation")),
     },
     LayerClass {
         names: &["Softmax"],
-        keys: &["axis"],
+        keys: &[&["axis"]],
         known: &[],
         variables: none,
         build: Build::One(Lift::keras_softmax),
     },
     LayerClass {
         names: &["ReLU"],
-        keys: &["max_value", "negative_slope", "threshold"],
+        keys: &[&["max_value", "negative_slope", "threshold"]],
         known: &[],
         variables: none,
         build: Build::One(Lift::keras_relu),
     },
     LayerClass {
         names: &["ThresholdedReLU"],
-        keys: &["theta"],
+        keys: &[&["theta"]],
         known: &[],
         variables: none,
         build: Build::One(|lift, layer, x| {
             let theta = layer.config.finite("theta")?.unwrap_or(1.0) as f32;
             lift.step(&layer.name, x, Step::Above(Array::scalar(theta)))
+        }),
+    },
+    LayerClass {
+        names: &["ELU"],
+        keys: &[&["alpha"]],
+        known: &[],
+        variables: none,
+        build: Build::One(|lift, layer, x| {
+            let alpha = layer.config.finite("alpha")?.unwrap_or(1.0) as f32;
+            lift.step(&layer.name, x, Step::Function(Function::Elu { alpha }))
         }),
     },
     LayerClass {
@@ -60,14 +70,14 @@ pub(super) const CLASSES: &[LayerClass] = &[
     },
     LayerClass {
         names: &["Rescaling"],
-        keys: &["scale", "offset"],
+        keys: &[&["scale", "offset"]],
         known: &[],
         variables: none,
         build: Build::One(Lift::keras_rescaling),
     },
     LayerClass {
         names: &["LeakyReLU"],
-        keys: &["alpha", "negative_slope"],
+        keys: &[&["alpha", "negative_slope"]],
         known: &[],
         variables: none,
         build: Build::One(Lift::keras_leaky_relu),

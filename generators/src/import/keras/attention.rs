@@ -20,7 +20,7 @@ use crate::import::settings::Known;
 /// Attentions.
 pub(super) const CLASSES: &[LayerClass] = &[LayerClass {
     names: &["QMultiHeadAttention", "QLinformerAttention"],
-    keys: &[
+    keys: &[&[
         "key_dim",
         "use_bias",
         "output_shape",
@@ -40,7 +40,7 @@ pub(super) const CLASSES: &[LayerClass] = &[LayerClass {
         "softmax_oq_conf",
         "enable_iq",
         "enable_oq",
-    ],
+    ]],
     known: &[WEIGHTS, HARMLESS],
     variables: none,
     build: Build::Called(Lift::hgq_attention),
@@ -55,7 +55,6 @@ const HARMLESS: &[Known] = &[
     Known::only("sliding_window", &["null"], "all keys are seen"),
     Known::any("softmax_iq_conf", "HGQ2 has no quantiser in front of the softmax"),
     Known::any("softmax_allow_heterogeneous_table", "the quantisers' tensors have the shape that follows from it"),
-    Known::any("parallelization_factor", "a hint for the hardware of others"),
     Known::only("lin_kv_proj_mode", &["\"dense\""], "projections along the sequence are products"),
 ];
 

@@ -53,7 +53,7 @@ impl Call {
             return Ok(());
         };
         for (key, value) in &self.arguments {
-            let known = class.keys.iter().find(|k| k.name == key);
+            let known = class.arguments().find(|k| k.name == key);
             let known = known.ok_or_else(|| format!("`{key}` of {} is not known", class.name))?;
             if let Meaning::Must(allowed, why) = known.meaning {
                 let allowed: Vec<Json> = serde_json::from_str(allowed).expect("a list of values in the table");
@@ -153,7 +153,7 @@ fn parse(text: &str) -> Result<Call, String> {
 }
 
 fn positional(class: &quantisers::Class, k: usize) -> Result<&'static str, String> {
-    let key = class.keys.get(k).filter(|_| k < class.positional);
+    let key = class.arguments().nth(k).filter(|_| k < class.positional);
     key.map(|k| k.name).ok_or_else(|| format!("{} has {} arguments by position at most", class.name, class.positional))
 }
 

@@ -37,14 +37,21 @@ pub(super) enum Build {
 pub(super) struct LayerClass {
     /// Its names in the frameworks.
     pub names: &'static [&'static str],
-    /// Keys that are read.
-    pub keys: &'static [&'static str],
+    /// Lists of keys that are read, beside [`HGQ_KEYS`].
+    pub keys: &'static [&'static [&'static str]],
     /// Keys of this class that are without influence, beside [`COMMON`].
     pub known: &'static [&'static [Known]],
     /// Its variables in the order in which it makes them.
     pub variables: fn(&Settings) -> Vec<&'static str>,
     /// What builds it.
     pub build: Build,
+}
+
+impl LayerClass {
+    /// Whether it reads the key.
+    pub(super) fn reads(&self, key: &str) -> bool {
+        self.keys.iter().copied().chain([&HGQ_KEYS[..]]).flatten().any(|k| *k == key)
+    }
 }
 
 /// Policies of 32-bit floats.
@@ -118,6 +125,7 @@ pub(super) const HGQ: &[Known] = &[
     Known::any("enable_ebops", "training"),
     Known::any("ebops_factor", "training"),
     Known::any("beta0", "training"),
+    Known::any("parallelization_factor", "a hint for the hardware of others"),
     Known::any("enable_iq", "there is a quantiser exactly if its configuration is there"),
     Known::any("enable_oq", "there is a quantiser exactly if its configuration is there"),
 ];
@@ -215,7 +223,7 @@ impl KerasLayer {
         self.config.finish(&known)?;
         let listed = |key: &String| {
             let key = key.as_str();
-            class.keys.contains(&key) || HGQ_KEYS.contains(&key) || known.iter().any(|k| k.key == key)
+            class.reads(key) || known.iter().any(|k| k.key == key)
         };
         if let Some(key) = self.config.read_keys().iter().find(|key| !listed(key)) {
             return Err(Diagnostic::bug("keras", format!("the table of {} does not list `{key}`", self.class)));

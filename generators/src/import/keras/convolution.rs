@@ -4,7 +4,7 @@ use hdl::diag::Diagnostic;
 
 use super::KerasLayer;
 use super::class::{Build, LayerClass, WEIGHTS};
-use super::dense::{FOLDING, kernel_and_bias, with_bias};
+use super::dense::{FOLDING, NORMALISED, WEIGHTED, kernel_and_bias, with_bias};
 use super::quantiser::quantised;
 use crate::import::lift::{Constant, Lift, Real, Shaped};
 use crate::import::settings::{Known, Settings};
@@ -15,116 +15,61 @@ pub(super) const MAX_EXTENT: usize = 1 << 12;
 
 const KNOWN: &[Known] = &[
     Known::any("kernel_size", "the kernel has that extent"),
-    Known::any("parallelization_factor", "a hint for the hardware of others"),
     Known::only("mask", &["null"], "no part of the kernel is masked"),
 ];
 
-const KEYS: &[&str] = &[
-    "use_bias",
-    "activation",
-    "kernel_quantizer",
-    "bias_quantizer",
-    "strides",
-    "padding",
-    "dilation_rate",
-    "groups",
-    "data_format",
-];
+/// Where windows lie.
+pub(super) const SLIDING: &[&str] = &["strides", "padding", "dilation_rate", "data_format"];
 
-const NORMALISED_KEYS: &[&str] = &[
-    "use_bias",
-    "activation",
-    "kernel_quantizer",
-    "bias_quantizer",
-    "strides",
-    "padding",
-    "dilation_rate",
-    "groups",
-    "data_format",
-    "epsilon",
-    "center",
-    "scale",
-    "axis",
-];
+const FULL: Form =
+    Form { keys: &[WEIGHTED, SLIDING, &["groups"]], known: &[WEIGHTS, KNOWN], variables: kernel_and_bias };
 
-const DEPTHWISE_KEYS: &[&str] = &[
-    "use_bias",
-    "activation",
-    "depthwise_quantizer",
-    "kernel_quantizer",
-    "bias_quantizer",
-    "strides",
-    "padding",
-    "dilation_rate",
-    "groups",
-    "data_format",
-    "depth_multiplier",
-];
+const DEPTHWISE: Form = Form {
+    keys: &[WEIGHTED, SLIDING, &["depthwise_quantizer", "groups", "depth_multiplier"]],
+    known: &[WEIGHTS, KNOWN],
+    variables: depthwise,
+};
+
+const SEPARATED: Form = Form {
+    keys: &[
+        SLIDING,
+        &["use_bias", "activation", "depthwise_quantizer", "pointwise_quantizer", "bias_quantizer", "depth_multiplier"],
+    ],
+    known: &[WEIGHTS, KNOWN, SEPARABLE],
+    variables: separable,
+};
+
+/// What convolutions over one and over two axes have in common; see [`LayerClass`].
+#[derive(Clone, Copy)]
+struct Form {
+    keys: &'static [&'static [&'static str]],
+    known: &'static [&'static [Known]],
+    variables: fn(&Settings) -> Vec<&'static str>,
+}
+
+type Construct = fn(&mut Lift, &KerasLayer, Real) -> Result<Real, Diagnostic>;
+
+const fn class(names: &'static [&'static str], form: Form, build: Construct) -> LayerClass {
+    LayerClass { names, keys: form.keys, known: form.known, variables: form.variables, build: Build::One(build) }
+}
 
 /// Convolutions.
 pub(super) const CLASSES: &[LayerClass] = &[
-    LayerClass {
-        names: &["Conv1D", "QConv1D"],
-        keys: KEYS,
-        known: &[WEIGHTS, KNOWN],
-        variables: kernel_and_bias,
-        build: Build::One(|lift, layer, x| lift.keras_convolution(layer, x, 1, false)),
-    },
-    LayerClass {
-        names: &["Conv2D", "QConv2D"],
-        keys: KEYS,
-        known: &[WEIGHTS, KNOWN],
-        variables: kernel_and_bias,
-        build: Build::One(|lift, layer, x| lift.keras_convolution(layer, x, 2, false)),
-    },
+    class(&["Conv1D", "QConv1D"], FULL, |lift, layer, x| lift.keras_convolution(layer, x, 1, false)),
+    class(&["Conv2D", "QConv2D"], FULL, |lift, layer, x| lift.keras_convolution(layer, x, 2, false)),
     LayerClass {
         names: &["QConv2DBatchnorm"],
-        keys: NORMALISED_KEYS,
+        keys: &[WEIGHTED, SLIDING, &["groups"], NORMALISED],
         known: &[WEIGHTS, KNOWN, FOLDING],
         variables: kernel_and_bias,
         build: Build::One(|lift, layer, x| lift.keras_convolution(layer, x, 2, false)),
     },
-    LayerClass {
-        names: &["DepthwiseConv1D"],
-        keys: DEPTHWISE_KEYS,
-        known: &[WEIGHTS, KNOWN],
-        variables: depthwise,
-        build: Build::One(|lift, layer, x| lift.keras_convolution(layer, x, 1, true)),
-    },
-    LayerClass {
-        names: &["DepthwiseConv2D", "QDepthwiseConv2D"],
-        keys: DEPTHWISE_KEYS,
-        known: &[WEIGHTS, KNOWN],
-        variables: depthwise,
-        build: Build::One(|lift, layer, x| lift.keras_convolution(layer, x, 2, true)),
-    },
-    LayerClass {
-        names: &["SeparableConv1D", "QSeparableConv1D"],
-        keys: SEPARABLE_KEYS,
-        known: &[WEIGHTS, KNOWN, SEPARABLE],
-        variables: separable,
-        build: Build::One(|lift, layer, x| lift.keras_separable(layer, x, 1)),
-    },
-    LayerClass {
-        names: &["SeparableConv2D", "QSeparableConv2D"],
-        keys: SEPARABLE_KEYS,
-        known: &[WEIGHTS, KNOWN, SEPARABLE],
-        variables: separable,
-        build: Build::One(|lift, layer, x| lift.keras_separable(layer, x, 2)),
-    },
-];
-
-const SEPARABLE_KEYS: &[&str] = &[
-    "use_bias",
-    "activation",
-    "depthwise_quantizer",
-    "pointwise_quantizer",
-    "bias_quantizer",
-    "strides",
-    "padding",
-    "dilation_rate",
-    "data_format",
-    "depth_multiplier",
+    class(&["DepthwiseConv1D"], DEPTHWISE, |lift, layer, x| lift.keras_convolution(layer, x, 1, true)),
+    class(&["DepthwiseConv2D", "QDepthwiseConv2D"], DEPTHWISE, |lift, layer, x| {
+        lift.keras_convolution(layer, x, 2, true)
+    }),
+    class(&["SeparableConv1D", "QSeparableConv1D"], SEPARATED, |lift, layer, x| lift.keras_separable(layer, x, 1)),
+    class(&["SeparableConv2D", "QSeparableConv2D"], SEPARATED, |lift, layer, x| lift.keras_separable(layer, x, 2)),
 ];
 
 const SEPARABLE: &[Known] = &[

@@ -27,25 +27,31 @@ pub(super) const FOLDING: &[Known] = &[
     Known::any("renorm_momentum", "training"),
 ];
 
+/// Keys of a layer with a kernel and a bias, both perhaps quantised by QKeras.
+pub(super) const WEIGHTED: &[&str] = &["use_bias", "activation", "kernel_quantizer", "bias_quantizer"];
+
+/// Keys of a batch normalisation.
+pub(super) const NORMALISED: &[&str] = &["epsilon", "center", "scale", "axis"];
+
 /// Dense layers.
 pub(super) const CLASSES: &[LayerClass] = &[
     LayerClass {
         names: &["Dense", "QDense"],
-        keys: &["use_bias", "activation", "kernel_quantizer", "bias_quantizer"],
-        known: &[WEIGHTS, &[Known::any("parallelization_factor", "a hint for the hardware of others")]],
+        keys: &[WEIGHTED],
+        known: &[WEIGHTS],
         variables: kernel_and_bias,
         build: Build::One(Lift::keras_dense),
     },
     LayerClass {
         names: &["QDenseBatchnorm"],
-        keys: &["use_bias", "activation", "kernel_quantizer", "bias_quantizer", "epsilon", "center", "scale", "axis"],
+        keys: &[WEIGHTED, NORMALISED],
         known: &[WEIGHTS, FOLDING],
         variables: kernel_and_bias,
         build: Build::One(Lift::keras_dense),
     },
     LayerClass {
         names: &["BinaryDense", "TernaryDense"],
-        keys: &["use_bias", "activation", "H"],
+        keys: &[&["use_bias", "activation", "H"]],
         known: &[WEIGHTS, RATES],
         variables: kernel_and_bias,
         build: Build::One(Lift::keras_dense),

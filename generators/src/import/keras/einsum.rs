@@ -14,31 +14,21 @@ use crate::model::{Array, Op, Step};
 pub(super) const CLASSES: &[LayerClass] = &[
     LayerClass {
         names: &["EinsumDense", "QEinsumDense"],
-        keys: &["equation", "bias_axes", "activation", "kernel_quantizer", "bias_quantizer"],
-        known: &[
-            WEIGHTS,
-            &[
-                Known::any("output_shape", "the equation and the kernel say it"),
-                Known::any("parallelization_factor", "a hint for the hardware of others"),
-            ],
-        ],
+        keys: &[&["equation", "bias_axes", "activation", "kernel_quantizer", "bias_quantizer"]],
+        known: &[WEIGHTS, SHAPE],
         variables,
         build: Build::One(Lift::keras_einsum),
     },
     LayerClass {
         names: &["QEinsumDenseBatchnorm"],
-        keys: &["equation", "bias_axes", "activation"],
-        known: &[
-            WEIGHTS,
-            &[
-                Known::any("output_shape", "the equation and the kernel say it"),
-                Known::any("parallelization_factor", "a hint for the hardware of others"),
-            ],
-        ],
+        keys: &[&["equation", "bias_axes", "activation"]],
+        known: &[WEIGHTS, SHAPE],
         variables: normalised,
         build: Build::One(Lift::hgq_normalised_einsum),
     },
 ];
+
+const SHAPE: &[Known] = &[Known::any("output_shape", "the equation and the kernel say it")];
 
 /// HGQ2 does not save whether there is `gamma`, so that there is one when it is read again.
 fn normalised(config: &Settings) -> Vec<&'static str> {

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use super::KerasLayer;
 use super::class::{Build, LayerClass, WEIGHTS, none};
-use super::dense::FOLDING;
+use super::dense::{self, FOLDING};
 use super::normalisation::Normalisation;
 use super::quantiser::quantised;
 use super::table::TABLES;
@@ -17,28 +17,28 @@ use crate::model::{Array, Op, Step};
 pub(super) const CLASSES: &[LayerClass] = &[
     LayerClass {
         names: &["Quantizer"],
-        keys: &["config"],
+        keys: &[&["config"]],
         known: &[],
         variables: none,
         build: Build::One(|lift, layer, x| lift.hgq(layer, "quantizer", x)),
     },
     LayerClass {
         names: &["QUnaryFunctionLUT"],
-        keys: &["activation"],
+        keys: &[&["activation"]],
         known: &[TABLES],
         variables: none,
         build: Build::One(|lift, layer, x| lift.activated(layer, x, "activation")),
     },
     LayerClass {
         names: &["QSum", "QMeanPow2"],
-        keys: &["axes", "scale", "keepdims"],
+        keys: &[&["axes", "scale", "keepdims"]],
         known: &[],
         variables: none,
         build: Build::One(Lift::hgq_sum),
     },
     LayerClass {
         names: &["QBatchNormDense"],
-        keys: &["use_bias", "activation", "epsilon", "scale", "center", "axis"],
+        keys: &[&["use_bias", "activation"], dense::NORMALISED],
         known: &[WEIGHTS, FOLDING, NORMALISED],
         variables: normalised_dense,
         build: Build::One(Lift::hgq_normalised_dense),
@@ -47,7 +47,6 @@ pub(super) const CLASSES: &[LayerClass] = &[
 
 /// What a normalisation inside a dense layer adds.
 const NORMALISED: &[Known] = &[
-    Known::any("parallelization_factor", "a hint for the hardware of others"),
     Known::any("bn_gamma_initializer", "values before training"),
     Known::any("bn_gamma_regularizer", "training"),
     Known::any("bn_gamma_constraint", "limits of weights during training"),

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use super::KerasLayer;
 use super::class::{Build, LayerClass};
-use super::dense::FOLDING;
+use super::dense::{FOLDING, NORMALISED};
 use super::quantiser::quantised;
 use crate::import::lift::{Lift, Noise, Real};
 use crate::import::settings::{Known, Settings};
@@ -23,7 +23,6 @@ const TRAINING: &[Known] = &[
     Known::only("virtual_batch_size", &["null"], "one batch"),
     Known::any("synchronized", "training"),
     Known::any("fused", "which kernel computes it"),
-    Known::any("parallelization_factor", "a hint for the hardware of others"),
     Known::only("gamma_range", &["null"], "QKeras does not use it any more"),
     Known::only("beta_range", &["null"], "QKeras does not use it any more"),
 ];
@@ -33,15 +32,8 @@ pub(super) const CLASSES: &[LayerClass] = &[
     LayerClass {
         names: &["BatchNormalization", "QBatchNormalization", "BatchNormalizationV1", "SyncBatchNormalization"],
         keys: &[
-            "axis",
-            "epsilon",
-            "center",
-            "scale",
-            "gamma_quantizer",
-            "beta_quantizer",
-            "mean_quantizer",
-            "variance_quantizer",
-            "inverse_quantizer",
+            NORMALISED,
+            &["gamma_quantizer", "beta_quantizer", "mean_quantizer", "variance_quantizer", "inverse_quantizer"],
         ],
         known: &[FOLDING, TRAINING],
         variables,
@@ -49,7 +41,7 @@ pub(super) const CLASSES: &[LayerClass] = &[
     },
     LayerClass {
         names: &["Normalization"],
-        keys: &["axis", "mean", "variance"],
+        keys: &[&["axis", "mean", "variance"]],
         known: &[&[Known::only("invert", &["false"], "it normalises")]],
         variables: |_| vec!["mean", "variance", "count"],
         build: Build::One(Lift::keras_standardisation),

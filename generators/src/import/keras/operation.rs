@@ -39,7 +39,7 @@ pub(super) struct Function {
 /// The layers of Keras 2 around functions of TensorFlow.
 pub(super) const CLASSES: &[LayerClass] = &[LayerClass {
     names: &["TFOpLambda", "SlicingOpLambda"],
-    keys: &["function"],
+    keys: &[&["function"]],
     known: &[],
     variables: none,
     build: Build::Function(|lift, layer, call| {
@@ -51,7 +51,7 @@ pub(super) const CLASSES: &[LayerClass] = &[LayerClass {
 /// A function of Keras 3. What its configuration has are its parameters.
 const FUNCTION: LayerClass = LayerClass {
     names: &[],
-    keys: table::KEYS,
+    keys: &[table::KEYS],
     known: &[],
     variables: none,
     build: Build::Function(|lift, layer, call| lift.keras_function(layer, &layer.class, call)),

@@ -9,18 +9,20 @@ use super::quantiser::quantised;
 use crate::import::lift::{Lift, Noise, Real};
 use crate::model::{Array, Op, Window};
 
-const KEYS: &[&str] = &["pool_size", "strides", "padding", "data_format"];
+const WINDOWED: &[&str] = &["pool_size", "strides", "padding", "data_format"];
 
-const GLOBAL_KEYS: &[&str] = &["data_format", "keepdims"];
+const GLOBAL: &[&str] = &["data_format", "keepdims"];
+
+const QUANTISED: &[&str] = &["average_quantizer", "activation"];
 
 /// A pooling class.
 const fn windowed(names: &'static [&'static str], build: Build) -> LayerClass {
-    LayerClass { names, keys: KEYS, known: &[], variables: none, build }
+    LayerClass { names, keys: &[WINDOWED], known: &[], variables: none, build }
 }
 
 /// A class that pools whole axes.
 const fn global(names: &'static [&'static str], build: Build) -> LayerClass {
-    LayerClass { names, keys: GLOBAL_KEYS, known: &[], variables: none, build }
+    LayerClass { names, keys: &[GLOBAL], known: &[], variables: none, build }
 }
 
 /// Pooling layers.
@@ -41,7 +43,7 @@ pub(super) const CLASSES: &[LayerClass] = &[
     ),
     LayerClass {
         names: &["QAveragePooling2D"],
-        keys: &["pool_size", "strides", "padding", "data_format", "average_quantizer", "activation"],
+        keys: &[WINDOWED, QUANTISED],
         known: &[],
         variables: none,
         build: Build::One(|lift, layer, x| {
@@ -55,7 +57,7 @@ pub(super) const CLASSES: &[LayerClass] = &[
     ),
     LayerClass {
         names: &["QGlobalAveragePooling2D"],
-        keys: &["data_format", "keepdims", "average_quantizer", "activation"],
+        keys: &[GLOBAL, QUANTISED],
         known: &[],
         variables: none,
         build: Build::One(|lift, layer, x| {

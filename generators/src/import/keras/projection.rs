@@ -11,7 +11,7 @@ use crate::model::Op;
 /// The layer.
 pub(super) const CLASSES: &[LayerClass] = &[LayerClass {
     names: &["NodeEdgeProjection"],
-    keys: &["receiving", "node_to_edge"],
+    keys: &[&["receiving", "node_to_edge"]],
     known: &[],
     variables: |_| vec!["adjacency_matrix"],
     build: Build::One(Lift::node_edge_projection),

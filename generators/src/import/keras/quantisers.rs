@@ -24,10 +24,17 @@ pub(super) struct Key {
 #[derive(Debug)]
 pub(super) struct Class {
     pub name: &'static str,
-    /// In the order of the constructor.
-    pub keys: &'static [Key],
+    /// In the order of the constructor, list after list.
+    pub keys: &'static [&'static [Key]],
     /// How many of them may be given by position.
     pub positional: usize,
+}
+
+impl Class {
+    /// All its arguments.
+    pub(super) fn arguments(&self) -> impl Iterator<Item = &'static Key> {
+        self.keys.iter().copied().flatten()
+    }
 }
 
 use Meaning::{Harmless, Must, Read};
@@ -63,105 +70,109 @@ const LEAST_EXPONENT: Key = key("min_po2_exponent", Must("[null]", "scales have 
 const GREATEST_EXPONENT: Key = key("max_po2_exponent", Must("[null]", "scales have no limits"));
 const TRAINED_SCALE: Key = key("post_training_scale", Must("[null]", "scales are those of the weights in the file"));
 
+/// What a quantiser with a scale has.
+const SCALED: &[Key] = &[ALPHA, STOCHASTIC, AXIS];
+/// What a quantiser has that can let a part of the values pass.
+const NOISY: &[Key] = &[NOISE, VARIABLE_NAME, THROUGH, VARIABLES];
+
 /// The quantisers.
 const CLASSES: &[Class] = &[
     Class {
         name: "quantized_bits",
         keys: &[
-            BITS,
-            INTEGER,
-            SYMMETRIC,
-            key("keep_negative", Read("whether there is a sign")),
-            ALPHA,
-            STOCHASTIC,
-            AXIS,
-            NOISE,
-            VARIABLE_NAME,
-            THROUGH,
-            VARIABLES,
-            ELEMENTS,
-            LEAST_EXPONENT,
-            GREATEST_EXPONENT,
-            TRAINED_SCALE,
+            &[BITS, INTEGER, SYMMETRIC, key("keep_negative", Read("whether there is a sign"))],
+            SCALED,
+            NOISY,
+            &[ELEMENTS, LEAST_EXPONENT, GREATEST_EXPONENT, TRAINED_SCALE],
         ],
         positional: 11,
     },
     Class {
         name: "quantized_relu",
         keys: &[
-            BITS,
-            INTEGER,
-            key("use_sigmoid", Read("whether a hard sigmoid stands in front; without `negative_slope`, to 12 bits")),
-            key("negative_slope", Read("0 or a power of two whose least value is a multiple of the step")),
-            STOCHASTIC,
-            key("relu_upper_bound", Read("null or a multiple of the step; without meaning if `is_quantized_clip`")),
-            key("is_quantized_clip", Read("QKeras does not save it, so that it is true in objects")),
-            NOISE,
-            VARIABLE_NAME,
-            THROUGH,
-            VARIABLES,
+            &[
+                BITS,
+                INTEGER,
+                key(
+                    "use_sigmoid",
+                    Read("whether a hard sigmoid stands in front; without `negative_slope`, to 12 bits"),
+                ),
+                key("negative_slope", Read("0 or a power of two whose least value is a multiple of the step")),
+                STOCHASTIC,
+                key("relu_upper_bound", Read("null or a multiple of the step; without meaning if `is_quantized_clip`")),
+                key("is_quantized_clip", Read("QKeras does not save it, so that it is true in objects")),
+            ],
+            NOISY,
         ],
         positional: 11,
     },
     Class {
         name: "quantized_tanh",
-        keys: &[BITS, STOCHASTIC, SYMMETRIC, key("use_real_tanh", Read("tanh instead of `2 · hard_sigmoid(x) - 1`"))],
+        keys: &[&[
+            BITS,
+            STOCHASTIC,
+            SYMMETRIC,
+            key("use_real_tanh", Read("tanh instead of `2 · hard_sigmoid(x) - 1`")),
+        ]],
         positional: 4,
     },
     Class {
         name: "quantized_sigmoid",
-        keys: &[BITS, SYMMETRIC, key("use_real_sigmoid", Read("sigmoid instead of `0.5 x + 0.5` in 0…1")), STOCHASTIC],
+        keys: &[&[
+            BITS,
+            SYMMETRIC,
+            key("use_real_sigmoid", Read("sigmoid instead of `0.5 x + 0.5` in 0…1")),
+            STOCHASTIC,
+        ]],
         positional: 4,
     },
-    Class { name: "binary", keys: &[key("use_01", Read("0 and 1 instead of ±1")), ALPHA, STOCHASTIC], positional: 3 },
-    Class { name: "stochastic_binary", keys: &[ALPHA, TEMPERATURE, REAL_SIGMOID], positional: 3 },
+    Class {
+        name: "binary",
+        keys: &[&[key("use_01", Read("0 and 1 instead of ±1")), ALPHA, STOCHASTIC]],
+        positional: 3,
+    },
+    Class { name: "stochastic_binary", keys: &[&[ALPHA, TEMPERATURE, REAL_SIGMOID]], positional: 3 },
     Class {
         name: "ternary",
-        keys: &[ALPHA, key("threshold", Read("null is 0.33")), STOCHASTIC, UNROLLS],
+        keys: &[&[ALPHA, key("threshold", Read("null is 0.33")), STOCHASTIC, UNROLLS]],
         positional: 4,
     },
     Class {
         name: "stochastic_ternary",
-        keys: &[ALPHA, key("threshold", Read("null is 0.33")), TEMPERATURE, REAL_SIGMOID, UNROLLS],
+        keys: &[&[ALPHA, key("threshold", Read("null is 0.33")), TEMPERATURE, REAL_SIGMOID, UNROLLS]],
         positional: 5,
     },
     Class {
         name: "quantized_po2",
-        keys: &[BITS, MAX_VALUE, STOCHASTIC, QUADRATIC, LOGARITHM, NOISE, VARIABLE_NAME, THROUGH, VARIABLES],
+        keys: &[&[BITS, MAX_VALUE, STOCHASTIC, QUADRATIC, LOGARITHM], NOISY],
         positional: 9,
     },
     Class {
         name: "quantized_relu_po2",
         keys: &[
-            BITS,
-            MAX_VALUE,
-            key("negative_slope", Must("[0]", "only the positive part is supported")),
-            STOCHASTIC,
-            QUADRATIC,
-            LOGARITHM,
-            NOISE,
-            VARIABLE_NAME,
-            THROUGH,
-            VARIABLES,
+            &[
+                BITS,
+                MAX_VALUE,
+                key("negative_slope", Must("[0]", "only the positive part is supported")),
+                STOCHASTIC,
+                QUADRATIC,
+                LOGARITHM,
+            ],
+            NOISY,
         ],
         positional: 10,
     },
     Class {
         name: "quantized_hswish",
         keys: &[
-            BITS,
-            INTEGER,
-            SYMMETRIC,
-            ALPHA,
-            STOCHASTIC,
-            AXIS,
-            NOISE,
-            VARIABLE_NAME,
-            THROUGH,
-            VARIABLES,
-            key("relu_shift", Read("a positive number")),
-            key("relu_upper_bound", Read("a positive number")),
-            key("keep_negative", Must("[1]", "QKeras does not read it")),
+            &[BITS, INTEGER, SYMMETRIC],
+            SCALED,
+            NOISY,
+            &[
+                key("relu_shift", Read("a positive number")),
+                key("relu_upper_bound", Read("a positive number")),
+                key("keep_negative", Must("[1]", "QKeras does not read it")),
+            ],
         ],
         positional: 12,
     },
@@ -182,7 +193,7 @@ pub(super) fn supported() -> String {
 pub fn quantiser_table() -> String {
     let mut text = String::from("| quantiser | argument | what becomes of it |\n|---|---|---|\n");
     for class in CLASSES {
-        for key in class.keys {
+        for key in class.arguments() {
             let what = match key.meaning {
                 Read(what) => format!("read: {what}"),
                 Harmless(why) => format!("without effect: {why}"),

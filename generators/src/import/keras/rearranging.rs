@@ -11,28 +11,28 @@ use crate::model::Op;
 pub(super) const CLASSES: &[LayerClass] = &[
     LayerClass {
         names: &["Permute"],
-        keys: &["dims"],
+        keys: &[&["dims"]],
         known: &[],
         variables: none,
         build: Build::One(Lift::keras_permutation),
     },
     LayerClass {
         names: &["Cropping1D", "Cropping2D"],
-        keys: &["cropping", "data_format"],
+        keys: &[&["cropping", "data_format"]],
         known: &[],
         variables: none,
         build: Build::One(Lift::keras_cropping),
     },
     LayerClass {
         names: &["UpSampling1D", "UpSampling2D"],
-        keys: &["size", "data_format", "interpolation"],
+        keys: &[&["size", "data_format", "interpolation"]],
         known: &[],
         variables: none,
         build: Build::One(Lift::keras_upsampling),
     },
     LayerClass {
         names: &["RepeatVector"],
-        keys: &["n"],
+        keys: &[&["n"]],
         known: &[],
         variables: none,
         build: Build::One(Lift::keras_repetition),

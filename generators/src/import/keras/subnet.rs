@@ -22,21 +22,15 @@ const HALF_ULP: f64 = 1.0 / 16_777_216.0;
 /// Most integers of an operand without a quantiser of its own.
 const ANY: (i64, i64) = (i64::MIN / 4, i64::MAX / 4);
 
+/// Keys of the networks that become tables, and of the normalisation behind them.
+const NETWORK: &[&str] =
+    &["n_hl", "subnn_activation", "activation", "use_bias", "batch_norm", "bn_center", "bn_scale", "bn_epsilon"];
+
 /// Layers of tables.
 pub(super) const CLASSES: &[LayerClass] = &[
     LayerClass {
         names: &["QDenseT"],
-        keys: &[
-            "n_out",
-            "n_hl",
-            "subnn_activation",
-            "activation",
-            "use_bias",
-            "batch_norm",
-            "bn_center",
-            "bn_scale",
-            "bn_epsilon",
-        ],
+        keys: &[NETWORK, &["n_out"]],
         known: &[TABLES],
         variables: none,
         build: Build::Called(|lift, layer, call| {
@@ -46,21 +40,7 @@ pub(super) const CLASSES: &[LayerClass] = &[
     },
     LayerClass {
         names: &["QConvT1D", "QConvT2D"],
-        keys: &[
-            "filters",
-            "n_hl",
-            "subnn_activation",
-            "activation",
-            "use_bias",
-            "batch_norm",
-            "bn_center",
-            "bn_scale",
-            "bn_epsilon",
-            "kernel_size",
-            "strides",
-            "padding",
-            "dilation_rate",
-        ],
+        keys: &[NETWORK, &["filters", "kernel_size", "strides", "padding", "dilation_rate"]],
         known: &[
             TABLES,
             &[
@@ -75,7 +55,6 @@ pub(super) const CLASSES: &[LayerClass] = &[
 
 const TABLES: &[Known] = &[
     Known::any("d_hl", "the kernels have so many columns"),
-    Known::any("parallelization_factor", "a hint for the hardware of others"),
     Known::any("bn_momentum", "training"),
     Known::any("table_idxs", "a hint for the hardware of others"),
 ];

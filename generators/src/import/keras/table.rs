@@ -16,14 +16,14 @@ const EPSILON: f32 = 1e-7;
 pub(super) const CLASSES: &[LayerClass] = &[
     LayerClass {
         names: &["QAffinedUnaryFunctionLUT"],
-        keys: &["activation"],
+        keys: &[&["activation"]],
         known: &[TABLES],
         variables: |_| vec!["scale", "bias"],
         build: Build::One(Lift::hgq_affine_table),
     },
     LayerClass {
         names: &["QSoftmax"],
-        keys: &["axes", "stable", "input_scaler", "exp_iq_conf", "exp_oq_conf", "inv_iq_conf", "inv_oq_conf"],
+        keys: &[&["axes", "stable", "input_scaler", "exp_iq_conf", "exp_oq_conf", "inv_iq_conf", "inv_oq_conf"]],
         known: &[TABLES],
         variables: none,
         build: Build::One(Lift::hgq_softmax),
@@ -34,7 +34,6 @@ pub(super) const CLASSES: &[LayerClass] = &[
 pub(super) const TABLES: &[Known] = &[
     Known::any("allow_heterogeneous_table", "the quantisers' tensors have the shape that follows from it"),
     Known::any("allow_heterogeneous_input", "the quantisers' tensors have the shape that follows from it"),
-    Known::any("parallelization_factor", "a hint for the hardware of others"),
 ];
 
 impl Lift {

@@ -4,8 +4,8 @@ use hdl::diag::Diagnostic;
 
 use super::KerasLayer;
 use super::class::{Build, LayerClass, WEIGHTS};
-use super::convolution::{self, filters};
-use super::dense::kernel_and_bias;
+use super::convolution::{self, SLIDING, filters};
+use super::dense::{WEIGHTED, kernel_and_bias};
 use super::quantiser::quantised;
 use crate::import::lift::{Lift, Real, Shaped};
 use crate::import::settings::Known;
@@ -16,39 +16,19 @@ const KNOWN: &[Known] = &[
     Known::only("groups", &["1"], "all filters see all channels"),
 ];
 
-const KEYS: &[&str] = &[
-    "use_bias",
-    "activation",
-    "kernel_quantizer",
-    "bias_quantizer",
-    "strides",
-    "padding",
-    "output_padding",
-    "dilation_rate",
-    "data_format",
-];
-
 /// Transposed convolutions.
-pub(super) const CLASSES: &[LayerClass] = &[
-    LayerClass {
-        names: &["Conv1DTranspose"],
-        keys: KEYS,
-        known: &[WEIGHTS, KNOWN],
-        variables: kernel_and_bias,
-        build: Build::One(|lift, layer, x| lift.keras_transposed(layer, x, 1)),
-    },
-    LayerClass {
-        names: &["Conv2DTranspose", "QConv2DTranspose"],
-        keys: KEYS,
-        known: &[WEIGHTS, KNOWN],
-        variables: kernel_and_bias,
-        build: Build::One(|lift, layer, x| lift.keras_transposed(layer, x, 2)),
-    },
-];
+pub(super) const CLASSES: &[LayerClass] = &[LayerClass {
+    names: &["Conv1DTranspose", "Conv2DTranspose", "QConv2DTranspose"],
+    keys: &[WEIGHTED, SLIDING, &["output_padding"]],
+    known: &[WEIGHTS, KNOWN],
+    variables: kernel_and_bias,
+    build: Build::One(Lift::keras_transposed),
+}];
 
 impl Lift {
     /// With a kernel of shape `[kernel…, filters, channels]`.
-    fn keras_transposed(&mut self, layer: &KerasLayer, x: Real, rank: usize) -> Result<Real, Diagnostic> {
+    fn keras_transposed(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
+        let rank = if layer.class.ends_with("1DTranspose") { 1 } else { 2 };
         let kernel = layer.floats("kernel")?;
         let shape = self.shape(&x).to_vec();
         let first = layer.channels_first()?;

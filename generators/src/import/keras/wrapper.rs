@@ -49,14 +49,14 @@ const PRUNING: &[Known] = &[
 pub(super) const CLASSES: &[LayerClass] = &[
     LayerClass {
         names: &["TimeDistributed"],
-        keys: &["layer"],
+        keys: &[&["layer"]],
         known: &[],
         variables: none,
         build: Build::One(Lift::keras_time_distributed),
     },
     LayerClass {
         names: &["PruneLowMagnitude"],
-        keys: &["layer"],
+        keys: &[&["layer"]],
         known: &[PRUNING],
         variables: none,
         build: Build::One(|lift, layer, x| {

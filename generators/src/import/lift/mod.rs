@@ -9,7 +9,6 @@
 //! counted and reported as [`Doubt`]s.
 
 mod array;
-mod binary;
 mod constant;
 mod formats;
 mod linear;
@@ -26,7 +25,6 @@ use hdl::names::quoted;
 use hdl::num::Interval;
 
 pub(crate) use array::last_place;
-pub use binary::Binary;
 pub use constant::{Constant, Grid};
 pub use linear::Shaped;
 pub use noise::Noise;

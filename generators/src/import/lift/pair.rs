@@ -3,7 +3,7 @@
 
 use hdl::diag::Diagnostic;
 
-use super::{Lift, Real, at};
+use super::{Constant, Lift, Real, at};
 use crate::model::{Op, Pairing, Step};
 
 /// Most steps of one chain: what a chain is paired with doubles it.
@@ -23,6 +23,38 @@ impl Lift {
         }
         let integers = self.in_integers(name, operation, x.clone(), y.clone());
         if integers.is_err() && same { self.of_one(name, operation, x, y) } else { integers }
+    }
+
+    /// `x` and a constant, element by element, or the constant and `x` if `swapped`. The constant stretches to `x`'s shape;
+    /// for minimum and maximum both stretch.
+    ///
+    /// # Errors
+    /// Limits that are no numbers, constants that are not finite or do not stretch.
+    pub fn pair_with(
+        &mut self,
+        name: &str,
+        operation: Pairing,
+        x: Real,
+        constant: &Constant,
+        swapped: bool,
+    ) -> Result<Real, Diagnostic> {
+        let numbers = constant.as_float();
+        let step = match (operation, numbers.as_scalar().copied()) {
+            (Pairing::Add, _) => Step::Add(numbers),
+            (Pairing::Sub, _) if swapped => Step::SubtractFrom(numbers),
+            (Pairing::Sub, _) => Step::Add(numbers.map(|v| -v)),
+            (Pairing::Mul, _) => Step::Mul(numbers),
+            (Pairing::Div, _) if swapped => Step::DivideInto(numbers),
+            (Pairing::Div, _) => Step::Div(numbers),
+            (Pairing::Min | Pairing::Max, Some(v)) if v.is_nan() => return Err(at(name, "its constant is no number")),
+            (Pairing::Min, Some(high)) => Step::Clip { low: f32::MIN, high },
+            (Pairing::Max, Some(low)) => Step::Clip { low, high: f32::MAX },
+            (Pairing::Min | Pairing::Max, None) => {
+                let constant = self.constant(name, constant)?;
+                return self.pair(name, operation, x, constant);
+            }
+        };
+        self.step(name, x, step)
     }
 
     fn in_integers(&mut self, name: &str, operation: Pairing, x: Real, y: Real) -> Result<Real, Diagnostic> {

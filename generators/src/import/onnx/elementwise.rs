@@ -87,51 +87,29 @@ fn pair(lift: &mut Lift, node: &Node<'_>, operator: &str, a: Tensor, b: Tensor) 
     }
     let value = match (a.value, b.value) {
         (Value::Constant(a), Value::Constant(b)) => Value::Constant(fold::arithmetic(node, operator, &a, &b, kind)?),
-        (Value::Real(x), Value::Real(y)) => Value::Real(computed(lift, node, operator, x, y)?),
-        (Value::Real(x), Value::Constant(c)) if ordering && c.shape().iter().any(|e| *e != 1) => {
-            let c = lift.constant(&node.name, &c)?;
-            Value::Real(computed(lift, node, operator, x, c)?)
-        }
+        (Value::Real(x), Value::Real(y)) => Value::Real(lift.pair(&node.name, pairing(node, operator)?, x, y)?),
         (Value::Real(x), Value::Constant(c)) if operator == "Pow" => Value::Real(power(lift, node, x, &c.as_float())?),
-        (Value::Real(x), Value::Constant(c)) => {
-            let c = c.as_float();
-            let step = match operator {
-                "Add" => Step::Add(c),
-                "Sub" => Step::Add(c.map(|v| -v)),
-                "Mul" => Step::Mul(c),
-                "Div" => Step::Div(c),
-                _ => limit(node, operator, &c)?,
-            };
-            Value::Real(stretch_step(lift, node, x, step)?)
-        }
-        (Value::Constant(c), Value::Real(x)) if ordering && c.shape().iter().any(|e| *e != 1) => {
-            let c = lift.constant(&node.name, &c)?;
-            Value::Real(computed(lift, node, operator, c, x)?)
-        }
-        (Value::Constant(c), Value::Real(x)) => {
-            let c = c.as_float();
-            let step = match operator {
-                "Add" => Step::Add(c),
-                "Sub" => Step::SubtractFrom(c),
-                "Mul" => Step::Mul(c),
-                "Div" => Step::DivideInto(c),
-                _ => limit(node, operator, &c)?,
-            };
-            Value::Real(stretch_step(lift, node, x, step)?)
-        }
+        (Value::Real(x), Value::Constant(c)) => Value::Real(with_constant(lift, node, operator, x, &c, false)?),
+        (Value::Constant(c), Value::Real(x)) => Value::Real(with_constant(lift, node, operator, x, &c, true)?),
     };
     Ok(Tensor { value, kind })
 }
 
-/// A step whose constant may stretch the tensor itself.
-fn stretch_step(lift: &mut Lift, node: &Node<'_>, x: Real, step: Step) -> Result<Real, Diagnostic> {
-    let wanted = step.parameters().first().map(|p| p.shape.clone()).unwrap_or_default();
-    let x = super::movement::expanded(lift, node, x, &wanted)?;
-    lift.step(&node.name, x, step)
+/// A tensor and a constant, which may stretch the tensor.
+fn with_constant(
+    lift: &mut Lift,
+    node: &Node<'_>,
+    operator: &str,
+    x: Real,
+    c: &Constant,
+    swapped: bool,
+) -> Result<Real, Diagnostic> {
+    let x = super::movement::expanded(lift, node, x, c.shape())?;
+    lift.pair_with(&node.name, pairing(node, operator)?, x, c, swapped)
 }
 
-fn computed(lift: &mut Lift, node: &Node<'_>, operator: &str, x: Real, y: Real) -> Result<Real, Diagnostic> {
-    let operation = match operator {
+fn pairing(node: &Node<'_>, operator: &str) -> Result<Pairing, Diagnostic> {
+    Ok(match operator {
         "Add" => Pairing::Add,
         "Sub" => Pairing::Sub,
         "Min" => Pairing::Min,
@@ -139,8 +117,7 @@ fn computed(lift: &mut Lift, node: &Node<'_>, operator: &str, x: Real, y: Real) 
         "Mul" => Pairing::Mul,
         "Div" => Pairing::Div,
         _ => return Err(node.error("it is supported for constant exponents only")),
-    };
-    lift.pair(&node.name, operation, x, y)
+    })
 }
 
 /// Squares, cubes and roots: what is multiplied in one order only, or rounded once.
@@ -152,19 +129,6 @@ fn power(lift: &mut Lift, node: &Node<'_>, x: Real, exponent: &Array<f32>) -> Re
     }
     let product = |lift: &mut Lift, a: Real| lift.pair(&node.name, Pairing::Mul, a, x.clone());
     (1..exponent as usize).try_fold(x.clone(), |power, _| product(lift, power))
-}
-
-/// `Min` and `Max` with a number.
-fn limit(node: &Node<'_>, operator: &str, c: &Array<f32>) -> Result<Step, Diagnostic> {
-    if operator == "Pow" {
-        return Err(node.error("powers of a constant are supported for constants only"));
-    }
-    let &value =
-        c.as_scalar().filter(|v| !v.is_nan()).ok_or_else(|| node.error("the constant operand is one number"))?;
-    Ok(match operator {
-        "Min" => Step::Clip { low: f32::MIN, high: value },
-        _ => Step::Clip { low: value, high: f32::MAX },
-    })
 }
 
 /// The operand itself.

@@ -3,6 +3,7 @@
 use super::Place;
 use crate::diag::Diagnostic;
 use crate::names::quoted;
+use crate::verilog::scan::{Kind, Piece, pieces};
 
 /// A word, number or sign, and where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,38 +12,23 @@ pub(super) struct Token<'a> {
     pub place: Place,
 }
 
-/// Signs of two characters.
-const PAIRS: [&str; 2] = ["==", "<="];
-
 /// The tokens of file number `file`, of the branches that hold under these macros.
 pub(super) fn tokens<'a>(source: &'a str, file: u32, defines: &[&str]) -> Result<Vec<Token<'a>>, (Place, Diagnostic)> {
-    let mut lexer = Lexer { file, line: 1, defines, branches: Vec::new() };
+    let mut lexer = Lexer { place: Place { file, line: 1 }, defines, branches: Vec::new() };
     let mut found = Vec::new();
-    let mut rest = source;
-    while let Some(c) = rest.chars().next() {
-        let len = match c {
-            '`' => {
-                let end = rest.find('\n').unwrap_or(rest.len());
-                lexer.directive(&rest[..end])?;
-                end
-            }
-            _ if rest.starts_with("//") => rest.find('\n').unwrap_or(rest.len()),
-            _ if rest.starts_with("/*") => match rest.find("*/") {
-                Some(end) => end + 2,
-                None => return Err(lexer.error("this comment never ends")),
-            },
-            c if c.is_whitespace() => c.len_utf8(),
-            c if is_word(c) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
-            _ if PAIRS.iter().any(|pair| rest.starts_with(pair)) => 2,
-            c => c.len_utf8(),
-        };
-        let (text, behind) = rest.split_at(len);
-        let is_token = !c.is_whitespace() && c != '`' && !text.starts_with("//") && !text.starts_with("/*");
-        if is_token && lexer.holds() {
-            found.push(Token { text, place: lexer.place() });
+    for piece in pieces(source) {
+        let Piece { kind, text, line } = piece.map_err(|(line, what)| {
+            lexer.place.line = line;
+            lexer.error(&format!("this {what} never ends"))
+        })?;
+        lexer.place.line = line;
+        match kind {
+            Kind::Comment | Kind::Blank => {}
+            Kind::Directive => lexer.directive(text)?,
+            // a text or an attribute is a token of its own, which nothing takes
+            _ if lexer.holds() => found.push(Token { text, place: lexer.place }),
+            _ => {}
         }
-        lexer.line += text.bytes().filter(|&byte| byte == b'\n').count() as u32;
-        rest = behind;
     }
     match lexer.branches.is_empty() {
         true => Ok(found),
@@ -50,25 +36,16 @@ pub(super) fn tokens<'a>(source: &'a str, file: u32, defines: &[&str]) -> Result
     }
 }
 
-fn is_word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '$' | '\'')
-}
-
 struct Lexer<'d> {
-    file: u32,
-    line: u32,
+    place: Place,
     defines: &'d [&'d str],
     /// Of each open `` `ifdef ``: whether the branch that is being read holds.
     branches: Vec<bool>,
 }
 
 impl Lexer<'_> {
-    fn place(&self) -> Place {
-        Place { file: self.file, line: self.line }
-    }
-
     fn error(&self, message: &str) -> (Place, Diagnostic) {
-        (self.place(), Diagnostic::error("verilog", message))
+        (self.place, Diagnostic::error("verilog", message))
     }
 
     fn holds(&self) -> bool {

@@ -1,8 +1,8 @@
 //! The emitted subset of Verilog, read back: what [`write_design`](super::write_design) writes, `` `ifdef `` around it, and
 //! the modules that stand beside a design. Anything else is refused with its file and line.
 //!
-//! The reader shares no code with the writer. Widths must be equal where the writer makes them equal, so that no rule of
-//! Verilog about extension or sign ever applies.
+//! The reader shares the register-transfer form with the writer, not its text. Widths must be equal where the writer
+//! makes them equal, so that no rule of Verilog about extension or sign ever applies.
 
 mod ast;
 mod behaviour;
@@ -112,6 +112,9 @@ mod tests {
             ("  other u (.a(x));", "`other`"),
             ("", "`y`"),
             ("  assign y = x;\n  assign y = x;", "twice"),
+            ("  assign y = /*/ x; // */ ~x;\n  $display;", "$display"),
+            ("  (* full_case *) assign y = x;", "full_case"),
+            ("  \\y  = x;", "y"),
         ] {
             let text = errors(&module(body));
             assert!(text.contains(message) && text.contains("m.v:"), "{body}: {text}");

@@ -5,12 +5,13 @@ use super::arguments::Operand;
 use crate::import::keras::class::Results;
 use crate::import::keras::function;
 use crate::import::keras::quantiser::Dialect;
-use crate::import::lift::{Binary, Lift};
-use crate::model::{Array, Step};
+use crate::import::lift::{Constant, Lift};
+use crate::model::{Array, Function, Pairing, Step};
 
 /// Arithmetic of the first two parameters.
-pub(super) fn binary(lift: &mut Lift, a: &mut Arguments, binary: Binary) -> Results {
+pub(super) fn pair(lift: &mut Lift, a: &mut Arguments, operation: Pairing) -> Results {
     let name = a.layer.name.clone();
+    let known = |numbers: Array<f32>| Constant::float(numbers.shape, numbers.values);
     let y = match (a.operand(0)?, a.operand(1)?) {
         (Operand::Tensor(x), Operand::Tensor(y)) => {
             let ranks = [lift.shape(&x).len(), lift.shape(&y).len()];
@@ -20,17 +21,17 @@ pub(super) fn binary(lift: &mut Lift, a: &mut Arguments, binary: Binary) -> Resu
                     ranks[0], ranks[1]
                 )));
             }
-            lift.binary(&name, binary, x, y)?
+            lift.pair(&name, operation, x, y)?
         }
         (Operand::Tensor(x), Operand::Constant(c)) => {
-            if binary == Binary::Add && is_ambiguous(lift.shape(&x), &c.shape) {
+            if operation == Pairing::Add && is_ambiguous(lift.shape(&x), &c.shape) {
                 return Err(a
                     .error(format!("numbers of shape {:?} fit several axes of {:?}", c.shape, lift.shape(&x)))
                     .help("Keras 3 adds them along another axis on TensorFlow than elsewhere; put the numbers first"));
             }
-            lift.binary_with(&name, binary, x, c, false)?
+            lift.pair_with(&name, operation, x, &known(c), false)?
         }
-        (Operand::Constant(c), Operand::Tensor(x)) => lift.binary_with(&name, binary, x, c, true)?,
+        (Operand::Constant(c), Operand::Tensor(x)) => lift.pair_with(&name, operation, x, &known(c), true)?,
         (Operand::Constant(_), Operand::Constant(_)) => return Err(a.error("none of its operands is a tensor")),
     };
     Ok(vec![y])
@@ -65,18 +66,14 @@ pub(super) fn activation(lift: &mut Lift, a: &mut Arguments, name: &str) -> Resu
 
 /// `gelu` with parameter `approximate`, `default` if it is not given.
 pub(super) fn gelu(lift: &mut Lift, a: &mut Arguments, default: bool) -> Results {
-    match a.flag(1, default)? {
-        true => Err(a.wrong(1, "false")),
-        false => activation(lift, a, "gelu"),
-    }
+    let function = if a.flag(1, default)? { Function::GeluTanh } else { Function::Gelu };
+    through(lift, a, Step::Function(function))
 }
 
 /// `elu` with parameter `alpha`.
 pub(super) fn elu(lift: &mut Lift, a: &mut Arguments) -> Results {
-    match a.number(1, 1.0)? {
-        1.0 => activation(lift, a, "elu"),
-        _ => Err(a.wrong(1, "1")),
-    }
+    let alpha = a.number(1, 1.0)?;
+    through(lift, a, Step::Function(Function::Elu { alpha }))
 }
 
 /// `x` where it is positive, else a fraction of it.
@@ -97,7 +94,7 @@ pub(super) fn clip(lift: &mut Lift, a: &mut Arguments) -> Results {
 /// The product of the parameter with itself.
 pub(super) fn square(lift: &mut Lift, a: &mut Arguments) -> Results {
     let x = a.tensor(0)?;
-    Ok(vec![lift.mul(&a.layer.name, x.clone(), x)?])
+    Ok(vec![lift.pair(&a.layer.name, Pairing::Mul, x.clone(), x)?])
 }
 
 /// The softmax along an axis, the last one if none is given.

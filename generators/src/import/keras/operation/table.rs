@@ -1,6 +1,6 @@
 //! The functions: names, parameters, and what is known to be without influence.
 
-use super::elementwise::{activation, binary, cast, clip, elu, gelu, leaky_relu, softmax, square, through};
+use super::elementwise::{activation, cast, clip, elu, gelu, leaky_relu, pair, softmax, square, through};
 use super::movement::{
     concatenate, expand, flip, item, move_axis, pad, repeat, reshape, slice, split, squeeze, stack, swap, take, tile,
     transpose, unstack,
@@ -8,9 +8,9 @@ use super::movement::{
 use super::reduction::{Reduction, arg_max, einsum, mat_mul, reduce};
 use super::{Arguments, Function};
 use crate::import::keras::class::Results;
-use crate::import::lift::{Binary, Lift};
+use crate::import::lift::Lift;
 use crate::import::settings::Known;
-use crate::model::{Array, Step};
+use crate::model::{Array, Pairing, Step};
 
 /// What the configurations of Keras 3's functions have.
 pub(super) const KEYS: &[&str] = &[
@@ -54,8 +54,8 @@ const fn one(name: &'static str, parameters: &'static [&'static str], build: Bui
 
 /// Arithmetic with the names of both operands.
 macro_rules! two {
-    ($name:literal, $x:literal, $y:literal, $binary:ident) => {
-        one($name, &[$x, $y], |lift, a| binary(lift, a, Binary::$binary))
+    ($name:literal, $x:literal, $y:literal, $operation:ident) => {
+        one($name, &[$x, $y], |lift, a| pair(lift, a, Pairing::$operation))
     };
 }
 

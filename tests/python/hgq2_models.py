@@ -1,14 +1,13 @@
-"""Random networks of HGQ2 with random settings of every layer's and quantiser's keys, and HGQ2's results.
+"""Random networks of HGQ2 with random settings of every layer's and quantiser's keys, and HGQ2's results; see `case.py`.
 
-`hgq2_campaign.py FOLDER FIRST_SEED MODELS` with tests/models/requirements-hgq2.txt writes NAME.keras or NAME.h5, NAME.args,
-NAME.x.npy and NAME.y.npy; the test `random_models_are_exact_or_refused` reads them.
+Needs tests/models/requirements-hgq2.txt.
 """
 
 import os
-import sys
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
+import case
 import keras
 import numpy as np
 from hgq import layers as hgq
@@ -22,8 +21,8 @@ FUNCTIONS = ["linear", "relu", "tanh", "sigmoid", "elu", "softplus", "hard_sigmo
 class Random:
     """Choices of one model."""
 
-    def __init__(self, seed):
-        self.rng = np.random.default_rng(seed)
+    def __init__(self, rng):
+        self.rng = rng
 
     def of(self, *choices):
         return choices[int(self.rng.integers(len(choices)))]
@@ -213,27 +212,16 @@ def trained(r, model, x):
             weight.assign(np.asarray(weight) + r.rng.uniform(-spread, spread, weight.shape))
 
 
-def main():
-    folder, first, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    for seed in range(first, first + count):
-        r = Random(seed)
-        keras.backend.clear_session()
-        path = os.path.join(folder, f"g{seed}")
-        try:
-            model, shape = network(r)
-            x = (r.rng.integers(-96, 96, (100, *shape)) / 8).astype(np.float32)
-            trained(r, model, x)
-            y = np.asarray(model(x))
-            suffix = r.of(".keras", ".keras", ".h5")
-            model.save(path + suffix)
-        except Exception as why:  # settings that HGQ2 itself refuses
-            for suffix in (".keras", ".h5"):
-                if os.path.exists(path + suffix):
-                    os.remove(path + suffix)
-            print(seed, type(why).__name__, str(why)[:100].replace("\n", " "))
-            continue
-        np.save(path + ".x.npy", x)
-        np.save(path + ".y.npy", y)
+def make(path, rng):
+    keras.backend.clear_session()
+    r = Random(rng)
+    model, shape = network(r)
+    x = (rng.integers(-96, 96, (100, *shape)) / 8).astype(np.float32)
+    trained(r, model, x)
+    case.save(path, [x], [model(x)], "")
+    model.save(f"{path}{r.of('.keras', '.keras', '.h5')}")
+    return True
 
 
-main()
+if __name__ == "__main__":
+    case.run(make)

@@ -1,12 +1,9 @@
-"""Random networks of QKeras with random settings of every quantiser's keys, and QKeras' results.
+"""Random networks of QKeras with random settings of every quantiser's keys, and QKeras' results; see `case.py`.
 
-`keras_campaign.py FOLDER FIRST_SEED MODELS` with tests/models/requirements-qkeras.txt writes NAME.h5, NAME.args, NAME.x.npy and
-NAME.y.npy; the test `random_models_are_exact_or_refused` reads them.
+Needs tests/models/requirements-qkeras.txt.
 """
 
-import os
-import sys
-
+import case
 import numpy as np
 import tensorflow as tf
 from qkeras import QActivation, QAveragePooling2D, QConv2D, QDense, QGlobalAveragePooling2D
@@ -90,25 +87,15 @@ def network(rng):
     return tf.keras.Model(seen, x), shape
 
 
-def main():
-    folder, first, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    for seed in range(first, first + count):
-        rng = np.random.default_rng(seed)
-        tf.keras.backend.clear_session()
-        path = os.path.join(folder, f"q{seed}")
-        try:
-            model, shape = network(rng)
-            model.set_weights([rng.normal(0, 0.7, w.shape).astype(np.float32) for w in model.get_weights()])
-            x = (rng.integers(-48, 48, (200, *shape)) / 8).astype(np.float32)
-            y = model(x).numpy()
-        except Exception as why:  # settings that QKeras itself refuses
-            print(seed, type(why).__name__, str(why)[:80].replace("\n", " "))
-            continue
-        model.save(path + ".h5", include_optimizer=False)
-        np.save(path + ".x.npy", x)
-        np.save(path + ".y.npy", y)
-        with open(path + ".args", "w") as args:
-            args.write("--input-format s8.3\n")
+def make(path, rng):
+    tf.keras.backend.clear_session()
+    model, shape = network(rng)
+    model.set_weights([rng.normal(0, 0.7, w.shape).astype(np.float32) for w in model.get_weights()])
+    x = (rng.integers(-48, 48, (200, *shape)) / 8).astype(np.float32)
+    case.save(path, [x], [model(x)], "--input-format s8.3")
+    model.save(f"{path}.h5", include_optimizer=False)
+    return True
 
 
-main()
+if __name__ == "__main__":
+    case.run(make)

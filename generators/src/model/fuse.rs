@@ -7,7 +7,8 @@ use hdl::num::Rounding;
 
 use super::array::Array;
 use super::graph::{Graph, Layer, TensorId};
-use super::op::{Op, Requantise};
+use super::op::Op;
+use super::requantise::Requantise;
 
 /// Magnitude that a bias must stay below.
 const MAX_BIAS: i64 = 1 << 60;
@@ -22,6 +23,16 @@ enum Change {
     Alias(usize),
     /// It does this instead.
     Instead(Op),
+}
+
+/// A matrix whose only reader rounds, perhaps behind a ReLU.
+pub(crate) struct Rounded {
+    /// The matrix's layer.
+    pub matrix: usize,
+    /// The layer that rounds.
+    pub reader: usize,
+    /// What it adds, one number an output; stretches to the matrix's result.
+    pub added: Array<i64>,
 }
 
 impl Graph {
@@ -46,9 +57,9 @@ impl Graph {
     /// # Errors
     /// None for a graph that was built by [`Graph::push`].
     pub fn simplified(&self) -> Result<Self, Diagnostic> {
-        let fused = self.fused()?;
         // more bias may be more bits than a value can have
-        let rounded = fused.changed(fused.rounded_biases()).unwrap_or(fused);
+        let rounded = self.changed(self.rounded_biases()).ok();
+        let rounded = rounded.as_ref().unwrap_or(self);
         rounded.changed(rounded.idle_rows())
     }
 
@@ -123,7 +134,7 @@ impl Graph {
                 let Op::Constant(constant) = &self.layers[c].op else {
                     continue;
                 };
-                let numbers = self.an_output(k, constant);
+                let numbers = self.an_output(k, constant).map(|array| array.values);
                 if let Some(numbers) = numbers.filter(|n| uses[product.index()] == 1 && takes(k, n)) {
                     changes.insert(k, change(numbers));
                     changes.insert(reader, Change::Alias(k));
@@ -136,36 +147,45 @@ impl Graph {
 
     /// What rounding adds, in the bias of the matrix in front of it; what is left of it is a floor.
     fn rounded_biases(&self) -> HashMap<usize, Change> {
+        let mut changes = HashMap::new();
+        for Rounded { matrix, reader, added } in self.rounded() {
+            let op = match &self.layers[reader].op {
+                Op::Requantise(format) => Op::Requantise(in_front(*format).1),
+                Op::RequantiseEach { formats } => Op::RequantiseEach { formats: formats.map(|f| in_front(*f).1) },
+                _ => continue,
+            };
+            changes.insert(matrix, Change::Bias(added.values));
+            changes.insert(reader, Change::Instead(op));
+        }
+        changes
+    }
+
+    /// The matrices that are built with what rounding adds in their bias.
+    pub(crate) fn rounded(&self) -> Vec<Rounded> {
         let uses = self.uses();
         let single = |t: TensorId| self.layer_of(t).filter(|_| uses[t.index()] == 1);
-        let mut changes = HashMap::new();
-        for (k, layer) in self.layers.iter().enumerate() {
+        let mut all = Vec::new();
+        for (reader, layer) in self.layers.iter().enumerate() {
             let formats = match &layer.op {
                 Op::Requantise(format) => Array::scalar(*format),
                 Op::RequantiseEach { formats } => formats.clone(),
                 _ => continue,
             };
-            let Some(mut source) = single(layer.inputs[0]) else {
+            let Some(mut matrix) = single(layer.inputs[0]) else {
                 continue;
             };
-            if let (Op::Relu, Some(before)) = (&self.layers[source].op, single(self.layers[source].inputs[0])) {
-                source = before;
+            if let (Op::Relu, Some(before)) = (&self.layers[matrix].op, single(self.layers[matrix].inputs[0])) {
+                matrix = before;
             }
-            let Some(each) = self.an_output(source, &formats) else {
+            let Some(each) = self.an_output(matrix, &formats) else {
                 continue;
             };
-            let added: Vec<i64> = each.iter().map(|format| in_front(*format).0).collect();
-            if added.iter().any(|a| *a != 0) && self.takes(source, &added) {
-                changes.insert(source, Change::Bias(added));
-                let floors = formats.map(|format| in_front(*format).1);
-                let op = match layer.op {
-                    Op::Requantise(_) => Op::Requantise(floors.values[0]),
-                    _ => Op::RequantiseEach { formats: floors },
-                };
-                changes.insert(k, Change::Instead(op));
+            let added = each.map(|format| in_front(*format).0);
+            if added.values.iter().any(|a| *a != 0) && self.takes(matrix, &added.values) {
+                all.push(Rounded { matrix, reader, added });
             }
         }
-        changes
+        all
     }
 
     /// Matrices whose outputs that nothing depends on are constants: numbers that they can be, since of an output that
@@ -212,7 +232,7 @@ impl Graph {
     }
 
     /// One value for each output of matrix `k`, if `array` differs along that axis only.
-    fn an_output<V: Clone + PartialEq>(&self, k: usize, array: &Array<V>) -> Option<Vec<V>> {
+    fn an_output<V: Clone + PartialEq>(&self, k: usize, array: &Array<V>) -> Option<Array<V>> {
         let axis = self.output_axis(k)?;
         let shape = &self.info(self.result(k)).shape;
         let mut along = vec![1; shape.len()];
@@ -220,7 +240,8 @@ impl Graph {
         let compact = array.clone().compact();
         let missing = shape.len().checked_sub(compact.shape.len())?;
         let only = (0..compact.shape.len()).all(|a| compact.shape[a] == 1 || a + missing == axis);
-        only.then(|| compact.stretched(&along)).flatten()
+        let values = only.then(|| compact.stretched(&along)).flatten()?;
+        Some(Array { shape: along, values })
     }
 
     /// Whether the biases of matrix `k` stay within bounds with what is added.

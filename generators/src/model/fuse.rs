@@ -17,8 +17,8 @@ const MAX_BIAS: i64 = 1 << 60;
 enum Change {
     /// These numbers are added to its bias, one an output.
     Bias(Vec<i64>),
-    /// Its weights and bias are multiplied by these numbers, one an output.
-    Factors(Vec<i64>),
+    /// Its weights and bias are multiplied by these numbers, one an output, and a step of its result is worth that.
+    Factors(Vec<i64>, Option<f64>),
     /// It is what another layer gives.
     Alias(usize),
     /// It does this instead.
@@ -80,7 +80,10 @@ impl Graph {
                         bias.iter_mut().zip(added).for_each(|(b, a)| *b += a);
                     }
                 }
-                Some(Change::Factors(factors)) => scale_rows(&mut layer.op, &factors),
+                Some(Change::Factors(factors, scale)) => {
+                    scale_rows(&mut layer.op, &factors);
+                    layer.scale = scale;
+                }
                 None => {}
             }
             new.push(changed.push(layer)?);
@@ -107,7 +110,7 @@ impl Graph {
 
     /// Constants that are added to matrix products as their biases.
     fn added_biases(&self) -> HashMap<usize, Change> {
-        self.constants_behind(&Op::Add, |k, added| self.takes(k, added), Change::Bias)
+        self.constants_behind(&Op::Add, |k, added| self.takes(k, added), |added, _| Change::Bias(added))
     }
 
     /// Powers of two that matrix products are multiplied by, as factors of their rows.
@@ -121,7 +124,7 @@ impl Graph {
         &self,
         operator: &Op,
         takes: impl Fn(usize, &[i64]) -> bool,
-        change: fn(Vec<i64>) -> Change,
+        change: fn(Vec<i64>, Option<f64>) -> Change,
     ) -> HashMap<usize, Change> {
         let uses = self.uses();
         let mut changes = HashMap::new();
@@ -136,7 +139,7 @@ impl Graph {
                 };
                 let numbers = self.an_output(k, constant).map(|array| array.values);
                 if let Some(numbers) = numbers.filter(|n| uses[product.index()] == 1 && takes(k, n)) {
-                    changes.insert(k, change(numbers));
+                    changes.insert(k, change(numbers, layer.scale));
                     changes.insert(reader, Change::Alias(k));
                     break;
                 }
@@ -311,7 +314,7 @@ mod tests {
         let column = Array { shape: vec![2, 1], values: vec![10, 20] };
         for (constant, twice, layers) in [(row.clone(), false, 1), (column, false, 3), (row, true, 3)] {
             let plain = graph(constant, twice);
-            let fused = plain.simplified().unwrap();
+            let fused = plain.fused().unwrap();
             assert_eq!(fused.layers().len(), layers);
             let x = [vec![1, -4, 3, 2]];
             assert_eq!(fused.evaluate(&x).unwrap().outputs(), plain.evaluate(&x).unwrap().outputs());

@@ -9,8 +9,12 @@ pub mod folded;
 mod linear;
 mod neurons;
 pub mod ports;
+mod registers;
 pub mod size;
+#[cfg(test)]
+mod small;
 mod softmax;
+mod stages;
 mod stored;
 pub mod streamed;
 mod threshold;

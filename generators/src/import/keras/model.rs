@@ -51,6 +51,8 @@ pub(super) struct Entry {
     pub kind: Kind,
     /// Its uses; one without operands for an input.
     pub calls: Vec<Call>,
+    /// The number by which others refer to the first of its uses.
+    pub first_use: usize,
 }
 
 /// What a layer is.
@@ -194,7 +196,10 @@ impl Reader<'_> {
         };
         outer.value("name");
         outer.finish(&PLACE)?;
-        Ok(Entry { name, kind, calls })
+        // Keras 2 counts the use by which the inner model was made, which it does not write
+        let old = outer.peek("inbound_nodes").get(0).is_some_and(Json::is_array);
+        let first_use = usize::from(old && matches!(kind, Kind::Model(_)));
+        Ok(Entry { name, kind, calls, first_use })
     }
 
     /// A layer with its tensors, which stand in `group`; without one it has none. Its configuration is read when it is used.
@@ -259,7 +264,7 @@ fn chain(
         while entries.iter().any(|e| e.name == input) {
             input.push('_');
         }
-        entries.insert(0, Entry { name: input, kind: Kind::Input(shape), calls: Vec::new() });
+        entries.insert(0, Entry { name: input, kind: Kind::Input(shape), calls: Vec::new(), first_use: 0 });
     }
     let reference = |entry: &Entry| Reference { layer: entry.name.clone(), node: 0, tensor: 0 };
     let references: Vec<Reference> = entries.iter().map(reference).collect();

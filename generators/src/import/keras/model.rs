@@ -182,6 +182,7 @@ impl Reader<'_> {
         let outer = Settings::new(place.clone(), entries.clone());
         outer.accept(&PLACE);
         let class = layer_class(&outer)?;
+        let is_chain = class == "Sequential";
         let calls = calls(outer.value("inbound_nodes"), &outer)?;
         let group = match operation::is_one(&class) {
             true => String::new(),
@@ -208,7 +209,7 @@ impl Reader<'_> {
         // of results and but for Sequential models
         let old = outer.peek("inbound_nodes").get(0).is_some_and(Json::is_array);
         let model = matches!(kind, Kind::Model(_));
-        let first_result = usize::from(model && (old || class != "Sequential"));
+        let first_result = usize::from(model && (old || !is_chain));
         Ok(Entry { name, kind, calls, first_use: usize::from(model && old), first_result })
     }
 

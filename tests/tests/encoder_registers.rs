@@ -6,13 +6,13 @@ use hdl::dfg::Module;
 use hdl::dfg::eval::Stepper;
 use hwgen::arith::Arithmetic;
 use hwgen::encoder::arithmetic::{Contract, Widths, layers};
-use hwgen::encoder::front_end::FrontEndSettings;
 use hwgen::encoder::model::{EncoderModel, Input};
 use hwgen::encoder::network::{Parts, Storage, datapath};
 use hwgen::encoder::registers;
 use hwgen::encoder::store::{self, with_registers};
 use hwgen::encoder::weights::{Tensors, registers_of};
 use hwgen::model::HandMade;
+use hwgen::model::block::front_end::FrontEndSettings;
 
 fn model() -> EncoderModel {
     Tensors::shipped().model(Contract::Silicon, Input::Calq, layers(Contract::Silicon, Widths::CHIP)).unwrap()

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use hwgen::interaction::accuracy::{Accuracy, Decision};
 use hwgen::interaction::events::{Event, Labelled, Tracks, Truth, jets, parse, tracking::Barrel};
 use hwgen::interaction::float::Overflows;
-use hwgen::interaction::network::{Network, Windows};
+use hwgen::interaction::network::Network;
 use hwgen::interaction::roc;
+use hwgen::model::block::windows::Windows;
 
 /// Where the trained networks lie, with a hundred events each.
 fn shipped(name: &str) -> PathBuf {

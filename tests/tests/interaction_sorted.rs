@@ -7,11 +7,12 @@ use hdl::analysis::Statistics;
 use hdl::dfg::Module;
 use hdl::passes::pipeline::{Goal, Options};
 use hwgen::arith::Arithmetic;
-use hwgen::interaction::aggregate::Aggregation;
 use hwgen::interaction::assembly::{Stages, Structure};
 use hwgen::interaction::design::InteractionDesign;
-use hwgen::interaction::network::{Network, Tracking, Windows};
+use hwgen::interaction::network::{Network, Tracking};
 use hwgen::interaction::random::Shape;
+use hwgen::model::block::aggregate::Aggregation;
+use hwgen::model::block::windows::Windows;
 use sim::batch::Batch;
 use sim::vectors::Held;
 

@@ -4,11 +4,11 @@
 use constraints::{Target, delay};
 use hdl::passes::pipeline::{Goal, Options};
 use hwgen::arith::Arithmetic;
-use hwgen::interaction::aggregate::Aggregation;
 use hwgen::interaction::assembly::{Stages, Structure};
 use hwgen::interaction::design::InteractionDesign;
 use hwgen::interaction::network::{Jedinet, Network};
 use hwgen::interaction::random::{Shape, events};
+use hwgen::model::block::aggregate::Aggregation;
 use proptest::prelude::*;
 use sim::batch::Batch;
 use sim::vectors::Held;

@@ -5,10 +5,10 @@ use std::path::Path;
 use constraints::{Target, delay};
 use hdl::passes::pipeline::{Goal, Options};
 use hwgen::arith::Arithmetic;
-use hwgen::interaction::aggregate::Aggregation;
 use hwgen::interaction::assembly::{Stages, Structure};
 use hwgen::interaction::design::InteractionDesign;
 use hwgen::interaction::random::Shape;
+use hwgen::model::block::aggregate::Aggregation;
 use hwgen_tests::emitted;
 use sim::tools::{Engine, Verdict};
 

@@ -1,32 +1,29 @@
 //! `hwgen interaction`: interaction networks and set networks.
 
-use hdl::num::Quantiser;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use constraints::Target;
 use hdl::diag::Diagnostic;
+use hdl::num::Quantiser;
 
 use super::care::Care;
 use super::clock::Timing;
 use super::output::{Output, finish};
 use super::products::MatrixProductArgs;
 use crate::arith::Fabric;
-use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::flow::generate;
 use crate::flow::interaction::InteractionProject;
-use crate::import::bounded;
-use crate::import::numpy::{self, Numbers};
-use crate::import::torch;
 use crate::interaction::accuracy::Accuracy;
-use crate::interaction::aggregate::Aggregation;
 use crate::interaction::assembly::Structure;
 use crate::interaction::design::InteractionDesign;
-use crate::interaction::events::{self, Event, Labelled};
-use crate::interaction::network::{Network, Windows};
+use crate::interaction::events;
+use crate::interaction::file::Wanted;
+use crate::interaction::network::Network;
 use crate::interaction::random::Shape;
-use crate::interaction::{budget, jedinet, stream, tracker};
+use crate::interaction::{budget, stream};
+use crate::model::block::aggregate::Aggregation;
 
 /// Generate an interaction network or a set network as Verilog.
 ///
@@ -100,9 +97,6 @@ pub struct InteractionArgs {
     output: Output,
 }
 
-/// A reader of named arrays.
-type ArrayReader = fn(&[u8]) -> std::result::Result<tracker::Arrays, String>;
-
 /// A network that can be built with random weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
@@ -134,7 +128,10 @@ impl InteractionArgs {
     fn project(&self, target: &Target) -> Result<InteractionProject> {
         let design = self.design(target)?;
         self.care.allow(design.require_moderate())?;
-        let labelled = self.labelled(&design.network)?;
+        let labelled = match &self.labelled {
+            Some(file) => events::read(file, &design.network)?,
+            None => Vec::new(),
+        };
         let measured = self.labelled.as_ref().map(|_| Accuracy::of(&design.network, &labelled, self.threshold));
         let weights = match &self.model {
             Some(file) => super::file_name(file),
@@ -152,7 +149,7 @@ impl InteractionArgs {
     fn design(&self, target: &Target) -> Result<InteractionDesign> {
         super::check_top(&self.top)?;
         let network = match &self.model {
-            Some(file) => self.read(file)?,
+            Some(file) => self.wanted().read(file)?,
             None => self.random().map_err(Failure::user)?,
         };
         let beats = self.beats(&network, Fabric::of(target))?;
@@ -181,6 +178,11 @@ impl InteractionArgs {
         Ok((beats > 1).then_some(beats))
     }
 
+    fn wanted(&self) -> Wanted {
+        let Self { nodes, edges, layers, sorted, format, .. } = *self;
+        Wanted { nodes, edges, layers, sorted, format }
+    }
+
     fn random(&self) -> std::result::Result<Network, Diagnostic> {
         let shape = Shape {
             nodes: self.nodes.unwrap_or(28),
@@ -198,128 +200,5 @@ impl InteractionArgs {
             Kind::JediLinear => shape.jedi_linear(),
             Kind::DeepSets => shape.deep_sets(),
         }
-    }
-
-    fn read(&self, file: &Path) -> Result<Network> {
-        let in_file = |d: Diagnostic| Failure::user(d.at(file.display().to_string(), "in this file"));
-        let no_model = |e: serde_json::Error| in_file(Diagnostic::error("json", format!("this is no model: {e}")));
-        let ending = file.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-        let read: Option<ArrayReader> = match ending.as_deref() {
-            Some("npz") => Some(numpy::archive),
-            Some("pt" | "pth") => Some(torch::tensors),
-            _ => None,
-        };
-        if let Some(read) = read {
-            let bytes = bounded::read("read the model", file, bounded::MODEL)?;
-            let arrays = read(&bytes).map_err(|why| {
-                let help = "save plain numbers of 32 or 64 bits: torch.save(model.state_dict(), \"model.pt\")";
-                let error = Diagnostic::error("model", why);
-                in_file(if ending.as_deref() == Some("npz") { error } else { error.help(help) })
-            })?;
-            let network = self.of_arrays(&arrays).map_err(in_file)?;
-            network.validate().map_err(in_file)?;
-            return Ok(network);
-        }
-        let text = bounded::read_text("read the model", file, bounded::TEXT)?;
-        let json: serde_json::Value = serde_json::from_str(&text).map_err(no_model)?;
-        if jedinet::recognise(&json) {
-            self.check_graph_is_fixed().map_err(in_file)?;
-            let network = jedinet::import(&json, self.nodes, self.format).map_err(in_file)?;
-            let network = Network::Jedinet(network);
-            network.validate().map_err(in_file)?;
-            return Ok(network);
-        }
-        let network = match json.get("design") {
-            Some(_) => match serde_json::from_value(json).map_err(no_model)? {
-                Design::Interaction(design) => design.network,
-                _ => return Err(in_file(Diagnostic::error("model", "this is the model of another generator"))),
-            },
-            None => serde_json::from_value(json).map_err(no_model)?,
-        };
-        let network = self.resized(network).map_err(in_file)?;
-        network.validate().map_err(in_file)?;
-        Ok(network)
-    }
-
-    /// A trained network from named arrays.
-    fn of_arrays(&self, arrays: &tracker::Arrays) -> std::result::Result<Network, Diagnostic> {
-        if !tracker::recognise(arrays) {
-            self.check_graph_is_fixed()?;
-            let transposed = |(name, weights): (&String, &Numbers)| {
-                let bias = arrays.get(&name.replace('w', "b"))?;
-                let [_, outputs] = *weights.shape.as_slice() else {
-                    return None;
-                };
-                (name.starts_with('w') && bias.values.len() != outputs).then(|| (name.clone(), weights.shape.clone()))
-            };
-            if let Some((name, shape)) = arrays.iter().find_map(transposed) {
-                let message = format!("`{name}` of shape {shape:?} has not one column for each entry of its bias");
-                return Err(Diagnostic::error("model", message).help("save matrices as [input, output]"));
-            }
-            let flat = arrays.iter().map(|(name, array)| (name.clone(), array.values.as_slice().into()));
-            let json = serde_json::Value::Object(flat.collect());
-            return jedinet::import(&json, self.nodes, self.format).map(Network::Jedinet);
-        }
-        let size = (self.nodes.unwrap_or(28), self.edges.unwrap_or(56));
-        let mut network = tracker::import(arrays, self.format, size)?;
-        network.sorted = self.sorted;
-        network.windows = Windows::of_layers(network.nodes, network.edges, self.layers.unwrap_or(1))?;
-        Ok(Network::Tracking(network))
-    }
-
-    /// The model for as many hits, segments and layers as the user wants: its perceptrons work on any graph.
-    fn resized(&self, network: Network) -> std::result::Result<Network, Diagnostic> {
-        if self.format.is_some() {
-            let error = Diagnostic::error("model", "the model says its own formats");
-            return Err(error.help("leave --format away"));
-        }
-        let Network::Tracking(mut network) = network else {
-            self.check_graph_is_fixed()?;
-            if self.nodes.is_some() {
-                let error = Diagnostic::error("model", "the model says its own size");
-                return Err(error.help("leave --nodes away"));
-            }
-            return Ok(network);
-        };
-        let size = (network.nodes, network.edges);
-        network.sorted |= self.sorted;
-        network.nodes = self.nodes.unwrap_or(network.nodes);
-        network.edges = self.edges.unwrap_or(network.edges);
-        match (self.layers, &network.windows) {
-            (Some(layers), _) => network.windows = Windows::of_layers(network.nodes, network.edges, layers)?,
-            (None, Some(_)) if size != (network.nodes, network.edges) => {
-                let error = Diagnostic::error("model", "the model's windows are for another size");
-                return Err(error.help("say its layers with --layers; 1 connects any two"));
-            }
-            (None, _) => {}
-        }
-        Ok(Network::Tracking(network))
-    }
-
-    fn check_graph_is_fixed(&self) -> std::result::Result<(), Diagnostic> {
-        if self.edges.is_none() && self.layers.is_none() && !self.sorted {
-            return Ok(());
-        }
-        let error = Diagnostic::error("model", "a model of jets has no edge list");
-        Err(error.help("leave --edges, --layers and --sorted away"))
-    }
-
-    fn labelled(&self, network: &Network) -> Result<Vec<Labelled>> {
-        let Some(file) = &self.labelled else {
-            return Ok(Vec::new());
-        };
-        let in_file = |d: Diagnostic| Failure::user(d.at(file.display().to_string(), "in this file"));
-        let text = bounded::read_text("read the events", file, events::MOST_BYTES)?;
-        let events = events::parse(&text).map_err(in_file)?;
-        if events.is_empty() {
-            return Err(in_file(Diagnostic::error("events", "no events")));
-        }
-        let numbered = |(k, event): (usize, &Event)| {
-            event.quantised(network).map_err(|mut d| {
-                d.message = format!("event {k}: {}", d.message);
-                in_file(d)
-            })
-        };
-        (1..).zip(&events).map(numbered).collect()
     }
 }

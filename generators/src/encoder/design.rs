@@ -15,10 +15,10 @@ use sim::vectors::{Rows, Vectors};
 use super::geometry::CELLS;
 use super::model::{EncoderModel, Input};
 use super::network::{EncoderNetwork, Parts, Storage, datapath, input_port, limits};
-use super::normaliser::Normaliser;
 use super::registers::{block_bytes, pack};
 use super::store::{self, with_registers};
 use crate::arith::{Arithmetic, Kinds};
+use crate::model::block::normaliser::Normaliser;
 use crate::model::{HandMade, RegisterArray};
 use crate::output::report::LayerFormats;
 

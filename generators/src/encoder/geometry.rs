@@ -1,7 +1,7 @@
 //! Which cell lies where in the 8×8 image, and the sizes of the layers.
 
-/// Trigger cells of a module.
-pub const CELLS: usize = 48;
+pub use crate::model::block::normaliser::CELLS;
+
 /// Filters of the convolution.
 pub const FILTERS: usize = 8;
 /// Side of the kernel.

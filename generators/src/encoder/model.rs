@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arithmetic::{Contract, LayerArithmetic};
 use super::geometry::{FILTERS, HIDDEN, KERNEL, OUTPUTS};
-use super::normaliser;
+use crate::model::block::normaliser;
 
 /// Widest number that a model may name, in bits; keeps every product and sum within 64 bits.
 const MAX_WIDTH: u32 = 24;

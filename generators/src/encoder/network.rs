@@ -7,11 +7,11 @@ use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::num::Format;
 
 use super::arithmetic::Product;
-use super::front_end::{self, FrontEndSettings};
 use super::geometry::{CELLS, FILTERS, HIDDEN, KERNEL, OUTPUTS, SIDE, STRIDE, cell_at};
 use super::model::{EncoderModel, Input, Layer};
-use super::normaliser::{ModuleSum, Normaliser};
 use crate::arith::{Arithmetic, Effort};
+use crate::model::block::front_end::{self, FrontEndSettings};
+use crate::model::block::normaliser::{ModuleSum, Normaliser};
 use crate::model::{
     Array, Block, Graph, Layer as GraphLayer, Limit, Multiplication, Op, Output, ProductRule, Requantise, TensorId,
     WeightStore, Window,

@@ -18,10 +18,10 @@ use hdl::dfg::{Module, ModuleBuilder, RegisterStyle, Reset, Stamp, Value};
 use hdl::diag::Diagnostics;
 use hdl::num::Format;
 
-use super::front_end::{CALIBRATION_BITS, SELECT_BITS};
 use super::geometry::CELLS;
 use super::network::{Parts, Storage};
 use super::registers::{BLOCKS, WEIGHTS, block_bytes};
+use crate::model::block::front_end::{CALIBRATION_BITS, SELECT_BITS};
 
 /// Bits of the offset within a block.
 pub const OFFSET_BITS: u32 = 8;

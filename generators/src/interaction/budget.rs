@@ -10,12 +10,12 @@ use hdl::dfg::{ModuleBuilder, Stamp};
 use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::num::Format;
 
-use super::aggregate::{Aggregation, kept};
 use super::hardware::perceptron;
 use super::network::Tracking;
 use super::stream::Lanes;
 use crate::arith::multiply::Multiplier;
 use crate::arith::{Arithmetic, Effort, Fabric, Products};
+use crate::model::block::aggregate::{Aggregation, kept};
 
 /// Adder bits of one copy of each block, and of one adder of an aggregate over all its columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

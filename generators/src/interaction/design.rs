@@ -10,13 +10,13 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sim::vectors::{Rows, Vectors};
 
-use super::aggregate::Aggregation;
 use super::assembly::{Stages, Structure};
 use super::hardware::datapath;
 use super::network::{Network, Tracking};
 use super::stream::Lanes;
 use super::{random, stream};
 use crate::arith::Kinds;
+use crate::model::block::aggregate::Aggregation;
 use crate::output::report::LayerFormats;
 
 /// A network with its name and structure.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use hdl::num::{Overflow, Quantiser};
 
-use super::aggregate::{Aggregate, Aggregation};
+use crate::model::block::aggregate::{Aggregate, Aggregation};
 
 use super::mlp::{Layer, Mlp};
 use super::network::{DeepSets, Jedinet, Network, Tracking};

@@ -5,11 +5,12 @@ use std::ops::Range;
 use hdl::diag::Diagnostic;
 use hdl::num::{Format, Rounding};
 
-use super::aggregate::{Aggregate, MaskedAggregate};
-use super::gather::{GatherAt, Incidence};
 use super::mlp::{self, Mlp};
-use super::network::{DeepSets, Jedinet, Network, Tracking, Windows};
-use super::sorted::{Order, SortedScatter};
+use super::network::{DeepSets, Jedinet, Network, Tracking};
+use crate::model::block::aggregate::{Aggregate, MaskedAggregate};
+use crate::model::block::gather::{GatherAt, Incidence};
+use crate::model::block::sorted::{Order, SortedScatter};
+use crate::model::block::windows::Windows;
 use crate::model::{Array, Block, Graph, Input, Layer, Limit, Op, Output, PoolKind, Requantise, TensorId};
 
 /// Layers that are built together.

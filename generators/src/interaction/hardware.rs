@@ -10,12 +10,12 @@ use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::num::Format;
 use hdl::passes::pipeline::Report;
 
-use super::aggregate::MaskedAggregate;
 use super::assembly::{Assembly, Stages, Structure, assemble};
 use super::graph::{Stage, Staged};
 use super::mlp::Mlp;
 use super::network::Network;
 use crate::arith::Products;
+use crate::model::block::aggregate::MaskedAggregate;
 use crate::model::{Block, Graph, Layer, Op, TensorId, TensorInfo};
 use crate::network::{Operand, layer_on};
 

@@ -13,9 +13,9 @@ use hdl::names::quoted;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::aggregate::{Aggregate, Aggregation};
 use super::mlp::{Layer, Mlp};
 use super::network::Jedinet;
+use crate::model::block::aggregate::{Aggregate, Aggregation};
 
 /// Furthest that a weight may lie from a multiple of its last place to be taken as that multiple: half of the sixth
 /// decimal that trained weights are published with, in units of 2^-7.

@@ -8,9 +8,10 @@ use hdl::num::{Format, Quantiser};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::aggregate::{Aggregate, Aggregation, MOST_MEMBERS};
 use super::mlp::Mlp;
 use super::sigmoid::Sigmoid;
+use crate::model::block::aggregate::{Aggregate, Aggregation, MOST_MEMBERS};
+use crate::model::block::windows::{Windows, check_windows};
 
 /// An interaction network or a set network, as `hwgen interaction --model` reads it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -84,19 +85,6 @@ pub struct Tracking {
     pub score: Mlp,
     /// From R2's output to the edge weight.
     pub sigmoid: Sigmoid,
-}
-
-/// A geometry that is promised beforehand, such as layers whose neighbours are connected: `size` successive nodes at
-/// either end of each edge. It shrinks gather and scatter. An edge that breaks the promise is not live.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Windows {
-    /// Nodes of a window.
-    pub size: usize,
-    /// First node of each edge's window of receivers.
-    pub receivers: Vec<usize>,
-    /// First node of each edge's window of senders.
-    pub senders: Vec<usize>,
 }
 
 /// Deep Sets (arXiv:1703.06114): `ρ(aggregate_i φ(x_i))`.
@@ -274,15 +262,8 @@ impl Tracking {
             let message = format!("{counts:?} windows of receivers and senders for {} edges", self.edges);
             return Err(Diagnostic::error("model", message));
         }
-        let last = self.nodes.checked_sub(*size).filter(|_| *size > 0);
-        let fits = |first: &usize| last.is_some_and(|last| *first <= last);
-        match receivers.iter().chain(senders).find(|first| !fits(first)) {
-            None => Ok(()),
-            Some(first) => {
-                let message = format!("a window of {size} nodes from {first} on, of {} nodes", self.nodes);
-                Err(Diagnostic::error("model", message))
-            }
-        }
+        let firsts = receivers.iter().chain(senders);
+        check_windows(*size, firsts, self.nodes).map_err(|message| Diagnostic::error("model", message))
     }
 
     /// Bits of a node index.

@@ -3,11 +3,12 @@
 use hdl::diag::Diagnostic;
 use hdl::num::Quantiser;
 
-use super::aggregate::{Aggregate, Aggregation};
 use super::jedinet::Formats;
 use super::mlp::Mlp;
-use super::network::{DeepSets, InputPort, Jedinet, Network, Tracking, Windows, limited};
+use super::network::{DeepSets, InputPort, Jedinet, Network, Tracking, limited};
 use super::sigmoid::Sigmoid;
+use crate::model::block::aggregate::{Aggregate, Aggregation};
+use crate::model::block::windows::Windows;
 
 /// Which network, of which size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

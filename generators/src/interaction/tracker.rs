@@ -10,7 +10,7 @@ use hdl::diag::Diagnostic;
 use hdl::names::quoted;
 use hdl::num::Quantiser;
 
-use super::aggregate::{Aggregate, Aggregation};
+use crate::model::block::aggregate::{Aggregate, Aggregation};
 
 use super::jedinet::Formats;
 use super::mlp::{Layer, Mlp};

@@ -8,7 +8,8 @@ use hdl::num::{Overflow, Rounding};
 
 use super::array::Array;
 use super::graph::{Decode, Graph, Layer, TensorInfo};
-use super::op::{Limit, Op, Requantise};
+use super::op::Op;
+use super::requantise::{Limit, Requantise};
 use super::step::StepFunction;
 
 impl Graph {

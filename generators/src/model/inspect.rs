@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::array::Array;
 use super::graph::{Graph, Layer, TensorInfo};
 use super::multiply::{Multiplication, WeightStore};
-use super::op::{Limit, Op, PoolKind, Requantise};
+use super::op::{Op, PoolKind};
+use super::requantise::{Limit, Requantise};
 use super::shape::spatial;
 use super::window::Window;
 

@@ -8,7 +8,7 @@
 
 mod agreement;
 mod array;
-mod block;
+pub mod block;
 mod cut;
 mod deviation;
 mod drawing;
@@ -24,6 +24,7 @@ mod output;
 mod pair;
 mod range;
 mod real;
+mod requantise;
 mod schema;
 mod shape;
 mod softmax;
@@ -39,10 +40,11 @@ pub use graph::{Decode, Encode, Graph, Input, Layer, MAX_ELEMENTS, Output, Tenso
 pub use inspect::{Inspection, LayerRow};
 pub use movement::{Moved, elements, moved};
 pub use multiply::{Multiplication, ProductRule, WeightStore};
-pub use op::{Limit, Op, PoolKind, Requantise, filter_fastest};
+pub use op::{Op, PoolKind, filter_fastest};
 pub use pair::Pairing;
 pub(crate) use real::of_chain;
 pub use real::{FloatRounding, Quantiser, Step};
+pub use requantise::{Limit, Requantise};
 pub use schema::schema;
 pub use softmax::Softmax;
 pub use step::StepFunction;

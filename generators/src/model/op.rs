@@ -1,12 +1,12 @@
 //! What a layer computes.
 
-use hdl::num::{Overflow, Quantiser, Rounding};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::array::Array;
 use super::block::{Block, RegisterArray};
 use super::multiply::Multiplication;
+use super::requantise::Requantise;
 use super::softmax::Softmax;
 use super::step::StepFunction;
 use super::window::Window;
@@ -19,72 +19,6 @@ pub enum PoolKind {
     Max,
     /// The sum; padding counts as 0. An average is a sum with another scale.
     Sum,
-}
-
-/// What happens to an integer that its new format cannot hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Limit {
-    /// The nearer end of `lo…hi`.
-    Saturate {
-        /// Least value.
-        lo: i64,
-        /// Greatest value.
-        hi: i64,
-    },
-    /// The low `width` bits.
-    Wrap {
-        /// Bits, 1 to 62.
-        width: u32,
-        /// Whether they are two's complement.
-        signed: bool,
-    },
-    /// 0, if `width` bits cannot hold it.
-    Zero {
-        /// Bits, 1 to 62.
-        width: u32,
-        /// Whether they are two's complement.
-        signed: bool,
-    },
-}
-
-/// A change of number format: the last `drop` bits are rounded away, then the range is forced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Requantise {
-    /// Bits to drop, at most 62; as many zeros are appended if it is negative.
-    pub drop: i32,
-    /// Rule for dropped bits.
-    pub rounding: Rounding,
-    /// Rule for values out of range.
-    pub limit: Limit,
-}
-
-impl Requantise {
-    /// What `quantiser` does with integers of `frac` fraction bits.
-    pub fn of(quantiser: &Quantiser, frac: i32) -> Self {
-        let Quantiser { width, signed, rounding, overflow, .. } = *quantiser;
-        let (lo, hi) = quantiser.limits();
-        let limit = match overflow {
-            Overflow::Wrap => Limit::Wrap { width, signed },
-            Overflow::Zero => Limit::Zero { width, signed },
-            Overflow::Saturate | Overflow::Symmetric => Limit::Saturate { lo, hi },
-        };
-        Self { drop: frac - quantiser.frac, rounding, limit }
-    }
-
-    /// The result for `value`.
-    pub fn apply(&self, value: i128) -> i128 {
-        let moved = match u32::try_from(self.drop) {
-            Ok(drop) => self.rounding.apply(value, drop),
-            Err(_) => value << self.drop.unsigned_abs(),
-        };
-        match self.limit {
-            Limit::Saturate { lo, hi } => moved.clamp(lo.into(), hi.into()),
-            Limit::Wrap { width, signed } => Overflow::Wrap.apply(moved, width, signed),
-            Limit::Zero { width, signed } => Overflow::Zero.apply(moved, width, signed),
-        }
-    }
 }
 
 /// A layer's function on integer tensors. `x` is the first operand, `y` the second.

@@ -5,7 +5,7 @@ use hdl::num::{Interval, OutOfRange};
 use super::array::Array;
 use super::graph::TensorInfo;
 use super::multiply::Multiplication;
-use super::op::{Limit, Op, PoolKind, Requantise};
+use super::op::{Op, PoolKind};
 
 /// The range of `op`'s result. Shapes have been checked.
 pub(super) fn range_of(op: &Op, operands: &[&TensorInfo]) -> Result<Interval, String> {
@@ -52,9 +52,9 @@ fn interval(op: &Op, operands: &[&TensorInfo]) -> Result<Interval, OutOfRange> {
             })
         }
         Op::Clamp { lo, hi } => Ok(x.max(bounds(*lo, *lo)?).min(bounds(*hi, *hi)?)),
-        Op::Requantise(r) => requantised(r, x),
+        Op::Requantise(r) => r.range(x),
         Op::RequantiseEach { formats } => {
-            let mut ranges = formats.values.iter().map(|r| requantised(r, x));
+            let mut ranges = formats.values.iter().map(|r| r.range(x));
             let first = ranges.next().unwrap_or(Ok(x))?;
             ranges.try_fold(first, |hull, range| Ok(hull.union(range?)))
         }
@@ -109,31 +109,4 @@ fn rows(
         hull = Some(hull.map_or(row, |hull| hull.union(row)));
     }
     Ok(hull.unwrap_or(Interval::point(0)?))
-}
-
-impl Requantise {
-    /// The range of the results for integers in `x`.
-    ///
-    /// # Errors
-    /// Integers wider than any interval.
-    pub fn range(&self, x: Interval) -> Result<Interval, OutOfRange> {
-        requantised(self, x)
-    }
-}
-
-fn requantised(r: &Requantise, x: Interval) -> Result<Interval, OutOfRange> {
-    let moved = match u32::try_from(r.drop) {
-        Ok(drop) => Interval::new(r.rounding.apply(x.lo(), drop), r.rounding.apply(x.hi(), drop))?,
-        Err(_) => x.shl(r.drop.unsigned_abs())?,
-    };
-    match r.limit {
-        Limit::Saturate { lo, hi } => {
-            let (lo, hi) = (i128::from(lo), i128::from(hi));
-            Interval::new(moved.lo().clamp(lo, hi), moved.hi().clamp(lo, hi))
-        }
-        Limit::Wrap { width, signed } | Limit::Zero { width, signed } => {
-            let format = Interval::of_width(width, signed)?;
-            Ok(if format.covers(moved) { moved } else { format })
-        }
-    }
 }

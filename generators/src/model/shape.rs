@@ -3,7 +3,8 @@
 use super::array::{Array, broadcast};
 use super::graph::{TensorInfo, stretches};
 use super::movement::{elements, moved};
-use super::op::{Limit, Op, PoolKind, Requantise};
+use super::op::{Op, PoolKind};
+use super::requantise::Requantise;
 use super::window::Window;
 
 /// The shape of `op`'s result, or what does not fit. Parameters are checked too.
@@ -73,14 +74,14 @@ pub(super) fn shape_of(op: &Op, operands: &[&TensorInfo]) -> Result<Vec<usize>, 
             x.to_vec()
         }
         Op::Requantise(r) => {
-            valid(r)?;
+            r.check()?;
             x.to_vec()
         }
         Op::RequantiseEach { formats } => {
             if formats.values.is_empty() || !stretches(well_formed(formats)?, x) {
                 return Err(format!("formats of shape {:?} do not stretch to {x:?}", formats.shape));
             }
-            formats.values.iter().try_for_each(valid)?;
+            formats.values.iter().try_for_each(Requantise::check)?;
             x.to_vec()
         }
         Op::Block(block) => block.part().result(operands)?.shape,
@@ -89,19 +90,6 @@ pub(super) fn shape_of(op: &Op, operands: &[&TensorInfo]) -> Result<Vec<usize>, 
     };
     elements(&shape)?;
     Ok(shape)
-}
-
-fn valid(r: &Requantise) -> Result<(), String> {
-    if r.drop.unsigned_abs() > 62 {
-        return Err(format!("{} bits cannot be dropped", r.drop));
-    }
-    match r.limit {
-        Limit::Wrap { width, .. } | Limit::Zero { width, .. } if !(1..=62).contains(&width) => {
-            Err(format!("a result of {width} bits is not supported"))
-        }
-        Limit::Saturate { lo, hi } if lo > hi => Err(format!("[{lo}, {hi}] is empty")),
-        _ => Ok(()),
-    }
 }
 
 fn no_axis(axis: usize, shape: &[usize]) -> String {

@@ -12,8 +12,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sim::vectors::{Rows, Vectors};
 
-use super::folded::{self, MAX_REUSE, SLOWER};
+use super::folded::{self, MAX_REUSE};
 use super::ports::{Ports, START, VALID};
+use super::stages::SLOWER;
 use super::streamed;
 use super::{build_with, check_fixed};
 use crate::arith::{Arithmetic, Effort, Kinds};

@@ -9,8 +9,12 @@ pub mod folded;
 mod linear;
 mod neurons;
 pub mod ports;
+mod registers;
 pub mod size;
+#[cfg(test)]
+mod small;
 mod softmax;
+mod stages;
 mod stored;
 pub mod streamed;
 mod threshold;
@@ -21,16 +25,15 @@ use std::sync::Arc;
 use hdl::dfg::{Module, ModuleBuilder, Stamp, Value};
 use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::names::quoted;
-use hdl::num::{Format, Interval, Overflow, Quantiser, Rounding};
+use hdl::num::{Format, Interval};
 
 use linear::Products;
 use neurons::{Neuron, Weights};
 use ports::{Ports, identifier};
 
 use crate::arith::{self, Arithmetic, Effort};
-use crate::model::{
-    Array, Decode, Graph, Input, Layer, Limit, Op, PoolKind, RegisterArray, Requantise, TensorInfo, WeightStore, moved,
-};
+use crate::model::block::Site;
+use crate::model::{Array, Decode, Graph, Input, Layer, Op, PoolKind, RegisterArray, TensorInfo, WeightStore, moved};
 use crate::progress;
 
 /// Most products that are unrolled.
@@ -248,7 +251,7 @@ fn values<'m>(
         }
         Op::Block(block) => {
             let operands: Vec<&[Value<'m>]> = operands.iter().map(|operand| operand.values).collect();
-            block.part().build(m, &operands, registers, products.all())
+            block.part().build(Site { m, operands: &operands, registers, products: products.all() })
         }
         Op::MatMul => {
             linear::matrix_product(products, x, &info.shape, operands[1].values, &operands[1].info.shape, &result.shape)
@@ -292,10 +295,10 @@ fn values<'m>(
             v.lt(constant(0)).mux(negative_part, v * constant(*positive))
         }),
         Op::Clamp { lo, hi } => each(&|v| v.max(constant(*lo)).min(constant(*hi))),
-        Op::Requantise(r) => each(&|v| requantised(m, v, r)),
+        Op::Requantise(r) => each(&|v| r.build(m, v)),
         Op::RequantiseEach { formats } => {
             let rows = stretched_indices(formats, &info.shape);
-            x.iter().zip(rows).map(|(v, k)| requantised(m, *v, &formats.values[k as usize])).collect()
+            x.iter().zip(rows).map(|(v, k)| formats.values[k as usize].build(m, *v)).collect()
         }
         Op::Threshold { functions } => {
             let rows = stretched_indices(functions, &info.shape);
@@ -391,27 +394,6 @@ fn first_greatest<'m>(m: &'m ModuleBuilder, values: &[Value<'m>]) -> Value<'m> {
             .collect();
     }
     level[0].1
-}
-
-/// The value after a change of number format.
-pub(crate) fn requantised<'m>(m: &'m ModuleBuilder, x: Value<'m>, r: &Requantise) -> Value<'m> {
-    // counted in units of the new last place, the operand has `drop` fraction bits
-    let rounded = match u32::try_from(r.drop) {
-        Ok(_) => x.with_frac(r.drop).round(0, r.rounding),
-        Err(_) => x * m.constant(1 << r.drop.unsigned_abs(), 0),
-    };
-    match r.limit {
-        Limit::Saturate { lo, hi } => {
-            let range = Interval::new(lo.into(), hi.into()).expect("checked when the graph was built");
-            rounded.saturate(range)
-        }
-        Limit::Wrap { width, signed } if Overflow::Wrap.limits(width, signed).covers(rounded.range()) => rounded,
-        Limit::Wrap { width, signed } => rounded.wrap(width, signed),
-        Limit::Zero { width, signed } => {
-            let (rounding, overflow) = (Rounding::Floor, Overflow::Zero);
-            rounded.quantise(&Quantiser { width, signed, frac: 0, rounding, overflow })
-        }
-    }
 }
 
 fn concatenated<'m>(operands: &[Operand<'_, 'm>], axis: usize) -> Vec<Value<'m>> {

@@ -7,6 +7,7 @@
 pub(in crate::arith) mod assemble;
 pub(in crate::arith) mod cse;
 mod exact;
+mod pattern;
 pub(in crate::arith) mod plan;
 pub(in crate::arith) mod search;
 mod signs;

@@ -6,14 +6,18 @@
 pub mod jets;
 pub mod tracking;
 
+use std::path::Path;
+
 use hdl::diag::Diagnostic;
 use hdl::num::Quantiser;
 use serde::{Deserialize, Serialize};
 
 use super::network::{Network, Tracking};
+use crate::failure::Failure;
+use crate::import::bounded;
 
 /// Most bytes of a file of events that is read: some hundred thousand events.
-pub const MOST_BYTES: u64 = 1 << 30;
+const MOST_BYTES: u64 = 1 << 30;
 
 /// Hits and candidate segments, padded with dummies of zeros to the sizes of a network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,6 +75,26 @@ pub enum Truth {
     Edges(Vec<Option<bool>>),
     /// The index of the greatest score.
     Class(usize),
+}
+
+/// The events of a file as `network` takes them.
+///
+/// # Errors
+/// No events, or one that does not fit the network.
+pub fn read(file: &Path, network: &Network) -> Result<Vec<Labelled>, Failure> {
+    let in_file = |d: Diagnostic| Failure::user(d.at(file.display().to_string(), "in this file"));
+    let text = bounded::read_text("read the events", file, MOST_BYTES)?;
+    let events = parse(&text).map_err(in_file)?;
+    if events.is_empty() {
+        return Err(in_file(Diagnostic::error("events", "no events")));
+    }
+    let numbered = |(k, event): (usize, &Event)| {
+        event.quantised(network).map_err(|mut d| {
+            d.message = format!("event {k}: {}", d.message);
+            in_file(d)
+        })
+    };
+    (1..).zip(&events).map(numbered).collect()
 }
 
 /// The events of a file's text.

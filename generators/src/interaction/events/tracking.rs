@@ -9,7 +9,7 @@
 use hdl::diag::Diagnostic;
 
 use super::{Tracks, normal, rounded};
-use crate::interaction::network::Windows;
+use crate::model::block::windows::Windows;
 
 /// Radii of layers in mm; those of a pixel barrel and the first strip layers behind it.
 const RADII: [f64; 8] = [32.0, 72.0, 116.0, 172.0, 260.0, 360.0, 500.0, 660.0];

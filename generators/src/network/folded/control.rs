@@ -5,7 +5,7 @@ use hdl::diag::Diagnostic;
 use hdl::num::Format;
 
 use super::timeline::{Step, tail};
-use super::{moved, plain, register, reset};
+use crate::network::registers::{later, moved, plain, reset};
 
 /// The control signals of a step.
 pub(super) struct Control<'m> {
@@ -33,11 +33,6 @@ pub(super) struct Beat<'m> {
     ending: Value<'m>,
     /// Beats altogether.
     beats: u32,
-}
-
-/// A signal some cycles later; 0 after a reset.
-pub(in crate::network) fn later<'m>(m: &'m ModuleBuilder, name: &str, value: Value<'m>, cycles: u32) -> Value<'m> {
-    (0..cycles).fold(value.wrap(1, false), |value, k| register(m, &format!("{name}{k}"), value))
 }
 
 /// The signals of all steps, each of which starts the next, and the start of what follows them.

@@ -5,9 +5,10 @@ use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::names::quoted;
 use hdl::num::{Format, Interval, OutOfRange};
 
-use super::control::{Beat, Control, later};
-use super::{Construction, moved, plain};
+use super::control::{Beat, Control};
 use crate::model::{Layer, Op, Tap};
+use crate::network::registers::{later, moved, plain};
+use crate::network::stages::Construction;
 
 /// A dense or convolution layer as sums of products at several positions.
 #[derive(Debug, Clone, PartialEq, Eq)]

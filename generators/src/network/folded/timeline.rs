@@ -4,15 +4,12 @@ use hdl::diag::Diagnostic;
 
 use super::matrix::Matrix;
 use crate::model::{Graph, Op};
+use crate::network::stages::{MAX_MULTIPLIERS, MAX_STAGES};
 
 /// Largest reuse factor.
 pub const MAX_REUSE: u32 = 1 << 16;
-/// Most multipliers.
-const MAX_MULTIPLIERS: usize = 1 << 16;
 /// Cycles from the last beat of a matrix to the start of the next step, if its products take one stage.
 const TAIL: u32 = 3;
-/// Most register stages of a step.
-const MAX_STAGES: u32 = 64;
 
 /// The steps of a folded network.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use hdl::dfg::{ModuleBuilder, Value};
 use hdl::diag::Diagnostic;
 
-use super::super::folded::reset;
 use super::ring::unsigned;
+use crate::network::registers::reset;
 
 /// The beats of a pass: parts of each position one after another.
 pub(super) struct Beats<'m> {

@@ -24,18 +24,18 @@ mod sweep;
 mod timing;
 mod window;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hdl::dfg::{Module, ModuleBuilder, Value};
 use hdl::diag::{Diagnostic, Diagnostics};
-use hdl::num::{Format, Interval};
+use hdl::num::Format;
 use hdl::passes::delay::DelayModel;
 use hdl::passes::flatten;
 
-use super::folded::{Construction, Cut, later, moved, reset};
 use super::ports::{Ports, START, VALID};
+use super::registers::{hold, later, moved, reset};
+use super::stages::{Construction, Cut};
 use super::{check_fixed, fraction_bits, input_format};
 use crate::arith::Arithmetic;
 use crate::model::Graph;
@@ -75,13 +75,8 @@ pub fn stages_for(
     delays: &dyn DelayModel,
     clock: u32,
 ) -> Result<Vec<u32>, Diagnostics> {
-    let needed = RefCell::new(vec![1; schedule.stages.len()]);
-    let cut = Cut::Measured { delays, clock, needed };
-    built(graph, name, schedule, Construction { arithmetic, cut: &cut })?;
-    match cut {
-        Cut::Measured { needed, .. } => Ok(needed.into_inner()),
-        Cut::Scheduled(_) => unreachable!("made above"),
-    }
+    let built = |cut: &Cut<'_>| built(graph, name, schedule, Construction { arithmetic, cut });
+    Cut::measure(schedule.stages.len(), delays, clock, built)
 }
 
 fn built(
@@ -240,14 +235,7 @@ impl<'m> Network<'_, 'm> {
                 }
             };
             let frac = output.decode.as_ref().map_or(0, fraction_bits);
-            let hold = |(i, value): (usize, &Value<'m>)| {
-                let held =
-                    m.state(&format!("{port}_{i}"), Format::integer(value.range().union(Interval::BIT)), reset());
-                held.set_next_when(done, *value);
-                held.value().with_frac(frac)
-            };
-            let held: Vec<Value<'m>> = values.iter().enumerate().map(hold).collect();
-            m.output_array(port, &held);
+            hold(m, port, &values, done, frac);
         }
         m.output(VALID, later(m, "valid", done, 1));
         Ok(())

@@ -4,7 +4,7 @@ use hdl::dfg::{MemoryHandle, ModuleBuilder, Value};
 use hdl::diag::Diagnostic;
 use hdl::num::{Format, Interval};
 
-use super::super::folded::{moved, reset};
+use crate::network::registers::{moved, reset};
 
 /// Most bits of a word of a memory: what block RAM gives in one cycle.
 const WORD: u32 = 64;

@@ -1,5 +1,4 @@
 use hdl::dfg::eval::Stepper;
-use hdl::num::Rounding;
 use hdl::passes::delay::UnitDelay;
 use sim::stream::stream;
 use sim::vectors::Held;
@@ -7,46 +6,9 @@ use sim::vectors::Held;
 use super::*;
 use crate::arith::Fabric;
 use crate::arith::multiply::Multiplier;
-use crate::model::{Array, Input, Layer, Limit, Op, Output, PoolKind, Requantise, TensorId, Window};
+use crate::model::{Array, Op, PoolKind, TensorId};
 use crate::network::design::NetworkDesign;
-
-fn input(shape: &[usize]) -> Graph {
-    let input = Input { name: "x".into(), shape: shape.to_vec(), range: (-8, 7), encode: None };
-    Graph::new("streamed", vec![input]).unwrap()
-}
-
-fn push(graph: &mut Graph, name: &str, op: Op, inputs: &[TensorId]) -> TensorId {
-    graph.push(Layer { name: name.into(), op, inputs: inputs.to_vec(), scale: None }).unwrap()
-}
-
-fn weights(shape: &[usize], seed: u64) -> Array<i64> {
-    let mut random = fastrand::Rng::with_seed(seed);
-    let values = (0..shape.iter().product()).map(|_| random.i64(-5..=5));
-    Array { shape: shape.to_vec(), values: values.collect() }
-}
-
-fn requantise(drop: i32) -> Requantise {
-    Requantise { drop, rounding: Rounding::HalfEven, limit: Limit::Saturate { lo: -8, hi: 7 } }
-}
-
-fn output(graph: &mut Graph, name: &str, tensor: TensorId) {
-    graph.output(Output { name: name.into(), tensor, decode: None }).unwrap();
-}
-
-fn window(kernel: [usize; 2], strides: usize, dilations: usize, pads: [usize; 4]) -> Window {
-    Window {
-        kernel: kernel.to_vec(),
-        strides: vec![strides; 2],
-        dilations: vec![dilations, 1],
-        pads_begin: pads[..2].to_vec(),
-        pads_end: pads[2..].to_vec(),
-    }
-}
-
-fn convolution(shape: &[usize], window: Window, groups: usize) -> Op {
-    let bias = (0..shape[0] as i64).map(|f| 3 * f - 4).collect();
-    Op::convolution(weights(shape, shape[0] as u64), bias, window, groups)
-}
+use crate::network::small::{convolution, input, output, push, requantise, weights, window};
 
 /// Events as close as they may come, at several reuse factors and numbers of stages.
 fn same_when_streamed(graph: &Graph, factors: &[u32]) {

@@ -6,15 +6,12 @@ use hdl::diag::Diagnostic;
 
 use super::plan::{Pass, Place, Plan, Source};
 use crate::model::Graph;
+use crate::network::stages::{MAX_MULTIPLIERS, MAX_STAGES};
 
 /// Cycles from a beat to the one in which its operands and weights are in registers.
 pub(super) const OPERANDS: u32 = 3;
 /// Most words of a memory.
 const MAX_DEPTH: u64 = 1 << 24;
-/// Most multipliers.
-const MAX_MULTIPLIERS: usize = 1 << 16;
-/// Most register stages of a part.
-const MAX_STAGES: u32 = 64;
 
 /// The passes of a network over its tensors in memory, and when each begins.
 ///

@@ -5,12 +5,13 @@ use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::num::{Format, Interval, OutOfRange};
 
 use super::super::combined;
-use super::super::folded::{Construction, later, moved};
 use super::control::Beats;
 use super::ring::{Ring, apart};
 use super::sweep::{Kernel, Sweep};
 use super::timing::OPERANDS;
 use crate::model::PoolKind;
+use crate::network::registers::{later, moved};
+use crate::network::stages::Construction;
 
 /// Most bits of a word of a table of weights: what block RAM gives in one cycle.
 const WORD: u32 = 64;

@@ -1,4 +1,5 @@
-//! Register stages of what a folded network computes between its registers: one, or as many as the clock needs.
+//! Register stages of what a network that shares multipliers computes between its registers: one, or as many as the
+//! clock needs.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -9,14 +10,29 @@ use hdl::diag::{Cause, Diagnostic, Diagnostics};
 use hdl::passes::delay::DelayModel;
 use hdl::passes::pipeline::{Goal, Options, pipeline};
 
-use super::moved;
+use super::registers::moved;
+use crate::arith::Arithmetic;
 
 /// What a clock that is too fast wants.
 pub const SLOWER: &str =
     "ask for a slower clock: single operators, accumulators and the choice of operands are not cut";
 
+/// Most multipliers of a network.
+pub(super) const MAX_MULTIPLIERS: usize = 1 << 16;
+/// Most register stages of a part.
+pub(super) const MAX_STAGES: u32 = 64;
+
+/// How everything between registers is made.
+#[derive(Clone, Copy)]
+pub(super) struct Construction<'a> {
+    /// What its products are made of.
+    pub arithmetic: Arithmetic,
+    /// How it is cut into stages.
+    pub cut: &'a Cut<'a>,
+}
+
 /// What is done with the parts that lie between registers.
-pub(in crate::network) enum Cut<'a> {
+pub(super) enum Cut<'a> {
     /// They get as many stages as the schedule says.
     Scheduled(&'a dyn DelayModel),
     /// It is found out how many stages each step needs.
@@ -26,15 +42,29 @@ pub(in crate::network) enum Cut<'a> {
         /// The clock period in picoseconds, a register's share included.
         clock: u32,
         /// One a step.
-        needed: RefCell<Vec<u32>>,
+        needed: &'a RefCell<Vec<u32>>,
     },
 }
 
 /// Results of a part for its operands, in any module.
-pub(in crate::network) type Part<'p> =
-    dyn for<'m> Fn(&'m ModuleBuilder, &[Value<'m>]) -> Result<Vec<Value<'m>>, Diagnostic> + 'p;
+pub(super) type Part<'p> = dyn for<'m> Fn(&'m ModuleBuilder, &[Value<'m>]) -> Result<Vec<Value<'m>>, Diagnostic> + 'p;
 
 impl Cut<'_> {
+    /// The register stages that each of `parts` needs for a clock period in picoseconds, by building the network.
+    ///
+    /// # Errors
+    /// Those of building, and an operator that takes longer.
+    pub fn measure(
+        parts: usize,
+        delays: &dyn DelayModel,
+        clock: u32,
+        build: impl FnOnce(&Cut<'_>) -> Result<Arc<Module>, Diagnostics>,
+    ) -> Result<Vec<u32>, Diagnostics> {
+        let needed = RefCell::new(vec![1; parts]);
+        build(&Cut::Measured { delays, clock, needed: &needed })?;
+        Ok(needed.into_inner())
+    }
+
     /// The results of `part`, so many cycles later; they are unknown at first. `name` is for its registers.
     pub fn staged<'m>(
         &self,

@@ -5,10 +5,11 @@ use hdl::num::Interval;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::geometry::CELLS;
-use crate::arith::Products;
-use crate::model::{HandMade, TensorInfo};
+use super::{HandMade, Site};
+use crate::model::TensorInfo;
 
+/// Trigger cells of a module.
+pub const CELLS: usize = 48;
 /// Bits of a calibrated charge.
 pub const CALQ_BITS: u32 = 22;
 /// Bits of the module sum's 5E+4M code.
@@ -65,13 +66,8 @@ impl HandMade for Normaliser {
         calq.iter().map(|c| (c << (self.bits - 1)) >> exponent).collect()
     }
 
-    fn build<'m>(
-        &self,
-        m: &'m ModuleBuilder,
-        x: &[&[Value<'m>]],
-        _: &[Vec<Value<'m>>],
-        _: &Products,
-    ) -> Vec<Value<'m>> {
+    fn build<'m>(&self, at: Site<'_, 'm>) -> Vec<Value<'m>> {
+        let Site { m, operands: x, .. } = at;
         let calq = x[0];
         let (_, exponent) = sum_and_exponent(m, calq);
         let cell = |(i, charge): (usize, &Value<'m>)| {
@@ -97,13 +93,8 @@ impl HandMade for ModuleSum {
     }
 
     /// Sum and exponent are the normaliser's, as the same operators on the same values are one.
-    fn build<'m>(
-        &self,
-        m: &'m ModuleBuilder,
-        x: &[&[Value<'m>]],
-        _: &[Vec<Value<'m>>],
-        _: &Products,
-    ) -> Vec<Value<'m>> {
+    fn build<'m>(&self, at: Site<'_, 'm>) -> Vec<Value<'m>> {
+        let Site { m, operands: x, .. } = at;
         let (sum, exponent) = sum_and_exponent(m, x[0]);
         vec![m.scope("code", || build_code(m, sum, &exponent))]
     }

@@ -16,22 +16,28 @@
 //! a file holds several events side by side, enough for those under way. Each lane of edges has sums of its own, two sets
 //! for two successive events, of which one is cleared while the other is added to.
 
+mod files;
+mod lanes;
+mod token;
+
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use hdl::dfg::{MemoryHandle, Module, ModuleBuilder, RegisterStyle, Reset, Value};
+use hdl::dfg::{Module, ModuleBuilder, RegisterStyle, Value};
 use hdl::diag::{Diagnostic, Diagnostics};
-use hdl::num::{Format, Interval};
+use hdl::num::Format;
 use hdl::passes::pipeline::Report;
 use serde::{Deserialize, Serialize};
-use sim::vectors::{Rows, Vectors};
 
-use super::aggregate::{Aggregate, Aggregation, kept};
 use super::assembly::{Assembly, Stages, Structure, assemble};
 use super::hardware::{operators, perceptron};
 use super::network::{InputPort, Tracking};
 use crate::arith::Products;
+use files::{Adding, Files, Sums, sum_formats};
+use lanes::unsigned;
+pub use lanes::{Lanes, vectors};
+use token::{Token, cleared, phase};
 
 /// How a stream is timed, as `model.json` has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,155 +47,6 @@ pub struct Timing {
     pub beats: usize,
     /// Cycles from a beat of edges to its weights.
     pub latency: u32,
-}
-
-/// Beat, and number of the event among those under way.
-#[derive(Clone, Copy)]
-struct Token<'m> {
-    /// Whether there is a beat.
-    running: Value<'m>,
-    beat: Value<'m>,
-    event: Value<'m>,
-}
-
-/// Sizes that follow from a network and its number of beats.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lanes {
-    /// Beats of an event.
-    pub beats: usize,
-    /// Nodes of a beat, a power of two.
-    pub nodes: usize,
-    /// Edges of a beat.
-    pub edges: usize,
-}
-
-impl Lanes {
-    /// How a network is dealt out over beats.
-    ///
-    /// # Errors
-    /// Nodes or edges that cannot be dealt out evenly, or sorted edges.
-    pub fn of(network: &Tracking, beats: usize) -> Result<Self, Diagnostic> {
-        let refused = |message: String, help: &str| Err(Diagnostic::error("reuse", message).help(help.to_owned()));
-        let Tracking { nodes, edges, .. } = *network;
-        let even = beats > 1 && nodes.is_multiple_of(beats) && edges.is_multiple_of(beats);
-        if !even || !(nodes / beats).is_power_of_two() {
-            return refused(
-                format!("{nodes} nodes and {edges} edges cannot be dealt out over {beats} beats"),
-                "choose two beats or more that divide both, and leave 1, 2, 4, 8, … nodes to a beat",
-            );
-        }
-        if network.sorted {
-            return refused("edges of a stream come in any order".into(), "leave --sorted away");
-        }
-        Ok(Self { beats, nodes: nodes / beats, edges: edges / beats })
-    }
-
-    /// The ports of a beat; `first` is 1 in the first one of an event.
-    pub fn ports(self, network: &Tracking) -> Vec<InputPort> {
-        let port = |name, count, format| InputPort { name, count, format };
-        let (features, index) = (network.input.format(), unsigned(network.index_bits()));
-        vec![
-            port("first", 1, Format::BIT),
-            port("nodes", self.nodes * network.node_features, features),
-            port("edges", self.edges * network.edge_features, features),
-            port("sender", self.edges, index),
-            port("receiver", self.edges, index),
-            port("valid", self.edges, Format::BIT),
-        ]
-    }
-
-    /// The beats of an event, the elements of all ports of the unrolled network one after the other.
-    fn dealt(self, network: &Tracking, event: &[i64]) -> Vec<Vec<Vec<i128>>> {
-        let mut rest = event;
-        let mut columns = vec![Vec::new(); self.beats];
-        for port in &self.ports(network)[1..] {
-            let (elements, others) = rest.split_at(port.count * self.beats);
-            rest = others;
-            for (beat, elements) in columns.iter_mut().zip(elements.chunks(port.count)) {
-                beat.push(elements.iter().map(|v| i128::from(*v)).collect());
-            }
-        }
-        for (beat, column) in columns.iter_mut().enumerate() {
-            column.insert(0, vec![i128::from(beat == 0)]);
-        }
-        columns
-    }
-
-    /// Bits of a beat's number.
-    fn beat_bits(self) -> u32 {
-        usize::BITS - (self.beats - 1).leading_zeros()
-    }
-}
-
-/// One register file a column, for `rows` of an event, several events side by side.
-struct Files<'m> {
-    columns: Vec<MemoryHandle<'m>>,
-    beat_bits: u32,
-}
-
-impl<'m> Files<'m> {
-    fn new(m: &'m ModuleBuilder, name: &str, formats: &[Format], depth_bits: [u32; 2]) -> Self {
-        let [event_bits, beat_bits] = depth_bits;
-        let file =
-            |(k, format): (usize, &Format)| m.memory(&format!("{name}_{k}"), 1 << (event_bits + beat_bits), *format);
-        Self { columns: (0..).zip(formats).map(file).collect(), beat_bits }
-    }
-
-    fn address(&self, event: Value<'m>, row: Value<'m>) -> Value<'m> {
-        event.concat(row, self.beat_bits)
-    }
-
-    fn write(&self, token: Token<'m>, values: &[Value<'m>]) {
-        let address = self.address(token.event, token.beat);
-        for (file, value) in self.columns.iter().zip(values) {
-            file.write(token.running, address, *value);
-        }
-    }
-
-    fn read(&self, token: Token<'m>, row: Value<'m>) -> Vec<Value<'m>> {
-        let address = self.address(token.event, row);
-        self.columns.iter().map(|file| file.read(address)).collect()
-    }
-}
-
-impl<'m> Token<'m> {
-    fn after(self, cycles: u32) -> Self {
-        let running = (0..cycles).fold(self.running, |v, _| v.registered(cleared()));
-        Self { running, beat: self.beat.delay(cycles), event: self.event.delay(cycles) }
-    }
-
-    /// 1 in the cycle behind the last beat.
-    fn done(self, m: &'m ModuleBuilder, lanes: Lanes) -> Value<'m> {
-        let last = self.beat.equals(m.constant(lanes.beats as i128 - 1, 0));
-        (self.running & last).registered(cleared())
-    }
-}
-
-/// A register that a reset clears.
-fn cleared() -> RegisterStyle {
-    RegisterStyle { reset: Reset::Synchronous, ..RegisterStyle::default() }
-}
-
-fn unsigned(bits: u32) -> Format {
-    Format::unsigned(bits, 0).expect("a few bits")
-}
-
-/// Counts the beats of each event from the cycle in which `start` is 1.
-fn phase<'m>(m: &'m ModuleBuilder, name: &str, start: Value<'m>, lanes: Lanes, event_bits: u32) -> Token<'m> {
-    let bits = lanes.beat_bits();
-    let state = |what: &str, bits| m.state(&format!("{name}_{what}"), unsigned(bits), cleared());
-    let (going, count, events) = (state("going", 1), state("beat", bits), state("event", event_bits));
-    let one = m.constant(1, 0);
-    let token = Token {
-        running: start | going.value(),
-        beat: start.mux(m.constant(0, 0), count.value()),
-        event: (events.value() + start).wrap(event_bits, false),
-    };
-    let last = token.beat.equals(m.constant(lanes.beats as i128 - 1, 0));
-    going.set_next(token.running & last.equals(m.constant(0, 0)));
-    count.set_next((token.beat + one).wrap(bits, false));
-    events.set_next(token.event);
-    token
 }
 
 /// The values in registers.
@@ -236,38 +93,6 @@ pub fn datapath(
     Ok((module, Report { latency, ..report }, latency))
 }
 
-/// Most pauses between two events of a test.
-const MOST_PAUSES: usize = 3;
-
-/// Vectors cycle by cycle: events and what comes of them, most without a pause in between, some after a few cycles.
-pub fn vectors(network: &Tracking, lanes: Lanes, latency: u32, events: &[Vec<i64>], results: &[Vec<i64>]) -> Vectors {
-    let ports = lanes.ports(network);
-    let idle: Vec<Vec<i128>> = ports.iter().map(|port| vec![0; port.count]).collect();
-    let mut inputs: Vec<Vec<Vec<i128>>> = Vec::new();
-    let mut outputs = vec![vec![0; lanes.edges]; latency as usize];
-    for (k, (event, result)) in events.iter().zip(results).enumerate() {
-        let pauses = if k % 4 == 3 { k % MOST_PAUSES + 1 } else { 0 };
-        inputs.extend(lanes.dealt(network, event));
-        inputs.extend(vec![idle.clone(); pauses]);
-        let weights = result.chunks(lanes.edges);
-        outputs.extend(weights.map(|w| w.iter().map(|v| i128::from(*v)).collect()));
-        outputs.extend(vec![vec![0; lanes.edges]; pauses]);
-    }
-    inputs.extend(vec![idle; latency as usize]);
-    let rows = |width: usize, rows: &mut dyn Iterator<Item = &Vec<i128>>| {
-        let values = rows.flatten().copied().collect();
-        Rows::new(width, values).expect("whole rows")
-    };
-    let column = |(k, port): (usize, &InputPort)| {
-        let values = rows(port.count, &mut inputs.iter().map(|cycle| &cycle[k]));
-        (port.name.to_owned(), values)
-    };
-    Vectors {
-        inputs: (0..).zip(&ports).map(column).collect(),
-        outputs: [("weights".to_owned(), rows(lanes.edges, &mut outputs.iter()))].into(),
-    }
-}
-
 /// The weights of a beat's edges for the ports `first`, `nodes`, `edges`, `sender`, `receiver`, `valid`, and the cycles
 /// from the beat to them. They are 0 while there are none.
 ///
@@ -310,20 +135,6 @@ fn build<'m>(
     let weights = stream.phases(ports)?;
     // the registers at the inputs, three phases before the last one
     Ok((weights, 1 + 3 * lanes.beats as u32 + under_way))
-}
-
-/// The formats in which the columns of an aggregate over a lane's edges are kept.
-fn sum_formats(aggregate: Aggregate, message: &[Format], lanes: Lanes) -> Vec<Format> {
-    let edges = Interval::new(0, lanes.beats as i128).expect("a small count");
-    let sum = |format: Format| match aggregate.how {
-        Aggregation::Max => format,
-        Aggregation::Sum | Aggregation::Mean => {
-            let then = aggregate.requantise(format.frac);
-            kept(aggregate.how, then, Format { range: format.range.mul(edges).expect("validated"), ..format })
-        }
-    };
-    let columns = aggregate.how.column_formats(message);
-    columns.into_iter().map(sum).collect()
 }
 
 /// Node features, then the columns of each lane → new node features.
@@ -501,49 +312,5 @@ impl<'m> Stream<'_, 'm> {
             (0..).zip(columns.zip(&self.sums)).map(column).collect()
         };
         (0..self.lanes.nodes).map(bank).collect()
-    }
-}
-
-/// What is added to the sums of a bank, and when.
-struct Adding<'m> {
-    at: Token<'m>,
-    clear: Token<'m>,
-    here: Value<'m>,
-    row: Value<'m>,
-    message: Value<'m>,
-}
-
-/// The sums of one lane, bank and column, for events of even and of odd number.
-struct Sums<'m> {
-    sets: [MemoryHandle<'m>; 2],
-}
-
-impl<'m> Sums<'m> {
-    fn new(stream: &Stream<'_, 'm>, name: &str, adding: &Adding<'m>, format: Format) -> Self {
-        let Adding { at, clear, here, row, message } = *adding;
-        let aggregate = stream.network.aggregate.how;
-        let (width, signed) = (format.range.width(), format.range.signed());
-        let sets = [0, 1].map(|set| {
-            let depth = 1 << stream.lanes.beat_bits();
-            let file = stream.m.memory(&format!("{name}_{set}"), depth, format);
-            let of_set = |token: Token<'m>| {
-                let parity = stream.m.constant(set, 0);
-                token.running & token.event.bit(0).equals(parity)
-            };
-            let clearing = of_set(clear);
-            let sum = aggregate.combine(file.read(row), message).wrap(width, signed);
-            file.write(
-                clearing | (of_set(at) & here),
-                clearing.mux(clear.beat, row),
-                clearing.mux(stream.m.constant(aggregate.neutral(format), format.frac), sum),
-            );
-            file
-        });
-        Self { sets }
-    }
-
-    fn read(&self, token: Token<'m>) -> Value<'m> {
-        let [even, odd] = self.sets.map(|set| set.read(token.beat));
-        token.event.bit(0).mux(odd, even)
     }
 }

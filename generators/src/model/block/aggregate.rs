@@ -6,8 +6,9 @@ use hdl::num::{Format, Interval, OutOfRange, Overflow, Quantiser, Rounding};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{HandMade, Site};
 use crate::arith::Products;
-use crate::model::{HandMade, Limit, Requantise, TensorInfo};
+use crate::model::{Limit, Requantise, TensorInfo};
 
 /// Fraction bits of the reciprocals by which a mean multiplies: each is `1/count` rounded to nearest, so that a mean
 /// is off by at most `2^-17` of the sum before it is quantised.
@@ -230,13 +231,8 @@ impl HandMade for MaskedAggregate {
     }
 
     /// Masked balanced trees, one a column; a part of a network may have no members at all.
-    fn build<'m>(
-        &self,
-        m: &'m ModuleBuilder,
-        x: &[&[Value<'m>]],
-        _: &[Vec<Value<'m>>],
-        products: &Products,
-    ) -> Vec<Value<'m>> {
+    fn build<'m>(&self, at: Site<'_, 'm>) -> Vec<Value<'m>> {
+        let Site { m, operands: x, products, .. } = at;
         if self.members == 0 {
             return vec![m.constant(0, 0); self.columns];
         }

@@ -1,5 +1,12 @@
 //! Hand-made parts of a network, which bring their own evaluation and hardware.
 
+pub mod aggregate;
+pub mod front_end;
+pub mod gather;
+pub mod normaliser;
+pub mod sorted;
+pub mod windows;
+
 use hdl::dfg::{ModuleBuilder, Value};
 use hdl::num::Interval;
 use schemars::JsonSchema;
@@ -7,11 +14,11 @@ use serde::{Deserialize, Serialize};
 
 use super::graph::TensorInfo;
 use crate::arith::Products;
-use crate::encoder::front_end::FrontEndSettings;
-use crate::encoder::normaliser::{ModuleSum, Normaliser};
-use crate::interaction::aggregate::MaskedAggregate;
-use crate::interaction::gather::{GatherAt, Incidence};
-use crate::interaction::sorted::{Order, SortedScatter};
+use aggregate::MaskedAggregate;
+use front_end::FrontEndSettings;
+use gather::{GatherAt, Incidence};
+use normaliser::{ModuleSum, Normaliser};
+use sorted::{Order, SortedScatter};
 
 /// Registers that are written at run time, as one port of the data path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +29,19 @@ pub struct RegisterArray {
     pub range: Interval,
     /// What is written there, one integer a register.
     pub values: Vec<i64>,
+}
+
+/// Where the hardware of a part is built, and what it is built on.
+#[derive(Clone, Copy)]
+pub struct Site<'a, 'm> {
+    /// The module that it becomes a part of.
+    pub m: &'m ModuleBuilder,
+    /// The values of its operands.
+    pub operands: &'a [&'a [Value<'m>]],
+    /// Those of its registers, array by array.
+    pub registers: &'a [Vec<Value<'m>>],
+    /// How products are made.
+    pub products: &'a Products,
 }
 
 /// What a hand-made part does.
@@ -48,14 +68,8 @@ pub trait HandMade {
         Vec::new()
     }
 
-    /// Its hardware, on the values of its operands and of its registers.
-    fn build<'m>(
-        &self,
-        m: &'m ModuleBuilder,
-        x: &[&[Value<'m>]],
-        registers: &[Vec<Value<'m>>],
-        products: &Products,
-    ) -> Vec<Value<'m>>;
+    /// Its hardware.
+    fn build<'m>(&self, at: Site<'_, 'm>) -> Vec<Value<'m>>;
 }
 
 /// The hand-made parts that there are.

@@ -5,10 +5,9 @@ use hdl::num::Interval;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::geometry::CELLS;
-use super::normaliser::CALQ_BITS;
-use crate::arith::Products;
-use crate::model::{HandMade, RegisterArray, TensorInfo};
+use super::normaliser::{CALQ_BITS, CELLS};
+use super::{HandMade, RegisterArray, Site};
+use crate::model::TensorInfo;
 
 /// Bits of one trigger cell on the link: four of exponent above three of mantissa.
 pub const CODE_BITS: u32 = 7;
@@ -98,13 +97,8 @@ impl HandMade for FrontEndSettings {
         ]
     }
 
-    fn build<'m>(
-        &self,
-        m: &'m ModuleBuilder,
-        x: &[&[Value<'m>]],
-        registers: &[Vec<Value<'m>>],
-        products: &Products,
-    ) -> Vec<Value<'m>> {
+    fn build<'m>(&self, at: Site<'_, 'm>) -> Vec<Value<'m>> {
+        let Site { m, operands: x, registers, products } = at;
         let [select, calibration, high_density] = registers else { unreachable!("three arrays of registers") };
         let expanded: Vec<Value<'m>> = x[0].iter().map(|code| expand(m, *code, high_density[0])).collect();
         let cell = |i: usize| {

@@ -1,13 +1,13 @@
 //! What the run-time edge list is for: rows of nodes by index, and which edges count.
 
-use hdl::dfg::{ModuleBuilder, Value};
+use hdl::dfg::Value;
 use hdl::num::Interval;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::network::Windows;
-use crate::arith::Products;
-use crate::model::{HandMade, TensorInfo};
+use super::windows::{Windows, check_windows, per_edge};
+use super::{HandMade, Site};
+use crate::model::TensorInfo;
 
 /// For each row the node that its index names: nodes `[nodes, features]` and indices `[rows]` → `[rows, features]`.
 ///
@@ -38,26 +38,13 @@ impl GatherAt {
     }
 
     /// The nodes that a row may name.
-    pub(super) fn window(&self, row: usize) -> std::ops::Range<usize> {
+    pub(crate) fn window(&self, row: usize) -> std::ops::Range<usize> {
         self.first[row]..self.first[row] + self.size
     }
 
     /// The gather of one row out of its window.
-    pub(super) fn of_row(&self) -> Self {
+    pub(crate) fn of_row(&self) -> Self {
         Self { first: vec![0], ..*self }
-    }
-}
-
-/// An error unless windows of `size` that begin with nodes `first` lie within `nodes`.
-pub(super) fn check_windows<'a>(
-    size: usize,
-    mut first: impl Iterator<Item = &'a usize>,
-    nodes: usize,
-) -> Result<(), String> {
-    let last = nodes.checked_sub(size).filter(|_| size > 0);
-    match first.find(|first| last.is_none_or(|last| **first > last)) {
-        None => Ok(()),
-        Some(first) => Err(format!("a window of {size} nodes from {first} on, of {nodes} nodes")),
     }
 }
 
@@ -94,13 +81,8 @@ impl HandMade for GatherAt {
     }
 
     /// Multiplexers.
-    fn build<'m>(
-        &self,
-        _: &'m ModuleBuilder,
-        x: &[&[Value<'m>]],
-        _: &[Vec<Value<'m>>],
-        _: &Products,
-    ) -> Vec<Value<'m>> {
+    fn build<'m>(&self, at: Site<'_, 'm>) -> Vec<Value<'m>> {
+        let Site { operands: x, .. } = at;
         let row = |(first, index): (&usize, &Value<'m>)| {
             let bits = index.wrap(self.bits(), false);
             let feature = move |f: usize| {
@@ -125,44 +107,10 @@ pub struct Incidence {
     pub windows: Windows,
 }
 
-/// The shape of what is said about each edge, if the operands are senders, receivers and valid bits of so many.
-pub(super) fn per_edge(windows: &Windows, columns: usize, x: &[&TensorInfo]) -> Result<Vec<usize>, String> {
-    let edges = windows.receivers.len();
-    let bit = Interval::of_width(1, false).expect("one bit");
-    let natural = x.iter().all(|x| x.shape == [edges] && x.range.lo() >= 0);
-    if windows.senders.len() != edges || edges == 0 || windows.size == 0 || !natural || !bit.covers(x[2].range) {
-        return Err(format!("senders, receivers and valid bits of {edges} edges are wanted"));
-    }
-    Ok(vec![edges, columns])
-}
-
 impl Incidence {
     /// That of one edge.
-    pub(super) fn of_row(&self, edge: usize) -> Self {
+    pub(crate) fn of_row(&self, edge: usize) -> Self {
         Self { windows: self.windows.of_edge(edge) }
-    }
-}
-
-impl Windows {
-    /// The windows of one edge.
-    fn of_edge(&self, edge: usize) -> Self {
-        Self { size: self.size, receivers: vec![self.receivers[edge]], senders: vec![self.senders[edge]] }
-    }
-
-    /// Whether an edge is valid and both its ends lie in its windows.
-    pub(super) fn connects(&self, edge: usize, [sender, receiver, valid]: [i64; 3]) -> bool {
-        let inside = |first: usize, node: i64| (first..first + self.size).contains(&(node as usize));
-        valid == 1 && inside(self.receivers[edge], receiver) && inside(self.senders[edge], sender)
-    }
-
-    /// The same in hardware.
-    pub(super) fn connected<'m>(&self, m: &'m ModuleBuilder, edge: usize, ends: [Value<'m>; 3]) -> Value<'m> {
-        let [sender, receiver, valid] = ends;
-        let inside = |first: usize, node: Value<'m>| {
-            let (first, end) = (m.constant(first as i128, 0), m.constant((first + self.size) as i128, 0));
-            node.ge(first) & node.lt(end)
-        };
-        valid & inside(self.receivers[edge], receiver) & inside(self.senders[edge], sender)
     }
 }
 
@@ -191,13 +139,8 @@ impl HandMade for Incidence {
     }
 
     /// Comparators.
-    fn build<'m>(
-        &self,
-        m: &'m ModuleBuilder,
-        x: &[&[Value<'m>]],
-        _: &[Vec<Value<'m>>],
-        _: &Products,
-    ) -> Vec<Value<'m>> {
+    fn build<'m>(&self, at: Site<'_, 'm>) -> Vec<Value<'m>> {
+        let Site { m, operands: x, .. } = at;
         let mut bits = Vec::new();
         for (k, first) in self.windows.receivers.iter().enumerate() {
             let live = self.windows.connected(m, k, [x[0][k], x[1][k], x[2][k]]);

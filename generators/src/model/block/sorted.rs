@@ -13,11 +13,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::aggregate::{Aggregation, kept};
-use super::gather::{check_windows, per_edge};
-use super::network::Windows;
-use crate::arith::Products;
-use crate::model::{HandMade, Requantise, TensorInfo};
-use crate::network::requantised;
+use super::windows::{Windows, check_windows, per_edge};
+use super::{HandMade, Site};
+use crate::model::{Requantise, TensorInfo};
 
 /// Edges that are aggregated together: those of one window of receivers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,13 +81,8 @@ impl HandMade for Order {
     }
 
     /// A parallel prefix network of maxima a group.
-    fn build<'m>(
-        &self,
-        m: &'m ModuleBuilder,
-        x: &[&[Value<'m>]],
-        _: &[Vec<Value<'m>>],
-        _: &Products,
-    ) -> Vec<Value<'m>> {
+    fn build<'m>(&self, at: Site<'_, 'm>) -> Vec<Value<'m>> {
+        let Site { m, operands: x, .. } = at;
         let mut said = vec![m.constant(0, 0); 2 * self.windows.receivers.len()];
         let bits = usize::BITS - (self.windows.size - 1).leading_zeros();
         for Group { receivers, edges } in self.windows.groups() {
@@ -165,13 +158,8 @@ impl HandMade for SortedScatter {
     }
 
     /// Segmented scans, and for each node the selection of the last of its edges.
-    fn build<'m>(
-        &self,
-        m: &'m ModuleBuilder,
-        x: &[&[Value<'m>]],
-        _: &[Vec<Value<'m>>],
-        products: &Products,
-    ) -> Vec<Value<'m>> {
+    fn build<'m>(&self, at: Site<'_, 'm>) -> Vec<Value<'m>> {
+        let Site { m, operands: x, products, .. } = at;
         let columns = x[0].len() / self.windows.receivers.len();
         let scanned: Vec<Scanned<'m>> =
             self.windows.groups().into_iter().map(|group| Scanned::of(self, m, group, x, columns)).collect();
@@ -182,7 +170,7 @@ impl HandMade for SortedScatter {
             let all = 0..columns + self.how.presence_columns();
             let combined: Vec<Value<'m>> = all.map(|k| self.how.together(m, &rows, k)).collect();
             let aggregate = self.how.finish(m, products, &combined).into_iter().map(|v| v.with_frac(0));
-            aggregates.extend(aggregate.map(|v| self.then.map_or(v, |then| requantised(m, v, &then))));
+            aggregates.extend(aggregate.map(|v| self.then.map_or(v, |then| then.build(m, v))));
         }
         aggregates
     }

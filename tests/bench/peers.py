@@ -128,7 +128,7 @@ def synthesise(files, top, folder):
     folder.mkdir(parents=True, exist_ok=True)
     sources = " ".join(str(f) for f in files)
     script = (
-        f"read_verilog -sv {sources}; synth_xilinx -family xcup -top {top} -noiopad -noclkbuf -nodsp -flatten; "
+        f"read_verilog -DHWGEN_AMD_CELLS -sv {sources}; synth_xilinx -family xcup -top {top} -noiopad -noclkbuf -nodsp -flatten; "
         f"tee -o {folder}/stat stat"
     )
     before = os.times()
@@ -296,4 +296,5 @@ def main():
             show(name, matrix(name, weights, ranges, options, work))
 
 
-main()
+if __name__ == "__main__":
+    main()

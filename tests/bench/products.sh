@@ -1,14 +1,7 @@
 #!/usr/bin/env bash
 # Sums of products of two variables in every form: eight sums of sixteen products of 8 unsigned by 6 signed bits.
 # usage: tests/bench/products.sh [TARGET...]   (default: nangate45 xcup ice40-hx8k ecp5-45k; HWGEN=program)
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-if [ -z "${HWGEN:-}" ]; then
-  cargo build --quiet --release -p hwgen --bin hwgen
-  HWGEN=target/release/hwgen
-fi
+. "$(dirname "$0")/tools.sh"
 [ $# -gt 0 ] || set -- nangate45 xcup ice40-hx8k ecp5-45k
 cat >"$work/sums.json" <<'J'
 {"name": "sums",

@@ -50,6 +50,10 @@ pub fn check(model: &Path, inputs: &[&str], outputs: &[&str]) -> Imported {
     imported
 }
 
+fn elements(shape: &[usize]) -> usize {
+    shape.iter().product()
+}
+
 /// The framework's inputs and results, each with the samples along its first axis.
 #[derive(Debug, Clone)]
 pub struct Arrays {
@@ -87,14 +91,18 @@ impl Arrays {
         Self { inputs: all("x"), outputs: all("y") }
     }
 
-    /// The first number that lies farther from the framework's than `allowed` for the output and what it is there.
+    /// An event of the model is a sample, or one of several that the file takes at once. The first number that lies farther from the framework's than `allowed` for the output and what it is there.
     fn difference(&self, imported: &Imported, allowed: impl Fn(usize, f32) -> f64) -> Option<String> {
         let graph = &imported.graph;
         if (graph.inputs().len(), graph.outputs().len()) != (self.inputs.len(), self.outputs.len()) {
             return Some("other ports".into());
         }
-        let row = |array: &NumpyArray, k: usize| array.rows().nth(k).expect("as many samples").to_vec();
-        (0..self.inputs[0].shape[0]).find_map(|k| {
+        let samples = self.inputs[0].values.len() / elements(&graph.inputs()[0].shape);
+        let row = |array: &NumpyArray, k: usize| {
+            let size = array.values.len() / samples;
+            array.values[k * size..(k + 1) * size].to_vec()
+        };
+        (0..samples).find_map(|k| {
             let given: Vec<Vec<f32>> = self.inputs.iter().map(|array| row(array, k)).collect();
             let got = graph.predict(&given).expect("inputs that fit");
             got.iter().zip(&self.outputs).enumerate().find_map(|(port, (got, wanted))| {
@@ -151,8 +159,12 @@ pub fn verdict(model: &Path) -> Verdict {
     let mut arrays = Arrays::beside(model);
     let verdict = arrays.verdict(&imported);
     if verdict == Verdict::Equal {
-        let given: Vec<Vec<f32>> =
-            arrays.inputs.iter().map(|array| array.rows().next().expect("a sample").to_vec()).collect();
+        let given: Vec<Vec<f32>> = arrays
+            .inputs
+            .iter()
+            .zip(imported.graph.inputs())
+            .map(|(array, input)| array.values[..elements(&input.shape)].to_vec())
+            .collect();
         data_path_agrees(&imported.graph, &given);
         let value = &mut arrays.outputs[0].values[0];
         *value = value.next_up();

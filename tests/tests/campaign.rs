@@ -132,7 +132,7 @@ fn no_random_model_is_silently_different() {
     let made = tempfile::tempdir().expect("a folder");
     let kept = std::env::var_os("HWGEN_CAMPAIGN").map_or_else(|| made.path().to_owned(), PathBuf::from);
     let mut all = Tally::default();
-    let mut lines = Vec::new();
+    let (mut lines, mut poor) = (Vec::new(), Vec::new());
     for maker in &MAKERS {
         let folder = kept.join(maker.framework.replace(' ', "-"));
         if !maker.make(&folder) {
@@ -142,8 +142,9 @@ fn no_random_model_is_silently_different() {
         models(&folder).iter().for_each(|model| tally.count(verdict(model), model));
         tally.refused.iter().for_each(|(message, count)| println!("{}: {count} refused: {message}", maker.framework));
         lines.push(tally.line(maker.framework));
-        assert!(tally.refusals() * 3 <= tally.models() * 2, "{}: too many models are refused", maker.framework);
-        assert!(tally.equal * 4 >= tally.models(), "{}: too few models are exact", maker.framework);
+        if tally.refusals() * 3 > tally.models() * 2 || tally.equal * 4 < tally.models() {
+            poor.push(maker.framework);
+        }
         all.add(tally);
     }
     println!(
@@ -153,4 +154,5 @@ fn no_random_model_is_silently_different() {
     lines.iter().for_each(|line| println!("{line}"));
     println!("{}", all.line("all"));
     assert!(all.different.is_empty(), "{}", all.different.join("\n"));
+    assert!(poor.is_empty(), "most models of {poor:?} are refused, or few are exact: they show little");
 }

@@ -95,6 +95,28 @@ fn a_configuration_and_weights_as_two_files() {
     assert!(error.message.contains("`d1`"), "{}", error.message);
 }
 
+/// Keras 3 counts uses of an inner model from 1 in the list of results and from 0 elsewhere.
+#[test]
+fn the_first_of_two_uses_of_a_model_is_a_result() {
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/keras/models/first_use.keras");
+    framework::check(&model, &["x"], &["y0", "y1"]);
+}
+
+/// A model of Keras 2 with a model in it that is used twice, by `to_json` and by `save_weights` in both its layouts.
+#[test]
+fn a_pair_of_keras_2_in_both_layouts() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/keras/models");
+    let file = |name: &str| std::fs::read(folder.join(name)).expect("a file");
+    let config = String::from_utf8(file("nested.json")).expect("JSON");
+    let [x, y] = ["nested.x.npy", "nested.y.npy"].map(|name| npy(&folder.join(name)));
+    for weights in ["nested_named.h5", "nested_numbered.h5"] {
+        let graph = pair(&config, file(weights)).expect("a model").graph;
+        for (x, y) in x.rows().zip(y.rows()) {
+            assert_eq!(graph.predict(&[x.to_vec()]).expect("inputs that fit")[0], y, "{weights}");
+        }
+    }
+}
+
 /// A class of the user's own may be called as a framework's, and compute something else.
 #[test]
 fn classes_of_others_are_refused() {

@@ -23,6 +23,16 @@ pub enum Operation {
     Register(u32),
 }
 
+impl Operation {
+    /// Its bits.
+    pub fn width(self) -> u32 {
+        match self {
+            Self::Add(w) | Self::Add3(w) | Self::Compress(w) | Self::Mux(w) => w,
+            Self::And(w) | Self::Xor(w) | Self::Compare(w) | Self::Register(w) => w,
+        }
+    }
+}
+
 /// A cost. FPGAs have no area in µm² and no energy; cells have no look-up tables.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Cost {
@@ -60,20 +70,15 @@ fn cells(width: u32, delay_ps: f64, per_bit: (f64, f64)) -> Cost {
 impl AsicModel {
     /// What `operation` costs; nothing if it is no bit wide.
     pub fn cost(&self, operation: Operation) -> Cost {
+        if operation.width() == 0 {
+            return Cost::default();
+        }
         let bitwise = |o: &super::Operator, width| cells(width, o.delay_ps, (o.area_um2, o.energy_fj));
         let ripple = |width: u32, first: f64, per_bit| {
             cells(width, first + f64::from(width.saturating_sub(1)) * self.ripple_ps, per_bit)
         };
         let adder = (self.full_adder.area_um2, self.full_adder.energy_fj);
         let raw = match operation {
-            Operation::Add(0)
-            | Operation::Add3(0)
-            | Operation::Compress(0)
-            | Operation::Mux(0)
-            | Operation::And(0)
-            | Operation::Xor(0)
-            | Operation::Compare(0)
-            | Operation::Register(0) => return Cost::default(),
             Operation::Add(w) => ripple(w, self.full_adder.delay_ps, adder),
             // A row of full adders before the chain.
             Operation::Add3(w) => {
@@ -104,6 +109,9 @@ impl AsicModel {
 impl FpgaModel {
     /// What `operation` costs, one routed net included; nothing if it is no bit wide.
     pub fn cost(&self, operation: Operation) -> Cost {
+        if operation.width() == 0 {
+            return Cost::default();
+        }
         let level = self.lut_ps.value + self.route_ps.value;
         let chain = |width: u32| {
             self.route_ps.value
@@ -120,14 +128,6 @@ impl FpgaModel {
         // Gates of two inputs share a look-up table with what follows: of `k` inputs, `k - 1` gates fill one.
         let packed = f64::from(self.lut_inputs.saturating_sub(1).max(1));
         match operation {
-            Operation::Add(0)
-            | Operation::Add3(0)
-            | Operation::Compress(0)
-            | Operation::Mux(0)
-            | Operation::And(0)
-            | Operation::Xor(0)
-            | Operation::Compare(0)
-            | Operation::Register(0) => Cost::default(),
             Operation::Add(w) => luts(chain(w), whole(w)),
             // The majority of one bit goes to the next one's table, and that one's output onto the chain.
             Operation::Add3(w) if self.carry_cell.is_some() => luts(level + chain(w), w.into()),

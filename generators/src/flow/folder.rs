@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use hdl::dfg::{Module, simulated_by, text};
 use hdl::diag::{Diagnostic, Diagnostics};
+use hdl::lower::{ADD3, Adders, lower_to};
+use hdl::rtl;
 use serde::{Serialize, Serializer};
 use sim::testbench;
 
@@ -100,6 +102,19 @@ impl Folder {
     /// Where it is.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// The design as its Verilog was written: of three-operand adders if their module is in the list of files.
+    ///
+    /// # Errors
+    /// Those of lowering.
+    pub fn lowered(&self) -> std::result::Result<rtl::Design, Diagnostics> {
+        let file = format!("{ADD3}.v");
+        let adders = match self.manifest.names().any(|name| name == file) {
+            true => Adders::ThreeOperand,
+            false => Adders::TwoOperand,
+        };
+        lower_to(&self.top, adders)
     }
 
     /// The Verilog files that hwgen wrote into it, the test bench among them; others are no part of the design.

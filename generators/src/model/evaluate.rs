@@ -57,8 +57,8 @@ impl Graph {
                     values.len()
                 )));
             }
-            let (lo, hi) = input.range;
-            if let Some((i, value)) = values.iter().enumerate().find(|(_, v)| !(lo..=hi).contains(*v)) {
+            let outside = |((_, v), (lo, hi)): &((usize, &i64), (i64, i64))| !(lo..=hi).contains(v);
+            if let Some(((i, value), (lo, hi))) = values.iter().enumerate().zip(input.ranges()).find(outside) {
                 return Err(error(format!(
                     "element {i} of input {} is {value}, its range is {lo}…{hi}",
                     quoted(&input.name)

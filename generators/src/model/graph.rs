@@ -63,11 +63,30 @@ pub struct Input {
     pub name: String,
     /// Extent of each axis.
     pub shape: Vec<usize>,
-    /// Least and greatest integer.
+    /// Least and greatest integer of all elements; a quantiser may give fewer, see [`Input::ranges`].
     pub range: (i64, i64),
     /// Where the integers come from, if they are not given as integers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encode: Option<Encode>,
+}
+
+impl Input {
+    /// Least and greatest integer of each element in row-major order: of those in the range what its quantiser gives.
+    pub fn ranges(&self) -> Vec<(i64, i64)> {
+        let (lo, hi) = self.range;
+        let count = self.shape.iter().product();
+        let Some(encode) = &self.encode else {
+            return vec![self.range; count];
+        };
+        let full = |p: &Array<f32>| p.stretched(&self.shape).expect("checked when the graph was built");
+        let quantiser = encode.quantiser.with(full);
+        let element = |i: usize| {
+            let (least, greatest) = quantiser.with(|p| p[i]).codes();
+            let (least, greatest) = (least.max(lo), greatest.min(hi));
+            if least <= greatest { (least, greatest) } else { self.range }
+        };
+        (0..count).map(element).collect()
+    }
 }
 
 /// A function on tensors.

@@ -19,6 +19,7 @@ mod graph;
 mod inspect;
 mod movement;
 mod multiply;
+mod needed;
 mod op;
 mod output;
 mod pair;

@@ -233,7 +233,7 @@ pub fn random_events(network: &Graph, count: usize, seed: u64) -> Vec<Event> {
             let (lo, hi) = input.range;
             let bits = i64::BITS - (hi - lo).leading_zeros();
             let scale = random.u32(0..=bits.saturating_sub(1).min(SCALES));
-            let element = |_| match k % 16 {
+            let element = |(lo, hi): (i64, i64)| match k % 16 {
                 0 => lo,
                 1 => hi,
                 2 => 0.clamp(lo, hi),
@@ -241,7 +241,7 @@ pub fn random_events(network: &Graph, count: usize, seed: u64) -> Vec<Event> {
                 _ if lo <= 0 && hi >= 0 => random.i64(lo >> scale..=hi >> scale).clamp(lo, hi),
                 _ => random.i64(lo..=hi),
             };
-            (0..input.shape.iter().product()).map(element).collect()
+            input.ranges().into_iter().map(element).collect()
         };
         network.inputs().iter().map(&mut values).collect()
     };

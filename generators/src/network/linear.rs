@@ -40,6 +40,16 @@ impl<'m> Products<'m> {
         self.all.linear(self.m, inputs, matrix, bias, 0)
     }
 
+    /// `x·y`. A constant factor is a matrix of one weight.
+    pub(super) fn product(&self, x: Value<'m>, y: Value<'m>) -> Value<'m> {
+        let constant = |v: Value<'m>| v.range().as_point().and_then(|factor| i64::try_from(factor).ok());
+        match (constant(x), constant(y)) {
+            (_, Some(factor)) => self.matrix_vector(&[x], &[vec![factor]], &[0])[0],
+            (Some(factor), _) => self.matrix_vector(&[y], &[vec![factor]], &[0])[0],
+            _ => self.dot(&[(x, y)]),
+        }
+    }
+
     /// `Σ x·y` of computed values. Rows are made of the narrower factors, which have fewer digits.
     pub(super) fn dot(&self, factors: &[(Value<'m>, Value<'m>)]) -> Value<'m> {
         let width = |v: Value<'m>| v.range().width();

@@ -63,6 +63,7 @@ pub fn build_with(
     arithmetic: Arithmetic,
 ) -> Result<Arc<Module>, Diagnostics> {
     check_fixed(graph)?;
+    let graph = &graph.simplified()?;
     let m = ModuleBuilder::new(name);
     let ports = Ports::of(graph, name);
     let tensors = tensors(&m, graph, &ports, effort, arithmetic)?;
@@ -91,8 +92,7 @@ pub(crate) fn tensors<'m>(
     let products = Products::new(m, effort, arithmetic);
     let mut tensors: Vec<Vec<Value<'m>>> = Vec::with_capacity(graph.inputs().len() + graph.layers().len());
     for (input, port) in graph.inputs().iter().zip(&ports.inputs) {
-        let count = input.shape.iter().product();
-        tensors.push(m.input_array(port, count, input_format(input)));
+        tensors.push(input_values(m, input, port));
     }
     let mut registers = register_values(m, graph);
     for (k, layer) in graph.layers().iter().enumerate() {
@@ -137,10 +137,22 @@ pub(crate) fn check_fixed(graph: &Graph) -> Result<(), Diagnostic> {
     }
 }
 
+/// The elements of an input out of a port, each as wide as its own range asks for; one that is a constant is that constant.
+fn input_values<'m>(m: &'m ModuleBuilder, input: &Input, port: &str) -> Vec<Value<'m>> {
+    let ranges = input.ranges().into_iter();
+    let formats = ranges.map(|(lo, hi)| Format::integer(interval(lo, hi))).collect();
+    let elements = m.input_port(port, formats, Stamp::at(0)).into_iter();
+    let known = |x: Value<'m>| x.range().as_point().map_or(x, |value| m.constant(value, 0));
+    elements.map(known).collect()
+}
+
+/// One format for all elements of an input.
 fn input_format(input: &Input) -> Format {
-    let (lo, hi) = input.range;
-    let range = Interval::new(lo.into(), hi.into()).expect("checked when the graph was built");
-    Format::integer(range)
+    Format::integer(interval(input.range.0, input.range.1))
+}
+
+fn interval(lo: i64, hi: i64) -> Interval {
+    Interval::new(lo.into(), hi.into()).expect("checked when the graph was built")
 }
 
 /// The result of layer `k` for these operands.
@@ -283,7 +295,7 @@ fn values<'m>(
         }
         Op::Add => both(&|a, b| a + b),
         Op::Sub => both(&|a, b| a - b),
-        Op::Mul => both(&|a, b| products.dot(&[(a, b)])),
+        Op::Mul => both(&|a, b| products.product(a, b)),
         Op::Min => both(&|a, b| a.min(b)),
         Op::Max => both(&|a, b| a.max(b)),
         Op::And => both(&|a, b| a & b),

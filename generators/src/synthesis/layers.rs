@@ -1,12 +1,10 @@
 //! Which layer of the network a net of the mapped netlist belongs to.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use hdl::dfg::Module;
 use hdl::diag::{Diagnostic, Diagnostics};
-use hdl::lower::{self, ADD3, Adders};
-use hdl::rtl::{self, Cell, Names};
+use hdl::lower;
+use hdl::rtl::{self, Cell, Design, Names};
 use sim::netlist::json;
 
 use super::work::Work;
@@ -30,25 +28,20 @@ struct Nets {
 }
 
 impl Layers {
-    /// The layers of `top` and of the modules in it, whose Verilog was made of `adders`.
-    ///
-    /// # Errors
-    /// Those of lowering.
-    fn of(top: &Arc<Module>, adders: Adders) -> Result<Self, Diagnostics> {
-        let design = lower::lower_to(top, adders)?;
-        let modules = design.modules.iter();
-        Ok(Self {
-            modules: modules.map(|m| Nets::of(m, m.name == top.name)).collect(),
-            top: design.modules.iter().position(|m| m.name == top.name).unwrap_or_default(),
-        })
+    /// The layers of the module called `top` and of the modules in it.
+    fn of(design: &Design, top: &str) -> Self {
+        Self {
+            modules: design.modules.iter().map(|m| Nets::of(m, m.name == top)).collect(),
+            top: design.modules.iter().position(|m| m.name == top).unwrap_or_default(),
+        }
     }
 
-    /// The layers of the folder's Verilog, which has a file for three-operand adders if it uses them.
+    /// The layers of the folder's Verilog.
     ///
     /// # Errors
     /// Those of lowering.
     pub fn of_folder(work: &Work<'_>) -> Result<Self, Diagnostics> {
-        Self::of(&work.folder.top, adders_of(work))
+        Ok(Self::of(&work.folder.lowered()?, &work.folder.top.name))
     }
 
     /// The layer of a net of the module called `module`, such as `net[3]`, or `instance.net` where it was flattened.
@@ -78,15 +71,6 @@ impl Layers {
     }
 }
 
-/// What the sums in the folder's Verilog are made of: it has a file for three-operand adders if it uses them.
-fn adders_of(work: &Work<'_>) -> Adders {
-    let three = work.folder.dir().join(format!("{ADD3}.v"));
-    match three.is_file() {
-        true => Adders::ThreeOperand,
-        false => Adders::TwoOperand,
-    }
-}
-
 /// Modules that stand for one cell each.
 const CELLS: [&str; 2] = [lower::FULL_ADDER, lower::INVERTER];
 
@@ -110,7 +94,7 @@ impl Blocks {
     /// Those of lowering.
     pub fn of(work: &Work<'_>) -> Result<Self, Diagnostics> {
         let top = &work.folder.top;
-        let design = lower::lower_to(top, adders_of(work))?;
+        let design = work.folder.lowered()?;
         let mut blocks = Self { names: Vec::new(), flattened: 0, once: 0 };
         let mut copies = vec![0u64; design.modules.len()];
         // a module stands before those that instantiate it
@@ -195,6 +179,7 @@ impl Nets {
 #[cfg(test)]
 mod tests {
     use hdl::dfg::ModuleBuilder;
+    use hdl::lower::Adders;
     use hdl::num::Format;
 
     use super::*;
@@ -211,7 +196,8 @@ mod tests {
         let x = outer.input("x", format);
         let y = outer.instance(&inner, "u0", &[x, x]);
         outer.output("y", y[0].delay(1).named("late"));
-        let layers = Layers::of(&outer.finish().unwrap(), Adders::TwoOperand).unwrap();
+        let design = lower::lower_to(&outer.finish().unwrap(), Adders::TwoOperand).unwrap();
+        let layers = Layers::of(&design, "outer");
         assert_eq!(layers.of_net("outer", "u0.conv_p3_sum[2]").as_deref(), Some("inner.conv"));
         assert_eq!(layers.of_net("outer", "late").as_deref(), Some("outer"));
         assert_eq!(layers.describe("u0.conv_p3_sum[2]").as_deref(), Some("u0 conv.p3: conv_p3_sum[2]"));

@@ -73,6 +73,14 @@ impl<'m> Value<'m> {
         self.aligned_to(frac, Location::caller())
     }
 
+    /// The value that this one is `2^s` times, and `s`, if it was made so.
+    pub fn unshifted(self) -> (Self, u32) {
+        match self.builder.inner.borrow().module.graph.op(self.n) {
+            Op::Shl(n, s) => (Self { n, ..self }, s),
+            _ => (self, 0),
+        }
+    }
+
     /// `cycles` cycles later.
     #[track_caller]
     #[must_use]

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use hdl::dfg::{ModuleBuilder, Value};
+use hdl::dfg::{ModuleBuilder, NodeId, Value};
 use hdl::num::Interval;
 use rustc_hash::FxHashMap;
 
@@ -14,6 +14,9 @@ use crate::arith::products::fabric::Sums;
 
 /// Most weights of a matrix that is searched without being asked to; a larger one gets the greedy pass alone.
 const SEARCHED: usize = 1 << 12;
+
+/// Bits that weights and biases stay within.
+const MAX_BITS: u32 = 62;
 
 /// Rows of weights, biases, and the ranges of the operands.
 type Key = (Vec<Vec<i64>>, Vec<i64>, Vec<Interval>);
@@ -54,11 +57,13 @@ impl Products {
         assert_eq!(weights.len(), bias.len(), "one bias a row");
         assert!(weights.iter().all(|row| row.len() == inputs.len()), "one weight an input");
         let input_frac = inputs.iter().map(Value::frac).max().unwrap_or(0);
-        let inputs: Vec<Value<'m>> = inputs.iter().map(|x| x.extended(input_frac).with_frac(0)).collect();
+        let integers = inputs.iter().map(|x| x.extended(input_frac).with_frac(0)).collect();
+        let System { inputs, weights, bias } =
+            System { inputs: integers, weights: weights.to_vec(), bias: bias.to_vec() }.reduced();
         let ranges = inputs.iter().map(Value::range).collect();
-        let sums = match self.solved((weights.to_vec(), bias.to_vec(), ranges)) {
+        let sums = match self.solved((weights.clone(), bias.clone(), ranges)) {
             Some(sums) => sums.build(m, &inputs),
-            None => multiplied(m, &inputs, weights, bias),
+            None => multiplied(m, &inputs, &weights, &bias),
         };
         sums.into_iter().map(|sum| sum.with_frac(input_frac + weight_frac)).collect()
     }
@@ -77,6 +82,50 @@ impl Products {
         let sums = sums.ok().map(Rc::new);
         self.solved.borrow_mut().insert(key, sums.clone());
         sums
+    }
+}
+
+/// `bias + weights · inputs`, a row of weights for each sum.
+struct System<'m> {
+    inputs: Vec<Value<'m>>,
+    weights: Vec<Vec<i64>>,
+    bias: Vec<i64>,
+}
+
+impl System<'_> {
+    /// The same sums with constants in the bias, shifts in the weights, and one column for each value that is read: what
+    /// is known of an operand must not hide from the search. Unchanged if a number would leave 62 bits.
+    fn reduced(self) -> Self {
+        let mut places: FxHashMap<NodeId, usize> = FxHashMap::default();
+        let mut reduced =
+            Self { inputs: Vec::new(), weights: vec![Vec::new(); self.bias.len()], bias: self.bias.clone() };
+        for (column, x) in self.inputs.iter().enumerate() {
+            let (source, shift) = x.unshifted();
+            let place = match x.range().as_point() {
+                Some(_) => None,
+                None => Some(*places.entry(source.node()).or_insert_with(|| {
+                    reduced.inputs.push(source);
+                    reduced.weights.iter_mut().for_each(|row| row.push(0));
+                    reduced.inputs.len() - 1
+                })),
+            };
+            let factor = x.range().as_point().unwrap_or(1 << shift.min(MAX_BITS));
+            for (row, weights) in self.weights.iter().enumerate() {
+                let term = i128::from(weights[column]).checked_mul(factor);
+                let sum = match place {
+                    Some(place) => &mut reduced.weights[row][place],
+                    None => &mut reduced.bias[row],
+                };
+                match term
+                    .and_then(|term| term.checked_add((*sum).into()))
+                    .filter(|sum| sum.unsigned_abs() < 1 << MAX_BITS)
+                {
+                    Some(total) => *sum = total as i64,
+                    None => return self,
+                }
+            }
+        }
+        reduced
     }
 }
 
@@ -143,6 +192,26 @@ mod tests {
         m.output_array("y", &[wide[0], none[0]]);
         let module = m.finish().unwrap();
         assert_eq!(eval::evaluate(&module, &[1 << 62]).unwrap(), [(1i128 << 62) + 5, 7]);
+    }
+
+    #[test]
+    fn what_is_known_of_operands_is_used() {
+        let m = ModuleBuilder::new("known");
+        let x = m.input_array("x", 3, Format::signed(6, 0).unwrap());
+        let operands = [x[0] << 3, x[1], m.constant(-9, 0), x[0], x[2].with_frac(1), m.constant(0, 0)];
+        let weights = vec![vec![3, 1, 2, -24, 7, 5], vec![1, 0, -1, 1, -5, 0]];
+        let products = products();
+        m.output_array("y", &products.linear(&m, &operands, &weights, &[4, -2], 0));
+        let module = m.finish().unwrap();
+        for x in [[0, 0, 0], [31, -32, 5], [-32, 17, -31]] {
+            let operands = [16 * x[0], 2 * x[1], -18, 2 * x[0], x[2], 0];
+            let sum = |row: &Vec<i64>| row.iter().zip(operands).map(|(w, x)| i128::from(*w) * x).sum::<i128>();
+            let expected: Vec<i128> = weights.iter().zip([4, -2]).map(|(row, bias)| sum(row) + bias).collect();
+            assert_eq!(eval::evaluate(&module, &x).unwrap(), expected);
+        }
+        let solved = products.solved.borrow();
+        let (weights, bias, _) = solved.keys().next().unwrap();
+        assert_eq!((&weights[0][..], bias[0]), (&[0, 2, 7][..], -32));
     }
 
     #[test]

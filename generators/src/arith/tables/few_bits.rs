@@ -88,7 +88,7 @@ impl<'a> Builder<'a> {
             matrix: Matrix::from_rows(&rows).expect("as long as the rows of the matrix"),
             inputs: problem.inputs.clone(),
             bias: problem.bias.as_ref().map(|b| b.iter().enumerate().map(bias).collect()),
-            free_output_signs: false,
+            free_output_signs: true,
             ..*problem
         };
         Self {
@@ -110,23 +110,32 @@ impl<'a> Builder<'a> {
                     Some(TableTerm { input, bits, weight })
                 })
                 .collect();
-            if !terms.is_empty() {
-                self.graph.outputs[column] = Some(self.column(&terms, bias, column));
-            }
+            let sum = self.graph.outputs[column];
+            self.graph.outputs[column] = match sum {
+                _ if !terms.is_empty() => Some(self.column(&terms, bias, sum)),
+                Some(sum) if sum.neg && !self.problem.free_output_signs => Some(self.negated(sum)),
+                _ => sum,
+            };
         }
         self.graph
     }
 
-    /// The sum of what `column` has so far and of `terms`.
-    fn column(&mut self, terms: &[TableTerm], mut bias: i64, column: usize) -> Term {
+    /// The sum of `start`, which may be negative, and of `terms`.
+    fn column(&mut self, terms: &[TableTerm], mut bias: i64, mut start: Option<Term>) -> Term {
         let joins = self.inputs > 4;
         let mut legs: BinaryHeap<Leg> = BinaryHeap::new();
-        let mut start = self.graph.outputs[column];
         let mut rest = terms;
         while !rest.is_empty() || start.is_some() {
-            let mut leg = start
-                .take()
-                .unwrap_or_else(|| self.table(taken(&mut rest, self.inputs), std::mem::take(&mut bias), false));
+            let mut first = || self.table(taken(&mut rest, self.inputs), std::mem::take(&mut bias), false);
+            let mut leg = match start.take() {
+                None => first(),
+                // a table that the sum is subtracted from takes less than an adder that turns it round
+                Some(sum) if sum.neg => {
+                    let table = first();
+                    self.sum(table, sum)
+                }
+                Some(sum) => sum,
+            };
             for _ in 1..LEG {
                 if joins && !rest.is_empty() {
                     let table = self.table(taken(&mut rest, self.inputs - 1), std::mem::take(&mut bias), true);
@@ -143,6 +152,17 @@ impl<'a> Builder<'a> {
             let sum = self.sum(first, second);
             legs.push(self.leg(sum));
         }
+    }
+
+    /// `0 - term`.
+    fn negated(&mut self, term: Term) -> Term {
+        let node = self.graph.nodes[term.node as usize];
+        let (lo, hi) = term.range((node.lo, node.hi));
+        let op = Op::Add {
+            a: Term::plain(self.graph.push(Node { op: Op::Constant { value: 0 }, lo: 0, hi: 0, depth: 0 })),
+            b: term,
+        };
+        Term::plain(self.graph.push(Node { op, lo, hi, depth: node.depth }))
     }
 
     fn leg(&self, term: Term) -> Leg {

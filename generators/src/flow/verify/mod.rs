@@ -242,18 +242,28 @@ impl Folder {
                 }
                 let graph = design.network().map_err(|d| d.message)?.graph;
                 let outputs = graph.outputs().iter().map(|o| o.name.clone()).collect();
-                Model { graph: Cow::Owned(graph), inputs: vec![design.input_port().to_owned()], outputs }
+                Model {
+                    graph: Cow::Owned(graph),
+                    inputs: vec![design.input_port().to_owned()],
+                    outputs,
+                    rounded: false,
+                }
             }
             Design::Network(design) => {
                 if design.reuse.is_some() {
                     return Err("folded networks are not proved yet".into());
                 }
                 let ports = design.ports();
-                Model { graph: Cow::Borrowed(&design.network), inputs: ports.inputs, outputs: ports.outputs }
+                Model {
+                    graph: Cow::Borrowed(&design.network),
+                    inputs: ports.inputs,
+                    outputs: ports.outputs,
+                    rounded: true,
+                }
             }
             Design::Matrix(design) => {
                 let graph = matrix(design).map_err(|d| d.message)?;
-                Model { graph: Cow::Owned(graph), inputs: vec!["x".into()], outputs: vec!["y".into()] }
+                Model { graph: Cow::Owned(graph), inputs: vec!["x".into()], outputs: vec!["y".into()], rounded: false }
             }
             Design::Interaction(_) => return Err("interaction networks are not proved yet".into()),
         };

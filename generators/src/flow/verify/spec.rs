@@ -1,6 +1,7 @@
 //! An integer model as the numbers that a design is to compute.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use hdl::dfg::Module;
@@ -15,6 +16,8 @@ pub(super) struct Model<'a> {
     pub graph: Cow<'a, Graph>,
     pub inputs: Vec<String>,
     pub outputs: Vec<String>,
+    /// Whether sums stand in the hardware with what rounding behind them adds.
+    pub rounded: bool,
 }
 
 impl Model<'_> {
@@ -23,7 +26,11 @@ impl Model<'_> {
     /// # Errors
     /// A layer of a kind that is not taken apart, or a port that is not there.
     pub fn spec(&self, top: &Module) -> Result<Spec, String> {
-        let mut builder = Builder { graph: &self.graph, spec: Spec::default(), tensors: Vec::new() };
+        let mut builder =
+            Builder { graph: &self.graph, spec: Spec::default(), tensors: Vec::new(), moved: HashMap::new() };
+        if self.rounded {
+            builder.rounding();
+        }
         builder.spec.latency = top.latency();
         builder.inputs();
         for layer in self.graph.layers() {
@@ -61,6 +68,29 @@ pub(super) struct Builder<'a> {
     pub spec: Spec,
     /// The numbers of each tensor, row-major.
     tensors: Vec<Vec<Id>>,
+    /// Sums that stand elsewhere by what rounding adds.
+    moved: HashMap<TensorId, Moved>,
+}
+
+/// A tensor whose numbers are not looked for, but sums from which they follow.
+#[derive(Clone)]
+struct Moved {
+    /// The sums are so much more.
+    by: Vec<i64>,
+    /// Whether a ReLU makes the tensor of what is left.
+    relu: bool,
+}
+
+impl Moved {
+    /// The function of the tensor's element `k` as one of the sum that stands for it.
+    fn of_sum(
+        &self,
+        k: usize,
+        function: Arc<dyn Fn(i64) -> i64 + Send + Sync>,
+    ) -> Arc<dyn Fn(i64) -> i64 + Send + Sync> {
+        let (by, least) = (self.by[k], if self.relu { 0 } else { i64::MIN });
+        Arc::new(move |sum| function((sum - by).max(least)))
+    }
 }
 
 impl Builder<'_> {
@@ -68,13 +98,23 @@ impl Builder<'_> {
         self.spec.layers.push("input".into());
         let mut element = 0;
         for input in self.graph.inputs() {
-            let count = input.shape.iter().product();
-            let mut number = || {
+            let mut number = |range| {
                 element += 1;
-                self.spec.push(Rule::Input, 0, element - 1, input.range)
+                self.spec.push(Rule::Input, 0, element - 1, range)
             };
-            let numbers = (0..count).map(|_| number()).collect();
+            let numbers = input.ranges().into_iter().map(&mut number).collect();
             self.tensors.push(numbers);
+        }
+    }
+
+    /// Has the sums that are rounded stand where the hardware has them; what reads them takes that off again.
+    fn rounding(&mut self) {
+        for rounded in self.graph.rounded() {
+            let sum = self.graph.result(rounded.matrix);
+            let by = rounded.added.stretched(&self.graph.info(sum).shape).expect("one number an output");
+            let read = self.graph.layers()[rounded.reader].inputs[0];
+            self.moved.insert(sum, Moved { by: by.clone(), relu: false });
+            self.moved.insert(read, Moved { by, relu: read != sum });
         }
     }
 
@@ -93,6 +133,10 @@ impl Builder<'_> {
         let bounds = (info.range.lo() as i64, info.range.hi() as i64);
         let numbers = match self.movement(layer, bounds)? {
             Some(numbers) => numbers,
+            // its reader takes the sums as they are
+            None if layer.op == Op::Relu && self.moved.contains_key(&TensorId(self.tensors.len() as u32)) => {
+                self.tensor(layer.inputs[0]).to_vec()
+            }
             None => self.computed(layer, bounds)?,
         };
         self.tensors.push(numbers);
@@ -211,9 +255,13 @@ impl Builder<'_> {
             Op::Table { first, values } => all(Arc::new(move |v| values[(v - first) as usize]), false),
             other => return Err(format!("`{}` is not proved yet", other.name())),
         };
+        let moved = self.moved.get(&layer.inputs[0]).cloned();
         let numbers = x.iter().zip(functions).enumerate();
         Ok(numbers
-            .map(|(k, (x, (function, monotone)))| self.push(Rule::Map { x: *x, function, monotone }, k, bounds))
+            .map(|(k, (x, (function, monotone)))| {
+                let function = moved.iter().fold(function, |function, moved| moved.of_sum(k, function));
+                self.push(Rule::Map { x: *x, function, monotone }, k, bounds)
+            })
             .collect())
     }
 
@@ -235,8 +283,14 @@ impl Builder<'_> {
     }
 
     fn sums(&mut self, rows: Vec<(Vec<(Id, i64)>, i64)>, how: &Multiplication, bounds: (i64, i64)) -> Vec<Id> {
+        let moved =
+            self.moved.get(&TensorId(self.tensors.len() as u32)).map_or_else(Vec::new, |moved| moved.by.clone());
         let rows = rows.into_iter().enumerate();
-        rows.map(|(k, (terms, bias))| self.sum(terms, how.added_bias(bias), how.cut(), k, bounds)).collect()
+        let sum = |(k, (terms, bias))| {
+            let by = moved.get(k).copied().unwrap_or(0);
+            self.sum(terms, how.added_bias(bias) + by, how.cut(), k, (bounds.0 + by.min(0), bounds.1 + by.max(0)))
+        };
+        rows.map(sum).collect()
     }
 
     fn combined(&mut self, kind: PoolKind, groups: Vec<Vec<Id>>, bounds: (i64, i64)) -> Vec<Id> {

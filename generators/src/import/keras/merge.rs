@@ -9,7 +9,7 @@ use super::class::{Build, LayerClass, none};
 use super::einsum::{Equation, places};
 use crate::import::lift::{Lift, Real};
 use crate::import::settings::Known;
-use crate::model::{Array, Op, Step};
+use crate::model::{Array, Op, Pairing, Step};
 
 /// Merging layers.
 pub(super) const CLASSES: &[LayerClass] = &[
@@ -175,13 +175,14 @@ impl Lift {
             return Err(layer.error(format!("it subtracts {count} operands")));
         }
         for next in operands {
-            sum = match layer.merge() {
-                "Add" | "Average" | "AveragePow2" => self.combine(&layer.name, Op::Add, sum, next)?,
-                "Subtract" => self.combine(&layer.name, Op::Sub, sum, next)?,
-                "Maximum" => self.combine(&layer.name, Op::Max, sum, next)?,
-                "Minimum" => self.combine(&layer.name, Op::Min, sum, next)?,
-                _ => self.mul(&layer.name, sum, next)?,
+            let operation = match layer.merge() {
+                "Add" | "Average" | "AveragePow2" => Pairing::Add,
+                "Subtract" => Pairing::Sub,
+                "Maximum" => Pairing::Max,
+                "Minimum" => Pairing::Min,
+                _ => Pairing::Mul,
             };
+            sum = self.pair(&layer.name, operation, sum, next)?;
         }
         match layer.merge() {
             "Average" => self.step(&layer.name, sum, Step::Div(Array::scalar(count as f32))),

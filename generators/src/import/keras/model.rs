@@ -51,6 +51,10 @@ pub(super) struct Entry {
     pub kind: Kind,
     /// Its uses; one without operands for an input.
     pub calls: Vec<Call>,
+    /// The number by which layers refer to the first of its uses.
+    pub first_use: usize,
+    /// The number by which the model's list of results refers to it.
+    first_result: usize,
 }
 
 /// What a layer is.
@@ -150,7 +154,13 @@ impl Reader<'_> {
             chain(name, entries, list, shape(shape_of_build, outer)?, outer)?
         } else {
             let inputs = references(config.value("input_layers"), outer)?;
-            let outputs = references(config.value("output_layers"), outer)?;
+            let mut outputs = references(config.value("output_layers"), outer)?;
+            for output in &mut outputs {
+                if let Some(entry) = entries.iter().find(|entry| entry.name == output.layer) {
+                    let none = || outer.error(format!("its results name no use of model {}", quoted(&entry.name)));
+                    output.node = output.node.checked_sub(entry.first_result).ok_or_else(none)? + entry.first_use;
+                }
+            }
             Model { name, entries, inputs, outputs }
         };
         config.finish(&MODEL)?;
@@ -172,6 +182,7 @@ impl Reader<'_> {
         let outer = Settings::new(place.clone(), entries.clone());
         outer.accept(&PLACE);
         let class = layer_class(&outer)?;
+        let is_chain = class == "Sequential";
         let calls = calls(outer.value("inbound_nodes"), &outer)?;
         let group = match operation::is_one(&class) {
             true => String::new(),
@@ -194,7 +205,12 @@ impl Reader<'_> {
         };
         outer.value("name");
         outer.finish(&PLACE)?;
-        Ok(Entry { name, kind, calls })
+        // Keras counts the use by which an inner model was made, which it does not write: Keras 2 everywhere, Keras 3 in lists
+        // of results and but for Sequential models
+        let old = outer.peek("inbound_nodes").get(0).is_some_and(Json::is_array);
+        let model = matches!(kind, Kind::Model(_));
+        let first_result = usize::from(model && (old || !is_chain));
+        Ok(Entry { name, kind, calls, first_use: usize::from(model && old), first_result })
     }
 
     /// A layer with its tensors, which stand in `group`; without one it has none. Its configuration is read when it is used.
@@ -259,7 +275,10 @@ fn chain(
         while entries.iter().any(|e| e.name == input) {
             input.push('_');
         }
-        entries.insert(0, Entry { name: input, kind: Kind::Input(shape), calls: Vec::new() });
+        entries.insert(
+            0,
+            Entry { name: input, kind: Kind::Input(shape), calls: Vec::new(), first_use: 0, first_result: 0 },
+        );
     }
     let reference = |entry: &Entry| Reference { layer: entry.name.clone(), node: 0, tensor: 0 };
     let references: Vec<Reference> = entries.iter().map(reference).collect();

@@ -89,7 +89,7 @@ impl Model {
                 0 => format!("{prefix}{}", entry.name),
                 n => format!("{prefix}{}#{n}", entry.name),
             };
-            let call = entry.calls[node].map(|reference| find(&index, &results, reference))?;
+            let call = entry.calls[node].map(|reference| self.find(&index, &results, reference))?;
             let result = match &entry.kind {
                 Kind::Input(_) => continue,
                 Kind::Layer(layer) => lift.keras_layer(&layer.named(name), call)?,
@@ -112,7 +112,27 @@ impl Model {
             };
             results.insert((k, node), result);
         }
-        self.outputs.iter().map(|reference| find(&index, &results, reference)).collect()
+        self.outputs.iter().map(|reference| self.find(&index, &results, reference)).collect()
+    }
+
+    /// The use that the reference counts.
+    fn used(&self, index: &HashMap<&str, usize>, reference: &Reference) -> Option<Use> {
+        let k = *index.get(&*reference.layer)?;
+        Some((k, reference.node.checked_sub(self.entries[k].first_use)?))
+    }
+
+    /// The tensor that `reference` names.
+    fn find(
+        &self,
+        index: &HashMap<&str, usize>,
+        results: &HashMap<Use, Vec<Real>>,
+        reference: &Reference,
+    ) -> Result<Real, Diagnostic> {
+        let tensors = self.used(index, reference).and_then(|at| results.get(&at));
+        tensors.and_then(|list| list.get(reference.tensor)).cloned().ok_or_else(|| {
+            let name = quoted(&reference.layer);
+            error(format!("use {} of layer {name} has no result {}", reference.node, reference.tensor))
+        })
     }
 
     /// All uses that an output needs, operands first, otherwise in the file's order.
@@ -128,12 +148,12 @@ impl Model {
                     quoted(&r.layer)
                 ))
             };
-            let k = *index.get(&*r.layer).ok_or_else(missing)?;
+            let (k, node) = self.used(index, r).ok_or_else(missing)?;
             let uses = match self.entries[k].kind {
                 Kind::Input(_) => 1,
                 _ => self.entries[k].calls.len(),
             };
-            (r.node < uses).then_some((k, r.node)).ok_or_else(missing)
+            (node < uses).then_some((k, node)).ok_or_else(missing)
         };
         let mut waiting: HashMap<Use, usize> = HashMap::new();
         let mut readers: HashMap<Use, Vec<Use>> = HashMap::new();
@@ -175,17 +195,4 @@ impl Model {
         sorted.retain(|(k, _)| !matches!(self.entries[*k].kind, Kind::Input(_)));
         Ok(sorted)
     }
-}
-
-/// The tensor that `reference` names.
-fn find(
-    index: &HashMap<&str, usize>,
-    results: &HashMap<Use, Vec<Real>>,
-    reference: &Reference,
-) -> Result<Real, Diagnostic> {
-    let tensors = index.get(&*reference.layer).and_then(|k| results.get(&(*k, reference.node)));
-    tensors.and_then(|list| list.get(reference.tensor)).cloned().ok_or_else(|| {
-        let name = quoted(&reference.layer);
-        error(format!("use {} of layer {name} has no result {}", reference.node, reference.tensor))
-    })
 }

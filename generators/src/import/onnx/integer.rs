@@ -184,6 +184,12 @@ fn requantised(
             .error(format!("it takes {} and gives {}, which no runtime rounds alike", operand.name(), kind.name()))
             .help("quantise operand and result to one data type"));
     }
+    if operand == Kind::Int8 && node.operand(3)?.kind != operand {
+        // the same for want of a kernel
+        return Err(node
+            .error("it takes int8 and weights of uint8, which no runtime rounds alike")
+            .help("quantise the weights to int8"));
+    }
     let point = number(zero)?;
     let (low, high) = kind.limits().ok_or_else(|| node.error("a zero point is an integer"))?;
     let y = lift.step(&node.name, y, Step::Mul(multiplier))?;

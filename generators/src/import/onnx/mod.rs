@@ -6,6 +6,7 @@
 //! counts what its reader takes ([`node`]), and the one place that calls readers refuses what is left.
 
 mod activation;
+mod batch;
 mod document;
 mod elementwise;
 mod float_quant;
@@ -69,7 +70,19 @@ pub fn read(bytes: &[u8], formats: &[InputFormat]) -> Result<Imported, Diagnosti
     if !graph.sparse_initializer.is_empty() {
         return Err(error("sparse tensors are not supported").help("save the weights as dense tensors"));
     }
-    Reader::new(&model, graph, formats)?.run(graph)
+    let Some(one) = batch::one_sample(graph) else {
+        return Reader::new(&model, graph, formats, false)?.run(graph);
+    };
+    Reader::new(&model, &one, formats, true)?.run(&one).or_else(|joined| {
+        let whole = Reader::new(&model, graph, formats, false)?.run(graph);
+        whole.map_err(|why| {
+            why.help(format!(
+                "all samples of its batch are read as one event, because one sample by itself cannot be: {}; export it for a \
+                 batch of 1",
+                joined.message
+            ))
+        })
+    })
 }
 
 struct Reader<'a> {
@@ -77,10 +90,17 @@ struct Reader<'a> {
     sets: OperatorSets,
     lift: Lift,
     tensors: HashMap<String, Tensor>,
+    /// Whether the first axis is that of one of several samples, which no node may join.
+    apart: bool,
 }
 
 impl<'a> Reader<'a> {
-    fn new(model: &'a ModelProto, graph: &GraphProto, formats: &[InputFormat]) -> Result<Self, Diagnostic> {
+    fn new(
+        model: &'a ModelProto,
+        graph: &GraphProto,
+        formats: &[InputFormat],
+        apart: bool,
+    ) -> Result<Self, Diagnostic> {
         let sets = OperatorSets::of(model)?;
         let mut tensors = HashMap::new();
         for initializer in &graph.initializer {
@@ -99,7 +119,7 @@ impl<'a> Reader<'a> {
         for (input, real) in inputs.into_iter().zip(reals) {
             tensors.insert(input.name, Tensor { value: Value::Real(real), kind: input.kind });
         }
-        Ok(Self { model, sets, lift, tensors })
+        Ok(Self { model, sets, lift, tensors, apart })
     }
 
     fn run(mut self, graph: &GraphProto) -> Result<Imported, Diagnostic> {
@@ -152,7 +172,17 @@ impl<'a> Reader<'a> {
             return Err(error(message).help(format!("supported from version {}", operator.since)));
         }
         let node = Node::new(proto, name, operator, version, &self.tensors)?;
+        if self.apart {
+            batch::keeps_samples_apart(&self.lift, &node, proto)?;
+        }
         let results = (operator.reader)(&mut self.lift, &node)?;
+        let joined = |tensor: &Tensor| match &tensor.value {
+            Value::Real(real) => self.lift.shape(real).first() != Some(&1),
+            Value::Constant(_) => false,
+        };
+        if self.apart && results.iter().any(joined) {
+            return Err(node.error("its result has not the samples of the batch as its first axis"));
+        }
         node.finish()?;
         for (name, tensor) in proto.output.iter().zip(results).filter(|(name, _)| !name.is_empty()) {
             if self.tensors.insert(name.clone(), tensor).is_some() {

@@ -39,7 +39,7 @@ use super::linear::Products;
 use super::ports::{Ports, START, VALID};
 use super::registers::{hold, register};
 use super::stages::{Construction, Cut};
-use super::{check_fixed, check_size, fraction_bits, identifier, input_format, layer_values};
+use super::{check_fixed, check_size, fraction_bits, identifier, input_values, layer_values};
 use crate::arith::{Arithmetic, Effort};
 use crate::model::{Graph, Layer, TensorId};
 use crate::progress;
@@ -99,9 +99,7 @@ fn built(
         values: HashMap::new(),
     };
     for (k, (input, port)) in graph.inputs().iter().zip(&ports.inputs).enumerate() {
-        let count = input.shape.iter().product();
-        let values = m.input_array(port, count, input_format(input));
-        tensors.values.insert((k, 0), values);
+        tensors.values.insert((k, 0), input_values(&m, input, port));
     }
     for (k, layer) in graph.layers().iter().enumerate() {
         progress::at(format_args!("layer {} of {}: {}", k + 1, graph.layers().len(), quoted(&layer.name)));

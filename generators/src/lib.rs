@@ -55,4 +55,4 @@ pub use self::flow::matrix::MatrixProject;
 pub use self::flow::network::NetworkProject;
 pub use self::flow::vectors::Source as VectorSource;
 pub use self::flow::{Folder, Generated, Options, Outcome, Project, check, generate};
-pub use self::output::folder::Staging;
+pub use self::output::staging::Staging;

@@ -1,4 +1,5 @@
-//! Energy of a mapped netlist from the tables of its library and from how often its nets change.
+//! Energy of a mapped netlist from the tables of its library and from how often its nets change, glitches among the
+//! changes where the simulation counted them ([`sim::gates`]).
 //!
 //! Each change of a net that a cell drives takes half of its capacitance times the square of the voltage, and the
 //! energy inside the driving cell: that of the arcs to the input pins, weighted by how often each of these changes and

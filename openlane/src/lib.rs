@@ -1,5 +1,5 @@
 //! From Verilog to a netlist of library cells or of an FPGA's primitives, and what other programs say about it: Yosys
-//! maps, OpenSTA times, nextpnr places, Icarus simulates, ABC proves.
+//! maps, OpenSTA times, nextpnr places, ABC proves.
 //!
 //! - [`fetch`]: obtaining a library or a program through pip or apt, checked and cached.
 //! - [`liberty`]: reading a library and recognising its adders, gates and flip-flops.

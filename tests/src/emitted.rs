@@ -11,8 +11,8 @@ use hdl::passes::pipeline::Report as Pipeline;
 use hwgen::design::Design;
 use hwgen::interaction::design::InteractionDesign;
 use hwgen::output::emit::Emission;
-use hwgen::output::folder::{Edited, Staging};
 use hwgen::output::report::Report;
+use hwgen::output::staging::{Edited, Staging};
 use sim::tools::{Engine, Job, Verdict};
 use sim::vectors::Vectors;
 

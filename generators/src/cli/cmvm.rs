@@ -20,8 +20,8 @@ use crate::flow::generate;
 use crate::flow::matrix::{MatrixProject, of_adders, of_cells};
 use crate::flow::options::{Options, Products, Sums};
 use crate::import::matrix;
-use crate::output::folder::Staging;
 use crate::output::matrix::{Estimate, Figures, cell_parameters, cell_table, parameters, table};
+use crate::output::staging::Staging;
 use crate::output::table::Table;
 use crate::progress;
 

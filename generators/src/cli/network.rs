@@ -13,8 +13,8 @@ use crate::flow::network::NetworkProject;
 use crate::model::Graph;
 use crate::network::design::{Event, NetworkDesign};
 use crate::network::folded::MAX_REUSE;
-use crate::output::folder::Staging;
 use crate::output::report::Check;
+use crate::output::staging::Staging;
 
 /// How a model becomes hardware.
 #[derive(Debug, Args)]

@@ -6,8 +6,8 @@ use clap::Args;
 
 use crate::failure::Result;
 use crate::flow::Generated;
-use crate::output::folder::{Edited, Staging};
 use crate::output::manifest::Edits;
+use crate::output::staging::{Edited, Staging};
 
 /// The output folder.
 #[derive(Debug, Args)]

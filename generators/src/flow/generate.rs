@@ -14,8 +14,8 @@ use crate::arith::{Arithmetic, Kinds};
 use crate::design::Design;
 use crate::failure::{Failure, Result};
 use crate::output::emit::Emission;
-use crate::output::folder::Staging;
 use crate::output::report::{Check, LayerFormats, Report};
+use crate::output::staging::Staging;
 use crate::progress;
 
 /// What can be generated: a model, and everything that its report and its test bench need to know.

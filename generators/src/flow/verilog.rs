@@ -14,7 +14,7 @@ use sim::vectors::{Held, Vectors};
 use super::batch::{Outcome, SHOWN, is_stream};
 use super::folder::{Folder, Subject};
 use crate::failure::{Failure, Result};
-use crate::output::folder::{Edited, Staging};
+use crate::output::staging::{Edited, Staging};
 
 /// Nodes of a design, instances counted each, from which on Verilator is to compile repeated modules once.
 const LARGE: usize = 100_000;

@@ -7,8 +7,6 @@
 mod activation;
 mod archive;
 mod attention;
-mod call;
-mod calls;
 mod class;
 mod convolution;
 mod dense;
@@ -18,6 +16,7 @@ mod fixed;
 mod function;
 mod hgq;
 mod hgq_layers;
+mod layer_calls;
 mod merge;
 mod model;
 mod network;
@@ -29,9 +28,11 @@ mod pooling;
 mod power;
 mod projection;
 mod quantiser;
+mod quantiser_call;
 mod quantisers;
 mod rearranging;
 mod refused;
+pub mod settings;
 mod shaping;
 mod subnet;
 mod table;
@@ -47,10 +48,10 @@ use serde_json::Value as Json;
 
 use super::lift::{Imported, InputFormat};
 use super::python_json;
-use super::settings::Settings;
 use crate::model::Array;
 
 use model::{Kind, Model};
+use settings::Settings;
 use weights::{Tensors, Weights};
 
 pub use document::document;
@@ -116,7 +117,7 @@ pub fn chain(bytes: Vec<u8>) -> Result<Vec<KerasLayer>, Diagnostic> {
                 if operands != before {
                     return Err(branches());
                 }
-                before = vec![calls::Reference { layer: entry.name.clone(), node: 0, tensor: 0 }];
+                before = vec![layer_calls::Reference { layer: entry.name.clone(), node: 0, tensor: 0 }];
                 layers.push(layer.as_ref().clone());
             }
             _ => return Err(branches()),

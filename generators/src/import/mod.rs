@@ -15,5 +15,4 @@ pub mod numpy;
 pub mod onnx;
 mod pickle;
 mod python_json;
-pub mod settings;
 pub mod torch;

@@ -2,9 +2,10 @@
 
 use serde_json::Value as Json;
 
-use super::settings::NOT_FINITE;
+/// The key of the object that stands for a number that is not finite.
+pub(super) const NOT_FINITE: &str = "__float__";
 
-/// Reads the text; a number that is not finite becomes an object that [`super::settings::Settings::number`] knows.
+/// Reads the text; a number that is not finite becomes an object that [`super::keras::settings::Settings::number`] knows.
 ///
 /// # Errors
 /// No JSON.

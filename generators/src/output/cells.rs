@@ -4,7 +4,7 @@ use constraints::Target;
 use constraints::targets::{AdderCell, InverterCell, Technology};
 use hdl::lower::{FULL_ADDER, INVERTER};
 
-use super::folder::Staging;
+use super::staging::Staging;
 use crate::failure::Result;
 
 /// The macro under which the modules of full adder and inverter are cells of a library: `HWGEN_CELLS_` and the target.

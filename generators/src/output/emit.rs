@@ -17,9 +17,9 @@ use sim::testbench::{self, bench};
 use sim::vectors::{Held, Vectors};
 
 use super::cells::write_cells;
-use super::folder::Staging;
 use super::report::Report;
 use super::rtl::write_verilog;
+use super::staging::Staging;
 use super::{estimate, hardening};
 use crate::failure::Result;
 

@@ -7,7 +7,7 @@ use constraints::Constraints;
 use constraints::targets::Target;
 use openlane::hardening;
 
-use super::folder::Staging;
+use super::staging::Staging;
 use crate::failure::{Failure, Result};
 
 /// Area of a NAND2 in LibreLane's default library, `sky130_fd_sc_hd__nand2_1`.

@@ -9,7 +9,7 @@ use hdl::verilog::CarryCell;
 use serde::Serialize;
 
 use super::emit::lowered;
-use super::folder::Staging;
+use super::staging::Staging;
 use crate::failure::Result;
 
 /// One run of emitted lines and the part of the network that it is.

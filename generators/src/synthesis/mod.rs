@@ -32,7 +32,7 @@ use self::work::Work;
 use crate::design::Design;
 use crate::failure::Result;
 use crate::flow::Folder;
-use crate::output::folder::Staging;
+use crate::output::staging::Staging;
 use crate::output::synthesis::Synthesis;
 
 pub use openlane::yosys::Effort;

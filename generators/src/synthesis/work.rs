@@ -12,8 +12,8 @@ use super::gates::Simulator;
 use crate::failure::{Failure, Result};
 use crate::flow::Folder;
 use crate::output::emit::VECTORS_FILE;
-use crate::output::folder::Staging;
 use crate::output::hardening;
+use crate::output::staging::Staging;
 use crate::output::synthesis::Synthesis;
 
 /// The folder for the scripts' copies of the Verilog.

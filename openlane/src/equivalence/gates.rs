@@ -1,4 +1,4 @@
-//! The cells of Yosys' own that are left before a design is mapped.
+//! What a design is made of before it is mapped: the cells of Yosys' own, and our full adder.
 
 use sim::cell::{Cell, Cells, Function, Register, STATE};
 

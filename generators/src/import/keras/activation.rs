@@ -6,8 +6,8 @@ use serde_json::Value as Json;
 use super::KerasLayer;
 use super::class::{Build, LayerClass, none};
 use super::quantiser::{Activation, Dialect, activation};
+use crate::import::keras::settings::Known;
 use crate::import::lift::{Lift, Real};
-use crate::import::settings::Known;
 use crate::model::{Array, Function, Step};
 
 /// Activation layers.

@@ -9,13 +9,13 @@ use hdl::diag::Diagnostic;
 use serde_json::{Map, Value as Json, json};
 
 use super::KerasLayer;
-use super::calls::{Argument, Call};
 use super::class::{Build, LayerClass, WEIGHTS, none};
 use super::einsum::Equation;
+use super::layer_calls::{Argument, Call};
 use super::part::Folder;
 use super::weights::Tensor;
+use crate::import::keras::settings::Known;
 use crate::import::lift::{Lift, Real};
-use crate::import::settings::Known;
 
 /// Attentions.
 pub(super) const CLASSES: &[LayerClass] = &[LayerClass {

@@ -6,7 +6,7 @@
 use hdl::diag::Diagnostic;
 use serde_json::Value as Json;
 
-use super::calls::{Argument, Call};
+use super::layer_calls::{Argument, Call};
 use super::origin::Class;
 use super::weights::Layout;
 use super::{KerasLayer, hgq, part, refused};
@@ -14,8 +14,8 @@ use super::{
     activation, attention, convolution, dense, einsum, hgq_layers, merge, normalisation, operation, pooling,
     projection, rearranging, shaping, subnet, table, transposed, wrapper,
 };
+use crate::import::keras::settings::{Accept, Known, Settings};
 use crate::import::lift::{Lift, Real};
-use crate::import::settings::{Accept, Known, Settings};
 
 /// What a use of a layer gives: one tensor or several.
 pub(super) type Results = Result<Vec<Real>, Diagnostic>;

@@ -6,8 +6,8 @@ use super::KerasLayer;
 use super::class::{Build, LayerClass, WEIGHTS};
 use super::dense::{FOLDING, NORMALISED, WEIGHTED, kernel_and_bias, with_bias};
 use super::quantiser::quantised;
+use crate::import::keras::settings::{Known, Settings};
 use crate::import::lift::{Constant, Lift, Real, Shaped};
-use crate::import::settings::{Known, Settings};
 use crate::model::{Op, Window};
 
 /// Largest kernel, stride and dilation.

@@ -6,8 +6,8 @@ use super::KerasLayer;
 use super::class::{Build, LayerClass, WEIGHTS};
 use super::normalisation::Normalisation;
 use super::quantiser::{Dialect, quantised};
+use crate::import::keras::settings::{Known, Settings};
 use crate::import::lift::{Lift, Real};
-use crate::import::settings::{Known, Settings};
 use crate::model::{Array, Step};
 
 /// Keys of QKeras' layers with a folded batch normalisation that only training needs.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::class::{self, COMMON, HGQ, HGQ_KEYS, LayerClass};
 use super::operation::functions;
-use crate::import::settings::{Accept, Known};
+use crate::import::keras::settings::{Accept, Known};
 
 const HEAD: &str = include_str!("document.md");
 

@@ -6,8 +6,8 @@ use super::KerasLayer;
 use super::class::{Build, LayerClass, WEIGHTS};
 use super::hgq_layers::counted;
 use super::quantiser::quantised;
+use crate::import::keras::settings::{Known, Settings};
 use crate::import::lift::{Constant, Grid, Lift, Real};
-use crate::import::settings::{Known, Settings};
 use crate::model::{Array, Op, Step};
 
 /// Layers that sum by Einstein's convention.

@@ -8,8 +8,8 @@ use super::class::{HGQ_KEYS, PLACE};
 use super::fixed::{Fixed, Format, Overflow, small_float};
 use super::origin::Class;
 use super::weights::Layout;
+use crate::import::keras::settings::{Known, Settings};
 use crate::import::lift::{Lift, Meaning, Real};
-use crate::import::settings::{Known, Settings};
 use crate::model::{Array, FloatRounding, Quantiser, Step};
 
 /// The quantisers that a layer with one operand may have.

@@ -9,8 +9,8 @@ use super::dense::{self, FOLDING};
 use super::normalisation::Normalisation;
 use super::quantiser::quantised;
 use super::table::TABLES;
+use crate::import::keras::settings::{Known, Settings};
 use crate::import::lift::{Lift, Real};
-use crate::import::settings::{Known, Settings};
 use crate::model::{Array, Op, Step};
 
 /// Layers that only HGQ2 has.

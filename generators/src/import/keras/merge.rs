@@ -7,8 +7,8 @@ use serde_json::Value as Json;
 use super::KerasLayer;
 use super::class::{Build, LayerClass, none};
 use super::einsum::{Equation, places};
+use crate::import::keras::settings::Known;
 use crate::import::lift::{Lift, Real};
-use crate::import::settings::Known;
 use crate::model::{Array, Op, Pairing, Step};
 
 /// Merging layers.

@@ -7,12 +7,12 @@ use hdl::diag::Diagnostic;
 use hdl::names::quoted;
 use serde_json::{Map, Value as Json};
 
-use super::calls::{Argument, Call, Reference, calls, references};
 use super::class::{self, PLACE};
+use super::layer_calls::{Argument, Call, Reference, calls, references};
 use super::origin::{Class, Origin};
 use super::weights::{Scope, Tensor, Tensors, Weights};
 use super::{KerasLayer, error, operation, part, wrapper};
-use crate::import::settings::{Known, Settings};
+use crate::import::keras::settings::{Known, Settings};
 
 /// Deepest model in a model.
 const MAX_DEPTH: usize = 16;

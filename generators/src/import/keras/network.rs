@@ -6,8 +6,8 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 use hdl::diag::Diagnostic;
 use hdl::names::quoted;
 
-use super::calls::Reference;
 use super::error;
+use super::layer_calls::Reference;
 use super::model::{Entry, Kind, Model};
 use crate::import::lift::{Imported, InputFormat, Lift, Real};
 
@@ -95,7 +95,7 @@ impl Model {
                 Kind::Layer(layer) => lift.keras_layer(&layer.named(name), call)?,
                 Kind::Model(model) => {
                     let named = |(key, a): &(String, _)| match a {
-                        super::calls::Argument::Constant(value) => {
+                        super::layer_calls::Argument::Constant(value) => {
                             !(value.is_null() || key == "training" && *value == false)
                         }
                         _ => true,

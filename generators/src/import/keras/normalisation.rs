@@ -7,8 +7,8 @@ use super::KerasLayer;
 use super::class::{Build, LayerClass};
 use super::dense::{FOLDING, NORMALISED};
 use super::quantiser::quantised;
+use crate::import::keras::settings::{Known, Settings};
 use crate::import::lift::{Lift, Noise, Real};
-use crate::import::settings::{Known, Settings};
 use crate::model::{Array, Step};
 
 /// Roundings of a batch normalisation whose order Keras leaves to its back end.

@@ -14,10 +14,10 @@ mod table;
 use hdl::names::quoted;
 
 use super::KerasLayer;
-use super::calls::Call;
 use super::class::{Build, LayerClass, Results, none};
+use super::layer_calls::Call;
+use crate::import::keras::settings::Known;
 use crate::import::lift::{Lift, Real};
-use crate::import::settings::Known;
 
 use arguments::Arguments;
 

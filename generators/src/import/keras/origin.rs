@@ -8,7 +8,7 @@ use hdl::diag::Diagnostic;
 use hdl::names::quoted;
 use serde_json::Value as Json;
 
-use crate::import::settings::Settings;
+use crate::import::keras::settings::Settings;
 
 /// Who made a class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 use super::class::{self, LayerClass};
 use super::weights::{Layout, Tensor, Tensors};
 use super::{KerasLayer, attention, hgq};
-use crate::import::settings::Settings;
+use crate::import::keras::settings::Settings;
 
 /// Where the tensors of a layer inside another stand.
 pub(super) struct Folder {

@@ -2,8 +2,8 @@
 //!
 //! QKeras takes logarithms in 32-bit floats, so that numbers close to `2^(k + 1/2)` may go to either side.
 
-use super::call::Call;
 use super::quantiser::width;
+use super::quantiser_call::Call;
 use crate::model::{Array, Quantiser};
 
 /// QKeras' least magnitude; all below it gets the least exponent.

@@ -7,13 +7,13 @@ use hdl::diag::Diagnostic;
 use hdl::names::quoted;
 use serde_json::Value as Json;
 
-use super::call::Call;
 use super::function;
 use super::power::PowerOfTwo;
+use super::quantiser_call::Call;
 use super::quantisers;
 pub(super) use super::weight_quantiser::quantised;
+use crate::import::keras::settings::Settings;
 use crate::import::lift::Meaning;
-use crate::import::settings::Settings;
 use crate::model::{Array, FloatRounding, Quantiser, Step};
 
 /// Most bits of a quantiser whose values are listed one by one.

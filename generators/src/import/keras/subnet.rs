@@ -7,13 +7,13 @@
 use hdl::diag::Diagnostic;
 
 use super::KerasLayer;
-use super::calls::Call;
 use super::class::{Build, LayerClass, none};
+use super::layer_calls::Call;
 use super::part::numbered;
 use super::quantiser::{Activation, Dialect, activation};
 use super::weights::Layout;
+use crate::import::keras::settings::{Known, Settings};
 use crate::import::lift::{About, Functions, Lift, Real};
-use crate::import::settings::{Known, Settings};
 use crate::model::{Array, Op, Step};
 
 /// Half the relative distance of neighbouring 32-bit floats.

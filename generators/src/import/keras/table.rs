@@ -5,8 +5,8 @@ use serde_json::Value as Json;
 
 use super::KerasLayer;
 use super::class::{Build, LayerClass, none};
+use crate::import::keras::settings::Known;
 use crate::import::lift::{Lift, Real};
-use crate::import::settings::Known;
 use crate::model::{Array, Op, Step};
 
 /// What HGQ2 adds to a divisor.

@@ -7,8 +7,8 @@ use super::class::{Build, LayerClass, WEIGHTS};
 use super::convolution::{self, SLIDING, filters};
 use super::dense::{WEIGHTED, kernel_and_bias};
 use super::quantiser::quantised;
+use crate::import::keras::settings::Known;
 use crate::import::lift::{Lift, Real, Shaped};
-use crate::import::settings::Known;
 use crate::model::Window;
 
 const KNOWN: &[Known] = &[

@@ -8,9 +8,9 @@ use hdl::diag::Diagnostic;
 use serde_json::Value as Json;
 
 use super::KerasLayer;
-use super::call::Call;
 use super::power::{PowerOfTwo, rounded_logarithm};
 use super::quantiser::{Activation, Dialect, QKerasQuantiser, bits, named};
+use super::quantiser_call::Call;
 use crate::import::lift::{Constant, Grid};
 use crate::model::Array;
 

@@ -6,11 +6,11 @@ use hdl::diag::Diagnostic;
 use serde_json::Value as Json;
 
 use super::KerasLayer;
-use super::calls::{Argument, Call};
 use super::class::{Build, LayerClass, PLACE, none};
+use super::layer_calls::{Argument, Call};
 use super::origin::Class;
+use crate::import::keras::settings::{Known, Settings};
 use crate::import::lift::{Lift, Real};
-use crate::import::settings::{Known, Settings};
 use crate::model::Op;
 
 /// The layer inside a layer of `class` with `config`, without its tensors; none if the class has none.

@@ -11,8 +11,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::boundary::{Ends, Place, charge};
+use super::bounds::Schedule;
 use super::problem::{Problem, Role};
-use super::schedule::Schedule;
 use crate::dfg::NodeId;
 use crate::passes::delay::Arrival;
 use crate::passes::max_flow::{Network, Side, UNLIMITED};

@@ -1,19 +1,19 @@
 //! Cuts a combinational data path into pipeline stages: to a clock, to a latency, with the fewest register bits.
 
 mod boundary;
+mod bounds;
 mod joint;
+mod placement;
 mod problem;
-mod registers;
-mod schedule;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::sync::Arc;
 
+use self::bounds::{Schedule, TooSlow, earliest, least_budget};
+use self::placement::fewest_bits;
 use self::problem::{Problem, Role, retimed};
-use self::registers::fewest_bits;
-use self::schedule::{Schedule, TooSlow, earliest, least_budget};
 use super::clean::clean;
 use super::delay::{DelayModel, EdgeDelay};
 use crate::analysis::{Timing, pipeline_register_bits};

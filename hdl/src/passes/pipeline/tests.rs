@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::registers::{cut_one_by_one, register_bits};
-use super::schedule::latest;
+use super::bounds::latest;
+use super::placement::{cut_one_by_one, register_bits};
 use super::*;
 use crate::dfg::{ModuleBuilder, RegisterStyle, Reset};
 use crate::num::Format;

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::Function;
 use crate::import::keras::KerasLayer;
-use crate::import::keras::calls::{Argument, Call};
+use crate::import::keras::layer_calls::{Argument, Call};
 use crate::import::lift::{Lift, Real};
 use crate::model::Array;
 

@@ -8,8 +8,8 @@ use super::movement::{
 use super::reduction::{Reduction, arg_max, einsum, mat_mul, reduce};
 use super::{Arguments, Function};
 use crate::import::keras::class::Results;
+use crate::import::keras::settings::Known;
 use crate::import::lift::Lift;
-use crate::import::settings::Known;
 use crate::model::{Array, Pairing, Step};
 
 /// What the configurations of Keras 3's functions have.

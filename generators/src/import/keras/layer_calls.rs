@@ -6,7 +6,7 @@
 use hdl::diag::Diagnostic;
 use serde_json::{Map, Value as Json};
 
-use crate::import::settings::Settings;
+use crate::import::keras::settings::Settings;
 
 /// Deepest list of arguments.
 const MAX_DEPTH: usize = 8;

@@ -16,9 +16,9 @@
 use std::ops::Range;
 
 use super::boundary::{Ends, Place, charge};
+use super::bounds::{Schedule, earliest, fits, latest};
 use super::joint;
 use super::problem::{Problem, Role};
-use super::schedule::{Schedule, earliest, fits, latest};
 use crate::dfg::NodeId;
 use crate::passes::delay::Arrival;
 use crate::passes::max_flow::{Network, Side, UNLIMITED};

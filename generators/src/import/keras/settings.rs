@@ -12,14 +12,13 @@ use hdl::diag::Diagnostic;
 use hdl::names::quoted;
 use serde_json::{Map, Value as Json};
 
+use crate::import::python_json::NOT_FINITE;
+
 /// Longest text of a value in a message.
 const SHOWN: usize = 80;
 
 /// Greatest extent, count or distance that [`Settings::sizes`] gives.
 const MAX_SIZE: u64 = 1 << 20;
-
-/// The key under which [`super::python_json`] keeps a number that is not finite.
-pub(super) const NOT_FINITE: &str = "__float__";
 
 /// Which values of a key are without influence.
 #[derive(Debug, Clone, Copy)]

@@ -44,7 +44,7 @@ fn used(graph: &Graph) {
     let inspection = graph.inspect();
     let work: u64 = inspection.layers.iter().map(|l| l.additions).sum();
     if work <= EVALUATED {
-        let least = graph.inputs().iter().map(|i| vec![i.range.0; i.shape.iter().product()]);
+        let least = graph.inputs().iter().map(|i| i.ranges().into_iter().map(|(lo, _)| lo).collect::<Vec<_>>());
         graph.evaluate(&least.collect::<Vec<_>>()).expect("the least inputs are in range");
     }
 }

@@ -273,7 +273,7 @@ fn damaged_files_never_panic() {
         for digit in ["9", "-1", "99999999999"] {
             let changed = format!("{}{digit}{}", &json[..place], &json[place + character.len_utf8()..]);
             if let Ok(graph) = Graph::from_json(&changed) {
-                let zeros = graph.inputs().iter().map(|i| vec![i.range.0; i.shape.iter().product()]);
+                let zeros = graph.inputs().iter().map(|i| i.ranges().into_iter().map(|(lo, _)| lo).collect::<Vec<_>>());
                 let inputs: Vec<Vec<i64>> = zeros.collect();
                 graph.evaluate(&inputs).unwrap();
             }

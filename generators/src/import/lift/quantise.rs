@@ -192,8 +192,8 @@ impl Lift {
         let count = self.graph.inputs()[k].shape.iter().product::<usize>() as i64;
         self.graph.set_input(k, (0, (count - 1).max(0)), None)?;
         let numbered = |(i, input): (usize, &crate::model::Input)| {
-            let count = input.shape.iter().product::<usize>() as i64;
-            if i == k { (0..count).collect() } else { vec![input.range.0; count as usize] }
+            let ranges = input.ranges().into_iter();
+            if i == k { (0..ranges.len() as i64).collect() } else { ranges.map(|(lo, _)| lo).collect() }
         };
         let inputs: Vec<Vec<i64>> = self.graph.inputs().iter().enumerate().map(numbered).collect();
         let sources = self.graph.evaluate(&inputs)?.tensor(real.tensor).to_vec();

@@ -177,7 +177,10 @@ impl Graph {
             let Some(mut matrix) = single(layer.inputs[0]) else {
                 continue;
             };
-            if let (Op::Relu, Some(before)) = (&self.layers[matrix].op, single(self.layers[matrix].inputs[0])) {
+            if self.layers[matrix].op == Op::Relu {
+                let Some(before) = single(self.layers[matrix].inputs[0]) else {
+                    continue;
+                };
                 matrix = before;
             }
             let Some(each) = self.an_output(matrix, &formats) else {

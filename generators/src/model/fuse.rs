@@ -359,6 +359,19 @@ mod tests {
         graph
     }
 
+    /// It has no operand in front of it that could take a bias.
+    #[test]
+    fn a_rounded_constant_stays() {
+        let mut graph = Graph::new("fuse", Vec::new()).unwrap();
+        let limit = Limit::Saturate { lo: -8, hi: 7 };
+        let rounding = Op::Requantise(Requantise { drop: 1, rounding: Rounding::HalfUp, limit });
+        let mut push = |op, inputs| graph.push(Layer { name: "layer".into(), op, inputs, scale: None }).unwrap();
+        let constant = push(Op::Constant(Array { shape: vec![2], values: vec![3, -3] }), vec![]);
+        let tensor = push(rounding, vec![constant]);
+        graph.output(Output { name: "y".into(), tensor, decode: None }).unwrap();
+        assert_eq!(graph.simplified().unwrap().evaluate(&[]).unwrap().outputs(), [[2, -1]]);
+    }
+
     #[test]
     fn outputs_are_what_they_were() {
         let mut random = fastrand::Rng::with_seed(5);

@@ -41,3 +41,21 @@ pub(super) fn convolution(shape: &[usize], window: Window, groups: usize) -> Op 
     let bias = (0..shape[0] as i64).map(|f| 3 * f - 4).collect();
     Op::convolution(weights(shape, shape[0] as u64), bias, window, groups)
 }
+
+/// Stride, dilation, uneven padding and groups, a short way around a convolution, formats by channel: the first tensor of
+/// the trunk, its last, and a convolution of that.
+pub(super) fn residual() -> (Graph, [TensorId; 3]) {
+    let mut graph = input(&[1, 2, 5, 4]);
+    let first = convolution(&[4, 1, 3, 2], window([3, 2], 1, 1, [1, 1, 1, 0]), 2);
+    let first = push(&mut graph, "first", first, &[TensorId(0)]);
+    let first = push(&mut graph, "quant", Op::Requantise(requantise(3)), &[first]);
+    let second = convolution(&[4, 4, 3, 2], window([3, 2], 1, 2, [2, 0, 2, 1]), 1);
+    let second = push(&mut graph, "second", second, &[first]);
+    let second = push(&mut graph, "relu", Op::Relu, &[second]);
+    let sum = push(&mut graph, "residual", Op::Add, &[second, first]);
+    let formats = Array { shape: vec![4, 1, 1], values: (2..6).map(requantise).collect() };
+    let sum = push(&mut graph, "each", Op::RequantiseEach { formats }, &[sum]);
+    let third = convolution(&[2, 4, 3, 2], window([3, 2], 2, 1, [0; 4]), 1);
+    let third = push(&mut graph, "third", third, &[sum]);
+    (graph, [first, sum, third])
+}

@@ -6,10 +6,10 @@ use hdl::passes::pipeline::{Goal, Options};
 use super::*;
 use crate::arith::Fabric;
 use crate::arith::multiply::Multiplier;
-use crate::model::{Array, Op, Window};
+use crate::model::{Op, TensorId, Window};
 use crate::network::dense::{DenseLayer, DenseNetwork, Requantiser};
 use crate::network::design::NetworkDesign;
-use crate::network::small::{convolution, input, output, push, requantise, weights, window};
+use crate::network::small::{input, output, push, residual, weights};
 use sim::stream::stream;
 use sim::vectors::Held;
 
@@ -112,22 +112,10 @@ fn stages_that_do_not_fit_are_refused() {
     }
 }
 
-/// Stride, dilation, uneven padding and groups, a short way around a convolution, two heads.
+/// A residual trunk with two heads and an output in between.
 #[test]
 fn convolutions_and_branches_are_folded() {
-    let mut graph = input(&[1, 2, 5, 4]);
-    let first = convolution(&[4, 1, 3, 2], window([3, 2], 1, 1, [1, 1, 1, 0]), 2);
-    let first = push(&mut graph, "first", first, &[TensorId(0)]);
-    let first = push(&mut graph, "quant", Op::Requantise(requantise(3)), &[first]);
-    let second = convolution(&[4, 4, 3, 2], window([3, 2], 1, 2, [2, 0, 2, 1]), 1);
-    let second = push(&mut graph, "second", second, &[first]);
-    let second = push(&mut graph, "relu", Op::Relu, &[second]);
-    let sum = push(&mut graph, "residual", Op::Add, &[second, first]);
-    let formats = Array { shape: vec![4, 1, 1], values: (2..6).map(requantise).collect() };
-    let each = Op::RequantiseEach { formats };
-    let sum = push(&mut graph, "each", each, &[sum]);
-    let third = convolution(&[2, 4, 3, 2], window([3, 2], 2, 1, [0; 4]), 1);
-    let third = push(&mut graph, "third", third, &[sum]);
+    let (mut graph, [first, sum, third]) = residual();
     output(&mut graph, "plane", third);
     let flat = push(&mut graph, "flat", Op::Reshape { shape: vec![4, 20] }, &[sum]);
     let head = Op::dense(weights(&[3, 20], 9), vec![1, 0, -1]);

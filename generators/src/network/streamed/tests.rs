@@ -8,7 +8,7 @@ use crate::arith::Fabric;
 use crate::arith::multiply::Multiplier;
 use crate::model::{Array, Op, PoolKind, TensorId};
 use crate::network::design::NetworkDesign;
-use crate::network::small::{convolution, input, output, push, requantise, weights, window};
+use crate::network::small::{convolution, input, output, push, requantise, residual, weights, window};
 
 /// Events as close as they may come, at several reuse factors and numbers of stages.
 fn same_when_streamed(graph: &Graph, factors: &[u32]) {
@@ -33,20 +33,9 @@ fn streams(graph: &Graph, reuse: u32, stages: Vec<u32>, arithmetic: Arithmetic) 
     assert_eq!(wrong, [], "reuse {reuse}, stages {:?}", design.stages);
 }
 
-/// Stride, dilation, uneven padding and groups, a short way around a convolution, formats by channel, a flat head.
-fn residual() -> Graph {
-    let mut graph = input(&[1, 2, 5, 4]);
-    let first = convolution(&[4, 1, 3, 2], window([3, 2], 1, 1, [1, 1, 1, 0]), 2);
-    let first = push(&mut graph, "first", first, &[TensorId(0)]);
-    let first = push(&mut graph, "quant", Op::Requantise(requantise(3)), &[first]);
-    let second = convolution(&[4, 4, 3, 2], window([3, 2], 1, 2, [2, 0, 2, 1]), 1);
-    let second = push(&mut graph, "second", second, &[first]);
-    let second = push(&mut graph, "relu", Op::Relu, &[second]);
-    let sum = push(&mut graph, "residual", Op::Add, &[second, first]);
-    let formats = Array { shape: vec![4, 1, 1], values: (2..6).map(requantise).collect() };
-    let sum = push(&mut graph, "each", Op::RequantiseEach { formats }, &[sum]);
-    let third = convolution(&[2, 4, 3, 2], window([3, 2], 2, 1, [0; 4]), 1);
-    let third = push(&mut graph, "third", third, &[sum]);
+/// A residual trunk with a flat head and a sum in between.
+fn with_heads() -> Graph {
+    let (mut graph, [first, _, third]) = residual();
     let flat = push(&mut graph, "flat", Op::Reshape { shape: vec![1, 8] }, &[third]);
     let head = push(&mut graph, "head", Op::dense(weights(&[3, 8], 9), vec![1, 0, -1]), &[flat]);
     output(&mut graph, "head", head);
@@ -58,7 +47,7 @@ fn residual() -> Graph {
 
 #[test]
 fn convolutions_and_branches_are_streamed() {
-    let graph = residual();
+    let graph = with_heads();
     same_when_streamed(&graph, &[20, 57, 120, 480, 2000]);
     let multipliers = |reuse| Schedule::of(&graph, reuse, &[]).unwrap().multipliers;
     assert!(multipliers(480) * 3 < multipliers(20));
@@ -93,7 +82,7 @@ fn pools_and_other_orders_are_streamed() {
 /// A memory of one word less overwrites what is still read: the depths that are found are needed.
 #[test]
 fn a_memory_too_small_is_seen() {
-    let graph = residual();
+    let graph = with_heads();
     let mut schedule = Schedule::of(&graph, 120, &[]).unwrap();
     let depth = schedule.depths.values_mut().max().unwrap();
     *depth /= 2;
@@ -108,7 +97,7 @@ fn a_memory_too_small_is_seen() {
 #[test]
 fn what_does_not_come_word_by_word_is_refused() {
     let refused = |graph: &Graph, reuse| Schedule::of(graph, reuse, &[]).unwrap_err().to_string();
-    let graph = residual();
+    let graph = with_heads();
     assert!(refused(&graph, 19).contains("20 positions"));
     let mut graph = input(&[1, 2, 4, 4]);
     let y = push(&mut graph, "same", convolution(&[2, 2, 1, 1], window([1, 1], 1, 1, [0; 4]), 1), &[TensorId(0)]);

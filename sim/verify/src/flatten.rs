@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use hdl::dfg::Reset;
 use hdl::rtl::{Cell, Design, Module, ModuleId, Net};
 
+use crate::carries::recognised;
 use crate::graph::{Graph, Lit};
 use crate::lanes::Lanes;
 
@@ -76,7 +77,19 @@ pub fn flatten(design: &Design) -> Result<Flat, String> {
     let outputs = flattener.module(id, inputs)?;
     let ports = top.outputs.iter().zip(outputs);
     flattener.flat.outputs = ports.map(|(port, bits)| Port { name: port.name.clone(), bits }).collect();
-    Ok(flattener.flat)
+    Ok(flattener.flat.with_carries())
+}
+
+impl Flat {
+    /// The same with full adders for what carry-propagate adders of gates carry.
+    fn with_carries(mut self) -> Self {
+        let (graph, map) = recognised(&self.graph);
+        for bit in self.inputs.iter_mut().chain(&mut self.outputs).flat_map(|port| &mut port.bits) {
+            bit.lit = map[bit.lit.node()].xor(bit.lit.is_complement());
+        }
+        self.graph = graph;
+        self
+    }
 }
 
 /// What a module is, if it is something that the graph has.
@@ -178,16 +191,7 @@ impl<'d> Flattener<'d> {
 
     fn full_adder(&mut self, carry: usize, inputs: &[Vec<Bit>], module: &Module) -> Vec<Vec<Bit>> {
         let time = self.time(inputs.iter().flatten(), module, "a full adder");
-        let [a, b, c] = [0, 1, 2].map(|k| inputs[k][0].lit);
-        let graph = &mut self.flat.graph;
-        let (parity, over) = if a.is_constant() || b.is_constant() || c.is_constant() {
-            let either = graph.xor(a, b);
-            let (both, passed) = (graph.and(a, b), graph.and(either, c));
-            (graph.xor(either, c), graph.or(both, passed))
-        } else {
-            let [parity, carry] = graph.full_adder([a, b, c]);
-            (parity, carry)
-        };
+        let [parity, over] = self.flat.graph.adder([0, 1, 2].map(|k| inputs[k][0].lit));
         let mut outputs = vec![vec![Bit { lit: parity, time }]; 2];
         outputs[carry][0].lit = over;
         outputs

@@ -220,6 +220,59 @@ impl Graph {
         [parity(k), carry(k)].map(|gate| Lit::of(self.known[&gate] as usize, false))
     }
 
+    /// Parity and carry of three bits, of which some may be constants.
+    pub fn adder(&mut self, mut operands: [Lit; 3]) -> [Lit; 2] {
+        operands.sort_unstable();
+        let [constant, a, b] = operands;
+        match constant {
+            Lit::FALSE => [self.xor(a, b), self.and(a, b)],
+            Lit::TRUE => [!self.xor(a, b), self.or(a, b)],
+            _ => self.full_adder(operands),
+        }
+    }
+
+    /// One of `a` and `b`, if the graph has it.
+    pub fn known_xor(&self, a: Lit, b: Lit) -> Option<Lit> {
+        if b.is_constant() {
+            return Some(a.xor(b == Lit::TRUE));
+        }
+        let complement = a.is_complement() ^ b.is_complement();
+        let (a, b) = (Lit::of(a.node(), false), Lit::of(b.node(), false));
+        let node = self.known.get(&Gate::Xor(a.min(b), a.max(b)))?;
+        Some(Lit::of(*node as usize, complement))
+    }
+
+    /// This graph once more, with what `replaced` says for a node in its place, and what each node is in it. `replaced` is
+    /// given the new graph, what nodes before this one are in it, and the node.
+    pub fn rebuilt(&self, mut replaced: impl FnMut(&mut Self, &[Lit], usize) -> Option<Lit>) -> (Self, Vec<Lit>) {
+        let mut new = Self::new();
+        let mut map: Vec<Lit> = Vec::with_capacity(self.len());
+        while map.len() < self.len() {
+            let n = map.len();
+            if let Some(lit) = replaced(&mut new, &map, n) {
+                map.push(lit);
+                continue;
+            }
+            let moved = |l: Lit| map[l.node()].xor(l.is_complement());
+            let all = |bits: &[Lit]| bits.iter().map(|l| moved(*l)).collect::<Vec<_>>();
+            let own = match self.gates[n] {
+                Gate::Zero => vec![Lit::FALSE],
+                Gate::Leaf => vec![new.leaf()],
+                Gate::And(a, b) => vec![new.and(moved(a), moved(b))],
+                Gate::Xor(a, b) => vec![new.xor(moved(a), moved(b))],
+                // its carry follows
+                Gate::Parity(k) => new.adder(self.adders[k as usize].map(moved)).to_vec(),
+                Gate::Bit(w, _) => match &self.words[w as usize].0 {
+                    Word::Sum(terms) => new.sum(terms.iter().map(|(bits, minus)| (all(bits), *minus)).collect()),
+                    Word::Product(a, b) => new.product(all(a), all(b)),
+                },
+                Gate::Carry(_) => unreachable!("it follows its parity"),
+            };
+            map.extend(own);
+        }
+        (new, map)
+    }
+
     /// The sum of words of one width, each subtracted if it says so. Low bits that only one word has, and that are added,
     /// pass.
     pub fn sum(&mut self, terms: Vec<(Vec<Lit>, bool)>) -> Vec<Lit> {

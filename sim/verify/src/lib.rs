@@ -13,6 +13,7 @@
 
 #![warn(missing_docs)]
 
+pub mod carries;
 pub mod cone;
 pub mod exact;
 pub mod flatten;

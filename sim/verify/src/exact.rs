@@ -164,20 +164,21 @@ impl<'f, 'g> Exact<'f, 'g> {
         let mut form = Form::default();
         let mut rest = bits;
         while let Some(top) = rest.last() {
-            let (low, run) = rest.split_at(rest.len() - self.run(rest));
+            // what goes on above these bits does not matter where nothing stands above them here
+            let is_modular = rest.len() == count;
+            let (low, run) = rest.split_at(rest.len() - self.run(rest, is_modular));
             let inner = match (self.frame.support(top.node()), graph.gate(top.node())) {
                 (Support::One(w), _) if self.frame.is_tabulated(w) => None,
                 (_, Gate::Bit(w, _)) if run.len() > 1 && !self.frame.is_leaf(top.node()) => {
-                    let form = if rest.len() == count { self.ideal(w, signed) } else { self.form(w, signed) };
+                    let form = if is_modular { self.ideal(w, signed) } else { self.form(w, signed) };
                     form.map(|form| (w, form))
                 }
                 _ => None,
             };
             match inner {
                 Some((w, inner)) if inner.fits(low.len() as u32 + graph.words[w as usize].2) => {
-                    let (_, first, width) = graph.words[w as usize];
-                    let dropped: Vec<Lit> =
-                        (first..first + width as usize - run.len()).map(|n| Lit::of(n, false)).collect();
+                    let first = graph.words[w as usize].1;
+                    let dropped: Vec<Lit> = (first..run[0].node()).map(|n| Lit::of(n, false)).collect();
                     form.add(&inner.floored(&self.plain(&dropped)), low.len() as u32, false);
                 }
                 _ => {
@@ -196,7 +197,7 @@ impl<'f, 'g> Exact<'f, 'g> {
         let bits = self.plain(bits);
         let (bits, signed) = bare(&bits, signed);
         let Some(&top) = bits.last() else { return (0, 0) };
-        let run = self.run(bits);
+        let run = self.run(bits, false);
         let (low, high) = bits.split_at(bits.len() - run);
         let part = match (self.frame.support(top.node()), self.frame.graph.gate(top.node())) {
             _ if top.is_constant() => self.constant(high, signed),
@@ -233,9 +234,9 @@ impl<'f, 'g> Exact<'f, 'g> {
         bits.iter().map(value).collect()
     }
 
-    /// How many of the top bits belong together: of one tabulated word, of one word of the frame, or of one sum up to its
-    /// top.
-    fn run(&self, bits: &[Lit]) -> usize {
+    /// How many of the top bits belong together: of one tabulated word, of one word of the frame, or of one sum, up to its
+    /// top unless only what they are modulo two to the power of their count is asked for.
+    fn run(&self, bits: &[Lit], is_modular: bool) -> usize {
         let top = bits[bits.len() - 1];
         let graph = self.frame.graph;
         let same = |ok: &dyn Fn(usize, Lit) -> bool| {
@@ -253,9 +254,11 @@ impl<'f, 'g> Exact<'f, 'g> {
                 same(&|k, l| k < own.len() && own[own.len() - 1 - k] == l)
             }
             _ => match graph.gate(top.node()) {
-                Gate::Bit(w, bit) if bit + 1 == graph.words[w as usize].2 && !top.is_complement() => same(&|k, l| {
-                    k <= bit as usize && !l.is_complement() && graph.gate(l.node()) == Gate::Bit(w, bit - k as u32)
-                }),
+                Gate::Bit(w, bit) if (is_modular || bit + 1 == graph.words[w as usize].2) && !top.is_complement() => {
+                    same(&|k, l| {
+                        k <= bit as usize && !l.is_complement() && graph.gate(l.node()) == Gate::Bit(w, bit - k as u32)
+                    })
+                }
                 _ => 1,
             },
         }

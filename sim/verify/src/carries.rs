@@ -17,23 +17,31 @@ type Span = Rc<Vec<[Lit; 2]>>;
 /// `graph` with full adders for its carries of gates, and what each of its nodes is there.
 pub fn recognised(graph: &Graph) -> (Graph, Vec<Lit>) {
     let mut spans = Spans { graph, known: FxHashMap::default() };
+    let mut made: Vec<Gate> = Vec::new();
     let (carried, to_carried) = graph.rebuilt(|new, map, n| {
         let (low, span) = spans.carry(Lit::of(n, true))?;
         let moved = |l: Lit| map[l.node()].xor(l.is_complement());
-        let carry = span.iter().fold(moved(low), |carry, [a, b]| new.adder([moved(*a), moved(*b), carry])[1]);
-        Some(!carry)
+        let mut add = |carry: Lit, [a, b]: &[Lit; 2]| {
+            let [_, carry] = new.adder([moved(*a), moved(*b), carry]);
+            made.push(new.gate(carry.node()));
+            carry
+        };
+        Some(!span.iter().fold(moved(low), &mut add))
     });
-    if carried.adders.len() == graph.adders.len() {
-        return (carried, to_carried);
-    }
     // the parity of a full adder is `(a ^ b) ^ c`
     let nodes = |lits: &[Lit]| {
         let mut nodes: Vec<usize> = lits.iter().map(|l| l.node()).collect();
         nodes.sort_unstable();
         nodes
     };
-    let adders: FxHashMap<Vec<usize>, usize> =
-        carried.adders.iter().enumerate().map(|(k, operands)| (nodes(operands), k)).collect();
+    let is_adder = |gate: &Gate| match gate {
+        Gate::Carry(k) => Some((nodes(&carried.adders[*k as usize]), *k as usize)),
+        _ => None,
+    };
+    let adders: FxHashMap<Vec<usize>, usize> = made.iter().filter_map(is_adder).collect();
+    if adders.is_empty() {
+        return (carried, to_carried);
+    }
     let (result, to_result) = carried.rebuilt(|new, map, n| {
         let Gate::Xor(x, y) = carried.gate(n) else { return None };
         let parity = |half: Lit, c: Lit| match carried.gate(half.node()) {

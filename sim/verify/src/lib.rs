@@ -27,4 +27,5 @@ pub mod prove;
 pub mod rare;
 pub mod scaled;
 pub mod search;
+pub mod signs;
 pub mod spec;

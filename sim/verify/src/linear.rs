@@ -5,12 +5,14 @@
 //! intervals show that it [is exactly that](crate::exact).
 
 use std::collections::BinaryHeap;
+use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
 use crate::exact::{Exact, Exactness};
 use crate::frame::{Frame, Support};
 use crate::graph::{Gate, Lit, Word};
+use crate::signs;
 
 /// Gates of the same two nodes.
 pub type Pairs = FxHashMap<(usize, usize), Vec<usize>>;
@@ -26,18 +28,60 @@ pub fn pairs(graph: &crate::graph::Graph) -> Pairs {
     pairs
 }
 
-fn key(a: Lit, b: Lit) -> (usize, usize) {
+/// The nodes of a gate, in order.
+pub fn key(a: Lit, b: Lit) -> (usize, usize) {
     (a.node().min(b.node()), a.node().max(b.node()))
 }
 
 /// A number as a sum of functions of one word each, modulo `2^bits`.
 #[derive(Debug, Default)]
 pub struct Form {
-    constant: u64,
+    /// Added.
+    pub constant: u64,
     /// For each word that is tabulated, the value for each of its values.
-    tables: FxHashMap<u32, Vec<u64>>,
+    pub tables: FxHashMap<u32, Vec<u64>>,
     /// For each other word, the factor of each bit.
-    factors: FxHashMap<u32, Vec<u64>>,
+    pub factors: FxHashMap<u32, Vec<u64>>,
+}
+
+impl Form {
+    /// Adds `other` times `factor`.
+    fn add(&mut self, other: &Self, factor: u64) {
+        self.constant = self.constant.wrapping_add(other.constant.wrapping_mul(factor));
+        let all = [(&mut self.tables, &other.tables), (&mut self.factors, &other.factors)];
+        for (own, other) in all {
+            for (w, values) in other {
+                let own = own.entry(*w).or_insert_with(|| vec![0; values.len()]);
+                own.iter_mut().zip(values).for_each(|(own, v)| *own = own.wrapping_add(v.wrapping_mul(factor)));
+            }
+        }
+    }
+}
+
+/// Numbers that a rewriting is at.
+#[derive(Debug)]
+struct State {
+    factors: Vec<u64>,
+    queued: Vec<bool>,
+    queue: BinaryHeap<(u32, usize)>,
+    form: Form,
+    mask: u64,
+}
+
+impl State {
+    fn new(nodes: usize) -> Self {
+        let (factors, queued) = (vec![0; nodes], vec![false; nodes]);
+        Self { factors, queued, queue: BinaryHeap::new(), form: Form::default(), mask: 0 }
+    }
+
+    /// Forgets what is still queued.
+    fn clear(&mut self) {
+        for (_, n) in self.queue.drain() {
+            self.factors[n] = 0;
+            self.queued[n] = false;
+        }
+        self.form = Form::default();
+    }
 }
 
 /// Rewrites numbers in a frame.
@@ -46,46 +90,38 @@ pub struct Rewriter<'f, 'g> {
     frame: &'f Frame<'g>,
     pairs: &'f Pairs,
     exact: Exact<'f, 'g>,
-    factors: Vec<u64>,
-    queued: Vec<bool>,
-    queue: BinaryHeap<(u32, usize)>,
-    constant: u64,
-    mask: u64,
+    /// What numbers are exactly, by their highest bit and whether it is a sign.
+    inner: FxHashMap<(usize, bool), Option<Rc<Form>>>,
+    state: State,
+    /// Empty states for numbers inside numbers.
+    spare: Vec<State>,
 }
 
 impl<'f, 'g> Rewriter<'f, 'g> {
     /// In this frame.
     pub fn new(frame: &'f Frame<'g>, pairs: &'f Pairs) -> Self {
-        let nodes = frame.graph.len();
-        Self {
-            frame,
-            pairs,
-            exact: Exact::new(frame),
-            factors: vec![0; nodes],
-            queued: vec![false; nodes],
-            queue: BinaryHeap::new(),
-            constant: 0,
-            mask: 0,
-        }
+        let state = State::new(frame.graph.len());
+        Self { frame, pairs, exact: Exact::new(frame), inner: FxHashMap::default(), state, spare: Vec::new() }
     }
 
     fn add(&mut self, l: Lit, factor: u64) {
         let n = l.node();
         if l.is_complement() {
-            self.constant = self.constant.wrapping_add(factor);
+            self.state.form.constant = self.state.form.constant.wrapping_add(factor);
         }
         if n == 0 {
             return;
         }
         let factor = if l.is_complement() { factor.wrapping_neg() } else { factor };
-        self.factors[n] = self.factors[n].wrapping_add(factor);
-        if !std::mem::replace(&mut self.queued[n], true) {
-            self.queue.push((self.frame.graph.level(n), n));
+        let state = &mut self.state;
+        state.factors[n] = state.factors[n].wrapping_add(factor);
+        if !std::mem::replace(&mut state.queued[n], true) {
+            state.queue.push((self.frame.graph.level(n), n));
         }
     }
 
     fn take(&mut self, n: usize) -> u64 {
-        std::mem::take(&mut self.factors[n]) & self.mask
+        std::mem::take(&mut self.state.factors[n]) & self.state.mask
     }
 
     /// The number on `bits`.
@@ -93,26 +129,62 @@ impl<'f, 'g> Rewriter<'f, 'g> {
     /// # Errors
     /// Something on the way that is no linear identity.
     pub fn form(&mut self, bits: &[Lit]) -> Result<Form, String> {
-        self.mask = if bits.len() >= 64 { u64::MAX } else { (1 << bits.len()) - 1 };
-        self.constant = 0;
-        let mut form = Form::default();
+        let fresh = self.spare.pop().unwrap_or_else(|| State::new(self.frame.graph.len()));
+        let outer = std::mem::replace(&mut self.state, fresh);
+        self.state.mask = if bits.len() >= 64 { u64::MAX } else { (1 << bits.len()) - 1 };
         bits.iter().enumerate().for_each(|(k, l)| self.add(*l, 1 << k));
         let mut result = Ok(());
-        while let Some((_, n)) = self.queue.pop() {
-            self.queued[n] = false;
+        while result.is_ok()
+            && let Some((_, n)) = self.state.queue.pop()
+        {
+            self.state.queued[n] = false;
+            result = self.rewrite(n);
             if result.is_err() {
-                self.factors[n] = 0;
-                continue;
+                self.state.factors[n] = 0;
             }
-            result = self.rewrite(n, &mut form);
         }
-        form.constant = self.constant & self.mask;
+        let mut done = std::mem::replace(&mut self.state, outer);
+        let mut form = std::mem::take(&mut done.form);
+        form.constant &= done.mask;
+        done.clear();
+        self.spare.push(done);
         result.map(|()| form)
     }
 
-    fn rewrite(&mut self, n: usize, form: &mut Form) -> Result<(), String> {
-        if self.factors[n] & self.mask == 0 {
-            self.factors[n] = 0;
+    /// The number on `bits`, two's complement if `signed`, as it is exactly: what it is modulo two to the power of its bits,
+    /// where that has a range which such numbers can have.
+    fn inner(&mut self, bits: &[Lit], signed: bool) -> Option<Rc<Form>> {
+        let top = bits.last().filter(|_| bits.len() <= signs::BITS)?;
+        let key = (top.node(), signed);
+        if let Some(known) = self.inner.get(&key) {
+            return known.clone();
+        }
+        let form = self.form(bits).ok();
+        let exact = form.and_then(|form| signs::exact(self.frame, &form, bits.len(), signed)).map(Rc::new);
+        self.inner.insert(key, exact.clone());
+        exact
+    }
+
+    /// Node `n`, times `factor`, as the highest bit of a number whose last carry is left out: the number less its other bits.
+    fn sign(&mut self, n: usize, factor: u64) -> Option<()> {
+        let bits = signs::number(self.frame, self.pairs, n);
+        let top = bits.len() - 1;
+        if top == 0 || bits.len() > signs::BITS || factor & ((1 << top) - 1) != 0 {
+            return None;
+        }
+        let negative = self.inner(&bits, true).map(|form| (form, (factor >> top).wrapping_neg()));
+        let (form, factor) = match negative {
+            Some(negative) => negative,
+            None => (self.inner(&bits, false)?, factor >> top),
+        };
+        self.state.form.add(&form, factor);
+        bits[..top].iter().enumerate().for_each(|(k, l)| self.add(*l, (factor << k).wrapping_neg()));
+        Some(())
+    }
+
+    fn rewrite(&mut self, n: usize) -> Result<(), String> {
+        if self.state.factors[n] & self.state.mask == 0 {
+            self.state.factors[n] = 0;
             return Ok(());
         }
         match self.frame.support(n) {
@@ -120,14 +192,14 @@ impl<'f, 'g> Rewriter<'f, 'g> {
             Support::Constant => {
                 let factor = self.take(n);
                 let bit = self.frame.table().bit(Lit::of(n, false), 0);
-                self.constant = self.constant.wrapping_add(factor * u64::from(bit));
+                self.state.form.constant = self.state.form.constant.wrapping_add(factor * u64::from(bit));
                 Ok(())
             }
             Support::One(w) if self.frame.is_tabulated(w) => {
                 let factor = self.take(n);
                 let row = self.frame.table().row(n);
                 let situations = self.frame.situations(w);
-                let table = form.tables.entry(w).or_insert_with(|| vec![0; situations]);
+                let table = self.state.form.tables.entry(w).or_insert_with(|| vec![0; situations]);
                 for (v, slot) in table.iter_mut().enumerate() {
                     *slot = slot.wrapping_add(factor * (row[v / 64] >> (v % 64) & 1));
                 }
@@ -137,14 +209,14 @@ impl<'f, 'g> Rewriter<'f, 'g> {
                 Some((w, bit, is_complement)) => {
                     let factor = self.take(n);
                     let own = self.frame.words[w as usize];
-                    let factors = form.factors.entry(w).or_insert_with(|| vec![0; own.bits.len()]);
                     let factor = match is_complement {
                         true => {
-                            self.constant = self.constant.wrapping_add(factor);
+                            self.state.form.constant = self.state.form.constant.wrapping_add(factor);
                             factor.wrapping_neg()
                         }
                         false => factor,
                     };
+                    let factors = self.state.form.factors.entry(w).or_insert_with(|| vec![0; own.bits.len()]);
                     factors[bit] = factors[bit].wrapping_add(factor);
                     Ok(())
                 }
@@ -166,8 +238,13 @@ impl<'f, 'g> Rewriter<'f, 'g> {
     fn pair(&mut self, (p, q): (usize, usize)) -> Result<(), String> {
         let mut product = 0u64;
         let pairs = self.pairs;
-        for &n in &pairs[&(p, q)] {
-            let factor = self.take(n);
+        let factors: Vec<u64> = pairs[&(p, q)].iter().map(|n| self.take(*n)).collect();
+        let excess = self.excess(&pairs[&(p, q)], &factors);
+        for (&n, factor) in pairs[&(p, q)].iter().zip(factors) {
+            let factor = match excess {
+                Some((of, excess)) if of == n && self.sign(n, excess).is_some() => factor.wrapping_sub(excess),
+                _ => factor,
+            } & self.state.mask;
             if factor == 0 {
                 continue;
             }
@@ -191,7 +268,7 @@ impl<'f, 'g> Rewriter<'f, 'g> {
                             product = product.wrapping_sub(factor);
                         }
                         (true, true) => {
-                            self.constant = self.constant.wrapping_add(factor);
+                            self.state.form.constant = self.state.form.constant.wrapping_add(factor);
                             self.add(p, factor.wrapping_neg());
                             self.add(q, factor.wrapping_neg());
                             product = product.wrapping_add(factor);
@@ -201,10 +278,24 @@ impl<'f, 'g> Rewriter<'f, 'g> {
                 _ => unreachable!("pairs are gates"),
             }
         }
-        match product & self.mask {
+        match product & self.state.mask {
             0 => Ok(()),
             _ => Err("a product of two of its bits is left".into()),
         }
+    }
+
+    /// What the parity among gates of the same two nodes has more than the carries beside it ask for.
+    fn excess(&self, gates: &[usize], factors: &[u64]) -> Option<(usize, u64)> {
+        let graph = self.frame.graph;
+        let carried = gates.iter().zip(factors).fold(0u64, |sum, (n, factor)| match graph.gate(*n) {
+            Gate::And(a, b) if a.is_complement() != b.is_complement() => sum.wrapping_sub(*factor),
+            Gate::And(..) => sum.wrapping_add(*factor),
+            _ => sum,
+        });
+        let is_parity = |n: &usize| matches!(graph.gate(*n), Gate::Xor(..));
+        let (&n, factor) = gates.iter().zip(factors).find(|(n, _)| is_parity(n))?;
+        let excess = factor.wrapping_sub(carried >> 1) & self.state.mask;
+        (carried & 1 == 0 && (excess << 1) & self.state.mask != 0).then_some((n, excess))
     }
 
     fn full_adder(&mut self, n: usize, k: u32) -> Result<(), String> {
@@ -215,8 +306,13 @@ impl<'f, 'g> Rewriter<'f, 'g> {
             _ => (n - 1, n),
         };
         let [of_parity, of_carry] = [parity, carry].map(|n| self.take(n));
-        if of_carry != (of_parity << 1) & self.mask {
-            return Err("a full adder's carry does not have twice the weight of its sum".into());
+        let mut of_parity = of_parity;
+        if of_carry != (of_parity << 1) & self.state.mask {
+            let excess = of_parity.wrapping_sub(of_carry >> 1);
+            if of_carry & 1 == 1 || self.sign(parity, excess).is_none() {
+                return Err("a full adder's carry does not have twice the weight of its sum".into());
+            }
+            of_parity = of_carry >> 1;
         }
         graph.adders[k as usize].into_iter().for_each(|l| self.add(l, of_parity));
         Ok(())
@@ -231,23 +327,29 @@ impl<'f, 'g> Rewriter<'f, 'g> {
         let width = *width as usize;
         let factors: Vec<u64> = (0..width).map(|k| self.take(first + k)).collect();
         let (factor, top) = (factors[0], width - 1);
-        let shifted = |k: usize| if k < 64 { (factor << k) & self.mask } else { 0 };
+        let shifted = |k: usize| if k < 64 { (factor << k) & self.state.mask } else { 0 };
         if (0..top).any(|k| factors[k] != shifted(k)) {
             return Err("only some bits of a sum are used".into());
         }
         let wraps = shifted(width) != 0;
         let signed = factors[top] != shifted(top);
-        if signed && factors[top] != shifted(top).wrapping_neg() & self.mask {
+        if signed && factors[top] != shifted(top).wrapping_neg() & self.state.mask {
             return Err("the bits of a sum do not have the weights of a number".into());
         }
         let signs = match wraps {
             false => vec![false; terms.len()],
-            true => match self.exact.sum_of(w, signed).ok_or("a sum inside it may wrap")? {
-                Exactness::Operands(signs) => signs,
-                Exactness::Form(form) => {
+            true => match self.exact.sum_of(w, signed) {
+                None => {
+                    let bits: Vec<Lit> = (*first..first + width).map(|n| Lit::of(n, false)).collect();
+                    let form = self.inner(&bits, signed).ok_or("a sum inside it may wrap")?;
+                    self.state.form.add(&form, factor);
+                    return Ok(());
+                }
+                Some(Exactness::Operands(signs)) => signs,
+                Some(Exactness::Form(form)) => {
                     let constant = form.times(factor, |l, weight| self.add(l, weight));
                     let constant = constant.ok_or("the bits below a sum do not have its weights")?;
-                    self.constant = self.constant.wrapping_add(constant);
+                    self.state.form.constant = self.state.form.constant.wrapping_add(constant);
                     return Ok(());
                 }
             },

@@ -237,11 +237,26 @@ fn joined(a: Support, b: Support) -> Support {
 pub fn planes(bits: usize, situations: usize, value: impl Fn(usize) -> i64) -> Vec<Vec<u64>> {
     let words = situations.div_ceil(64);
     let mut rows = vec![vec![0u64; words]; bits];
-    for lane in 0..words * 64 {
-        let v = value(lane.min(situations - 1));
+    for word in 0..words {
+        let mut block: [u64; 64] = std::array::from_fn(|lane| value((word * 64 + lane).min(situations - 1)) as u64);
+        transpose(&mut block);
         for (k, row) in rows.iter_mut().enumerate() {
-            row[lane / 64] |= ((v >> k.min(63) & 1) as u64) << (lane % 64);
+            row[word] = block[k.min(63)];
         }
     }
     rows
+}
+
+/// Exchanges rows and columns: halves of halves of ever smaller squares change places.
+fn transpose(block: &mut [u64; 64]) {
+    let (mut half, mut mask) = (32, u64::from(u32::MAX));
+    while half > 0 {
+        for k in (0..64).filter(|k| k & half == 0) {
+            let exchanged = (block[k] >> half ^ block[k + half]) & mask;
+            block[k] ^= exchanged << half;
+            block[k + half] ^= exchanged;
+        }
+        half /= 2;
+        mask ^= mask << half;
+    }
 }

@@ -77,6 +77,22 @@ fn what_was_written_is_proved() {
     assert!(!verdicts.is_empty() && verdicts.iter().all(|v| *v == Verdict::Proved), "{verdicts:?}");
 }
 
+/// Between its layers stand numbers that the hardware does not have.
+#[test]
+fn an_imported_network_is_proved_and_a_changed_one_is_not() {
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/comb_wrapping.json");
+    let model = model.to_str().expect("a path in Unicode");
+    let folder = written("verify-imported", &["build", model, "--target", "xcup", "--effort", "fast"]);
+    let all = verdicts(&folder).expect("our own Verilog");
+    assert!(all.iter().all(|v| *v == Verdict::Proved), "{all:?}");
+    let file = folder.join("network.v");
+    let text = fs::read_to_string(&file).expect("its Verilog");
+    let sum = text.rfind(" + ").expect("a sum");
+    fs::write(&file, text[..sum].to_owned() + " - " + &text[sum + 3..]).expect("a file");
+    let all = verdicts(&folder).expect("Verilog like ours");
+    assert!(all.contains(&Verdict::Refuted), "{all:?}");
+}
+
 #[test]
 fn a_change_that_waits_for_one_input_is_refuted() {
     let armed =

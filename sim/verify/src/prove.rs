@@ -1,5 +1,7 @@
 //! The proof, number by number and layer by layer.
 
+mod sums;
+
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
@@ -9,14 +11,11 @@ use crate::flatten::Flat;
 use crate::frame::{Constants, Frame, Known, Support, planes};
 use crate::graph::{Gate, Lit};
 use crate::lanes::Lanes;
-use crate::linear::{Pairs, Rewriter, pairs};
-use crate::matching::{Index, above, alternatives, near};
+use crate::linear::{Pairs, pairs};
+use crate::matching::Index;
 use crate::scaled;
 use crate::search::situations;
 use crate::spec::{Id, Op, Spec, width};
-
-/// Most candidates for a bit of a sum.
-const MOST: usize = 64;
 
 /// A layer of which every number was proved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,7 +207,16 @@ impl<'a> Prover<'a> {
         let mut results: Vec<(Id, Result<Proof, String>)> = Vec::new();
         let sums: Vec<Id> = sums.collect();
         if !sums.is_empty() {
-            results.extend(self.sums(&sums, &index));
+            results = self.sums(&sums, &index, false);
+            // sums of sums are tried as one where what lies between them is not found
+            let of_sums = |id: &Id| self.spec.numbers[*id].op.operands().iter().any(|x| self.is_sum(*x));
+            let failed = results.iter().filter(|(_, result)| result.is_err()).map(|(id, _)| *id);
+            let again: Vec<Id> = failed.filter(of_sums).collect();
+            if !again.is_empty() {
+                let found = self.sums(&again, &index, true);
+                results.retain(|(id, _)| !again.contains(id));
+                results.extend(found);
+            }
         }
         for (id, result) in results {
             self.settle(id, result);
@@ -278,68 +286,6 @@ impl<'a> Prover<'a> {
             Some(k) => Err(format!("nothing in the Verilog is like its bit {k}")),
             None => Ok(found),
         }
-    }
-
-    fn sums(&mut self, ids: &[Id], index: &Index) -> Vec<(Id, Result<Proof, String>)> {
-        // equal words stand once in the frame
-        let mut words: Vec<&Known> = Vec::new();
-        let mut places: FxHashMap<Id, u32> = FxHashMap::default();
-        let mut by_bits: FxHashMap<&[Lit], u32> = FxHashMap::default();
-        for id in ids {
-            for x in self.spec.numbers[*id].op.operands() {
-                if let Some(known) = &self.known[x]
-                    && !places.contains_key(&x)
-                {
-                    let next = words.len() as u32;
-                    let place = *by_bits.entry(&known.bits).or_insert(next);
-                    if place == next {
-                        words.push(known);
-                    }
-                    places.insert(x, place);
-                }
-            }
-        }
-        let frame = match Frame::new(&self.flat.graph, words, &self.constants) {
-            Ok(frame) => frame,
-            Err(reason) => return ids.iter().map(|id| (*id, Err(reason.clone()))).collect(),
-        };
-        let mut rewriter = Rewriter::new(&frame, &self.pairs);
-        let mut prove = |id: Id| {
-            let Op::Sum { bias, terms, cut } = &self.spec.numbers[id].op else {
-                return Err("it is no sum".into());
-            };
-            let mut bias = *bias;
-            let mut placed = Vec::new();
-            for (x, weight) in terms {
-                match (places.get(x), &self.spec.numbers[*x].op) {
-                    (Some(place), _) => placed.push((*place, *weight)),
-                    (None, Op::Constant(value)) => bias += (weight * value) >> cut,
-                    (None, _) => return Err(format!("{} is not proved", self.spec.name(*x))),
-                }
-            }
-            let mut candidates = self.candidates(id, index)?;
-            candidates.iter_mut().for_each(|bit| bit.truncate(MOST));
-            let mut attempt = |bits: &[Lit]| {
-                let form = rewriter.form(bits)?;
-                rewriter.check(&form, bits.len(), bias, &placed, *cut)
-            };
-            // what goes on above the number, and others may read, is proved with it as far as it can be
-            let mut attempts = |mut bits: Vec<Lit>| {
-                let own = bits.len();
-                bits.extend(above(&self.flat.graph, &bits, &candidates));
-                loop {
-                    match attempt(&bits) {
-                        Err(_) if bits.len() > own => bits.truncate(bits.len() - 1),
-                        other => return other.map(|()| bits),
-                    }
-                }
-            };
-            let first = near(&frame, &candidates).ok_or("nothing in the Verilog is like it")?;
-            let mut others = alternatives(&first, &candidates);
-            let proved = attempts(first).or_else(|reason| others.find_map(|bits| attempts(bits).ok()).ok_or(reason))?;
-            Ok(Proof { bits: proved.into_iter().map(|l| vec![l]).collect(), zeros: Vec::new() })
-        };
-        ids.iter().map(|id| (*id, prove(*id))).collect()
     }
 
     /// Gates that never turned, by the number that they are a function of, of those that the functions `ids` are of.
@@ -434,9 +380,26 @@ impl<'a> Prover<'a> {
         Ok(Proof { bits, zeros: Vec::new() })
     }
 
+    /// Numbers that are not proved and that an output which is not proved depends on. What was not found, but was not
+    /// needed to prove what follows from it, is none of them.
+    fn open_numbers(&self) -> Vec<bool> {
+        let mut open = vec![false; self.spec.numbers.len()];
+        for element in self.spec.outputs.iter().flat_map(|p| &p.elements) {
+            open[element.number] = true;
+        }
+        for id in (0..open.len()).rev() {
+            open[id] &= self.known[id].is_none();
+            if open[id] {
+                self.spec.numbers[id].op.operands().into_iter().for_each(|x| open[x] = true);
+            }
+        }
+        open
+    }
+
     /// Every output port carries the numbers that it should.
     fn outputs(&mut self) {
-        let mut reasons: Vec<(Id, String)> = self.reasons.drain().collect();
+        let open = self.open_numbers();
+        let mut reasons: Vec<(Id, String)> = self.reasons.drain().filter(|(id, _)| open[*id]).collect();
         reasons.sort_unstable();
         for port in &self.spec.outputs {
             let found = self.flat.outputs.iter().find(|p| p.name == port.name).expect("ports are checked first");

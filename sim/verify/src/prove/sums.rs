@@ -12,14 +12,17 @@ use crate::spec::{Id, Op};
 /// Most candidates for a bit of a sum.
 const MOST: usize = 64;
 
+/// Bias, numbers with their weights, and bits that each product loses.
+type Terms = (i64, Vec<(Id, i64)>, u32);
+
 impl Prover<'_> {
     /// Whether number `id` is a sum of whole products.
     pub(super) fn is_sum(&self, id: Id) -> bool {
         matches!(self.spec.numbers[id].op, Op::Sum { cut: 0, .. })
     }
 
-    /// A sum as bias, terms and cut, sums in it as their own terms if `whole`; none if it is no sum, or goes beyond 64 bits.
-    fn terms(&self, id: Id, whole: bool) -> Option<(i64, Vec<(Id, i64)>, u32)> {
+    /// A sum, sums in it as their own terms if `whole`; none if it is no sum, or goes beyond 64 bits.
+    fn terms(&self, id: Id, whole: bool) -> Option<Terms> {
         let Op::Sum { bias, terms, cut } = &self.spec.numbers[id].op else { return None };
         let (mut bias, mut all) = (*bias, Vec::new());
         for &(x, weight) in terms {
@@ -60,7 +63,7 @@ impl Prover<'_> {
             Err(reason) => return ids.iter().map(|id| (*id, Err(reason.clone()))).collect(),
         };
         let mut rewriter = Rewriter::new(&frame, &self.pairs);
-        let mut prove = |id: Id, terms: &Option<(i64, Vec<(Id, i64)>, u32)>| {
+        let mut prove = |id: Id, terms: &Option<Terms>| {
             let Some((bias, terms, cut)) = terms else {
                 return Err("it is no sum".into());
             };

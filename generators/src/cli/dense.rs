@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use hdl::diag::Diagnostic;
+use hdl::num::Format;
 
 use super::network::{Hardware, Source};
 use crate::failure::{Failure, Result};
@@ -97,9 +98,9 @@ pub fn run(args: &DenseArgs) -> Result<()> {
 
 impl DenseArgs {
     fn network(&self) -> Result<Graph> {
-        let format = InputFormat::parse(&self.input_format).map_err(Failure::user)?;
+        let Format { range, .. } = InputFormat::parse(&self.input_format).map_err(Failure::user)?.format;
         let mut network = DenseNetwork {
-            input: (format.range.lo() as i64, format.range.hi() as i64),
+            input: (range.lo() as i64, range.hi() as i64),
             layers: Vec::new(),
             shifts: Vec::new(),
             activation_bits: self.activation_bits.unwrap_or(8),

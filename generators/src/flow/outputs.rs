@@ -15,9 +15,9 @@ use crate::output::report::Check;
 pub fn quantise_outputs(graph: &mut Graph, formats: &[String]) -> Result<Vec<Check>> {
     let mut checks = Vec::new();
     for text in formats {
-        let format = InputFormat::parse(text).map_err(Failure::user)?;
+        let InputFormat { name: port, format } = InputFormat::parse(text).map_err(Failure::user)?;
         let names: Vec<String> = graph.outputs().iter().map(|o| o.name.clone()).collect();
-        let wanted = |name: &String| format.name.as_ref().is_none_or(|n| n == name);
+        let wanted = |name: &String| port.as_ref().is_none_or(|n| n == name);
         if !names.iter().any(wanted) {
             let error = Diagnostic::error("output-format", format!("there is no output for {}", quoted(text)));
             return Err(Failure::user(error.help(format!("the outputs are {}", names.join(", ")))));

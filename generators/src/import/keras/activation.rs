@@ -8,7 +8,7 @@ use super::class::{Build, LayerClass, none};
 use super::quantiser::{Activation, Dialect, activation};
 use crate::import::keras::settings::Known;
 use crate::import::lift::{Lift, Real};
-use crate::model::{Array, Function, Step};
+use crate::model::{Array, Function, Pairing, Step};
 
 /// Activation layers.
 pub(super) const CLASSES: &[LayerClass] = &[
@@ -98,6 +98,12 @@ impl Lift {
                     Some((quantiser, meaning)) => self.quantise(&layer.name, through, quantiser, meaning),
                     None => Ok(through),
                 }
+            }
+            Activation::Part(part, quantiser, meaning) => {
+                let quantised = self.quantise(&layer.name, x.clone(), quantiser, meaning)?;
+                let quantised = self.step(&layer.name, quantised, Step::Mul(Array::scalar(part)))?;
+                let rest = self.step(&layer.name, x, Step::Mul(Array::scalar(1.0 - part)))?;
+                self.pair(&layer.name, Pairing::Add, rest, quantised)
             }
         }
     }

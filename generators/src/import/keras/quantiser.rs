@@ -38,6 +38,8 @@ pub(super) enum Activation {
     Softmax,
     /// Element-wise functions in order, then a quantiser if there is one.
     Chain(Vec<Step>, Option<(Quantiser, Meaning)>),
+    /// `x + part · (q(x) - x)` for the quantiser `q`.
+    Part(f32, Quantiser, Meaning),
 }
 
 /// A fixed-point quantiser of QKeras whose scale is fixed (`alpha` 1 or absent).
@@ -131,7 +133,11 @@ fn fixed_point(config: &Json) -> Result<QKerasQuantiser, String> {
 
 fn quantiser(call: &Call) -> Result<Activation, String> {
     Ok(match call.name.as_str() {
-        "quantized_bits" => bits(call)?.activation(factor(call)?),
+        "quantized_bits" => match (part(call)?, parameters(call)?.activation(factor(call)?)) {
+            (1.0, whole) => whole,
+            (part, Activation::Chain(_, Some((quantiser, meaning)))) => Activation::Part(part, quantiser, meaning),
+            (_, other) => other,
+        },
         "quantized_relu" => relu(call)?,
         "quantized_tanh" => tanh(call)?,
         "quantized_sigmoid" => sigmoid(call)?,
@@ -150,7 +156,7 @@ fn quantiser(call: &Call) -> Result<Activation, String> {
             let step = Step::HardSwish { shift: positive("relu_shift", 3.0)?, top: positive("relu_upper_bound", 6.0)? };
             match bits(call)?.activation(factor(call)?) {
                 Activation::Chain(steps, quantiser) => Activation::Chain([vec![step], steps].concat(), quantiser),
-                softmax @ Activation::Softmax => softmax,
+                other => other,
             }
         }
         // activations of networks with Binary- and TernaryDense
@@ -177,8 +183,24 @@ fn integer(call: &Call) -> Result<i32, String> {
     call.integer("integer", 0, -32, 32)
 }
 
-/// The parameters of `quantized_bits` and `quantized_hswish` but the scale.
+/// The parameters of `quantized_bits` and `quantized_hswish` but the scale, where they quantise all of a value.
 pub(super) fn bits(call: &Call) -> Result<QKerasQuantiser, String> {
+    match part(call)? {
+        1.0 => parameters(call),
+        part => Err(format!("`qnoise_factor` = {part} of {} is supported of activations only; set it to 1", call.name)),
+    }
+}
+
+/// `qnoise_factor`, of which sums with values are exact.
+fn part(call: &Call) -> Result<f32, String> {
+    let part = call.number("qnoise_factor", 1.0)?;
+    if (0.0..=1.0).contains(&part) && (part * 256.0).fract() == 0.0 {
+        return Ok(part as f32);
+    }
+    Err(format!("`qnoise_factor` = {part} of {} is no multiple of 2^-8 in 0…1; set it to 1 and save again", call.name))
+}
+
+fn parameters(call: &Call) -> Result<QKerasQuantiser, String> {
     Ok(QKerasQuantiser::Bits {
         bits: width(call)?,
         integer: integer(call)?,

@@ -195,7 +195,7 @@ mod tests {
             ("quantized_bits(bits=4,1)", "by position follows"),
             ("quantized_bits(4,bits=4)", "given twice"),
             ("quantized_bits(4,depth=1)", "`depth`"),
-            ("quantized_bits(4,qnoise_factor=0.5)", "qnoise_factor"),
+            ("quantized_relu(4,qnoise_factor=0.5)", "qnoise_factor"),
             ("quantized_tanh(4,0,0,0,1)", "by position at most"),
             ("swish(1)", "`swish` is not supported"),
         ] {

@@ -48,8 +48,12 @@ const NOISE: Key = key(
     "qnoise_factor",
     Must("[1]", "a part of the values would pass without being quantised; set it to 1 and save again"),
 );
+const PART: Key = key(
+    "qnoise_factor",
+    Read("how much of the difference to the quantised value is added; of weights only 1, else a multiple of 2^-8"),
+);
 const VARIABLE_NAME: Key = key("var_name", Harmless("a name"));
-const THROUGH: Key = key("use_ste", Harmless("gradients only, as `qnoise_factor` is 1"));
+const THROUGH: Key = key("use_ste", Harmless("gradients only"));
 const VARIABLES: Key = key("use_variables", Harmless("where `qnoise_factor` is kept"));
 const UNROLLS: Key = key("number_of_unrolls", Read("iterations that find `alpha='auto_po2'`"));
 const TEMPERATURE: Key = key("temperature", Harmless("random only in training"));
@@ -72,7 +76,9 @@ const TRAINED_SCALE: Key = key("post_training_scale", Must("[null]", "scales are
 
 /// What a quantiser with a scale has.
 const SCALED: &[Key] = &[ALPHA, STOCHASTIC, AXIS];
-/// What a quantiser has that can let a part of the values pass.
+/// What belongs to how gradients pass.
+const GRADIENTS: &[Key] = &[VARIABLE_NAME, THROUGH, VARIABLES];
+/// What a quantiser has that could let a part of the values pass, and may not.
 const NOISY: &[Key] = &[NOISE, VARIABLE_NAME, THROUGH, VARIABLES];
 
 /// The quantisers.
@@ -82,7 +88,8 @@ const CLASSES: &[Class] = &[
         keys: &[
             &[BITS, INTEGER, SYMMETRIC, key("keep_negative", Read("whether there is a sign"))],
             SCALED,
-            NOISY,
+            &[PART],
+            GRADIENTS,
             &[ELEMENTS, LEAST_EXPONENT, GREATEST_EXPONENT, TRAINED_SCALE],
         ],
         positional: 11,

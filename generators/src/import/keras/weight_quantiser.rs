@@ -91,7 +91,7 @@ fn weights(config: &Json, numbers: &Array<f32>, dialect: Dialect) -> Result<Cons
 /// The quantiser of values with a scale of its own, or a function.
 fn plain(config: &Json, numbers: &Array<f32>, dialect: Dialect) -> Result<Constant, String> {
     let Activation::Chain(steps, quantiser) = named(config, dialect)? else {
-        return Err("weights behind a softmax are not supported".into());
+        return Err("weights behind a softmax, or of which only a part is quantised, are not supported".into());
     };
     let steps: Vec<_> = steps.iter().map(|s| s.with(|p| p.values[0])).collect();
     let Some((quantiser, meaning)) = quantiser else {

@@ -20,9 +20,11 @@ mod settle;
 mod tabulate;
 mod transposed;
 
+use std::str::FromStr as _;
+
 use hdl::diag::Diagnostic;
 use hdl::names::quoted;
-use hdl::num::Interval;
+use hdl::num::{Format, Interval};
 
 pub(crate) use array::last_place;
 pub use constant::{Constant, Grid};
@@ -137,10 +139,8 @@ impl Imported {
 pub struct InputFormat {
     /// Name of the input; `None` is every input.
     pub name: Option<String>,
-    /// Which integers.
-    pub range: Interval,
-    /// Fraction bits.
-    pub frac: i32,
+    /// Its numbers.
+    pub format: Format,
 }
 
 impl InputFormat {
@@ -149,27 +149,18 @@ impl InputFormat {
     /// # Errors
     /// Any other text, no bits or more than 32, more than 64 fraction bits.
     pub fn parse(text: &str) -> Result<Self, Diagnostic> {
-        let wrong = || {
-            Diagnostic::error("input-format", format!("{} is no number format", quoted(text)))
-                .help("write the sign, the bits and the fraction bits, such as u8.0, s12.4 or name=s12.4")
-        };
-        let (name, format) = match text.rsplit_once('=') {
+        let (name, written) = match text.rsplit_once('=') {
             Some((name, format)) => (Some(name.to_owned()), format),
             None => (None, text),
         };
-        let signed = match format.as_bytes().first() {
-            Some(b's') => true,
-            Some(b'u') => false,
-            _ => return Err(wrong()),
-        };
-        let (width, frac) = format[1..].split_once('.').unwrap_or((&format[1..], "0"));
-        let width: u32 = width.parse().map_err(|_| wrong())?;
-        let frac: i32 = frac.parse().map_err(|_| wrong())?;
-        if !(1..=32).contains(&width) || frac.abs() > 64 {
-            return Err(wrong());
-        }
-        let range = Interval::of_width(width, signed).map_err(|_| wrong())?;
-        Ok(Self { name, range, frac })
+        let format = Format::from_str(written).ok();
+        format
+            .filter(|format| (1..=32).contains(&format.range.width()) && format.frac.abs() <= 64)
+            .map(|format| Self { name, format })
+            .ok_or_else(|| {
+                Diagnostic::error("input-format", format!("{} is no number format", quoted(text)))
+                    .help("write the sign, the bits and the fraction bits, such as u8.0, s12.4 or name=s12.4")
+            })
     }
 }
 
@@ -206,12 +197,12 @@ impl Lift {
             let given = |f: &&InputFormat| f.name.as_ref() == Some(&name);
             let format = formats.iter().find(given).or(formats.iter().find(|f| f.name.is_none()));
             let (range, encode) = match format {
-                Some(f) => (f.range, Some(fixed_point(f))),
+                Some(f) => (f.format.range, Some(fixed_point(f.format))),
                 None => (Interval::BIT, None),
             };
             reals.push(Real {
                 tensor: TensorId(k as u32),
-                unit: Array::scalar(format.map_or(1.0, |f| 2f64.powi(-f.frac))),
+                unit: Array::scalar(format.map_or(1.0, |f| 2f64.powi(-f.format.frac))),
                 steps: Vec::new(),
                 softmax: None,
                 noise: Noise::NONE,
@@ -308,7 +299,7 @@ impl Lift {
 }
 
 /// How a real number becomes an integer of a format that the user gave.
-fn fixed_point(format: &InputFormat) -> Encode {
+fn fixed_point(format: Format) -> Encode {
     let number = |v: f64| Array::scalar(v as f32);
     Encode {
         steps: Vec::new(),

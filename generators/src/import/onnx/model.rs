@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use hdl::diag::Diagnostic;
 use hdl::names::quoted;
-use hdl::num::Interval;
+use hdl::num::{Format, Interval};
 
 use super::error;
 use super::node::Tensor;
@@ -125,7 +125,11 @@ pub(super) fn input_formats(inputs: &[Input], given: &[InputFormat]) -> Result<V
         let named = given.iter().find(|f| f.name.as_ref() == Some(&input.name));
         let range = match named {
             None => Interval::new(lo.into(), hi.into()).map_err(|_| refused())?,
-            Some(f) if f.frac == 0 && f.range.lo() >= lo.into() && f.range.hi() <= hi.into() => f.range,
+            Some(InputFormat { format: Format { range, frac: 0 }, .. })
+                if range.lo() >= lo.into() && range.hi() <= hi.into() =>
+            {
+                *range
+            }
             Some(_) => {
                 return Err(error(format!(
                     "input {name}: the format is no part of its data type {}",
@@ -134,7 +138,7 @@ pub(super) fn input_formats(inputs: &[Input], given: &[InputFormat]) -> Result<V
                 .help("leave the format out"));
             }
         };
-        formats.push(InputFormat { name: Some(input.name.clone()), range, frac: 0 });
+        formats.push(InputFormat { name: Some(input.name.clone()), format: Format::integer(range) });
     }
     let own = |f: &&InputFormat| !formats.iter().any(|g: &InputFormat| f.name.is_some() && g.name == f.name);
     let users: Vec<InputFormat> = given.iter().filter(own).cloned().collect();

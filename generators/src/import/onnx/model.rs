@@ -148,7 +148,7 @@ pub(super) fn check_output(output: &ValueInfoProto, kind: Kind, computed: &[usiz
     // 0: the file does not say
     let elements = tensor_type.map_or(0, |t| t.elem_type);
     if elements != 0 && Kind::of(elements) != Ok(kind) {
-        let says = Kind::of(elements).map_or_else(|_| format!("number {elements}"), |kind| kind.name().into());
+        let says = Kind::of(elements).map_or_else(|_| format!("number {elements}"), Kind::name);
         return Err(error(format!(
             "output {} has data type {says} in the file, but its nodes give {}",
             quoted(&output.name),

@@ -144,7 +144,21 @@ fn nothing_is_skipped() {
     });
     refused("float8", &|_, graph| graph.initializer = vec![TensorProto { data_type: 17, ..floats("c", &[0], &[]) }]);
     refused("shape [1, 3]", &|_, graph| graph.output = vec![info("y", &[1, 3])]);
-    refused("double", &|_, graph| {
+    refused("output `y` has data type double", &|_, graph| {
+        let r#type = graph.output[0].r#type.as_mut().and_then(|t| t.tensor_type.as_mut());
+        r#type.expect("a tensor").elem_type = 11;
+    });
+    refused("subgraphs", &|_, graph| graph.node[0].op_type = "If".into());
+    refused("functions", &|model, graph| {
+        graph.node[0].domain = "acme".into();
+        model.functions = vec![FunctionProto { name: "Relu".into(), domain: "acme".into() }];
+    });
+    refused("`signed` is missing", &|_, graph| {
+        graph.initializer = ["s", "z", "b"].map(|name| floats(name, &[], &[2.0])).into();
+        graph.node = vec![node("Quant", &["x", "s", "z", "b"], vec![int("narrow", 0)])];
+    });
+    refused("`DynamicQuantizeLinear`): scales", &|_, graph| graph.node[0].op_type = "DynamicQuantizeLinear".into());
+    refused("input `x`: data type double", &|_, graph| {
         let r#type = graph.input[0].r#type.as_mut().and_then(|t| t.tensor_type.as_mut());
         r#type.expect("a tensor").elem_type = 11;
     });

@@ -16,6 +16,7 @@ mod movement;
 mod noise;
 mod pair;
 mod quantise;
+mod scaled_sum;
 mod settle;
 mod tabulate;
 mod transposed;
@@ -31,6 +32,7 @@ pub use constant::{Constant, Grid};
 pub use linear::Shaped;
 pub use noise::Noise;
 pub use quantise::Meaning;
+pub(crate) use scaled_sum::ScaledSum;
 pub(crate) use tabulate::{About, Functions};
 
 use crate::model::{Array, Decode, Encode, Graph, Input, Layer, Op, Output, Step, TensorId};

@@ -65,7 +65,13 @@ const APART: &[&str] = &[
     "Tanh",
     "ThresholdedRelu",
     "Trunc",
+    "QLinearAdd",
+    "QLinearAveragePool",
     "QLinearConv",
+    "QLinearGlobalAveragePool",
+    "QLinearLeakyRelu",
+    "QLinearMul",
+    "QLinearSigmoid",
     "ConvInteger",
 ];
 

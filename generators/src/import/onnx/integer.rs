@@ -4,9 +4,10 @@ use hdl::diag::Diagnostic;
 
 use super::node::{Node, Tensor, Value};
 use super::operators::Results;
+use super::qlinear::Coded;
 use super::tensor::Kind;
-use crate::import::lift::{Constant, Lift, Meaning, Noise, Real, Shaped};
-use crate::model::{Array, Op, Quantiser, Step};
+use crate::import::lift::{Constant, Lift, Noise, Real, Shaped};
+use crate::model::{Array, Op, Step};
 
 /// Beyond this sums of 32 bits wrap.
 const MAX_SUM: f64 = (1u64 << 31) as f64;
@@ -84,7 +85,7 @@ pub(super) fn qgemm(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnos
 }
 
 /// The integers of operand `k` less those of its zero point.
-fn centred(lift: &mut Lift, node: &Node<'_>, (k, zero): (usize, usize)) -> Result<Real, Diagnostic> {
+pub(super) fn centred(lift: &mut Lift, node: &Node<'_>, (k, zero): (usize, usize)) -> Result<Real, Diagnostic> {
     let mut x = node.real(k)?;
     let kind = node.operand(k)?.kind;
     if let Some(point) = node.optional(zero)? {
@@ -102,7 +103,7 @@ fn centred(lift: &mut Lift, node: &Node<'_>, (k, zero): (usize, usize)) -> Resul
 }
 
 /// Constant integers less their zero points, one number or one for each index along `axis`.
-fn centred_weights(node: &Node<'_>, (k, zero): (usize, usize), axis: usize) -> Result<Constant, Diagnostic> {
+pub(super) fn centred_weights(node: &Node<'_>, (k, zero): (usize, usize), axis: usize) -> Result<Constant, Diagnostic> {
     let (Constant::Integer(weights), kind) = (node.constant(k)?, node.operand(k)?.kind) else {
         return Err(node.error("weights are integers"));
     };
@@ -149,7 +150,7 @@ fn correlation(lift: &mut Lift, node: &Node<'_>, x: (usize, usize), w: (usize, u
 }
 
 /// Sums of integers are exact, unlike those of floats, as long as 32 bits hold them.
-fn whole(lift: &Lift, node: &Node<'_>, y: Real) -> Result<Real, Diagnostic> {
+pub(super) fn whole(lift: &Lift, node: &Node<'_>, y: Real) -> Result<Real, Diagnostic> {
     if y.unit.values.iter().any(|u| *u != 1.0) || !y.steps.is_empty() {
         return Err(node.error("its operands are not integers that a quantiser gave"));
     }
@@ -169,10 +170,10 @@ fn requantised(
     along: impl Fn(Array<f32>) -> Array<f32>,
 ) -> Result<Results, Diagnostic> {
     let number = |k: usize| node.optional_number(k)?.ok_or_else(|| node.error(format!("operand {k} is missing")));
-    let (a, out) = (number(a)?, number(out)?);
+    let (a, out_scale) = (number(a)?, number(out)?);
     let scales = node.floats(b)?;
     let scales = if scales.values.len() == 1 { Array::scalar(scales.values[0]) } else { scales };
-    let multiplier = along(scales.map(|b| alpha * a * b / out));
+    let multiplier = along(scales.map(|b| alpha * a * b / out_scale));
     if multiplier.values.iter().any(|m| !m.is_finite() || *m <= 0.0) {
         return Err(node.error("the scale of a quantiser is positive"));
     }
@@ -190,17 +191,6 @@ fn requantised(
             .error("it takes int8 and weights of uint8, which no runtime rounds alike")
             .help("quantise the weights to int8"));
     }
-    let point = number(zero)?;
-    let (low, high) = kind.limits().ok_or_else(|| node.error("a zero point is an integer"))?;
     let y = lift.step(&node.name, y, Step::Mul(multiplier))?;
-    let quantiser = Quantiser::Linear {
-        scale: Array::scalar(1.0),
-        zero: Array::scalar(point),
-        low: Array::scalar(low as f32),
-        high: Array::scalar(high as f32),
-    };
-    let steps = if point == 0.0 { Vec::new() } else { vec![Step::Add(Array::scalar(point))] };
-    let meaning = Meaning { unit: Array::scalar(1.0), steps };
-    let value = Value::Real(lift.quantise(&node.name, y, quantiser, meaning)?);
-    Ok(vec![Tensor { value, kind }])
+    Coded::of(node, out, zero)?.linear(lift, node, y, 1.0)
 }

@@ -22,6 +22,7 @@ mod pad;
 mod pool;
 pub mod proto;
 mod qdq;
+mod qlinear;
 mod quantisers;
 mod resize;
 mod table;
@@ -138,13 +139,13 @@ impl<'a> Reader<'a> {
         }
         for output in &graph.output {
             let name = &output.name;
-            match self.tensors.get(name).map(|t| &t.value) {
-                Some(Value::Real(real)) => {
+            match self.tensors.get(name).map(|t| (&t.value, t.kind)) {
+                Some((Value::Real(real), kind)) => {
                     let real = real.clone();
-                    model::check_output(output, self.lift.shape(&real))?;
+                    model::check_output(output, kind, self.lift.shape(&real))?;
                     self.lift.output(name, &real)?;
                 }
-                Some(Value::Constant(_)) => {
+                Some((Value::Constant(_), _)) => {
                     return Err(error(format!("output {} does not depend on an input", quoted(name))));
                 }
                 None => return Err(error(format!("no node computes output {}", quoted(name)))),
@@ -156,15 +157,15 @@ impl<'a> Reader<'a> {
     /// Reads one node, and refuses it unless everything in it was taken.
     fn node(&mut self, proto: &NodeProto, name: String) -> Result<(), Diagnostic> {
         let what = format!("node {} ({})", quoted(&name), quoted(&proto.op_type));
-        let domain = Domain::of(&proto.domain).ok_or_else(|| {
-            error(format!("{what}: its domain {} is not known", quoted(&proto.domain)))
-                .help("known are ai.onnx, qonnx.custom_op.general, finn.custom_op.general, onnx.brevitas, qonnx.custom_op.channels_last and com.microsoft")
-        })?;
         let is_function = |f: &proto::FunctionProto| f.name == proto.op_type && f.domain == proto.domain;
         if self.model.functions.iter().any(is_function) || !proto.overload.is_empty() {
             return Err(error(format!("{what}: functions of the model's own are not supported"))
                 .help("inline them: onnx.inliner.inline_local_functions"));
         }
+        let domain = Domain::of(&proto.domain).ok_or_else(|| {
+            error(format!("{what}: its domain {} is not known", quoted(&proto.domain)))
+                .help("known are ai.onnx, qonnx.custom_op.general, finn.custom_op.general, onnx.brevitas, qonnx.custom_op.channels_last and com.microsoft")
+        })?;
         let operator = table::find(domain, &proto.op_type).ok_or_else(|| unknown(&what, domain, &proto.op_type))?;
         let version = self.sets.version(&what, operator, &proto.domain)?;
         if version < operator.since {
@@ -196,10 +197,14 @@ impl<'a> Reader<'a> {
 /// An error for an operator that is not in the table.
 fn unknown(what: &str, domain: Domain, name: &str) -> Diagnostic {
     match name {
-        "QLinearAdd" | "QLinearConcat" | "QLinearGlobalAveragePool" | "DynamicQuantizeLinear" => {
-            error(format!("{what}: this operator on quantised integers is not supported"))
-                .help("export in the QDQ format (QuantizeLinear/DequantizeLinear around float operators)")
-        }
+        "DynamicQuantizeLinear" | "DynamicQuantizeMatMul" | "DynamicQuantizeLSTM" | "MatMulIntegerToFloat" => error(
+            format!("{what}: scales that are computed from each input are not supported"),
+        )
+        .help("quantise with fixed scales: onnxruntime.quantization.quantize_static instead of quantize_dynamic"),
+        "If" | "Loop" | "Scan" => error(format!("{what}: subgraphs are not supported"))
+            .help("export the model without control flow, with constants folded (onnxsim, onnxoptimizer)"),
+        "QLinearSoftmax" => error(format!("{what}: a softmax on quantised integers is not supported"))
+            .help("leave it in floats at the end of the network: op_types_to_quantize without Softmax"),
         _ => {
             let names: Vec<&str> = table::operators().filter(|o| o.domain == domain).map(|o| o.name).collect();
             error(format!("{what}: this operator is not supported")).help(format!(

@@ -147,8 +147,18 @@ pub(super) fn input_formats(inputs: &[Input], given: &[InputFormat]) -> Result<V
 }
 
 /// The shape that the file gives an output must be the one that was computed, where it gives numbers.
-pub(super) fn check_output(output: &ValueInfoProto, computed: &[usize]) -> Result<(), Diagnostic> {
+pub(super) fn check_output(output: &ValueInfoProto, kind: Kind, computed: &[usize]) -> Result<(), Diagnostic> {
     let tensor_type = output.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
+    // 0: the file does not say
+    let elements = tensor_type.map_or(0, |t| t.elem_type);
+    if elements != 0 && Kind::of(elements) != Ok(kind) {
+        let says = Kind::of(elements).map_or_else(|_| format!("number {elements}"), Kind::name);
+        return Err(error(format!(
+            "output {} has data type {says} in the file, but its nodes give {}",
+            quoted(&output.name),
+            kind.name()
+        )));
+    }
     let Some(shape) = tensor_type.and_then(|t| t.shape.as_ref()) else {
         return Ok(());
     };

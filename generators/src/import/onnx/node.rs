@@ -214,6 +214,14 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// An attribute of 0 or 1 without a default.
+    pub fn required_flag(&self, name: &str) -> Result<bool, Diagnostic> {
+        if !self.has(name) {
+            return Err(self.error(format!("attribute {} is missing", quoted(name))).help("it has no default: 0 or 1"));
+        }
+        self.flag(name, false)
+    }
+
     pub fn float(&self, name: &str, default: f32) -> Result<f32, Diagnostic> {
         Ok(self.attribute(name, attribute_type::FLOAT)?.map_or(default, |a| a.f))
     }

@@ -109,6 +109,7 @@ impl Kinds {
     );
     /// Integers of 8 bits.
     pub const BYTE: Self = Self(1 << Kind::Uint8 as u32 | 1 << Kind::Int8 as u32);
+    pub const BYTE_OR_FLOAT: Self = Self(Self::BYTE.0 | Self::FLOAT.0);
     pub const INT32: Self = Self(1 << Kind::Int32 as u32);
     pub const CODE_OR_INT32: Self = Self(Self::CODE.0 | 1 << Kind::Int32 as u32);
     pub const BOOL: Self = Self(1 << Kind::Bool as u32);

@@ -68,18 +68,46 @@ fn without_axes(lift: &mut Lift, node: &Node<'_>, y: Real, axes: &[usize], keeps
 /// `MaxPool` and `AveragePool`.
 pub(super) fn windowed(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
     let kind = node.operand(0)?.kind;
-    let mut x = node.real(0)?;
-    let channels_last = node.operator.domain == Domain::ChannelsLast;
+    let y = pooled(lift, node, node.real(0)?, node.operator.domain == Domain::ChannelsLast)?;
+    Ok(vec![Tensor { value: Value::Real(y), kind }])
+}
+
+/// The averages or maxima of the windows that the node's attributes describe.
+pub(super) fn pooled(lift: &mut Lift, node: &Node<'_>, mut x: Real, channels_last: bool) -> Result<Real, Diagnostic> {
     if channels_last {
         x = last_first(lift, node, x)?;
     }
     let shape = lift.shape(&x).to_vec();
+    let spatial = shape.get(2..).ok_or_else(|| node.error("its operand has no spatial axes"))?;
+    let average = node.operator.name != "MaxPool";
+    let window = pooling_window(node, spatial, average)?;
+    let factors = if average {
+        if onnx_version(node) < 7 && window.pads() {
+            return Err(node.error("before version 7 of the operator set it does not say whether padding counts"));
+        }
+        let counts = onnx_version(node) >= 7 && node.flag("count_include_pad", false)?;
+        Some(average_factors(&window, spatial, counts).map_err(|why| node.error(why))?)
+    } else {
+        if window.misses(spatial).map_err(|why| node.error(why))? {
+            return Err(node.error("a window sees only padding"));
+        }
+        None
+    };
+    let y = lift.pool(&node.name, x, window, factors)?;
+    if channels_last { first_last(lift, node, y) } else { Ok(y) }
+}
+
+/// The version of ONNX's operator set whose pooling the node is; onnxruntime's own has all but dilations.
+fn onnx_version(node: &Node<'_>) -> i64 {
+    if node.operator.domain == Domain::Microsoft { 10 } else { node.version }
+}
+
+fn pooling_window(node: &Node<'_>, spatial: &[usize], average: bool) -> Result<Window, Diagnostic> {
     let kernel = node.ints("kernel_shape")?.unwrap_or(&[]).iter().map(|k| usize::try_from(*k).ok());
     let kernel: Vec<usize> =
         kernel.collect::<Option<_>>().ok_or_else(|| node.unsupported("kernel_shape", "numbers from 1"))?;
-    let spatial = shape.get(2..).ok_or_else(|| node.error("its operand has no spatial axes"))?;
-    let average = node.operator.name == "AveragePool";
-    let has_dilations = if average { node.version >= 19 } else { node.version >= 10 };
+    let version = onnx_version(node);
+    let has_dilations = if average { version >= 19 } else { version >= 10 };
     let window = node.window(&kernel, spatial, has_dilations)?;
     if node.text("auto_pad", "NOTSET")?.starts_with("SAME") {
         let too_far =
@@ -88,7 +116,7 @@ pub(super) fn windowed(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diag
             return Err(node.unsupported("auto_pad", "without dilation, and with strides up to the kernel's extent"));
         }
     }
-    if node.version >= 10 && node.flag("ceil_mode", false)? {
+    if version >= 10 && node.flag("ceil_mode", false)? {
         let exact = |a: usize| {
             let reach = (kernel[a] - 1) * window.dilations[a] + 1;
             let free = (spatial[a] + window.pads_begin[a] + window.pads_end[a]).checked_sub(reach);
@@ -100,23 +128,7 @@ pub(super) fn windowed(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diag
                 .help("pad explicitly"));
         }
     }
-    let factors = if average {
-        if node.version < 7 && window.pads() {
-            return Err(node.error("before version 7 of the operator set it does not say whether padding counts"));
-        }
-        let counts = node.version >= 7 && node.flag("count_include_pad", false)?;
-        Some(average_factors(&window, spatial, counts).map_err(|why| node.error(why))?)
-    } else {
-        if window.misses(spatial).map_err(|why| node.error(why))? {
-            return Err(node.error("a window sees only padding"));
-        }
-        None
-    };
-    let mut y = lift.pool(&node.name, x, window, factors)?;
-    if channels_last {
-        y = first_last(lift, node, y)?;
-    }
-    Ok(vec![Tensor { value: Value::Real(y), kind }])
+    Ok(window)
 }
 
 /// Position of the greatest element, or of the least.

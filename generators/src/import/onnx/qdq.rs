@@ -10,8 +10,12 @@ use super::proto::{GraphProto, NodeProto, TensorProto};
 use super::tensor::{self, Kind};
 
 /// A layer on floats and the operator on integers in its place.
-const LAYERS: [(&str, &str, &str); 3] =
-    [("Conv", "", "QLinearConv"), ("MatMul", "", "QLinearMatMul"), ("Gemm", "com.microsoft", "QGemm")];
+const LAYERS: [(&str, &str, &str); 4] = [
+    ("Conv", "", "QLinearConv"),
+    ("MatMul", "", "QLinearMatMul"),
+    ("Gemm", "com.microsoft", "QGemm"),
+    ("Add", "com.microsoft", "QLinearAdd"),
+];
 
 /// The nodes that compute and read each tensor.
 struct Wiring<'a> {
@@ -87,11 +91,15 @@ impl<'a> Wiring<'a> {
         let &(_, domain, operator) = LAYERS.iter().find(|(name, ..)| is(layer, name))?;
         let a = self.codes(layer.input.first()?, None)?;
         let axis = match operator {
-            "QLinearConv" => 0,
-            "QLinearMatMul" => 1,
-            _ => 1 - int(layer, "transB", 0),
+            "QLinearConv" => Some(0),
+            "QLinearMatMul" => Some(1),
+            "QGemm" => Some(1 - int(layer, "transB", 0)),
+            _ => None,
         };
-        let b = self.codes(layer.input.get(1)?, Some(axis))?;
+        let b = self.codes(layer.input.get(1)?, axis)?;
+        if operator == "QLinearAdd" && (self.has_a_common_step(a, b)? || !layer.attribute.is_empty()) {
+            return None;
+        }
         let (a_kind, b_kind) = (self.byte(&a[2])?, self.byte(&b[2])?);
         if a_kind != zero || (a_kind == Kind::Int8 && b_kind != Kind::Int8) || !is_one(layer, "beta") {
             return None;
@@ -135,6 +143,12 @@ impl<'a> Wiring<'a> {
         let along = |wanted: i64| int(node, "axis", 1) == wanted || (wanted == 1 && int(node, "axis", 1) == -1);
         let fits = !each || axis.is_some_and(along);
         (fits && node.attribute.iter().all(|a| a.name == "axis")).then_some(&node.input)
+    }
+
+    /// Whether the scales differ by a power of two, so that floats add such codes exactly.
+    fn has_a_common_step(&self, a: &[String], b: &[String]) -> Option<bool> {
+        let scale = |codes: &[String]| self.numbers(&codes[1])?.first().map(|s| f64::from(*s));
+        Some((scale(a)? / scale(b)?).log2().fract() == 0.0)
     }
 
     /// The integers of a bias whose scale is the product of the operands' scales.

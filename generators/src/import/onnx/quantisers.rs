@@ -62,7 +62,7 @@ impl Node<'_> {
 /// `Quant` and `IntQuant`.
 pub(super) fn quant(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
     let (scale, zero, bits) = (node.floats(1)?, node.zero_point(2)?, node.bit_width(3)?);
-    let (signed, narrow) = (node.flag("signed", true)?, node.flag("narrow", true)?);
+    let (signed, narrow) = (node.required_flag("signed")?, node.required_flag("narrow")?);
     let rounding = node.rounding("ROUND")?;
     let meaning = Meaning { unit: wide(&scale), steps: Vec::new() };
     if signed && bits.values.contains(&1.0) {

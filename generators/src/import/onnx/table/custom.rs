@@ -4,8 +4,11 @@ use crate::import::onnx::elementwise::batch_normalization;
 use crate::import::onnx::float_quant::float_quant;
 use crate::import::onnx::integer::qgemm;
 use crate::import::onnx::linear::conv;
-use crate::import::onnx::operators::{Domain, Kinds, Operator, float, harmless, operand, operator, read};
+use crate::import::onnx::operators::{Domain, Kinds, Operand, Operator, float, harmless, operand, operator, read};
 use crate::import::onnx::pool::windowed;
+use crate::import::onnx::qlinear::{
+    qlinear_add, qlinear_average_pool, qlinear_concat, qlinear_function, qlinear_global_average_pool, qlinear_mul,
+};
 use crate::import::onnx::quantisers::{
     bipolar_quant, dequantize_linear, multi_threshold, quant, quantize_linear, trunc,
 };
@@ -114,6 +117,34 @@ pub(super) const OPERATORS: &[Operator] = &[
     )
     .of(Domain::Microsoft)
     .limits("constant B and C"),
+    operator("QLinearAdd", &[], QLINEAR_PAIR, qlinear_add)
+        .of(Domain::Microsoft)
+        .limits("pairs of codes that processors round alike, unless --accept-rounding"),
+    operator(
+        "QLinearAveragePool",
+        window!(read("ceil_mode"), read("channels_last"), read("count_include_pad")),
+        QLINEAR_FUNCTION,
+        qlinear_average_pool,
+    )
+    .of(Domain::Microsoft)
+    .limits("windows that fit without rounding up"),
+    operator(
+        "QLinearConcat",
+        &[read("axis")],
+        &[
+            float("Y_scale"),
+            operand("Y_zero_point", Kinds::BYTE),
+            operand("codes, scale and zero point of each operand", Kinds::BYTE_OR_FLOAT),
+        ],
+        qlinear_concat,
+    )
+    .variadic()
+    .of(Domain::Microsoft),
+    operator("QLinearGlobalAveragePool", &[read("channels_last")], QLINEAR_FUNCTION, qlinear_global_average_pool)
+        .of(Domain::Microsoft),
+    operator("QLinearLeakyRelu", &[read("alpha")], QLINEAR_FUNCTION, qlinear_function).of(Domain::Microsoft),
+    operator("QLinearMul", &[], QLINEAR_PAIR, qlinear_mul).of(Domain::Microsoft),
+    operator("QLinearSigmoid", &[], QLINEAR_FUNCTION, qlinear_function).of(Domain::Microsoft),
     operator(
         "QuantizeLinear",
         &[read("axis")],
@@ -121,6 +152,27 @@ pub(super) const OPERATORS: &[Operator] = &[
         quantize_linear,
     )
     .of(Domain::Microsoft),
+];
+
+/// Codes, scale and zero point of a function's operand; scale and zero point of its result.
+const QLINEAR_FUNCTION: &[Operand] = &[
+    operand("X", Kinds::BYTE),
+    float("X_scale"),
+    operand("X_zero_point", Kinds::BYTE),
+    float("Y_scale"),
+    operand("Y_zero_point", Kinds::BYTE),
+];
+
+/// The same of two operands.
+const QLINEAR_PAIR: &[Operand] = &[
+    operand("A", Kinds::BYTE),
+    float("A_scale"),
+    operand("A_zero_point", Kinds::BYTE),
+    operand("B", Kinds::BYTE),
+    float("B_scale"),
+    operand("B_zero_point", Kinds::BYTE),
+    float("C_scale"),
+    operand("C_zero_point", Kinds::BYTE),
 ];
 
 /// `Quant` is the older name.

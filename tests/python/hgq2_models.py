@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from hgq import layers as hgq
 from hgq.config import QuantizerConfig
+from keras_save import FORMS, save_model
 
 ROUNDINGS = ["TRN", "RND", "RND_CONV", "TRN_ZERO", "RND_ZERO", "RND_MIN_INF", "RND_INF", "S_RND", "S_RND_CONV", "rnd"]
 OVERFLOWS = ["WRAP", "SAT", "SAT_SYM", "wrap", "sat", "Sat_Sym"]
@@ -219,7 +220,7 @@ def make(path, rng):
     x = (rng.integers(-96, 96, (100, *shape)) / 8).astype(np.float32)
     trained(r, model, x)
     case.save(path, [x], [model(x)], "")
-    model.save(f"{path}{r.of('.keras', '.keras', '.h5')}")
+    save_model(model, path, r.of(".keras", *FORMS))
     return True
 
 

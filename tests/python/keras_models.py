@@ -4,6 +4,7 @@ Runs under Keras 3 and under TensorFlow 2.15 with QKeras.
 """
 
 import case
+from keras_save import FORMS, save_model
 from keras_settings import candidates, classes, fill, inputs, layers
 from keras_version import keras
 
@@ -45,7 +46,7 @@ def make(path, rng):
     xs = inputs(shape, rng)
     ys = model(xs, training=False)
     case.save(path, [xs], ys if len(results) > 1 else [ys], "--input-format s6.3")
-    model.save(f"{path}{pick(rng, ['.h5', '.keras'])}")
+    save_model(model, path, pick(rng, FORMS))
     return True
 
 

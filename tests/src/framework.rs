@@ -1,5 +1,5 @@
 //! Models beside the framework's own results: `NAME.x.npy` and the like for inputs and outputs (`NAME.x0.npy`, `NAME.x1.npy`
-//! for several), `NAME.args` with what a user gives to `hwgen build`.
+//! for several), `NAME.args` with what a user gives to `hwgen build`, `NAME.weights.h5` for the weights of a configuration.
 
 use std::path::Path;
 
@@ -11,6 +11,9 @@ use hwgen::model::{Graph, Step};
 use hwgen::network;
 
 use crate::numpy::{NumpyArray, npy};
+
+/// The ending of a file of weights beside a configuration.
+pub const WEIGHTS: &str = "weights.h5";
 
 /// Reads the model with the arguments beside it.
 ///
@@ -27,7 +30,8 @@ pub fn read(model: &Path) -> Result<Imported, Diagnostic> {
         .filter(|pair| pair[0] == "--input-format")
         .map(|pair| InputFormat::parse(pair[1]).expect("a format"))
         .collect();
-    file::read(model, None, &formats).map_err(|failure| match failure {
+    let weights = Some(model.with_extension(WEIGHTS)).filter(|file| file.exists());
+    file::read(model, weights.as_deref(), &formats).map_err(|failure| match failure {
         Failure::User(mut why) if failure.exit_code() == 2 => why.0.remove(0),
         other => panic!("{}: {other}", model.display()),
     })

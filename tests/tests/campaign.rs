@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use hwgen_tests::framework::{Verdict, verdict};
+use hwgen_tests::framework::{Verdict, WEIGHTS, verdict};
 
 /// What makes random models.
 struct Maker {
@@ -74,7 +74,10 @@ impl Maker {
 fn models(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     let mut models: Vec<PathBuf> = entries
-        .filter(|path| path.extension().is_some_and(|e| ["onnx", "h5", "keras"].iter().any(|known| e == *known)))
+        .filter(|path| {
+            path.extension().is_some_and(|e| ["onnx", "h5", "keras", "json"].iter().any(|known| e == *known))
+        })
+        .filter(|path| !path.to_string_lossy().ends_with(WEIGHTS))
         .collect();
     models.sort();
     models

@@ -72,6 +72,19 @@ fn a_pair_of_keras_2_in_both_layouts() {
     }
 }
 
+/// Until 2.14 the group of layers had another name, and until 2.13 each layer with weights took two numbers of its class.
+#[test]
+fn files_of_keras_2_13_and_2_14() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/keras/models");
+    for name in ["keras_213.keras", "keras_214.keras"] {
+        framework::check(&folder.join(name), &["x"], &["y"]);
+    }
+    // numbers of one version and a layer of the other
+    let (config, weights) = parts(&folder.join("keras_213.keras"));
+    let error = pair(&config.replacen("\"class_name\": \"Dense\"", "\"class_name\": \"QDense\"", 1), weights);
+    error.expect_err("tensors of another class");
+}
+
 /// A class of the user's own may be called as a framework's, and compute something else.
 #[test]
 fn classes_of_others_are_refused() {

@@ -60,7 +60,7 @@ const FORMS: &[Form] = &[
     },
     Form {
         endings: &["keras"],
-        tool: "HGQ2 on Keras 3; QKeras on Keras 2.13 to 2.15",
+        tool: "HGQ2 on Keras 3; QKeras on Keras 2.12 to 2.15",
         content: "`model.save` as an archive",
         reader: "import::keras",
         is: |_| true,

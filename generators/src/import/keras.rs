@@ -181,6 +181,29 @@ impl KerasLayer {
         Ok(Array { shape, values: tensor.data.clone() })
     }
 
+    /// The tensor `name`, a list of `count` numbers.
+    fn list_of(&self, name: &str, count: usize) -> Result<Array<f32>, Diagnostic> {
+        let list = self.floats(name)?;
+        match list.shape == [count] {
+            true => Ok(list),
+            false => Err(self.misfit(format!("its {name} has shape {:?}, expected [{count}]", list.shape))),
+        }
+    }
+
+    /// An error if the configuration says under `key` something else than the extents `found` in the tensors.
+    fn agrees(&self, key: &str, found: &[usize]) -> Result<(), Diagnostic> {
+        match self.config.sizes(key, found.len())? {
+            Some(said) if said != found => {
+                Err(self.misfit(format!("its `{key}` is {said:?}, its tensors in the file are made for {found:?}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn misfit(&self, message: String) -> Diagnostic {
+        self.error(message).help("the weights and the configuration must be those of the same model")
+    }
+
     /// The QKeras quantiser under `key` of the layer's configuration, one with all codes of its bits.
     pub fn quantiser(&self, key: &str) -> Result<QKerasQuantiser, Diagnostic> {
         match quantiser::qkeras(&self.config, key)? {

@@ -21,7 +21,9 @@ use crate::import::lift::{Lift, Real};
 pub(super) const CLASSES: &[LayerClass] = &[LayerClass {
     names: &["QMultiHeadAttention", "QLinformerAttention"],
     keys: &[&[
+        "num_heads",
         "key_dim",
+        "value_dim",
         "use_bias",
         "output_shape",
         "attention_axes",
@@ -47,8 +49,6 @@ pub(super) const CLASSES: &[LayerClass] = &[LayerClass {
 }];
 
 const HARMLESS: &[Known] = &[
-    Known::any("num_heads", "the kernels have so many heads"),
-    Known::any("value_dim", "the kernel of values has so many columns"),
     Known::any("dropout", "training"),
     Known::any("seed", "training"),
     Known::only("use_gate", &["false"], "HGQ2 has no gate"),
@@ -246,6 +246,13 @@ impl Lift {
         let [of_query, of_key, of_value] = attention.projections(ranks)?;
         let mut through = |part: &KerasLayer, x: Real| self.keras_single(part, one(x));
         let (query, key, value) = (through(&of_query, query)?, through(&of_key, key)?, through(&of_value, value)?);
+        for (x, key_of_extent) in [(&query, "key_dim"), (&key, "key_dim"), (&value, "value_dim")] {
+            let [.., heads, extent] = *self.shape(x) else {
+                return Err(layer.error("its kernels have no heads"));
+            };
+            layer.agrees("num_heads", &[heads])?;
+            layer.agrees(key_of_extent, &[extent])?;
+        }
         let [source, target, scores] = attention_terms(ranks[2] + 1, &axes);
         let y = self.einsum_of(layer, [key, query], &format!("{source},{target}->{scores}"))?;
         let last: Vec<usize> = (scores.len() - axes.len()..scores.len()).collect();

@@ -132,8 +132,6 @@ pub(super) const HGQ: &[Known] = &[
 
 /// Initial values, penalties and limits of weights: training uses them, and the file has the trained weights.
 pub(super) const WEIGHTS: &[Known] = &[
-    Known::any("units", "the kernel has so many columns"),
-    Known::any("filters", "the kernel has so many filters"),
     Known::any("kernel_initializer", "values before training"),
     Known::any("bias_initializer", "values before training"),
     Known::any("depthwise_initializer", "values before training"),

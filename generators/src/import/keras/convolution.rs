@@ -13,25 +13,26 @@ use crate::model::{Op, Window};
 /// Largest kernel, stride and dilation.
 pub(super) const MAX_EXTENT: usize = 1 << 12;
 
-const KNOWN: &[Known] = &[
-    Known::any("kernel_size", "the kernel has that extent"),
-    Known::only("mask", &["null"], "no part of the kernel is masked"),
-];
+const KNOWN: &[Known] = &[Known::only("mask", &["null"], "no part of the kernel is masked")];
+
+/// What the kernel's extents are.
+pub(super) const EXTENTS: &[&str] = &["filters", "kernel_size"];
 
 /// Where windows lie.
 pub(super) const SLIDING: &[&str] = &["strides", "padding", "dilation_rate", "data_format"];
 
 const FULL: Form =
-    Form { keys: &[WEIGHTED, SLIDING, &["groups"]], known: &[WEIGHTS, KNOWN], variables: kernel_and_bias };
+    Form { keys: &[WEIGHTED, EXTENTS, SLIDING, &["groups"]], known: &[WEIGHTS, KNOWN], variables: kernel_and_bias };
 
 const DEPTHWISE: Form = Form {
-    keys: &[WEIGHTED, SLIDING, &["depthwise_quantizer", "groups", "depth_multiplier"]],
+    keys: &[WEIGHTED, SLIDING, &["kernel_size", "depthwise_quantizer", "groups", "depth_multiplier"]],
     known: &[WEIGHTS, KNOWN],
     variables: depthwise,
 };
 
 const SEPARATED: Form = Form {
     keys: &[
+        EXTENTS,
         SLIDING,
         &["use_bias", "activation", "depthwise_quantizer", "pointwise_quantizer", "bias_quantizer", "depth_multiplier"],
     ],
@@ -59,7 +60,7 @@ pub(super) const CLASSES: &[LayerClass] = &[
     class(&["Conv2D", "QConv2D"], FULL, |lift, layer, x| lift.keras_convolution(layer, x, 2, false)),
     LayerClass {
         names: &["QConv2DBatchnorm"],
-        keys: &[WEIGHTED, SLIDING, &["groups"], NORMALISED],
+        keys: &[WEIGHTED, EXTENTS, SLIDING, &["groups"], NORMALISED],
         known: &[WEIGHTS, KNOWN, FOLDING],
         variables: kernel_and_bias,
         build: Build::One(|lift, layer, x| lift.keras_convolution(layer, x, 2, false)),
@@ -107,7 +108,14 @@ impl Lift {
         }
         let first = layer.channels_first()?;
         let channel = if first { 1 } else { rank + 1 };
-        let (kernel, bias) = layer.folded(kernel, channel, rank + 2)?;
+        layer.agrees("kernel_size", &kernel.shape[..rank])?;
+        let (kernel, bias) = if depthwise {
+            let count = kernel.shape[rank].saturating_mul(kernel.shape[rank + 1]);
+            (kernel, layer.bias(count)?)
+        } else {
+            layer.agrees("filters", &kernel.shape[rank + 1..])?;
+            layer.folded(kernel, (channel, rank + 2))?
+        };
         let keys: &[&str] =
             if depthwise { &["depthwise_quantizer", "kernel_quantizer"] } else { &["kernel_quantizer"] };
         let weights = quantised(layer, &kernel, keys, "kq")?;
@@ -144,6 +152,8 @@ impl Lift {
         if layer.config.integer("depth_multiplier")?.is_some_and(|m| m != depthwise.shape[rank + 1] as i64) {
             return Err(layer.error("its depth multiplier does not fit its kernel"));
         }
+        layer.agrees("kernel_size", &depthwise.shape[..rank])?;
+        layer.agrees("filters", &pointwise.shape[rank + 1..])?;
         let first = layer.channels_first()?;
         let (groups, extents) = match first {
             true => (shape[1], &shape[2..]),
@@ -161,7 +171,7 @@ impl Lift {
         let single = Window { kernel: one(), strides: one(), dilations: one(), pads_begin: still(), pads_end: still() };
         let y = self.convolution(&layer.name, y, &weights, Shaped { window: single, groups: 1 })?;
         let y = self.channels_last(layer, y)?;
-        let y = self.biased(layer, y, layer.bias()?)?;
+        let y = self.biased(layer, y, layer.bias(pointwise.shape[rank + 1])?)?;
         let y = self.activated(layer, y, "activation")?;
         if first { self.channels_second(layer, y) } else { Ok(y) }
     }

@@ -30,6 +30,8 @@ pub(super) const FOLDING: &[Known] = &[
 /// Keys of a layer with a kernel and a bias, both perhaps quantised by QKeras.
 pub(super) const WEIGHTED: &[&str] = &["use_bias", "activation", "kernel_quantizer", "bias_quantizer"];
 
+const UNITS: &[&str] = &["units"];
+
 /// Keys of a batch normalisation.
 pub(super) const NORMALISED: &[&str] = &["epsilon", "center", "scale", "axis"];
 
@@ -37,21 +39,21 @@ pub(super) const NORMALISED: &[&str] = &["epsilon", "center", "scale", "axis"];
 pub(super) const CLASSES: &[LayerClass] = &[
     LayerClass {
         names: &["Dense", "QDense"],
-        keys: &[WEIGHTED],
+        keys: &[WEIGHTED, UNITS],
         known: &[WEIGHTS],
         variables: kernel_and_bias,
         build: Build::One(Lift::keras_dense),
     },
     LayerClass {
         names: &["QDenseBatchnorm"],
-        keys: &[WEIGHTED, NORMALISED],
+        keys: &[WEIGHTED, UNITS, NORMALISED],
         known: &[WEIGHTS, FOLDING],
         variables: kernel_and_bias,
         build: Build::One(Lift::keras_dense),
     },
     LayerClass {
         names: &["BinaryDense", "TernaryDense"],
-        keys: &[&["use_bias", "activation", "H"]],
+        keys: &[UNITS, &["use_bias", "activation", "H"]],
         known: &[WEIGHTS, RATES],
         variables: kernel_and_bias,
         build: Build::One(Lift::keras_dense),
@@ -75,8 +77,9 @@ pub(super) fn with_bias(config: &Settings, kernel: &'static str) -> Vec<&'static
 impl Lift {
     fn keras_dense(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
         let kernel = layer.floats("kernel")?;
+        layer.agrees("units", &kernel.shape[kernel.shape.len().saturating_sub(1)..])?;
         let rank = self.shape(&x).len();
-        let (kernel, bias) = layer.folded(kernel, rank - 1, rank)?;
+        let (kernel, bias) = layer.folded(kernel, (rank - 1, rank))?;
         let weights = quantised(layer, &kernel, &["kernel_quantizer"], "kq")?;
         let y = self.dense(&layer.name, x, &weights)?;
         let y = self.biased(layer, y, bias)?;
@@ -110,29 +113,32 @@ impl Lift {
 }
 
 impl KerasLayer {
-    /// The bias, if the layer has one.
-    pub(super) fn bias(&self) -> Result<Option<Array<f32>>, Diagnostic> {
+    /// The bias of `count` results, if the layer has one.
+    pub(super) fn bias(&self, count: usize) -> Result<Option<Array<f32>>, Diagnostic> {
         match self.config.flag("use_bias")? {
             Some(false) => Ok(None),
-            _ => self.floats("bias").map(Some),
+            _ => self.list_of("bias", count).map(Some),
         }
     }
 
-    /// Kernel and bias, with a batch normalisation folded in if the layer has one: of axis `channel` of results with `rank`
-    /// axes.
+    /// Kernel and bias, with a batch normalisation folded in if the layer has one: of the axis `channel` of results with
+    /// `rank` axes. Results are those of the kernel's last axis.
     pub(super) fn folded(
         &self,
         kernel: Array<f32>,
-        channel: usize,
-        rank: usize,
+        (channel, rank): (usize, usize),
     ) -> Result<(Array<f32>, Option<Array<f32>>), Diagnostic> {
-        let bias = self.bias()?;
+        let results = kernel.shape.last().copied().unwrap_or(0);
+        let bias = self.bias(results)?;
         if !self.class.ends_with("Batchnorm") {
             return Ok((kernel, bias));
         }
         self.require_normalised_axis(channel, rank)?;
         let misfit = || self.error("its parameters differ in shape");
         let Normalisation { scale, mean, beta } = self.normalisation_parts()?;
+        if scale.shape != [results] {
+            return Err(misfit());
+        }
         let bias = bias.unwrap_or_else(|| mean.map(|_| 0.0));
         let bias = bias
             .zip(&mean, |b, m| b - m)

@@ -1,12 +1,13 @@
 //! `EinsumDense`: a product with a constant tensor by Einstein's summation, as one matrix on rearranged axes.
 
 use hdl::diag::Diagnostic;
+use serde_json::Value as Json;
 
 use super::KerasLayer;
 use super::class::{Build, LayerClass, WEIGHTS};
 use super::hgq_layers::counted;
 use super::quantiser::quantised;
-use crate::import::keras::settings::{Known, Settings};
+use crate::import::keras::settings::Settings;
 use crate::import::lift::{Constant, Grid, Lift, Real};
 use crate::model::{Array, Op, Step};
 
@@ -14,21 +15,21 @@ use crate::model::{Array, Op, Step};
 pub(super) const CLASSES: &[LayerClass] = &[
     LayerClass {
         names: &["EinsumDense", "QEinsumDense"],
-        keys: &[&["equation", "bias_axes", "activation", "kernel_quantizer", "bias_quantizer"]],
-        known: &[WEIGHTS, SHAPE],
+        keys: &[EQUATION, &["activation", "kernel_quantizer", "bias_quantizer"]],
+        known: &[WEIGHTS],
         variables,
         build: Build::One(Lift::keras_einsum),
     },
     LayerClass {
         names: &["QEinsumDenseBatchnorm"],
-        keys: &[&["equation", "bias_axes", "activation"]],
-        known: &[WEIGHTS, SHAPE],
+        keys: &[EQUATION, &["activation"]],
+        known: &[WEIGHTS],
         variables: normalised,
         build: Build::One(Lift::hgq_normalised_einsum),
     },
 ];
 
-const SHAPE: &[Known] = &[Known::any("output_shape", "the equation and the kernel say it")];
+const EQUATION: &[&str] = &["equation", "bias_axes", "output_shape"];
 
 /// HGQ2 does not save whether there is `gamma`, so that there is one when it is read again.
 fn normalised(config: &Settings) -> Vec<&'static str> {
@@ -144,11 +145,12 @@ fn block_diagonal(weights: &Constant, [blocks, depth, width]: [usize; 3]) -> Res
 impl Lift {
     fn keras_einsum(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
         let kernel = layer.floats("kernel")?;
+        let rank = self.shape(&x).len();
         let weights = quantised(layer, &kernel, &["kernel_quantizer"], "kq")?;
         let y = self.einsum_with(layer, x, &weights)?;
         let bias = match layer.config.value("bias_axes").is_null() {
             true => None,
-            false => Some(layer.floats("bias")?),
+            false => Some(layer.along_bias_axes(&layer.equation(rank)?, self.shape(&y))?),
         };
         let y = self.biased(layer, y, bias)?;
         self.activated(layer, y, "activation")
@@ -158,11 +160,9 @@ impl Lift {
     /// `gamma / sqrt(variance + ε)`, with the ε of Keras' back end and not that of the layer.
     fn hgq_normalised_einsum(&mut self, layer: &KerasLayer, x: Real) -> Result<Real, Diagnostic> {
         const EPSILON: f32 = 1e-7;
-        let (kernel, bias) = (layer.floats("kernel")?, layer.floats("bias")?);
+        let kernel = layer.floats("kernel")?;
         let axes = layer.config.text("bias_axes")?.unwrap_or_default().to_owned();
-        let text = layer.config.text("equation")?.unwrap_or_default();
-        let equation = Equation::parse(text, self.shape(&x).len());
-        let equation = equation.ok_or_else(|| layer.error("its equation is not supported"))?;
+        let equation = layer.equation(self.shape(&x).len())?;
         let ordered = |of: &[char]| -> Vec<char> { of.iter().copied().filter(|c| axes.contains(*c)).collect() };
         let normalised = ordered(&equation.kernel);
         if normalised.is_empty() || normalised != ordered(&equation.result) {
@@ -181,28 +181,23 @@ impl Lift {
         let fused = kernel.zip(&factors, |k, s| k * s).filter(|f| f.shape == kernel.shape).ok_or_else(misfit)?;
         let weights = quantised(layer, &fused, &[], "kq")?;
         let offset = mean.zip(&scaler, |m, s| -m * s).ok_or_else(misfit)?;
+        let y = self.einsum_with(layer, x, &weights)?;
+        let bias = layer.along_bias_axes(&equation, self.shape(&y))?;
         if offset.values.len() != bias.values.len() {
             return Err(misfit());
         }
         let offset = Array { shape: bias.shape.clone(), values: offset.values };
         let moved = bias.zip(&offset, |b, o| b + o).ok_or_else(misfit)?;
         let shift = quantised(layer, &moved, &[], "bq")?.as_float();
-        let y = self.einsum_with(layer, x, &weights)?;
         let y = self.step(&layer.name, y, Step::Add(shift))?;
         self.activated(layer, y, "activation")
     }
 
     /// `x` and the kernel `weights` by the layer's equation.
     fn einsum_with(&mut self, layer: &KerasLayer, x: Real, weights: &Constant) -> Result<Real, Diagnostic> {
-        let text = layer.config.text("equation")?.unwrap_or_default();
-        let unsupported = || {
-            layer
-                .error(format!("the equation {} is not supported", hdl::names::quoted(text)))
-                .help("supported are products in which each axis that is summed over stands in both operands, such as bij,jk->bik")
-        };
         let (shape, kernel) = (self.shape(&x).to_vec(), weights.shape().to_vec());
-        let equation = Equation::parse(text, shape.len()).ok_or_else(unsupported)?;
-        let [stay, shared, summed, brought] = equation.roles().ok_or_else(unsupported)?;
+        let equation = layer.equation(shape.len())?;
+        let [stay, shared, summed, brought] = equation.roles().ok_or_else(|| layer.no_product())?;
         let extents = |axes: &[usize], shape: &[usize]| -> Vec<usize> { axes.iter().map(|a| shape[*a]).collect() };
         let fits = shape.len() == equation.x.len() && kernel.len() == equation.kernel.len();
         let alike = |c: &char| {
@@ -230,7 +225,57 @@ impl Lift {
         let apart = [kept, extents(&kernel_axes[0], &kernel), extents(&kernel_axes[2], &kernel)].concat();
         let y = self.moved(name, y, Op::Reshape { shape: apart })?;
         let axes = places(&equation.result, &[stay, shared, brought].concat());
-        self.moved(name, y, Op::Transpose { axes })
+        let y = self.moved(name, y, Op::Transpose { axes })?;
+        layer.agrees_on_results(self.shape(&y))?;
+        Ok(y)
+    }
+}
+
+impl KerasLayer {
+    /// Its equation on an operand with `rank` axes.
+    fn equation(&self, rank: usize) -> Result<Equation, Diagnostic> {
+        let text = self.config.text("equation")?.unwrap_or_default();
+        Equation::parse(text, rank).ok_or_else(|| self.no_product())
+    }
+
+    fn no_product(&self) -> Diagnostic {
+        let text = self.config.peek("equation").as_str().unwrap_or_default();
+        self.error(format!("the equation {} is not supported", hdl::names::quoted(text))).help(
+            "supported are products in which each axis that is summed over stands in both operands, such as bij,jk->bik",
+        )
+    }
+
+    /// The bias, which has the extents of `shape` along its axes in the result and 1 along others, from its first one on.
+    fn along_bias_axes(&self, equation: &Equation, shape: &[usize]) -> Result<Array<f32>, Diagnostic> {
+        let axes = self.config.text("bias_axes")?.unwrap_or_default();
+        let extent = |(axis, extent): (&char, &usize)| if axes.contains(*axis) { *extent } else { 1 };
+        let kept = equation.result.iter().zip(shape).skip_while(|(axis, _)| !axes.contains(**axis));
+        let wanted: Vec<usize> = kept.map(extent).collect();
+        let bias = self.floats("bias")?;
+        match bias.shape == wanted {
+            true => Ok(bias),
+            false => Err(self.misfit(format!("its bias has shape {:?}, expected {wanted:?}", bias.shape))),
+        }
+    }
+
+    /// An error if the configuration says other extents of its result, whose shape is `shape`. Those of the samples and of
+    /// `...` are not said.
+    fn agrees_on_results(&self, shape: &[usize]) -> Result<(), Diagnostic> {
+        let said = match self.config.value("output_shape") {
+            Json::Null => return Ok(()),
+            Json::Array(list) => list.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        let is = |(said, found): (&Json, &usize)| said.is_null() || said.as_u64() == Some(*found as u64);
+        let whole = said.len() + 1 == shape.len();
+        let last = &shape[shape.len() - said.len().min(shape.len())..];
+        let elided = self.config.peek("equation").as_str().is_some_and(|text| text.contains("..."));
+        if elided && said.len() < shape.len() || whole && said.iter().zip(last).all(is) {
+            return Ok(());
+        }
+        let said = self.config.peek("output_shape");
+        Err(self
+            .misfit(format!("its `output_shape` is {said}, its tensors in the file are made for {:?}", &shape[1..])))
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) const CLASSES: &[LayerClass] = &[
     },
     LayerClass {
         names: &["QBatchNormDense"],
-        keys: &[&["use_bias", "activation"], dense::NORMALISED],
+        keys: &[&["units", "use_bias", "activation"], dense::NORMALISED],
         known: &[WEIGHTS, FOLDING, NORMALISED],
         variables: normalised_dense,
         build: Build::One(Lift::hgq_normalised_dense),
@@ -103,6 +103,7 @@ impl Lift {
         let (kernel, bias) = (layer.floats("kernel")?, layer.floats("bias")?);
         layer.config.flag("use_bias")?;
         layer.config.flag("center")?;
+        layer.agrees("units", &bias.shape)?;
         let rank = self.shape(&x).len();
         layer.require_normalised_axis(rank - 1, rank)?;
         let Normalisation { scale, mean, .. } = layer.normalisation_parts()?;

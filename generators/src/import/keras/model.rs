@@ -186,7 +186,7 @@ impl Reader<'_> {
         let calls = calls(outer.value("inbound_nodes"), &outer)?;
         let group = match operation::is_one(&class) {
             true => String::new(),
-            false => scope.next(self.weights.layout, &class, &name),
+            false => scope.next(self.weights, &class, &name),
         };
         let kind = match &*class {
             "InputLayer" => {

@@ -183,21 +183,22 @@ impl KerasLayer {
 
     pub(super) fn normalisation_parts(&self) -> Result<Normalisation, Diagnostic> {
         let epsilon = self.config.finite("epsilon")?.unwrap_or(EPSILON) as f32;
-        let (mean, variance) = (self.floats("moving_mean")?, self.floats("moving_variance")?);
+        let mean = self.floats("moving_mean")?;
         if mean.shape.len() != 1 {
             return Err(self.error("its parameters are no lists"));
         }
+        let variance = self.list_of("moving_variance", mean.values.len())?;
         if variance.values.iter().any(|v| v + epsilon <= 0.0) {
             return Err(self.error("a variance is negative"));
         }
         let gamma = match self.config.flag("scale")? {
             Some(false) => mean.map(|_| 1.0),
-            _ => self.floats("gamma")?,
+            _ => self.list_of("gamma", mean.values.len())?,
         };
         let beta = match self.config.flag("center")? {
             _ if self.class == "QBatchNormDense" => mean.map(|_| 0.0),
             Some(false) => mean.map(|_| 0.0),
-            _ => self.floats("beta")?,
+            _ => self.list_of("beta", mean.values.len())?,
         };
         let inverse = variance.map(|v| 1.0 / (v + epsilon).sqrt());
         let scale = inverse.zip(&gamma, |i, g| i * g).ok_or_else(|| self.error("its parameters differ in shape"))?;

@@ -23,8 +23,17 @@ const HALF_ULP: f64 = 1.0 / 16_777_216.0;
 const ANY: (i64, i64) = (i64::MIN / 4, i64::MAX / 4);
 
 /// Keys of the networks that become tables, and of the normalisation behind them.
-const NETWORK: &[&str] =
-    &["n_hl", "subnn_activation", "activation", "use_bias", "batch_norm", "bn_center", "bn_scale", "bn_epsilon"];
+const NETWORK: &[&str] = &[
+    "n_hl",
+    "d_hl",
+    "subnn_activation",
+    "activation",
+    "use_bias",
+    "batch_norm",
+    "bn_center",
+    "bn_scale",
+    "bn_epsilon",
+];
 
 /// Layers of tables.
 pub(super) const CLASSES: &[LayerClass] = &[
@@ -53,11 +62,8 @@ pub(super) const CLASSES: &[LayerClass] = &[
     },
 ];
 
-const TABLES: &[Known] = &[
-    Known::any("d_hl", "the kernels have so many columns"),
-    Known::any("bn_momentum", "training"),
-    Known::any("table_idxs", "a hint for the hardware of others"),
-];
+const TABLES: &[Known] =
+    &[Known::any("bn_momentum", "training"), Known::any("table_idxs", "a hint for the hardware of others")];
 
 /// The name of a tensor of the networks, `module.LAYER.kernel`, or of the normalisation behind them, `bn.gamma`.
 pub(super) fn variable(config: &Settings, layout: Layout, path: &str) -> Option<String> {
@@ -179,6 +185,8 @@ impl KerasLayer {
         let hidden_steps = self.steps("subnn_activation")?;
         let has_bias = self.config.flag("use_bias")?.unwrap_or(true);
         let mut layers: Vec<Dense> = Vec::new();
+        // networks without hidden layers have no use for it
+        self.config.value("d_hl");
         for (k, number) in numbers.iter().enumerate() {
             let kernel = self.floats(&format!("module.{number}.kernel"))?;
             let before = layers.last().map_or(1, |l| l.outputs);
@@ -191,6 +199,9 @@ impl KerasLayer {
                 return Err(
                     self.error(format!("a kernel of its networks has shape {:?}, expected {wanted:?}", kernel.shape))
                 );
+            }
+            if k < hidden {
+                self.agrees("d_hl", &[outputs])?;
             }
             let bias = if has_bias { Some(self.floats(&format!("module.{number}.bias"))?) } else { None };
             if bias.as_ref().is_some_and(|b| b.values.len() != inputs * results * outputs) {

@@ -4,22 +4,19 @@ use hdl::diag::Diagnostic;
 
 use super::KerasLayer;
 use super::class::{Build, LayerClass, WEIGHTS};
-use super::convolution::{self, SLIDING, filters};
+use super::convolution::{self, EXTENTS, SLIDING, filters};
 use super::dense::{WEIGHTED, kernel_and_bias};
 use super::quantiser::quantised;
 use crate::import::keras::settings::Known;
 use crate::import::lift::{Lift, Real, Shaped};
 use crate::model::Window;
 
-const KNOWN: &[Known] = &[
-    Known::any("kernel_size", "the kernel has that extent"),
-    Known::only("groups", &["1"], "all filters see all channels"),
-];
+const KNOWN: &[Known] = &[Known::only("groups", &["1"], "all filters see all channels")];
 
 /// Transposed convolutions.
 pub(super) const CLASSES: &[LayerClass] = &[LayerClass {
     names: &["Conv1DTranspose", "Conv2DTranspose", "QConv2DTranspose"],
-    keys: &[WEIGHTED, SLIDING, &["output_padding"]],
+    keys: &[WEIGHTED, EXTENTS, SLIDING, &["output_padding"]],
     known: &[WEIGHTS, KNOWN],
     variables: kernel_and_bias,
     build: Build::One(Lift::keras_transposed),
@@ -36,6 +33,8 @@ impl Lift {
         if kernel.shape.len() != rank + 2 || shape.len() != rank + 2 || shape[channel] != kernel.shape[rank + 1] {
             return Err(layer.error(format!("a kernel of shape {:?} does not fit operands {shape:?}", kernel.shape)));
         }
+        layer.agrees("kernel_size", &kernel.shape[..rank])?;
+        layer.agrees("filters", &kernel.shape[rank..=rank])?;
         let extents = if first { &shape[2..] } else { &shape[1..=rank] };
         let (window, more) = transposed_window(layer, &kernel.shape[..rank], extents)?;
         let weights = quantised(layer, &kernel, &["kernel_quantizer"], "kq")?;
@@ -44,7 +43,7 @@ impl Lift {
         let x = if first { x } else { self.channels_second(layer, x)? };
         let y = self.transposed_convolution(&layer.name, x, &weights, Shaped { window, groups: 1 }, &more)?;
         let y = self.channels_last(layer, y)?;
-        let y = self.biased(layer, y, layer.bias()?)?;
+        let y = self.biased(layer, y, layer.bias(kernel.shape[rank])?)?;
         let y = self.activated(layer, y, "activation")?;
         if first { self.channels_second(layer, y) } else { Ok(y) }
     }

@@ -2,7 +2,9 @@
 //!
 //! *Named*: a group for each layer of the model by its name, in it datasets by the variables' names (`.h5` of Keras 2 and
 //! 3). *Numbered*: groups `layers/dense_1`, named after the layer's class with a number from its second use on, in them
-//! `vars/0`, `vars/1` … in the order in which the layer made them (`.keras`, `.weights.h5` of Keras 3).
+//! `vars/0`, `vars/1` … in the order in which the layer made them (`.keras`, `.weights.h5`). Keras 2.12 to 2.14 called
+//! `layers` after an attribute of theirs, and until 2.13 that attribute listed each layer with weights twice, so that it
+//! takes two numbers of its class.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -12,6 +14,7 @@ use hdl::diag::Diagnostic;
 use hdl::names::quoted;
 
 use super::error;
+use super::part::numbered;
 use crate::model::elements;
 
 /// Most datasets of a file.
@@ -22,6 +25,9 @@ const MAX_DEPTH: usize = 24;
 
 /// Groups of a file that inference does not need.
 const TRAINING: [&str; 3] = ["optimizer", "optimizer_weights", "_optimizer"];
+
+/// What Keras 2.12 to 2.14 call the group of a model's layers.
+const OLD_CONTAINER: &str = "_layer_checkpoint_dependencies";
 
 /// Scalars that training keeps beside a layer's weights.
 const TRAINING_SCALARS: [&str; 6] = ["beta", "ebops", "iteration", "i_decay_speed", "pruning_step", "threshold"];
@@ -110,6 +116,10 @@ pub(super) struct Weights {
     /// Where the layers' groups stand.
     base: String,
     pub layout: Layout,
+    /// What the groups of a model's layers stand in, if they are numbered.
+    container: &'static str,
+    /// Whether a layer with weights takes two numbers.
+    doubled: bool,
     /// Each dataset by its path below the base, and whether a layer has claimed it.
     datasets: RefCell<BTreeMap<String, bool>>,
 }
@@ -123,18 +133,19 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    /// The group of the model's next layer of `class`, whose name is `layer`.
-    pub fn next(&mut self, layout: Layout, class: &str, layer: &str) -> String {
-        match layout {
+    /// The group of the model's next layer of `class`, whose name is `layer`, in the file of `weights`.
+    pub fn next(&mut self, weights: &Weights, class: &str, layer: &str) -> String {
+        match weights.layout {
             Layout::Named if self.path.is_empty() => layer.to_owned(),
             Layout::Named => format!("{}\n{layer}", self.path),
             Layout::Numbered => {
                 let base = snake_case(class);
                 let uses = self.uses.entry(base.clone()).or_insert(0);
-                *uses += 1;
-                let name = if *uses == 1 { base } else { format!("{base}_{}", *uses - 1) };
+                let name = if *uses == 0 { base } else { format!("{base}_{uses}") };
                 let parent = if self.path.is_empty() { String::new() } else { format!("{}/", self.path) };
-                format!("{parent}layers/{name}")
+                let group = format!("{parent}{}/{name}", weights.container);
+                *uses += if weights.doubled && weights.has_tensors(&group) { 2 } else { 1 };
+                group
             }
         }
     }
@@ -165,6 +176,15 @@ fn snake_case(class: &str) -> String {
     text
 }
 
+/// Whether layers of a class take more numbers than there are groups: then those with weights take two.
+fn has_gaps<'g>(groups: impl Iterator<Item = &'g str>) -> bool {
+    let mut numbers: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    for (class, number) in groups.map(numbered) {
+        numbers.entry(class).or_default().insert(number);
+    }
+    numbers.values().any(|numbers| numbers.last().is_some_and(|last| *last >= numbers.len()))
+}
+
 impl Weights {
     /// The tensors in the bytes of an HDF5 file.
     ///
@@ -176,23 +196,30 @@ impl Weights {
         let root = file.root();
         let groups = root.groups().map_err(damaged)?;
         let has = |name: &str| groups.iter().any(|g| g == name);
-        let named_root = root.attrs().map_err(damaged)?.contains_key("layer_names");
+        let attributes = root.attrs().map_err(damaged)?;
+        // a list that is too long for one attribute is cut into numbered ones
+        let named_root = ["layer_names", "layer_names0"].iter().any(|key| attributes.contains_key(*key));
+        let container = if has(OLD_CONTAINER) { OLD_CONTAINER } else { "layers" };
         let (layout, base) = match () {
             () if has("model_weights") => (Layout::Named, "model_weights"),
             () if named_root => (Layout::Named, ""),
-            () if has("layers") || groups.iter().all(|g| g == "vars" || TRAINING.contains(&&**g)) => {
+            () if has(container) || groups.iter().all(|g| g == "vars" || TRAINING.contains(&&**g)) => {
                 (Layout::Numbered, "")
-            }
-            () if has("_layer_checkpoint_dependencies") => {
-                return Err(error(format!("{what} is in a layout that only Keras 2.12 to 2.14 wrote"))
-                    .help("load the model and save it again with Keras 2.15 or 3, or as .h5"));
             }
             () => return Err(error(format!("{what} has no tensors in a layout of Keras"))),
         };
         let start = if base.is_empty() { root } else { file.group(base).map_err(damaged)? };
         let mut datasets = BTreeMap::new();
-        collect(&start, "", MAX_DEPTH, &mut datasets).map_err(|why| error(format!("{what}: {why}")))?;
-        Ok(Self { file, base: base.to_owned(), layout, datasets: RefCell::new(datasets) })
+        let doubled = collect(&start, "", MAX_DEPTH, &mut datasets).map_err(|why| error(format!("{what}: {why}")))?;
+        let (base, datasets) = (base.to_owned(), RefCell::new(datasets));
+        Ok(Self { file, base, layout, container, doubled, datasets })
+    }
+
+    /// Whether there is a tensor below `group`.
+    fn has_tensors(&self, group: &str) -> bool {
+        let prefix = format!("{group}/");
+        let datasets = self.datasets.borrow();
+        datasets.range(prefix.clone()..).next().is_some_and(|(path, _)| path.starts_with(&prefix))
     }
 
     /// The text of the file's attribute `model_config`, if it has one.
@@ -267,8 +294,8 @@ impl Weights {
     }
 }
 
-/// The paths of all datasets below `group`.
-fn collect(group: &Group, path: &str, depth: usize, found: &mut BTreeMap<String, bool>) -> Result<(), String> {
+/// The paths of all datasets below `group`. The result says whether layers in it take two numbers.
+fn collect(group: &Group, path: &str, depth: usize, found: &mut BTreeMap<String, bool>) -> Result<bool, String> {
     let damaged = |e: hdf5_pure::Error| e.to_string();
     for name in group.datasets().map_err(damaged)? {
         found.insert(format!("{path}{name}"), false);
@@ -276,15 +303,15 @@ fn collect(group: &Group, path: &str, depth: usize, found: &mut BTreeMap<String,
             return Err(format!("there are more than {MAX_DATASETS} tensors"));
         }
     }
-    let inner = group.iter_groups().map_err(damaged)?;
+    let mut inner: Vec<(String, Group)> = group.iter_groups().map_err(damaged)?.into_iter().collect();
+    inner.retain(|(name, _)| !(path.is_empty() && TRAINING.contains(&&**name)));
+    let is_old = path.trim_end_matches('/').ends_with(OLD_CONTAINER);
+    let mut doubled = is_old && has_gaps(inner.iter().map(|(name, _)| name.as_str()));
     for (name, inner) in inner {
-        if path.is_empty() && TRAINING.contains(&&*name) {
-            continue;
-        }
         let deeper = depth.checked_sub(1).ok_or("its groups are nested too deeply")?;
-        collect(&inner, &format!("{path}{name}/"), deeper, found)?;
+        doubled |= collect(&inner, &format!("{path}{name}/"), deeper, found)?;
     }
-    Ok(())
+    Ok(doubled)
 }
 
 #[cfg(test)]
@@ -293,20 +320,23 @@ mod tests {
 
     #[test]
     fn groups_are_named_as_keras_names_them() {
-        let mut scope = Scope::default();
         for (class, name) in [
             ("QDense", "q_dense"),
-            ("QDense", "q_dense_1"),
             ("QConv2D", "q_conv2d"),
             ("InputLayer", "input_layer"),
             ("QBatchNormalization", "q_batch_normalization"),
             ("ReLU", "re_lu"),
             ("MaxPooling2D", "max_pooling2d"),
         ] {
-            assert_eq!(scope.next(Layout::Numbered, class, "any"), format!("layers/{name}"));
+            assert_eq!(snake_case(class), name);
         }
-        let mut inner = Scope::inner(Layout::Numbered, "layers/functional");
-        assert_eq!(inner.next(Layout::Numbered, "Dense", "any"), "layers/functional/layers/dense");
+    }
+
+    #[test]
+    fn layers_that_take_two_numbers() {
+        assert!(has_gaps(["dense", "dense_2", "conv1d"].into_iter()));
+        assert!(has_gaps(["dense", "dense_1", "dense_3"].into_iter()));
+        assert!(!has_gaps(["dense", "dense_1", "conv2d", "q_conv2d"].into_iter()));
     }
 
     #[test]

@@ -4,38 +4,10 @@ use std::path::{Path, PathBuf};
 
 use hwgen::import::file::forms_table;
 use hwgen::import::keras::{quantiser_table, refused_table};
-use hwgen_tests::framework::{check, read};
+use hwgen_tests::framework::check;
 
 fn model(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/keras").join(name)
-}
-
-#[test]
-fn activations_of_qkeras() {
-    for name in ["ternary", "quantized_tanh", "hard_sigmoid"] {
-        check(&model(&format!("22-qkeras-activations/{name}.h5")), &["x"], &["y"]);
-    }
-}
-
-#[test]
-fn an_average_with_its_own_quantiser() {
-    check(&model("10-qkeras-average-pooling/average.h5"), &["x"], &["y"]);
-}
-
-/// Half of each value passes without being quantised.
-#[test]
-fn a_part_that_is_not_quantised_is_refused() {
-    let error = read(&model("11-qkeras-qnoise/activation.h5")).expect_err("a refusal");
-    assert!(error.message.contains("`qnoise_factor` = 0.5"), "{error}");
-}
-
-#[test]
-fn files_of_hgq2() {
-    for name in
-        ["einsum_batchnorm.keras", "qsum.keras", "lower_case_wrap.keras", "dead_input_f-14.keras", "legacy_h5.h5"]
-    {
-        check(&model(&format!("25-hgq2-files/hgq2_{name}")), &["x"], &["y"]);
-    }
 }
 
 /// Made by `tests/python/hgq2_layers.py`.

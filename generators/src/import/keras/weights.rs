@@ -303,7 +303,7 @@ fn collect(group: &Group, path: &str, depth: usize, found: &mut BTreeMap<String,
             return Err(format!("there are more than {MAX_DATASETS} tensors"));
         }
     }
-    let mut inner: Vec<(String, Group)> = group.iter_groups().map_err(damaged)?.into_iter().collect();
+    let mut inner: Vec<(String, Group)> = group.iter_groups().map_err(damaged)?.collect();
     inner.retain(|(name, _)| !(path.is_empty() && TRAINING.contains(&&**name)));
     let is_old = path.trim_end_matches('/').ends_with(OLD_CONTAINER);
     let mut doubled = is_old && has_gaps(inner.iter().map(|(name, _)| name.as_str()));

@@ -23,6 +23,7 @@ from hgq.layers import (
     QSoftmax,
     Quantizer,
 )
+from hgq.quantizer.config import QuantizerConfig
 
 
 def save(name, make, shape, suffix=".keras"):
@@ -46,11 +47,14 @@ def seen(x):
     return Quantizer("kif", k0=1, i0=2, f0=2, overflow_mode="SAT", heterogeneous_axis=(), homogeneous_axis=None)(x)
 
 
+AFFINE = QuantizerConfig("kif", "datalane", i0=1, f0=2, overflow_mode="SAT", affine=(2.0, 0.5))
+
 save("softmax", lambda x: QSoftmax()(QDense(4)(x)), (5,))
 save("einsum", lambda x: QEinsum("bij,bkj->bik")([QDense(3)(x), QDense(3)(x)]), (4, 6))
 save("dot", lambda x: QDot(axes=2)([x, x]), (4, 6))
 save("aff", lambda x: QAffinedUnaryFunctionLUT("tanh")(x), (4,))
 save("dense_t", lambda x: QDenseT(3, batch_norm=True, activation="relu")(seen(x)), (4,))
+save("dense_t_affine", lambda x: QDenseT(2, subnn_activation="relu", iq_conf=AFFINE)(seen(x)), (4,))
 save("dense_t_named", lambda x: QDenseT(2, n_hl=2, d_hl=3, batch_norm=True)(seen(x)), (4,), ".h5")
 save("conv_t1d", lambda x: QConvT1D(2, 3, padding="same", strides=2, subnn_activation="relu")(seen(x)), (6, 2))
 save("conv_t2d", lambda x: QConvT2D(2, (2, 1), dilation_rate=2, subnn_activation="tanh")(seen(x)), (5, 4, 1))

@@ -19,6 +19,7 @@ fn layers_of_hgq2() {
         "dot.keras",
         "aff.keras",
         "dense_t.keras",
+        "dense_t_affine.keras",
         "dense_t_named.h5",
         "conv_t1d.keras",
         "conv_t2d.keras",

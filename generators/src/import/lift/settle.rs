@@ -165,17 +165,25 @@ impl Lift {
     /// # Errors
     /// Steps that lead off every common grid, an input without a format.
     pub(super) fn settle(&mut self, name: &str, real: Real) -> Result<Real, Diagnostic> {
-        self.known(name, &real)?;
-        self.no_softmax(name, &real)?;
+        let plan = self.planned(name, &real)?;
         if real.steps.is_empty() {
             return Ok(real);
         }
-        let plan = self.plan(&real).map_err(|why| {
-            at(name, format!("its operand cannot be computed in integers: {why}"))
-                .help("put a quantiser in front of this layer")
-        })?;
         let tensor = self.perform(name, real.tensor, &plan.moves, &plan.unit)?;
         Ok(Real::plain(tensor, plan.unit.compact(), plan.noise))
+    }
+
+    /// How the steps of `real` are computed in integers.
+    ///
+    /// # Errors
+    /// As [`settle`](Self::settle).
+    pub(super) fn planned(&self, name: &str, real: &Real) -> Result<Plan, Diagnostic> {
+        self.known(name, real)?;
+        self.no_softmax(name, real)?;
+        self.plan(real).map_err(|why| {
+            at(name, format!("its operand cannot be computed in integers: {why}"))
+                .help("put a quantiser in front of this layer")
+        })
     }
 
     /// Appends the layers of `moves`.

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::array::rank_aligned;
 use super::{Doubt, Lift, Meaning, Noise, Real, at};
-use crate::model::{Array, Limit, Op, Quantiser, Requantise, StepFunction, broadcast};
+use crate::model::{Array, Limit, Op, Quantiser, Requantise, Step, StepFunction, broadcast};
 
 /// Most integers that are asked for all functions of one layer.
 const MAX_CALLS: i64 = 1 << 28;
@@ -27,7 +27,7 @@ pub(crate) struct About {
 pub(crate) struct Functions<'f> {
     /// Which function each element has; stretches to the tensor's shape.
     pub which: Array<usize>,
-    /// The least and the greatest integer of each element; stretches likewise.
+    /// The least and the greatest integer of each element, in front of the operand's steps; stretches likewise.
     pub ranges: Array<(i64, i64)>,
     /// Function `k` of a number.
     pub of: &'f (dyn Fn(usize, f32) -> About + Sync),
@@ -49,9 +49,7 @@ impl Lift {
         quantiser: &Quantiser,
         meaning: Meaning,
     ) -> Result<Real, Diagnostic> {
-        let x = self.settle(name, x)?;
-        self.known(name, &x)?;
-        if !x.noise.is_none() {
+        if !self.planned(name, &x)?.noise.is_none() {
             return Err(at(name, "it tabulates numbers that the framework does not compute exactly")
                 .help("give the layer a quantiser of its operand"));
         }
@@ -86,12 +84,16 @@ impl Lift {
         let which = rank_aligned(&functions.which, &shape).ok_or_else(misfit)?;
         let ranges = rank_aligned(&functions.ranges, &shape).ok_or_else(misfit)?;
         let unit = rank_aligned(&x.unit, &shape).ok_or_else(misfit)?;
-        if quantiser.parameters().into_iter().any(|p| rank_aligned(p, &shape).is_none()) {
+        let parameters = x.steps.iter().flat_map(Step::parameters).chain(quantiser.parameters());
+        if parameters.into_iter().any(|p| rank_aligned(p, &shape).is_none()) {
             return Err(misfit());
         }
-        let quantiser = quantiser.with(|p| rank_aligned(p, &shape).expect("checked to stretch"));
+        let aligned = |p: &Array<f32>| rank_aligned(p, &shape).expect("checked to stretch");
+        let quantiser = quantiser.with(aligned);
+        let steps: Vec<Step> = x.steps.iter().map(|s| s.with(aligned)).collect();
         let mut group = broadcast(&which.shape, &ranges.shape).ok_or_else(misfit)?;
-        for other in [&unit.shape].into_iter().chain(quantiser.parameters().into_iter().map(|p| &p.shape)) {
+        let parameters = steps.iter().flat_map(Step::parameters).chain(quantiser.parameters());
+        for other in [&unit.shape].into_iter().chain(parameters.map(|p| &p.shape)) {
             group = broadcast(&group, other).ok_or_else(misfit)?;
         }
         let full = "stretches to the common shape";
@@ -104,10 +106,14 @@ impl Lift {
         if ranges.iter().map(|(lo, hi)| hi - lo + 1).sum::<i64>() > MAX_CALLS {
             return Err(at(name, format!("its tables have more than {MAX_CALLS} entries")).help("use fewer bits"));
         }
-        let quantiser = quantiser.with(|p| p.stretched(&group).expect(full));
+        let stretched = |p: &Array<f32>| p.stretched(&group).expect(full);
+        let quantiser = quantiser.with(stretched);
+        let steps: Vec<Step<Vec<f32>>> = steps.iter().map(|s| s.with(stretched)).collect();
         let one = |g: usize| {
             let quantiser = quantiser.with(|p| p[g]);
-            tabulated(&|x| (functions.of)(which[g], x), &quantiser, units[g], ranges[g])
+            let steps: Vec<Step<f32>> = steps.iter().map(|s| s.with(|p| p[g])).collect();
+            let of = |x| (functions.of)(which[g], steps.iter().fold(x, |x, s| s.apply(x)));
+            tabulated(&of, &quantiser, units[g], ranges[g])
         };
         let values: Option<Vec<Tabulated>> = (0..group.iter().product()).into_par_iter().map(one).collect();
         let values = values
@@ -179,6 +185,25 @@ mod tests {
             let wanted: Vec<f32> = y.iter().map(|y| (y * 8.0).round_ties_even() / 8.0).collect();
             assert_eq!(imported.graph.predict(&[x.to_vec()]).unwrap()[0], wanted);
         }
+    }
+
+    /// The ranges are those of the integers, whatever is added to them.
+    #[test]
+    fn steps_in_front_are_part_of_the_function() {
+        let format = InputFormat::parse("s4.2").unwrap();
+        let (mut lift, mut x) = Lift::new("n", vec![("x".into(), vec![1, 2])], &[format]).unwrap();
+        let x = lift.step("s", x.remove(0), Step::Mul(Array::scalar(2.0))).unwrap();
+        let x = lift.step("s", x, Step::Add(Array::scalar(0.5))).unwrap();
+        let functions = Functions {
+            which: Array::scalar(0),
+            ranges: Array::scalar((-8, 7)),
+            of: &|_, x| About { value: x / 8.0, off: 0.0 },
+        };
+        let meaning = Meaning { unit: Array::scalar(0.125), steps: Vec::new() };
+        let y = lift.tabulate("t", x, &functions, &eighths(), meaning).unwrap();
+        lift.output("y", &y).unwrap();
+        let imported = lift.finish().unwrap();
+        assert_eq!(imported.graph.predict(&[vec![1.75, -2.0]]).unwrap()[0], [0.5, -0.5]);
     }
 
     #[test]

@@ -115,3 +115,14 @@ fn classes_of_others_are_refused() {
         assert!(error.message.contains(why), "{why}: {}", error.message);
     }
 }
+
+/// What the configuration says of extents is read, and another number is refused.
+#[test]
+fn extents_that_the_tensors_do_not_have_are_refused() {
+    let model = folder("12-keras-file-formats").join("keras215_residual.keras");
+    let (config, weights) = parts(&model);
+    let from = config.split("\"units\": ").nth(1).and_then(|rest| rest.split(',').next()).expect("a dense layer");
+    let other = config.replacen(&format!("\"units\": {from},"), "\"units\": 1,", 1);
+    let error = pair(&other, weights).unwrap_err();
+    assert!(error.message.contains("its `units` is [1]"), "{}", error.message);
+}

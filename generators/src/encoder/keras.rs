@@ -57,6 +57,9 @@ pub fn read(bytes: Vec<u8>) -> Result<KerasEncoder, Diagnostic> {
         weights: [weight_format(conv)?, weight_format(dense)?],
         outputs: [number(hidden.quantiser("activation")?)?, number(output.quantiser("activation")?)?],
     };
+    conv.agrees("filters", &[FILTERS])?;
+    conv.agrees("kernel_size", &[KERNEL; 2])?;
+    dense.agrees("units", &[OUTPUTS])?;
     for layer in [conv, dense] {
         plain(layer)?;
     }

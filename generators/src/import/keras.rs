@@ -191,7 +191,7 @@ impl KerasLayer {
     }
 
     /// An error if the configuration says under `key` something else than the extents `found` in the tensors.
-    fn agrees(&self, key: &str, found: &[usize]) -> Result<(), Diagnostic> {
+    pub(crate) fn agrees(&self, key: &str, found: &[usize]) -> Result<(), Diagnostic> {
         match self.config.sizes(key, found.len())? {
             Some(said) if said != found => {
                 Err(self.misfit(format!("its `{key}` is {said:?}, its tensors in the file are made for {found:?}")))

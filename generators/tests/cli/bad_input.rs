@@ -50,12 +50,16 @@ fn keras_file(conv_bias: &[f32]) -> Vec<u8> {
     let activation = |name: &str, class: &str| json!({"class_name": "QActivation", "config": {"name": name, "activation": quantiser(class)}, "name": name});
     let computing = |class: &str, name: &str| {
         let mut config = json!({
-            "name": name,
+            "name": name, "use_bias": true, "activation": "linear",
             "kernel_quantizer": quantiser("quantized_bits"), "bias_quantizer": quantiser("quantized_bits")});
-        if class == "QConv2D" {
-            config["strides"] = json!([2, 2]);
-            config["padding"] = json!("same");
-        }
+        let own = match class {
+            "QConv2D" => {
+                json!({"filters": 8, "kernel_size": [3, 3], "strides": [2, 2], "padding": "same", "dilation_rate": [1, 1],
+                    "data_format": "channels_last", "groups": 1})
+            }
+            _ => json!({"units": 16}),
+        };
+        config.as_object_mut().unwrap().append(&mut own.as_object().unwrap().clone());
         json!({"class_name": class, "name": name, "config": config})
     };
     let config = json!({"class_name": "Sequential", "config": {"layers": [

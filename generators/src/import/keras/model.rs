@@ -219,7 +219,8 @@ impl Reader<'_> {
             return Err(outer.error("it has no configuration"));
         };
         let settings = Settings::new(outer.place().to_owned(), config.clone());
-        let found = if group.is_empty() { Vec::new() } else { self.claim(name, outer, group)? };
+        let trained = settings.peek("trainable").as_bool().unwrap_or(true);
+        let found = if group.is_empty() { Vec::new() } else { self.claim(name, outer, group, trained)? };
         let Some(inner) = wrapper::inner(&class, &settings)? else {
             let tensors = self.named(&class, &settings, found)?;
             return Ok(KerasLayer { class, name: name.to_owned(), config: settings, tensors, inner: None });
@@ -234,11 +235,19 @@ impl Reader<'_> {
     }
 
     /// The tensors in a layer's group.
-    fn claim(&self, name: &str, outer: &Settings, group: &str) -> Result<Vec<(String, Tensor)>, Diagnostic> {
+    fn claim(
+        &self,
+        name: &str,
+        outer: &Settings,
+        group: &str,
+        trained: bool,
+    ) -> Result<Vec<(String, Tensor)>, Diagnostic> {
         if let Some(noted) = self.weights.noted_name(group).filter(|noted| noted != name) {
             return Err(outer.error(format!("its tensors in the file are those of layer {}", quoted(&noted))));
         }
-        self.weights.claim(group).map_err(|why| outer.error(why.message))
+        self.weights
+            .claim(group, trained)
+            .map_err(|why| Diagnostic { message: outer.error(why.message).message, ..why })
     }
 
     /// The tensors of a layer by name.

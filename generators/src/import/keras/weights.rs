@@ -122,7 +122,12 @@ pub(super) struct Weights {
     doubled: bool,
     /// Each dataset by its path below the base, and whether a layer has claimed it.
     datasets: RefCell<BTreeMap<String, bool>>,
+    /// Up to where inner layers have claimed variables of one name in the list of their model's group.
+    reached: RefCell<HashMap<Reached, usize>>,
 }
+
+/// A group, the name of a variable and whether it is trained: Keras lists what is trained first.
+type Reached = (String, String, bool);
 
 /// Where a model's layers stand in a file.
 #[derive(Debug, Clone, Default)]
@@ -212,7 +217,7 @@ impl Weights {
         let mut datasets = BTreeMap::new();
         let doubled = collect(&start, "", MAX_DEPTH, &mut datasets).map_err(|why| error(format!("{what}: {why}")))?;
         let (base, datasets) = (base.to_owned(), RefCell::new(datasets));
-        Ok(Self { file, base, layout, container, doubled, datasets })
+        Ok(Self { file, base, layout, container, doubled, datasets, reached: RefCell::default() })
     }
 
     /// Whether there is a tensor below `group`.
@@ -226,30 +231,20 @@ impl Weights {
     pub fn configuration(&self) -> Result<Option<String>, Diagnostic> {
         let attributes = self.file.root().attrs();
         let attributes = attributes.map_err(|e| error(format!("the file's attributes are damaged: {e}")))?;
-        Ok(match attributes.get("model_config") {
-            Some(AttrValue::VarLenString(t) | AttrValue::VarLenAsciiString(t) | AttrValue::String(t)) => {
-                Some(t.clone())
-            }
-            _ => None,
-        })
+        Ok(attributes.get("model_config").and_then(AttrValue::as_str).map(str::to_owned))
     }
 
     /// The layer's name that the file notes in a numbered group, if it does.
     pub fn noted_name(&self, group: &str) -> Option<String> {
         let vars = self.file.group(&format!("{group}/vars")).ok()?;
-        match vars.attrs().ok()?.get("name") {
-            Some(AttrValue::VarLenString(t) | AttrValue::VarLenAsciiString(t) | AttrValue::String(t)) => {
-                Some(t.clone())
-            }
-            _ => None,
-        }
+        vars.attrs().ok()?.get("name").and_then(AttrValue::as_str).map(str::to_owned)
     }
 
-    /// The tensors of `group`, by their paths in it, which no other layer may claim.
+    /// The tensors of `group`, by their paths in it, which no other layer may claim. The layer is `trained` or not.
     ///
     /// # Errors
-    /// Tensors that are too large, no numbers, or claimed already.
-    pub fn claim(&self, group: &str) -> Result<Vec<(String, Tensor)>, Diagnostic> {
+    /// Tensors that are too large, no numbers, claimed already, or of another layer by their order.
+    pub fn claim(&self, group: &str, trained: bool) -> Result<Vec<(String, Tensor)>, Diagnostic> {
         let (group, layer) = match group.split_once('\n') {
             Some((group, layer)) => (group, Some(layer)),
             None => (group, None),
@@ -268,7 +263,46 @@ impl Weights {
             }
             found.push((inner.to_owned(), self.dataset(path)?));
         }
+        if layer.is_some() {
+            self.in_order(group, found.iter().map(|(path, _)| path.as_str()), trained)?;
+        }
         Ok(found)
+    }
+
+    /// An error if the tensors of an inner layer stand in front of those of a layer before it in the list of `group`: Keras
+    /// takes them by that order, whatever their names.
+    fn in_order<'p>(&self, group: &str, paths: impl Iterator<Item = &'p str>, trained: bool) -> Result<(), Diagnostic> {
+        let listed = self.listed(group)?;
+        let mut places: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for path in paths {
+            let Some(place) = listed.get(path) else { continue };
+            let variable = path.rsplit('/').next().unwrap_or(path);
+            let (first, last) = places.entry(variable).or_insert((*place, *place));
+            (*first, *last) = ((*first).min(*place), (*last).max(*place));
+        }
+        for (variable, (first, last)) in places {
+            let key = (group.to_owned(), variable.to_owned(), trained);
+            if self.reached.borrow_mut().insert(key, last).is_some_and(|before| first < before) {
+                let why = "its tensors stand in front of those of a layer before it, to which Keras would give them";
+                return Err(error(why).help("give the layers the names that their tensors have"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The places of the tensors in the list of `group`, which may be cut into numbered ones.
+    fn listed(&self, group: &str) -> Result<HashMap<String, usize>, Diagnostic> {
+        let full = self.full(group);
+        let damaged = |e: hdf5_pure::Error| error(format!("group {}: {e}", quoted(group)));
+        let attributes = self.file.group(&full).and_then(|g| g.attrs()).map_err(damaged)?;
+        let part = |key: &str| attributes.get(key).and_then(AttrValue::as_strings);
+        let numbered = (0..).map_while(|k| part(&format!("weight_names{k}")));
+        let names = part("weight_names").into_iter().chain(numbered).flatten();
+        Ok(names.enumerate().map(|(k, name)| (name.clone(), k)).collect())
+    }
+
+    fn full(&self, path: &str) -> String {
+        if self.base.is_empty() { path.to_owned() } else { format!("{}/{path}", self.base) }
     }
 
     /// An error if there is a tensor that no layer has claimed.
@@ -283,9 +317,8 @@ impl Weights {
     }
 
     fn dataset(&self, path: &str) -> Result<Tensor, Diagnostic> {
-        let full = if self.base.is_empty() { path.to_owned() } else { format!("{}/{path}", self.base) };
         let damaged = |why: String| error(format!("tensor {}: {why}", quoted(path)));
-        let dataset = self.file.dataset(&full).map_err(|e| damaged(e.to_string()))?;
+        let dataset = self.file.dataset(&self.full(path)).map_err(|e| damaged(e.to_string()))?;
         let shape = dataset.shape().map_err(|e| damaged(e.to_string()))?;
         let extents: Vec<usize> = shape.iter().map(|e| usize::try_from(*e).unwrap_or(usize::MAX)).collect();
         elements(&extents).map_err(damaged)?;
@@ -337,6 +370,36 @@ mod tests {
         assert!(has_gaps(["dense", "dense_2", "conv1d"].into_iter()));
         assert!(has_gaps(["dense", "dense_1", "dense_3"].into_iter()));
         assert!(!has_gaps(["dense", "dense_1", "conv2d", "q_conv2d"].into_iter()));
+    }
+
+    /// A file of an inner model `inn` of layers `a` and `b`, whose tensors it lists in that order, in pieces.
+    fn inner_model(listed: [&str; 2]) -> Weights {
+        let mut file = hdf5_pure::FileBuilder::new();
+        file.set_attr("layer_names0", AttrValue::VarLenStringArray(vec!["inn".into()]));
+        let mut model = file.create_group("inn");
+        for (piece, layer) in listed.into_iter().enumerate() {
+            let names = vec![format!("{layer}/kernel:0")];
+            model.set_attr(&format!("weight_names{piece}"), AttrValue::VarLenStringArray(names));
+            let mut group = model.create_group(layer);
+            group.create_dataset("kernel:0").with_f32_data(&[1.0]).with_shape(&[1]);
+            model.add_group(group.finish());
+        }
+        file.add_group(model.finish());
+        Weights::open(file.finish().unwrap(), "the file").unwrap()
+    }
+
+    #[test]
+    fn inner_layers_have_the_order_of_their_tensors() {
+        let in_order = inner_model(["a", "b"]);
+        assert_eq!(in_order.claim("inn\na", true).unwrap().len(), 1);
+        assert_eq!(in_order.claim("inn\nb", true).unwrap().len(), 1);
+        let exchanged = inner_model(["b", "a"]);
+        assert!(exchanged.claim("inn\na", true).is_ok());
+        let why = exchanged.claim("inn\nb", true).err().expect("a refusal");
+        assert!(why.message.contains("a layer before it"), "{}", why.message);
+        // what is not trained is listed behind the rest
+        let frozen = inner_model(["b", "a"]);
+        assert!(frozen.claim("inn\na", false).is_ok() && frozen.claim("inn\nb", true).is_ok());
     }
 
     #[test]

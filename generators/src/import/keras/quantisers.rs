@@ -78,8 +78,6 @@ const TRAINED_SCALE: Key = key("post_training_scale", Must("[null]", "scales are
 const SCALED: &[Key] = &[ALPHA, STOCHASTIC, AXIS];
 /// What belongs to how gradients pass.
 const GRADIENTS: &[Key] = &[VARIABLE_NAME, THROUGH, VARIABLES];
-/// What a quantiser has that could let a part of the values pass, and may not.
-const NOISY: &[Key] = &[NOISE, VARIABLE_NAME, THROUGH, VARIABLES];
 
 /// The quantisers.
 const CLASSES: &[Class] = &[
@@ -109,7 +107,8 @@ const CLASSES: &[Class] = &[
                 key("relu_upper_bound", Read("null or a multiple of the step; without meaning if `is_quantized_clip`")),
                 key("is_quantized_clip", Read("QKeras does not save it, so that it is true in objects")),
             ],
-            NOISY,
+            &[NOISE],
+            GRADIENTS,
         ],
         positional: 11,
     },
@@ -151,7 +150,7 @@ const CLASSES: &[Class] = &[
     },
     Class {
         name: "quantized_po2",
-        keys: &[&[BITS, MAX_VALUE, STOCHASTIC, QUADRATIC, LOGARITHM], NOISY],
+        keys: &[&[BITS, MAX_VALUE, STOCHASTIC, QUADRATIC, LOGARITHM], &[NOISE], GRADIENTS],
         positional: 9,
     },
     Class {
@@ -165,7 +164,8 @@ const CLASSES: &[Class] = &[
                 QUADRATIC,
                 LOGARITHM,
             ],
-            NOISY,
+            &[NOISE],
+            GRADIENTS,
         ],
         positional: 10,
     },
@@ -174,7 +174,8 @@ const CLASSES: &[Class] = &[
         keys: &[
             &[BITS, INTEGER, SYMMETRIC],
             SCALED,
-            NOISY,
+            &[NOISE],
+            GRADIENTS,
             &[
                 key("relu_shift", Read("a positive number")),
                 key("relu_upper_bound", Read("a positive number")),

@@ -78,7 +78,7 @@ impl Lift {
     /// The codes of `sum` less its zero point, whose operands are integers.
     ///
     /// # Errors
-    /// Operands of more than [`MOST_CODES`] codes, or factors that no integers of [`MOST_BITS`] bits stand for.
+    /// Operands that are no integers or have more than [`MOST_CODES`] codes, or factors that no integers of [`MOST_BITS`] bits stand for.
     pub(crate) fn scaled_sum(
         &mut self,
         name: &str,
@@ -87,6 +87,9 @@ impl Lift {
         meaning: Meaning,
     ) -> Result<Real, Diagnostic> {
         let (x, y) = (self.settle(name, x)?, self.settle(name, y)?);
+        if x.unit.values.iter().chain(&y.unit.values).any(|unit| *unit != 1.0) {
+            return Err(at(name, "its operands are not integers that a quantiser gave"));
+        }
         let ranges = [self.range(x.tensor), self.range(y.tensor)];
         if ranges.iter().any(|r| r.hi() - r.lo() >= MOST_CODES) {
             return Err(at(name, format!("an operand has more than {MOST_CODES} codes")));

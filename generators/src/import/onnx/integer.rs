@@ -192,5 +192,6 @@ fn requantised(
             .help("quantise the weights to int8"));
     }
     let y = lift.step(&node.name, y, Step::Mul(multiplier))?;
-    Coded::of(node, out, zero)?.linear(lift, node, y, 1.0)
+    let coded = Coded::of(node, out, zero)?;
+    Ok(coded.result(coded.linear(lift, node, y, 1.0)?))
 }

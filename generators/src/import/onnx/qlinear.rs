@@ -48,20 +48,24 @@ impl Coded {
         node: &Node<'_>,
         y: Real,
         quantiser: Quantiser<f32>,
-    ) -> Result<Results, Diagnostic> {
+    ) -> Result<Real, Diagnostic> {
         let quantiser = quantiser.with(|p| Array::scalar(*p));
-        let value = Value::Real(lift.quantise(&node.name, y, quantiser, self.meaning())?);
-        Ok(vec![Tensor { value, kind: self.kind }])
+        lift.quantise(&node.name, y, quantiser, self.meaning())
+    }
+
+    /// `y`, which has this meaning, as the result of a node.
+    pub fn result(&self, y: Real) -> Results {
+        vec![Tensor { value: Value::Real(y), kind: self.kind }]
     }
 
     /// `clamp(round(y / scale) + zero)`.
-    pub fn linear(&self, lift: &mut Lift, node: &Node<'_>, y: Real, scale: f32) -> Result<Results, Diagnostic> {
+    pub fn linear(&self, lift: &mut Lift, node: &Node<'_>, y: Real, scale: f32) -> Result<Real, Diagnostic> {
         let (low, high) = self.limits(node)?;
         self.quantised(lift, node, y, Quantiser::Linear { scale, zero: self.zero, low: low as f32, high: high as f32 })
     }
 
     /// `round(clamp(y / scale + zero))`: kernels that round behind the zero point round halves to another side.
-    fn rounded_last(&self, lift: &mut Lift, node: &Node<'_>, y: Real, scale: f32) -> Result<Results, Diagnostic> {
+    fn rounded_last(&self, lift: &mut Lift, node: &Node<'_>, y: Real, scale: f32) -> Result<Real, Diagnostic> {
         let (low, high) = self.limits(node)?;
         let rounding = FloatRounding::HalfEven;
         let (zero, low, high) = (self.zero, low as f32, high as f32);
@@ -107,8 +111,7 @@ pub(super) fn qlinear_add(lift: &mut Lift, node: &Node<'_>) -> Result<Results, D
     let factors = [a.scale / c.scale, b.scale / c.scale];
     let floats = |x, y| sums_in_floats([&a, &b, &c], x, y);
     let sum = ScaledSum { factors, zero: c.zero as i64, limits: c.limits(node)?, floats: &floats };
-    let value = Value::Real(lift.scaled_sum(&node.name, (x, y), &sum, c.meaning())?);
-    Ok(vec![Tensor { value, kind: c.kind }])
+    Ok(c.result(lift.scaled_sum(&node.name, (x, y), &sum, c.meaning())?))
 }
 
 /// `x · a + y · b` in the scale of `c`, its zero point added, for codes less their zero points: in the orders of kernels for
@@ -133,7 +136,7 @@ pub(super) fn qlinear_mul(lift: &mut Lift, node: &Node<'_>) -> Result<Results, D
     let product = lift.mul(&node.name, x, y)?;
     let product = whole(lift, node, product)?;
     let y = lift.step(&node.name, product, Step::Mul(Array::scalar(a.scale * b.scale / c.scale)))?;
-    c.rounded_last(lift, node, y, 1.0)
+    Ok(c.result(c.rounded_last(lift, node, y, 1.0)?))
 }
 
 /// All operands one after the other in one scale; those that have it already stay as they are.
@@ -158,16 +161,11 @@ pub(super) fn qlinear_concat(lift: &mut Lift, node: &Node<'_>) -> Result<Results
             }
         } else {
             let x = dequantised(lift, node, k)?;
-            let mut results = out.linear(lift, node, x, out.scale)?;
-            match results.remove(0).value {
-                Value::Real(real) => real,
-                Value::Constant(_) => unreachable!("a quantiser gives a tensor"),
-            }
+            out.linear(lift, node, x, out.scale)?
         });
     }
     let axis = node.axis(axis, lift.shape(&parts[0]).len())?;
-    let value = Value::Real(lift.concat(&node.name, parts, axis)?);
-    Ok(vec![Tensor { value, kind: out.kind }])
+    Ok(out.result(lift.concat(&node.name, parts, axis)?))
 }
 
 /// A function of each code: dequantised, the function in floats, quantised.
@@ -180,7 +178,7 @@ pub(super) fn qlinear_function(lift: &mut Lift, node: &Node<'_>) -> Result<Resul
         _ => Step::Sigmoid,
     };
     let y = lift.step(&node.name, x, step)?;
-    out.linear(lift, node, y, out.scale)
+    Ok(out.result(out.linear(lift, node, y, out.scale)?))
 }
 
 /// The mean of all spatial elements: exact sums of codes, one multiplication.
@@ -199,7 +197,7 @@ pub(super) fn qlinear_global_average_pool(lift: &mut Lift, node: &Node<'_>) -> R
     let sum = whole(lift, node, sum)?;
     let factor = coded.scale / (out.scale * count as f32);
     let y = lift.step(&node.name, sum, Step::Mul(Array::scalar(factor)))?;
-    out.linear(lift, node, y, 1.0)
+    Ok(out.result(out.linear(lift, node, y, 1.0)?))
 }
 
 /// The mean of each window in floats, the zero point added before the rounding.
@@ -209,5 +207,5 @@ pub(super) fn qlinear_average_pool(lift: &mut Lift, node: &Node<'_>) -> Result<R
     let last = node.flag("channels_last", false)?;
     let x = dequantised(lift, node, 0)?;
     let y = pooled(lift, node, x, last)?;
-    out.rounded_last(lift, node, y, out.scale)
+    Ok(out.result(out.rounded_last(lift, node, y, out.scale)?))
 }

@@ -2,13 +2,11 @@
 //! exchanged, with carries left out, signs repeated and parts cut off.
 
 use fastrand::Rng;
-use verify::frame::{Constants, Frame, Known};
+use verify::frame::{Constants, Frame};
 use verify::graph::{Graph, Lit};
-use verify::lanes::Lanes;
 use verify::linear::{Rewriter, pairs};
 
-/// Bits of each of the three words that all else is computed of.
-const BITS: usize = 3;
+use crate::{SITUATIONS, every_value, known, range, words};
 
 /// The sum of two numbers by cells in a row; the last carry is left out.
 fn added(graph: &mut Graph, a: &[Lit], b: &[Lit], random: &mut Rng) -> Vec<Lit> {
@@ -36,7 +34,7 @@ fn forms_are_what_they_are_said_to_be() {
     let (mut right, mut refused) = (0, 0);
     for round in 0..600 {
         let mut graph = Graph::new();
-        let inputs: Vec<Vec<Lit>> = (0..3).map(|_| (0..BITS).map(|_| graph.leaf()).collect()).collect();
+        let inputs = words(&mut graph);
         let mut numbers = inputs.clone();
         for _ in 0..4 {
             let width = random.usize(3..8);
@@ -47,28 +45,19 @@ fn forms_are_what_they_are_said_to_be() {
             let (a, b) = (operand(), operand());
             numbers.push(added(&mut graph, &a, &b, &mut random));
         }
-        let range = if random.bool() { (-4, 3) } else { (0, 7) };
+        let range = range(&mut random);
         let mut constants = Constants::default();
-        let known =
-            |bits: &Vec<Lit>, constants: &mut Constants| Known::new(bits.iter().map(|l| vec![*l]), range, constants);
-        let words: Vec<Known> = inputs.iter().map(|bits| known(bits, &mut constants)).collect();
+        let words = known(&inputs, range, &mut constants);
         let frame = Frame::new(&graph, words.iter().collect(), &constants).expect("words of their own");
         let pairs = pairs(&graph);
         let mut rewriter = Rewriter::new(&frame, &pairs);
-        let situations = 1usize << (3 * BITS);
-        let mut lanes = Lanes::new(graph.len(), situations / 64);
-        for (k, leaf) in inputs.iter().flatten().enumerate() {
-            let bit = |word: usize, lane: usize| ((word * 64 + lane) as u64 >> k & 1) << lane;
-            let row: Vec<u64> = (0..situations / 64).map(|word| (0..64).map(|lane| bit(word, lane)).sum()).collect();
-            lanes.set(leaf.node(), &row);
-        }
-        lanes.evaluate_all(&graph, |_| false);
+        let lanes = every_value(&graph, &inputs);
         for bits in &numbers[3..] {
             let Ok(form) = rewriter.form(bits) else {
                 refused += 1;
                 continue;
             };
-            for lane in 0..situations {
+            for lane in 0..SITUATIONS {
                 let place = |w: u32| (lanes.value(&inputs[w as usize], range.0 < 0, lane) - range.0) as usize;
                 let of_words = form.tables.iter().map(|(w, table)| table[place(*w)]);
                 let got = of_words.fold(form.constant, u64::wrapping_add);

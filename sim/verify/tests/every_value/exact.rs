@@ -2,12 +2,10 @@
 
 use fastrand::Rng;
 use verify::exact::{Exact, Exactness};
-use verify::frame::{Constants, Frame, Known};
+use verify::frame::{Constants, Frame};
 use verify::graph::{Graph, Lit, Word};
-use verify::lanes::Lanes;
 
-/// Bits of each of the three words that all else is computed of.
-const BITS: usize = 3;
+use crate::{SITUATIONS, every_value, known, range, words};
 
 /// Some bits of a number, with copies of its top bit, or zeros, above them.
 fn operand(numbers: &[Vec<Lit>], width: usize, random: &mut Rng) -> Vec<Lit> {
@@ -26,7 +24,7 @@ fn exact_sums_are_sums() {
     let (mut by_operands, mut by_form) = (0, 0);
     for round in 0..400 {
         let mut graph = Graph::new();
-        let inputs: Vec<Vec<Lit>> = (0..3).map(|_| (0..BITS).map(|_| graph.leaf()).collect()).collect();
+        let inputs = words(&mut graph);
         let mut numbers = inputs.clone();
         for _ in 0..6 {
             let width = random.usize(3..8);
@@ -35,25 +33,16 @@ fn exact_sums_are_sums() {
             numbers.push(sum);
         }
         let mut constants = Constants::default();
-        let range = if random.bool() { (-4, 3) } else { (0, 7) };
-        let words: Vec<Known> =
-            inputs.iter().map(|bits| Known::new(bits.iter().map(|l| vec![*l]), range, &mut constants)).collect();
+        let words = known(&inputs, range(&mut random), &mut constants);
         let frame = Frame::new(&graph, words.iter().collect(), &constants).expect("words of their own");
         let mut exact = Exact::new(&frame);
-        let situations = 1usize << (3 * BITS);
-        let mut lanes = Lanes::new(graph.len(), situations / 64);
-        for (k, leaf) in inputs.iter().flatten().enumerate() {
-            let bit = |word: usize, lane: usize| ((word * 64 + lane) as u64 >> k & 1) << lane;
-            let row: Vec<u64> = (0..situations / 64).map(|word| (0..64).map(|lane| bit(word, lane)).sum()).collect();
-            lanes.set(leaf.node(), &row);
-        }
-        lanes.evaluate_all(&graph, |_| false);
+        let lanes = every_value(&graph, &inputs);
         for (w, (word, first, width)) in graph.words.iter().enumerate() {
             let Word::Sum(terms) = word else { continue };
             let own: Vec<Lit> = (*first..first + *width as usize).map(|n| Lit::of(n, false)).collect();
             for signed in [false, true] {
                 let Some(exactness) = exact.sum_of(w as u32, signed) else { continue };
-                for lane in 0..situations {
+                for lane in 0..SITUATIONS {
                     let got = lanes.value(&own, signed, lane);
                     let wanted = match &exactness {
                         Exactness::Operands(signs) => {

@@ -1,7 +1,7 @@
 //! Models beside the framework's own results: `NAME.x.npy` and the like for inputs and outputs (`NAME.x0.npy`, `NAME.x1.npy`
 //! for several), `NAME.args` with what a user gives to `hwgen build`, `NAME.weights.h5` for the weights of a configuration.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hdl::diag::Diagnostic;
 use hwgen::failure::Failure;
@@ -37,21 +37,24 @@ pub fn read(model: &Path) -> Result<Imported, Diagnostic> {
     })
 }
 
-/// Compares all samples to the last bit; `inputs` and `outputs` are the endings of the framework's arrays, in the model's
-/// order.
+/// All models in a folder and those in it, in the order of their names.
 ///
 /// # Panics
-/// If the model is refused or differs.
-pub fn check(model: &Path, inputs: &[&str], outputs: &[&str]) -> Imported {
-    let name = model.display();
-    let imported = read(model).unwrap_or_else(|e| panic!("{name}: {e}"));
-    let beside = |part: &&str| npy(&model.with_extension(format!("{part}.npy")));
-    let arrays = Arrays { inputs: inputs.iter().map(beside).collect(), outputs: outputs.iter().map(beside).collect() };
-    assert!(arrays.inputs[0].shape[0] >= 16, "{name} has too few samples");
-    if let Some(difference) = arrays.difference(&imported, |_, _| 0.0) {
-        panic!("{name}: {difference}");
-    }
-    imported
+/// If a folder cannot be read.
+pub fn models(folder: &Path) -> Vec<PathBuf> {
+    let is_model = |path: &Path| {
+        let of_a_form =
+            path.extension().is_some_and(|e| ["onnx", "h5", "keras", "json"].iter().any(|known| e == *known));
+        of_a_form && !path.to_string_lossy().ends_with(WEIGHTS)
+    };
+    let mut entries: Vec<PathBuf> =
+        std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+    entries.sort();
+    entries
+        .into_iter()
+        .flat_map(|path| if path.is_dir() { models(&path) } else { vec![path] })
+        .filter(|p| is_model(p))
+        .collect()
 }
 
 fn elements(shape: &[usize]) -> usize {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use hwgen_tests::framework::{Verdict, WEIGHTS, verdict};
+use hwgen_tests::framework::{Verdict, models, verdict};
 
 /// What makes random models.
 struct Maker {
@@ -69,18 +69,6 @@ impl Maker {
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         true
     }
-}
-
-fn models(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-    let mut models: Vec<PathBuf> = entries
-        .filter(|path| {
-            path.extension().is_some_and(|e| ["onnx", "h5", "keras", "json"].iter().any(|known| e == *known))
-        })
-        .filter(|path| !path.to_string_lossy().ends_with(WEIGHTS))
-        .collect();
-    models.sort();
-    models
 }
 
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@ use crate::support::Home;
 
 /// A file of the network whose scale of 1/255 stands behind its last product.
 fn one_255th(name: &str) -> String {
-    let folder = "../tests/reports/24-scale-behind-the-last-product";
+    let folder = "../tests/tests/data/onnx";
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder).join(format!("one_255th.{name}"));
     path.display().to_string()
 }

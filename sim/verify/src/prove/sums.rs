@@ -12,6 +12,10 @@ use crate::spec::{Id, Op};
 /// Most candidates for a bit of a sum.
 const MOST: usize = 64;
 
+/// Down to where sums are taken for their own terms, and most terms that come of it.
+const DEPTH: usize = 8;
+const MOST_TERMS: usize = 1 << 12;
+
 /// Bias, numbers with their weights, and bits that each product loses.
 type Terms = (i64, Vec<(Id, i64)>, u32);
 
@@ -21,16 +25,19 @@ impl Prover<'_> {
         matches!(self.spec.numbers[id].op, Op::Sum { cut: 0, .. })
     }
 
-    /// A sum, sums in it as their own terms if `whole`; none if it is no sum, or goes beyond 64 bits.
-    fn terms(&self, id: Id, whole: bool) -> Option<Terms> {
+    /// A sum, sums in it as their own terms `depth` times; none if it is no sum, has too many terms or goes beyond 64 bits.
+    fn terms(&self, id: Id, depth: usize) -> Option<Terms> {
         let Op::Sum { bias, terms, cut } = &self.spec.numbers[id].op else { return None };
         let (mut bias, mut all) = (*bias, Vec::new());
         for &(x, weight) in terms {
-            if !(whole && *cut == 0 && self.is_sum(x)) {
+            if depth == 0 || *cut != 0 || !self.is_sum(x) {
                 all.push((x, weight));
                 continue;
             }
-            let (inner, terms, _) = self.terms(x, whole)?;
+            let (inner, terms, _) = self.terms(x, depth - 1)?;
+            if all.len() + terms.len() > MOST_TERMS {
+                return None;
+            }
             bias = bias.checked_add(weight.checked_mul(inner)?)?;
             for (x, inner) in terms {
                 all.push((x, weight.checked_mul(inner)?));
@@ -41,7 +48,7 @@ impl Prover<'_> {
 
     /// Tries to prove sums; those that they are sums of are taken for their terms if `whole`.
     pub(super) fn sums(&self, ids: &[Id], index: &Index, whole: bool) -> Vec<(Id, Result<Proof, String>)> {
-        let terms: Vec<_> = ids.iter().map(|id| self.terms(*id, whole)).collect();
+        let terms: Vec<_> = ids.iter().map(|id| self.terms(*id, if whole { DEPTH } else { 0 })).collect();
         // equal words stand once in the frame
         let mut words: Vec<&Known> = Vec::new();
         let mut places: FxHashMap<Id, u32> = FxHashMap::default();
@@ -65,7 +72,7 @@ impl Prover<'_> {
         let mut rewriter = Rewriter::new(&frame, &self.pairs);
         let mut prove = |id: Id, terms: &Option<Terms>| {
             let Some((bias, terms, cut)) = terms else {
-                return Err("it is no sum".into());
+                return Err("it is no sum of few enough terms".into());
             };
             let mut bias = *bias;
             let mut placed = Vec::new();

@@ -1,37 +1,9 @@
-//! QKeras' and HGQ2's quantisers and layers against the frameworks' own results, in `data/keras`.
+//! Tables of the documentation that the importers' code has.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hwgen::import::file::forms_table;
 use hwgen::import::keras::{quantiser_table, refused_table};
-use hwgen_tests::framework::check;
-
-fn model(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/keras").join(name)
-}
-
-/// Made by `tests/python/hgq2_layers.py`.
-#[test]
-fn layers_of_hgq2() {
-    for name in [
-        "softmax.keras",
-        "einsum.keras",
-        "dot.keras",
-        "aff.keras",
-        "dense_t.keras",
-        "dense_t_affine.keras",
-        "dense_t_named.h5",
-        "conv_t1d.keras",
-        "conv_t2d.keras",
-        "attention.keras",
-        "attention_fused.keras",
-        "attention_named.h5",
-        "linformer.keras",
-        "linformer_named.h5",
-    ] {
-        check(&model(&format!("hgq2-layers/{name}")), &["x"], &["y"]);
-    }
-}
 
 /// Tables of the documentation are those that the code has. `HWGEN_WRITE_DOCS=1` writes them.
 #[test]

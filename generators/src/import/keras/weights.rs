@@ -395,7 +395,7 @@ mod tests {
         assert_eq!(in_order.claim("inn\nb", true).unwrap().len(), 1);
         let exchanged = inner_model(["b", "a"]);
         assert!(exchanged.claim("inn\na", true).is_ok());
-        let why = exchanged.claim("inn\nb", true).err().expect("a refusal");
+        let why = exchanged.claim("inn\nb", true).expect_err("a refusal");
         assert!(why.message.contains("a layer before it"), "{}", why.message);
         // what is not trained is listed behind the rest
         let frozen = inner_model(["b", "a"]);

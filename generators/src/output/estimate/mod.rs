@@ -121,12 +121,11 @@ fn known_module(module: &Module, target: &Target) -> Option<Size> {
 
 #[cfg(test)]
 mod tests {
-    use hdl::num::Interval;
     use std::sync::Arc;
 
     use hdl::dfg::{self, ModuleBuilder, Value};
     use hdl::lower::{self, Adders};
-    use hdl::num::Format;
+    use hdl::num::{Format, Interval};
 
     use super::*;
     use crate::arith::products::operators as build;

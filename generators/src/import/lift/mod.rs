@@ -95,7 +95,7 @@ pub struct Imported {
 
 impl Imported {
     /// A network whose file says integers.
-    pub(super) fn exact(graph: Graph) -> Self {
+    pub(crate) fn exact(graph: Graph) -> Self {
         Self { noise: vec![Noise::NONE; graph.outputs().len()], doubts: Vec::new(), traced_adders: None, graph }
     }
 

@@ -44,7 +44,7 @@ pub use multiply::{Multiplication, ProductRule, WeightStore};
 pub use op::{Op, PoolKind, filter_fastest};
 pub use pair::Pairing;
 pub(crate) use real::of_chain;
-pub use real::{FloatRounding, Quantiser, Step};
+pub use real::{Quantiser, Step, round_float};
 pub use requantise::{Limit, Requantise};
 pub use schema::schema;
 pub use softmax::Softmax;

@@ -310,7 +310,7 @@ fn fixed_point(format: Format) -> Encode {
             zero: number(0.0),
             low: number(format.range.lo() as f64),
             high: number(format.range.hi() as f64),
-            rounding: crate::model::FloatRounding::HalfEven,
+            rounding: hdl::num::Rounding::HalfEven,
         },
     }
 }

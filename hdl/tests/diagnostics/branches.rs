@@ -69,8 +69,8 @@ fn an_unreachable_case() {
         m.finish(),
         expect![[r#"
         error[unreachable-case]: this case can never be taken
-          --> `m.switch(x)`: the selector lies in [0, 3]
-          --> `.case([1, 2], || y.set(2))`: earlier cases or its range leave nothing for this one
+          --> `m.switch(x).case(0..=2, || y.set(1)).case([1, 2], || y.set(2)).otherwise(|| y.set(3));`: the selector lies in [0, 3]
+          --> `m.switch(x).case(0..=2, || y.set(1)).case([1, 2], || y.set(2)).otherwise(|| y.set(3));`: earlier cases or its range leave nothing for this one
           help: remove the case, or give the selector a wider range"#]],
     );
 }

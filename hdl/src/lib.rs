@@ -34,6 +34,7 @@
 //! ```
 
 pub mod analysis;
+pub mod bench;
 pub mod dfg;
 pub mod diag;
 pub mod draw;

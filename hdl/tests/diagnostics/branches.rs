@@ -126,3 +126,28 @@ fn an_assignment_later_than_its_condition() {
           help: delay the earlier one, or set Balance::Automatic"#]],
     );
 }
+
+hdl::states! {
+    enum Phase { Idle, Busy, Lost }
+}
+
+#[test]
+fn an_unreachable_state() {
+    let m = ModuleBuilder::new("m");
+    let go = m.input("go", 0..=1);
+    let phase = m.machine::<Phase>("phase", hdl::lang::Encoding::Binary);
+    phase.arms(|now| match now {
+        Phase::Idle => {
+            m.when(go, || phase.go(Phase::Busy));
+        }
+        Phase::Busy | Phase::Lost => phase.go(Phase::Idle),
+    });
+    m.output("idle", phase.is(Phase::Idle));
+    assert_error(
+        m.finish(),
+        expect![[r#"
+        error[unreachable-state]: nothing leads to the state `Lost` of machine `phase`
+          --> `let phase = m.machine::<Phase>("phase", hdl::lang::Encoding::Binary);`: it starts in `Idle`
+          help: let another state `go` there, or remove it"#]],
+    );
+}

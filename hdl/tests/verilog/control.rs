@@ -8,7 +8,7 @@ use hdl::dfg::{Module, StateHandle};
 use hdl::random::Numbers;
 use hdl::{ModuleBuilder, Operand, Value};
 
-use crate::support::{self, Run};
+use crate::support;
 
 /// Registers of the program, each from 0 to [`LAST`]; the inputs come behind them.
 const REGISTERS: usize = 3;
@@ -176,9 +176,9 @@ fn random_programs_run_in_evaluator_and_icarus_as_interpreted() {
             run(&program, &all, &mut now);
             stimulus.push((inputs, false));
         }
-        runs.push(Run::new(module, stimulus));
+        runs.push(support::run(module, stimulus));
     }
-    support::assert_lint_clean(&runs[7].design);
+    support::assert_lint_clean(&runs[7]);
     support::simulate(&runs);
 }
 
@@ -218,7 +218,20 @@ fn a_transmitter_needs_no_guards() {
     let frame = [0, 1, 0, 1, 0, 0, 1, 0, 1, 1];
     let sampled: Vec<i128> = (0..10).map(|bit| line[7 + 3 * bit]).collect();
     assert_eq!(sampled, frame);
-    let run = Run::new(module, stimulus);
-    support::assert_lint_clean(&run.design);
+    let run = support::run(module, stimulus);
+    support::assert_lint_clean(&run);
     support::simulate(&[run]);
+}
+
+#[test]
+fn what_a_dead_branch_assigns_does_not_matter() {
+    let m = ModuleBuilder::new("dead");
+    let (x, y) = (m.input("x", 0..=9), m.reg("y", 0..=9));
+    m.when(x.lt(4), || {
+        m.when(x.gt(6), || y.set(x + 100)).elif(x.lt(20), || y.set(x + 6));
+    });
+    m.output("y", y);
+    let mut stepper = Stepper::new(&m.finish().unwrap()).unwrap();
+    let seen: Vec<i128> = [3, 8, 0].iter().map(|x| stepper.step(&[*x], false)[0]).collect();
+    assert_eq!(seen, [0, 9, 9]);
 }

@@ -40,7 +40,7 @@ class Model:
         """
         events, count = self._events(x, codes)
         run = self._network.integers if integers else self._network.floats
-        flat = run(events, count)
+        flat = run(events)
         shaped = [values.reshape(count, *shape) for values, shape in zip(flat, self.outputs.values())]
         if isinstance(x, Mapping):
             return dict(zip(self.outputs, shaped))
@@ -49,17 +49,15 @@ class Model:
     def trace(self, x: Arrays, layers: Sequence[str] | None = None, *, codes: bool = False) -> dict[str, np.ndarray]:
         """The integers that each layer gives for the events of `x`, by its name; of `layers` only if they are named.
 
-        What an integer is worth is `inspect().layers[...].scale`.
+        Where a layer of the framework is several of integers, it is the last of them. What an integer is worth is `inspect().layers[...].scale`.
         """
-        known: dict[str, int] = {}
-        for k, (name, _) in enumerate(self._network.layers):
-            known[f"{name}#{k}" if name in known else name] = k
+        known = {name: k for k, (name, _) in enumerate(self._network.layers)}
         unknown = [name for name in layers or () if name not in known]
         if unknown:
             raise _hwgen.InputError(f"there is no layer {unknown[0]!r}; the layers are {', '.join(known)}")
         wanted = {name: known[name] for name in (known if layers is None else layers)}
         events, count = self._events(x, codes)
-        flat = self._network.trace(events, count, list(wanted.values()))
+        flat = self._network.trace(events, list(wanted.values()))
         shapes = [_event(self._network.layers[k][1]) for k in wanted.values()]
         return {name: values.reshape(count, *shape) for name, values, shape in zip(wanted, flat, shapes)}
 

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
+use hwgen::failure::Result;
 use hwgen::{Failure, progress};
 use pyo3::create_exception;
 use pyo3::exceptions::PyException;
@@ -35,7 +36,7 @@ pub fn exception(failure: Failure) -> PyErr {
 ///
 /// # Errors
 /// What the handler raised, and the failure of the work.
-pub fn call<T: Send>(py: Python<'_>, work: impl FnOnce() -> hwgen::failure::Result<T> + Send) -> PyResult<T> {
+pub fn call<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
     py.detach(|| {
         let running = CALLS.read().unwrap_or_else(PoisonError::into_inner);
         let (result, raised) = thread::scope(|scope| {

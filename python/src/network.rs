@@ -1,18 +1,19 @@
 //! A trained network: evaluated on NumPy's memory, inspected, and built.
 
-use std::ops::Range;
+use std::sync::OnceLock;
 
 use clap::Parser;
-use hdl::diag::Diagnostic;
+use hdl::diag::{Diagnostic, Diagnostics};
 use hwgen::cli::build::Reference;
 use hwgen::cli::model_file::{ModelFile, ModelPart};
 use hwgen::cli::network::Hardware;
+use hwgen::failure::Result;
+use hwgen::flow::run::{Column, Engine};
 use hwgen::flow::trained::{Trained, inspection};
-use hwgen::model::{Graph, TensorId};
+use hwgen::model::{Graph, Output};
 use hwgen::{Failure, generate};
-use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
+use numpy::{Element, IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
-use rayon::prelude::*;
 use sim::tools::is_stopped;
 
 use crate::call::{call, exception, json, parsed};
@@ -39,6 +40,8 @@ struct Build {
 
 /// Name and shape of a tensor.
 type Tensor = (String, Vec<usize>);
+/// An array for each output.
+type Arrays<'py, T> = Vec<Bound<'py, PyArray1<T>>>;
 
 /// The elements of each input, one event after the other.
 #[derive(FromPyObject)]
@@ -55,10 +58,15 @@ enum Elements<'a> {
     Integers(Vec<&'a [i64]>),
 }
 
+/// Elements of all inputs that are run at once: between blocks a call can be interrupted.
+const BLOCK: usize = 1 << 20;
+
 /// A trained network in exact integers.
 #[pyclass(frozen, module = "hwgen._hwgen")]
 pub struct Network {
     trained: Trained,
+    /// Made when events are first run.
+    engine: OnceLock<Engine>,
 }
 
 #[pymethods]
@@ -67,7 +75,8 @@ impl Network {
     #[new]
     fn new(py: Python<'_>, arguments: Vec<String>) -> PyResult<Self> {
         let Load { file, part } = parsed(arguments)?;
-        Ok(Self { trained: call(py, || file.file().part(&part.part()))? })
+        let trained = call(py, || file.file().part(&part.part()))?;
+        Ok(Self { trained, engine: OnceLock::new() })
     }
 
     /// What must be known of its numbers, in lines.
@@ -97,42 +106,28 @@ impl Network {
         graph.layers().iter().enumerate().map(|(k, layer)| (layer.name.clone(), shape(k))).collect()
     }
 
-    /// The integers of each output for so many events.
-    fn integers<'py>(
-        &self,
-        py: Python<'py>,
-        events: Events<'py>,
-        count: usize,
-    ) -> PyResult<Vec<Bound<'py, PyArray1<i64>>>> {
-        let tensors: Vec<TensorId> = self.graph().outputs().iter().map(|output| output.tensor).collect();
-        let values = self.evaluate(py, &events, count, &tensors)?;
+    /// The integers of each output.
+    fn integers<'py>(&self, py: Python<'py>, events: Events<'py>) -> PyResult<Arrays<'py, i64>> {
+        let elements = events.elements()?;
+        let values = call(py, || run(self.engine()?, &elements, |_, integers| integers))?;
         Ok(values.into_iter().map(|values| values.into_pyarray(py)).collect())
     }
 
-    /// The framework's numbers of each output for so many events.
-    fn floats<'py>(
-        &self,
-        py: Python<'py>,
-        events: Events<'py>,
-        count: usize,
-    ) -> PyResult<Vec<Bound<'py, PyArray1<f32>>>> {
-        let tensors: Vec<TensorId> = self.graph().outputs().iter().map(|output| output.tensor).collect();
-        let integers = self.evaluate(py, &events, count, &tensors)?;
-        let decoded = call(py, || Ok(integers.iter().enumerate().map(|(k, v)| self.decoded(k, v)).collect()))?;
-        Ok(Vec::into_iter(decoded).map(|values| values.into_pyarray(py)).collect())
+    /// The framework's numbers of each output.
+    fn floats<'py>(&self, py: Python<'py>, events: Events<'py>) -> PyResult<Arrays<'py, f32>> {
+        let elements = events.elements()?;
+        let values = call(py, || {
+            let engine = self.engine()?;
+            run(engine, &elements, |k, integers| engine.decode_block(k, &integers))
+        })?;
+        Ok(values.into_iter().map(|values| values.into_pyarray(py)).collect())
     }
 
-    /// The integers of the layers of these indices for so many events.
-    fn trace<'py>(
-        &self,
-        py: Python<'py>,
-        events: Events<'py>,
-        count: usize,
-        layers: Vec<usize>,
-    ) -> PyResult<Vec<Bound<'py, PyArray1<i64>>>> {
-        let tensors: Vec<TensorId> = layers.into_iter().map(|k| self.graph().result(k)).collect();
-        let values = self.evaluate(py, &events, count, &tensors)?;
-        Ok(values.into_iter().map(|values| values.into_pyarray(py)).collect())
+    /// The integers of the layers of these indices.
+    fn trace<'py>(&self, py: Python<'py>, events: Events<'py>, layers: Vec<usize>) -> PyResult<Arrays<'py, i64>> {
+        let elements = events.elements()?;
+        let values = call(py, || run(&self.traced(&layers)?, &elements, |_, integers| integers))?;
+        Ok(values.into_iter().skip(self.graph().outputs().len()).map(|values| values.into_pyarray(py)).collect())
     }
 
     /// What `hwgen inspect --json` prints.
@@ -158,57 +153,85 @@ impl Network {
         &self.trained.network.graph
     }
 
-    /// The integers of tensors, one event after the other.
-    fn evaluate(
-        &self,
-        py: Python<'_>,
-        events: &Events<'_>,
-        count: usize,
-        tensors: &[TensorId],
-    ) -> PyResult<Vec<Vec<i64>>> {
-        let elements = match events {
-            Events::Floats(arrays) => {
-                Elements::Floats(arrays.iter().map(|a| Ok(a.as_slice()?)).collect::<PyResult<_>>()?)
-            }
-            Events::Integers(arrays) => {
-                Elements::Integers(arrays.iter().map(|a| Ok(a.as_slice()?)).collect::<PyResult<_>>()?)
-            }
-        };
-        call(py, || run(self.graph(), &elements, count, tensors))
+    /// The engine that runs it.
+    fn engine(&self) -> Result<&Engine> {
+        if let Some(engine) = self.engine.get() {
+            return Ok(engine);
+        }
+        let engine = Engine::of(self.graph().clone()).map_err(user)?;
+        Ok(self.engine.get_or_init(|| engine))
     }
 
-    /// The framework's numbers for the integers of output `k`.
-    fn decoded(&self, k: usize, integers: &[i64]) -> Vec<f32> {
-        let graph = self.graph();
-        let size: usize = graph.info(graph.outputs()[k].tensor).shape.iter().product();
-        integers.par_chunks(size.max(1)).flat_map_iter(|event| graph.decode(k, event)).collect()
+    /// The engine that gives the results of these layers too, behind the outputs.
+    fn traced(&self, layers: &[usize]) -> Result<Engine> {
+        let mut graph = self.graph().clone();
+        for k in layers {
+            let tensor = graph.result(*k);
+            graph.output(Output { name: format!("layer {k}"), tensor, decode: None }).map_err(user)?;
+        }
+        Engine::of(graph).map_err(user)
     }
 }
 
-/// The integers of `tensors` for `count` events, on all cores.
-fn run(
-    graph: &Graph,
-    elements: &Elements<'_>,
-    count: usize,
-    tensors: &[TensorId],
-) -> hwgen::failure::Result<Vec<Vec<i64>>> {
-    let sizes: Vec<usize> = graph.inputs().iter().map(|input| input.shape.iter().product()).collect();
-    let event = |k: usize| {
-        if is_stopped() {
-            return Err(Diagnostic::error("interrupted", format!("the work was interrupted at event {k}")));
+impl<'py> Events<'py> {
+    /// The memory of the arrays.
+    fn elements(&self) -> PyResult<Elements<'_>> {
+        fn slices<'a, T: Element>(arrays: &'a [PyReadonlyArray1<'_, T>]) -> PyResult<Vec<&'a [T]>> {
+            arrays.iter().map(|array| Ok(array.as_slice()?)).collect()
         }
-        let at = |size: usize| -> Range<usize> { k * size..(k + 1) * size };
-        let inputs = match elements {
-            Elements::Floats(arrays) => {
-                let event: Vec<Vec<f32>> = arrays.iter().zip(&sizes).map(|(a, &n)| a[at(n)].to_vec()).collect();
-                graph.encode(&event)?
-            }
-            Elements::Integers(arrays) => arrays.iter().zip(&sizes).map(|(a, &n)| a[at(n)].to_vec()).collect(),
-        };
-        let evaluation = graph.evaluate(&inputs)?;
-        Ok(tensors.iter().map(|t| evaluation.tensor(*t).to_vec()).collect::<Vec<_>>())
+        Ok(match self {
+            Self::Floats(arrays) => Elements::Floats(slices(arrays)?),
+            Self::Integers(arrays) => Elements::Integers(slices(arrays)?),
+        })
+    }
+}
+
+/// A mistake in what was given to the engine.
+fn user(error: impl Into<Diagnostics>) -> Failure {
+    Failure::User(error.into())
+}
+
+/// The same of a block that begins with event `first`, from which its errors count.
+fn user_of(first: usize, error: impl Into<Diagnostics>) -> Failure {
+    let Diagnostics(all) = error.into();
+    let counted = |d: Diagnostic| match first {
+        0 => d,
+        _ => d.label(None, format!("counted from event {first}")),
     };
-    let named = |k: usize| event(k).map_err(|d| Failure::user(d.label(None, format!("event {k}"))));
-    let events: Vec<Vec<Vec<i64>>> = (0..count).into_par_iter().map(named).collect::<Result<_, _>>()?;
-    Ok((0..tensors.len()).map(|t| events.iter().flat_map(|event| &event[t]).copied().collect()).collect())
+    Failure::User(Diagnostics(all.into_iter().map(counted).collect()))
+}
+
+/// What `finish` makes of the integers of each output, block after block.
+fn run<T>(engine: &Engine, elements: &Elements<'_>, finish: impl Fn(usize, Vec<i64>) -> Vec<T>) -> Result<Vec<Vec<T>>> {
+    let sizes: Vec<usize> = engine.inputs().iter().map(Column::count).collect();
+    let lengths: Vec<usize> = match elements {
+        Elements::Floats(arrays) => arrays.iter().map(|array| array.len()).collect(),
+        Elements::Integers(arrays) => arrays.iter().map(|array| array.len()).collect(),
+    };
+    let count = lengths.iter().zip(&sizes).map(|(length, size)| length / size.max(&1)).min().unwrap_or(0);
+    let step = (BLOCK / sizes.iter().sum::<usize>().max(1)).max(1);
+    let mut results: Vec<Vec<T>> =
+        engine.outputs().iter().map(|output| Vec::with_capacity(count * output.count())).collect();
+    for first in (0..count).step_by(step) {
+        if is_stopped() {
+            let error = Diagnostic::error("interrupted", format!("the work was interrupted before event {first}"));
+            return Err(Failure::check(error));
+        }
+        let part = |k: usize| first * sizes[k]..count.min(first + step) * sizes[k];
+        let integers = match elements {
+            Elements::Floats(arrays) => {
+                let encoded: std::result::Result<Vec<Vec<i64>>, _> =
+                    arrays.iter().enumerate().map(|(k, array)| engine.encode_block(k, &array[part(k)])).collect();
+                let encoded = encoded.map_err(|d| user_of(first, d))?;
+                engine.run_block(&encoded.iter().map(Vec::as_slice).collect::<Vec<_>>())
+            }
+            Elements::Integers(arrays) => {
+                engine.run_block(&arrays.iter().enumerate().map(|(k, array)| &array[part(k)]).collect::<Vec<_>>())
+            }
+        };
+        for (k, block) in integers.map_err(|d| user_of(first, d))?.into_iter().enumerate() {
+            results[k].append(&mut finish(k, block));
+        }
+    }
+    Ok(results)
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use hdl::dfg::Module;
 use hdl::diag::Diagnostic;
+use hdl::num::Interval;
 use serde::Serialize;
 
 use super::care::Care;
@@ -14,7 +15,7 @@ use super::clock::{Timing, effort};
 use super::output::{Force, finish};
 use crate::arith::design::{MatrixDesign, size};
 use crate::arith::report::{self, Choice, run as optimise};
-use crate::arith::{CellCosts, Effort, Fabric, InputSpec, Problem, Wanted};
+use crate::arith::{CellCosts, Effort, Fabric, Problem, Wanted};
 use crate::failure::{Failure, Result};
 use crate::flow::generate;
 use crate::flow::matrix::{MatrixProject, of_adders, of_cells};
@@ -196,18 +197,19 @@ impl CmvmArgs {
         Failure::user(Diagnostic::error("cmvm", message).at(self.file.display().to_string(), "this matrix"))
     }
 
-    fn inputs(&self, count: usize) -> Result<Vec<InputSpec>> {
+    fn inputs(&self, count: usize) -> Result<Vec<Interval>> {
         let Some(text) = &self.input_ranges else {
-            return Ok(vec![InputSpec::bits(self.input_bits, self.signed); count]);
+            let range = Interval::of_width(self.input_bits, self.signed).map_err(|e| self.wrong(e.to_string()))?;
+            return Ok(vec![range; count]);
         };
         let wrong = |message: String| {
             Failure::user(Diagnostic::error("input-ranges", message).help("write --input-ranges LO:HI,LO:HI,…"))
         };
         let range = |text: &str| {
             let (lo, hi) = text.split_once(':')?;
-            Some(InputSpec { lo: lo.trim().parse().ok()?, hi: hi.trim().parse().ok()?, arrival: 0 })
+            Interval::new(lo.trim().parse().ok()?, hi.trim().parse().ok()?).ok()
         };
-        let ranges: Vec<InputSpec> = text
+        let ranges: Vec<Interval> = text
             .split(',')
             .map(|text| range(text).ok_or_else(|| wrong(format!("{} is no range", hdl::names::quoted(text)))))
             .collect::<Result<_>>()?;

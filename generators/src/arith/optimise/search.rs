@@ -9,7 +9,7 @@ use crate::arith::graph::NodeId;
 use crate::arith::optimise::cse::Score;
 use crate::arith::optimise::exact::{self, Exact};
 use crate::arith::optimise::plan::{DEEPEST, Part, Plan, Shared};
-use crate::arith::optimise::trees;
+use crate::arith::optimise::summation;
 use crate::arith::problem::Objective;
 use crate::arith::problem::Problem;
 use crate::arith::rng::Rng;
@@ -66,7 +66,7 @@ impl Scored {
 
     /// Rates a plan of which only some columns changed.
     fn update(plan: Plan, mut tree_costs: Vec<u64>, changed: &[u32], problem: &Problem) -> Self {
-        let rate = |&j: &u32| trees::sum(&plan, j as usize, problem).cost;
+        let rate = |&j: &u32| summation::sum(&plan, j as usize, problem).cost;
         for (&j, cost) in changed.iter().zip(changed.par_iter().map(rate).collect::<Vec<_>>()) {
             tree_costs[j as usize] = cost;
         }

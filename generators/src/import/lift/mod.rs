@@ -97,7 +97,7 @@ pub struct Imported {
 
 impl Imported {
     /// A network whose file says integers.
-    pub(super) fn exact(graph: Graph) -> Self {
+    pub(crate) fn exact(graph: Graph) -> Self {
         Self { noise: vec![Noise::NONE; graph.outputs().len()], doubts: Vec::new(), traced_adders: None, graph }
     }
 
@@ -317,7 +317,7 @@ fn fixed_point(format: Format) -> Encode {
             zero: number(0.0),
             low: number(format.range.lo() as f64),
             high: number(format.range.hi() as f64),
-            rounding: crate::model::FloatRounding::HalfEven,
+            rounding: hdl::num::Rounding::HalfEven,
         },
     }
 }

@@ -70,6 +70,7 @@ pub(super) fn fold(g: &Graph, op: Op) -> Option<Folded> {
             Ok(all) if all.covers(range(a)) => Node(a),
             _ => return None,
         },
+        Op::Narrow(a, lo, hi) if range(a).lo() >= range(lo).hi() && range(a).hi() <= range(hi).lo() => Node(a),
         Op::Same(a, b) if a == b || g.as_constant(a).is_some() => Node(a),
         Op::Concat(a, b, w) if is(a, 0) => Form(Op::Wrap(b, w, false)),
 

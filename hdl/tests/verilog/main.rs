@@ -1,5 +1,6 @@
 //! Emitted Verilog: simulated in Icarus against the evaluator, and without any warning of Verilator.
 
+mod control;
 mod external;
 mod fft;
 mod fifo;

@@ -240,7 +240,7 @@ fn what_a_dead_branch_assigns_does_not_matter() {
 /// Memory is written only in branches that are taken, at addresses and with data that their conditions bound.
 #[test]
 fn a_memory_is_written_in_its_branch_only() {
-    let m = ModuleBuilder::new("table");
+    let m = ModuleBuilder::new("notes");
     let (address, data, go) = (m.input("address", 0..=9), m.input("data", -9..=9), m.input("go", 0..=1));
     let words = m.memory("words", 8, 0..=9);
     m.when(go & address.lt(8), || {
@@ -272,7 +272,7 @@ fn a_memory_is_written_in_its_branch_only() {
 fn a_pipelined_branch_selects_the_same() {
     let m = ModuleBuilder::new("cut");
     let (x, y) = (m.input("x", 0..=200), m.input("y", 0..=200));
-    let root = m.signal("root", 0..=40_000, 0);
+    let root = m.signal("root", -40_000..=40_000, 0);
     m.when(x.gt(y), || root.set((x - y) * (x - y - 1))).elif(x.differs(0), || root.set((x - 1) * y));
     m.output("root", root);
     let module = m.finish().unwrap();

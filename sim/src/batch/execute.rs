@@ -26,9 +26,13 @@ pub(super) struct Program<'a> {
     pub chunks: usize,
 }
 
-/// Runs the steps in order.
+/// Runs the steps in order on the widest vectors that the machine has.
+pub(super) fn run(program: &Program<'_>, arena: &mut Arena, rows: &mut dyn Rows) {
+    pulp::Arch::new().dispatch(|| execute(program, arena, rows));
+}
+
 #[inline(always)]
-pub(super) fn execute(program: &Program<'_>, arena: &mut Arena, rows: &mut dyn Rows) {
+fn execute(program: &Program<'_>, arena: &mut Arena, rows: &mut dyn Rows) {
     let (parts, chunks) = (program.parts, program.chunks);
     for i in program.steps {
         match i.act {

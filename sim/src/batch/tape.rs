@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::allocate::allocate;
 use super::arena::{Arena, CHUNK};
-use super::execute::{self, execute};
+use super::execute;
 use super::instruction::{Code, Program};
 use super::lane::{Cell, Kind};
 use super::rows::{Block, Places};
@@ -147,10 +147,9 @@ impl Tape {
             content,
             chunks: self.chunks,
         };
-        let arch = pulp::Arch::new();
         blocks.into_par_iter().for_each_init(
             || Arena::new(&self.slots, self.chunks),
-            |arena, mut rows| arch.dispatch(|| execute(&program, arena, &mut rows)),
+            |arena, mut rows| execute::run(&program, arena, &mut rows),
         );
         outputs
     }

@@ -7,6 +7,9 @@ use std::io::{IsTerminal, Write, stderr};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use hdl::diag::Diagnostic;
+use sim::tools::is_stopped;
+
 /// How long a command on a terminal says nothing.
 const QUIET: Duration = Duration::from_secs(2);
 
@@ -23,16 +26,23 @@ pub fn begin(asked: bool) {
     let _ = BEGUN.set((Instant::now(), quiet));
 }
 
-/// Says what begins now. Nothing happens before [`begin`].
-pub fn at(what: impl Display) {
+/// Says what begins now; before [`begin`] it says nothing.
+///
+/// # Errors
+/// The work is to end, see [`sim::tools::stop`].
+pub fn at(what: impl Display) -> Result<(), Diagnostic> {
+    if is_stopped() {
+        return Err(Diagnostic::error("interrupted", format!("the work was interrupted before {what}")));
+    }
     let Some((begun, quiet)) = BEGUN.get() else {
-        return;
+        return Ok(());
     };
     let elapsed = begun.elapsed();
     if elapsed >= *quiet {
         // that nobody reads it is no failure of the command
         let _ = writeln!(stderr(), "[{:7.1} s] {what}", elapsed.as_secs_f64());
     }
+    Ok(())
 }
 
 /// How often a count is said on a terminal, where it takes the place of the last one, and elsewhere.

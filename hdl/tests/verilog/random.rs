@@ -12,7 +12,7 @@ fn random_runs(seed: u64, count: usize, size: usize) -> Vec<Run> {
     let runs = (0..count).map(|k| {
         let module = random::module(&format!("m{k}"), &numbers.choices(size));
         let stimulus = (0..16).map(|_| (numbers.inputs(&module), numbers.bits().is_multiple_of(8)));
-        Run::new(Arc::clone(&module), stimulus.collect())
+        support::run(Arc::clone(&module), stimulus.collect())
     });
     runs.collect()
 }
@@ -41,7 +41,7 @@ fn the_linter_sees_a_bit_that_nothing_reads() {
         return;
     }
     let run = &random_runs(4, 40, 120)[7];
-    let mut files = support::files(&run.design);
+    let mut files = run.files();
     let text = &mut files.last_mut().unwrap().1;
     *text = text.replace("endmodule", "  wire [3:0] stray = 4'd5;\nendmodule");
     assert!(support::lint(&files).contains("UNUSED"));

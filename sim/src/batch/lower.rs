@@ -148,6 +148,11 @@ impl<'a> Lowering<'a> {
                 }
                 _ => set(Select, &[c, a, b]),
             },
+            Op::Narrow(a, lo, hi) => {
+                set(Clamp, &[a]);
+                made.k = self.constant(lo).expect("the ends of a range are constants");
+                made.l = self.constant(hi).expect("the ends of a range are constants");
+            }
             Op::Shl(a, s) => {
                 set(ShiftLeft, &[a]);
                 made.s = s.min(127) as u8;

@@ -130,6 +130,19 @@ fn many_samples_keep_their_order() {
     assert!(batch.run::<i64>(&[]).unwrap().is_empty());
 }
 
+/// What a branch makes with the range that its condition leaves.
+#[test]
+fn branches_select_what_is_right_in_them() {
+    let m = ModuleBuilder::new("less");
+    let x = m.input("x", 0..=9);
+    let y = m.signal("y", 0..=90, 90);
+    m.when(x.differs(0), || y.set((x - 1).lookup(&[8, 7, 6, 5, 4, 3, 2, 1, 0], 0)));
+    m.output("y", y);
+    let batch = Batch::compile(&m.finish().unwrap()).unwrap();
+    let inputs: Vec<i32> = (0..10).collect();
+    assert_eq!(batch.run(&inputs).unwrap(), [90, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
+}
+
 /// A weight given as content acts like a weight that was loaded by the clock.
 #[test]
 fn content_is_what_registers_hold() {

@@ -28,7 +28,23 @@ pub(super) struct Program<'a> {
 
 /// Runs the steps in order on the widest vectors that the machine has.
 pub(super) fn run(program: &Program<'_>, arena: &mut Arena, rows: &mut dyn Rows) {
-    pulp::Arch::new().dispatch(|| execute(program, arena, rows));
+    pulp::Arch::new().dispatch(Run { program, arena, rows });
+}
+
+/// A run, which is compiled anew for each kind of vectors: a closure would be a function of its own, without them.
+struct Run<'a, 'p> {
+    program: &'a Program<'p>,
+    arena: &'a mut Arena,
+    rows: &'a mut dyn Rows,
+}
+
+impl pulp::WithSimd for Run<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        execute(self.program, self.arena, self.rows);
+    }
 }
 
 #[inline(always)]

@@ -203,8 +203,9 @@ impl ModuleBuilder {
     pub fn finish(self) -> Result<Arc<Module>, Diagnostics> {
         let mut inner = self.inner.into_inner();
         inner.connect_assigned();
-        let undriven = inner.undriven();
-        inner.errors.extend(undriven);
+        let lost = inner.undriven().into_iter().chain(inner.unreachable_states());
+        let lost: Vec<Diagnostic> = lost.collect();
+        inner.errors.extend(lost);
         let Inner { module, mut errors, wires, .. } = inner;
         let module = match resolve_wires(module, &wires).and_then(resolve_twins) {
             Ok(module) => module,
@@ -345,7 +346,7 @@ impl Inner {
         let states = states.zip(&self.state_places);
         let memories = self.module.memories.iter().map(|m| &m.name);
         let memories = memories.zip(&self.memory_places);
-        let states = states.map(|of| ("register", "set_next", of));
+        let states = states.map(|of| ("register", "set` or `set_next", of));
         let memories = memories.map(|of| ("register file", "write", of));
         states
             .chain(memories)

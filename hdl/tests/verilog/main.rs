@@ -3,9 +3,9 @@
 mod control;
 mod external;
 mod fft;
-mod fifo;
-mod fir;
+mod machines;
 mod random;
 mod serial;
+mod streams;
 mod support;
 mod valid;

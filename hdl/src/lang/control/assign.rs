@@ -26,7 +26,7 @@ impl Inner {
             Target::Wire(k) => ("signal", &self.wires[k as usize].name, self.wires[k as usize].range),
         };
         let range = self.module.graph.range(n);
-        if !declared.covers(range) {
+        if !declared.covers(range) && !self.control.branches.iter().any(|b| b.dead) {
             let error = range_overflow(what, name, declared, range, self.module.place_of(n), place);
             self.errors.push(error);
         }

@@ -35,8 +35,13 @@ impl Inner {
         for (n, range) in facts {
             let known = self.known(n);
             let left = intersection(self.module.graph.range(known), range);
-            // if nothing is left, the branch is never taken, and it does not matter what holds in it
-            let Some(left) = left.filter(|left| *left != self.module.graph.range(known)) else { continue };
+            let Some(left) = left else {
+                self.control.branches.last_mut().expect("a branch is open").dead = true;
+                continue;
+            };
+            if left == self.module.graph.range(known) {
+                continue;
+            }
             let graph = &mut self.module.graph;
             let [lo, hi] = [left.lo(), left.hi()].map(|end| graph.constant(end).expect("ends are in range"));
             let narrow = graph.add(Op::Narrow(known, lo, hi)).expect("a part of a range is in range");
@@ -103,9 +108,6 @@ fn either(graph: &Graph, both: [NodeId; 2], value: bool, facts: &mut Vec<(NodeId
 /// Notes that `n` lies in `range`, and so what `n` is a narrowed or shifted form of.
 fn note(graph: &Graph, n: NodeId, range: Option<Interval>, facts: &mut Vec<(NodeId, Interval)>) {
     let Some(range) = range else { return };
-    if graph.as_constant(n).is_some() {
-        return;
-    }
     facts.push((n, range));
     match graph.op(n) {
         Op::Narrow(a, ..) => note(graph, a, Some(range), facts),

@@ -15,11 +15,11 @@ use rustc_hash::FxHashMap;
 
 pub use switch::{Pattern, Switch};
 
-use super::Operand;
+use super::{Drawn, Operand};
 use crate::dfg::{Inner, ModuleBuilder, NodeId, Op, Value};
 use crate::diag::Diagnostic;
 
-type Place = &'static Location<'static>;
+pub(crate) type Place = &'static Location<'static>;
 
 /// What can be assigned: a register or a signal, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +43,8 @@ pub(crate) struct Control {
     pub defaults: FxHashMap<u32, NodeId>,
     /// Where each target was first assigned.
     first: BTreeMap<Target, Place>,
+    /// State machines.
+    pub machines: Vec<Drawn>,
     /// Branches and chains made so far.
     made: u32,
 }
@@ -71,6 +73,8 @@ struct Open {
     conditions: Vec<(NodeId, bool)>,
     /// What each node is known as in it.
     known: FxHashMap<NodeId, NodeId>,
+    /// Whether it is never taken: its conditions exclude each other. What it assigns does not matter then.
+    dead: bool,
     level: Level,
 }
 
@@ -180,7 +184,7 @@ impl Inner {
         conditions.extend(condition.map(|c| (c, true)));
         self.control.made += 1;
         let id = self.control.made;
-        let open = Open { id, conditions, known: FxHashMap::default(), level: Level::default() };
+        let open = Open { id, conditions, known: FxHashMap::default(), dead: false, level: Level::default() };
         self.control.branches.push(open);
         self.narrow(place);
         true
@@ -191,7 +195,8 @@ impl Inner {
         self.close_chain();
         let open = self.control.branches.pop().expect("a branch is open");
         if let Some(chain) = self.level().chain.as_mut().filter(|c| c.id == chain) {
-            chain.arms.push((condition, open.level.assigned));
+            let assigned = if open.dead { Assigned::new() } else { open.level.assigned };
+            chain.arms.push((condition, assigned));
         }
     }
 

@@ -67,6 +67,8 @@ impl Maker {
         command.arg(script).arg(folder).args(["--models", &count, "--seed", &seed]);
         let done = command.output().expect("a process");
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let said = String::from_utf8_lossy(&done.stdout);
+        println!("{}: {}", self.framework, said.lines().last().unwrap_or_default());
         true
     }
 }

@@ -14,6 +14,7 @@ pub mod model_file;
 pub mod network;
 mod output;
 mod products;
+pub mod run;
 mod schema;
 pub mod sim;
 pub mod synth;
@@ -48,6 +49,7 @@ enum Command {
     Events(events::EventsArgs),
     Inspect(inspect::InspectArgs),
     Schema(schema::SchemaArgs),
+    Run(Box<run::RunArgs>),
     Sim(sim::SimArgs),
     Cmvm(Box<cmvm::CmvmArgs>),
     Bench(bench::BenchArgs),
@@ -67,6 +69,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Events(args) => events::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Schema(args) => schema::run(args),
+        Command::Run(args) => run::run(args),
         Command::Sim(args) => sim::run(args),
         Command::Cmvm(args) => cmvm::run(args),
         Command::Bench(args) => bench::run(args),

@@ -10,9 +10,10 @@ mod linear;
 mod neurons;
 pub mod ports;
 mod registers;
+pub mod simulated;
 pub mod size;
 #[cfg(test)]
-mod small;
+pub(crate) mod small;
 mod softmax;
 mod stages;
 mod stored;

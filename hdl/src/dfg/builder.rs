@@ -346,7 +346,7 @@ impl Inner {
         let states = states.zip(&self.state_places);
         let memories = self.module.memories.iter().map(|m| &m.name);
         let memories = memories.zip(&self.memory_places);
-        let states = states.map(|of| ("register", "set_next", of));
+        let states = states.map(|of| ("register", "set` or `set_next", of));
         let memories = memories.map(|of| ("register file", "write", of));
         states
             .chain(memories)

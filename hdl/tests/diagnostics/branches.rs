@@ -3,7 +3,7 @@
 use expect_test::expect;
 use hdl::{ModuleBuilder, u};
 
-use super::assert_error;
+use super::{accumulator, assert_error};
 
 #[test]
 fn a_branch_value_stays_in_its_branch() {
@@ -149,5 +149,43 @@ fn an_unreachable_state() {
         error[unreachable-state]: nothing leads to the state `Lost` of machine `phase`
           --> `let phase = m.machine::<Phase>("phase", hdl::lang::Encoding::Binary);`: it starts in `Idle`
           help: let another state `go` there, or remove it"#]],
+    );
+}
+
+#[test]
+fn a_branch_value_is_not_delayed() {
+    let m = ModuleBuilder::new("m");
+    let (x, y) = (m.input("x", 0..=9), m.reg("y", 0..=9));
+    m.when(x.differs(0), || {
+        let less = x - 1;
+        y.set(less.delay(1));
+    });
+    m.output("y", y);
+    let error = m.finish().unwrap_err();
+    assert_eq!(error.0[0].code, "branch-value");
+}
+
+#[test]
+fn a_branch_value_is_not_handed_to_an_instance() {
+    let inner = accumulator();
+    let m = ModuleBuilder::new("m");
+    let x = m.input("x", 0..=9);
+    m.when(x.differs(0), || {
+        m.output("y", m.instance(&inner, "u0", &[x - 1])[0]);
+    });
+    assert_eq!(m.finish().unwrap_err().0[0].code, "branch-value");
+}
+
+#[test]
+fn a_signal_that_is_never_set() {
+    let m = ModuleBuilder::new("m");
+    let y = m.signal("y", 0..=9, 3);
+    m.output("y", y);
+    assert_error(
+        m.finish(),
+        expect![[r#"
+        error[undriven]: wire `y` is never driven
+          --> `let y = m.signal("y", 0..=9, 3);`: declared here
+          help: give it a value with `drive`, or with `set` if it is a signal"#]],
     );
 }

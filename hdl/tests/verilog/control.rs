@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use hdl::dfg::eval::Stepper;
-use hdl::dfg::{Module, StateHandle};
+use hdl::dfg::{Module, StateHandle, text};
+use hdl::passes::{delay::GenericDelay, pipeline};
 use hdl::random::Numbers;
 use hdl::{ModuleBuilder, Operand, Value};
 
@@ -234,4 +235,79 @@ fn what_a_dead_branch_assigns_does_not_matter() {
     let mut stepper = Stepper::new(&m.finish().unwrap()).unwrap();
     let seen: Vec<i128> = [3, 8, 0].iter().map(|x| stepper.step(&[*x], false)[0]).collect();
     assert_eq!(seen, [0, 9, 9]);
+}
+
+/// Memory is written only in branches that are taken, at addresses and with data that their conditions bound.
+#[test]
+fn a_memory_is_written_in_its_branch_only() {
+    let m = ModuleBuilder::new("notes");
+    let (address, data, go) = (m.input("address", 0..=9), m.input("data", -9..=9), m.input("go", 0..=1));
+    let words = m.memory("words", 8, 0..=9);
+    m.when(go & address.lt(8), || {
+        m.when(data.ge(0), || words.write(1, address, data));
+    });
+    let read = m.signal("read", -1..=9, -1);
+    m.when(address.lt(8), || read.set(words.read(address)));
+    m.output("y", read);
+    let module = m.finish().unwrap();
+    let mut numbers = Numbers::new(9);
+    let stimulus: Vec<_> = (0..200).map(|_| (numbers.inputs(&module), false)).collect();
+    let mut expected = [0; 8];
+    let mut stepper = Stepper::new(&module).unwrap();
+    for (inputs, _) in &stimulus {
+        let [address, data, go] = inputs[..] else { panic!("three inputs") };
+        let word = expected.get_mut(address as usize);
+        assert_eq!(stepper.step(inputs, false), [word.as_ref().map_or(-1, |word| **word)]);
+        if let Some(word) = word.filter(|_| go == 1 && data >= 0) {
+            *word = data;
+        }
+    }
+    let run = support::run(module, stimulus);
+    support::assert_lint_clean(&run);
+    support::simulate(&[run]);
+}
+
+/// Registers may be placed inside a branch: its value and its condition are cut alike.
+#[test]
+fn a_pipelined_branch_selects_the_same() {
+    let m = ModuleBuilder::new("cut");
+    let (x, y) = (m.input("x", 0..=200), m.input("y", 0..=200));
+    let root = m.signal("root", -40_000..=40_000, 0);
+    m.when(x.gt(y), || root.set((x - y) * (x - y - 1))).elif(x.differs(0), || root.set((x - 1) * y));
+    m.output("root", root);
+    let module = m.finish().unwrap();
+    let options = pipeline::Options::new(pipeline::Goal::Latency(3));
+    let (cut, _) = pipeline::pipeline(&module, &GenericDelay::default(), &options).unwrap();
+    let cut = Arc::new(cut);
+    let mut numbers = Numbers::new(10);
+    let stimulus: Vec<_> = (0..200).map(|_| (numbers.inputs(&module), false)).collect();
+    let mut stepper = Stepper::new(&cut).unwrap();
+    let outputs: Vec<_> = stimulus.iter().map(|(inputs, _)| stepper.step(inputs, false)).collect();
+    for ((inputs, _), output) in stimulus.iter().zip(&outputs[3..]) {
+        let [x, y] = inputs[..] else { panic!("two inputs") };
+        let expected = match (x > y, x > 0) {
+            (true, _) => (x - y) * (x - y - 1),
+            (_, true) => (x - 1) * y,
+            _ => 0,
+        };
+        assert_eq!(output[..], [expected]);
+    }
+    let run = support::run(cut, stimulus);
+    support::assert_lint_clean(&run);
+    support::simulate(&[run]);
+}
+
+/// The text form keeps what is known of a value.
+#[test]
+fn the_text_form_keeps_branches() {
+    let (module, _) = program("kept", 1003);
+    let written = text::print(&module);
+    assert!(written.contains("= narrow "));
+    let read = text::parse(&written).unwrap().pop().unwrap();
+    let mut numbers = Numbers::new(4);
+    let [mut one, mut other] = [&module, &read].map(|m| Stepper::new(m).unwrap());
+    for _ in 0..50 {
+        let inputs = numbers.inputs(&module);
+        assert_eq!(one.step(&inputs, false), other.step(&inputs, false));
+    }
 }

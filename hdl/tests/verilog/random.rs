@@ -62,3 +62,21 @@ fn equal_designs_give_equal_bytes_and_lines_are_accounted_for() {
         assert_eq!(next, lines + 1);
     }
 }
+
+/// Icarus says where the Verilog of another design differs from what the evaluator saw.
+#[test]
+fn a_replay_sees_other_verilog() {
+    let design = |step| {
+        let m = hdl::ModuleBuilder::new("count");
+        let count = m.reg("count", hdl::u(4));
+        count.set((count + step).wrap(4, false));
+        m.output("y", count);
+        m.finish().unwrap()
+    };
+    let mut run = support::run(design(1), vec![(Vec::new(), false); 5]);
+    run.design = hdl::lower::lower(&design(3)).unwrap();
+    match hdl::bench::replay(&[run]) {
+        Ok(result) => assert_eq!(result, hdl::bench::Replay::NotInstalled),
+        Err(difference) => assert!(difference.contains("count.y in cycle 1: 3, expected 1"), "{difference}"),
+    }
+}

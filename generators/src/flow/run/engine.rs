@@ -1,17 +1,23 @@
 //! The engine: a network made ready to run many events.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use hdl::diag::Diagnostic;
+use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::names::quoted;
 use rayon::prelude::*;
-use sim::batch::Lane;
+use sim::batch::{Batch, Lane};
 
 use crate::failure::{Failure, Result};
 use crate::flow::folder;
 use crate::import::file::read;
 use crate::import::lift::{Imported, InputFormat};
-use crate::model::{Graph, Input, Output};
+use crate::import::numpy::place;
+use crate::model::{Array, Decode, Graph, Input, Layer, Output};
+use crate::network::simulated::linked;
+
+/// Events that one core converts at a time.
+const TASK: usize = 256;
 
 /// A network made ready to run many events, bit-exact to [`Graph::evaluate`].
 ///
@@ -34,6 +40,7 @@ use crate::model::{Graph, Input, Output};
 #[derive(Debug, Clone)]
 pub struct Engine {
     graph: Graph,
+    batch: Arc<Batch>,
 }
 
 /// What goes in or comes out under one name.
@@ -58,10 +65,11 @@ impl Engine {
     /// The engine of a network.
     ///
     /// # Errors
-    /// A network without outputs.
-    pub fn of(graph: Graph) -> std::result::Result<Self, Diagnostic> {
+    /// A network without inputs or outputs, or one that is too large.
+    pub fn of(graph: Graph) -> std::result::Result<Self, Diagnostics> {
         graph.check()?;
-        Ok(Self { graph })
+        let batch = Arc::new(Batch::compile_linked(&linked(&graph)?)?);
+        Ok(Self { graph, batch })
     }
 
     /// The engine of the model in `path`: an output folder of any generator, or a file that `hwgen build` reads.
@@ -70,14 +78,38 @@ impl Engine {
     /// Those of [`network`], and of [`Engine::of`]; a framework whose own sums are not exact.
     pub fn open(path: &Path) -> Result<Self> {
         let imported = network(path, None, &[])?;
-        let at = |d: Diagnostic| Failure::user(d.at(path.display().to_string(), "in this file"));
-        imported.require_exact().map_err(at)?;
-        Self::of(imported.graph).map_err(at)
+        let inexact = |d: Diagnostic| Failure::user(d.at(path.display().to_string(), "in this file"));
+        imported.require_exact().map_err(inexact)?;
+        Ok(Self::of(imported.graph)?)
     }
 
     /// The network, traced tensors among its outputs.
     pub fn graph(&self) -> &Graph {
         &self.graph
+    }
+
+    /// The engine that gives the results of these layers too, under their names behind the outputs.
+    ///
+    /// # Errors
+    /// A layer that is not there; those of [`Engine::of`].
+    pub fn traced(&self, layers: &[String]) -> std::result::Result<Self, Diagnostics> {
+        let mut graph = self.graph.clone();
+        for name in layers {
+            let of_name = |(_, layer): &(usize, &Layer)| layer.name == *name;
+            let found: Vec<(usize, &Layer)> = self.graph.layers().iter().enumerate().filter(of_name).collect();
+            // the last of several layers of one name is what the framework's layer gives
+            let Some(&(k, layer)) = found.last() else {
+                let names: Vec<&str> = self.graph.layers().iter().map(|layer| &*layer.name).collect();
+                let error = Diagnostic::error("trace", format!("there is no layer {}", quoted(name)));
+                return Err(error.help(format!("the layers are {}", names.join(", "))).into());
+            };
+            let unit = |scale: f64| Decode { unit: Array::scalar(scale), steps: Vec::new(), softmax: None };
+            let taken =
+                graph.inputs().iter().any(|i| i.name == *name) || graph.outputs().iter().any(|o| o.name == *name);
+            let name = if taken { format!("{name} (traced)") } else { name.clone() };
+            graph.output(Output { name, tensor: self.graph.result(k), decode: layer.scale.map(unit) })?;
+        }
+        Self::of(graph)
     }
 
     /// What goes in.
@@ -102,27 +134,47 @@ impl Engine {
     /// # Errors
     /// Another number of inputs, no whole events or not the same number of them, an integer out of its element's range;
     /// outputs that `S` cannot hold.
-    pub fn run_block<S: Lane>(&self, inputs: &[&[S]]) -> std::result::Result<Vec<Vec<S>>, Diagnostic> {
-        let events = self.events(inputs)?;
-        let widths: Vec<usize> = self.inputs().iter().map(Column::count).collect();
+    pub fn run_block<S: Lane>(&self, inputs: &[&[S]]) -> std::result::Result<Vec<Vec<S>>, Diagnostics> {
+        self.run_from(0, inputs).map_err(|(_, why)| why)
+    }
+
+    /// As [`Engine::run_block`] of events that are counted from `first`; an error says which input's element it is of, if
+    /// any's.
+    pub(super) fn run_from<S: Lane>(
+        &self,
+        first: usize,
+        inputs: &[&[S]],
+    ) -> std::result::Result<Vec<Vec<S>>, (Option<usize>, Diagnostics)> {
+        let events = self.events(inputs).map_err(|why| (None, why.into()))?;
         for output in self.graph.outputs() {
             if !S::holds(self.graph.info(output.tensor).range) {
                 let message = format!("output {} does not fit {} bits", quoted(&output.name), S::BITS);
-                return Err(Diagnostic::error("sample-type", message).help("run it on wider integers"));
+                let error = Diagnostic::error("sample-type", message).help("run it on wider integers");
+                return Err((None, error.into()));
             }
         }
-        let one = |event: usize| {
-            let row = |(values, width): (&&[S], &usize)| {
-                values[event * width..][..*width].iter().map(|v| v.to_i128() as i64).collect()
-            };
-            let row: Vec<Vec<i64>> = inputs.iter().zip(&widths).map(row).collect();
-            let evaluation = self.graph.evaluate(&row).map_err(|d| of_event(event, d))?;
-            Ok(evaluation.outputs().into_iter().map(<[i64]>::to_vec).collect::<Vec<_>>())
+        self.batch.run_ports(inputs).map_err(|why| match self.out_of_range(inputs, events) {
+            Some((event, k, message)) => {
+                let error = of_event(first + event, Diagnostic::error("model-input", message));
+                (Some(k), error.into())
+            }
+            None => (None, why),
+        })
+    }
+
+    /// The first integer of so many events that is out of its element's range: event, input, and what is wrong.
+    fn out_of_range<S: Lane>(&self, inputs: &[&[S]], events: usize) -> Option<(usize, usize, String)> {
+        let ranges: Vec<Vec<(i64, i64)>> = self.graph.inputs().iter().map(Input::ranges).collect();
+        let of_input = |event: usize, k: usize| {
+            let (input, ranges) = (&self.graph.inputs()[k], &ranges[k]);
+            let values = inputs[k][event * ranges.len()..].iter().map(|v| v.to_i128());
+            let outside =
+                |((_, v), (lo, hi)): &((usize, i128), &(i64, i64))| !(i128::from(*lo)..=i128::from(*hi)).contains(v);
+            let ((i, value), (lo, hi)) = values.enumerate().zip(ranges).find(outside)?;
+            let (place, name) = (place(&input.shape, i), quoted(&input.name));
+            Some((event, k, format!("element {place:?} of input {name} is {value}, its range is {lo}…{hi}")))
         };
-        let rows: Vec<Vec<Vec<i64>>> =
-            (0..events).into_par_iter().map(one).collect::<std::result::Result<_, Diagnostic>>()?;
-        let column = |k: usize| rows.iter().flat_map(|row| &row[k]).map(|v| S::truncated(i128::from(*v))).collect();
-        Ok((0..self.graph.outputs().len()).map(column).collect())
+        (0..events).find_map(|event| (0..inputs.len()).find_map(|k| of_input(event, k)))
     }
 
     /// How many events `inputs` are.
@@ -155,11 +207,28 @@ impl Engine {
     /// # Errors
     /// No whole events, a number that is not finite, a fraction where the input takes integers.
     pub fn encode_block(&self, k: usize, values: &[f32]) -> std::result::Result<Vec<i64>, Diagnostic> {
-        let (encoder, count) = (self.graph.encoder(k), self.inputs()[k].count());
-        let event = |(number, values): (usize, &[f32])| encoder.event(values).map_err(|d| of_event(number, d));
-        let events: Vec<Vec<i64>> =
-            values.par_chunks(count.max(1)).enumerate().map(event).collect::<std::result::Result<_, Diagnostic>>()?;
-        Ok(events.concat())
+        self.encode_from(0, k, values)
+    }
+
+    /// As [`Engine::encode_block`] of events that are counted from `first`.
+    pub(super) fn encode_from(
+        &self,
+        first: usize,
+        k: usize,
+        values: &[f32],
+    ) -> std::result::Result<Vec<i64>, Diagnostic> {
+        let (encoder, count) = (self.graph.encoder(k), self.inputs()[k].count().max(1));
+        let event = |(number, values): (usize, &[f32])| encoder.event(values).map_err(|d| of_event(first + number, d));
+        let task = |(number, events): (usize, &[f32])| {
+            let mut encoded = Vec::with_capacity(events.len());
+            for (k, values) in events.chunks(count).enumerate() {
+                encoded.extend(event((number * TASK + k, values))?);
+            }
+            Ok(encoded)
+        };
+        let tasks: Vec<Vec<i64>> =
+            values.par_chunks(count * TASK).enumerate().map(task).collect::<std::result::Result<_, Diagnostic>>()?;
+        Ok(tasks.concat())
     }
 
     /// The framework's numbers for the integers of output `k`, event after event.

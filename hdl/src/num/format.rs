@@ -3,7 +3,7 @@
 use super::{Interval, OutOfRange};
 
 /// Values `n · 2^-frac` for every integer `n` in `range`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Format {
     /// The integers that stand on the wires.
     pub range: Interval,

@@ -15,7 +15,7 @@ pub const MAX_BITS: u32 = 120;
 pub struct OutOfRange;
 
 /// All integers from `lo` to `hi`, both included.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Interval {
     lo: i128,
     hi: i128,

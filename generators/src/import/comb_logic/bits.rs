@@ -3,11 +3,11 @@
 //! A pattern is two's complement without end: its sign goes on in front, zeros go on behind.
 
 use hdl::diag::Diagnostic;
-use hdl::num::{Interval, OutOfRange};
+use hdl::num::{Format, Interval, OutOfRange};
 
 use super::form::Form;
 use super::layers::{Layers, operands, wrapped};
-use super::program::{Format, Operation};
+use super::program::{Operation, limits};
 use super::{Collector, Kind, Task, error, power};
 use crate::model::{Array, Op, Requantise, StepFunction, TensorId};
 
@@ -47,7 +47,7 @@ impl Collector<'_> {
             2 => Kind::All,
             other => return Err(error(format!("there is no function {other} of all bits"))),
         };
-        if format.frac != 0 || format.limits().1 < 1 {
+        if format.frac != 0 || limits(&format).1 < 1 {
             return Err(error("its range holds no 1, which stands for yes"));
         }
         self.task(kind, vec![form], vec![pattern], format)
@@ -64,21 +64,20 @@ impl Collector<'_> {
         };
         let (a, b) = (self.operand(x)?.clone(), self.operand(y)?);
         let forms = vec![a, b.scaled(power(shift)?)];
-        let (x, y) = (&self.program.5[x], &self.program.5[y]);
-        let mut patterns = vec![x.format()?, y.format()?];
+        let mut patterns = vec![self.program.5[x].format()?, self.program.5[y].format()?];
         patterns[1].frac -= shift as i32;
         let frac = patterns[0].frac.max(patterns[1].frac);
-        let aligned = |operand: &Operation, pattern: &Format| {
-            let all = operand.range()?.shl(frac.abs_diff(pattern.frac)).ok();
+        let aligned = |pattern: &Format| {
+            let all = pattern.range.shl(frac.abs_diff(pattern.frac)).ok();
             let fits = all.filter(|range| range.width() <= MAX_PATTERN);
             fits.ok_or_else(|| error("its operands are too wide when their points are aligned"))
         };
-        let (a, b) = (aligned(x, &patterns[0])?, aligned(y, &patterns[1])?);
+        let (a, b) = (aligned(&patterns[0])?, aligned(&patterns[1])?);
         let result = gate.range(a, b).map_err(|e| error(e.to_string()))?;
         let format = operation.format()?;
-        let (lo, hi) = format.limits();
+        let (lo, hi) = limits(&format);
         let holds = i128::from(lo) <= result.lo() && result.hi() <= i128::from(hi);
-        if !holds || format.width > 0 && format.frac != frac {
+        if !holds || format.range.width() > 0 && format.frac != frac {
             return Err(error(format!(
                 "its range does not hold what the gates give, {result} in steps of 2^{}",
                 -frac
@@ -90,13 +89,14 @@ impl Collector<'_> {
 
 /// What is left of all ones: `-1 - n` of a signed integer, else `2^width - 1 - n`. The point may move.
 fn inverted(form: &Form, pattern: &Format, format: &Format) -> Result<Form, Diagnostic> {
-    if (pattern.signed, pattern.width) != (format.signed, format.width) {
-        return Err(error(format!("{} bits are inverted, but its range has {}", pattern.width, format.width))
+    let [inverted, given] = [pattern, format].map(|f| f.range.width());
+    if (pattern.range.signed(), inverted) != (format.range.signed(), given) {
+        return Err(error(format!("{inverted} bits are inverted, but its range has {given}"))
             .help("its range has the sign and the width of the operand's"));
     }
-    let ones = match pattern.signed {
+    let ones = match pattern.range.signed() {
         true => -1,
-        false => pattern.limits().1,
+        false => limits(pattern).1,
     };
     let ones = Form::constant(ones as f64 * power((-pattern.frac).into())?);
     let moved = power((pattern.frac - format.frac).into())?;
@@ -147,11 +147,8 @@ impl Layers {
         let extended = |task: &Task| {
             let pattern = task.patterns[k];
             let zeros = common_frac(task) - pattern.frac;
-            let width = match pattern.width {
-                0 => 0,
-                width => width + zeros as u32,
-            };
-            wrapped(-zeros, &Format { width, ..pattern })
+            let range = pattern.range.shl(zeros as u32).expect("aligned patterns fit");
+            wrapped(-zeros, &Format { range, ..pattern })
         };
         let extended: Vec<Requantise> = tasks.iter().map(extended).collect();
         match extended.iter().all(|r| r.drop == 0) {
@@ -169,8 +166,8 @@ fn common_frac(task: &Task) -> i32 {
 /// 1 but for the pattern of zeros.
 pub(super) fn any_bit(format: &Format) -> StepFunction {
     StepFunction {
-        first: i64::from(format.signed),
-        steps: match format.signed {
+        first: i64::from(format.range.signed()),
+        steps: match format.range.signed() {
             true => vec![(0, 0), (1, 1)],
             false => vec![(1, 1)],
         },
@@ -179,9 +176,9 @@ pub(super) fn any_bit(format: &Format) -> StepFunction {
 
 /// 1 for the pattern of ones: -1, or the greatest integer without a sign.
 pub(super) fn all_bits(format: &Format) -> StepFunction {
-    let steps = match format.signed {
+    let steps = match format.range.signed() {
         true => vec![(-1, 1), (0, 0)],
-        false => vec![(format.limits().1, 1)],
+        false => vec![(limits(format).1, 1)],
     };
     StepFunction { first: 0, steps }
 }

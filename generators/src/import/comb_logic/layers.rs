@@ -1,11 +1,11 @@
 //! Sums as rows of matrices, and what is done to them as layers.
 
 use hdl::diag::Diagnostic;
-use hdl::num::Rounding;
+use hdl::num::{Format, Rounding};
 
 use super::bits::{all_bits, any_bit};
 use super::form::Form;
-use super::program::{Format, Program};
+use super::program::{Program, limits};
 use super::{Kind, Task, error};
 use crate::import::lift::last_place;
 use crate::model::{
@@ -46,12 +46,12 @@ impl Layers {
         };
         let quantiser = Quantiser::Wrapping {
             scale: each(&|f| 2f32.powi(-f.frac)),
-            low: each(&|f| f.limits().0 as f32),
-            high: each(&|f| f.limits().1 as f32),
+            low: each(&|f| limits(f).0 as f32),
+            high: each(&|f| limits(f).1 as f32),
             rounding: Rounding::Floor,
         };
-        let low = formats.iter().map(|f| f.limits().0).min().unwrap_or(0);
-        let high = formats.iter().map(|f| f.limits().1).max().unwrap_or(0);
+        let low = formats.iter().map(|f| limits(f).0).min().unwrap_or(0);
+        let high = formats.iter().map(|f| limits(f).1).max().unwrap_or(0);
         let input = Input {
             name: "x".to_owned(),
             shape: shape.clone(),
@@ -59,7 +59,7 @@ impl Layers {
             encode: Some(Encode { steps: Vec::new(), quantiser }),
         };
         let mut layers = Self { graph: Graph::new("comb_logic", vec![input])?, places: Vec::new() };
-        let differ = formats.iter().any(|f| f.limits() != (low, high));
+        let differ = formats.iter().any(|f| limits(f) != (low, high));
         // the port is as wide as the widest element; what an element does not use is cut off at once
         let tensor = if differ {
             let narrow = |f: &Format| wrapped(0, f);
@@ -257,7 +257,7 @@ impl Layers {
         let (condition, condition_fracs) = self.natural_rows(name, &operands(tasks, 0))?;
         // the highest bit: the sign, or what is at least half of the range
         let place = |(task, frac): (&Task, &i32)| match &task.patterns[0] {
-            tested if tested.signed => Ok(StepFunction { first: 1, steps: vec![(0, 0)] }),
+            tested if tested.range.signed() => Ok(StepFunction { first: 1, steps: vec![(0, 0)] }),
             tested => Ok(StepFunction { first: 0, steps: vec![(ceiling(highest_bit(tested), *frac)?, 1)] }),
         };
         let functions = tasks.iter().zip(&condition_fracs).map(place);
@@ -285,10 +285,10 @@ impl Layers {
         program: &Program,
     ) -> Result<(TensorId, Vec<i32>), Diagnostic> {
         let table = program.table(table)?;
-        if operand.width > MAX_TABLE_BITS {
+        if operand.range.width() > MAX_TABLE_BITS {
             return Err(error(format!(
                 "a table with operands of {} bits is too large, {MAX_TABLE_BITS} are allowed",
-                operand.width
+                operand.range.width()
             )));
         }
         let forms = operands(tasks, 0);
@@ -300,11 +300,11 @@ impl Layers {
         let x = self.rows(name, &forms, &vec![operand.frac; forms.len()])?;
         // the sum of the rows' ranges is wider than what the operands can be together
         let x = self.push(name, Op::Requantise(wrapped(0, &operand)), vec![x])?;
-        let (first, last) = operand.limits();
+        let (first, last) = limits(&operand);
         let result = table.format()?;
         let wrap = wrapped(0, &result);
         let value = |n: i64| {
-            let entry = usize::try_from(n - operand.least).ok();
+            let entry = usize::try_from(n - operand.range.lo() as i64).ok();
             let entry = entry.and_then(|k| table.table.get(k)).copied().unwrap_or(0);
             wrap.apply(entry.into()) as i64
         };
@@ -340,7 +340,7 @@ fn is_value(form: &Form) -> bool {
 
 /// The place of a pattern's highest bit.
 fn highest_bit(format: &Format) -> f64 {
-    2f64.powi(format.width as i32 - 1 - format.frac)
+    2f64.powi(format.range.width() as i32 - 1 - format.frac)
 }
 
 /// Operand `k` of each task.
@@ -350,9 +350,9 @@ pub(super) fn operands(tasks: &[Task], k: usize) -> Vec<&Form> {
 
 /// Rounded down by `drop` bits and wrapped into a format.
 pub(super) fn wrapped(drop: i32, format: &Format) -> Requantise {
-    let limit = match format.width {
+    let limit = match format.range.width() {
         0 => Limit::Saturate { lo: 0, hi: 0 },
-        width => Limit::Wrap { width, signed: format.signed },
+        width => Limit::Wrap { width, signed: format.range.signed() },
     };
     Requantise { drop, rounding: Rounding::Floor, limit }
 }

@@ -15,11 +15,12 @@ mod program;
 use std::collections::BTreeMap;
 
 use hdl::diag::Diagnostic;
+use hdl::num::{Format, Interval};
 
 use self::bits::Gate;
 use self::form::Form;
 use self::layers::Layers;
-use self::program::{Format, MAX_SHIFT, Operation, Program};
+use self::program::{MAX_SHIFT, Operation, Program};
 use super::lift::Imported;
 
 pub use self::program::is_compressed;
@@ -155,11 +156,12 @@ fn input_formats(program: &Program) -> Result<Vec<Format>, Diagnostic> {
         let place = usize::try_from(input).ok().and_then(|i| formats.get_mut(i));
         let place = place.ok_or_else(|| error(format!("there is no input {input}")))?;
         let format = operation.format()?;
-        if place.replace(format).is_some_and(|other| other != format) {
+        let pattern = |f: Format| (f.range.signed(), f.range.width(), f.frac);
+        if place.replace(format).is_some_and(|other| pattern(other) != pattern(format)) {
             return Err(error(format!("input {input} is read in two formats")));
         }
     }
-    let unused = Format { signed: false, width: 0, frac: 0, least: 0 };
+    let unused = Format::integer(Interval::of_width(0, false).expect("no bits"));
     Ok(formats.into_iter().map(|f| f.unwrap_or(unused)).collect())
 }
 
@@ -230,7 +232,7 @@ impl Collector<'_> {
                 let ([x], [table]) = operation.parts()?;
                 let forms = vec![self.operand(x)?.clone()];
                 let (format, operand) = (self.program.table(table)?.format()?, self.program.5[x].format()?);
-                let range = self.program.5[x].range()?;
+                let range = self.program.5[x].format()?.range;
                 self.program.table(table)?.check(range.lo() as i64, range.hi() as i64)?;
                 self.task(Kind::Lookup { table, operand }, forms, vec![operand], format)
             }
@@ -268,7 +270,7 @@ impl Collector<'_> {
         patterns: Vec<Format>,
         format: Format,
     ) -> Result<Form, Diagnostic> {
-        if format.width == 0 && !matches!(kind, Kind::Multiply) {
+        if format.range.width() == 0 && !matches!(kind, Kind::Multiply) {
             return Ok(Form::default());
         }
         forms.iter().try_for_each(|form| self.count(form))?;

@@ -1,7 +1,7 @@
 //! The file: a list of operations, each on results of earlier ones.
 
 use hdl::diag::Diagnostic;
-use hdl::num::Interval;
+use hdl::num::{Format, Interval};
 use serde::{Deserialize, Deserializer};
 
 use super::{da4ml, error};
@@ -104,19 +104,6 @@ struct File {
     _spec_version: u64,
 }
 
-/// The bits of a value: integers of `width` bits times `2^-frac`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Format {
-    /// Whether there is a sign.
-    pub signed: bool,
-    /// Bits, the sign included; 0 for the constant 0.
-    pub width: u32,
-    /// Fraction bits.
-    pub frac: i32,
-    /// The least value as an integer.
-    pub least: i64,
-}
-
 impl Range {
     /// Least and greatest value, counted in steps.
     fn integers(self) -> Option<(i64, i64)> {
@@ -133,27 +120,19 @@ impl Range {
         let (low, high) = (count(least)?, count(greatest)?);
         (valid && low <= high).then_some((low, high))
     }
+
+    /// The steps and what one is worth; 0 alone has steps of 1.
+    fn format(self) -> Option<Format> {
+        let (low, high) = self.integers()?;
+        let range = Interval::new(low.into(), high.into()).ok()?;
+        Some(Format { range, frac: if (low, high) == (0, 0) { 0 } else { -self.2.log2() as i32 } })
+    }
 }
 
-impl Format {
-    fn of(range: Range) -> Option<Self> {
-        let (low, high) = range.integers()?;
-        if (low, high) == (0, 0) {
-            return Some(Self { signed: false, width: 0, frac: 0, least: 0 });
-        }
-        let top = (-low).max(high + 1).max(1) as u64;
-        let magnitude = top.next_power_of_two().ilog2();
-        Some(Self { signed: low < 0, width: magnitude + u32::from(low < 0), frac: -range.2.log2() as i32, least: low })
-    }
-
-    /// Least and greatest integer.
-    pub fn limits(&self) -> (i64, i64) {
-        match (self.width, self.signed) {
-            (0, _) => (0, 0),
-            (w, false) => (0, (1 << w) - 1),
-            (w, true) => (-(1 << (w - 1)), (1 << (w - 1)) - 1),
-        }
-    }
+/// Least and greatest integer of the narrowest pattern that holds the format's range.
+pub(super) fn limits(format: &Format) -> (i64, i64) {
+    let all = Interval::of_width(format.range.width(), format.range.signed()).expect("at most 53 bits");
+    (all.lo() as i64, all.hi() as i64)
 }
 
 impl Operation {
@@ -164,13 +143,7 @@ impl Operation {
 
     /// The format of the result.
     pub fn format(&self) -> Result<Format, Diagnostic> {
-        Format::of(self.3).ok_or_else(|| self.no_range())
-    }
-
-    /// What the result can be, counted in its steps.
-    pub fn range(&self) -> Result<Interval, Diagnostic> {
-        let (low, high) = self.3.integers().ok_or_else(|| self.no_range())?;
-        Interval::new(low.into(), high.into()).map_err(|_| self.no_range())
+        self.3.format().ok_or_else(|| self.no_range())
     }
 
     fn no_range(&self) -> Diagnostic {
@@ -213,7 +186,7 @@ impl Table {
     /// The format of the results.
     pub fn format(&self) -> Result<Format, Diagnostic> {
         let TableRange { min, max, step } = self.spec.out_qint;
-        Format::of(Range(min, max, step)).ok_or_else(|| error("a table has a range that is no fixed-point number's"))
+        Range(min, max, step).format().ok_or_else(|| error("a table has a range that is no fixed-point number's"))
     }
 }
 

@@ -60,11 +60,11 @@ macro_rules! operators {
         impl<'m> Not for $type<'m> {
             type Output = Value<'m>;
             /// Every bit of the pattern inverted: `2^w - 1 - x` for a value that is never negative, `-1 - x` for others.
-            /// The pattern has at least one bit, so that a condition that is known to be 0 becomes 1.
+            /// A value that is known to be 0 has no bits, and stays 0.
             #[track_caller]
             fn not(self) -> Value<'m> {
                 let range = self.range();
-                let mask = if range.signed() { -1 } else { (1 << range.width().max(1)) - 1 };
+                let mask = if range.signed() { -1 } else { (1 << range.width()) - 1 };
                 let mask = self.builder().constant(mask, self.frac());
                 self.on(self.builder()).combined(mask, Op::Xor)
             }

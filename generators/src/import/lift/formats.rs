@@ -79,7 +79,7 @@ impl Lift {
             let fits = dyadic && (-24..=40).contains(&drop) && (exact || wraps);
             fits.then(|| Requantise {
                 drop,
-                rounding: rounding,
+                rounding,
                 limit: if wraps {
                     Limit::Wrap { width: (high - low + 1).ilog2(), signed: low < 0 }
                 } else {

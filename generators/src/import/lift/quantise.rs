@@ -228,7 +228,7 @@ impl Lift {
         let taken = zero - offset;
         let requantise = Requantise {
             drop,
-            rounding: rounding,
+            rounding,
             limit: Limit::Saturate { lo: (low - taken) as i64, hi: (high - taken) as i64 },
         };
         let mut before = plan.moves;

@@ -45,6 +45,9 @@ pub struct Design<'d> {
     pub constraints: &'d Constraints,
     /// Verilog files relative to the design's folder, such as `encoder.v`.
     pub verilog: &'d [String],
+    /// The test bench `<top>_tb` and the files that it reads, relative to the design's folder; with none there is no
+    /// target that simulates.
+    pub bench: &'d [String],
     /// Cell area in µm² in the target process, if it is known: the floor plan is drawn for it.
     pub cell_area_um2: Option<f64>,
     /// Share of the core that cells fill, from 0 to 1.
@@ -119,15 +122,40 @@ pub fn core(design: &Design<'_>) -> Result<String, Diagnostics> {
     check(design)?;
     let top = &design.constraints.top;
     let sources: String = design.verilog.iter().map(|path| format!("      - {path}\n")).collect();
+    let (bench, sim) = match design.bench {
+        [] => Default::default(),
+        files => (bench(files), simulation(top)),
+    };
     Ok(format!(
-        "CAPI=2:\nname: ::{top}:0\ndescription: {top}, emitted by hwgen\nfilesets:\n  rtl:\n    files:\n{sources}    \
-         file_type: verilogSource\n  xdc:\n    files: [{FOLDER}/constraints.xdc]\n    file_type: xdc\n\
-         targets:\n  default: &default\n    filesets: [rtl]\n    toplevel: {top}\n  vivado:\n    <<: *default\n    \
-         filesets: [rtl, xdc]\n    parameters: [{AMD_CELLS}]\n    flow: vivado\n    flow_options: {{part: {}}}\n  \
-         lint:\n    <<: *default\n    flow: lint\n    flow_options: {{tool: verilator}}\nparameters:\n  {AMD_CELLS}:\n    \
-         datatype: bool\n    paramtype: vlogdefine\n    default: true\n",
+        "CAPI=2:\nname: {VENDOR}:{top}:0\ndescription: {top}, emitted by hwgen\nlicense: Apache-2.0\nfilesets:\n  rtl:\n    \
+         files:\n{sources}    file_type: verilogSource\n{bench}  xdc:\n    files: [{FOLDER}/constraints.xdc]\n    \
+         file_type: xdc\ntargets:\n  default: &default\n    filesets: [rtl]\n    toplevel: {top}\n{sim}  vivado:\n    \
+         <<: *default\n    filesets: [rtl, xdc]\n    parameters: [{AMD_CELLS}]\n    flow: vivado\n    \
+         flow_options: {{part: {}}}\n  lint:\n    <<: *default\n    flow: lint\n    flow_options: {{tool: verilator}}\n\
+         parameters:\n  {AMD_CELLS}:\n    datatype: bool\n    paramtype: vlogdefine\n    default: true\n",
         design.part
     ))
+}
+
+/// Vendor and library of all cores; the name is the top module's.
+const VENDOR: &str = "hwgen:design";
+
+/// The file set of a test bench. What it reads is copied to where it looks: below the folder that it is run in.
+fn bench(files: &[String]) -> String {
+    let line = |path: &String| match path.ends_with(".v") {
+        true => format!("      - {path}: {{file_type: verilogSource}}\n"),
+        false => format!("      - {path}: {{file_type: user, copyto: {path}}}\n"),
+    };
+    let lines: String = files.iter().map(line).collect();
+    format!("  bench:\n    files:\n{lines}")
+}
+
+/// The target that runs the test bench of `top` in Icarus.
+fn simulation(top: &str) -> String {
+    format!(
+        "  sim:\n    <<: *default\n    filesets: [rtl, bench]\n    toplevel: {top}_tb\n    flow: sim\n    \
+         flow_options: {{tool: icarus}}\n"
+    )
 }
 
 /// The part of `target` that a design goes to if the user names none: the family's first.
@@ -142,7 +170,7 @@ fn check(design: &Design<'_>) -> Result<(), Diagnostics> {
     design.constraints.check()?;
     let wrong = |why: String| Err(Diagnostic::error("openlane", why).into());
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
-    if let Some(bad) = design.verilog.iter().find(|p| p.is_empty() || !p.chars().all(plain)) {
+    if let Some(bad) = design.verilog.iter().chain(design.bench).find(|p| p.is_empty() || !p.chars().all(plain)) {
         return wrong(format!("path {} holds more than letters, digits and `_-./`", quoted(bad)));
     }
     if design.verilog.is_empty() {
@@ -257,6 +285,7 @@ mod tests {
         let design = Design {
             constraints: &c,
             verilog: &verilog,
+            bench: &["adder_tb.v".to_owned(), "vectors/inputs.hex".to_owned()],
             cell_area_um2: Some(2450.0),
             utilisation: 0.5,
             part: "xcvu13p-flga2577-2-e",
@@ -313,13 +342,18 @@ mod tests {
         .assert_eq(&text(&design, "design.tcl"));
         expect![[r#"
             CAPI=2:
-            name: ::adder:0
+            name: hwgen:design:adder:0
             description: adder, emitted by hwgen
+            license: Apache-2.0
             filesets:
               rtl:
                 files:
                   - adder.v
                 file_type: verilogSource
+              bench:
+                files:
+                  - adder_tb.v: {file_type: verilogSource}
+                  - vectors/inputs.hex: {file_type: user, copyto: vectors/inputs.hex}
               xdc:
                 files: [openlane/constraints.xdc]
                 file_type: xdc
@@ -327,6 +361,12 @@ mod tests {
               default: &default
                 filesets: [rtl]
                 toplevel: adder
+              sim:
+                <<: *default
+                filesets: [rtl, bench]
+                toplevel: adder_tb
+                flow: sim
+                flow_options: {tool: icarus}
               vivado:
                 <<: *default
                 filesets: [rtl, xdc]
@@ -349,7 +389,8 @@ mod tests {
     #[test]
     fn what_could_break_a_script_is_refused() {
         let (c, good) = (constraints(false), [String::from("adder.v")]);
-        let design = Design { constraints: &c, verilog: &good, cell_area_um2: None, utilisation: 0.5, part: "xc7" };
+        let design =
+            Design { constraints: &c, verilog: &good, bench: &[], cell_area_um2: None, utilisation: 0.5, part: "xc7" };
         assert!(files(&design).is_ok());
         let bad = [String::from("a.v; rm -rf")];
         for (design, reason) in [

@@ -161,6 +161,7 @@ fn harden(folder: &Path, period: Picoseconds) -> PathBuf {
     let design = hardening::Design {
         constraints: &c,
         verilog: &["adder.v".to_owned()],
+        bench: &[],
         cell_area_um2: Some(500.0),
         utilisation: 0.5,
         part: "xc7k325tffg900-2",
@@ -187,7 +188,7 @@ fn fusesoc_sets_up_every_target_and_misses_a_file() {
     harden(folder.path(), Picoseconds(25_000));
     let set_up = |target: &str| {
         let output = Command::new(&fusesoc)
-            .args(["--cores-root=.", "run", "--setup", "--target", target, "::adder:0"])
+            .args(["--cores-root=.", "run", "--setup", "--target", target, "hwgen:design:adder:0"])
             .current_dir(folder.path())
             .env("XDG_CONFIG_HOME", folder.path())
             .output()

@@ -11,7 +11,7 @@ use hdl::num::Interval;
 use serde::Serialize;
 
 use super::care::Care;
-use super::clock::{Timing, effort};
+use super::clock::Timing;
 use super::output::{Force, finish};
 use crate::arith::design::{MatrixDesign, size};
 use crate::arith::report::{self, Choice, run as optimise};
@@ -48,7 +48,7 @@ pub struct CmvmArgs {
     #[arg(long, value_name = "RANGES", conflicts_with_all = ["input_bits", "signed"])]
     input_ranges: Option<String>,
     /// How long to search: fast, normal, high, or a number of seconds
-    #[arg(long, default_value = "normal", value_parser = effort)]
+    #[arg(long, default_value = "normal")]
     effort: Effort,
     /// Greatest number of adder levels
     #[arg(long, value_name = "LEVELS")]
@@ -112,7 +112,7 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
     let staging = args.out.as_deref().map(|out| args.force.begin(out)).transpose()?;
     let matrix = matrix::read(&args.file)?;
     let inputs = args.inputs(matrix.rows())?;
-    progress::at(format_args!("a matrix of {} by {}", matrix.rows(), matrix.columns()));
+    progress::at(format_args!("a matrix of {} by {}", matrix.rows(), matrix.columns())).map_err(Failure::check)?;
     let mut problem = Problem::new(matrix, inputs);
     problem.max_depth = args.max_depth;
     args.care.allow(size(&problem).require_moderate("`hwgen dense --reuse N` folds it; --yes builds it as it is"))?;
@@ -139,7 +139,7 @@ fn run_adders(args: &CmvmArgs, options: &Options, problem: Problem, staging: Opt
         _ = pool.use_current_thread().build_global();
     }
     let (graph, report) = optimise(&problem, args.effort, args.seed).map_err(|e| args.wrong(e.to_string()))?;
-    progress::at("the module and its figures");
+    progress::at("the module and its figures").map_err(Failure::check)?;
     let logic = of_adders(&problem, &graph, &options.target)?;
     args.write(&problem, &logic, parameters(&report), options, staging)?;
     let estimate = Estimate::of(&graph, &logic, &options.target)?;

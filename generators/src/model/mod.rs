@@ -35,7 +35,7 @@ mod window;
 pub use agreement::{Agreement, Closeness};
 pub use array::{Array, broadcast};
 pub use block::{Block, HandMade, RegisterArray};
-pub use evaluate::Evaluation;
+pub use evaluate::{Encoder, Evaluation};
 pub use function::{Function, Growth};
 pub use graph::{Decode, Encode, Graph, Input, Layer, MAX_ELEMENTS, Output, TensorId, TensorInfo};
 pub use inspect::{Inspection, LayerRow};

@@ -80,8 +80,9 @@ impl Emission<'_> {
         files("map.json".into(), "emitted lines and the layer and neuron that they belong to");
 
         let bench = bench(self.top, self.vectors, &Held::new(), self.preamble)?;
-        staging.write(&format!("{top}_tb.v"), bench.verilog)?;
-        files(format!("{top}_tb.v"), "self-checking test bench");
+        let mut bench_files = vec![format!("{top}_tb.v")];
+        staging.write(&bench_files[0], bench.verilog)?;
+        files(bench_files[0].clone(), "self-checking test bench");
         let vectors = [
             (testbench::INPUTS, Some(bench.inputs), "stimulus, one sample a line"),
             (testbench::EXPECTED, Some(bench.expected), "expected outputs, one sample a line"),
@@ -92,6 +93,7 @@ impl Emission<'_> {
             if let Some(content) = content {
                 let name = format!("{}/{name}", testbench::FOLDER);
                 staging.write(&name, content)?;
+                bench_files.push(name.clone());
                 files(name, what);
             }
         }
@@ -104,7 +106,7 @@ impl Emission<'_> {
         files(format!("constraints/{top}.sdc"), "clock and port timing for cell-based tools");
         staging.write(&format!("constraints/{top}.xdc"), constraints.to_sdc(Dialect::Vivado)?)?;
         files(format!("constraints/{top}.xdc"), "the same for Vivado");
-        hardening::write(staging, &constraints, &verilog, None)?;
+        hardening::write(staging, &constraints, &verilog, &bench_files, None)?;
         files(format!("{}/", openlane::FOLDER), "LibreLane, Vivado and Quartus");
         files(openlane::CORE.into(), "FuseSoC core");
 

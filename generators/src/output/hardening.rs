@@ -18,18 +18,20 @@ const UTILISATION: f64 = 0.5;
 /// The family whose first part vendor scripts name, unless the design is made for another.
 const FAMILY: &str = "xcup";
 
-/// Writes the folder for Verilog files that are given relative to the design's folder. The floor plan is drawn for
+/// Writes the folder for Verilog files that are given relative to the design's folder, and a test bench with what it reads if there is one. The floor plan is drawn for
 /// `cell_area_um2`, in the process that it is hardened in, or sized by the flow if that is not known.
 pub fn write(
     staging: &Staging,
     constraints: &Constraints,
     verilog: &[String],
+    bench: &[String],
     cell_area_um2: Option<f64>,
 ) -> Result<()> {
     let family = Target::load(FAMILY)?;
     let design = hardening::Design {
         constraints,
         verilog,
+        bench,
         cell_area_um2,
         utilisation: UTILISATION,
         part: hardening::default_part(&family).unwrap_or_default(),

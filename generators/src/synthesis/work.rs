@@ -45,7 +45,7 @@ impl Work<'_> {
         let names = names.map(|name| name.to_string_lossy());
         let verilog: Vec<String> = names.filter(|name| *name != bench).map(|name| format!("{RTL}/{name}")).collect();
         let area = gates * hardening::GATE_UM2;
-        hardening::write(self.staging, &constraints, &verilog, Some(area))
+        hardening::write(self.staging, &constraints, &verilog, &[], Some(area))
     }
 
     /// Copies the Verilog to [`RTL`]; gives the paths of the design's files, without the test bench.

@@ -81,6 +81,35 @@ fn both_bodies_are_one_function() {
     assert!(said.contains("SAT proof finished - no model found: SUCCESS"), "{said}");
 }
 
+/// Set `HWGEN_FUSESOC` to FuseSoC's program to run this.
+#[test]
+fn fusesoc_runs_the_test_bench_on_the_folder_s_vectors() {
+    let Some(fusesoc) = std::env::var_os("HWGEN_FUSESOC") else {
+        eprintln!("skipped: HWGEN_FUSESOC is not set");
+        return;
+    };
+    let home = Home::new();
+    design(&home, "osu018");
+    let folder = home.path("osu018");
+    let run = || {
+        let output = Command::new(&fusesoc)
+            .args(["--cores-root=osu018", "run", "--target=sim", "hwgen:design:network:0"])
+            .current_dir(home.path("."))
+            .env("XDG_CONFIG_HOME", home.path("."))
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    let said = run();
+    assert!(said.contains("PASS 8 vectors"), "{said}");
+    let expected = folder.join("vectors/expected.hex");
+    let text = fs::read_to_string(&expected).unwrap();
+    let wrong = if text.starts_with('0') { "1" } else { "0" };
+    fs::write(&expected, format!("{wrong}{}", &text[1..])).unwrap();
+    let said = run();
+    assert!(said.contains("FAIL 1 mismatches in 8 vectors"), "{said}");
+}
+
 /// Commands of a vendor's tool as procedures that write down what they are called with.
 fn stubs(commands: &[&str]) -> String {
     let mut text = String::from("set calls [open calls.txt w]\n");

@@ -121,6 +121,7 @@ fn known_module(module: &Module, target: &Target) -> Option<Size> {
 
 #[cfg(test)]
 mod tests {
+    use hdl::num::Interval;
     use std::sync::Arc;
 
     use hdl::dfg::{self, ModuleBuilder, Value};

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::care::Care;
 use super::clock::{Timing, effort};
-use super::output::{Force, finish};
+use super::output::{Force, Proof, finish};
 use crate::arith::design::{MatrixDesign, size};
 use crate::arith::report::{self, Choice, run as optimise};
 use crate::arith::{CellCosts, Effort, Fabric, InputSpec, Problem, Wanted};
@@ -76,6 +76,8 @@ pub struct CmvmArgs {
     care: Care,
     #[command(flatten)]
     force: Force,
+    #[command(flatten)]
+    proof: Proof,
     #[command(flatten)]
     timing: Timing,
     /// Print the figures as JSON
@@ -183,13 +185,14 @@ impl CmvmArgs {
         options: &Options,
         staging: Option<Staging>,
     ) -> Result<()> {
-        let Some(staging) = staging else {
+        let (Some(staging), Some(out)) = (staging, &self.out) else {
             return Ok(());
         };
         let (design, logic) = (MatrixDesign::of(problem), logic.clone());
         let project = MatrixProject { design, logic, parameters, seed: self.seed };
-        generate(&project, options, &staging)?;
-        finish(staging)
+        let generated = generate(&project, options, &staging)?;
+        finish(staging)?;
+        self.proof.of(&generated, out)
     }
 
     fn wrong(&self, message: String) -> Failure {

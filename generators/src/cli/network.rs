@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::care::Care;
 use super::clock::{Timing, effort};
-use super::output::{Output, finish};
+use super::output::Output;
 use super::products::MatrixProductArgs;
 use crate::arith::Effort;
 use crate::failure::Result;
@@ -88,7 +88,7 @@ impl Hardware {
         };
         let options = self.timing.options(self.products.chosen(), self.effort)?;
         let generated = generate(&project, &options, &staging)?;
-        finish(staging)?;
+        self.output.finish(staging, &generated)?;
         super::say(self.output.summary_with(&generated, &project.work(&generated)?))
     }
 }

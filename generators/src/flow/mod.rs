@@ -12,6 +12,7 @@ pub mod network;
 pub mod options;
 pub mod outputs;
 pub mod reference;
+pub mod trust;
 pub mod vectors;
 pub mod verify;
 pub mod verilog;

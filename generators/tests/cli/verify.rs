@@ -10,7 +10,7 @@ const OUT: &str = "assign y = ";
 fn verified(last: Option<&str>) -> (Option<i32>, String) {
     let home = Home::new();
     let size = ["--layers", "4,4,3", "--bits", "4", "--input-format", "s4.0", "--events", "16", "--target", "xcup"];
-    home.success(&[&["dense", "--out", "rtl"][..], &size].concat());
+    home.success(&[&["dense", "--no-verify", "--out", "rtl"][..], &size].concat());
     if let Some(last) = last {
         let text = fs::read_to_string(home.path("rtl/network.v")).unwrap();
         let (before, after) = text.split_once(OUT).unwrap();
@@ -27,6 +27,23 @@ fn a_sound_folder_is_proved() {
     let (code, said) = verified(None);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("proved for every input") && !said.contains("NOT PROVED"), "{said}");
+}
+
+/// What a generating command says of the Verilog at its end.
+fn said_at_the_end(command: &[&str]) -> String {
+    let output = Home::new().run(&[command, &["--out", "rtl"]].concat());
+    assert_eq!(output.status.code(), Some(0));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn generating_commands_prove_what_they_write() {
+    let dense = ["dense", "--layers", "2,2", "--bits", "3", "--events", "4"];
+    let proved = "the Verilog is proved equal to its model for every input, in ";
+    assert!(said_at_the_end(&dense).contains(proved));
+    let folded = said_at_the_end(&[&dense[..], &["--reuse", "2"]].concat());
+    assert!(folded.contains("is not proved equal to its model: folded networks"), "{folded}");
+    assert!(!said_at_the_end(&[&dense[..], &["--no-verify"]].concat()).contains("Verilog"));
 }
 
 #[test]

@@ -122,8 +122,9 @@ pub fn front_script(sources: &Sources<'_>) -> Result<String, Diagnostics> {
 /// As [`front_script`].
 pub fn given_script(file: &str, top: &str) -> Result<String, Diagnostics> {
     let read = if file.ends_with(".json") { "read_json" } else { "read_verilog" };
+    // Yosys's JSON may hold the cells' ports too
     Ok(format!(
-        "read_liberty -lib -ignore_miss_func -ignore_miss_dir {LIBERTY}\n{read} {}\nhierarchy -check -top {}\n\
+        "{read} {}\nread_liberty -lib -nooverwrite -ignore_miss_func -ignore_miss_dir {LIBERTY}\nhierarchy -check -top {}\n\
          write_verilog -noattr -noexpr -simple-lhs {NETLIST}\n",
         quote::yosys(file)?,
         identifier(top)?

@@ -16,12 +16,12 @@ use sim::netlist::Netlist;
 use sim::tools::{Meter, Scratch};
 use sim::vectors::Vectors;
 
+use super::Hierarchy;
 use super::asic::bus_of;
 use super::cells::Cells;
 use super::equiv::in_words;
 use super::gates::Simulator;
 use super::layers::Layers;
-use super::Hierarchy;
 use super::work::Work;
 use crate::failure::{Failure, Result};
 use crate::flow::Folder;
@@ -77,7 +77,7 @@ impl Given<'_> {
         let cells = Cells::obtain(self.target, self.liberty)?;
         let meter = Meter::new(self.limit);
         let kept = super::kept(&mut work, Hierarchy::Auto)?;
-        self.read_both(&work, &cells, &kept, &meter).map_err(as_check)?;
+        self.read_both(&work, &cells, &kept, &meter)?;
         let read = |name: &str| bounded::read_text("read the netlist", &staging.path().join(name), bounded::OWN);
         let (golden, gate) = (read(FRONT)?, read(NETLIST)?);
         let known = functions(&cells.library);
@@ -106,16 +106,10 @@ impl Given<'_> {
         let scripts = [("front.ys", front), ("given.ys", mapping::given_script(given, top)?)];
         for (name, script) in scripts {
             staging.write(name, script)?;
-            Program::Yosys.run(staging.path(), &["-q", "-s", name], meter)?;
+            Program::Yosys.run(staging.path(), &["-q", "-s", name], meter).map_err(Failure::Check)?;
         }
         Ok(())
     }
-}
-
-/// What a tool found wrong with a netlist is a check that failed.
-fn as_check(failure: Failure) -> Failure {
-    let (Failure::User(all) | Failure::Check(all)) = failure;
-    Failure::Check(all)
 }
 
 /// An output, or a part of a register, with its layer.

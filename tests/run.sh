@@ -8,6 +8,7 @@ missing=()
 for tool in iverilog verilator yosys sta nextpnr-ice40; do
   command -v "$tool" >/dev/null || missing+=("${package[$tool]}")
 done
+! command -v python3 >/dev/null || python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 [ -e /usr/share/qflow/tech/osu018/osu018_stdcells.lib ] || missing+=(qflow-tech-osu018)
 if [ ${#missing[@]} -gt 0 ]; then
   if ! command -v apt-get >/dev/null; then
@@ -23,3 +24,4 @@ cargo fmt --all --check
 cargo clippy --workspace --all-targets -- -D warnings
 cargo test -p hwgen-hdl --features rust-hdl --test rust_hdl_bridge
 cargo test --workspace "$@"
+python/test.sh

@@ -8,6 +8,7 @@ use sim::vectors::Vectors;
 use crate::arith::design::MatrixDesign;
 use crate::encoder::design::{EncoderDesign, REGISTER_PORT};
 use crate::interaction::design::InteractionDesign;
+use crate::model::Graph;
 use crate::network::design::NetworkDesign;
 use crate::network::ports::{START, VALID};
 
@@ -74,6 +75,20 @@ impl Design {
             Self::Matrix(design) => design,
             Self::Interaction(design) => design,
             Self::Network(design) => design,
+        }
+    }
+
+    /// The model as an integer graph, whatever generated it; inputs and outputs are called as the model calls them.
+    ///
+    /// # Errors
+    /// A bare matrix, whose elements have a range each, and parts that do not fit together.
+    pub fn graph(&self) -> Result<Graph, Diagnostic> {
+        match self {
+            Self::Encoder(design) => Ok(design.network()?.graph),
+            Self::Interaction(design) => Ok(design.network.staged()?.graph),
+            Self::Network(design) => Ok(design.network.clone()),
+            Self::Matrix(_) => Err(Diagnostic::error("model", "a bare matrix is no network")
+                .help("its product is one line of NumPy; `hwgen sim` runs vectors through its hardware")),
         }
     }
 

@@ -44,6 +44,7 @@ pub mod model;
 pub mod network;
 pub mod output;
 pub mod progress;
+mod size;
 pub mod synthesis;
 
 pub use self::design::Design;

@@ -1,7 +1,8 @@
 //! A hardware-construction language for synchronous data paths, in which a number keeps its exact range and binary point, a
 //! value knows the clock cycle that it belongs to, and a design is cut into pipeline stages for a clock.
 //!
-//! A [`Module`] is built with a [`ModuleBuilder`] as a graph of integer operators ([`dfg`]), cut by
+//! Designs are written with literals, registers, conditions, state machines and streams ([`lang`]), and tested by port name in
+//! the evaluator and in Icarus ([`bench`]). A [`Module`] is built with a [`ModuleBuilder`] as a graph of integer operators ([`dfg`]), cut by
 //! [`pipeline`](passes::pipeline::pipeline) under a delay model, simulated by [`dfg::eval`], and lowered ([`lower`]) to the register-transfer
 //! form ([`rtl`]), which [`verilog`] writes.
 //!
@@ -12,8 +13,8 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let m = ModuleBuilder::new("neuron");
 //! let x = m.input_array("x", 3, Format::signed(8, 4)?); // [-8, 8) in steps of 1/16
-//! let sum = x[0] * m.constant(3, 0) - x[1] * m.constant(5, 1) + x[2]; // exact: as wide as it must be
-//! m.output("y", sum.max(m.constant(0, 0)).named("relu"));
+//! let sum = x[0] * 3 - x[1] * m.constant(5, 1) + x[2]; // exact: as wide as it must be
+//! m.output("y", sum.max(0).named("relu"));
 //! let combinational = m.finish()?;
 //!
 //! let stages = pipeline::Options::new(pipeline::Goal::Latency(2));
@@ -33,11 +34,22 @@
 //! # }
 //! ```
 
+/// The code in the book is run as documentation.
+#[cfg(doctest)]
+mod book {
+    #[doc = include_str!("../../docs/language/src/tutorial.md")]
+    mod tutorial {}
+    #[doc = include_str!("../../docs/language/src/recipes.md")]
+    mod recipes {}
+}
+
 pub mod analysis;
+pub mod bench;
 pub mod dfg;
 pub mod diag;
 pub mod draw;
 pub mod import;
+pub mod lang;
 pub mod lower;
 pub mod names;
 pub mod num;
@@ -52,4 +64,5 @@ pub mod verilog;
 pub use self::dfg::eval::Stepper;
 pub use self::dfg::{Balance, Module, ModuleBuilder, RegisterStyle, Reset, Value};
 pub use self::diag::{Diagnostic, Diagnostics};
+pub use self::lang::{Operand, Shape, s, u};
 pub use self::num::{Format, Interval, Quantiser};

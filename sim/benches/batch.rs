@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use hdl::dfg::{Module, ModuleBuilder, Value};
+use hdl::dfg::{Module, ModuleBuilder, Stamp, Value};
 use hdl::num::{Format, Interval};
-use sim::batch::Batch;
+use sim::batch::{Batch, Linked, Sum};
 
 /// A small deterministic generator (splitmix64), so that the network is the same everywhere.
 struct Random(u64);
@@ -42,12 +42,43 @@ fn network(width: usize, fan_in: usize, layers: usize) -> Arc<Module> {
     m.finish().unwrap()
 }
 
+/// Dense layers of these widths whose matrices are left to the simulator: 8-bit values, weights of so many bits, of which
+/// one in `sparse` is not 0.
+fn layers(widths: &[usize], weight_bits: u32, sparse: u64) -> Linked {
+    let m = ModuleBuilder::new("layers");
+    let mut random = Random(1);
+    let mut values = m.input_array("x0", widths[0], Format::unsigned(8, 0).unwrap());
+    let (mut sums, mut exported) = (Vec::new(), 0);
+    for (k, &width) in widths[1..].iter().enumerate() {
+        let first = exported as u32;
+        m.output_array(&format!("operand{k}"), &values);
+        exported += values.len();
+        let most = 1i64 << (weight_bits - 1);
+        let mut weight = || match random.below(sparse) {
+            0 => random.below(2 * most as u64) as i64 - most,
+            _ => 0,
+        };
+        for _ in 0..width {
+            let terms = (0..values.len() as u32).map(|i| (first + i, weight())).filter(|(_, w)| *w != 0).collect();
+            sums.push(Sum { terms, bias: 0, cut: 0 });
+        }
+        let reach = i128::from(most) * 255 * values.len() as i128;
+        let format = Format::integer(Interval::new(-reach, reach).expect("not empty"));
+        let results = m.input_port(&format!("sums{k}"), vec![format; width], Stamp::at(0));
+        let limits = Interval::new(0, 255).expect("not empty");
+        values = results.into_iter().map(|v| v.with_frac(6).truncate(0).saturate(limits)).collect();
+    }
+    m.output_array("y", &values);
+    let outputs = exported..exported + values.len();
+    Linked { module: m.finish().unwrap(), inputs: widths[0], outputs, sums }
+}
+
 fn throughput(c: &mut Criterion) {
     let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let mut group = c.benchmark_group("batch");
     group.warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(2)).sample_size(20);
-    for (width, fan_in, layers) in [(32, 20, 4), (64, 20, 4), (64, 40, 4)] {
-        let module = network(width, fan_in, layers);
+    for (width, fan_in, depth) in [(32, 20, 4), (64, 20, 4), (64, 40, 4)] {
+        let module = network(width, fan_in, depth);
         let batch = Batch::compile(&module).unwrap();
         let samples = 16_384;
         let mut random = Random(2);
@@ -55,6 +86,15 @@ fn throughput(c: &mut Criterion) {
         group.throughput(Throughput::Elements(samples as u64));
         let size = batch.size();
         let name = format!("{}-instructions-{}-slots", size.instructions, size.slots);
+        group.bench_function(name, |b| b.iter(|| one_thread.install(|| batch.run(&inputs).unwrap())));
+    }
+    for (name, weight_bits, sparse) in [("dense", 8, 1), ("half", 8, 2), ("narrow", 3, 2)] {
+        let linked = layers(&[16, 64, 32, 32, 5], weight_bits, sparse);
+        let batch = Batch::compile_linked(&linked).unwrap();
+        let samples = 16_384;
+        let mut random = Random(2);
+        let inputs: Vec<i32> = (0..samples * 16).map(|_| random.below(256) as i32).collect();
+        group.throughput(Throughput::Elements(samples as u64));
         group.bench_function(name, |b| b.iter(|| one_thread.install(|| batch.run(&inputs).unwrap())));
     }
     group.finish();

@@ -196,7 +196,7 @@ fn onnx_graph(graph: &mut GraphProto, rng: &mut Rng) {
             });
             for dimension in shapes.flat_map(|s| &mut s.dim) {
                 if rng.bool() {
-                    dimension.dim_value = extreme(rng);
+                    dimension.dim_value = Some(extreme(rng));
                 }
             }
         }

@@ -11,7 +11,7 @@ use hwgen_tests::framework::{Verdict, models, verdict};
 
 /// Folders below this crate's, and how many models each has at least.
 const FOLDERS: [(&str, usize); 4] =
-    [("reports", 23), ("tests/data/onnx", 14), ("tests/data/keras/models", 5), ("tests/data/keras/hgq2-layers", 13)];
+    [("reports", 23), ("tests/data/onnx", 16), ("tests/data/keras/models", 6), ("tests/data/keras/hgq2-layers", 13)];
 
 /// Models at whose end the framework adds floats, which has noise in the last place.
 const CLOSE: &[&str] = &["one_255th"];
@@ -23,6 +23,17 @@ fn check(folder: &str, count: usize) {
         let name = model.file_stem().expect("a name").to_string_lossy().into_owned();
         let expected = if CLOSE.contains(&name.as_str()) { Verdict::Close } else { Verdict::Equal };
         assert_eq!(verdict(&model), expected, "{}", model.display());
+    }
+}
+
+/// `NAME.why` is a part of the message.
+#[test]
+fn what_is_not_supported_is_refused_by_name() {
+    for model in models(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/refused")) {
+        let why = std::fs::read_to_string(model.with_extension("why")).expect("a part of a message");
+        let verdict = verdict(&model);
+        let said = matches!(&verdict, Verdict::Refused(message) if message.contains(why.trim_end()));
+        assert!(said, "{}: {verdict:?} instead of {why}", model.display());
     }
 }
 

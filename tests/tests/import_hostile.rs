@@ -11,7 +11,7 @@ use hwgen_tests::shared;
 use prost::Message;
 
 fn info(name: &str, dims: &[i64]) -> ValueInfoProto {
-    let dim = dims.iter().map(|d| DimensionProto { dim_value: *d }).collect();
+    let dim = dims.iter().map(|d| DimensionProto { dim_value: Some(*d) }).collect();
     ValueInfoProto {
         name: name.into(),
         r#type: Some(TypeProto {
@@ -177,6 +177,8 @@ fn odd_nodes_are_errors() {
     let cases: Vec<(&str, Result<(), String>)> = vec![
         ("huge input", read(&[max, max], vec![], vec![node("Relu", &["x"], vec![])])),
         ("negative extent", read(&[1, -3], vec![], vec![node("Relu", &["x"], vec![])])),
+        ("no samples", read(&[0, 3], vec![], vec![node("Relu", &["x"], vec![])])),
+        ("no results", read(&[1, 2], vec![floats("w", &[2, 0], &[])], vec![node("MatMul", &["x", "w"], vec![])])),
         ("unknown operator", read(&[1, 2], vec![], vec![node("Fly", &["x"], vec![])])),
         ("no operand", read(&[1, 2], vec![], vec![node("Relu", &[], vec![])])),
         ("unknown operand", read(&[1, 2], vec![], vec![node("Relu", &["w"], vec![])])),

@@ -1,6 +1,7 @@
 //! Matrices to measure the optimiser on: the same for the same seed, on every machine.
 
-use crate::arith::problem::{ArithError, InputSpec, Matrix, Problem};
+use crate::arith::problem::{ArithError, Matrix, Problem};
+use hdl::num::Interval;
 
 /// A matrix to be optimised, and what it is called.
 #[derive(Debug, Clone)]
@@ -81,7 +82,7 @@ impl Case {
     /// # Errors
     /// None for the cases of [`cases`].
     pub fn problem(&self, seed: u64) -> Result<Problem, ArithError> {
-        let inputs = vec![InputSpec::bits(self.input_bits, self.signed); self.shape.0];
+        let inputs = vec![Interval::of_width(self.input_bits, self.signed).expect("few bits"); self.shape.0];
         Ok(Problem::new(Matrix::from_rows(&self.rows(seed))?, inputs))
     }
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use hdl::diag::Diagnostic;
+use hdl::num::Interval;
 use serde::{Deserialize, Serialize};
 use sim::vectors::{Rows, Vectors};
 
-use crate::arith::problem::{InputSpec, Matrix, Problem};
-use crate::network::size::Size;
+use crate::arith::problem::{Matrix, Problem, ends};
+use crate::size::Size;
 
 /// `y[j] = Σ_i x[i]·W[i][j]`, the content of a matrix's `model.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +27,7 @@ pub fn size(problem: &Problem) -> Size {
     for j in 0..problem.matrix.columns() {
         let (mut count, mut most) = (0u64, 0u128);
         for (i, weight) in problem.matrix.column(j) {
-            let InputSpec { lo, hi, .. } = problem.inputs[i as usize];
+            let (lo, hi) = ends(problem.inputs[i as usize]);
             count += 1;
             let product = u128::from(lo.unsigned_abs().max(hi.unsigned_abs())) * u128::from(weight.unsigned_abs());
             most = most.saturating_add(product);
@@ -46,7 +47,7 @@ impl MatrixDesign {
         let matrix = &problem.matrix;
         Self {
             rows: (0..matrix.rows()).map(|i| matrix.row(i).to_vec()).collect(),
-            ranges: problem.inputs.iter().map(|spec| (spec.lo, spec.hi)).collect(),
+            ranges: problem.inputs.iter().map(|range| ends(*range)).collect(),
         }
     }
 
@@ -54,8 +55,9 @@ impl MatrixDesign {
     pub fn validate(&self) -> Result<(), Diagnostic> {
         let wrong = |message: String| Diagnostic::error("matrix", message);
         let matrix = Matrix::from_rows(&self.rows).map_err(|e| wrong(e.to_string()))?;
-        let inputs = self.ranges.iter().map(|&(lo, hi)| InputSpec { lo, hi, arrival: 0 });
-        Problem::new(matrix, inputs.collect()).validate().map_err(|e| wrong(e.to_string()))
+        let inputs = self.ranges.iter().map(|&(lo, hi)| Interval::new(lo.into(), hi.into()));
+        let inputs = inputs.collect::<Result<_, _>>().map_err(|e| wrong(e.to_string()))?;
+        Problem::new(matrix, inputs).validate().map_err(|e| wrong(e.to_string()))
     }
 
     /// Corners of the input ranges, then random inputs, with what the matrix makes of them.

@@ -95,10 +95,11 @@ pub fn estimate(graph: &AdderGraph, target: &Target) -> Estimate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arith::{Effort, InputSpec, Matrix, Problem, optimise};
+    use crate::arith::{Effort, Matrix, Problem, optimise};
+    use hdl::num::Interval;
 
     fn graph(rows: &[Vec<i64>]) -> AdderGraph {
-        let inputs = vec![InputSpec::bits(8, true); rows.len()];
+        let inputs = vec![Interval::of_width(8, true).unwrap(); rows.len()];
         let mut problem = Problem::new(Matrix::from_rows(rows).unwrap(), inputs);
         problem.objective = Objective::Luts;
         optimise(&problem, Effort::Fast, 0).unwrap()

@@ -3,7 +3,9 @@
 //! A node's value is an integer that is linear in the inputs. Nothing wraps and nothing is cut off: the range of
 //! a node is derived from its linear form, not from its operands' ranges, so terms that cancel cost no width.
 
-use crate::arith::problem::InputSpec;
+use hdl::num::Interval;
+
+use crate::arith::problem::ends;
 
 /// Index of a node in its [`AdderGraph`].
 pub type NodeId = u32;
@@ -140,9 +142,9 @@ impl AdderGraph {
     }
 
     /// Appends the table of `bias` and the weighted sum `terms` of inputs with the ranges `inputs`.
-    pub fn push_table(&mut self, terms: Vec<TableTerm>, bias: i64, inputs: &[InputSpec]) -> NodeId {
-        let spec = |t: &TableTerm| inputs[t.input as usize];
-        let reach = |t: &TableTerm| (t.weight * spec(t).lo, t.weight * spec(t).hi);
+    pub fn push_table(&mut self, terms: Vec<TableTerm>, bias: i64, inputs: &[Interval]) -> NodeId {
+        let range = |t: &TableTerm| ends(inputs[t.input as usize]);
+        let reach = |t: &TableTerm| (t.weight * range(t).0, t.weight * range(t).1);
         let (lo, hi) = terms.iter().map(reach).fold((bias, bias), |(lo, hi), (x, y)| (lo + x.min(y), hi + x.max(y)));
         let bits: u32 = terms.iter().map(|t| t.bits).sum();
         let entry = |index: usize| {
@@ -150,7 +152,7 @@ impl AdderGraph {
             for t in &terms {
                 let pattern = (index >> place & ((1 << t.bits) - 1)) as i64;
                 place += t.bits;
-                let negative = spec(t).lo < 0 && pattern >> (t.bits - 1) == 1;
+                let negative = range(t).0 < 0 && pattern >> (t.bits - 1) == 1;
                 let value = pattern - if negative { 1 << t.bits } else { 0 };
                 sum += t.weight * value;
             }
@@ -158,10 +160,9 @@ impl AdderGraph {
             sum.clamp(lo, hi)
         };
         let entries = (0..1 << bits).map(entry).collect();
-        let depth = terms.iter().map(|t| spec(t).arrival).max().unwrap_or(0);
         let table = self.tables.len() as u32;
         self.tables.push(Table { terms, bias, entries });
-        self.push(Node { op: Op::Table { table }, lo, hi, depth })
+        self.push(Node { op: Op::Table { table }, lo, hi, depth: 0 })
     }
 
     /// The value of every output for one input vector.
@@ -235,10 +236,10 @@ impl Linear {
     }
 
     /// The exact range over independent inputs.
-    pub fn range(&self, inputs: &[InputSpec]) -> (i64, i64) {
+    pub fn range(&self, inputs: &[Interval]) -> (i64, i64) {
         self.0.iter().fold((0, 0), |(lo, hi), &(i, c)| {
-            let s = &inputs[i as usize];
-            let (x, y) = (c * s.lo, c * s.hi);
+            let (least, greatest) = ends(inputs[i as usize]);
+            let (x, y) = (c * least, c * greatest);
             (lo + x.min(y), hi + x.max(y))
         })
     }

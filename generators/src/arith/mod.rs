@@ -28,7 +28,7 @@ pub use cells::sums::CellSums;
 pub use graph::{AdderGraph, Node, NodeId, Op, Term};
 pub use optimise::optimise;
 pub use optimise::search::Effort;
-pub use problem::{ArithError, InputSpec, Matrix, Objective, Problem};
+pub use problem::{ArithError, Matrix, Objective, Problem};
 pub use products::arithmetic::{Arithmetic, Kinds};
 pub use products::cache::Products;
 pub use products::fabric::Fabric;

@@ -1,5 +1,6 @@
-//! What is to be optimised: a constant matrix, the inputs' ranges and arrival times, a bias, a depth bound.
+//! What is to be optimised: a constant matrix, the inputs' ranges, a bias, a depth bound.
 
+use hdl::num::Interval;
 use thiserror::Error;
 
 /// A dense integer matrix, `rows` inputs by `columns` outputs, row-major: `y[j] = Σ_i x[i]·W[i][j]`.
@@ -49,27 +50,9 @@ impl Matrix {
     }
 }
 
-/// The exact range and the arrival time of one input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InputSpec {
-    /// Least value.
-    pub lo: i64,
-    /// Greatest value.
-    pub hi: i64,
-    /// Adder levels already spent before this input is there.
-    pub arrival: u32,
-}
-
-impl InputSpec {
-    /// An input of `bits` bits, two's complement if `signed`, there from the start.
-    ///
-    /// # Panics
-    /// If `bits` is 0 or above 60.
-    pub fn bits(bits: u32, signed: bool) -> Self {
-        assert!((1..=60).contains(&bits), "input width {bits} out of 1..=60");
-        let (lo, hi) = if signed { (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) } else { (0, (1 << bits) - 1) };
-        Self { lo, hi, arrival: 0 }
-    }
+/// Least and greatest value of an input of a valid problem.
+pub(crate) fn ends(input: Interval) -> (i64, i64) {
+    (input.lo() as i64, input.hi() as i64)
 }
 
 /// What the optimiser makes small.
@@ -89,8 +72,8 @@ pub enum Objective {
 pub struct Problem {
     /// The weights.
     pub matrix: Matrix,
-    /// One for each row of the matrix.
-    pub inputs: Vec<InputSpec>,
+    /// The exact range of each input, one for each row of the matrix.
+    pub inputs: Vec<Interval>,
     /// A constant added to each output.
     pub bias: Option<Vec<i64>>,
     /// Greatest number of adder levels from time zero to any output, the bias adder not counted.
@@ -126,15 +109,11 @@ pub enum ArithError {
         /// Entries given.
         found: usize,
     },
-    /// An input whose range is empty.
-    #[error("input {input} has the empty range {lo}..={hi}")]
-    EmptyRange {
+    /// An input beyond the 60 bits that exact arithmetic is kept in.
+    #[error("input {input} takes more than {WIDEST_INPUT} bits")]
+    WideInput {
         /// Which input.
         input: usize,
-        /// Its least value.
-        lo: i64,
-        /// Its greatest value.
-        hi: i64,
     },
     /// The depth bound is below what any adder graph can reach.
     #[error("a depth of {asked} is impossible: output {output} needs at least {least} adder levels")]
@@ -145,14 +124,6 @@ pub enum ArithError {
         least: u32,
         /// The output that needs it.
         output: usize,
-    },
-    /// An arrival time that no adder graph of a hardware design would have.
-    #[error("input {input} arrives at adder level {arrival}; at most {LATEST} are supported")]
-    Arrival {
-        /// Which input.
-        input: usize,
-        /// Its arrival time.
-        arrival: u32,
     },
     /// The delay bound is below what any structure that was tried reaches.
     #[error("a delay of {asked_ps} ps is out of reach: the fastest structure takes {least_ps} ps")]
@@ -178,15 +149,15 @@ pub enum ArithError {
     },
 }
 
-/// Latest arrival time of an input, in adder levels; `Σ 2^depth` must fit 64 bits.
-pub const LATEST: u32 = 30;
+/// Most bits of an input.
+const WIDEST_INPUT: u32 = 60;
 
 /// Magnitudes stay below this, so that an intermediate digit form (at most four thirds, doubled) fits an `i64`.
 const WIDEST: i128 = 1 << 60;
 
 impl Problem {
     /// A problem without bias, without depth bound, every output to be delivered with its own sign.
-    pub fn new(matrix: Matrix, inputs: Vec<InputSpec>) -> Self {
+    pub fn new(matrix: Matrix, inputs: Vec<Interval>) -> Self {
         Self { matrix, inputs, bias: None, max_depth: None, free_output_signs: false, objective: Objective::default() }
     }
 
@@ -212,19 +183,15 @@ impl Problem {
         {
             return Err(ArithError::Shape { axis: "columns", what: "biases", expected: columns, found: bias.len() });
         }
-        if let Some(input) = self.inputs.iter().position(|s| s.lo > s.hi) {
-            let InputSpec { lo, hi, .. } = self.inputs[input];
-            return Err(ArithError::EmptyRange { input, lo, hi });
-        }
-        if let Some(input) = self.inputs.iter().position(|s| s.arrival > LATEST) {
-            return Err(ArithError::Arrival { input, arrival: self.inputs[input].arrival });
+        if let Some(input) = self.inputs.iter().position(|range| range.width() > WIDEST_INPUT) {
+            return Err(ArithError::WideInput { input });
         }
         for output in 0..columns {
             let bias = self.bias.as_ref().map_or(0, |b| i128::from(b[output]).abs());
             let reach = self.matrix.column(output).map(|(i, w)| {
-                let s = self.inputs[i as usize];
+                let input = self.inputs[i as usize];
                 // A zero-valued input still carries its weight through the coefficient arithmetic.
-                i128::from(w).abs() * i128::from(s.lo).abs().max(i128::from(s.hi).abs()).max(1)
+                i128::from(w).abs() * input.lo().abs().max(input.hi().abs()).max(1)
             });
             if bias + reach.sum::<i128>() >= WIDEST {
                 return Err(ArithError::TooWide { output });
@@ -241,13 +208,11 @@ impl Problem {
 
     /// The output that takes longest at the least possible depth, and that depth; `None` without outputs.
     ///
-    /// A tree of two-input adders of depth `d` joins terms of arrival `a` only if `Σ 2^a ≤ 2^d` (Kraft), and an
-    /// output of weights `w` needs at least `weight(w)` terms of each input however it is written.
+    /// A tree of two-input adders of depth `d` joins at most `2^d` terms, and an output of weights `w` needs at least
+    /// `weight(w)` terms of each input however it is written.
     pub fn least_depth(&self) -> Option<(usize, u32)> {
         let depth = |j: usize| {
-            let sum: u64 = self.matrix.column(j).fold(0, |sum, (i, w)| {
-                sum + (u64::from(crate::arith::digits::weight(w)) << self.inputs[i as usize].arrival)
-            });
+            let sum: u64 = self.matrix.column(j).map(|(_, w)| u64::from(crate::arith::digits::weight(w))).sum();
             if sum == 0 { 0 } else { 64 - (sum - 1).leading_zeros() }
         };
         (0..self.matrix.columns()).map(|j| (j, depth(j))).max_by_key(|&(j, d)| (d, std::cmp::Reverse(j)))

@@ -1,8 +1,10 @@
 //! Properties of the whole optimiser.
 
+use hdl::num::Interval;
 use proptest::prelude::*;
 
 use super::*;
+use crate::arith::problem::ends;
 use crate::arith::rng::Rng;
 
 fn exact(problem: &Problem, x: &[i64]) -> Vec<i64> {
@@ -20,14 +22,14 @@ fn check_on_vectors(problem: &Problem, graph: &AdderGraph, seed: u64) {
     let n = problem.inputs.len();
     let mut rng = Rng::new(seed);
     for round in 0..200usize {
-        let pick = |(i, s): (usize, &InputSpec)| match round {
-            0 => s.lo,
-            1 => s.hi,
-            2..100 if i < 64 && round >> (i % 6) & 1 == 1 => s.lo,
-            2..100 => s.hi,
-            _ => s.lo + rng.below((s.hi - s.lo + 1) as usize) as i64,
+        let pick = |(i, (lo, hi)): (usize, (i64, i64))| match round {
+            0 => lo,
+            1 => hi,
+            2..100 if i < 64 && round >> (i % 6) & 1 == 1 => lo,
+            2..100 => hi,
+            _ => lo + rng.below((hi - lo + 1) as usize) as i64,
         };
-        let x: Vec<i64> = problem.inputs.iter().enumerate().map(pick).collect();
+        let x: Vec<i64> = problem.inputs.iter().map(|range| ends(*range)).enumerate().map(pick).collect();
         assert_eq!(graph.eval(&x), exact(problem, &x), "inputs {n}, {x:?}");
     }
 }
@@ -36,14 +38,14 @@ fn entry() -> impl Strategy<Value = i64> {
     prop_oneof![3 => Just(0), 4 => -128i64..128, 1 => -5000i64..5000, 1 => (0u32..12).prop_map(|s| 1 << s)]
 }
 
-fn spec() -> impl Strategy<Value = InputSpec> {
-    (-300i64..300, 0i64..400, 0u32..4).prop_map(|(lo, span, arrival)| InputSpec { lo, hi: lo + span, arrival })
+fn range() -> impl Strategy<Value = Interval> {
+    (-300i128..300, 0i128..400).prop_map(|(lo, span)| Interval::new(lo, lo + span).unwrap())
 }
 
 prop_compose! {
     fn problem()(rows in 1usize..9, columns in 1usize..9)(
         entries in prop::collection::vec(prop::collection::vec(entry(), columns), rows),
-        inputs in prop::collection::vec(spec(), rows),
+        inputs in prop::collection::vec(range(), rows),
         bias in prop::option::of(prop::collection::vec(-2000i64..2000, columns)),
         spare in prop::option::of(0u32..4),
         free_output_signs in any::<bool>(),
@@ -91,18 +93,18 @@ proptest! {
         };
         certify::adders::check_cells(&problem, &cells).unwrap();
         let m = hdl::dfg::ModuleBuilder::new("cells");
-        let formats = problem.inputs.iter().map(|s| hdl::num::Format::integer(hdl::num::Interval::new(s.lo.into(), s.hi.into()).unwrap()));
+        let formats = problem.inputs.iter().map(|range| hdl::num::Format::integer(*range));
         let x = m.input_port("x", formats.collect(), hdl::dfg::Stamp::at(0));
         m.output_array("y", &cells::lower::build(&m, &x, &cells));
         let module = m.finish().unwrap();
         let mut rng = Rng::new(seed);
         for round in 0..20usize {
-            let pick = |(i, s): (usize, &InputSpec)| match round {
-                0..10 if (seed as usize + round * 7) >> (i % 10) & 1 == 1 => s.hi,
-                0..10 => s.lo,
-                _ => s.lo + rng.below((s.hi - s.lo + 1) as usize) as i64,
+            let pick = |(i, (lo, hi)): (usize, (i64, i64))| match round {
+                0..10 if (seed as usize + round * 7) >> (i % 10) & 1 == 1 => hi,
+                0..10 => lo,
+                _ => lo + rng.below((hi - lo + 1) as usize) as i64,
             };
-            let x: Vec<i64> = problem.inputs.iter().enumerate().map(pick).collect();
+            let x: Vec<i64> = problem.inputs.iter().map(|range| ends(*range)).enumerate().map(pick).collect();
             let wide: Vec<i128> = x.iter().map(|v| i128::from(*v)).collect();
             let expected = exact(&problem, &x);
             prop_assert_eq!(&cells.eval(&x), &expected);
@@ -144,7 +146,7 @@ fn random(n: usize, m: usize, bits: u32, sparse: f64, seed: u64) -> Problem {
         if rng.unit() < sparse { 0 } else { w }
     };
     let rows: Vec<Vec<i64>> = (0..n).map(|_| (0..m).map(|_| entry()).collect()).collect();
-    Problem::new(Matrix::from_rows(&rows).unwrap(), vec![InputSpec::bits(8, true); n])
+    Problem::new(Matrix::from_rows(&rows).unwrap(), vec![Interval::of_width(8, true).unwrap(); n])
 }
 
 #[test]
@@ -189,8 +191,9 @@ fn many_outputs_are_shared_in_groups_and_proved() {
 
 #[test]
 fn degenerate_matrices() {
-    let p =
-        |rows: &[Vec<i64>]| Problem::new(Matrix::from_rows(rows).unwrap(), vec![InputSpec::bits(4, false); rows.len()]);
+    let p = |rows: &[Vec<i64>]| {
+        Problem::new(Matrix::from_rows(rows).unwrap(), vec![Interval::of_width(4, false).unwrap(); rows.len()])
+    };
     for rows in [vec![], vec![vec![]], vec![vec![0]], vec![vec![1]], vec![vec![-1]], vec![vec![-8, 8], vec![-8, 0]]] {
         let problem = p(&rows);
         for effort in [Effort::Fast, Effort::Normal, Effort::Seconds(0.0)] {
@@ -203,7 +206,7 @@ fn degenerate_matrices() {
 #[test]
 fn mistakes_are_errors() {
     let two = Matrix::from_rows(&[vec![1, 2], vec![3, 4]]).unwrap();
-    let inputs = vec![InputSpec::bits(8, true); 2];
+    let inputs = vec![Interval::of_width(8, true).unwrap(); 2];
     let ok = Problem::new(two.clone(), inputs.clone());
     assert!(matches!(
         Matrix::from_rows(&[vec![1], vec![1, 2]]),
@@ -213,13 +216,11 @@ fn mistakes_are_errors() {
     assert!(matches!(few.validate(), Err(ArithError::Shape { axis: "rows", found: 1, .. })));
     let bias = Problem { bias: Some(vec![1]), ..ok.clone() };
     assert!(matches!(bias.validate(), Err(ArithError::Shape { axis: "columns", .. })));
-    let mut empty = ok.clone();
-    empty.inputs[1] = InputSpec { lo: 1, hi: 0, arrival: 0 };
-    assert!(matches!(empty.validate(), Err(ArithError::EmptyRange { input: 1, .. })));
-    let wide = Problem::new(Matrix::from_rows(&[vec![i64::MAX]]).unwrap(), vec![InputSpec::bits(8, true)]);
+    let mut wide = ok.clone();
+    wide.inputs[1] = Interval::new(0, 1 << 61).unwrap();
+    assert!(matches!(wide.validate(), Err(ArithError::WideInput { input: 1 })));
+    let wide = Problem::new(Matrix::from_rows(&[vec![i64::MAX]]).unwrap(), vec![Interval::of_width(8, true).unwrap()]);
     assert!(matches!(wide.validate(), Err(ArithError::TooWide { output: 0 })));
-    let late = Problem::new(Matrix::from_rows(&[vec![1]]).unwrap(), vec![InputSpec { lo: 0, hi: 1, arrival: 50 }]);
-    assert!(matches!(late.validate(), Err(ArithError::Arrival { input: 0, .. })));
 }
 
 /// A shared difference that is turned round, and read twice by its own multiple.
@@ -227,7 +228,7 @@ fn mistakes_are_errors() {
 fn a_negative_multiple_of_a_negative_multiple() {
     for bits in [1, 8] {
         for rows in [vec![vec![-7, -21]], vec![vec![-7, -21, -63, -35]]] {
-            let inputs = vec![InputSpec::bits(bits, false)];
+            let inputs = vec![Interval::of_width(bits, false).unwrap()];
             let problem = Problem::new(Matrix::from_rows(&rows).unwrap(), inputs);
             let graph = optimise(&problem, Effort::Fast, 0).unwrap();
             assert_eq!(certify::adders::check(&problem, &graph), Ok(()));
@@ -239,14 +240,12 @@ prop_compose! {
     /// Inputs of one to three bits, some wider, for a target that pays for look-up tables.
     fn few_bits()(rows in 1usize..12, columns in 1usize..5)(
         entries in prop::collection::vec(prop::collection::vec(entry(), columns), rows),
-        inputs in prop::collection::vec((-4i64..3, 0i64..5, 0u32..3, prop::bool::weighted(0.15)), rows),
+        inputs in prop::collection::vec((-4i128..3, 0i128..5, prop::bool::weighted(0.15)), rows),
         bias in prop::option::of(prop::collection::vec(-2000i64..2000, columns)),
         six in any::<bool>(),
     ) -> Problem {
-        let input = |&(lo, span, arrival, wide): &(i64, i64, u32, bool)| InputSpec {
-            lo: if wide { -100 } else { lo },
-            hi: lo + span,
-            arrival,
+        let input = |&(lo, span, wide): &(i128, i128, bool)| {
+            Interval::new(if wide { -100 } else { lo }, lo + span).unwrap()
         };
         let mut problem = Problem::new(
             Matrix::from_rows(&entries).unwrap(),

@@ -7,7 +7,6 @@ use constraints::Target;
 use hdl::diag::Diagnostic;
 use serde::Serialize;
 
-use super::clock::effort;
 use super::output::{Force, finish};
 use crate::arith::cases::{Case, cases};
 use crate::arith::report::{CmvmReport, run as optimise};
@@ -37,7 +36,7 @@ enum What {
 #[derive(Debug, Args)]
 struct ArithArgs {
     /// How long to search each matrix: fast, normal, high, or a number of seconds
-    #[arg(long, default_value = "fast", value_parser = effort)]
+    #[arg(long, default_value = "fast")]
     effort: Effort,
     /// Only the cases whose name contains this
     #[arg(long, value_name = "TEXT", default_value = "")]

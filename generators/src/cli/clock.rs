@@ -28,16 +28,3 @@ impl Timing {
         Ok(Options { target: Target::load(&self.target)?, timing, products, effort })
     }
 }
-
-/// Reads an effort: its name, or seconds.
-pub fn effort(text: &str) -> std::result::Result<Effort, String> {
-    match text {
-        "fast" => Ok(Effort::Fast),
-        "normal" => Ok(Effort::Normal),
-        "high" => Ok(Effort::High),
-        _ => match text.parse::<f64>() {
-            Ok(seconds) if seconds > 0.0 && seconds <= 86_400.0 => Ok(Effort::Seconds(seconds)),
-            _ => Err("expected fast, normal, high, or a number of seconds".into()),
-        },
-    }
-}

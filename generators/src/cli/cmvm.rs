@@ -7,14 +7,15 @@ use std::sync::Arc;
 use clap::Args;
 use hdl::dfg::Module;
 use hdl::diag::Diagnostic;
+use hdl::num::Interval;
 use serde::Serialize;
 
 use super::care::Care;
-use super::clock::{Timing, effort};
+use super::clock::Timing;
 use super::output::{Force, Proof, finish};
 use crate::arith::design::{MatrixDesign, size};
 use crate::arith::report::{self, Choice, run as optimise};
-use crate::arith::{CellCosts, Effort, Fabric, InputSpec, Problem, Wanted};
+use crate::arith::{CellCosts, Effort, Fabric, Problem, Wanted};
 use crate::failure::{Failure, Result};
 use crate::flow::generate;
 use crate::flow::matrix::{MatrixProject, of_adders, of_cells};
@@ -47,7 +48,7 @@ pub struct CmvmArgs {
     #[arg(long, value_name = "RANGES", conflicts_with_all = ["input_bits", "signed"])]
     input_ranges: Option<String>,
     /// How long to search: fast, normal, high, or a number of seconds
-    #[arg(long, default_value = "normal", value_parser = effort)]
+    #[arg(long, default_value = "normal")]
     effort: Effort,
     /// Greatest number of adder levels
     #[arg(long, value_name = "LEVELS")]
@@ -113,7 +114,7 @@ pub fn run(args: &CmvmArgs) -> Result<()> {
     let staging = args.out.as_deref().map(|out| args.force.begin(out)).transpose()?;
     let matrix = matrix::read(&args.file)?;
     let inputs = args.inputs(matrix.rows())?;
-    progress::at(format_args!("a matrix of {} by {}", matrix.rows(), matrix.columns()));
+    progress::at(format_args!("a matrix of {} by {}", matrix.rows(), matrix.columns())).map_err(Failure::check)?;
     let mut problem = Problem::new(matrix, inputs);
     problem.max_depth = args.max_depth;
     args.care.allow(size(&problem).require_moderate("`hwgen dense --reuse N` folds it; --yes builds it as it is"))?;
@@ -140,7 +141,7 @@ fn run_adders(args: &CmvmArgs, options: &Options, problem: Problem, staging: Opt
         _ = pool.use_current_thread().build_global();
     }
     let (graph, report) = optimise(&problem, args.effort, args.seed).map_err(|e| args.wrong(e.to_string()))?;
-    progress::at("the module and its figures");
+    progress::at("the module and its figures").map_err(Failure::check)?;
     let logic = of_adders(&problem, &graph, &options.target)?;
     args.write(&problem, &logic, parameters(&report), options, staging)?;
     let estimate = Estimate::of(&graph, &logic, &options.target)?;
@@ -199,18 +200,19 @@ impl CmvmArgs {
         Failure::user(Diagnostic::error("cmvm", message).at(self.file.display().to_string(), "this matrix"))
     }
 
-    fn inputs(&self, count: usize) -> Result<Vec<InputSpec>> {
+    fn inputs(&self, count: usize) -> Result<Vec<Interval>> {
         let Some(text) = &self.input_ranges else {
-            return Ok(vec![InputSpec::bits(self.input_bits, self.signed); count]);
+            let range = Interval::of_width(self.input_bits, self.signed).map_err(|e| self.wrong(e.to_string()))?;
+            return Ok(vec![range; count]);
         };
         let wrong = |message: String| {
             Failure::user(Diagnostic::error("input-ranges", message).help("write --input-ranges LO:HI,LO:HI,…"))
         };
         let range = |text: &str| {
             let (lo, hi) = text.split_once(':')?;
-            Some(InputSpec { lo: lo.trim().parse().ok()?, hi: hi.trim().parse().ok()?, arrival: 0 })
+            Interval::new(lo.trim().parse().ok()?, hi.trim().parse().ok()?).ok()
         };
-        let ranges: Vec<InputSpec> = text
+        let ranges: Vec<Interval> = text
             .split(',')
             .map(|text| range(text).ok_or_else(|| wrong(format!("{} is no range", hdl::names::quoted(text)))))
             .collect::<Result<_>>()?;

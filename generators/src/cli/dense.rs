@@ -6,8 +6,9 @@ use clap::Args;
 use hdl::diag::Diagnostic;
 use hdl::num::Format;
 
-use super::network::{Hardware, Source};
+use super::network::Hardware;
 use crate::failure::{Failure, Result};
+use crate::flow::network::NetworkProject;
 use crate::import::dense::{Weights, read};
 use crate::import::lift::InputFormat;
 use crate::model::Graph;
@@ -91,9 +92,8 @@ pub fn run(args: &DenseArgs) -> Result<()> {
         let names: Vec<String> = args.weights.iter().map(|file| super::file_name(file)).collect();
         parameters.push(("weights", names.join(", ")));
     }
-    let source =
-        Source { command: "dense", network, parameters, checks: Vec::new(), events: Vec::new(), traced_adders: None };
-    args.hardware.generate(staging, source)
+    let project = NetworkProject { parameters, ..NetworkProject::new("dense", "network", network) };
+    args.hardware.generate(staging, project)
 }
 
 impl DenseArgs {

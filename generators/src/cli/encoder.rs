@@ -16,6 +16,7 @@ use crate::encoder::weights::Choice;
 use crate::failure::Result;
 use crate::flow::encoder::EncoderProject;
 use crate::flow::generate;
+use crate::flow::options::check_top;
 use crate::output::file::write_new;
 
 /// Generate the HGCAL trigger encoder (ECON-T auto-encoder block) as Verilog.
@@ -81,7 +82,7 @@ pub fn run(args: &EncoderArgs) -> Result<()> {
 
 impl EncoderArgs {
     fn design(&self) -> Result<EncoderDesign> {
-        super::check_top(&self.top)?;
+        check_top(&self.top)?;
         let choice = Choice {
             file: self.model.as_deref(),
             contract: self.contract,

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
 
 use super::model_file::ModelFile;
 use crate::failure::Result;
 use crate::flow::exactness::doubts;
+use crate::flow::trained::inspection;
 use crate::output::file::write_new;
 
 /// Show what a network consists of: layers, shapes, number formats, ranges, work, and where precision is lost.
@@ -31,19 +31,14 @@ pub struct InspectArgs {
 
 /// Runs the command.
 pub fn run(args: &InspectArgs) -> Result<()> {
-    let network = args.model.load()?;
-    let inspection = network.graph.inspect();
+    let network = args.model.file().read()?;
     if let Some(file) = &args.svg {
         write_new(file, network.graph.drawing().as_bytes())?;
     }
     if args.json {
-        let doubts = network.doubts.iter();
-        let doubts = doubts.map(|d| json!({"layer": d.layer, "steps": d.steps, "of": d.of}));
-        let mut all = serde_json::to_value(&inspection).expect("plain data");
-        all["doubts"] = doubts.collect();
-        let text = serde_json::to_string_pretty(&all).expect("plain data");
+        let text = serde_json::to_string_pretty(&inspection(&network)).expect("plain data");
         super::say(format_args!("{text}\n"))
     } else {
-        super::say(format_args!("{inspection}{}", doubts(&network)))
+        super::say(format_args!("{}{}", network.graph.inspect(), doubts(&network)))
     }
 }

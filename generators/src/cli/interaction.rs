@@ -15,6 +15,7 @@ use crate::arith::Fabric;
 use crate::failure::{Failure, Result};
 use crate::flow::generate;
 use crate::flow::interaction::InteractionProject;
+use crate::flow::options::check_top;
 use crate::interaction::accuracy::Accuracy;
 use crate::interaction::assembly::Structure;
 use crate::interaction::design::InteractionDesign;
@@ -147,7 +148,7 @@ impl InteractionArgs {
     }
 
     fn design(&self, target: &Target) -> Result<InteractionDesign> {
-        super::check_top(&self.top)?;
+        check_top(&self.top)?;
         let network = match &self.model {
             Some(file) => self.wanted().read(file)?,
             None => self.random().map_err(Failure::user)?,

@@ -10,10 +10,11 @@ pub mod encoder;
 pub mod events;
 pub mod inspect;
 pub mod interaction;
-mod model_file;
-mod network;
+pub mod model_file;
+pub mod network;
 mod output;
 mod products;
+pub mod run;
 mod schema;
 pub mod sim;
 pub mod synth;
@@ -48,6 +49,7 @@ enum Command {
     Events(events::EventsArgs),
     Inspect(inspect::InspectArgs),
     Schema(schema::SchemaArgs),
+    Run(Box<run::RunArgs>),
     Sim(sim::SimArgs),
     Cmvm(Box<cmvm::CmvmArgs>),
     Bench(bench::BenchArgs),
@@ -67,6 +69,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Events(args) => events::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Schema(args) => schema::run(args),
+        Command::Run(args) => run::run(args),
         Command::Sim(args) => sim::run(args),
         Command::Cmvm(args) => cmvm::run(args),
         Command::Bench(args) => bench::run(args),
@@ -80,29 +83,6 @@ pub fn run(cli: &Cli) -> Result<()> {
 /// A number of bits from `least` to 16.
 fn width(least: u64) -> RangedU64ValueParser<u32> {
     RangedU64ValueParser::new().range(least..=16)
-}
-
-/// Longest name of a top module: it begins the names of files, which most file systems end at 255 characters, and
-/// simulators append to it.
-const TOP_LENGTH: usize = 128;
-
-/// Beginning of the names of the modules of adders and inverters that stand beside a design's own.
-const OWN_MODULES: &str = "hwgen_";
-
-/// An error unless `name` can name a top module and its files.
-fn check_top(name: &str) -> Result<()> {
-    let reason = match hdl::names::check_identifier(name) {
-        Ok(()) if name.to_lowercase().starts_with(OWN_MODULES) => {
-            format!("names that begin with `{OWN_MODULES}` are those of modules that hwgen adds to a design")
-        }
-        Ok(()) if name.len() <= TOP_LENGTH => return Ok(()),
-        Ok(()) => {
-            format!("{} characters are too many, {TOP_LENGTH} are allowed, since files are named after it", name.len())
-        }
-        Err(reason) => reason,
-    };
-    let message = format!("top module name {}: {reason}", hdl::names::quoted(name));
-    Err(Failure::user(Diagnostic::error("bad-name", message).help("choose another name with --top")))
 }
 
 /// The name of a file without its folder.

@@ -1,13 +1,10 @@
-//! A trained network's file, as `hwgen build` and `hwgen inspect` take it.
+//! A trained network's file and the part of it that is wanted, as `hwgen build` and `hwgen inspect` take them.
 
 use std::path::PathBuf;
 
 use clap::Args;
-use hdl::diag::Diagnostic;
 
-use crate::failure::{Failure, Result};
-use crate::import::file::read;
-use crate::import::lift::{Imported, InputFormat};
+use crate::flow::trained::{NetworkFile, Part};
 
 /// Which network, and what its file leaves open.
 #[derive(Debug, Args)]
@@ -23,26 +20,41 @@ pub struct ModelFile {
     input_format: Vec<String>,
 }
 
+/// Which part of it, and how exact.
+#[derive(Debug, Args)]
+pub struct ModelPart {
+    /// Take a quantiser's step at the exact sum where the framework's own depends on the order of its additions; how far
+    /// outputs are then off at most is printed
+    #[arg(long)]
+    accept_rounding: bool,
+    /// Begin with this layer: its operand becomes the input
+    #[arg(long, value_name = "LAYER")]
+    from: Option<String>,
+    /// End with this layer: its result becomes the output
+    #[arg(long, value_name = "LAYER")]
+    to: Option<String>,
+    /// Give outputs as plain numbers of this format: [NAME=]u8.8 or [NAME=]s8.4. Sigmoids, exponentials, softmax and
+    /// scales at the end are then built in hardware, as approximations; how far they are off at most is printed
+    #[arg(long, value_name = "FORMAT")]
+    output_format: Vec<String>,
+}
+
 impl ModelFile {
-    /// Reads the network.
-    pub fn load(&self) -> Result<Imported> {
-        let formats = self.input_format.iter().map(|text| InputFormat::parse(text));
-        let formats: Vec<InputFormat> = formats.collect::<std::result::Result<_, _>>().map_err(Failure::user)?;
-        read(&self.file, self.weights_file.as_deref(), &formats)
+    /// The file.
+    pub fn file(&self) -> NetworkFile {
+        let Self { file, weights_file, input_format } = self;
+        NetworkFile { file: file.clone(), weights: weights_file.clone(), input_formats: input_format.clone() }
     }
+}
 
-    /// What the report says of it.
-    pub fn parameters(&self) -> Vec<(&'static str, String)> {
-        let mut parameters = vec![("model", super::file_name(&self.file))];
-        parameters.extend(self.weights_file.as_ref().map(|file| ("weights", super::file_name(file))));
-        if !self.input_format.is_empty() {
-            parameters.push(("input format", self.input_format.join(", ")));
+impl ModelPart {
+    /// The part.
+    pub fn part(&self) -> Part {
+        Part {
+            accept_rounding: self.accept_rounding,
+            from: self.from.clone(),
+            to: self.to.clone(),
+            output_formats: self.output_format.clone(),
         }
-        parameters
-    }
-
-    /// A mistake in it.
-    pub fn wrong(&self, mistake: Diagnostic) -> Failure {
-        Failure::user(mistake.at(self.file.display().to_string(), "in this file"))
     }
 }

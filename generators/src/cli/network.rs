@@ -3,17 +3,16 @@
 use clap::Args;
 
 use super::care::Care;
-use super::clock::{Timing, effort};
+use super::clock::Timing;
 use super::output::Output;
 use super::products::MatrixProductArgs;
 use crate::arith::Effort;
 use crate::failure::Result;
 use crate::flow::generate;
 use crate::flow::network::NetworkProject;
-use crate::model::Graph;
-use crate::network::design::{Event, NetworkDesign};
+use crate::flow::options::{Options, check_top};
+use crate::network::design::NetworkDesign;
 use crate::network::folded::MAX_REUSE;
-use crate::output::report::Check;
 use crate::output::staging::Staging;
 
 /// How a model becomes hardware.
@@ -21,7 +20,7 @@ use crate::output::staging::Staging;
 pub struct Hardware {
     /// How long to search for shared adders, for each matrix: fast, normal, high, or a number of seconds [default:
     /// normal up to 4096 weights, fast beyond]
-    #[arg(long, value_parser = effort)]
+    #[arg(long)]
     effort: Option<Effort>,
     #[command(flatten)]
     products: MatrixProductArgs,
@@ -47,47 +46,36 @@ pub struct Hardware {
     output: Output,
 }
 
-/// A model and where it comes from.
-#[derive(Debug)]
-pub struct Source {
-    /// The command, for the report.
-    pub command: &'static str,
-    /// The integers.
-    pub network: Graph,
-    /// What the user chose.
-    pub parameters: Vec<(&'static str, String)>,
-    /// What else was checked.
-    pub checks: Vec<Check>,
-    /// Events that the test bench runs in front of random ones.
-    pub events: Vec<Event>,
-    /// Adders that the file had, for comparison.
-    pub traced_adders: Option<u64>,
-}
-
 impl Hardware {
-    /// Begins the output folder: an error if it cannot become one.
+    /// Begins the output folder, and to say what is done: an error if it cannot become one.
     pub fn begin(&self) -> Result<Staging> {
         self.care.begin();
-        super::check_top(&self.top)?;
+        self.folder()
+    }
+
+    /// The output folder: an error if it cannot become one.
+    pub fn folder(&self) -> Result<Staging> {
+        check_top(&self.top)?;
         self.output.begin()
     }
 
+    /// What is asked of the hardware.
+    pub fn options(&self) -> Result<Options> {
+        self.timing.options(self.products.chosen(), self.effort)
+    }
+
+    /// The project with the form that the design is to have.
+    pub fn formed(&self, project: NetworkProject) -> Result<NetworkProject> {
+        let (top, reuse, streamed) = (self.top.clone(), self.reuse, self.stream);
+        let design = NetworkDesign { top, reuse, streamed, ..project.design };
+        let count = self.events.map(|count| count as usize);
+        Ok(NetworkProject { design: self.care.moderate(design)?, count, ..project })
+    }
+
     /// Builds, checks and writes the design.
-    pub fn generate(&self, staging: Staging, source: Source) -> Result<()> {
-        let Source { command, network, parameters, checks, events, traced_adders } = source;
-        let (top, reuse) = (self.top.clone(), self.reuse);
-        let design = NetworkDesign { top, reuse, streamed: self.stream, stages: Vec::new(), network };
-        let project = NetworkProject {
-            generator: command,
-            design: self.care.moderate(design)?,
-            parameters,
-            checks,
-            events,
-            count: self.events.map(|count| count as usize),
-            traced_adders,
-        };
-        let options = self.timing.options(self.products.chosen(), self.effort)?;
-        let generated = generate(&project, &options, &staging)?;
+    pub fn generate(&self, staging: Staging, project: NetworkProject) -> Result<()> {
+        let project = self.formed(project)?;
+        let generated = generate(&project, &self.options()?, &staging)?;
         self.output.finish(staging, &generated)?;
         super::say(self.output.summary_with(&generated, &project.work(&generated)?))
     }

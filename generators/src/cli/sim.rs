@@ -62,15 +62,7 @@ enum Choice {
 
 /// Runs the command.
 pub fn run(args: &SimArgs) -> Result<()> {
-    let folder = Folder::open(&args.dir)?;
-    let source = args.source();
-    let options = check::Options {
-        first: args.first.map(|count| count as usize),
-        waves: args.waves.as_deref(),
-        limit: Duration::from_secs(args.limit),
-        ..check::Options::new(args.engine.runners(), &source)
-    };
-    let outcomes = check(&folder, &options, &mut super::remark)?;
+    let outcomes = args.outcomes(&mut super::remark)?;
     if args.json {
         let json = serde_json::to_string_pretty(&outcomes).expect("plain data");
         super::say(format_args!("{json}\n"))?;
@@ -78,6 +70,14 @@ pub fn run(args: &SimArgs) -> Result<()> {
         let mismatches: String = outcomes.iter().flat_map(|o| &o.mismatches).map(|m| format!("{m}\n")).collect();
         super::say(format_args!("{}{mismatches}", table(&outcomes)))?;
     }
+    require_pass(&outcomes)
+}
+
+/// A failed check unless every engine saw what the model says.
+///
+/// # Errors
+/// The first engine that did not.
+pub fn require_pass(outcomes: &[Outcome]) -> Result<()> {
     match outcomes.iter().find(|o| !o.pass) {
         Some(failed) => Err(Failure::check(Diagnostic::error(
             "mismatch",
@@ -101,6 +101,22 @@ impl Choice {
 }
 
 impl SimArgs {
+    /// How each engine did; what a reader must know of the files is remarked.
+    ///
+    /// # Errors
+    /// Those of [`check`].
+    pub fn outcomes(&self, remark: &mut dyn FnMut(&str)) -> Result<Vec<Outcome>> {
+        let folder = Folder::open(&self.dir)?;
+        let source = self.source();
+        let options = check::Options {
+            first: self.first.map(|count| count as usize),
+            waves: self.waves.as_deref(),
+            limit: Duration::from_secs(self.limit),
+            ..check::Options::new(self.engine.runners(), &source)
+        };
+        check(&folder, &options, remark)
+    }
+
     fn source(&self) -> Source<'_> {
         match (&self.vectors, self.random) {
             (Some(file), _) => Source::File(file),

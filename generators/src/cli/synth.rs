@@ -11,6 +11,7 @@ use hdl::diag::Diagnostic;
 use super::output::{Force, finish};
 use crate::failure::{Failure, Result};
 use crate::flow::Folder;
+use crate::output::staging::Staging;
 use crate::output::synthesis::{State, Synthesis};
 use crate::synthesis::{self, Choice, Hierarchy, Options, Simulator, synthesise};
 
@@ -72,25 +73,33 @@ enum Effort {
 
 /// Runs the command.
 pub fn run(args: &SynthArgs) -> Result<()> {
-    let (folder, options, out) = (Folder::open(&args.dir)?, args.options()?, args.out());
-    let staging = args.force.begin(&out)?;
     let mut tell = |line: &str| {
         if !args.json {
             super::tell(line)
         }
     };
-    let report = synthesise(&folder, &staging, &options, &mut tell)?;
+    let (report, staging) = args.synthesise(&mut tell)?;
     finish(staging)?;
     if args.json {
         super::say(report.to_json())?;
     } else {
         let (steps, figures) = (report.steps_text(), report.figures_text());
-        super::say(format_args!("{steps}\n{figures}\nreport: {}\n", out.join("report.md").display()))?;
+        super::say(format_args!("{steps}\n{figures}\nreport: {}\n", args.out().join("report.md").display()))?;
     }
-    verdict(&report)
+    require_done(&report)
 }
 
 impl SynthArgs {
+    /// The report, and the folder that is to be put in place; a line is told after each step.
+    ///
+    /// # Errors
+    /// Those of [`synthesise`].
+    pub fn synthesise(&self, tell: &mut dyn FnMut(&str)) -> Result<(Synthesis, Staging)> {
+        let (folder, options) = (Folder::open(&self.dir)?, self.options()?);
+        let staging = self.force.begin(&self.out())?;
+        Ok((synthesise(&folder, &staging, &options, tell)?, staging))
+    }
+
     fn out(&self) -> PathBuf {
         self.out.clone().unwrap_or_else(|| {
             let name = self.dir.file_name().map_or_else(|| "rtl".into(), |n| n.to_string_lossy());
@@ -117,7 +126,10 @@ impl SynthArgs {
 }
 
 /// A failed check unless every step ended well.
-fn verdict(report: &Synthesis) -> Result<()> {
+///
+/// # Errors
+/// The steps that did not.
+pub fn require_done(report: &Synthesis) -> Result<()> {
     if report.passed() {
         return Ok(());
     }

@@ -61,18 +61,37 @@ pub struct Folder {
     pub design: Design,
 }
 
+fn manifest(dir: &Path) -> Result<Manifest> {
+    Manifest::read(dir)?.ok_or_else(|| {
+        let error = Diagnostic::error("no-design", "this is no folder that hwgen wrote")
+            .at(dir.display().to_string(), "looked here")
+            .help("make one, such as with `hwgen encoder --out DIR`");
+        Failure::user(error)
+    })
+}
+
+/// The model in the folder `dir`, without the hardware that lies beside it.
+///
+/// # Errors
+/// It is no folder that hwgen wrote, or its model cannot be read.
+pub fn model(dir: &Path) -> Result<Design> {
+    manifest(dir)?;
+    let path = dir.join(MODEL_FILE);
+    let damaged = |d: Diagnostic| Failure::user(d.at(path.display().to_string(), "in this file"));
+    let text = bounded::read_text("read the file", &path, bounded::OWN)?;
+    let design: Design = serde_json::from_str(&text)
+        .map_err(|e| damaged(Diagnostic::error("json", format!("this is no model: {e}"))))?;
+    design.model().validate().map_err(damaged)?;
+    Ok(design)
+}
+
 impl Folder {
     /// Reads the folder `dir`.
     ///
     /// # Errors
     /// It is none that hwgen wrote, or graph or model in it cannot be read.
     pub fn open(dir: &Path) -> Result<Self> {
-        let Some(manifest) = Manifest::read(dir)? else {
-            let error = Diagnostic::error("no-design", "this is no folder that hwgen wrote")
-                .at(dir.display().to_string(), "looked here")
-                .help("make one, such as with `hwgen encoder --out DIR`");
-            return Err(Failure::user(error));
-        };
+        let manifest = manifest(dir)?;
         let read = |name: &str| {
             let path = dir.join(name);
             bounded::read_text("read the file", &path, bounded::OWN)
@@ -92,9 +111,7 @@ impl Folder {
         if manifest.names().any(|name| name == BEHAVIOUR_FILE) {
             top = simulated_by(&top, graph(BEHAVIOUR_FILE)?).map_err(|d| damaged(BEHAVIOUR_FILE, d))?;
         }
-        let design: Design = serde_json::from_str(&read(MODEL_FILE)?)
-            .map_err(|e| damaged(MODEL_FILE, Diagnostic::error("json", format!("this is no model: {e}"))))?;
-        design.model().validate().map_err(|d| damaged(MODEL_FILE, d))?;
+        let design = model(dir)?;
         let edits = manifest.edits(dir)?;
         Ok(Self { dir: dir.to_owned(), manifest, edits, top, design })
     }

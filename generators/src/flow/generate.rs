@@ -104,13 +104,13 @@ pub fn generate(project: &dyn Project, options: &Options, folder: &Staging) -> R
     let kinds = project.products();
     let arithmetic = options.products.arithmetic(&options.target, kinds)?;
     let clock = options.timing.clock()?;
-    progress::at("the hardware");
+    progress::at("the hardware").map_err(Failure::check)?;
     let built = project.build(options, arithmetic)?;
     let model = built.design.model();
-    progress::at("the model's results");
+    progress::at("the model's results").map_err(Failure::check)?;
     let vectors = project.vectors(&built.design).map_err(Failure::user)?;
     let preamble = model.preamble().map_err(Failure::user)?;
-    progress::at(format_args!("{} vectors through the hardware", vectors.len()));
+    progress::at(format_args!("{} vectors through the hardware", vectors.len())).map_err(Failure::check)?;
     let check = run_batch(&built.top, &vectors, preamble.as_ref())?.require_pass()?;
 
     let mut report = Report::new(project.generator(), &built.top, clock.ns(), &built.pipeline, &options.delay_source());
@@ -126,7 +126,7 @@ pub fn generate(project: &dyn Project, options: &Options, folder: &Staging) -> R
         folder.write(file.name, file.text)?;
         report.files.insert(file.name.into(), file.what.into());
     }
-    progress::at("the output folder");
+    progress::at("the output folder").map_err(Failure::check)?;
     let emission = Emission {
         top: &built.top,
         model: built.design.to_json(),

@@ -15,9 +15,9 @@ use super::options::{Options, Timing};
 use crate::arith::cells;
 use crate::arith::design::MatrixDesign;
 use crate::arith::products::operators;
-use crate::arith::{AdderGraph, Arithmetic, CellSums, InputSpec, Kinds, Problem, cost};
+use crate::arith::{AdderGraph, Arithmetic, CellSums, Kinds, Problem, cost};
 use crate::design::Design;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::output::report::{Check, Report};
 
 /// A matrix whose sums have been found.
@@ -53,20 +53,14 @@ pub fn of_cells(problem: &Problem, sums: &CellSums) -> Result<Arc<Module>> {
     module(&problem.inputs, |m, x| cells::lower::build(m, x, sums))
 }
 
-fn module<F>(inputs: &[InputSpec], sums: F) -> Result<Arc<Module>>
+fn module<F>(inputs: &[Interval], sums: F) -> Result<Arc<Module>>
 where
     F: for<'m> FnOnce(&'m ModuleBuilder, &[Value<'m>]) -> Vec<Value<'m>>,
 {
     let m = ModuleBuilder::new("cmvm");
-    let x = m.input_port("x", formats(inputs)?, Stamp::at(0));
+    let x = m.input_port("x", inputs.iter().map(|range| Format::integer(*range)).collect(), Stamp::at(0));
     m.output_array("y", &sums(&m, &x));
     Ok(m.finish()?)
-}
-
-fn formats(inputs: &[InputSpec]) -> Result<Vec<Format>> {
-    let format = |spec: &InputSpec| Interval::new(spec.lo.into(), spec.hi.into()).map(Format::integer);
-    let wide = |_| Failure::user(Diagnostic::error("input-ranges", "an input range is empty or too wide"));
-    inputs.iter().map(format).collect::<std::result::Result<_, _>>().map_err(wide)
 }
 
 /// What the product is cut to: combinational unless latency or clock ask for stages.

@@ -12,6 +12,8 @@ pub mod network;
 pub mod options;
 pub mod outputs;
 pub mod reference;
+pub mod run;
+pub mod trained;
 pub mod trust;
 pub mod vectors;
 pub mod verify;

@@ -13,6 +13,13 @@ use crate::failure::{Failure, Result};
 /// The clock of the LHC, in nanoseconds, for which designs are made unless another is asked for.
 pub const DEFAULT_CLOCK_NS: f64 = 25.0;
 
+/// Longest name of a top module: it begins the names of files, which most file systems end at 255 characters, and
+/// simulators append to it.
+const TOP_LENGTH: usize = 128;
+
+/// Beginning of the names of the modules of adders and inverters that stand beside a design's own.
+const OWN_MODULES: &str = "hwgen_";
+
 /// Everything that is asked of the hardware; the default is what the program does without further options.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -53,6 +60,25 @@ pub enum Sums {
     Cells,
     /// Two-input adders, which the synthesis tool builds
     Operators,
+}
+
+/// An error unless `name` can name a top module and its files.
+///
+/// # Errors
+/// Why not.
+pub fn check_top(name: &str) -> Result<()> {
+    let reason = match hdl::names::check_identifier(name) {
+        Ok(()) if name.to_lowercase().starts_with(OWN_MODULES) => {
+            format!("names that begin with `{OWN_MODULES}` are those of modules that hwgen adds to a design")
+        }
+        Ok(()) if name.len() <= TOP_LENGTH => return Ok(()),
+        Ok(()) => {
+            format!("{} characters are too many, {TOP_LENGTH} are allowed, since files are named after it", name.len())
+        }
+        Err(reason) => reason,
+    };
+    let message = format!("top module name {}: {reason}", hdl::names::quoted(name));
+    Err(Failure::user(Diagnostic::error("bad-name", message).help("choose another name with --top")))
 }
 
 impl Options {

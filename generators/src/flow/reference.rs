@@ -12,7 +12,7 @@ use crate::network::design::Event;
 use crate::output::report::Check;
 
 /// A file for the port of this name; of a port that nobody has named without one.
-fn named(text: &str) -> (Option<&str>, PathBuf) {
+pub(super) fn named(text: &str) -> (Option<&str>, PathBuf) {
     match text.split_once('=') {
         Some((name, file)) if !Path::new(text).exists() => (Some(name), file.into()),
         _ => (None, text.into()),
@@ -68,13 +68,19 @@ pub fn compare(expected: &[String], graph: &Graph, events: &[Event]) -> Result<V
 }
 
 /// `--inputs a=FILE --inputs b=FILE`.
-fn forms(option: &str, names: &[&str]) -> String {
+pub(super) fn forms(option: &str, names: &[&str]) -> String {
     let forms: Vec<String> = names.iter().map(|name| format!("--{option} {name}=FILE")).collect();
     forms.join(" ")
 }
 
 /// The port of that name; the only one if there is no name.
-fn position(code: &'static str, what: &str, names: &[&str], name: Option<&str>, file: &Path) -> Result<usize> {
+pub(super) fn position(
+    code: &'static str,
+    what: &str,
+    names: &[&str],
+    name: Option<&str>,
+    file: &Path,
+) -> Result<usize> {
     let Some(name) = name else {
         return Ok(0);
     };

@@ -5,7 +5,7 @@ use hdl::diag::Diagnostic;
 use super::design::InteractionDesign;
 use super::mlp::{Layer, Mlp};
 use super::network::Network;
-use crate::network::size::Size;
+use crate::size::Size;
 
 /// Products with weights that are not 0, biases among them, and one LUT for each bit of each of their sums.
 #[derive(Debug, Clone, Copy, Default)]

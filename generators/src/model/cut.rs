@@ -2,11 +2,12 @@
 
 use hdl::diag::Diagnostic;
 use hdl::names::quoted;
+use hdl::num::Rounding;
 
 use super::array::Array;
 use super::graph::{Decode, Encode, Graph, Input, Layer, Output, TensorId};
 use super::op::Op;
-use super::real::{FloatRounding, Quantiser};
+use super::real::Quantiser;
 
 fn error(message: impl Into<String>) -> Diagnostic {
     Diagnostic::error("cut", message)
@@ -119,7 +120,7 @@ impl Graph {
                 zero: Array::scalar(0.0),
                 low: Array::scalar(range.0 as f32),
                 high: Array::scalar(range.1 as f32),
-                rounding: FloatRounding::HalfEven,
+                rounding: Rounding::HalfEven,
             },
         });
         Input { name: format!("{from}_input"), shape: info.shape.clone(), range, encode }

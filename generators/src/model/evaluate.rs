@@ -8,7 +8,7 @@ use super::graph::{Graph, Layer, TensorId, TensorInfo};
 use super::movement::moved;
 use super::multiply::Multiplication;
 use super::op::{Op, PoolKind};
-use super::real::{Step, chain};
+use super::real::{Quantiser, Step, chain};
 use super::shape::spatial;
 use super::softmax;
 use super::window::Window;
@@ -29,6 +29,49 @@ impl Evaluation {
     /// The outputs in order.
     pub fn outputs(&self) -> Vec<&[i64]> {
         self.outputs.iter().map(|t| self.tensor(*t)).collect()
+    }
+}
+
+/// How one input's integers come from the source framework's numbers.
+#[derive(Debug, Clone)]
+pub struct Encoder<'g> {
+    name: &'g str,
+    count: usize,
+    /// For each element of an event; none where numbers are integers already.
+    encode: Option<Vec<Element>>,
+}
+
+/// How one element becomes an integer.
+#[derive(Debug, Clone)]
+struct Element {
+    steps: Vec<Step<f32>>,
+    quantiser: Quantiser<f32>,
+}
+
+impl Encoder<'_> {
+    /// The integers of one event.
+    ///
+    /// # Errors
+    /// A wrong number of elements, one that is no finite number, a fraction where the input takes plain integers.
+    pub fn event(&self, values: &[f32]) -> Result<Vec<i64>, Diagnostic> {
+        let name = quoted(self.name);
+        if values.len() != self.count {
+            return Err(error(format!("input {name} has {} elements, {} are given", self.count, values.len())));
+        }
+        if let Some(i) = values.iter().position(|x| !x.is_finite()) {
+            return Err(error(format!("element {i} of input {name} is {}, not a finite number", values[i])));
+        }
+        let Some(encode) = &self.encode else {
+            let integer = |x: &f32| match x.fract() == 0.0 {
+                true => Ok(*x as i64),
+                false => Err(error(format!("input {name} takes integers, not {x}"))),
+            };
+            return values.iter().map(integer).collect();
+        };
+        let code = |(x, element): (&f32, &Element)| {
+            element.quantiser.code(element.steps.iter().fold(*x, |x, step| step.apply(x)))
+        };
+        Ok(values.iter().zip(encode).map(code).collect())
     }
 }
 
@@ -101,39 +144,23 @@ impl Graph {
         if inputs.len() != self.inputs.len() {
             return Err(error(format!("{} inputs are given, {} wanted", inputs.len(), self.inputs.len())));
         }
-        let encoded = self.inputs.iter().zip(inputs).map(|(input, values)| {
-            let count: usize = input.shape.iter().product();
-            let name = quoted(&input.name);
-            if values.len() != count {
-                return Err(error(format!("input {name} has {count} elements, {} are given", values.len())));
-            }
-            if let Some(i) = values.iter().position(|x| !x.is_finite()) {
-                return Err(error(format!("element {i} of input {name} is {}, not a finite number", values[i])));
-            }
-            let Some(encode) = &input.encode else {
-                return values
-                    .iter()
-                    .map(|x| {
-                        if x.fract() == 0.0 {
-                            Ok(*x as i64)
-                        } else {
-                            Err(error(format!("input {name} takes integers, not {x}")))
-                        }
-                    })
-                    .collect();
-            };
+        (0..).zip(inputs).map(|(k, values)| self.encoder(k).event(values)).collect()
+    }
+
+    /// What makes input `k`'s integers of the source framework's numbers, for many events.
+    pub fn encoder(&self, k: usize) -> Encoder<'_> {
+        let input = &self.inputs[k];
+        let count = input.shape.iter().product();
+        let encode = input.encode.as_ref().map(|encode| {
+            let full = encode.quantiser.with(|p| p.stretched(&input.shape).expect("checked when built"));
             let steps = stretched_steps(&encode.steps, &input.shape);
-            let parameters = encode.quantiser.with(|p| p.stretched(&input.shape).expect("checked when built"));
-            Ok(values
-                .iter()
-                .enumerate()
-                .map(|(i, &x)| {
-                    let real = steps.iter().fold(x, |x, step| step.with(|p| p[i]).apply(x));
-                    parameters.with(|p| p[i]).code(real)
-                })
-                .collect())
+            let element = |i: usize| Element {
+                steps: steps.iter().map(|step| step.with(|p| p[i])).collect(),
+                quantiser: full.with(|p| p[i]),
+            };
+            (0..count).map(element).collect()
         });
-        encoded.collect()
+        Encoder { name: &input.name, count, encode }
     }
 
     /// The source framework's numbers for the integers of output `k`.

@@ -74,6 +74,8 @@ pub enum Function {
     Sqrt,
     /// `x · min(max(x / 6 + 1/2, 0), 1)` with 1/6 as a 32-bit float, each operation rounded to one.
     HardSwish,
+    /// `x · (min(max(x + 3, 0), 6) / 6)`, each operation rounded to a 32-bit float.
+    HardSilu,
     /// `x + bias` below `-lambda`, `x - bias` above `lambda`, else 0, each rounded to a 32-bit float.
     Shrink {
         /// What is taken off the magnitude.
@@ -109,6 +111,7 @@ impl Function {
             Self::Log => wide.ln(),
             Self::Sqrt => return x.sqrt(),
             Self::HardSwish => return x * (x * (1.0 / 6.0) + 0.5).clamp(0.0, 1.0),
+            Self::HardSilu => return x * ((x + 3.0).clamp(0.0, 6.0) / 6.0),
             Self::Shrink { bias, lambda } => {
                 return match x {
                     x if x < -lambda => x + bias,
@@ -122,7 +125,7 @@ impl Function {
 
     /// Whether frameworks compute it only approximately.
     pub fn is_approximate(self) -> bool {
-        !matches!(self, Self::Sqrt | Self::HardSwish | Self::Shrink { .. })
+        !matches!(self, Self::Sqrt | Self::HardSwish | Self::HardSilu | Self::Shrink { .. })
     }
 
     /// How the result grows with `x`. Functions that are not defined everywhere count as mixed.
@@ -145,7 +148,7 @@ impl Function {
             Self::Gelu | Self::GeluTanh => Some(1.13),
             Self::Mish => Some(1.09),
             Self::Erf => Some(std::f64::consts::FRAC_2_SQRT_PI),
-            Self::HardSwish => Some(1.5),
+            Self::HardSwish | Self::HardSilu => Some(1.5),
             Self::Log | Self::Sqrt | Self::Shrink { .. } => None,
         }
     }
@@ -194,6 +197,7 @@ mod tests {
             (Function::Erf, 0.5, 0.520_499_9),
             (Function::Log, 2.0, std::f32::consts::LN_2),
             (Function::HardSwish, 1.0, 2.0 / 3.0),
+            (Function::HardSilu, -0.875, -0.309_895_84),
             (Function::Shrink { bias: 0.5, lambda: 1.0 }, -2.0, -1.5),
             (Function::Softsign, -1.0, -0.5),
         ] {

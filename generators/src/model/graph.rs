@@ -243,8 +243,13 @@ impl Graph {
         let mut names: Vec<&str> =
             self.inputs.iter().map(|i| &*i.name).chain(self.outputs.iter().map(|o| &*o.name)).collect();
         names.sort_unstable();
-        match names.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(error(format!("two ports are called {}", quoted(pair[0])))),
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(error(format!("two ports are called {}", quoted(pair[0]))));
+        }
+        let inputs = self.inputs.iter().map(|input| (&input.name, &input.shape));
+        let outputs = self.outputs.iter().map(|output| (&output.name, &self.info[output.tensor.index()].shape));
+        match inputs.chain(outputs).find(|(_, shape)| shape.contains(&0)) {
+            Some((name, shape)) => Err(error(format!("port {} has no elements: its shape is {shape:?}", quoted(name)))),
             None => Ok(()),
         }
     }

@@ -3,6 +3,7 @@
 //! It stands at both ends of a graph and decides where the steps of thresholds lie, so it has to agree with the
 //! framework in the last bit.
 
+use hdl::num::Rounding;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -198,59 +199,19 @@ pub(crate) fn of_chain(chain: &[Step<f32>]) -> Growth {
     chain.iter().fold(Growth::Rising, |growth, step| growth.then(step.growth()))
 }
 
-/// Rounding of a 32-bit float to an integer, by QONNX' names and formulas.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum FloatRounding {
-    /// Nearest, ties to even: `ROUND`.
-    HalfEven,
-    /// Toward plus infinity.
-    Ceil,
-    /// Toward minus infinity.
-    Floor,
-    /// Away from zero.
-    Up,
-    /// Toward zero.
-    Down,
-    /// `sign(x) · floor(|x| + 1/2)`.
-    HalfUp,
-    /// `sign(x) · ceil(|x| - 1/2)`.
-    HalfDown,
-    /// `floor(x + 1/2)`; QONNX has no name for it.
-    HalfAbove,
-    /// `-floor(-x + 1/2)`; QONNX has no name for it.
-    HalfBelow,
-}
-
-impl FloatRounding {
-    /// The mode of that QONNX name, in any case.
-    pub fn parse(name: &str) -> Option<Self> {
-        Some(match name.to_ascii_uppercase().as_str() {
-            "ROUND" | "HALF_EVEN" => Self::HalfEven,
-            "CEIL" => Self::Ceil,
-            "FLOOR" => Self::Floor,
-            "UP" => Self::Up,
-            "DOWN" => Self::Down,
-            "HALF_UP" => Self::HalfUp,
-            "HALF_DOWN" => Self::HalfDown,
-            _ => return None,
-        })
-    }
-
-    /// `x` rounded.
-    pub fn apply(self, x: f32) -> f32 {
-        let away = |magnitude: f32| if x < 0.0 { -magnitude } else { magnitude };
-        match self {
-            Self::HalfEven => x.round_ties_even(),
-            Self::Ceil => x.ceil(),
-            Self::Floor => x.floor(),
-            Self::Up => away(x.abs().ceil()),
-            Self::Down => x.trunc(),
-            Self::HalfUp => away((x.abs() + 0.5).floor()),
-            Self::HalfDown => away((x.abs() - 0.5).ceil()),
-            Self::HalfAbove => (x + 0.5).floor(),
-            Self::HalfBelow => -(-x + 0.5).floor(),
-        }
+/// A 32-bit float rounded to an integer, by the frameworks' formulas: `floor(x + 1/2)` adds the half in 32 bits, as they do.
+pub fn round_float(x: f32, rounding: Rounding) -> f32 {
+    let away = |magnitude: f32| if x < 0.0 { -magnitude } else { magnitude };
+    match rounding {
+        Rounding::HalfEven => x.round_ties_even(),
+        Rounding::Ceil => x.ceil(),
+        Rounding::Floor => x.floor(),
+        Rounding::AwayFromZero => away(x.abs().ceil()),
+        Rounding::TowardZero => x.trunc(),
+        Rounding::HalfAwayFromZero => away((x.abs() + 0.5).floor()),
+        Rounding::HalfTowardZero => away((x.abs() - 0.5).ceil()),
+        Rounding::HalfUp => (x + 0.5).floor(),
+        Rounding::HalfDown => -(-x + 0.5).floor(),
     }
 }
 
@@ -268,8 +229,9 @@ pub enum Quantiser<P = Array<f32>> {
         low: P,
         /// Greatest code before the zero point is taken off.
         high: P,
-        /// How the code is rounded.
-        rounding: FloatRounding,
+        /// How the code is rounded; `rounding` in old files, in which `half_up` and `half_down` had QONNX' meanings.
+        #[serde(rename = "rounding_mode")]
+        rounding: Rounding,
     },
     /// `clamp(round_half_even(x / scale) + zero, low, high) - zero`.
     Linear {
@@ -290,8 +252,9 @@ pub enum Quantiser<P = Array<f32>> {
         low: P,
         /// Greatest code.
         high: P,
-        /// How the code is rounded.
-        rounding: FloatRounding,
+        /// How the code is rounded; `rounding` in old files, in which `half_up` and `half_down` had QONNX' meanings.
+        #[serde(rename = "rounding_mode")]
+        rounding: Rounding,
     },
     /// 1 if `x / scale + zero ≥ 0`, else -1.
     Sign {
@@ -312,8 +275,9 @@ pub enum Quantiser<P = Array<f32>> {
         low: P,
         /// Greatest code.
         high: P,
-        /// How the code is rounded.
-        rounding: FloatRounding,
+        /// How the code is rounded; `rounding` in old files, in which `half_up` and `half_down` had QONNX' meanings.
+        #[serde(rename = "rounding_mode")]
+        rounding: Rounding,
     },
     /// `first + step · #{k : x ≥ thresholds[k]}`.
     Count {
@@ -402,14 +366,14 @@ impl Quantiser<f32> {
         match self {
             Self::Integer { scale, zero, low, high, rounding } => {
                 let y = limited(x / scale + zero, *low, *high);
-                (rounding.apply(y) - zero) as i64
+                (round_float(y, *rounding) - zero) as i64
             }
             Self::Linear { scale, zero, low, high } => {
                 let y = limited((x / scale).round_ties_even() + zero, *low, *high);
                 (y - zero) as i64
             }
             Self::Wrapping { scale, low, high, rounding } => {
-                let y = rounding.apply(x / scale) as i64;
+                let y = round_float(x / scale, *rounding) as i64;
                 let (low, high) = (*low as i64, *high as i64);
                 let count = high.saturating_sub(low).saturating_add(1).max(1);
                 low.saturating_add(y.saturating_sub(low).rem_euclid(count))
@@ -423,7 +387,7 @@ impl Quantiser<f32> {
             }
             Self::Truncate { scale, zero, divisor, low, high, rounding } => {
                 let y = (x / scale + zero).round_ties_even() / divisor;
-                (rounding.apply(limited(y, *low, *high)) - zero / divisor) as i64
+                (round_float(limited(y, *low, *high), *rounding) - zero / divisor) as i64
             }
             Self::Count { thresholds, first, step } => {
                 let count = thresholds.iter().filter(|t| x >= **t).count() as i64;
@@ -463,18 +427,18 @@ mod tests {
     #[test]
     fn rounding_modes_are_numpys() {
         let table = [
-            (FloatRounding::HalfEven, [-2.0, -2.0, 0.0, 0.0, 2.0]),
-            (FloatRounding::Ceil, [-2.0, -1.0, 0.0, 1.0, 2.0]),
-            (FloatRounding::Floor, [-3.0, -2.0, -1.0, 0.0, 1.0]),
-            (FloatRounding::Up, [-3.0, -2.0, -1.0, 1.0, 2.0]),
-            (FloatRounding::Down, [-2.0, -1.0, 0.0, 0.0, 1.0]),
-            (FloatRounding::HalfUp, [-3.0, -2.0, -1.0, 1.0, 2.0]),
-            (FloatRounding::HalfDown, [-2.0, -1.0, 0.0, 0.0, 1.0]),
-            (FloatRounding::HalfAbove, [-2.0, -1.0, 0.0, 1.0, 2.0]),
-            (FloatRounding::HalfBelow, [-3.0, -2.0, -1.0, 0.0, 1.0]),
+            (Rounding::HalfEven, [-2.0, -2.0, 0.0, 0.0, 2.0]),
+            (Rounding::Ceil, [-2.0, -1.0, 0.0, 1.0, 2.0]),
+            (Rounding::Floor, [-3.0, -2.0, -1.0, 0.0, 1.0]),
+            (Rounding::AwayFromZero, [-3.0, -2.0, -1.0, 1.0, 2.0]),
+            (Rounding::TowardZero, [-2.0, -1.0, 0.0, 0.0, 1.0]),
+            (Rounding::HalfAwayFromZero, [-3.0, -2.0, -1.0, 1.0, 2.0]),
+            (Rounding::HalfTowardZero, [-2.0, -1.0, 0.0, 0.0, 1.0]),
+            (Rounding::HalfUp, [-2.0, -1.0, 0.0, 1.0, 2.0]),
+            (Rounding::HalfDown, [-3.0, -2.0, -1.0, 0.0, 1.0]),
         ];
         for (mode, expected) in table {
-            let got = [-2.5, -1.5, -0.5, 0.5, 1.5].map(|x| mode.apply(x));
+            let got = [-2.5, -1.5, -0.5, 0.5, 1.5].map(|x| round_float(x, mode));
             assert_eq!(got, expected, "{mode:?}");
         }
     }
@@ -482,11 +446,11 @@ mod tests {
     #[test]
     fn quantisers_follow_their_formulas() {
         let quantiser =
-            Quantiser::Integer { scale: 0.5f32, zero: 1.0, low: -4.0, high: 3.0, rounding: FloatRounding::HalfEven };
+            Quantiser::Integer { scale: 0.5f32, zero: 1.0, low: -4.0, high: 3.0, rounding: Rounding::HalfEven };
         let codes = [-100.0, -0.25, 0.0, 0.25, 0.75, 100.0].map(|x| quantiser.code(x));
         assert_eq!(codes, [-5, -1, 0, 1, 1, 2]);
         assert_eq!(quantiser.codes(), (-5, 2));
-        let wrapping = Quantiser::Wrapping { scale: 0.5f32, low: -4.0, high: 3.0, rounding: FloatRounding::HalfAbove };
+        let wrapping = Quantiser::Wrapping { scale: 0.5f32, low: -4.0, high: 3.0, rounding: Rounding::HalfUp };
         let codes = [-2.25, -2.5, -0.25, 0.25, 1.75, 2.0].map(|x| wrapping.code(x));
         assert_eq!(codes, [-4, 3, 0, 1, -4, -4]);
         assert_eq!(wrapping.codes(), (-4, 3));

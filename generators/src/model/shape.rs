@@ -111,7 +111,10 @@ fn dense(x: &[usize], weights: &Array<i64>, bias: &[i64]) -> Result<Vec<usize>, 
     let Some((&last, outer)) = x.split_last().filter(|(last, _)| **last == inputs) else {
         return Err(format!("{inputs} weights an output do not fit operands of shape {x:?}"));
     };
-    if bias.len() != outputs || last == 0 {
+    if last == 0 {
+        return Err(format!("operands of shape {x:?} have no elements"));
+    }
+    if bias.len() != outputs {
         return Err(format!("{outputs} outputs need as many biases, found {}", bias.len()));
     }
     Ok([outer, &[outputs]].concat())

@@ -116,7 +116,7 @@ impl NetworkDesign {
             return Ok((module, report, scheduled));
         }
         let module = build_with(&self.network, &self.top, effort, arithmetic)?;
-        progress::at("register stages");
+        progress::at("register stages")?;
         let (module, report) = pipeline(&module, delays, options)?;
         Ok((Arc::new(module), report, self.clone()))
     }

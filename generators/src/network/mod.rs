@@ -10,9 +10,10 @@ mod linear;
 mod neurons;
 pub mod ports;
 mod registers;
+pub mod simulated;
 pub mod size;
 #[cfg(test)]
-mod small;
+pub(crate) mod small;
 mod softmax;
 mod stages;
 mod stored;
@@ -96,7 +97,7 @@ pub(crate) fn tensors<'m>(
     }
     let mut registers = register_values(m, graph);
     for (k, layer) in graph.layers().iter().enumerate() {
-        progress::at(format_args!("layer {} of {}: {}", k + 1, graph.layers().len(), quoted(&layer.name)));
+        progress::at(format_args!("layer {} of {}: {}", k + 1, graph.layers().len(), quoted(&layer.name)))?;
         let operands: Vec<&[Value<'_>]> = layer.inputs.iter().map(|t| tensors[t.index()].as_slice()).collect();
         let values = layer_values(m, &products, graph, k, &operands, &std::mem::take(&mut registers[k]))?;
         tensors.push(values);

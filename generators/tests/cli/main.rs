@@ -14,6 +14,7 @@ mod matrix;
 mod networks;
 mod readme;
 mod reference;
+mod run;
 mod support;
 mod synth;
 mod verify;

@@ -16,10 +16,11 @@ use super::value::Value;
 use super::wires::resolve_wires;
 use super::{GraphError, NodeId, Op, Stamp, check};
 use crate::diag::{Diagnostic, Diagnostics, Level};
+use crate::lang::control::Control;
 use crate::names;
 use crate::num::{Format, Interval};
 
-pub(super) use messages::{anything_in, available, multiply_driven, range_overflow, undriven};
+pub(crate) use messages::{anything_in, available, multiply_driven, range_overflow, undriven};
 
 /// What happens when an operator meets values of different cycles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,11 +49,11 @@ pub enum Balance {
 /// ```
 #[derive(Debug)]
 pub struct ModuleBuilder {
-    pub(super) inner: RefCell<Inner>,
+    pub(crate) inner: RefCell<Inner>,
 }
 
 #[derive(Debug)]
-pub(super) struct Inner {
+pub(crate) struct Inner {
     pub module: Module,
     pub balance: Balance,
     pub errors: Vec<Diagnostic>,
@@ -60,6 +61,9 @@ pub(super) struct Inner {
     pub state_places: Vec<SinkPlaces>,
     pub memory_places: Vec<SinkPlaces>,
     pub scope: ScopeId,
+    /// The node of each state register's content.
+    pub contents: Vec<NodeId>,
+    pub control: Control,
     scope_stack: Vec<ScopeId>,
     scope_index: FxHashMap<String, ScopeId>,
     enable: Option<NodeId>,
@@ -67,14 +71,14 @@ pub(super) struct Inner {
 
 /// Where a register or register file was declared and, once driven, driven.
 #[derive(Debug)]
-pub(super) struct SinkPlaces {
+pub(crate) struct SinkPlaces {
     pub declared: &'static Location<'static>,
     pub driven: Option<&'static Location<'static>>,
 }
 
 /// A forward reference and, once driven, its driver.
 #[derive(Debug)]
-pub(super) struct WireSlot {
+pub(crate) struct WireSlot {
     pub name: String,
     pub range: Interval,
     pub driver: Option<(NodeId, &'static Location<'static>)>,
@@ -94,6 +98,8 @@ impl ModuleBuilder {
                 state_places: Vec::new(),
                 memory_places: Vec::new(),
                 scope: ScopeId::default(),
+                contents: Vec::new(),
+                control: Control::default(),
                 scope_stack: Vec::new(),
                 scope_index: FxHashMap::default(),
                 enable: None,
@@ -172,6 +178,7 @@ impl ModuleBuilder {
         let place = Location::caller();
         let value = value.aligned_to(wire.frac, place);
         let mut inner = self.inner.borrow_mut();
+        inner.check_right_anywhere(value.n, place);
         let Op::Wire(k) = inner.module.graph.op(wire.n) else {
             let made = inner.module.place_of(wire.n);
             inner.errors.push(
@@ -200,8 +207,10 @@ impl ModuleBuilder {
     /// The finished module, or everything that is wrong with it.
     pub fn finish(self) -> Result<Arc<Module>, Diagnostics> {
         let mut inner = self.inner.into_inner();
-        let undriven = inner.undriven();
-        inner.errors.extend(undriven);
+        inner.connect_assigned();
+        let lost = inner.undriven().into_iter().chain(inner.unreachable_states());
+        let lost: Vec<Diagnostic> = lost.collect();
+        inner.errors.extend(lost);
         let Inner { module, mut errors, wires, .. } = inner;
         let module = match resolve_wires(module, &wires).and_then(resolve_twins) {
             Ok(module) => module,
@@ -222,12 +231,17 @@ impl ModuleBuilder {
 impl Inner {
     /// The node of `op`; operands of different cycles are balanced or reported.
     pub fn add(&mut self, op: Op, place: &'static Location<'static>) -> NodeId {
+        let op = op.map(|n| self.known(n));
+        let operands: Vec<NodeId> = op.operands().collect();
+        self.check_still_right(&operands, place);
         let op = if self.balance == Balance::Automatic { self.balanced(op, place) } else { op };
+        let first = self.module.graph.len();
         let n = match self.module.graph.add(op) {
             Ok(n) => n,
             Err(error) => self.poison(error, place),
         };
         self.record(place);
+        self.mark_as_operands(n, op, first);
         n
     }
 
@@ -240,6 +254,8 @@ impl Inner {
 
     /// `n` one cycle later in a register of style `style`.
     pub fn register(&mut self, n: NodeId, style: RegisterStyle, place: &'static Location<'static>) -> NodeId {
+        let n = self.known(n);
+        self.check_right_anywhere(n, place);
         let constant = self.module.graph.as_constant(n).is_some();
         if constant && style.reset == Reset::None {
             return n;
@@ -335,7 +351,7 @@ impl Inner {
         let states = states.zip(&self.state_places);
         let memories = self.module.memories.iter().map(|m| &m.name);
         let memories = memories.zip(&self.memory_places);
-        let states = states.map(|of| ("register", "set_next", of));
+        let states = states.map(|of| ("register", "set` or `set_next", of));
         let memories = memories.map(|of| ("register file", "write", of));
         states
             .chain(memories)
@@ -356,7 +372,7 @@ impl Inner {
     }
 
     /// An error unless what drives a wire stays in the wire's range.
-    fn check_driven_range(&mut self, what: &str, k: usize, n: NodeId, place: &'static Location<'static>) {
+    pub fn check_driven_range(&mut self, what: &str, k: usize, n: NodeId, place: &'static Location<'static>) {
         let (declared, range) = (self.wires[k].range, self.module.graph.range(n));
         if !declared.covers(range) {
             let name = self.wires[k].name.clone();

@@ -54,7 +54,7 @@ fn stamps(module: &Module, found: &mut Vec<Diagnostic>) {
 
 /// 3. Every state register has a next value, and every register file a write port.
 fn driven(module: &Module, found: &mut Vec<Diagnostic>) {
-    let states = module.states.iter().filter(|s| s.next.is_none()).map(|s| ("register", &s.name, "set_next"));
+    let states = module.states.iter().filter(|s| s.next.is_none()).map(|s| ("register", &s.name, "set` or `set_next"));
     let memories = module.memories.iter().filter(|m| m.write.is_none()).map(|m| ("register file", &m.name, "write"));
     for (what, name, method) in states.chain(memories) {
         found.push(undriven(what, name, method));

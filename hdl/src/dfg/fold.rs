@@ -54,6 +54,7 @@ pub(super) fn fold(g: &Graph, op: Op) -> Option<Folded> {
         Op::Lt(a, b) if range(a).hi() < range(b).lo() => Constant(1),
         Op::Lt(a, b) if range(a).lo() >= range(b).hi() => Constant(0),
         Op::Eq(a, b) if range(a).hi() < range(b).lo() || range(b).hi() < range(a).lo() => Constant(0),
+        Op::Eq(a, b) if range(a).as_point().is_some() && range(a) == range(b) => Constant(1),
         Op::Eq(a, b) if is(b, 1) && bit(a) => Node(a),
         Op::Eq(a, b) if is(a, 1) && bit(b) => Node(b),
 
@@ -70,6 +71,7 @@ pub(super) fn fold(g: &Graph, op: Op) -> Option<Folded> {
             Ok(all) if all.covers(range(a)) => Node(a),
             _ => return None,
         },
+        Op::Narrow(a, lo, hi) if range(a).lo() >= range(lo).hi() && range(a).hi() <= range(hi).lo() => Node(a),
         Op::Same(a, b) if a == b || g.as_constant(a).is_some() => Node(a),
         Op::Concat(a, b, w) if is(a, 0) => Form(Op::Wrap(b, w, false)),
 

@@ -24,6 +24,7 @@ mod wires;
 
 pub use behaviour::{behaviour, simulated_by};
 pub use builder::{Balance, ModuleBuilder};
+pub(crate) use builder::{Inner, multiply_driven, range_overflow};
 pub use check::check;
 pub use graph::{Graph, GraphError, Stamp};
 pub use module::{

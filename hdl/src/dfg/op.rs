@@ -37,6 +37,7 @@ impl NodeId {
 /// | `Read(a, m)` | word `a` of register file `m` in this cycle |
 /// | `Output(i, k)` | output element `k` of instance `i` |
 /// | `Same(a, b)` | `a`, which `b` equals: `a` for synthesis, `b` for simulation; only while a module is under construction |
+/// | `Narrow(a, lo, hi)` | `a`, which is known to lie from `lo` to `hi` wherever it is looked at: evaluators clamp it, hardware takes its low bits |
 /// | `Wire(k)` | a forward reference; only while a module is under construction |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs)] // the table above says what each is
@@ -65,6 +66,7 @@ pub enum Op {
     Read(NodeId, u32),
     Output(u32, u32),
     Same(NodeId, NodeId),
+    Narrow(NodeId, NodeId, NodeId),
     Wire(u32),
 }
 
@@ -88,7 +90,7 @@ impl Op {
             | Op::Max(a, b)
             | Op::Same(a, b)
             | Op::Concat(a, b, _) => ([a, b, NodeId(0)], 2),
-            Op::FullAdder(s, a, b) | Op::Mux(s, a, b) => ([s, a, b], 3),
+            Op::FullAdder(s, a, b) | Op::Mux(s, a, b) | Op::Narrow(s, a, b) => ([s, a, b], 3),
         };
         list.into_iter().take(len)
     }
@@ -115,6 +117,7 @@ impl Op {
             Op::Wrap(a, w, signed) => Op::Wrap(f(a), w, signed),
             Op::Concat(a, b, w) => Op::Concat(f(a), f(b), w),
             Op::Same(a, b) => Op::Same(f(a), f(b)),
+            Op::Narrow(a, lo, hi) => Op::Narrow(f(a), f(lo), f(hi)),
             Op::Table(a, t) => Op::Table(f(a), t),
             Op::Delay(a, r) => Op::Delay(f(a), r),
             Op::Read(a, m) => Op::Read(f(a), m),
@@ -148,6 +151,7 @@ impl Op {
             Op::Read(..) => "read",
             Op::Output(..) => "output",
             Op::Same(..) => "same",
+            Op::Narrow(..) => "narrow",
             Op::Wire(_) => "wire",
         }
     }
@@ -180,6 +184,7 @@ impl Op {
             Op::Wrap(a, w, signed) => wrap(value(a), u32::from(w), signed),
             Op::Concat(a, b, w) => (value(a) << w) + wrap(value(b), u32::from(w), false),
             Op::Same(a, _) => value(a),
+            Op::Narrow(a, lo, hi) => value(a).max(value(lo)).min(value(hi)),
             _ => return None,
         })
     }
@@ -203,6 +208,7 @@ impl Op {
             Op::Max(a, b) => Ok(range(a).max(range(b))),
             Op::Wrap(a, w, signed) => wrapped(range(a), u32::from(w), signed),
             Op::Same(a, _) => Ok(range(a)),
+            Op::Narrow(a, lo, hi) => Ok(range(a).max(range(lo)).min(range(hi))),
             Op::Concat(a, b, w) => {
                 let low = wrapped(range(b), u32::from(w), false);
                 range(a).shl(u32::from(w)).and_then(|high| high.add(low?))

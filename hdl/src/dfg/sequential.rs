@@ -6,6 +6,7 @@ use super::builder::{Inner, SinkPlaces, anything_in, multiply_driven, range_over
 use super::module::{Memory, MemoryWrite, RegisterStyle, State};
 use super::{ModuleBuilder, NodeId, Op, Stamp, Value};
 use crate::diag::Diagnostic;
+use crate::lang::{Operand, Shape};
 use crate::num::{Format, Interval};
 
 /// A register whose next value is given later with [`StateHandle::set_next`].
@@ -39,6 +40,7 @@ impl ModuleBuilder {
         inner.module.states.push(State { name: name.to_owned(), range: format.range, next: None, style });
         inner.state_places.push(SinkPlaces { declared: place, driven: None });
         let n = inner.declare(Op::State(index), format.range, Stamp::TIMELESS, place);
+        inner.contents.push(n);
         StateHandle { value: Value { builder: self, n, frac: format.frac }, index }
     }
 
@@ -46,8 +48,9 @@ impl ModuleBuilder {
     ///
     /// A word that was never written may read as 0, so its range holds 0 even if `format` does not.
     #[track_caller]
-    pub fn memory(&self, name: &str, depth: u32, format: Format) -> MemoryHandle<'_> {
+    pub fn memory(&self, name: &str, depth: u32, shape: impl Shape) -> MemoryHandle<'_> {
         let place = Location::caller();
+        let format = self.format(name, shape);
         let mut inner = self.inner.borrow_mut();
         inner.check_name("register file", name, place);
         if depth == 0 {
@@ -71,19 +74,30 @@ impl<'m> StateHandle<'m> {
 
     /// Loads `next` at every clock edge.
     #[track_caller]
-    pub fn set_next(&self, next: Value<'m>) {
-        self.drive(next, None, Location::caller());
+    pub fn set_next(&self, next: impl Operand<'m>) {
+        self.drive(next.on(self.value.builder), None, Location::caller());
     }
 
     /// Loads `next` at clock edges while `enable` is 1.
     #[track_caller]
-    pub fn set_next_when(&self, enable: Value<'m>, next: Value<'m>) {
-        self.drive(next, Some(enable.n), Location::caller());
+    pub fn set_next_when(&self, enable: impl Operand<'m>, next: impl Operand<'m>) {
+        let builder = self.value.builder;
+        self.drive(next.on(builder), Some(enable.on(builder).n), Location::caller());
+    }
+
+    pub(crate) fn content(&self) -> &Value<'m> {
+        &self.value
+    }
+
+    /// Its number in the module.
+    pub(crate) fn index(&self) -> u32 {
+        self.index
     }
 
     fn drive(&self, next: Value<'m>, enable: Option<NodeId>, place: &'static Location<'static>) {
         let next = next.aligned_to(self.value.frac, place);
         let mut inner = self.value.builder.inner.borrow_mut();
+        inner.check_right_anywhere(next.n, place);
         let (next, enable) = match enable {
             Some(enable) => {
                 let [enable, next] = inner.meet([enable, next.n], place);
@@ -111,25 +125,38 @@ impl<'m> StateHandle<'m> {
 impl<'m> MemoryHandle<'m> {
     /// Word `address` in this cycle.
     #[track_caller]
-    pub fn read(&self, address: Value<'m>) -> Value<'m> {
+    pub fn read(&self, address: impl Operand<'m>) -> Value<'m> {
         let place = Location::caller();
+        let address = address.on(self.builder);
         let mut inner = self.builder.inner.borrow_mut();
-        let error = address_error(&inner, self.index, address.n, place);
+        let address = inner.known(address.n);
+        inner.check_still_right(&[address], place);
+        let error = address_error(&inner, self.index, address, place);
         inner.errors.extend(error);
-        let stamp = inner.module.graph.stamp(address.n);
-        let n = inner.declare(Op::Read(address.n, self.index), self.format.range, stamp, place);
+        let stamp = inner.module.graph.stamp(address);
+        let (op, first) = (Op::Read(address, self.index), inner.module.graph.len());
+        let n = inner.declare(op, self.format.range, stamp, place);
+        inner.mark_as_operands(n, op, first);
         Value { builder: self.builder, n, frac: self.format.frac }
     }
 
-    /// Word `address` becomes `data` at clock edges while `enable` is 1. There is one write port.
+    /// Word `address` becomes `data` at clock edges while `enable` is 1 and the branches hold that this stands in. There
+    /// is one write port.
     #[track_caller]
-    pub fn write(&self, enable: Value<'m>, address: Value<'m>, data: Value<'m>) {
+    pub fn write(&self, enable: impl Operand<'m>, address: impl Operand<'m>, data: impl Operand<'m>) {
         let place = Location::caller();
+        let (enable, address, data) = (enable.on(self.builder), address.on(self.builder), data.on(self.builder));
         let data = data.aligned_to(self.format.frac, place);
         let mut inner = self.builder.inner.borrow_mut();
-        let error = address_error(&inner, self.index, address.n, place);
+        let [address, data] = [address.n, data.n].map(|n| inner.known(n));
+        inner.check_still_right(&[address, data], place);
+        let error = address_error(&inner, self.index, address, place);
         inner.errors.extend(error);
-        let [enable, address, data] = inner.meet([enable.n, address.n, data.n], place);
+        let enable = match inner.taken(place) {
+            Some(taken) => inner.both(taken, enable.n, place),
+            None => enable.n,
+        };
+        let [enable, address, data] = inner.meet([enable, address, data], place);
         let data_range = inner.module.graph.range(data);
         let made = inner.module.place_of(data);
         let first = inner.memory_places[self.index as usize].driven.replace(place);

@@ -2,20 +2,20 @@
 //!
 //! No operator loses bits. Where bits are to be dropped, the name says so: see the quantising methods.
 
-use std::ops::{Add, BitAnd, BitOr, BitXor, Mul, Neg, Not, Shl, Shr, Sub};
 use std::panic::Location;
 
 use super::module::RegisterStyle;
 use super::{ModuleBuilder, NodeId, Op, Stamp};
 use crate::diag::Diagnostic;
+use crate::lang::Operand;
 use crate::num::{Format, Interval};
 
 /// A number on its way through a module: `n · 2^-frac`.
 #[derive(Debug, Clone, Copy)]
 pub struct Value<'m> {
-    pub(super) builder: &'m ModuleBuilder,
-    pub(super) n: NodeId,
-    pub(super) frac: i32,
+    pub(crate) builder: &'m ModuleBuilder,
+    pub(crate) n: NodeId,
+    pub(crate) frac: i32,
 }
 
 type Place = &'static Location<'static>;
@@ -36,9 +36,10 @@ impl<'m> Value<'m> {
         self.frac
     }
 
-    /// Which integers stand on the wires.
+    /// Which integers stand on the wires; inside a branch, those that its condition leaves.
     pub fn range(&self) -> Interval {
-        self.builder.inner.borrow().module.graph.range(self.n)
+        let inner = self.builder.inner.borrow();
+        inner.module.graph.range(inner.known(self.n))
     }
 
     /// Range and binary point.
@@ -102,54 +103,61 @@ impl<'m> Value<'m> {
 
     /// 1 if the value is less.
     #[track_caller]
-    pub fn lt(self, other: Self) -> Self {
+    pub fn lt(self, other: impl Operand<'m>) -> Self {
+        let other = other.on(self.builder);
         self.compare(other, Op::Lt, Location::caller())
     }
 
     /// 1 if the value is greater.
     #[track_caller]
-    pub fn gt(self, other: Self) -> Self {
+    pub fn gt(self, other: impl Operand<'m>) -> Self {
+        let other = other.on(self.builder);
         other.compare(self, Op::Lt, Location::caller())
     }
 
     /// 1 if the value is less or equal.
     #[track_caller]
-    pub fn le(self, other: Self) -> Self {
+    pub fn le(self, other: impl Operand<'m>) -> Self {
+        let other = other.on(self.builder);
         let place = Location::caller();
         other.compare(self, Op::Lt, place).inverted(place)
     }
 
     /// 1 if the value is greater or equal.
     #[track_caller]
-    pub fn ge(self, other: Self) -> Self {
+    pub fn ge(self, other: impl Operand<'m>) -> Self {
+        let other = other.on(self.builder);
         let place = Location::caller();
         self.compare(other, Op::Lt, place).inverted(place)
     }
 
     /// 1 if both are equal.
     #[track_caller]
-    pub fn equals(self, other: Self) -> Self {
+    pub fn equals(self, other: impl Operand<'m>) -> Self {
+        let other = other.on(self.builder);
         self.compare(other, Op::Eq, Location::caller())
     }
 
     /// 1 if they differ.
     #[track_caller]
-    pub fn differs(self, other: Self) -> Self {
+    pub fn differs(self, other: impl Operand<'m>) -> Self {
+        let other = other.on(self.builder);
         let place = Location::caller();
         self.compare(other, Op::Eq, place).inverted(place)
     }
 
     /// `then` if this value is not 0, else `otherwise`.
     #[track_caller]
-    pub fn mux(self, then: Self, otherwise: Self) -> Self {
+    pub fn mux(self, then: impl Operand<'m>, otherwise: impl Operand<'m>) -> Self {
         let place = Location::caller();
-        let (a, b) = then.aligned(otherwise, place);
+        let (a, b) = then.on(self.builder).aligned(otherwise.on(self.builder), place);
         a.make(Op::Mux(self.n, a.n, b.n), a.frac, place)
     }
 
     /// The lesser of both.
     #[track_caller]
-    pub fn min(self, other: Self) -> Self {
+    pub fn min(self, other: impl Operand<'m>) -> Self {
+        let other = other.on(self.builder);
         let place = Location::caller();
         let (a, b) = self.aligned(other, place);
         a.make(Op::Min(a.n, b.n), a.frac, place)
@@ -157,7 +165,8 @@ impl<'m> Value<'m> {
 
     /// The greater of both.
     #[track_caller]
-    pub fn max(self, other: Self) -> Self {
+    pub fn max(self, other: impl Operand<'m>) -> Self {
+        let other = other.on(self.builder);
         let place = Location::caller();
         let (a, b) = self.aligned(other, place);
         a.make(Op::Max(a.n, b.n), a.frac, place)
@@ -192,7 +201,8 @@ impl<'m> Value<'m> {
 
     /// This value's pattern above the low `width` bits of `low`'s; the fraction bits are `low`'s.
     #[track_caller]
-    pub fn concat(self, low: Self, width: u32) -> Self {
+    pub fn concat(self, low: impl Operand<'m>, width: u32) -> Self {
+        let low = low.on(self.builder);
         let width = width.min(u32::from(u8::MAX)) as u8;
         self.make(Op::Concat(self.n, low.n, width), low.frac, Location::caller())
     }
@@ -250,12 +260,12 @@ impl<'m> Value<'m> {
     }
 
     /// A new value of the same builder.
-    pub(super) fn make(self, op: Op, frac: i32, place: Place) -> Self {
+    pub(crate) fn make(self, op: Op, frac: i32, place: Place) -> Self {
         Self { builder: self.builder, n: self.builder.inner.borrow_mut().add(op, place), frac }
     }
 
     /// Both with the same binary point, the one with fewer fraction bits shifted up.
-    pub(super) fn aligned(self, other: Self, place: Place) -> (Self, Self) {
+    pub(crate) fn aligned(self, other: Self, place: Place) -> (Self, Self) {
         let frac = self.frac.max(other.frac);
         (self.shifted_up(frac, place), other.shifted_up(frac, place))
     }
@@ -265,7 +275,7 @@ impl<'m> Value<'m> {
     }
 
     /// With exactly `frac` fraction bits; an error if bits would be lost.
-    pub(super) fn aligned_to(self, frac: i32, place: Place) -> Self {
+    pub(crate) fn aligned_to(self, frac: i32, place: Place) -> Self {
         if self.frac <= frac {
             return self.shifted_up(frac, place);
         }
@@ -288,78 +298,5 @@ impl<'m> Value<'m> {
     fn inverted(self, place: Place) -> Self {
         let one = self.builder.constant(1, 0);
         self.make(Op::Xor(self.n, one.n), 0, place)
-    }
-}
-
-macro_rules! aligned_operator {
-    ($($trait:ident $method:ident $op:ident $doc:literal;)*) => {$(
-        impl<'m> $trait for Value<'m> {
-            type Output = Value<'m>;
-            #[doc = $doc]
-            #[track_caller]
-            fn $method(self, other: Self) -> Self {
-                let place = Location::caller();
-                let (a, b) = self.aligned(other, place);
-                a.make(Op::$op(a.n, b.n), a.frac, place)
-            }
-        }
-    )*};
-}
-
-aligned_operator! {
-    Add add Add "The exact sum.";
-    Sub sub Sub "The exact difference.";
-    BitAnd bitand And "Bitwise, binary points aligned.";
-    BitOr bitor Or "Bitwise, binary points aligned.";
-    BitXor bitxor Xor "Bitwise, binary points aligned.";
-}
-
-#[allow(clippy::suspicious_arithmetic_impl)] // fraction bits add up
-impl Mul for Value<'_> {
-    type Output = Self;
-    /// The exact product.
-    #[track_caller]
-    fn mul(self, other: Self) -> Self {
-        self.make(Op::Mul(self.n, other.n), self.frac + other.frac, Location::caller())
-    }
-}
-
-impl Neg for Value<'_> {
-    type Output = Self;
-    /// The exact negative.
-    #[track_caller]
-    fn neg(self) -> Self {
-        let zero = self.builder.constant(0, self.frac);
-        self.make(Op::Sub(zero.n, self.n), self.frac, Location::caller())
-    }
-}
-
-impl Not for Value<'_> {
-    type Output = Self;
-    /// Every bit of the pattern inverted: `2^w - 1 - x` for a value that is never negative, `-1 - x` for others.
-    #[track_caller]
-    fn not(self) -> Self {
-        let range = self.range();
-        let mask = if range.signed() { -1 } else { (1 << range.width()) - 1 };
-        let mask = self.builder.constant(mask, self.frac);
-        self.make(Op::Xor(self.n, mask.n), self.frac, Location::caller())
-    }
-}
-
-#[allow(clippy::suspicious_arithmetic_impl)] // only the binary point moves
-impl Shl<u32> for Value<'_> {
-    type Output = Self;
-    /// The value times `2^shift`. Only the binary point moves.
-    fn shl(self, shift: u32) -> Self {
-        Self { frac: self.frac - shift as i32, ..self }
-    }
-}
-
-#[allow(clippy::suspicious_arithmetic_impl)] // only the binary point moves
-impl Shr<u32> for Value<'_> {
-    type Output = Self;
-    /// The value divided by `2^shift`, exactly. Only the binary point moves.
-    fn shr(self, shift: u32) -> Self {
-        Self { frac: self.frac + shift as i32, ..self }
     }
 }

@@ -112,7 +112,7 @@ fn driver(wires: &[WireSlot], k: u32) -> NodeId {
 fn undriven_wire(wire: &WireSlot) -> Diagnostic {
     Diagnostic::error("undriven", format!("wire `{}` is never driven", wire.name))
         .label(Some(wire.declared), "declared here")
-        .help("give it a value with `drive`")
+        .help("give it a value with `drive`, or with `set` if it is a signal")
 }
 
 /// All nodes, operands first, following wires to their drivers; or the combinational loops.

@@ -27,7 +27,7 @@ pub(crate) fn net_widths(module: &Module) -> Vec<u32> {
             }
             Op::Shl(a, s) => ask(a, own.saturating_sub(s)),
             Op::Shr(a, s) => ask(a, own.saturating_add(s)),
-            Op::Wrap(a, ..) | Op::Delay(a, _) => ask(a, own),
+            Op::Wrap(a, ..) | Op::Delay(a, _) | Op::Narrow(a, ..) => ask(a, own),
             Op::Mux(s, a, b) => {
                 ask(s, ALL);
                 ask(a, own);

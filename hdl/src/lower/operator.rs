@@ -28,7 +28,7 @@ impl Lowering<'_> {
             Op::Shl(x, s) => self.above(x, None, s, width),
             Op::Concat(x, y, w) => self.above(x, Some(y), u32::from(w), width),
             Op::Shr(x, s) => self.bits(x).shr(&mut self.b, s).low(&mut self.b, width),
-            Op::Wrap(x, ..) => self.low(x, width),
+            Op::Wrap(x, ..) | Op::Narrow(x, ..) => self.low(x, width),
             Op::And(x, y) | Op::Or(x, y) | Op::Xor(x, y) => {
                 let (x, y) = (self.low(x, width), self.low(y, width));
                 match op {

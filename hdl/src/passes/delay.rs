@@ -365,7 +365,7 @@ impl DelayModel for GenericDelay {
 
 /// Whether the operator only names bits.
 fn is_wire(op: Op) -> bool {
-    matches!(op, Op::Shl(..) | Op::Shr(..) | Op::Wrap(..) | Op::Concat(..) | Op::Delay(..))
+    matches!(op, Op::Shl(..) | Op::Shr(..) | Op::Wrap(..) | Op::Concat(..) | Op::Delay(..) | Op::Narrow(..))
 }
 
 /// The delay of an operator that only names bits: a right shift brings a higher bit to the lowest place, a cut or an

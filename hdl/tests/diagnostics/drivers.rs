@@ -15,7 +15,7 @@ fn undriven_register() {
         expect![[r#"
         error[undriven]: register `count` is never driven
           --> `let count = m.state("count", s8(), RegisterStyle::default());`: declared here
-          help: give it a value with `set_next`"#]],
+          help: give it a value with `set` or `set_next`"#]],
     );
 }
 
@@ -43,7 +43,7 @@ fn undriven_wire() {
         expect![[r#"
         error[undriven]: wire `later` is never driven
           --> `let later = m.wire("later", s8());`: declared here
-          help: give it a value with `drive`"#]],
+          help: give it a value with `drive`, or with `set` if it is a signal"#]],
     );
 }
 

@@ -3,6 +3,7 @@
 //! A message names source lines by number. Here the line's own text stands in place of the number, so that each test
 //! shows that the right line is named, and none breaks when another moves.
 
+mod branches;
 mod cycles;
 mod drivers;
 mod loops;
@@ -17,7 +18,8 @@ use hdl::diag::Diagnostics;
 use hdl::num::{Format, Interval};
 
 /// The files of tests, by name.
-const SOURCES: [(&str, &str); 5] = [
+const SOURCES: [(&str, &str); 6] = [
+    ("branches.rs", include_str!("branches.rs")),
     ("drivers.rs", include_str!("drivers.rs")),
     ("loops.rs", include_str!("loops.rs")),
     ("cycles.rs", include_str!("cycles.rs")),

@@ -97,6 +97,6 @@ fn all_mistakes_come_at_once() {
               help: saturate, wrap or quantise the value explicitly, or widen the port
             error[undriven]: register `never` is never driven
               --> `let never = m.state("never", s8(), RegisterStyle::default());`: declared here
-              help: give it a value with `set_next`"#]],
+              help: give it a value with `set` or `set_next`"#]],
     );
 }

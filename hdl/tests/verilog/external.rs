@@ -8,7 +8,7 @@ use hdl::import::{Options, import};
 use hdl::num::Format;
 use hdl::random::Numbers;
 
-use crate::support::{self, Run};
+use crate::support;
 
 const SCALER: &str = "
 module scaler #(parameter FACTOR = 1, WIDTH = 4) (a, b, y);
@@ -32,7 +32,7 @@ fn imported_verilog_runs_in_icarus_as_its_behaviour_says() {
     let module = m.finish().unwrap();
     let mut numbers = Numbers::new(41);
     let stimulus = (0..100).map(|_| (numbers.inputs(&module), false));
-    let mut run = Run::new(Arc::clone(&module), stimulus.collect());
+    let mut run = support::run(Arc::clone(&module), stimulus.collect());
     let behaviour: Behaviour = Arc::new(|x| vec![if x[1] == 1 { -3 * x[0] } else { 0 }]);
     run.external.0 = SCALER.to_owned();
     run.external.1.insert("scaler".to_owned(), behaviour);

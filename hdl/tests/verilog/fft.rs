@@ -7,7 +7,7 @@ use hdl::dfg::{Module, ModuleBuilder, Value, eval};
 use hdl::num::{Format, Rounding};
 use hdl::random::Numbers;
 
-use crate::support::{self, Run};
+use crate::support;
 
 /// Fraction bits of the samples and of the twiddle factors.
 const FRAC: i32 = 6;
@@ -66,8 +66,8 @@ fn fft_stage_runs_in_icarus_as_evaluated() {
     let module = stage();
     let mut numbers = Numbers::new(21);
     let stimulus = (0..100).map(|_| (numbers.inputs(&module), false));
-    let run = Run::new(Arc::clone(&module), stimulus.collect());
-    support::assert_lint_clean(&run.design);
+    let run = support::run(Arc::clone(&module), stimulus.collect());
+    support::assert_lint_clean(&run);
     support::simulate(&[run]);
 }
 

@@ -12,7 +12,7 @@ fn random_runs(seed: u64, count: usize, size: usize) -> Vec<Run> {
     let runs = (0..count).map(|k| {
         let module = random::module(&format!("m{k}"), &numbers.choices(size));
         let stimulus = (0..16).map(|_| (numbers.inputs(&module), numbers.bits().is_multiple_of(8)));
-        Run::new(Arc::clone(&module), stimulus.collect())
+        support::run(Arc::clone(&module), stimulus.collect())
     });
     runs.collect()
 }
@@ -41,7 +41,7 @@ fn the_linter_sees_a_bit_that_nothing_reads() {
         return;
     }
     let run = &random_runs(4, 40, 120)[7];
-    let mut files = support::files(&run.design);
+    let mut files = run.files();
     let text = &mut files.last_mut().unwrap().1;
     *text = text.replace("endmodule", "  wire [3:0] stray = 4'd5;\nendmodule");
     assert!(support::lint(&files).contains("UNUSED"));
@@ -60,5 +60,23 @@ fn equal_designs_give_equal_bytes_and_lines_are_accounted_for() {
             part.last_line + 1
         });
         assert_eq!(next, lines + 1);
+    }
+}
+
+/// Icarus says where the Verilog of another design differs from what the evaluator saw.
+#[test]
+fn a_replay_sees_other_verilog() {
+    let design = |step| {
+        let m = hdl::ModuleBuilder::new("count");
+        let count = m.reg("count", hdl::u(4));
+        count.set((count + step).wrap(4, false));
+        m.output("y", count);
+        m.finish().unwrap()
+    };
+    let mut run = support::run(design(1), vec![(Vec::new(), false); 5]);
+    run.design = hdl::lower::lower(&design(3)).unwrap();
+    match hdl::bench::replay(&[run]) {
+        Ok(result) => assert_eq!(result, hdl::bench::Replay::NotInstalled),
+        Err(difference) => assert!(difference.contains("count.y in cycle 1: 3, expected 1"), "{difference}"),
     }
 }

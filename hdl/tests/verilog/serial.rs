@@ -9,7 +9,7 @@ use hdl::dfg::{Module, ModuleBuilder, RegisterStyle, Reset, eval::Stepper};
 use hdl::num::Format;
 use hdl::random::Numbers;
 
-use crate::support::{self, Run};
+use crate::support;
 
 const IDLE: i128 = 0;
 const HEAD: i128 = 1;
@@ -107,7 +107,7 @@ fn serial_runs_in_icarus_as_evaluated() {
         stimulus.extend(frame[..sent].iter().map(|b| bit(*b)));
         stimulus.extend(std::iter::repeat_n((vec![0, 1], false), random as usize >> 15 & 3));
     }
-    let run = Run::new(module, stimulus);
-    support::assert_lint_clean(&run.design);
+    let run = support::run(module, stimulus);
+    support::assert_lint_clean(&run);
     support::simulate(&[run]);
 }

@@ -9,7 +9,7 @@ use hdl::dfg::{Module, ModuleBuilder, RegisterStyle, Reset, Stamp, eval};
 use hdl::num::Format;
 use hdl::random::Numbers;
 
-use crate::support::{self, Run};
+use crate::support;
 
 fn polynomial() -> Arc<Module> {
     let m = ModuleBuilder::new("polynomial");
@@ -31,8 +31,8 @@ fn valid_pipeline_runs_in_icarus_as_evaluated() {
     let module = polynomial();
     let mut numbers = Numbers::new(51);
     let stimulus = (0..400).map(|cycle| (numbers.inputs(&module), cycle % 97 == 0));
-    let run = Run::new(Arc::clone(&module), stimulus.collect());
-    support::assert_lint_clean(&run.design);
+    let run = support::run(Arc::clone(&module), stimulus.collect());
+    support::assert_lint_clean(&run);
     support::simulate(&[run]);
 }
 

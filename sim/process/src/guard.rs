@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -23,6 +24,8 @@ static GROUPS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 static FOLDERS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 /// Held by whoever must not be interrupted.
 static UNINTERRUPTED: Mutex<()> = Mutex::new(());
+/// Whether long work is to end, see [`stop`].
+static STOPPED: AtomicBool = AtomicBool::new(false);
 /// The pipe to the watching shell.
 static WATCHER: Mutex<Option<ChildStdin>> = Mutex::new(None);
 
@@ -70,9 +73,30 @@ pub fn uninterrupted<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
+/// Ends all programs, lets none begin, and asks long work to end, until [`resume`]: for a host of this library whose
+/// user interrupts a call.
+pub fn stop() {
+    let groups = lock(&GROUPS);
+    STOPPED.store(true, Ordering::Relaxed);
+    groups.iter().copied().for_each(end_group);
+}
+
+/// Work may begin again.
+pub fn resume() {
+    STOPPED.store(false, Ordering::Relaxed);
+}
+
+/// Whether long work is to end.
+pub fn is_stopped() -> bool {
+    STOPPED.load(Ordering::Relaxed)
+}
+
 /// Starts a program in a group of its own, which ends with this program.
 pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
     let mut groups = lock(&GROUPS);
+    if is_stopped() {
+        return Err(io::Error::new(io::ErrorKind::Interrupted, "the work was interrupted"));
+    }
     let child = command.process_group(0).spawn()?;
     groups.insert(child.id());
     watch('+', child.id());

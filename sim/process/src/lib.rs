@@ -13,7 +13,7 @@ use hdl::diag::{Cause, Diagnostic, Diagnostics};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use wait4::{ResourceUsage, Wait4};
 
-pub use self::guard::{end_with_signals, uninterrupted};
+pub use self::guard::{end_with_signals, is_stopped, resume, stop, uninterrupted};
 pub use self::scratch::{PREFIX, Scratch, sweep};
 
 /// Most bytes of each output stream that are kept.

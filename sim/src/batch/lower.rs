@@ -2,139 +2,47 @@
 
 use hdl::dfg::{Module, NodeId, Op};
 
-/// What an instruction does with `x`, `y`, `z` (values), `s` (a shift), `k` and `l` (constants).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Code {
-    /// Input element `x`.
-    Input,
-    /// The constant `k`.
-    Constant,
-    /// Register `x`.
-    State,
-    /// Output element `y` is `x`.
-    Store,
-    Add,
-    /// `x + y + z`.
-    AddThree,
-    /// `x + (y << s)`.
-    AddShifted,
-    AddImmediate,
-    Subtract,
-    /// `x - (y << s)`.
-    SubtractShifted,
-    /// `(x << s) - y`.
-    ShiftedSubtract,
-    /// `k - x`.
-    ImmediateSubtract,
-    Multiply,
-    MultiplyImmediate,
-    ShiftLeft,
-    ShiftRight,
-    /// `(x + k) >> s`.
-    AddShiftRight,
-    And,
-    AndImmediate,
-    Or,
-    OrImmediate,
-    Xor,
-    XorImmediate,
-    Less,
-    LessImmediate,
-    GreaterImmediate,
-    Equal,
-    EqualImmediate,
-    /// `y` if `x` is not 0, else `z`.
-    Select,
-    /// `k` if `x` is not 0, else `l`.
-    SelectImmediate,
-    Min,
-    MinImmediate,
-    Max,
-    MaxImmediate,
-    /// `min(max(x, k), l)`.
-    Clamp,
-    /// The low `s` bits of `x` as two's complement.
-    SignExtend,
-    /// `(x << s) + (y & k)`.
-    Concat,
-    /// Entry `x` of table `y`.
-    Table,
-    /// Word `x` of register file `y`.
-    Read,
-}
-
-/// One step for all lanes: slot (or, before allocation, node) `d` becomes a function of the rest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Instruction<K> {
-    pub code: Code,
-    pub s: u8,
-    pub d: u32,
-    pub x: u32,
-    pub y: u32,
-    pub z: u32,
-    pub k: K,
-    pub l: K,
-}
-
-impl<K> Instruction<K> {
-    /// The operands that are values, not numbers of inputs, registers, tables or outputs.
-    pub fn operands(&mut self) -> impl Iterator<Item = &mut u32> {
-        let count = match self.code {
-            Code::Input | Code::Constant | Code::State => 0,
-            Code::Add
-            | Code::AddShifted
-            | Code::Subtract
-            | Code::SubtractShifted
-            | Code::ShiftedSubtract
-            | Code::Multiply
-            | Code::And
-            | Code::Or
-            | Code::Xor
-            | Code::Less
-            | Code::Equal
-            | Code::Min
-            | Code::Max
-            | Code::Concat => 2,
-            Code::AddThree | Code::Select => 3,
-            _ => 1,
-        };
-        [&mut self.x, &mut self.y, &mut self.z].into_iter().take(count)
-    }
-}
-
-/// A module as instructions on nodes, in an order in which operands come first.
-#[derive(Debug)]
-pub(super) struct Program {
-    /// The instructions, only those that an output needs.
-    pub instructions: Vec<Instruction<i128>>,
-    /// Signed bits that hold every value.
-    pub bits: u32,
-}
+use super::instruction::{Code, Instruction, Program, operands, signed_bits};
+use super::linked::Linked;
 
 /// The instructions that compute the outputs of a flat module.
-pub(super) fn lower(module: &Module) -> Program {
-    let lowering = Lowering::new(module);
+pub(super) fn lower(linked: &Linked) -> Program {
+    let lowering = Lowering::new(linked);
     let needed = lowering.needed();
-    let bits = lowering.bits();
-    Program { instructions: lowering.ordered(&needed), bits }
+    let graph = &linked.module.graph;
+    let bits = graph.nodes().map(|n| signed_bits(graph.range(n))).collect();
+    Program { instructions: lowering.ordered(&needed), bits, sums: lowering.sums }
 }
 
 struct Lowering<'a> {
+    linked: &'a Linked,
     module: &'a Module,
+    /// The node of each output element.
+    elements: Vec<NodeId>,
     /// The node whose value each node repeats in a later cycle, or the node itself.
     undelayed: Vec<NodeId>,
     /// The instruction of each node that is no delay.
-    made: Vec<Option<Instruction<i128>>>,
+    made: Vec<Option<Instruction>>,
+    /// What the sums add up.
+    sums: Vec<Vec<(u32, i64)>>,
 }
 
 impl<'a> Lowering<'a> {
-    fn new(module: &'a Module) -> Self {
+    fn new(linked: &'a Linked) -> Self {
+        let module = &*linked.module;
         let graph = &module.graph;
-        let mut lowering =
-            Self { module, undelayed: Vec::with_capacity(graph.len()), made: Vec::with_capacity(graph.len()) };
+        let mut lowering = Self {
+            linked,
+            module,
+            elements: module.output_elements().map(|e| e.node).collect(),
+            undelayed: Vec::with_capacity(graph.len()),
+            made: Vec::with_capacity(graph.len()),
+            sums: Vec::new(),
+        };
         for n in graph.nodes() {
             let (undelayed, made) = match graph.op(n) {
                 Op::Delay(a, _) => (lowering.undelayed(a), None),
+                Op::Input(k) if k as usize >= linked.inputs => (n, Some(lowering.sum(n, k as usize - linked.inputs))),
                 _ => (n, Some(lowering.instruction(n))),
             };
             lowering.undelayed.push(undelayed);
@@ -151,10 +59,20 @@ impl<'a> Lowering<'a> {
         self.module.graph.as_constant(self.undelayed(n))
     }
 
+    /// Sum `k`, whose operands stand before it.
+    fn sum(&mut self, n: NodeId, k: usize) -> Instruction {
+        let sum = &self.linked.sums[k];
+        let term = |&(element, weight): &(u32, i64)| (self.undelayed(self.elements[element as usize]).0, weight);
+        let terms = sum.terms.iter().map(term).collect();
+        self.sums.push(terms);
+        let (y, k) = (self.sums.len() as u32 - 1, sum.bias.into());
+        Instruction { code: Code::Sum, s: sum.cut, d: n.0, x: 0, y, z: 0, k, l: 0, inner: 0 }
+    }
+
     /// The instruction of `n`, which is no delay.
-    fn instruction(&self, n: NodeId) -> Instruction<i128> {
+    fn instruction(&self, n: NodeId) -> Instruction {
         use Code::*;
-        let mut made = Instruction { code: Constant, s: 0, d: n.0, x: 0, y: 0, z: 0, k: 0, l: 0 };
+        let mut made = Instruction { code: Constant, s: 0, d: n.0, x: 0, y: 0, z: 0, k: 0, l: 0, inner: 0 };
         let mut set = |code, operands: &[NodeId]| {
             made.code = code;
             for (place, a) in [&mut made.x, &mut made.y, &mut made.z].into_iter().zip(operands) {
@@ -230,6 +148,11 @@ impl<'a> Lowering<'a> {
                 }
                 _ => set(Select, &[c, a, b]),
             },
+            Op::Narrow(a, lo, hi) => {
+                set(Clamp, &[a]);
+                made.k = self.constant(lo).expect("the ends of a range are constants");
+                made.l = self.constant(hi).expect("the ends of a range are constants");
+            }
             Op::Shl(a, s) => {
                 set(ShiftLeft, &[a]);
                 made.s = s.min(127) as u8;
@@ -258,14 +181,7 @@ impl<'a> Lowering<'a> {
         made
     }
 
-    fn symmetric(
-        &self,
-        made: Instruction<i128>,
-        code: Code,
-        immediate: Code,
-        a: NodeId,
-        b: NodeId,
-    ) -> Instruction<i128> {
+    fn symmetric(&self, made: Instruction, code: Code, immediate: Code, a: NodeId, b: NodeId) -> Instruction {
         match self.with_constant(a, b) {
             Some((x, k)) => Instruction { code: immediate, x: self.undelayed(x).0, k, ..made },
             None => Instruction { code, x: self.undelayed(a).0, y: self.undelayed(b).0, ..made },
@@ -286,7 +202,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// `min(max(x, k), l)` in one step.
-    fn clamped(&self, made: Instruction<i128>) -> Instruction<i128> {
+    fn clamped(&self, made: Instruction) -> Instruction {
         match (made.code, self.made[made.x as usize]) {
             (Code::MinImmediate, Some(Instruction { code: Code::MaxImmediate, x, k, .. })) if k <= made.k => {
                 Instruction { code: Code::Clamp, x, k, l: made.k, ..made }
@@ -296,10 +212,11 @@ impl<'a> Lowering<'a> {
     }
 
     /// `(x + k) >> s` in one step.
-    fn rounded(&self, made: Instruction<i128>) -> Instruction<i128> {
+    fn rounded(&self, made: Instruction) -> Instruction {
         match self.made[made.x as usize] {
-            Some(Instruction { code: Code::AddImmediate, x, k, .. }) => {
-                Instruction { code: Code::AddShiftRight, x, k, ..made }
+            Some(Instruction { code: Code::AddImmediate, x, k, d, .. }) => {
+                let inner = signed_bits(self.module.graph.range(NodeId(d)));
+                Instruction { code: Code::AddShiftRight, x, k, inner, ..made }
             }
             _ => made,
         }
@@ -308,47 +225,30 @@ impl<'a> Lowering<'a> {
     /// Which instructions an output needs.
     fn needed(&self) -> Vec<bool> {
         let mut needed = vec![false; self.made.len()];
-        for element in self.module.output_elements() {
-            needed[self.undelayed(element.node).index()] = true;
+        for element in &self.elements[self.linked.outputs.clone()] {
+            needed[self.undelayed(*element).index()] = true;
         }
         for i in (0..needed.len()).rev() {
-            if let Some(mut made) = self.made[i].filter(|_| needed[i]) {
-                made.operands().for_each(|a| needed[*a as usize] = true);
+            if let Some(made) = self.made[i].filter(|_| needed[i]) {
+                operands(&self.sums, &made).for_each(|a| needed[a as usize] = true);
             }
         }
         needed
     }
 
-    /// Signed bits that hold every node below an output, also those that went into another's instruction, and
-    /// the negative of each constant.
-    fn bits(&self) -> u32 {
-        let graph = &self.module.graph;
-        let mut below = vec![false; graph.len()];
-        self.module.output_elements().for_each(|e| below[e.node.index()] = true);
-        let mut bits = 1;
-        for n in graph.nodes().rev() {
-            if below[n.index()] {
-                graph.op(n).operands().for_each(|a| below[a.index()] = true);
-                bits = bits.max(graph.range(n).width() + 1);
-            }
-        }
-        bits
-    }
-
     /// The needed instructions in the arena's order, but each source just before its first reader and each output
     /// stored as soon as it is there, so that few values are alive at once.
-    fn ordered(&self, needed: &[bool]) -> Vec<Instruction<i128>> {
+    fn ordered(&self, needed: &[bool]) -> Vec<Instruction> {
         let mut stores: Vec<Vec<u32>> = vec![Vec::new(); self.made.len()];
-        for (k, element) in (0..).zip(self.module.output_elements()) {
-            stores[self.undelayed(element.node).index()].push(k);
+        for (k, element) in (0..).zip(&self.elements[self.linked.outputs.clone()]) {
+            stores[self.undelayed(*element).index()].push(k);
         }
         let mut order = Order { list: Vec::new(), placed: vec![false; self.made.len()], stores };
         for made in self.made.iter().flatten().filter(|made| needed[made.d as usize]) {
-            let mut inner = *made;
-            if inner.operands().next().is_none() {
+            if operands(&self.sums, made).next().is_none() {
                 continue;
             }
-            inner.operands().for_each(|a| order.place(self.made[*a as usize]));
+            operands(&self.sums, made).for_each(|a| order.place(self.made[a as usize]));
             order.place(Some(*made));
         }
         // what is left are sources that are outputs themselves
@@ -361,14 +261,14 @@ impl<'a> Lowering<'a> {
 
 /// Instructions in execution order.
 struct Order {
-    list: Vec<Instruction<i128>>,
+    list: Vec<Instruction>,
     placed: Vec<bool>,
     stores: Vec<Vec<u32>>,
 }
 
 impl Order {
     /// Appends an instruction, unless it is there, and the stores of its value.
-    fn place(&mut self, instruction: Option<Instruction<i128>>) {
+    fn place(&mut self, instruction: Option<Instruction>) {
         let Some(instruction) = instruction else {
             return;
         };

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use hdl::dfg::eval::Stepper;
-use hdl::dfg::{BlackBox, Module, ModuleBuilder, RegisterStyle, Value};
+use hdl::dfg::{BlackBox, Module, ModuleBuilder, RegisterStyle, Stamp, Value};
 use hdl::num::{Format, Interval};
 use proptest::prelude::*;
 
@@ -130,6 +130,19 @@ fn many_samples_keep_their_order() {
     assert!(batch.run::<i64>(&[]).unwrap().is_empty());
 }
 
+/// What a branch makes with the range that its condition leaves.
+#[test]
+fn branches_select_what_is_right_in_them() {
+    let m = ModuleBuilder::new("less");
+    let x = m.input("x", 0..=9);
+    let y = m.signal("y", 0..=90, 90);
+    m.when(x.differs(0), || y.set((x - 1).lookup(&[8, 7, 6, 5, 4, 3, 2, 1, 0], 0)));
+    m.output("y", y);
+    let batch = Batch::compile(&m.finish().unwrap()).unwrap();
+    let inputs: Vec<i32> = (0..10).collect();
+    assert_eq!(batch.run(&inputs).unwrap(), [90, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
+}
+
 /// A weight given as content acts like a weight that was loaded by the clock.
 #[test]
 fn content_is_what_registers_hold() {
@@ -188,4 +201,56 @@ fn what_cannot_run_is_an_error() {
     let m = ModuleBuilder::new("source");
     m.output("y", m.constant(1, 0));
     assert_eq!(code(Batch::compile(&m.finish().unwrap())), "no-inputs");
+}
+
+/// Sums whose results take every type, with products that are cut and with weights beyond their operands' types.
+#[test]
+fn sums_are_what_they_say() {
+    let mut numbers = hdl::random::Numbers::new(4);
+    for (bits, weight_bits, cut) in
+        [(3, 3, 0), (8, 3, 0), (8, 7, 0), (14, 6, 0), (20, 9, 0), (30, 30, 0), (50, 50, 0), (8, 6, 5), (20, 10, 7)]
+    {
+        let m = ModuleBuilder::new("sums");
+        let format = Format::signed(bits, 0).unwrap();
+        let x = m.input_array("x", 5, format);
+        m.output_array("operands", &x);
+        let weight = |numbers: &mut hdl::random::Numbers| {
+            (numbers.bits() >> (64 - weight_bits)) as i64 - (1 << (weight_bits - 1))
+        };
+        let sums: Vec<Sum> =
+            (0..3).map(|_| Sum { terms: (0..5).map(|i| (i, weight(&mut numbers))).collect(), bias: 5, cut }).collect();
+        let width = bits + weight_bits as u32 + 3;
+        let y = m.input_port("sums", vec![Format::signed(width, 0).unwrap(); 3], Stamp::at(0));
+        // behind the sums, something that needs them whole
+        let y: Vec<_> = y.into_iter().map(|y| y.max(m.constant(-1000, 0)) + x[0]).collect();
+        m.output_array("y", &y);
+        let linked = Linked { module: m.finish().unwrap(), inputs: 5, outputs: 5..8, sums };
+        let batch = Batch::compile_linked(&linked).unwrap();
+        let inputs: Vec<i128> = (0..5 * 333).map(|_| numbers.value(format.range)).collect();
+        let got = batch.run(&inputs).unwrap();
+        for (x, y) in inputs.chunks(5).zip(got.chunks(3)) {
+            for (sum, y) in linked.sums.iter().zip(y) {
+                let product = |&(i, w): &(u32, i64)| (x[i as usize] * i128::from(w)) >> cut;
+                let total = sum.terms.iter().map(product).sum::<i128>() + 5;
+                assert_eq!(*y, total.max(-1000) + x[0], "{bits} bits times {weight_bits}, cut by {cut}");
+            }
+        }
+        assert_eq!(batch.run_ports(&[&inputs]).unwrap(), [got]);
+    }
+}
+
+/// Ports stand side by side, each with its own samples.
+#[test]
+fn ports_are_separate() {
+    let m = ModuleBuilder::new("ports");
+    let a = m.input_array("a", 2, Format::signed(8, 0).unwrap());
+    let b = m.input("b", Format::signed(8, 0).unwrap());
+    m.output("sum", a[0] + a[1] + b);
+    m.output_array("turned", &[b, a[1], a[0]]);
+    let batch = Batch::compile(&m.finish().unwrap()).unwrap();
+    let got = batch.run_ports(&[&[1, 2, 3, 4], &[10, 20]]).unwrap();
+    assert_eq!(got, [vec![13, 27], vec![10, 2, 1, 20, 4, 3]]);
+    assert_eq!(code(batch.run_ports::<i64>(&[&[1, 2], &[1, 2]])), "input-count");
+    assert_eq!(code(batch.run_ports::<i64>(&[&[1, 2]])), "input-count");
+    assert_eq!(code(batch.run_ports::<i64>(&[&[1, 2], &[200]])), "input-range");
 }

@@ -2,6 +2,8 @@
 
 mod engine;
 
-pub use ::process::{Finished, Meter, PREFIX, Scratch, end_with_signals, run, sweep, uninterrupted};
+pub use ::process::{
+    Finished, Meter, PREFIX, Scratch, end_with_signals, is_stopped, resume, run, stop, sweep, uninterrupted,
+};
 pub use engine::installable;
 pub use engine::{Engine, Job, Outcome, Tool, Verdict};

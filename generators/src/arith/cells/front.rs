@@ -291,8 +291,9 @@ fn best_of(mut structures: Vec<Structure>) -> Vec<Structure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arith::{InputSpec, Matrix};
+    use crate::arith::Matrix;
     use constraints::Target;
+    use hdl::num::Interval;
 
     fn costs() -> CellCosts {
         CellCosts::on(&Target::load("osu018").unwrap()).unwrap()
@@ -301,7 +302,7 @@ mod tests {
     fn problem() -> Problem {
         let row = |i: i64| (0..6).map(|j| (i * 37 + j * 53) % 61 - 30).collect();
         let rows: Vec<Vec<i64>> = (1..7).map(row).collect();
-        Problem::new(Matrix::from_rows(&rows).unwrap(), vec![InputSpec::bits(8, true); 6])
+        Problem::new(Matrix::from_rows(&rows).unwrap(), vec![Interval::of_width(8, true).unwrap(); 6])
     }
 
     #[test]

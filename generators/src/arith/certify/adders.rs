@@ -13,7 +13,7 @@ use crate::arith::cells::compress::CarrySave;
 use crate::arith::cells::sums::CellSums;
 use crate::arith::certify::trees::{self, RefutedTree};
 use crate::arith::graph::{AdderGraph, Node, Op, Table, Term};
-use crate::arith::problem::Problem;
+use crate::arith::problem::{Problem, ends};
 
 /// What the certificate found wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -254,8 +254,8 @@ fn node_forms<'a>(
         let (form, depth) = match node.op {
             Op::Input { index } => {
                 let rows = problem.matrix.rows();
-                let spec = problem.inputs.get(index as usize).ok_or(Refuted::Input { node: id, input: index, rows })?;
-                (Form::from([(index, 1)]), spec.arrival)
+                problem.inputs.get(index as usize).ok_or(Refuted::Input { node: id, input: index, rows })?;
+                (Form::from([(index, 1)]), 0)
             }
             Op::Constant { value } => (Form::from([(ONE, i128::from(value))]), 0),
             Op::Add { a, b } => {
@@ -272,7 +272,7 @@ fn node_forms<'a>(
             }
             Op::Table { table } => {
                 let table = graph.tables.get(table as usize);
-                table_form(problem, id, node, table.ok_or(Refuted::Patterns { node: id })?)?
+                (table_form(problem, id, node, table.ok_or(Refuted::Patterns { node: id })?)?, 0)
             }
         };
         if node.depth != depth {
@@ -290,23 +290,22 @@ fn node_forms<'a>(
 /// Widest index of a table that is checked.
 const WIDEST_INDEX: u32 = 16;
 
-/// Proves that each entry of a table is the sum that it stands for; the sum as a linear form, and its level.
-fn table_form(problem: &Problem, id: usize, node: &Node, table: &Table) -> Result<(Form, u32), Refuted> {
+/// Proves that each entry of a table is the sum that it stands for; the sum as a linear form.
+fn table_form(problem: &Problem, id: usize, node: &Node, table: &Table) -> Result<Form, Refuted> {
     let patterns = Refuted::Patterns { node: id };
     let rows = problem.matrix.rows();
     let mut form = Form::from([(ONE, i128::from(table.bias))]);
-    let mut level = 0;
     let mut bits = 0;
     for t in &table.terms {
         let input = t.input;
-        let spec = problem.inputs.get(input as usize).ok_or(Refuted::Input { node: id, input, rows })?;
-        let (least, greatest) = representable(spec.lo < 0, t.bits).ok_or(patterns.clone())?;
+        let range = problem.inputs.get(input as usize).ok_or(Refuted::Input { node: id, input, rows })?;
+        let (lo, hi) = ends(*range);
+        let (least, greatest) = representable(lo < 0, t.bits).ok_or(patterns.clone())?;
         bits += t.bits;
-        if spec.lo < least || spec.hi > greatest || bits > WIDEST_INDEX {
+        if lo < least || hi > greatest || bits > WIDEST_INDEX {
             return Err(patterns);
         }
         *form.entry(input).or_insert(0) += i128::from(t.weight);
-        level = level.max(spec.arrival);
     }
     if table.entries.len() != 1 << bits {
         return Err(patterns);
@@ -315,12 +314,12 @@ fn table_form(problem: &Problem, id: usize, node: &Node, table: &Table) -> Resul
         let mut sum = Some(i128::from(table.bias));
         let mut place = 0;
         for t in &table.terms {
-            let spec = &problem.inputs[t.input as usize];
+            let (lo, hi) = ends(problem.inputs[t.input as usize]);
             let pattern = (index >> place & ((1 << t.bits) - 1)) as i64;
             place += t.bits;
-            let signed = spec.lo < 0 && t.bits > 0 && pattern >> (t.bits - 1) == 1;
+            let signed = lo < 0 && t.bits > 0 && pattern >> (t.bits - 1) == 1;
             let value = if signed { pattern - (1 << t.bits) } else { pattern };
-            let is_there = (spec.lo..=spec.hi).contains(&value);
+            let is_there = (lo..=hi).contains(&value);
             sum = sum.filter(|_| is_there).map(|s| s + i128::from(t.weight) * i128::from(value));
         }
         match sum {
@@ -340,7 +339,7 @@ fn table_form(problem: &Problem, id: usize, node: &Node, table: &Table) -> Resul
         }
     }
     form.retain(|_, c| *c != 0);
-    Ok((form, level))
+    Ok(form)
 }
 
 /// Least and greatest number of that many bits; `None` for more than a table's index has.
@@ -399,7 +398,7 @@ fn reach(problem: &Problem, form: &Form) -> Option<(i128, i128)> {
     for (&key, &c) in form {
         let (lo, hi) = match key {
             ONE => (1, 1),
-            i => (problem.inputs[i as usize].lo, problem.inputs[i as usize].hi),
+            i => ends(problem.inputs[i as usize]),
         };
         let (x, y) = (c.checked_mul(i128::from(lo))?, c.checked_mul(i128::from(hi))?);
         least = least.checked_add(x.min(y))?;

@@ -1,11 +1,12 @@
 //! The certificate refuses every graph that is not the matrix.
 
 use super::*;
-use crate::arith::{Effort, InputSpec, Matrix, optimise};
+use crate::arith::{Effort, Matrix, optimise};
+use hdl::num::Interval;
 
 fn sample() -> (Problem, AdderGraph) {
     let matrix = Matrix::from_rows(&[vec![5, -3, 0], vec![7, 11, 1], vec![-6, 20, 0]]).unwrap();
-    let mut problem = Problem::new(matrix, vec![InputSpec::bits(8, true); 3]);
+    let mut problem = Problem::new(matrix, vec![Interval::of_width(8, true).unwrap(); 3]);
     problem.bias = Some(vec![100, 0, -3]);
     let graph = optimise(&problem, Effort::Fast, 0).unwrap();
     assert_eq!(check(&problem, &graph), Ok(()));

@@ -5,8 +5,8 @@ use rayon::prelude::*;
 use crate::arith::graph::{AdderGraph, Node, NodeId, Op, Term};
 use crate::arith::optimise::plan::{Plan, Shared};
 use crate::arith::optimise::signs;
+use crate::arith::optimise::summation;
 use crate::arith::optimise::tree::Tree;
-use crate::arith::optimise::trees;
 use crate::arith::problem::Problem;
 
 /// Builds the graph: inputs, shared nodes, then each output's tree, its bias and its sign.
@@ -17,7 +17,7 @@ pub fn assemble(mut plan: Plan, problem: &Problem) -> AdderGraph {
     for (index, node) in plan.nodes.iter().enumerate() {
         graph.push(shared_node(index, node));
     }
-    let sum = |column| trees::sum(plan, column, problem);
+    let sum = |column| summation::sum(plan, column, problem);
     let trees: Vec<Tree> = (0..plan.columns.len()).into_par_iter().map(sum).collect();
     for (column, tree) in trees.into_iter().enumerate() {
         let root = append(&mut graph, &tree, plan.nodes.len() as NodeId);

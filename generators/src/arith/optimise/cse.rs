@@ -13,6 +13,7 @@
 use std::collections::BinaryHeap;
 use std::sync::LazyLock;
 
+use hdl::num::Interval;
 use rustc_hash::FxHashMap;
 
 use crate::arith::cost::width;
@@ -20,7 +21,6 @@ use crate::arith::digits::{self, Digits};
 use crate::arith::graph::{NodeId, Term};
 use crate::arith::optimise::pattern::Pattern;
 use crate::arith::optimise::plan::{Part, Plan};
-use crate::arith::problem::InputSpec;
 use crate::arith::rng::mix;
 
 /// Weights of the pattern score, `(uses - 1 + eagerness) · (base + overlap·per_overlap - width·per_width)`, and
@@ -68,7 +68,7 @@ impl Plan {
         &mut self,
         changed: &[u32],
         wanted: impl Fn(NodeId) -> bool,
-        inputs: &[InputSpec],
+        inputs: &[Interval],
         slack: Vec<u64>,
         score: Score,
     ) {
@@ -80,7 +80,7 @@ impl Plan {
 
 impl Part {
     /// Runs the sharing engine on the part.
-    pub fn share(mut self, inputs: &[InputSpec], slack: Vec<u64>, score: Score) -> Self {
+    pub fn share(mut self, inputs: &[Interval], slack: Vec<u64>, score: Score) -> Self {
         self.plan = Engine::new(self.plan, inputs, slack, score).run();
         self
     }
@@ -89,7 +89,7 @@ impl Part {
 /// The sharing engine at work on a plan.
 pub struct Engine<'a> {
     plan: Plan,
-    inputs: &'a [InputSpec],
+    inputs: &'a [Interval],
     score: Score,
     /// What each column may still add to its `Σ weight·2^depth`; empty without depth bound.
     slack: Vec<u64>,
@@ -121,7 +121,7 @@ impl<'a> Engine<'a> {
     ///
     /// `slack` says by how much each column's `Σ weight·2^depth` may still grow (see [`Plan::kraft`]); every
     /// replacement keeps within it. Empty means that depth does not matter.
-    pub fn new(plan: Plan, inputs: &'a [InputSpec], slack: Vec<u64>, score: Score) -> Self {
+    pub fn new(plan: Plan, inputs: &'a [Interval], slack: Vec<u64>, score: Score) -> Self {
         let top = plan.columns.iter().flatten().map(|t| 67 - t.1.unsigned_abs().leading_zeros()).max().unwrap_or(1);
         let (shifts, words) = (top as usize, plan.columns.len().div_ceil(64));
         let mut engine = Self {

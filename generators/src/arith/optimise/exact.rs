@@ -282,10 +282,11 @@ fn column(problem: &Problem, j: usize) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arith::{InputSpec, Matrix};
+    use crate::arith::Matrix;
+    use hdl::num::Interval;
 
     fn least(rows: &[Vec<i64>]) -> (usize, usize) {
-        let inputs = vec![InputSpec::bits(8, true); rows.len()];
+        let inputs = vec![Interval::of_width(8, true).unwrap(); rows.len()];
         let problem = Problem::new(Matrix::from_rows(rows).unwrap(), inputs);
         let exact = least_adders(&problem, 20_000_000).unwrap();
         let counts = exact.plans.iter().map(|p| p.nodes.len() - rows.len());
@@ -313,7 +314,7 @@ mod tests {
     #[test]
     fn a_spent_budget_leaves_a_bound() {
         let rows = vec![vec![683, 1001], vec![-345, 777]];
-        let problem = Problem::new(Matrix::from_rows(&rows).unwrap(), vec![InputSpec::bits(8, true); 2]);
+        let problem = Problem::new(Matrix::from_rows(&rows).unwrap(), vec![Interval::of_width(8, true).unwrap(); 2]);
         let exact = least_adders(&problem, 100).unwrap();
         assert!(exact.plans.is_empty() && exact.lower_bound >= 2);
     }

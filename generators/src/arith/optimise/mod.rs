@@ -1,7 +1,7 @@
 //! The search for few adders.
 //!
 //! Patterns of two terms that several outputs need are shared ([`cse`]), what each output still consists of is summed by a
-//! tree ([`trees`]), whose signs are chosen last ([`signs`]), and a search takes parts of the result apart and shares them
+//! tree ([`summation`]), whose signs are chosen last ([`signs`]), and a search takes parts of the result apart and shares them
 //! anew ([`search`]).
 
 pub(in crate::arith) mod assemble;
@@ -11,8 +11,8 @@ mod pattern;
 pub(in crate::arith) mod plan;
 pub(in crate::arith) mod search;
 mod signs;
+mod summation;
 mod tree;
-mod trees;
 
 use super::graph::AdderGraph;
 use super::problem::{ArithError, Problem};

@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use hdl::lower::{Adder, Cover};
+use hdl::num::Interval;
 
 use crate::arith::cost;
 use crate::arith::digits;
 use crate::arith::graph::{Linear, NodeId, Term};
 use crate::arith::problem::Objective;
-use crate::arith::problem::{InputSpec, Problem};
+use crate::arith::problem::{Problem, ends};
 
 /// A node that the search knows: an input or a shared sum of two terms.
 #[derive(Clone, Debug)]
@@ -53,12 +54,9 @@ pub struct Plan {
 impl Plan {
     /// Nothing shared yet: every output a sum of the inputs.
     pub fn unshared(problem: &Problem) -> Self {
-        let node = |(index, s): (usize, &InputSpec)| Shared {
-            recipe: None,
-            form: Arc::new(Linear::input(index as u32)),
-            lo: s.lo,
-            hi: s.hi,
-            depth: s.arrival,
+        let node = |(index, range): (usize, &Interval)| {
+            let (lo, hi) = ends(*range);
+            Shared { recipe: None, form: Arc::new(Linear::input(index as u32)), lo, hi, depth: 0 }
         };
         Self {
             nodes: problem.inputs.iter().enumerate().map(node).collect(),
@@ -67,7 +65,7 @@ impl Plan {
     }
 
     /// Appends the node `a + b`.
-    pub fn push(&mut self, a: Term, b: Term, inputs: &[InputSpec]) -> NodeId {
+    pub fn push(&mut self, a: Term, b: Term, inputs: &[Interval]) -> NodeId {
         let (na, nb) = (&self.nodes[a.node as usize], &self.nodes[b.node as usize]);
         let form = Linear::sum(&na.form, a, &nb.form, b);
         let (lo, hi) = form.range(inputs);

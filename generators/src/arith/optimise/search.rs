@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
+use sim::tools::is_stopped;
 
 use crate::arith::digits;
 use crate::arith::graph::NodeId;
 use crate::arith::optimise::cse::Score;
 use crate::arith::optimise::exact::{self, Exact};
 use crate::arith::optimise::plan::{DEEPEST, Part, Plan, Shared};
-use crate::arith::optimise::trees;
+use crate::arith::optimise::summation;
 use crate::arith::problem::Objective;
 use crate::arith::problem::Problem;
 use crate::arith::rng::Rng;
@@ -25,6 +26,23 @@ pub enum Effort {
     High,
     /// A search of this many seconds; the only effort whose result depends on the machine's speed.
     Seconds(f64),
+}
+
+impl std::str::FromStr for Effort {
+    type Err = String;
+
+    /// Its name, or seconds.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "fast" => Ok(Self::Fast),
+            "normal" => Ok(Self::Normal),
+            "high" => Ok(Self::High),
+            _ => match text.parse::<f64>() {
+                Ok(seconds) if seconds > 0.0 && seconds <= 86_400.0 => Ok(Self::Seconds(seconds)),
+                _ => Err("expected fast, normal, high, or a number of seconds".into()),
+            },
+        }
+    }
 }
 
 /// Score weights that do well over matrices of all sizes, the best first.
@@ -66,7 +84,7 @@ impl Scored {
 
     /// Rates a plan of which only some columns changed.
     fn update(plan: Plan, mut tree_costs: Vec<u64>, changed: &[u32], problem: &Problem) -> Self {
-        let rate = |&j: &u32| trees::sum(&plan, j as usize, problem).cost;
+        let rate = |&j: &u32| summation::sum(&plan, j as usize, problem).cost;
         for (&j, cost) in changed.iter().zip(changed.par_iter().map(rate).collect::<Vec<_>>()) {
             tree_costs[j as usize] = cost;
         }
@@ -202,8 +220,8 @@ impl<'a> Chain<'a> {
                 End::After(steps) => step as f64 / steps as f64,
                 End::At(start, limit) => start.elapsed().as_secs_f64() / limit.as_secs_f64(),
             };
-            // Not a number if no time was given at all.
-            if done.is_nan() || done >= 1.0 {
+            // Not a number if no time was given at all. Nobody uses the plan of a search that was interrupted.
+            if done.is_nan() || done >= 1.0 || is_stopped() {
                 return;
             }
             self.step(HOT * (COLD / HOT).powf(done));

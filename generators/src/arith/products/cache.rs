@@ -9,7 +9,7 @@ use hdl::num::Interval;
 use rustc_hash::FxHashMap;
 
 use crate::arith::Effort;
-use crate::arith::problem::{ArithError, InputSpec, Matrix, Problem};
+use crate::arith::problem::{ArithError, Matrix, Problem};
 use crate::arith::products::arithmetic::Arithmetic;
 use crate::arith::products::fabric::Sums;
 
@@ -142,10 +142,7 @@ impl System<'_> {
 /// Those of [`Matrix::from_rows`].
 fn problem((weights, bias, ranges): &Key) -> Result<Problem, ArithError> {
     let rows: Vec<Vec<i64>> = (0..ranges.len()).map(|i| weights.iter().map(|row| row[i]).collect()).collect();
-    let bound = |v: i128| i64::try_from(v).unwrap_or(if v < 0 { i64::MIN } else { i64::MAX });
-    let specification = |range: &Interval| InputSpec { lo: bound(range.lo()), hi: bound(range.hi()), arrival: 0 };
-    let inputs = ranges.iter().map(specification).collect();
-    let mut problem = Problem::new(Matrix::from_rows(&rows)?, inputs);
+    let mut problem = Problem::new(Matrix::from_rows(&rows)?, ranges.clone());
     problem.bias = Some(bias.clone());
     Ok(problem)
 }

@@ -101,16 +101,17 @@ impl Sums {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arith::{InputSpec, Matrix};
+    use crate::arith::Matrix;
     use hdl::dfg::{Module, Op, eval};
     use hdl::num::Format;
+    use hdl::num::Interval;
     use std::sync::Arc;
 
     const BIAS: [i64; 3] = [5, -70, 0];
 
     fn problem() -> Problem {
         let rows = [vec![3, -7, 0], vec![-5, 11, 1], vec![0, 6, -8]];
-        let inputs = vec![InputSpec::bits(5, true); 3];
+        let inputs = vec![Interval::of_width(5, true).unwrap(); 3];
         let mut problem = Problem::new(Matrix::from_rows(&rows).unwrap(), inputs);
         problem.bias = Some(BIAS.to_vec());
         problem

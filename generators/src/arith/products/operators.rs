@@ -94,16 +94,17 @@ fn sum_of_three<'m>(values: &[Value<'m>], mut terms: [Term; 3]) -> Value<'m> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arith::{Effort, InputSpec, Matrix, Objective, Problem, optimise};
+    use crate::arith::{Effort, Matrix, Objective, Problem, optimise};
     use hdl::dfg::eval;
     use hdl::num::Format;
+    use hdl::num::Interval;
 
     #[test]
     fn sums_of_three_are_the_matrix_too() {
         let mut random = fastrand::Rng::with_seed(3);
         for _ in 0..20 {
             let rows: Vec<Vec<i64>> = (0..6).map(|_| (0..4).map(|_| random.i64(-20..20)).collect()).collect();
-            let inputs = vec![InputSpec::bits(5, true); 6];
+            let inputs = vec![Interval::of_width(5, true).unwrap(); 6];
             let mut problem = Problem::new(Matrix::from_rows(&rows).unwrap(), inputs);
             problem.objective = Objective::Luts;
             let graph = optimise(&problem, Effort::Fast, 0).unwrap();

@@ -18,7 +18,7 @@ use crate::arith::cost::{self, width};
 use crate::arith::graph::{AdderGraph, Node, NodeId, Op, TableTerm, Term};
 use crate::arith::optimise::assemble::assemble;
 use crate::arith::optimise::search::{Effort, search};
-use crate::arith::problem::{InputSpec, Matrix, Problem};
+use crate::arith::problem::{Matrix, Problem, ends};
 use crate::arith::tables::small_sums;
 
 /// Widest input that may go to a table.
@@ -55,9 +55,9 @@ pub fn cheaper(problem: &Problem, effort: Effort, seed: u64, adders: &AdderGraph
 
 /// The width of each input of at most `widest` bits.
 fn few_bits(problem: &Problem, widest: u32) -> Vec<Option<u32>> {
-    let bits = |s: &InputSpec| width(s.lo, s.hi);
     let few = |bits: u32| (1..=widest).contains(&bits).then_some(bits);
-    problem.inputs.iter().map(|s| few(bits(s))).collect()
+    let ranges = problem.inputs.iter().map(|range| ends(*range));
+    ranges.map(|(lo, hi)| few(width(lo, hi))).collect()
 }
 
 /// A sum under construction, latest last: adder levels, width, and what is summed.
@@ -224,7 +224,7 @@ mod tests {
     use hdl::dfg::{ModuleBuilder, eval};
     use hdl::num::{Format, Interval};
 
-    fn problem(rows: usize, columns: usize, inputs: &[InputSpec], objective: Objective) -> Problem {
+    fn problem(rows: usize, columns: usize, inputs: &[Interval], objective: Objective) -> Problem {
         let mut random = fastrand::Rng::with_seed(7);
         let weights: Vec<Vec<i64>> = (0..rows).map(|_| (0..columns).map(|_| random.i64(-32..32)).collect()).collect();
         let inputs = inputs.iter().cycle().take(rows).copied().collect();
@@ -235,8 +235,8 @@ mod tests {
     }
 
     fn sample() -> (Problem, AdderGraph) {
-        let ternary = InputSpec { lo: -1, hi: 1, arrival: 0 };
-        let inputs = [InputSpec::bits(1, false), ternary, InputSpec::bits(1, true)];
+        let ternary = Interval::new(-1, 1).unwrap();
+        let inputs = [Interval::of_width(1, false).unwrap(), ternary, Interval::of_width(1, true).unwrap()];
         let problem = problem(12, 3, &inputs, Objective::Luts);
         let graph = optimise(&problem, Effort::Fast, 0).unwrap();
         assert!(!graph.tables.is_empty());
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn one_bit_inputs_go_to_tables_and_take_fewer() {
-        let problem = problem(16, 16, &[InputSpec::bits(1, false)], Objective::Luts);
+        let problem = problem(16, 16, &[Interval::of_width(1, false).unwrap()], Objective::Luts);
         let adders = assemble(search(&problem, Effort::Fast, 0).plan, &problem);
         let graph = optimise(&problem, Effort::Fast, 0).unwrap();
         let luts = |graph| cost::luts(graph, Objective::Luts);
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn wide_inputs_and_cells_take_no_tables() {
         let of = |bits, objective| {
-            let problem = problem(6, 6, &[InputSpec::bits(bits, true)], objective);
+            let problem = problem(6, 6, &[Interval::of_width(bits, true).unwrap()], objective);
             optimise(&problem, Effort::Fast, 0).unwrap().tables.len()
         };
         assert_eq!(of(8, Objective::Luts), 0);
@@ -267,14 +267,15 @@ mod tests {
     fn the_module_is_the_graph() {
         let (problem, graph) = sample();
         let m = ModuleBuilder::new("matrix");
-        let formats = problem.inputs.iter().map(|s| Format::integer(Interval::new(s.lo.into(), s.hi.into()).unwrap()));
+        let formats = problem.inputs.iter().map(|range| Format::integer(*range));
         let x = m.input_port("x", formats.collect::<Vec<_>>(), hdl::dfg::Stamp::at(0));
         let cover = cost::cover(&graph);
         m.output_array("y", &lower::build(&m, &x, &graph, Some(&cover)));
         let module = m.finish().unwrap();
         let mut random = fastrand::Rng::with_seed(1);
         for _ in 0..200 {
-            let x: Vec<i64> = problem.inputs.iter().map(|s| random.i64(s.lo..=s.hi)).collect();
+            let x: Vec<i64> =
+                problem.inputs.iter().map(|range| random.i64(range.lo() as i64..=range.hi() as i64)).collect();
             let expected: Vec<i128> = graph.eval(&x).into_iter().map(i128::from).collect();
             let x: Vec<i128> = x.into_iter().map(i128::from).collect();
             assert_eq!(eval::evaluate(&module, &x).unwrap(), expected);
@@ -322,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_depth_bound_is_kept() {
-        let mut problem = problem(16, 2, &[InputSpec::bits(1, false)], Objective::Luts);
+        let mut problem = problem(16, 2, &[Interval::of_width(1, false).unwrap()], Objective::Luts);
         let free = optimise(&problem, Effort::Fast, 0).unwrap();
         for depth in problem.least_depth().unwrap().1..free.depth() + 3 {
             problem.max_depth = Some(depth);

@@ -3,7 +3,7 @@
 
 use crate::arith::cost::{self, width};
 use crate::arith::graph::{AdderGraph, Linear, Node, NodeId, Op, TableTerm, Term};
-use crate::arith::problem::Problem;
+use crate::arith::problem::{Problem, ends};
 
 /// A sum of weighted inputs and a constant.
 type Sum = (Vec<TableTerm>, i64);
@@ -40,8 +40,8 @@ pub fn tabulated(problem: &Problem, index_bits: u32, adders: &AdderGraph) -> Opt
 /// The adders that are small sums.
 fn small(problem: &Problem, index_bits: u32, adders: &AdderGraph) -> Vec<Option<Sum>> {
     let bits = |input: u32| {
-        let spec = problem.inputs[input as usize];
-        width(spec.lo, spec.hi)
+        let (lo, hi) = ends(problem.inputs[input as usize]);
+        width(lo, hi)
     };
     let fits = |form: &Linear| form.0.iter().map(|t| bits(t.0)).sum::<u32>() <= index_bits;
     let mut forms: Vec<Option<(Linear, i64)>> = Vec::with_capacity(adders.nodes.len());
@@ -87,13 +87,14 @@ mod tests {
     use super::*;
     use crate::arith::certify::adders::check;
     use crate::arith::optimise::{assemble, search};
-    use crate::arith::{Effort, InputSpec, Matrix, Objective};
+    use crate::arith::{Effort, Matrix, Objective};
+    use hdl::num::Interval;
 
     fn problem(bits: u32) -> Problem {
         let mut random = fastrand::Rng::with_seed(3);
         let row = |_| (0..16).map(|_| random.i64(-1..2)).collect();
         let rows: Vec<Vec<i64>> = (0..16).map(row).collect();
-        let inputs = vec![InputSpec::bits(bits, false); 16];
+        let inputs = vec![Interval::of_width(bits, false).unwrap(); 16];
         let mut problem = Problem::new(Matrix::from_rows(&rows).unwrap(), inputs);
         problem.objective = Objective::LogicBits;
         problem.bias = Some((0..16).map(|j| j % 3).collect());

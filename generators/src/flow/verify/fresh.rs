@@ -35,7 +35,7 @@ pub fn prove_new(generated: &Generated, folder: &Path) -> Result<String> {
     if sizes.sum::<u64>() > MOST {
         return Ok(format!("the Verilog is too long to prove it by the way: {again}"));
     }
-    progress::at("the proof of the Verilog");
+    progress::at("the proof of the Verilog").map_err(Failure::check)?;
     let all = match claim.verify(&sources, Deadline::within(TIME)) {
         Ok(all) => all,
         Err(Failure::User(unread) | Failure::Check(unread)) => {

@@ -9,8 +9,8 @@ use super::program::{Format, Program};
 use super::{Kind, Task, error};
 use crate::import::lift::last_place;
 use crate::model::{
-    Array, Decode, Encode, FloatRounding, Graph, Input, Layer, Limit, MAX_ELEMENTS, Op, Output, Quantiser, Requantise,
-    StepFunction, TensorId,
+    Array, Decode, Encode, Graph, Input, Layer, Limit, MAX_ELEMENTS, Op, Output, Quantiser, Requantise, StepFunction,
+    TensorId,
 };
 
 /// Most bits of a table's operand.
@@ -48,7 +48,7 @@ impl Layers {
             scale: each(&|f| 2f32.powi(-f.frac)),
             low: each(&|f| f.limits().0 as f32),
             high: each(&|f| f.limits().1 as f32),
-            rounding: FloatRounding::Floor,
+            rounding: Rounding::Floor,
         };
         let low = formats.iter().map(|f| f.limits().0).min().unwrap_or(0);
         let high = formats.iter().map(|f| f.limits().1).max().unwrap_or(0);

@@ -3,7 +3,9 @@
 //!
 //! The range is `-k · 2^i … 2^i - 2^-f` in steps of `2^-f`; without bits, `k + i + f ≤ 0`, the value is 0.
 
-use crate::model::{Array, FloatRounding, Quantiser};
+use hdl::num::Rounding;
+
+use crate::model::{Array, Quantiser, round_float};
 
 /// Most bits of a format; 32-bit floats hold no more.
 const MAX_BITS: f32 = 24.0;
@@ -30,7 +32,7 @@ pub(super) struct Fixed {
     /// One an element.
     pub formats: Vec<Format>,
     /// How values are rounded.
-    pub rounding: FloatRounding,
+    pub rounding: Rounding,
     /// What happens to those out of range.
     pub overflow: Overflow,
     /// Whether weights are only rounded, because their range has been fitted to them.
@@ -100,7 +102,7 @@ impl Fixed {
         let value = |(x, format): (&f32, &Format)| {
             let scale = format.scale();
             if self.rounds_weights_only {
-                return self.rounding.apply(x / scale) * scale;
+                return round_float(x / scale, self.rounding) * scale;
             }
             let one = Self { shape: Vec::new(), formats: vec![*format], ..*self };
             let quantiser = one.quantiser(Format::scale).with(|p| p.values[0]);
@@ -152,7 +154,7 @@ mod tests {
         let fixed = |overflow, rounds_weights_only| Fixed {
             shape: vec![3],
             formats: formats.map(|(k, i, f)| Format::new(k, i, f, overflow).unwrap()).to_vec(),
-            rounding: FloatRounding::HalfAbove,
+            rounding: Rounding::HalfUp,
             overflow,
             rounds_weights_only,
         };

@@ -54,7 +54,7 @@ pub(super) fn steps(name: &str, dialect: Dialect) -> Option<Vec<Step>> {
         "hard_sigmoid" if keras3 => vec![Step::Add(number(3.0)), clip(0.0, 6.0), Step::Div(number(6.0))],
         "hard_sigmoid" => affine(0.2),
         "hard_tanh" if keras3 => vec![clip(-1.0, 1.0)],
-        "hard_silu" | "hard_swish" if keras3 => vec![Step::HardSwish { shift: 3.0, top: 6.0 }],
+        "hard_silu" | "hard_swish" if keras3 => vec![Step::Function(Function::HardSilu)],
         _ => return None,
     })
 }

@@ -1,6 +1,7 @@
 //! HGQ2 quantisers in files: their configuration and tensors. Bits are trained as real numbers and rounded half to even.
 
 use hdl::diag::Diagnostic;
+use hdl::num::Rounding;
 use serde_json::Value as Json;
 
 use super::KerasLayer;
@@ -10,7 +11,7 @@ use super::origin::Class;
 use super::weights::Layout;
 use crate::import::keras::settings::{Known, Settings};
 use crate::import::lift::{Lift, Meaning, Real};
-use crate::model::{Array, FloatRounding, Quantiser, Step};
+use crate::model::{Array, Quantiser, Step};
 
 /// The quantisers that a layer with one operand may have.
 const ROLES: [&str; 10] = ["exp_iq", "exp_oq", "inv_iq", "inv_oq", "iq", "kq", "bq", "oq", "toq", "quantizer"];
@@ -237,13 +238,13 @@ impl KerasLayer {
         let of = |why: &str| self.error(format!("its quantiser `{role}` {why}"));
         let round_mode = config.text("round_mode")?.unwrap_or_default().to_ascii_uppercase();
         let rounding = match round_mode.strip_prefix("S_").unwrap_or(&round_mode) {
-            "TRN" => FloatRounding::Floor,
-            "RND" => FloatRounding::HalfAbove,
-            "RND_CONV" => FloatRounding::HalfEven,
-            "TRN_ZERO" => FloatRounding::Down,
-            "RND_ZERO" => FloatRounding::HalfDown,
-            "RND_MIN_INF" => FloatRounding::HalfBelow,
-            "RND_INF" => FloatRounding::HalfUp,
+            "TRN" => Rounding::Floor,
+            "RND" => Rounding::HalfUp,
+            "RND_CONV" => Rounding::HalfEven,
+            "TRN_ZERO" => Rounding::TowardZero,
+            "RND_ZERO" => Rounding::HalfTowardZero,
+            "RND_MIN_INF" => Rounding::HalfDown,
+            "RND_INF" => Rounding::HalfAwayFromZero,
             _ => return Err(of(&format!("rounds by `{round_mode}`, which is not known"))),
         };
         let given = mode.or(config.text("overflow_mode")?).unwrap_or_default().to_ascii_uppercase();
@@ -270,7 +271,7 @@ impl KerasLayer {
             (0..k.values.len()).map(|n| Format::new(k.values[n], i.values[n], f.values[n], overflow)).collect();
         // what is not trained takes the general way; `kbi` also if it does not round upwards
         let trained = config.flag("trainable")?.unwrap_or(true);
-        let upwards = kind != "kbi" || rounding == FloatRounding::HalfAbove;
+        let upwards = kind != "kbi" || rounding == Rounding::HalfUp;
         let weight = config.flag("is_weight")?.unwrap_or(false);
         Ok(Fixed {
             shape: k.shape,

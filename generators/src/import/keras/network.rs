@@ -32,20 +32,15 @@ pub(super) fn network(model: &Model, formats: &[InputFormat]) -> Result<Imported
         })?;
         inputs.push((entry.name.clone(), shape));
     }
-    let mut names: HashSet<String> = HashSet::new();
-    if let Some((twice, _)) = inputs.iter().find(|(name, _)| !names.insert(name.clone())) {
+    let mut names: HashSet<&str> = HashSet::new();
+    if let Some((twice, _)) = inputs.iter().find(|(name, _)| !names.insert(name)) {
         return Err(error(format!("the model lists input {} twice", quoted(twice))));
     }
     let (mut lift, reals) = Lift::new("network", inputs, formats)?;
     let mut calls = MAX_CALLS;
     let results = model.results(&mut lift, "", reals, &mut calls)?;
     for (reference, real) in model.outputs.iter().zip(&results) {
-        let base = &reference.layer;
-        let numbered = (1..).map(|n| format!("{base}_{n}"));
-        let name = [base.clone()].into_iter().chain(numbered).find(|name| !names.contains(name));
-        let name = name.expect("there are more numbers than outputs");
-        lift.output(&name, real)?;
-        names.insert(name);
+        lift.output(&reference.layer, real)?;
     }
     lift.finish()
 }

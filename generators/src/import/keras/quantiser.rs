@@ -5,6 +5,7 @@
 
 use hdl::diag::Diagnostic;
 use hdl::names::quoted;
+use hdl::num::Rounding;
 use serde_json::Value as Json;
 
 use super::function;
@@ -14,7 +15,7 @@ use super::quantisers;
 pub(super) use super::weight_quantiser::quantised;
 use crate::import::keras::settings::Settings;
 use crate::import::lift::Meaning;
-use crate::model::{Array, FloatRounding, Quantiser, Step};
+use crate::model::{Array, Quantiser, Step};
 
 /// Most bits of a quantiser whose values are listed one by one.
 const MAX_LISTED_BITS: i32 = 12;
@@ -241,7 +242,7 @@ fn rounded(steps: Vec<Step>, scale: f64, low: f64, high: f64, unit: f64) -> Acti
         zero: number(0.0),
         low: number(low),
         high: number(high),
-        rounding: FloatRounding::HalfEven,
+        rounding: Rounding::HalfEven,
     };
     chain(steps, quantiser, unit)
 }

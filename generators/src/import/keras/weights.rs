@@ -322,7 +322,7 @@ impl Weights {
         let shape = dataset.shape().map_err(|e| damaged(e.to_string()))?;
         let extents: Vec<usize> = shape.iter().map(|e| usize::try_from(*e).unwrap_or(usize::MAX)).collect();
         elements(&extents).map_err(damaged)?;
-        let data = dataset.read_f32().map_err(|e| damaged(e.to_string()))?;
+        let data = dataset.read_f32().map_err(|e| damaged(format!("{e}; tensors are of 32-bit floats")))?;
         Ok(Tensor { shape, data })
     }
 }

@@ -106,6 +106,9 @@ impl Constant {
                 unit: Array::scalar(1.0),
             },
             Self::Float { grid: Some(grid), .. } => grid.clone(),
+            Self::Float { array, grid: None } if array.values.iter().any(|v| !v.is_finite()) => {
+                return Err("a weight is not finite".into());
+            }
             Self::Float { array, grid: None } => dyadic(&array.values).ok_or_else(|| {
                 format!("its weights are plain floats that need more than {MAX_WEIGHT_BITS} bits; quantise them in the model")
             })?,

@@ -5,7 +5,7 @@ use hdl::num::Rounding;
 use super::array::{is_power_of_two, rank_aligned};
 use super::settle::Move;
 use super::{HALF_ULP, Lift, Noise, Real};
-use crate::model::{Array, FloatRounding, Limit, Op, Quantiser, Requantise, broadcast};
+use crate::model::{Array, Limit, Op, Quantiser, Requantise, broadcast};
 
 /// Quantisers of a tensor's elements in integers.
 pub(super) struct Formats {
@@ -79,7 +79,7 @@ impl Lift {
             let fits = dyadic && (-24..=40).contains(&drop) && (exact || wraps);
             fits.then(|| Requantise {
                 drop,
-                rounding: integer_rounding(rounding),
+                rounding: rounding,
                 limit: if wraps {
                     Limit::Wrap { width: (high - low + 1).ilog2(), signed: low < 0 }
                 } else {
@@ -90,20 +90,5 @@ impl Lift {
         let values: Option<Vec<Requantise>> = (0..units.len()).map(format).collect();
         let formats = Array { shape: group, values: values? };
         Some(Formats { before: plan.moves, formats: formats.compact(), unit: plan.unit, doubtful, noise: plan.noise })
-    }
-}
-
-/// The same rule for integers.
-pub(super) fn integer_rounding(rounding: FloatRounding) -> Rounding {
-    match rounding {
-        FloatRounding::HalfEven => Rounding::HalfEven,
-        FloatRounding::Ceil => Rounding::Ceil,
-        FloatRounding::Floor => Rounding::Floor,
-        FloatRounding::Up => Rounding::AwayFromZero,
-        FloatRounding::Down => Rounding::TowardZero,
-        FloatRounding::HalfUp => Rounding::HalfAwayFromZero,
-        FloatRounding::HalfDown => Rounding::HalfTowardZero,
-        FloatRounding::HalfAbove => Rounding::HalfUp,
-        FloatRounding::HalfBelow => Rounding::HalfDown,
     }
 }

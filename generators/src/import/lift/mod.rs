@@ -21,6 +21,8 @@ mod settle;
 mod tabulate;
 mod transposed;
 
+use std::collections::HashSet;
+use std::iter;
 use std::str::FromStr as _;
 
 use hdl::diag::Diagnostic;
@@ -95,7 +97,7 @@ pub struct Imported {
 
 impl Imported {
     /// A network whose file says integers.
-    pub(super) fn exact(graph: Graph) -> Self {
+    pub(crate) fn exact(graph: Graph) -> Self {
         Self { noise: vec![Noise::NONE; graph.outputs().len()], doubts: Vec::new(), traced_adders: None, graph }
     }
 
@@ -252,16 +254,21 @@ impl Lift {
         Ok(real)
     }
 
-    /// Names an output.
+    /// Names an output, with a number behind where an input or another output has that name.
     ///
     /// # Errors
     /// An input that no quantiser gave a format.
-    pub fn output(&mut self, name: &str, real: &Real) -> Result<(), Diagnostic> {
-        self.known(name, real)?;
+    pub fn output(&mut self, base: &str, real: &Real) -> Result<(), Diagnostic> {
+        self.known(base, real)?;
+        let ports = self.graph.inputs().iter().map(|i| &*i.name).chain(self.graph.outputs().iter().map(|o| &*o.name));
+        let taken: HashSet<&str> = ports.collect();
+        let numbered = (1..).map(|n| format!("{base}_{n}"));
+        let mut names = iter::once(base.to_owned()).chain(numbered);
+        let name = names.find(|name| !taken.contains(&**name)).expect("there are more numbers than outputs");
         let decode = Decode { unit: real.unit.clone(), steps: real.steps.clone(), softmax: real.softmax };
         self.noise.push(real.noise);
         let plain = decode.steps.is_empty() && decode.softmax.is_none() && decode.unit == Array::scalar(1.0);
-        self.graph.output(Output { name: name.to_owned(), tensor: real.tensor, decode: (!plain).then_some(decode) })
+        self.graph.output(Output { name, tensor: real.tensor, decode: (!plain).then_some(decode) })
     }
 
     /// The finished network, without layers that no output needs.
@@ -310,7 +317,7 @@ fn fixed_point(format: Format) -> Encode {
             zero: number(0.0),
             low: number(format.range.lo() as f64),
             high: number(format.range.hi() as f64),
-            rounding: crate::model::FloatRounding::HalfEven,
+            rounding: hdl::num::Rounding::HalfEven,
         },
     }
 }

@@ -3,15 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hdl::diag::Diagnostic;
+use hdl::num::Rounding;
 use rayon::prelude::*;
 
 use super::array::{is_power_of_two, rank_aligned};
-use super::formats::integer_rounding;
 use super::settle::Move;
 use super::{Doubt, Lift, Noise, Real, at};
-use crate::model::{
-    Array, Encode, FloatRounding, Growth, Limit, Op, Quantiser, Requantise, Step, StepFunction, broadcast, of_chain,
-};
+use crate::model::{Array, Encode, Growth, Limit, Op, Quantiser, Requantise, Step, StepFunction, broadcast, of_chain};
 
 /// Most steps of one function. A wider quantiser must have a scale that is a power of two.
 const MAX_STEPS: usize = 1 << 12;
@@ -205,7 +203,7 @@ impl Lift {
     fn uniform(&self, real: &Real, quantiser: &Quantiser) -> Option<Uniform> {
         let (scale, zero, low, high, rounding, shifted) = match quantiser {
             Quantiser::Integer { scale, zero, low, high, rounding } => (scale, zero, low, high, *rounding, true),
-            Quantiser::Linear { scale, zero, low, high } => (scale, zero, low, high, FloatRounding::HalfEven, false),
+            Quantiser::Linear { scale, zero, low, high } => (scale, zero, low, high, Rounding::HalfEven, false),
             Quantiser::Truncate { .. }
             | Quantiser::Wrapping { .. }
             | Quantiser::Sign { .. }
@@ -230,7 +228,7 @@ impl Lift {
         let taken = zero - offset;
         let requantise = Requantise {
             drop,
-            rounding: integer_rounding(rounding),
+            rounding: rounding,
             limit: Limit::Saturate { lo: (low - taken) as i64, hi: (high - taken) as i64 },
         };
         let mut before = plan.moves;

@@ -150,7 +150,7 @@ fn tabulated(
 mod tests {
     use super::*;
     use crate::import::lift::InputFormat;
-    use crate::model::FloatRounding;
+    use hdl::num::Rounding;
 
     fn eighths() -> Quantiser {
         let number = |v: f32| Array::scalar(v);
@@ -159,7 +159,7 @@ mod tests {
             zero: number(0.0),
             low: number(-8.0),
             high: number(7.0),
-            rounding: FloatRounding::HalfEven,
+            rounding: Rounding::HalfEven,
         }
     }
 

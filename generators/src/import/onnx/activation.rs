@@ -1,13 +1,14 @@
 //! Functions of one tensor: they join its chain, which a quantiser behind them turns into a table of integers.
 
 use hdl::diag::Diagnostic;
+use hdl::num::Rounding;
 
 use super::fold;
 use super::node::{Node, Tensor, Value};
 use super::operators::Results;
 use super::tensor::Kind;
 use crate::import::lift::{Lift, Meaning};
-use crate::model::{Array, FloatRounding, Function, Quantiser, Step};
+use crate::model::{Array, Function, Quantiser, Step};
 
 /// A function of one operand.
 pub(super) fn unary(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagnostic> {
@@ -93,9 +94,9 @@ pub(super) fn rounded(lift: &mut Lift, node: &Node<'_>) -> Result<Results, Diagn
             low: number(-MOST),
             high: number(MOST),
             rounding: match name {
-                "Floor" => FloatRounding::Floor,
-                "Ceil" => FloatRounding::Ceil,
-                _ => FloatRounding::HalfEven,
+                "Floor" => Rounding::Floor,
+                "Ceil" => Rounding::Ceil,
+                _ => Rounding::HalfEven,
             },
         },
     };

@@ -80,7 +80,7 @@ const MARK: &str = " for one sample";
 
 fn extents(value: &ValueInfoProto) -> Option<Vec<i64>> {
     let shape = value.r#type.as_ref()?.tensor_type.as_ref()?.shape.as_ref()?;
-    Some(shape.dim.iter().map(|d| d.dim_value).collect())
+    Some(shape.dim.iter().map(|d| d.dim_value.unwrap_or(0)).collect())
 }
 
 /// How many samples the file is for, if it is for more than one.
@@ -98,8 +98,8 @@ pub(super) fn one_sample(graph: &GraphProto) -> Option<GraphProto> {
     let mut one = graph.clone();
     for value in one.input.iter_mut().chain(&mut one.output) {
         let shape = value.r#type.as_mut().and_then(|t| t.tensor_type.as_mut()).and_then(|t| t.shape.as_mut());
-        if let Some(first) = shape.and_then(|s| s.dim.first_mut()).filter(|d| d.dim_value == samples) {
-            first.dim_value = 1;
+        if let Some(first) = shape.and_then(|s| s.dim.first_mut()).filter(|d| d.dim_value == Some(samples)) {
+            first.dim_value = Some(1);
         }
     }
     // targets get tensors of their own, for others may use the same numbers

@@ -1,13 +1,14 @@
 //! QONNX' quantiser to small floats: its levels as integers times the least step.
 
 use hdl::diag::Diagnostic;
+use hdl::num::Rounding;
 
 use super::node::{Node, Tensor, Value};
 use super::operators::Results;
 use super::quantisers::wide;
 use super::tensor::Kind;
 use crate::import::lift::{Constant, Grid, Lift, Meaning};
-use crate::model::{FloatRounding, Quantiser};
+use crate::model::{Quantiser, round_float};
 
 /// Levels on each side of 0.
 const MAX_LEVELS: f32 = 2048.0;
@@ -21,7 +22,7 @@ struct Minifloat {
     /// Exponent of the least step.
     least: f32,
     greatest: f32,
-    rounding: FloatRounding,
+    rounding: Rounding,
 }
 
 /// `FloatQuant`.
@@ -69,7 +70,7 @@ impl Minifloat {
         }
         let rounding = node.rounding("ROUND")?;
         // just below a power of two the framework's logarithm may be rounded up, and with it the step
-        if matches!(rounding, FloatRounding::Floor | FloatRounding::Ceil | FloatRounding::Down) {
+        if matches!(rounding, Rounding::Floor | Rounding::Ceil | Rounding::TowardZero) {
             return Err(node.unsupported("rounding_mode", "ROUND, HALF_EVEN, HALF_UP, HALF_DOWN and UP"));
         }
         let greatest = (2.0 - (-mantissa).exp2()) * (exponent.exp2() - 1.0 - bias).exp2();
@@ -90,7 +91,7 @@ impl Minifloat {
         let magnitude = f64::from(x.abs() + f32::MIN_POSITIVE);
         let exponent = (magnitude.log2().floor() as f32 - self.mantissa).max(self.least);
         let step = exponent.exp2();
-        let rounded = step * self.rounding.apply(x / step);
+        let rounded = step * round_float(x / step, self.rounding);
         (rounded.clamp(-self.greatest, self.greatest) / self.least.exp2()) as i64
     }
 
@@ -130,7 +131,7 @@ mod tests {
     #[test]
     fn levels_are_those_of_the_format() {
         // three exponent bits, one mantissa bit, bias 3: 0, 1/8, 1/4, 3/8, 1/2, 3/4, … 24
-        let format = Minifloat { mantissa: 1.0, least: -3.0, greatest: 24.0, rounding: FloatRounding::HalfEven };
+        let format = Minifloat { mantissa: 1.0, least: -3.0, greatest: 24.0, rounding: Rounding::HalfEven };
         assert_eq!(format.levels()[14..], [-1, 0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192]);
         for level in format.levels() {
             let x = format.threshold(level, 0.3);

@@ -97,13 +97,15 @@ fn input(input: &ValueInfoProto) -> Result<Input, Diagnostic> {
     let tensor_type = tensor_type.ok_or_else(|| of("it is no tensor".into()))?;
     let shape = tensor_type.shape.as_ref().ok_or_else(|| of("its shape is not given".into()))?;
     let kind = Kind::of(tensor_type.elem_type).map_err(of)?;
-    let mut dims: Vec<i64> = shape.dim.iter().map(|d| d.dim_value).collect();
-    if let Some(batch @ 0) = dims.first_mut() {
-        *batch = 1;
+    let mut dims: Vec<Option<i64>> = shape.dim.iter().map(|d| d.dim_value).collect();
+    if let Some(batch @ None) = dims.first_mut() {
+        *batch = Some(1);
     }
-    if let Some(axis) = dims.iter().position(|d| *d < 1) {
-        return Err(of(format!("the extent of axis {axis} is not given")).help("export the model with fixed shapes"));
+    if let Some(axis) = dims.iter().position(|d| d.is_none_or(|d| d < 1)) {
+        let why = dims[axis].map_or("not given".into(), |extent| extent.to_string());
+        return Err(of(format!("the extent of axis {axis} is {why}")).help("export the model with fixed shapes"));
     }
+    let dims: Vec<i64> = dims.into_iter().flatten().collect();
     let shape = tensor::shape(&dims).map_err(|why| of(why).help("export the model for one sample: a batch of 1"))?;
     Ok(Input { name: input.name.clone(), shape, kind })
 }
@@ -162,7 +164,7 @@ pub(super) fn check_output(output: &ValueInfoProto, kind: Kind, computed: &[usiz
     let Some(shape) = tensor_type.and_then(|t| t.shape.as_ref()) else {
         return Ok(());
     };
-    let says: Vec<i64> = shape.dim.iter().map(|d| d.dim_value).collect();
+    let says: Vec<i64> = shape.dim.iter().map(|d| d.dim_value.unwrap_or(0)).collect();
     let agrees = says.len() == computed.len() && says.iter().zip(computed).all(|(s, c)| *s == 0 || *s == *c as i64);
     if agrees || says.is_empty() {
         return Ok(());

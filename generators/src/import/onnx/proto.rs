@@ -160,7 +160,7 @@ pub struct TensorShapeProto {
 
 #[derive(Clone, PartialEq, Message)]
 pub struct DimensionProto {
-    /// 0 if the extent is symbolic.
-    #[prost(int64, tag = "1")]
-    pub dim_value: i64,
+    /// Not there if the extent is symbolic.
+    #[prost(int64, optional, tag = "1")]
+    pub dim_value: Option<i64>,
 }

@@ -1,6 +1,7 @@
 //! onnxruntime's operators on codes of 8 bits whose operands have a scale each: sums, products, averages, functions.
 
 use hdl::diag::Diagnostic;
+use hdl::num::Rounding;
 
 use super::integer::{centred, centred_weights, whole};
 use super::node::{Node, Tensor, Value};
@@ -8,7 +9,7 @@ use super::operators::Results;
 use super::pool::pooled;
 use super::tensor::Kind;
 use crate::import::lift::{Lift, Meaning, Real, ScaledSum};
-use crate::model::{Array, FloatRounding, Quantiser, Step};
+use crate::model::{Array, Quantiser, Step};
 
 /// What a tensor's codes mean: `scale · (code - zero)`.
 pub(super) struct Coded {
@@ -67,7 +68,7 @@ impl Coded {
     /// `round(clamp(y / scale + zero))`: kernels that round behind the zero point round halves to another side.
     fn rounded_last(&self, lift: &mut Lift, node: &Node<'_>, y: Real, scale: f32) -> Result<Real, Diagnostic> {
         let (low, high) = self.limits(node)?;
-        let rounding = FloatRounding::HalfEven;
+        let rounding = Rounding::HalfEven;
         let (zero, low, high) = (self.zero, low as f32, high as f32);
         self.quantised(lift, node, y, Quantiser::Integer { scale, zero, low, high, rounding })
     }

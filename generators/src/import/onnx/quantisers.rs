@@ -1,13 +1,14 @@
 //! The quantisers of QONNX and of plain ONNX. On constants they leave the grid behind that their weights lie on.
 
 use hdl::diag::Diagnostic;
+use hdl::num::Rounding;
 
 use super::elementwise::shape;
 use super::node::{Node, Tensor, Value};
 use super::operators::{Domain, Kinds, Results};
 use super::tensor::Kind;
 use crate::import::lift::{Constant, Grid, Lift, Meaning};
-use crate::model::{Array, FloatRounding, Op, Quantiser, Step, broadcast};
+use crate::model::{Array, Op, Quantiser, Step, broadcast};
 
 pub(super) fn wide(array: &Array<f32>) -> Array<f64> {
     array.map(|v| f64::from(*v))
@@ -23,10 +24,24 @@ fn limits(bits: &Array<f32>, signed: bool, narrow: bool) -> (Array<f32>, Array<f
     (low, high)
 }
 
+/// The mode of that QONNX name, in any case.
+fn qonnx_rounding(name: &str) -> Option<Rounding> {
+    Some(match name.to_ascii_uppercase().as_str() {
+        "ROUND" | "HALF_EVEN" => Rounding::HalfEven,
+        "CEIL" => Rounding::Ceil,
+        "FLOOR" => Rounding::Floor,
+        "UP" => Rounding::AwayFromZero,
+        "DOWN" => Rounding::TowardZero,
+        "HALF_UP" => Rounding::HalfAwayFromZero,
+        "HALF_DOWN" => Rounding::HalfTowardZero,
+        _ => return None,
+    })
+}
+
 impl Node<'_> {
-    pub(super) fn rounding(&self, default: &str) -> Result<FloatRounding, Diagnostic> {
+    pub(super) fn rounding(&self, default: &str) -> Result<Rounding, Diagnostic> {
         let name = self.text("rounding_mode", default)?;
-        FloatRounding::parse(&name).ok_or_else(|| {
+        qonnx_rounding(&name).ok_or_else(|| {
             self.unsupported("rounding_mode", "ROUND, HALF_EVEN, CEIL, FLOOR, UP, DOWN, HALF_UP and HALF_DOWN")
         })
     }

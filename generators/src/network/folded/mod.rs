@@ -102,7 +102,7 @@ fn built(
         tensors.values.insert((k, 0), input_values(&m, input, port));
     }
     for (k, layer) in graph.layers().iter().enumerate() {
-        progress::at(format_args!("layer {} of {}: {}", k + 1, graph.layers().len(), quoted(&layer.name)));
+        progress::at(format_args!("layer {} of {}: {}", k + 1, graph.layers().len(), quoted(&layer.name)))?;
         let values = tensors.layer(&products, graph, k, layer)?;
         let result = graph.result(k).index();
         tensors.values.insert((result, schedule.at[result]), values);

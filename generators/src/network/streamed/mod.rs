@@ -92,7 +92,7 @@ fn built(
     let start = taken(&m, m.input(START, Format::BIT), schedule.interval)?;
     let mut network = Network { m: &m, graph, schedule, construction, beats: Vec::new(), rings: BTreeMap::new() };
     for pass in 0..schedule.plan.passes.len() {
-        progress::at(format_args!("pass {} of {}", pass + 1, schedule.plan.passes.len()));
+        progress::at(format_args!("pass {} of {}", pass + 1, schedule.plan.passes.len()))?;
         network.pass(pass, start, &ports)?;
     }
     network.outputs(&ports)?;

@@ -121,6 +121,7 @@ fn known_module(module: &Module, target: &Target) -> Option<Size> {
 
 #[cfg(test)]
 mod tests {
+    use hdl::num::Interval;
     use std::sync::Arc;
 
     use hdl::dfg::{self, ModuleBuilder, Value};
@@ -129,7 +130,7 @@ mod tests {
 
     use super::*;
     use crate::arith::products::operators as build;
-    use crate::arith::{Effort, Fabric, InputSpec, Matrix, Problem, cost, optimise};
+    use crate::arith::{Effort, Fabric, Matrix, Problem, cost, optimise};
 
     const FPGAS: [&str; 3] = ["xcup", "ice40-hx8k", "ecp5-45k"];
 
@@ -260,7 +261,7 @@ mod tests {
             ("ecp5-45k", 1, false),
         ] {
             let target = Target::load(name).unwrap();
-            let inputs = vec![InputSpec::bits(bits, signed); 8];
+            let inputs = vec![Interval::of_width(bits, signed).unwrap(); 8];
             let mut problem = Problem::new(Matrix::from_rows(&rows).unwrap(), inputs);
             let Fabric::Operators(objective) = Fabric::of(&target) else { panic!("{name} is an FPGA") };
             problem.objective = objective;

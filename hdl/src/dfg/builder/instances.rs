@@ -61,6 +61,7 @@ impl Inner {
                 let port = port.map_or("", |p| &p.name);
                 self.errors.push(range_overflow("input", &format!("{name}.{port}"), format.range, range, made, place));
             }
+            self.check_right_anywhere(value.n, place);
             let due = wanted.cycle().map_or(Stamp::TIMELESS, |cycle| start.later(cycle));
             nodes.push(self.wait(value.n, due, place));
         }

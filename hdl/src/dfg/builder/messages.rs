@@ -7,7 +7,7 @@ use crate::diag::Diagnostic;
 use crate::num::Interval;
 
 /// When a value is there, for a message.
-pub(in crate::dfg) fn available(stamp: Stamp) -> String {
+pub(crate) fn available(stamp: Stamp) -> String {
     match stamp.cycle() {
         Some(cycle) => format!("available in cycle {cycle}"),
         None => "available at any time".into(),
@@ -15,7 +15,7 @@ pub(in crate::dfg) fn available(stamp: Stamp) -> String {
 }
 
 /// What a value can be, for a message.
-pub(in crate::dfg) fn anything_in(range: Interval) -> String {
+pub(crate) fn anything_in(range: Interval) -> String {
     match range.as_point() {
         Some(value) => format!("this is {value}"),
         None => format!("this can be anything in {range}"),
@@ -23,13 +23,13 @@ pub(in crate::dfg) fn anything_in(range: Interval) -> String {
 }
 
 /// The error of no driver.
-pub(in crate::dfg) fn undriven(what: &str, name: &str, method: &str) -> Diagnostic {
+pub(crate) fn undriven(what: &str, name: &str, method: &str) -> Diagnostic {
     Diagnostic::error("undriven", format!("{what} `{name}` is never driven"))
         .help(format!("give it a value with `{method}`"))
 }
 
 /// The error of a second driver.
-pub(in crate::dfg) fn multiply_driven(
+pub(crate) fn multiply_driven(
     what: &str,
     name: &str,
     first: &'static Location<'static>,
@@ -42,7 +42,7 @@ pub(in crate::dfg) fn multiply_driven(
 }
 
 /// The error of a driver that can leave the declared range.
-pub(in crate::dfg) fn range_overflow(
+pub(crate) fn range_overflow(
     what: &str,
     name: &str,
     declared: Interval,

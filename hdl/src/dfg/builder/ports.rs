@@ -7,12 +7,14 @@ use super::{Inner, ModuleBuilder};
 use crate::dfg::module::{OutputElement, OutputPort, Port};
 use crate::dfg::{Op, Stamp, Value};
 use crate::diag::Diagnostic;
+use crate::lang::{Operand, Shape};
 use crate::num::Format;
 
 impl ModuleBuilder {
     /// An input of one element that is there in cycle 0.
     #[track_caller]
-    pub fn input(&self, name: &str, format: Format) -> Value<'_> {
+    pub fn input(&self, name: &str, shape: impl Shape) -> Value<'_> {
+        let format = self.format(name, shape);
         self.input_port(name, vec![format], Stamp::at(0))[0]
     }
 
@@ -43,8 +45,8 @@ impl ModuleBuilder {
 
     /// An output of one element, in the value's own format.
     #[track_caller]
-    pub fn output(&self, name: &str, value: Value<'_>) {
-        self.output_array(name, &[value]);
+    pub fn output<'m>(&'m self, name: &str, value: impl Operand<'m>) {
+        self.output_array(name, &[value.on(self)]);
     }
 
     /// An output of several elements, each in its value's own format, balanced to one cycle.
@@ -69,6 +71,7 @@ impl ModuleBuilder {
         let stamp = stamp.unwrap_or(Stamp::TIMELESS);
         let mut elements = Vec::with_capacity(values.len());
         for (value, &format) in aligned.iter().zip(formats) {
+            inner.check_right_anywhere(value.n, place);
             let node = inner.wait(value.n, stamp, place);
             let range = inner.module.graph.range(node);
             if !format.range.covers(range) {

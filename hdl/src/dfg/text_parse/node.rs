@@ -71,6 +71,15 @@ impl Parser<'_> {
                 Ok(Op::FullAdder(a, b, operand(self)?))
             }
             "mux" => Ok(Op::Mux(operand(self)?, operand(self)?, operand(self)?)),
+            "narrow" => {
+                let (a, lo, hi) = (operand(self)?, operand(self)?, operand(self)?);
+                let graph = &self.module.graph;
+                match (graph.as_constant(lo), graph.as_constant(hi)) {
+                    (Some(lo), Some(hi)) if lo <= hi => {}
+                    _ => return Err(at.error("the ends of a range are constants, the lower first")),
+                }
+                Ok(Op::Narrow(a, lo, hi))
+            }
             "shl" => Ok(Op::Shl(operand(self)?, self.lexer.index()?.0)),
             "shr" => Ok(Op::Shr(operand(self)?, self.lexer.index()?.0)),
             "wrap" => {

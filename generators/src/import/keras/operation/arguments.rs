@@ -138,20 +138,20 @@ impl<'l> Arguments<'l> {
         }
     }
 
-    /// A number, `default` if it is not given.
+    /// A number, `default` if it is not given; `None` has a meaning of its own.
     pub fn number(&mut self, k: usize, default: f32) -> Result<f32, Diagnostic> {
-        match self.value(k)? {
-            Json::Null => Ok(default),
-            Json::Number(number) => Ok(number.as_f64().unwrap_or(f64::NAN) as f32),
+        match self.given[k].take() {
+            None => Ok(default),
+            Some(Argument::Constant(Json::Number(number))) => Ok(number.as_f64().unwrap_or(f64::NAN) as f32),
             _ => Err(self.wrong(k, "a number")),
         }
     }
 
     /// True or false, `default` if it is not given.
     pub fn flag(&mut self, k: usize, default: bool) -> Result<bool, Diagnostic> {
-        match self.value(k)? {
-            Json::Null => Ok(default),
-            Json::Bool(flag) => Ok(flag),
+        match self.given[k].take() {
+            None => Ok(default),
+            Some(Argument::Constant(Json::Bool(flag))) => Ok(flag),
             _ => Err(self.wrong(k, "true or false")),
         }
     }
@@ -191,7 +191,7 @@ impl<'l> Arguments<'l> {
     pub fn axis_or_last(&mut self, k: usize, lift: &Lift, x: &Real) -> Result<usize, Diagnostic> {
         let rank = lift.shape(x).len();
         match self.given[k] {
-            None | Some(Argument::Constant(Json::Null)) => self.layer.axis(Some(-1), rank),
+            None => self.layer.axis(Some(-1), rank),
             _ => self.axis(k, rank),
         }
     }

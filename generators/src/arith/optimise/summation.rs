@@ -9,14 +9,14 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use hdl::lower::{Adder, Cover};
+use hdl::num::Interval;
 
 use crate::arith::cost::{self, Operand, width};
 use crate::arith::graph::{Linear, NodeId, Term};
 use crate::arith::optimise::plan::{DEEPEST, Plan};
 use crate::arith::optimise::signs;
 use crate::arith::optimise::tree::Tree;
-use crate::arith::problem::Objective;
-use crate::arith::problem::{InputSpec, Problem};
+use crate::arith::problem::{Objective, Problem};
 
 /// A term of a sum: a shared node, or the sum made by an earlier step.
 #[derive(Clone, Debug)]
@@ -265,7 +265,7 @@ impl Pairing {
     }
 }
 
-fn join(a: &Item, b: &Item, id: NodeId, inputs: &[InputSpec], tree: &mut Tree) -> Item {
+fn join(a: &Item, b: &Item, id: NodeId, inputs: &[Interval], tree: &mut Tree) -> Item {
     let shift = a.term.shift.min(b.term.shift);
     let neg = a.term.neg && b.term.neg;
     let lower = |t: Term| Term { shift: t.shift - shift, neg: t.neg != neg, ..t };

@@ -97,14 +97,11 @@ pub struct Sources<'a> {
     pub kept: &'a [String],
 }
 
-/// The script that maps `sources` to the library's cells.
-///
-/// Everything that removes or merges registers runs before [`FRONT`] is written; from there on they keep their names,
-/// by which the proof matches them.
+/// The script that writes [`FRONT`], the design as gates, full adders and registers.
 ///
 /// # Errors
 /// `script-name` for a name that cannot stand in a script.
-pub fn cell_script(sources: &Sources<'_>, mapping: &Mapping<'_>) -> Result<String, Diagnostics> {
+pub fn front_script(sources: &Sources<'_>) -> Result<String, Diagnostics> {
     let mut text = front(sources)?;
     // constants come to light when rows have been split, so that adders become cells only after `opt`; what a table leaves
     // open is settled here, since neither ABC's proof nor a netlist knows unknown levels
@@ -116,6 +113,33 @@ pub fn cell_script(sources: &Sources<'_>, mapping: &Mapping<'_>) -> Result<Strin
          write_verilog -noattr -noexpr -simple-lhs {FRONT}",
         FULL_ADDER
     );
+    Ok(text)
+}
+
+/// The script that writes the netlist in `file`, Verilog or Yosys's JSON by its ending, as [`NETLIST`].
+///
+/// # Errors
+/// As [`front_script`].
+pub fn given_script(file: &str, top: &str) -> Result<String, Diagnostics> {
+    let read = if file.ends_with(".json") { "read_json" } else { "read_verilog" };
+    // Yosys's JSON may hold the cells' ports too
+    Ok(format!(
+        "{read} {}\nread_liberty -lib -nooverwrite -ignore_miss_func -ignore_miss_dir {LIBERTY}\nhierarchy -check -top {}\n\
+         write_verilog -noattr -noexpr -simple-lhs {NETLIST}\n",
+        quote::yosys(file)?,
+        identifier(top)?
+    ))
+}
+
+/// The script that maps `sources` to the library's cells.
+///
+/// Everything that removes or merges registers runs before [`FRONT`] is written; from there on they keep their names,
+/// by which the proof matches them.
+///
+/// # Errors
+/// As [`front_script`].
+pub fn cell_script(sources: &Sources<'_>, mapping: &Mapping<'_>) -> Result<String, Diagnostics> {
+    let mut text = front_script(sources)?;
     let script = mapping.effort.script(mapping.clock_ps);
     let _ = writeln!(
         text,

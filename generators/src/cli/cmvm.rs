@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::care::Care;
 use super::clock::Timing;
-use super::output::{Force, finish};
+use super::output::{Force, Proof, finish};
 use crate::arith::design::{MatrixDesign, size};
 use crate::arith::report::{self, Choice, run as optimise};
 use crate::arith::{CellCosts, Effort, Fabric, Problem, Wanted};
@@ -77,6 +77,8 @@ pub struct CmvmArgs {
     care: Care,
     #[command(flatten)]
     force: Force,
+    #[command(flatten)]
+    proof: Proof,
     #[command(flatten)]
     timing: Timing,
     /// Print the figures as JSON
@@ -184,13 +186,14 @@ impl CmvmArgs {
         options: &Options,
         staging: Option<Staging>,
     ) -> Result<()> {
-        let Some(staging) = staging else {
+        let (Some(staging), Some(out)) = (staging, &self.out) else {
             return Ok(());
         };
         let (design, logic) = (MatrixDesign::of(problem), logic.clone());
         let project = MatrixProject { design, logic, parameters, seed: self.seed };
-        generate(&project, options, &staging)?;
-        finish(staging)
+        let generated = generate(&project, options, &staging)?;
+        finish(staging)?;
+        self.proof.of(&generated, out)
     }
 
     fn wrong(&self, message: String) -> Failure {

@@ -6,7 +6,7 @@ use clap::Args;
 use hdl::draw::dot;
 
 use super::clock::Timing;
-use super::output::{Output, finish};
+use super::output::Output;
 use super::products::ProductArgs;
 use crate::encoder::arithmetic::Contract;
 use crate::encoder::design::EncoderDesign;
@@ -76,7 +76,7 @@ pub fn run(args: &EncoderArgs) -> Result<()> {
     if let Some(path) = &args.dot {
         write_new(path, dot(&generated.built.top).as_bytes())?;
     }
-    finish(staging)?;
+    args.output.finish(staging, &generated)?;
     super::say(args.output.summary(&generated))
 }
 

@@ -9,7 +9,7 @@ use hdl::num::Quantiser;
 
 use super::care::Care;
 use super::clock::Timing;
-use super::output::{Output, finish};
+use super::output::Output;
 use super::products::MatrixProductArgs;
 use crate::arith::Fabric;
 use crate::failure::{Failure, Result};
@@ -118,7 +118,7 @@ pub fn run(args: &InteractionArgs) -> Result<()> {
     let options = args.timing.options(args.products.chosen(), None)?;
     let project = args.project(&options.target)?;
     let generated = generate(&project, &options, &staging)?;
-    finish(staging)?;
+    args.output.finish(staging, &generated)?;
     if let Some(overflow) = project.accuracy.as_ref().and_then(Accuracy::overflow) {
         super::say(format_args!("labelled events: {overflow}\n"))?;
     }

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::care::Care;
 use super::clock::Timing;
-use super::output::{Output, finish};
+use super::output::Output;
 use super::products::MatrixProductArgs;
 use crate::arith::Effort;
 use crate::failure::Result;
@@ -76,7 +76,7 @@ impl Hardware {
     pub fn generate(&self, staging: Staging, project: NetworkProject) -> Result<()> {
         let project = self.formed(project)?;
         let generated = generate(&project, &self.options()?, &staging)?;
-        finish(staging)?;
+        self.output.finish(staging, &generated)?;
         super::say(self.output.summary_with(&generated, &project.work(&generated)?))
     }
 }

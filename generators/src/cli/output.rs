@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::failure::Result;
 use crate::flow::Generated;
+use crate::flow::verify::prove_new;
 use crate::output::manifest::Edits;
 use crate::output::staging::{Edited, Staging};
 
@@ -16,7 +17,27 @@ pub struct Output {
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     #[command(flatten)]
-    pub force: Force,
+    force: Force,
+    #[command(flatten)]
+    proof: Proof,
+}
+
+/// Whether the Verilog of a new folder is proved equal to its model at once.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Proof {
+    /// Leave the proof of the Verilog, which takes two seconds at most here, to `hwgen verify`
+    #[arg(long)]
+    no_verify: bool,
+}
+
+impl Proof {
+    /// Proves the folder `out`, and says on standard error what came of it: how long it takes is not the same each time.
+    pub fn of(self, generated: &Generated, out: &Path) -> Result<()> {
+        if !self.no_verify {
+            super::tell(&prove_new(generated, out)?);
+        }
+        Ok(())
+    }
 }
 
 /// What becomes of edits in a folder that is written again.
@@ -32,6 +53,12 @@ impl Output {
     /// Begins the folder: an error if it cannot become one.
     pub fn begin(&self) -> Result<Staging> {
         self.force.begin(&self.out)
+    }
+
+    /// Puts the folder in its place, and proves what is in it.
+    pub fn finish(&self, staging: Staging, generated: &Generated) -> Result<()> {
+        finish(staging)?;
+        self.proof.of(generated, &self.out)
     }
 
     /// What was made, in a line, and what to do with it.

@@ -1,14 +1,21 @@
 //! `hwgen verify`: proves a folder's Verilog equal to its model for every input.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
+use constraints::Target;
+use hdl::diag::Diagnostic;
 
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::flow::Folder;
 use crate::flow::verify::{Verdict, Verification, require_proof};
 use crate::output::file::replace;
 use crate::output::table::Table;
+use crate::synthesis::{Compared, Given};
+
+/// The longest that a program may compare netlists.
+const LIMIT: Duration = Duration::from_secs(1200);
 
 /// Prove that a folder's Verilog computes what its model says, for every input.
 ///
@@ -24,6 +31,16 @@ pub struct VerifyArgs {
     /// Write an input for which the Verilog is wrong, and what must come out, if one is found
     #[arg(long, value_name = "FILE")]
     counterexample: Option<PathBuf>,
+    /// Prove this netlist equal to the folder's Verilog instead: Verilog of a library's cells, such as `hwgen synth` writes
+    /// and somebody edits, or Yosys's JSON (*.json). Registers correspond by name. Needs Yosys
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    netlist: Option<PathBuf>,
+    /// The target whose library the netlist's cells are of
+    #[arg(long, value_name = "NAME", default_value = constraints::targets::DEFAULT, requires = "netlist")]
+    target: String,
+    /// The cell library of a target that has none of its own
+    #[arg(long, value_name = "FILE", requires = "netlist")]
+    liberty: Option<PathBuf>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -33,6 +50,9 @@ pub struct VerifyArgs {
 pub fn run(args: &VerifyArgs) -> Result<()> {
     let folder = Folder::open(&args.dir)?;
     folder.remarks().iter().for_each(|remark| super::remark(remark));
+    if let Some(netlist) = &args.netlist {
+        return args.compare(&folder, netlist);
+    }
     let all = folder.verify()?;
     if args.json {
         let json = serde_json::to_string_pretty(&all).expect("plain data");
@@ -46,6 +66,29 @@ pub fn run(args: &VerifyArgs) -> Result<()> {
         replace(path, json.as_bytes())?;
     }
     require_proof(&all)
+}
+
+impl VerifyArgs {
+    /// Proves a netlist equal to the folder's Verilog.
+    fn compare(&self, folder: &Folder, netlist: &Path) -> Result<()> {
+        let target = Target::load(&self.target)?;
+        let given = Given { file: netlist, target: &target, liberty: self.liberty.as_deref(), limit: LIMIT };
+        let (places, shown) = match given.compare(folder)? {
+            Compared::Equal(words) => return super::say(format_args!("the netlist is the Verilog: {words}\n")),
+            Compared::Different { places, shown } => (places, shown),
+        };
+        let message = format!("{} is not the Verilog: {}", netlist.display(), places.join(", "));
+        let error = Diagnostic::error("refuted", message);
+        let Some((vectors, said)) = shown else {
+            let help = "no random vector shows it at the outputs: it may take another state or input";
+            return Err(Failure::check(error.help(help)));
+        };
+        if let Some(path) = &self.counterexample {
+            let json = serde_json::to_string(&vectors).expect("plain data") + "\n";
+            replace(path, json.as_bytes())?;
+        }
+        Err(Failure::check(error.label(None, format!("gate-level simulation of random vectors: {said}"))))
+    }
 }
 
 fn text(verification: &Verification) -> String {

@@ -45,7 +45,7 @@ impl Serialize for Subject {
 }
 
 /// Whether a file of that name is Verilog of the design or its test bench.
-fn is_source(name: &str) -> bool {
+pub(super) fn is_source(name: &str) -> bool {
     name.ends_with(".v") && !name.contains('/')
 }
 

@@ -10,6 +10,7 @@ use sim::vectors::Vectors;
 
 use super::batch::run_batch;
 use super::options::{Options, parameters};
+use super::trust::trust;
 use crate::arith::{Arithmetic, Kinds};
 use crate::design::Design;
 use crate::failure::{Failure, Result};
@@ -120,6 +121,7 @@ pub fn generate(project: &dyn Project, options: &Options, folder: &Staging) -> R
     report.layers = project.layer_formats().map_err(Failure::user)?;
     report.checks.push(Check { what: check.engine.clone(), result: check.summary() });
     report.checks.extend(project.checks(&report));
+    report.trust = trust(&built.top, &built.design, kinds, &check, &options.target);
     for file in project.files() {
         folder.write(file.name, file.text)?;
         report.files.insert(file.name.into(), file.what.into());

@@ -14,6 +14,7 @@ pub mod outputs;
 pub mod reference;
 pub mod run;
 pub mod trained;
+pub mod trust;
 pub mod vectors;
 pub mod verify;
 pub mod verilog;

@@ -12,3 +12,4 @@ mod rtl;
 pub mod staging;
 pub mod synthesis;
 pub mod table;
+pub mod trust;

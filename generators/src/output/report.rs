@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::estimate::Estimate;
 use super::table::Table;
+use super::trust::{self, Trust};
 
 /// Version of the report's layout; it changes when a field changes its meaning.
 const SCHEMA: &str = "hwgen-report-1";
@@ -38,6 +39,8 @@ pub struct Report {
     pub size: Size,
     /// What was run to check the design, and what came out.
     pub checks: Vec<Check>,
+    /// What must be right for the hardware to be right, and how far that is known.
+    pub trust: Vec<Trust>,
     /// What lies in the folder.
     pub files: BTreeMap<String, String>,
 }
@@ -158,6 +161,7 @@ impl Report {
             layers: Vec::new(),
             size: size(top),
             checks: Vec::new(),
+            trust: Vec::new(),
             files: BTreeMap::new(),
         }
     }
@@ -183,6 +187,7 @@ impl Report {
             self.checks.iter().for_each(|c| table.row([c.what.clone(), c.result.clone()]));
             table.to_string()
         });
+        section("Trust", trust::text(&self.trust));
         section("Files", pairs(["file", "content"], &self.files));
         text
     }

@@ -208,7 +208,7 @@ impl Asic<'_> {
 }
 
 /// The bus of `bus_3_`, as buses are split into bits.
-fn bus_of(net: &str) -> &str {
+pub(super) fn bus_of(net: &str) -> &str {
     let bit = net.strip_suffix('_').and_then(|net| net.rsplit_once('_'));
     match bit {
         Some((bus, bit)) if bit.bytes().all(|c| c.is_ascii_digit()) => bus,

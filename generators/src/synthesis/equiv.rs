@@ -41,7 +41,7 @@ pub(super) fn prove(work: &Work<'_>, functions: Functions<'_>, meter: &Meter) ->
     })
 }
 
-fn in_words(proved: &Proved) -> String {
+pub(super) fn in_words(proved: &Proved) -> String {
     let mut words = format!("proved: {} outputs and inputs of {} registers", proved.outputs, proved.registers);
     if proved.cuts > 0 {
         words += &format!(", cut at {} outputs of adders", proved.cuts);

@@ -140,7 +140,18 @@ fn keras_files() {
     run("keras-noise", &[&sound[..8], &noise()].concat());
     home.write("model.h5", &sound);
     assert_refused(&home, "keras-contract", &["encoder", "--model", "model.h5", "--out", "rtl"]);
-    home.success(&["encoder", "--contract", "qkeras", "--input", "normalised", "--model", "model.h5", "--out", "rtl"]);
+    home.success(&[
+        "encoder",
+        "--no-verify",
+        "--contract",
+        "qkeras",
+        "--input",
+        "normalised",
+        "--model",
+        "model.h5",
+        "--out",
+        "rtl",
+    ]);
 }
 
 #[test]
@@ -236,7 +247,7 @@ fn top_names() {
     refused("top-10000", &"x".repeat(10_000));
     refused("top-255", &"x".repeat(255));
     let longest = "x".repeat(128);
-    home.success(&["encoder", "--out", "rtl", "--top", &longest, "--weights", "programmable"]);
+    home.success(&["encoder", "--no-verify", "--out", "rtl", "--top", &longest, "--weights", "programmable"]);
     assert!(home.path(&format!("rtl/{longest}_tb.v")).is_file());
 }
 
@@ -279,7 +290,7 @@ fn register_images() {
 #[test]
 fn folders_to_simulate() {
     let home = Home::new();
-    home.success(&["encoder", "--out", "rtl"]);
+    home.success(&["encoder", "--no-verify", "--out", "rtl"]);
     home.write("other/file", "");
     assert_refused(&home, "sim-missing", &["sim", "none"]);
     assert_refused(&home, "sim-foreign", &["sim", "other"]);
@@ -303,7 +314,7 @@ fn folders_to_simulate() {
 #[test]
 fn vectors() {
     let home = Home::new();
-    home.success(&["encoder", "--out", "rtl"]);
+    home.success(&["encoder", "--no-verify", "--out", "rtl"]);
     let refused = |name: &str, content: &[u8]| {
         home.write("vectors.json", content);
         assert_refused(&home, name, &["sim", "rtl", "--vectors", "vectors.json"]);
@@ -325,7 +336,7 @@ fn vectors() {
 #[test]
 fn missing_simulators() {
     let home = Home::new();
-    home.success(&["encoder", "--out", "rtl"]);
+    home.success(&["encoder", "--no-verify", "--out", "rtl"]);
     for engine in ["icarus", "verilator"] {
         let args = ["sim", "rtl", "--engine", engine];
         let mut command = home.command(&args);
@@ -338,7 +349,7 @@ fn missing_simulators() {
 #[test]
 fn nobody_listens() {
     let home = Home::new();
-    home.success(&["encoder", "--out", "rtl"]);
+    home.success(&["encoder", "--no-verify", "--out", "rtl"]);
     // of a closed pipe, and of a full disk, which is a failure that nobody may hear of
     let ends = |args: &[&str], code: i32, full_code: i32| {
         // a pipe whose reading end is closed before the program writes

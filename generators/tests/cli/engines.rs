@@ -41,7 +41,7 @@ fn passed(home: &Home, dir: &str, options: &[&str]) -> usize {
 
 /// The chip's encoder with the weights of a golden file, in the folder `rtl`.
 fn generate(home: &Home, file: &Path, form: &[&str]) {
-    let command = ["encoder", "--model", text(file), "--out", "rtl"];
+    let command = ["encoder", "--no-verify", "--model", text(file), "--out", "rtl"];
     home.success(&[&command[..], form].concat());
 }
 
@@ -96,7 +96,7 @@ fn the_shipped_weights_at_other_widths() {
     let cases = [("silicon", "3", CELLS), ("silicon", "10", ROWS), ("qkeras", "5", ROWS), ("qkeras", "8", CELLS)];
     for (contract, bits, form) in cases {
         let home = Home::new();
-        let command = ["encoder", "--contract", contract, "--bits", bits];
+        let command = ["encoder", "--no-verify", "--contract", contract, "--bits", bits];
         home.success(&[&command[..], form, &["--out", "rtl"]].concat());
         let case = format!("{contract}, {bits} bits, {form:?}");
         assert!(passed(&home, "rtl", &[]) > 100, "{case}");
@@ -111,7 +111,17 @@ fn the_shipped_weights_at_other_widths() {
 #[test]
 fn the_front_end_takes_the_cycles_that_it_needs() {
     let home = Home::new();
-    home.success(&["encoder", "--front-end", "--weights", "programmable", "--multipliers", "operator", "--out", "rtl"]);
+    home.success(&[
+        "encoder",
+        "--no-verify",
+        "--front-end",
+        "--weights",
+        "programmable",
+        "--multipliers",
+        "operator",
+        "--out",
+        "rtl",
+    ]);
     assert!(passed(&home, "rtl", &[]) > 100);
     if available("iverilog", "-V") {
         assert_eq!(passed(&home, "rtl", &["--engine", "icarus", "--first", "8"]), 8);
@@ -141,7 +151,7 @@ fn assert_caught(form: &[&str], break_it: impl FnOnce(&Home, &Path)) {
 
 /// Puts the Verilog of another design in the place of the one in `rtl`.
 fn replace_verilog(home: &Home, options: &[&str]) {
-    home.success(&[&["encoder", "--out", "other"], options].concat());
+    home.success(&[&["encoder", "--no-verify", "--out", "other"], options].concat());
     fs::copy(home.path("other/encoder.v"), home.path("rtl/encoder.v")).unwrap();
 }
 
@@ -192,7 +202,7 @@ fn a_flipped_bit_in_the_weight_store_is_caught() {
     let home = Home::new();
     // multipliers as operators simulate faster than as rows
     let operators = ["--multipliers", "operator"];
-    let arguments = ["encoder", "--weights", "programmable", "--out", "rtl"];
+    let arguments = ["encoder", "--no-verify", "--weights", "programmable", "--out", "rtl"];
     home.success(&[&arguments[..], &operators].concat());
     let path = home.path("rtl/model.json");
     let mut json: Json = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();

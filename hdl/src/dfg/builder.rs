@@ -199,6 +199,11 @@ impl ModuleBuilder {
         slot.driver = Some((value.n, place));
     }
 
+    /// Refuses the module: what a generator found wrong with it, besides what the builder finds itself.
+    pub fn refuse(&self, diagnostic: Diagnostic) {
+        self.inner.borrow_mut().errors.push(diagnostic);
+    }
+
     /// The finished module, or everything that is wrong with it.
     pub fn finish(self) -> Result<Arc<Module>, Diagnostics> {
         let mut inner = self.inner.into_inner();

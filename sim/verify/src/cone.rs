@@ -2,6 +2,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::deadline::Deadline;
 use crate::frame::{Constants, Known, planes};
 use crate::graph::{Gate, Graph, Lit};
 use crate::lanes::Lanes;
@@ -81,6 +82,8 @@ pub struct Candidates<'a> {
     pub zeros: &'a [Lit],
     /// What is known to be always the same.
     pub constants: &'a Constants,
+    /// Until when.
+    pub deadline: Deadline,
 }
 
 /// Of the candidates for each bit of `function(words)` those that are it for all values that the words can have, and those for zeros
@@ -95,7 +98,7 @@ pub fn map(
     candidates: &Candidates<'_>,
     scratch: &mut Lanes,
 ) -> Result<(Vec<Vec<Lit>>, Vec<Lit>), String> {
-    let Candidates { bits: candidates, zeros, constants } = *candidates;
+    let Candidates { bits: candidates, zeros, constants, deadline } = *candidates;
     let spans: Vec<i64> = words.iter().map(|w| w.range.1.saturating_sub(w.range.0).saturating_add(1)).collect();
     let all = spans.iter().try_fold(1i64, |all, span| all.checked_mul(*span)).unwrap_or(i64::MAX);
     if all > MOST {
@@ -138,6 +141,7 @@ pub fn map(
     }
     let step = (WORDS * 64) as i64;
     for begin in (0..all).step_by(step as usize) {
+        deadline.check()?;
         let mut possible = vec![u64::MAX; WORDS];
         for (w, word) in words.iter().enumerate() {
             let rows = planes(word.bits.len(), step as usize, |lane| value(w, begin + lane as i64));

@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
+use crate::deadline::Deadline;
 use crate::exact::{Exact, Exactness};
 use crate::frame::{Frame, Support};
 use crate::graph::{Gate, Lit, Word};
@@ -95,13 +96,14 @@ pub struct Rewriter<'f, 'g> {
     state: State,
     /// Empty states for numbers inside numbers.
     spare: Vec<State>,
+    deadline: Deadline,
 }
 
 impl<'f, 'g> Rewriter<'f, 'g> {
-    /// In this frame.
-    pub fn new(frame: &'f Frame<'g>, pairs: &'f Pairs) -> Self {
+    /// In this frame, until `deadline`.
+    pub fn new(frame: &'f Frame<'g>, pairs: &'f Pairs, deadline: Deadline) -> Self {
         let state = State::new(frame.graph.len());
-        Self { frame, pairs, exact: Exact::new(frame), inner: FxHashMap::default(), state, spare: Vec::new() }
+        Self { frame, pairs, exact: Exact::new(frame), inner: FxHashMap::default(), state, spare: Vec::new(), deadline }
     }
 
     fn add(&mut self, l: Lit, factor: u64) {
@@ -129,6 +131,7 @@ impl<'f, 'g> Rewriter<'f, 'g> {
     /// # Errors
     /// Something on the way that is no linear identity.
     pub fn form(&mut self, bits: &[Lit]) -> Result<Form, String> {
+        self.deadline.check()?;
         let fresh = self.spare.pop().unwrap_or_else(|| State::new(self.frame.graph.len()));
         let outer = std::mem::replace(&mut self.state, fresh);
         self.state.mask = if bits.len() >= 64 { u64::MAX } else { (1 << bits.len()) - 1 };

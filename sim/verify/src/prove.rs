@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use crate::cone::{self, Candidates, WORDS};
+use crate::deadline::Deadline;
 use crate::flatten::Flat;
 use crate::frame::{Constants, Frame, Known, Support, planes};
 use crate::graph::{Gate, Lit};
@@ -44,11 +45,13 @@ pub struct Findings {
     pub proved: Vec<Proved>,
     /// Everything is proved if there is none.
     pub unproved: Vec<Unproved>,
+    /// Whether something was left because the time was over.
+    pub is_cut_short: bool,
 }
 
-/// Proves `flat` to be `spec`.
-pub fn prove(flat: &Flat, spec: &Spec) -> Findings {
-    let mut prover = match Prover::new(flat, spec) {
+/// Proves `flat` to be `spec`, as far as it comes until `deadline`.
+pub fn prove(flat: &Flat, spec: &Spec, deadline: Deadline) -> Findings {
+    let mut prover = match Prover::new(flat, spec, deadline) {
         Ok(prover) => prover,
         Err(reason) => {
             return Findings { unproved: vec![Unproved { place: None, reason }], ..Findings::default() };
@@ -56,14 +59,16 @@ pub fn prove(flat: &Flat, spec: &Spec) -> Findings {
     };
     prover.timing();
     let mut begin = 0;
-    while begin < spec.numbers.len() {
+    while begin < spec.numbers.len() && !deadline.is_over() {
         let layer = spec.numbers[begin].layer;
         let count = spec.numbers[begin..].iter().take_while(|n| n.layer == layer).count();
         prover.layer(begin..begin + count);
         begin += count;
     }
     prover.outputs();
-    prover.findings
+    let mut findings = prover.findings;
+    findings.is_cut_short = !findings.unproved.is_empty() && deadline.is_over();
+    findings
 }
 
 /// Literals that are a number's bits, and such that are always 0.
@@ -95,10 +100,11 @@ struct Prover<'a> {
     fixed: Vec<bool>,
     scratch: Lanes,
     findings: Findings,
+    deadline: Deadline,
 }
 
 impl<'a> Prover<'a> {
-    fn new(flat: &'a Flat, spec: &'a Spec) -> Result<Self, String> {
+    fn new(flat: &'a Flat, spec: &'a Spec, deadline: Deadline) -> Result<Self, String> {
         let mut prover = Self {
             flat,
             spec,
@@ -113,6 +119,7 @@ impl<'a> Prover<'a> {
             fixed: vec![false; flat.graph.len()],
             scratch: Lanes::new(flat.graph.len(), WORDS),
             findings: Findings::default(),
+            deadline,
         };
         for port in &spec.inputs {
             let found = flat.inputs.iter().find(|p| p.name == port.name);
@@ -316,6 +323,7 @@ impl<'a> Prover<'a> {
     }
 
     fn map(&mut self, id: Id, index: &Index, still: &FxHashMap<Id, Vec<Lit>>) -> Result<Proof, String> {
+        self.deadline.check()?;
         let candidates = self.candidates(id, index)?;
         // functions of functions are tried as one where what lies between them is not found
         let mut chain = vec![id];
@@ -332,7 +340,8 @@ impl<'a> Prover<'a> {
                     })
                 };
                 let zeros = still.get(x).map_or(&[][..], Vec::as_slice);
-                let candidates = Candidates { bits: &candidates, zeros, constants: &self.constants };
+                let candidates =
+                    Candidates { bits: &candidates, zeros, constants: &self.constants, deadline: self.deadline };
                 match cone::map(&self.flat.graph, &[known], &apply, &candidates, &mut self.scratch) {
                     Ok(proof) => return Ok(proof.into()),
                     Err(why) => reason = why,
@@ -353,12 +362,14 @@ impl<'a> Prover<'a> {
         let known = |x: &Id| all[*x].as_ref().ok_or_else(|| format!("{} is not proved", spec.name(*x)));
         let (a, b) = (known(x)?, known(y)?);
         let apply = |v: &[i64]| function(v[0], v[1]);
-        let candidates = Candidates { bits: &candidates, zeros: &[], constants: &self.constants };
+        let candidates =
+            Candidates { bits: &candidates, zeros: &[], constants: &self.constants, deadline: self.deadline };
         let right = cone::map(&self.flat.graph, &[a, b], &apply, &candidates, &mut self.scratch)?;
         Ok(right.into())
     }
 
     fn scaled(&mut self, id: Id, index: &Index) -> Result<Proof, String> {
+        self.deadline.check()?;
         let Op::Scaled { x, sum, cases } = &self.spec.numbers[id].op else {
             return Err("it is not scaled".into());
         };
@@ -398,6 +409,12 @@ impl<'a> Prover<'a> {
 
     /// Every output port carries the numbers that it should.
     fn outputs(&mut self) {
+        for element in self.spec.outputs.iter().flat_map(|p| &p.elements) {
+            let number = element.number;
+            if self.known[number].is_none() && !matches!(self.spec.numbers[number].op, Op::Constant(_)) {
+                self.reasons.entry(number).or_insert_with(|| "the proof did not come to it".into());
+            }
+        }
         let open = self.open_numbers();
         let mut reasons: Vec<(Id, String)> = self.reasons.drain().filter(|(id, _)| open[*id]).collect();
         reasons.sort_unstable();

@@ -1,5 +1,6 @@
 //! Situations that are worth trying, and inputs that show a difference.
 
+use crate::deadline::Deadline;
 use crate::flatten::Flat;
 use crate::frame::planes;
 use crate::lanes::Lanes;
@@ -85,17 +86,20 @@ pub fn situations(spec: &Spec, numbers: &[Id], count: usize, seed: u64) -> Vec<V
 /// Machine words of situations that are tried at once.
 const WORDS: usize = 4;
 
-/// Inputs that show a difference, out of `rounds` times some hundred; then out of those that turn what never turned.
-pub fn search(flat: &Flat, spec: &Spec, rounds: u64) -> Option<Counterexample> {
+/// Inputs that show a difference, out of `rounds` times some hundred; then out of those that turn what never turned. None
+/// if there is none among those that are tried until `deadline`.
+pub fn search(flat: &Flat, spec: &Spec, rounds: u64, deadline: Deadline) -> Option<Counterexample> {
     let ids: Vec<Id> = spec.inputs.iter().flat_map(|p| p.elements.iter().map(|e| e.number)).collect();
     let mut lanes = Lanes::new(flat.graph.len(), WORDS);
     for round in 0..rounds {
+        deadline.check().ok()?;
         let drawn = situations(spec, &ids, WORDS * 64, 1000 + round);
         if let Some(found) = try_all(flat, spec, &mut lanes, &drawn) {
             return Some(found);
         }
     }
     for events in rare::events(flat, spec, &lanes).chunks(WORDS * 64) {
+        deadline.check().ok()?;
         let at = |k: usize, lane: usize| events[lane.min(events.len() - 1)][k];
         let drawn = (0..ids.len()).map(|k| (0..WORDS * 64).map(|lane| at(k, lane)).collect()).collect::<Vec<_>>();
         if let Some(found) = try_all(flat, spec, &mut lanes, &drawn) {

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use hdl::dfg::{ModuleBuilder, NodeId, Value};
+use hdl::diag::Diagnostic;
 use hdl::num::Interval;
 use rustc_hash::FxHashMap;
 
@@ -42,7 +43,8 @@ impl Products {
 
     /// `bias + Σ inputs·weights` for each row of `weights`, exactly; `bias` counts in units of the products' last place.
     ///
-    /// Sums that leave the optimiser's 60 bits are made of multipliers.
+    /// Sums that leave the optimiser's 60 bits are made of multipliers. All others have the linear certificate: a module with
+    /// sums that have none is refused.
     ///
     /// # Panics
     /// If a row is not as long as `inputs`, or there are not as many biases as rows.
@@ -61,7 +63,7 @@ impl Products {
         let System { inputs, weights, bias } =
             System { inputs: integers, weights: weights.to_vec(), bias: bias.to_vec() }.reduced();
         let ranges = inputs.iter().map(Value::range).collect();
-        let sums = match self.solved((weights.clone(), bias.clone(), ranges)) {
+        let sums = match self.solved(m, (weights.clone(), bias.clone(), ranges)) {
             Some(sums) => sums.build(m, &inputs),
             None => multiplied(m, &inputs, &weights, &bias),
         };
@@ -69,7 +71,7 @@ impl Products {
     }
 
     /// The sums of a matrix; `None` if they leave the optimiser's 60 bits.
-    fn solved(&self, key: Key) -> Option<Rc<Sums>> {
+    fn solved(&self, m: &ModuleBuilder, key: Key) -> Option<Rc<Sums>> {
         if let Some(known) = self.solved.borrow().get(&key) {
             return known.clone();
         }
@@ -78,8 +80,13 @@ impl Products {
             true => Effort::Normal,
             false => Effort::Fast,
         });
-        let sums = problem(&key).and_then(|p| self.arithmetic.constants.solve(p, effort));
-        let sums = sums.ok().map(Rc::new);
+        let problem = problem(&key).ok();
+        let sums = problem.as_ref().and_then(|p| self.arithmetic.constants.solve(p.clone(), effort).ok()).map(Rc::new);
+        if let (Some(problem), Some(sums)) = (&problem, &sums)
+            && let Err(refuted) = sums.certify(problem)
+        {
+            m.refuse(Diagnostic::bug("certificate", format!("the sums of a product are wrong: {refuted}")));
+        }
         self.solved.borrow_mut().insert(key, sums.clone());
         sums
     }

@@ -7,6 +7,7 @@ use crate::arith::cells::CellCosts;
 use crate::arith::cells::front::{Front, Wanted};
 use crate::arith::cells::lower as cell_lower;
 use crate::arith::cells::sums::CellSums;
+use crate::arith::certify::adders::{Refuted, check, check_cells};
 use crate::arith::cost;
 use crate::arith::graph::AdderGraph;
 use crate::arith::problem::Objective;
@@ -77,6 +78,17 @@ pub enum Sums {
 }
 
 impl Sums {
+    /// The linear certificate: they are the sums of `problem`, for every input.
+    ///
+    /// # Errors
+    /// The first violation found.
+    pub fn certify(&self, problem: &Problem) -> Result<(), Refuted> {
+        match self {
+            Self::Operators(graph, _) => check(problem, graph),
+            Self::Cells(cells) => check_cells(problem, cells),
+        }
+    }
+
     /// The outputs on `inputs`, as integers.
     pub fn build<'m>(&self, m: &'m ModuleBuilder, inputs: &[Value<'m>]) -> Vec<Value<'m>> {
         match self {
@@ -97,15 +109,19 @@ mod tests {
 
     const BIAS: [i64; 3] = [5, -70, 0];
 
-    fn module(target: &str) -> Arc<Module> {
+    fn problem() -> Problem {
         let rows = [vec![3, -7, 0], vec![-5, 11, 1], vec![0, 6, -8]];
         let inputs = vec![Interval::of_width(5, true).unwrap(); 3];
         let mut problem = Problem::new(Matrix::from_rows(&rows).unwrap(), inputs);
         problem.bias = Some(BIAS.to_vec());
+        problem
+    }
+
+    fn module(target: &str) -> Arc<Module> {
         let fabric = Fabric::of(&Target::load(target).unwrap());
         let m = ModuleBuilder::new("product");
         let x = m.input_array("x", 3, Format::signed(5, 0).unwrap());
-        let sums = fabric.solve(problem, Effort::Fast).unwrap();
+        let sums = fabric.solve(problem(), Effort::Fast).unwrap();
         m.output_array("y", &sums.build(&m, &x));
         m.finish().unwrap()
     }
@@ -123,6 +139,18 @@ mod tests {
             let expected = [0, 1, 2].map(|j| y[j] + i128::from(BIAS[j]));
             assert_eq!(eval::evaluate(&cells, &x).unwrap(), expected);
             assert_eq!(eval::evaluate(&operators, &x).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn the_sums_of_another_product_have_no_certificate() {
+        for target in ["osu018", "ecp5-45k"] {
+            let fabric = Fabric::of(&Target::load(target).unwrap());
+            let sums = fabric.solve(problem(), Effort::Fast).unwrap();
+            assert_eq!(sums.certify(&problem()), Ok(()));
+            let mut other = problem();
+            other.bias = Some(vec![BIAS[0], BIAS[1] + 1, BIAS[2]]);
+            assert!(sums.certify(&other).is_err());
         }
     }
 

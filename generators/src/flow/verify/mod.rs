@@ -1,24 +1,29 @@
 //! A folder's Verilog proved equal to its model for every input.
 
 mod blocks;
+mod fresh;
 mod spec;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::time::Instant;
 
+use hdl::dfg::Module;
 use hdl::diag::{Diagnostic, Diagnostics};
 use hdl::rtl::eval::Stepper;
 use hdl::{pack, rtl, verilog};
 use num_bigint::BigUint;
 use rayon::prelude::*;
 use serde::Serialize;
+use verify::deadline::Deadline;
 use verify::flatten::flatten;
 use verify::prove::prove;
 use verify::search::search;
 use verify::spec::Spec;
 
+pub use self::fresh::prove_new;
 use self::spec::Model;
 use super::folder::Folder;
 use crate::arith::design::MatrixDesign;
@@ -49,6 +54,9 @@ pub struct Verification {
     pub counterexample: Option<Counterexample>,
     /// How long it took.
     pub seconds: f64,
+    /// Whether the time for it was over before it was done.
+    #[serde(skip)]
+    pub is_cut_short: bool,
 }
 
 /// Whether a design is its model.
@@ -91,19 +99,39 @@ pub struct Counterexample {
     pub vectors: BTreeMap<String, Vec<Vec<i64>>>,
 }
 
+/// Why a design cannot be proved; none if there is a proof, whether it comes to an end or not.
+pub fn unprovable(top: &Module, design: &Design) -> Option<String> {
+    let claim = Claim { top, design };
+    claim.integers().and_then(|model| model.spec(top)).err()
+}
+
 impl Folder {
     /// Proves the Verilog that is in the folder now, as simulators and as synthesis tools read it.
     ///
     /// # Errors
     /// Verilog that hwgen would not write. What cannot be proved is no error here, but said.
     pub fn verify(&self) -> Result<Vec<Verification>> {
+        Claim { top: &self.top, design: &self.design }.verify(&self.sources()?, Deadline::NONE)
+    }
+}
+
+/// What is to be proved: that Verilog with the ports of `top` computes what `design` says.
+#[derive(Debug, Clone, Copy)]
+struct Claim<'a> {
+    top: &'a Module,
+    design: &'a Design,
+}
+
+impl Claim<'_> {
+    /// Proves what stands in these files, as far as it comes until `deadline`; the test bench among them is not read.
+    fn verify(self, sources: &[PathBuf], deadline: Deadline) -> Result<Vec<Verification>> {
         let bench = format!("{}_tb.v", self.top.name);
         let mut files = Vec::new();
-        for path in self.sources()? {
+        for path in sources {
             if path.file_name().is_some_and(|name| name.to_string_lossy() == bench) {
                 continue;
             }
-            let text = bounded::read_text("read the Verilog", &path, bounded::OWN)?;
+            let text = bounded::read_text("read the Verilog", path, bounded::OWN)?;
             files.push((path.display().to_string(), text));
         }
         let both = files.iter().any(|(_, text)| text.contains(SYNTHESIS));
@@ -112,10 +140,18 @@ impl Folder {
             false => &[("every tool", &[])],
         };
         let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-        readings.par_iter().map(|(read_by, defines)| self.verify_reading(&files, read_by, defines)).collect()
+        let reading =
+            |(read_by, defines): &(&'static str, &[&str])| self.verify_reading(&files, read_by, defines, deadline);
+        readings.par_iter().map(reading).collect()
     }
 
-    fn verify_reading(&self, files: &[(&str, &str)], read_by: &'static str, defines: &[&str]) -> Result<Verification> {
+    fn verify_reading(
+        self,
+        files: &[(&str, &str)],
+        read_by: &'static str,
+        defines: &[&str],
+        deadline: Deadline,
+    ) -> Result<Verification> {
         let started = Instant::now();
         let design = verilog::read(files, defines, &self.top.name).map_err(Failure::Check)?;
         rtl::validate(&design).map_err(Failure::Check)?;
@@ -128,16 +164,19 @@ impl Folder {
             latency,
             counterexample: None,
             seconds: started.elapsed().as_secs_f64(),
+            is_cut_short: deadline.is_over(),
         };
         let taken_apart = || {
             let model = self.integers()?;
-            Ok((model.spec(&self.top)?, model, flatten(&design)?))
+            let spec = model.spec(self.top)?;
+            deadline.check()?;
+            Ok((spec, model, flatten(&design)?))
         };
         let (spec, model, flat) = match taken_apart() {
             Ok(all) => all,
             Err(reason) => return Ok(open(reason)),
         };
-        let findings = prove(&flat, &spec);
+        let findings = prove(&flat, &spec, deadline);
         let mut not_proved: Vec<String> = findings
             .unproved
             .iter()
@@ -151,7 +190,7 @@ impl Folder {
         // what a design with feedback gives is not a function of its inputs in one cycle
         let found = match not_proved.is_empty() || !flat.states.is_empty() || !flat.mixed.is_empty() {
             true => None,
-            false => search(&flat, &spec, ROUNDS),
+            false => search(&flat, &spec, ROUNDS, deadline),
         };
         let found = match found {
             Some(found) if !self.shows(&model, &design, &found)? => {
@@ -175,11 +214,12 @@ impl Folder {
             latency,
             counterexample,
             seconds: started.elapsed().as_secs_f64(),
+            is_cut_short: findings.is_cut_short,
         })
     }
 
     fn counterexample(
-        &self,
+        self,
         spec: &Spec,
         found: verify::search::Counterexample,
         layer: Option<String>,
@@ -203,8 +243,8 @@ impl Folder {
 
     /// Whether the model's evaluation and that of the Verilog differ where the search says: neither knows of the graphs
     /// that the search runs on.
-    fn shows(&self, model: &Model<'_>, design: &rtl::Design, found: &verify::search::Counterexample) -> Result<bool> {
-        let evaluation = model.graph.evaluate(&found.inputs).map_err(Failure::check)?;
+    fn shows(self, model: &Model<'_>, design: &rtl::Design, found: &verify::search::Counterexample) -> Result<bool> {
+        let evaluation = model.graph.evaluate(&model.given(&found.inputs)).map_err(Failure::check)?;
         let results = model.graph.outputs().iter().map(|output| evaluation.tensor(output.tensor));
         if !results.eq(found.expected.iter().map(Vec::as_slice)) {
             return Ok(false);
@@ -235,7 +275,7 @@ impl Folder {
 
     /// What the design is to compute.
     fn integers(&self) -> std::result::Result<Model<'_>, String> {
-        let model = match &self.design {
+        let model = match self.design {
             Design::Encoder(design) => {
                 if design.has_registers() {
                     return Err("designs with registers that are written at run time are not proved yet".into());
@@ -288,6 +328,18 @@ fn matrix(design: &MatrixDesign) -> std::result::Result<Graph, Diagnostic> {
     Ok(graph)
 }
 
+/// What is wrong with Verilog that an input shows to be wrong.
+fn refuted(failed: &Verification, shown: &Counterexample) -> Diagnostic {
+    let mut message = format!(
+        "the Verilog, as {} read it, is not its model: bit {} of element {} of `{}` is {} for an input",
+        failed.read_by, shown.bit, shown.element, shown.port, shown.got
+    );
+    if let Some(layer) = &shown.layer {
+        let _ = write!(message, "; the first that could not be proved is {layer}");
+    }
+    Diagnostic::error("refuted", message)
+}
+
 /// The check as a failure, unless everything is proved.
 ///
 /// # Errors
@@ -299,14 +351,7 @@ pub fn require_proof(all: &[Verification]) -> Result<()> {
         return Ok(());
     };
     if let Some(shown) = &failed.counterexample {
-        let mut message = format!(
-            "the Verilog, as {} read it, is not its model: bit {} of element {} of `{}` is {} for an input",
-            failed.read_by, shown.bit, shown.element, shown.port, shown.got
-        );
-        if let Some(layer) = &shown.layer {
-            let _ = write!(message, "; the first that could not be proved is {layer}");
-        }
-        return Err(Failure::check(Diagnostic::error("refuted", message)));
+        return Err(Failure::check(refuted(failed, shown)));
     }
     let message = format!("it is not known whether the Verilog, as {} read it, is its model", failed.read_by);
     let error = failed

@@ -14,6 +14,7 @@ use crate::model::{Array, Block, Graph, Layer, Multiplication, Op, PoolKind, Ten
 /// What is computed of a model's tensors, and their names as ports.
 pub(super) struct Model<'a> {
     pub graph: Cow<'a, Graph>,
+    /// The ports on which the elements of the graph's inputs lie, in their order.
     pub inputs: Vec<String>,
     pub outputs: Vec<String>,
     /// Whether sums stand in the hardware with what rounding behind them adds.
@@ -21,6 +22,13 @@ pub(super) struct Model<'a> {
 }
 
 impl Model<'_> {
+    /// Values of the ports as those of the graph's inputs.
+    pub fn given(&self, ports: &[Vec<i64>]) -> Vec<Vec<i64>> {
+        let mut values = ports.iter().flatten().copied();
+        let inputs = self.graph.inputs().iter();
+        inputs.map(|input| values.by_ref().take(input.shape.iter().product()).collect()).collect()
+    }
+
     /// The numbers of the model, at the ports of `top`.
     ///
     /// # Errors
@@ -36,11 +44,18 @@ impl Model<'_> {
         for layer in self.graph.layers() {
             builder.layer(layer).map_err(|reason| format!("layer `{}`: {reason}", layer.name))?;
         }
-        for (k, name) in self.inputs.iter().enumerate() {
+        let given = builder.tensors[..self.graph.inputs().len()].concat();
+        let mut rest = &given[..];
+        for name in &self.inputs {
             let port =
                 top.inputs.iter().find(|p| p.name == *name).ok_or_else(|| format!("there is no port `{name}`"))?;
-            let elements = elements(layout(port.elements.iter().copied()), &builder.tensors[k])?;
+            let (own, others) = rest.split_at(port.elements.len().min(rest.len()));
+            let elements = elements(layout(port.elements.iter().copied()), own)?;
             builder.spec.inputs.push(PortSpec { name: name.clone(), elements });
+            rest = others;
+        }
+        if !rest.is_empty() {
+            return Err(format!("the ports have {} elements less than the model", rest.len()));
         }
         for (name, output) in self.outputs.iter().zip(self.graph.outputs()) {
             let port =

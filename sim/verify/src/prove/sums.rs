@@ -69,7 +69,7 @@ impl Prover<'_> {
             Ok(frame) => frame,
             Err(reason) => return ids.iter().map(|id| (*id, Err(reason.clone()))).collect(),
         };
-        let mut rewriter = Rewriter::new(&frame, &self.pairs);
+        let mut rewriter = Rewriter::new(&frame, &self.pairs, self.deadline);
         let mut prove = |id: Id, terms: &Option<Terms>| {
             let Some((bias, terms, cut)) = terms else {
                 return Err("it is no sum of few enough terms".into());

@@ -2,6 +2,7 @@
 //! exchanged, with carries left out, signs repeated and parts cut off.
 
 use fastrand::Rng;
+use verify::deadline::Deadline;
 use verify::frame::{Constants, Frame};
 use verify::graph::{Graph, Lit};
 use verify::linear::{Rewriter, pairs};
@@ -50,7 +51,7 @@ fn forms_are_what_they_are_said_to_be() {
         let words = known(&inputs, range, &mut constants);
         let frame = Frame::new(&graph, words.iter().collect(), &constants).expect("words of their own");
         let pairs = pairs(&graph);
-        let mut rewriter = Rewriter::new(&frame, &pairs);
+        let mut rewriter = Rewriter::new(&frame, &pairs, Deadline::NONE);
         let lanes = every_value(&graph, &inputs);
         for bits in &numbers[3..] {
             let Ok(form) = rewriter.form(bits) else {

@@ -177,7 +177,7 @@ impl Typing<'_> {
 
     /// The type in which an instruction is computed.
     fn kind(&self, i: &Instruction) -> Kind {
-        let own = Kind::of_bits(self.bits(i.d)).max(narrowest(i.code));
+        let own = Kind::of_bits(self.bits(i.d).max(shifted_bits(i))).max(narrowest(i.code));
         let operands = || self.program.operands(i);
         if is_modular(i.code) {
             // where all operands are in one wider type already, staying there saves their conversions
@@ -233,6 +233,15 @@ fn is_modular(code: Code) -> bool {
             | SignExtend
             | Concat
     )
+}
+
+/// The bits that a type needs so that it can be shifted to the left as far as the instruction asks for.
+fn shifted_bits(i: &Instruction) -> u32 {
+    use Code::*;
+    match i.code {
+        AddShifted | SubtractShifted | ShiftedSubtract | ShiftLeft | Concat => u32::from(i.s) + 1,
+        _ => 1,
+    }
 }
 
 /// The narrowest type in which machines do it with many lanes at once: none shifts or multiplies bytes.

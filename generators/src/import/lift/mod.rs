@@ -21,8 +21,7 @@ mod settle;
 mod tabulate;
 mod transposed;
 
-use std::collections::HashSet;
-use std::iter;
+use std::collections::HashMap;
 use std::str::FromStr as _;
 
 use hdl::diag::Diagnostic;
@@ -263,11 +262,13 @@ impl Lift {
     /// An input that no quantiser gave a format.
     pub fn output(&mut self, base: &str, real: &Real) -> Result<(), Diagnostic> {
         self.known(base, real)?;
-        let ports = self.graph.inputs().iter().map(|i| &*i.name).chain(self.graph.outputs().iter().map(|o| &*o.name));
-        let taken: HashSet<&str> = ports.collect();
-        let numbered = (1..).map(|n| format!("{base}_{n}"));
-        let mut names = iter::once(base.to_owned()).chain(numbered);
-        let name = names.find(|name| !taken.contains(&**name)).expect("there are more numbers than outputs");
+        let mut name = base.to_owned();
+        while self.ports.contains_key(&name) {
+            let number = self.ports.entry(base.to_owned()).or_default();
+            *number += 1;
+            name = format!("{base}_{number}");
+        }
+        self.ports.insert(name.clone(), 0);
         let decode = Decode { unit: real.unit.clone(), steps: real.steps.clone(), softmax: real.softmax };
         self.noise.push(real.noise);
         let plain = decode.steps.is_empty() && decode.softmax.is_none() && decode.unit == Array::scalar(1.0);

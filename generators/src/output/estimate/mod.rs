@@ -121,7 +121,6 @@ fn known_module(module: &Module, target: &Target) -> Option<Size> {
 
 #[cfg(test)]
 mod tests {
-    use hdl::num::Interval;
     use std::sync::Arc;
 
     use hdl::dfg::{self, ModuleBuilder, Value};

@@ -79,7 +79,8 @@ class Random:
         else:
             keys["weight_bit_width"] = self.number(2, 6)
             keys["weight_float_to_int_impl_type"] = self.of(ROUNDINGS)
-            keys["weight_narrow_range"] = self.chance(0.5)
+            # False is exported wrongly by 0.10: `signed` and `narrow` change places
+            keys["weight_narrow_range"] = True
         if keys["bias"]:
             keys["bias_quant"] = self.of(BIASES)
         return keys

@@ -7,7 +7,7 @@ use hdl::diag::Diagnostic;
 use hwgen::failure::Failure;
 use hwgen::import::file;
 use hwgen::import::lift::{Imported, InputFormat};
-use hwgen::model::{Graph, Step};
+use hwgen::model::{Agreement, Graph};
 use hwgen::network;
 
 use crate::numpy::{NumpyArray, npy};
@@ -98,59 +98,63 @@ impl Arrays {
         Self { inputs: all("x"), outputs: all("y") }
     }
 
-    /// An event of the model is a sample, or one of several that the file takes at once. The first number that lies farther from the framework's than `allowed` for the output and what it is there.
-    fn difference(&self, imported: &Imported, allowed: impl Fn(usize, f32) -> f64) -> Option<String> {
+    /// What the model gives for each sample beside what the framework does; an event of the model is a sample, or all of
+    /// several that the file takes at once.
+    ///
+    /// # Panics
+    /// If the model does not take the inputs.
+    pub fn verdict(&self, imported: &Imported) -> Verdict {
         let graph = &imported.graph;
         if (graph.inputs().len(), graph.outputs().len()) != (self.inputs.len(), self.outputs.len()) {
-            return Some("other ports".into());
+            return Verdict::Different("other ports".into());
         }
         let samples = self.inputs[0].values.len() / elements(&graph.inputs()[0].shape);
         let row = |array: &NumpyArray, k: usize| {
             let size = array.values.len() / samples;
             array.values[k * size..(k + 1) * size].to_vec()
         };
-        (0..samples).find_map(|k| {
-            let given: Vec<Vec<f32>> = self.inputs.iter().map(|array| row(array, k)).collect();
-            let got = graph.predict(&given).expect("inputs that fit");
-            got.iter().zip(&self.outputs).enumerate().find_map(|(port, (got, wanted))| {
-                let wanted = row(wanted, k);
-                if got.len() != wanted.len() {
-                    return Some(format!("{} numbers instead of {}", got.len(), wanted.len()));
-                }
-                let far = |(a, b): (&f32, &f32)| {
-                    let distance = f64::from((a - b).abs());
-                    distance.is_nan() || distance > allowed(port, *b)
-                };
-                let at = got.iter().zip(&wanted).position(far)?;
-                Some(format!("output {port}, sample {k} [{at}]: {} instead of {}", got[at], wanted[at]))
-            })
-        })
-    }
-
-    /// Whether the model gives the framework's results.
-    pub fn verdict(&self, imported: &Imported) -> Verdict {
-        if self.difference(imported, |_, _| 0.0).is_none() {
-            return Verdict::Equal;
-        }
-        let near = |port: usize, value: f32| {
-            let decode = imported.graph.outputs()[port].decode.as_ref();
-            let approximate = decode.is_some_and(|d| d.softmax.is_some() || d.steps.iter().any(Step::is_approximate));
-            let noise = imported.noise[port].typical;
-            let approximation = if approximate { 2e-6 * (1.0 + f64::from(value.abs())) } else { 0.0 };
-            let largest = self.outputs[port].values.iter().fold(1f32, |most, v| most.max(v.abs()));
-            let sum = if noise > 0.0 { 16.0 * noise + 1e-5 * f64::from(largest) } else { 0.0 };
-            approximation.max(sum)
-        };
-        let Some(difference) = self.difference(imported, near) else {
-            return Verdict::Close;
-        };
         let bounds = imported.bounds();
-        let within = |port: usize, value: f32| near(port, value) + bounds[port].unwrap_or(0.0) * (1.0 + 1e-5);
-        if imported.doubts.is_empty() || self.difference(imported, within).is_some() {
-            return Verdict::Different(difference);
+        let mut worst = Verdict::Equal;
+        for k in 0..samples {
+            let given: Vec<Vec<f32>> = self.inputs.iter().map(|array| row(array, k)).collect();
+            let evaluation = graph.evaluate(&graph.encode(&given).expect("inputs that fit")).expect("integers");
+            for (port, wanted) in self.outputs.iter().map(|array| row(array, k)).enumerate() {
+                let integers = evaluation.tensor(graph.outputs()[port].tensor);
+                match compared(graph, port, integers, &wanted, bounds[port]) {
+                    Verdict::Equal => {}
+                    Verdict::Different(how) => return Verdict::Different(format!("output {port}, sample {k} {how}")),
+                    Verdict::Close if worst == Verdict::Doubtful => {}
+                    other => worst = other,
+                }
+            }
         }
-        Verdict::Doubtful
+        worst
     }
+}
+
+/// One output's integers beside the framework's numbers, which may lie `bound` apart if a step of a quantiser is doubtful.
+fn compared(graph: &Graph, port: usize, integers: &[i64], wanted: &[f32], bound: Option<f64>) -> Verdict {
+    if integers.len() != wanted.len() {
+        return Verdict::Different(format!("{} numbers instead of {}", integers.len(), wanted.len()));
+    }
+    let reals: Vec<f64> = wanted.iter().map(|v| f64::from(*v)).collect();
+    let own = graph.decode(port, integers);
+    let mut worst = Verdict::Equal;
+    for (i, agreement) in graph.agreement(port, integers, &reals).into_iter().enumerate() {
+        match agreement {
+            Agreement::Equal => {}
+            Agreement::Noise(_) | Agreement::Approximate(_) if worst == Verdict::Equal => worst = Verdict::Close,
+            Agreement::Noise(_) | Agreement::Approximate(_) => {}
+            Agreement::Differs { model, why } => {
+                let distance = (f64::from(own[i]) - reals[i]).abs();
+                if !bound.is_some_and(|bound| distance <= bound * (1.0 + 1e-5)) {
+                    return Verdict::Different(format!("[{i}]: {model} instead of {}; {why}", wanted[i]));
+                }
+                worst = Verdict::Doubtful;
+            }
+        }
+    }
+    worst
 }
 
 /// What becomes of the model. Where it is equal, its data path gives the model's integers, and a result that is off by one

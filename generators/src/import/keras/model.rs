@@ -225,9 +225,7 @@ impl Reader<'_> {
             let tensors = self.named(&class, &settings, found)?;
             return Ok(KerasLayer { class, name: name.to_owned(), config: settings, tensors, inner: None });
         };
-        // what is not the wrapper's own belongs to the layer in it
-        let (own, inside): (Vec<_>, Vec<_>) = found.into_iter().partition(|(path, _)| wrapper::owns(path));
-        let inside = inside.into_iter().map(|(path, t)| (path.trim_start_matches("layer/").to_owned(), t)).collect();
+        let (own, inside) = wrapper::parts(&class, found).map_err(|why| settings.error(why))?;
         let tensors = self.named(&inner.class, &inner.config, inside)?;
         let inner = Some(Rc::new(KerasLayer { tensors, ..inner }));
         let tensors = self.named(&class, &settings, own)?;

@@ -22,10 +22,8 @@ use crate::output::file::replace;
 ///
 /// Exit code 0 means that the campaign ran, 1 that --require-masked does not hold.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  hwgen faults rtl/ --campaign single --ranking worst.txt --heatmap upsets.svg\n  \
-                  hwgen faults rtl/ --netlist mapped/netlist.v --campaign set --pulse 0.2 --clock 10 --state set.state"
-)]
+#[command(after_help = "Example:\n  hwgen faults rtl/ --campaign single --ranking worst.txt --heatmap upsets.svg\n  \
+                  hwgen faults rtl/ --netlist mapped/netlist.v --campaign set --pulse 0.2 --clock 10 --state set.state")]
 pub struct FaultsArgs {
     /// A folder that hwgen wrote
     dir: PathBuf,

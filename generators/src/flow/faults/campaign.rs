@@ -238,7 +238,8 @@ mod tests {
     #[test]
     fn every_fault_of_a_campaign_is_there_once() {
         let nets: Vec<u32> = (10..47).collect();
-        for (campaign, count) in [(Campaign::Single, 37 * 5), (Campaign::Set, 37 * 5), (Campaign::Double, 18 * 37 * 5)] {
+        for (campaign, count) in [(Campaign::Single, 37 * 5), (Campaign::Set, 37 * 5), (Campaign::Double, 18 * 37 * 5)]
+        {
             let plan = Plan::new(campaign, nets.clone(), 3..8, None, 1);
             let faults = all(&plan);
             assert!(plan.is_exhaustive() && plan.injections() == count, "{campaign}");

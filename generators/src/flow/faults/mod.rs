@@ -4,10 +4,10 @@ mod bits;
 mod campaign;
 mod report;
 mod state;
-#[cfg(test)]
-mod tests;
 mod tally;
 mod target;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 use std::path::Path;

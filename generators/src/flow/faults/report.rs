@@ -7,10 +7,10 @@ use hdl::draw::{HeatMap, Row};
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
+use super::Job;
 use super::campaign::{Campaign, Plan};
 use super::tally::{Counts, Share, Tally};
 use super::target::Place;
-use super::Job;
 use crate::output::table::Table;
 
 /// Bits that the text names.
@@ -235,11 +235,7 @@ fn groups(cells: &[(Place, Counts)], name: fn(&Place) -> &str) -> Vec<Group> {
 fn ranking(cells: &[(Place, Counts)]) -> Vec<Ranked> {
     let harmful = cells.iter().filter(|(_, counts)| counts.detected + counts.silent > 0);
     let mut ranking: Vec<Ranked> = harmful
-        .map(|(place, counts)| Ranked {
-            place: place.clone(),
-            mean_error: counts.mean_error(),
-            counts: counts.clone(),
-        })
+        .map(|(place, counts)| Ranked { place: place.clone(), mean_error: counts.mean_error(), counts: counts.clone() })
         .collect();
     let per_fault = |part: fn(&Counts) -> u64, a: &Ranked, b: &Ranked| -> Ordering {
         let cross = |x: &Ranked, y: &Ranked| u128::from(part(&x.counts)) * u128::from(y.counts.injections);

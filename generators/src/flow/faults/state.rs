@@ -49,7 +49,9 @@ impl<'p> State<'p> {
         let saved: Saved =
             serde_json::from_str(&text).map_err(|e| refused(format!("this is no state of a campaign: {e}")))?;
         if saved.key != fresh.key || saved.tally.places.len() != places {
-            return Err(refused("it is the state of another campaign: of another design, faults, seed or events".into()));
+            return Err(refused(
+                "it is the state of another campaign: of another design, faults, seed or events".into(),
+            ));
         }
         Ok(Self { path, saved, written: Instant::now() })
     }

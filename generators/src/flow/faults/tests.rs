@@ -15,7 +15,10 @@ use sim::gates::faults::{Effect, Golden, Injector, Strike, Verdict};
 use sim::gates::{Stimulus, Watch, check};
 use sim::vectors::{Rows, Vectors};
 
-use super::bits;
+use super::{Campaign, Job, Report, bits};
+use crate::flow::vectors::Source;
+use crate::network::dense::{DenseNetwork, Requantiser, random_layers};
+use crate::{Folder, NetworkProject, Options, Staging, generate};
 
 const EVENTS: usize = 12;
 
@@ -197,5 +200,51 @@ fn a_triplicated_register_is_masked_and_an_output_register_is_not() {
     let found = Bench::new(voted(true)).upsets();
     assert!(found.len() >= 30 && found.iter().all(|(.., verdict)| *verdict == Verdict::default()), "{found:?}");
     let found = Bench::new(voted(false)).upsets();
-    assert!(!found.is_empty() && found.iter().all(|(.., verdict)| (verdict.wrong, verdict.error) == (1, 1)), "{found:?}");
+    assert!(
+        !found.is_empty() && found.iter().all(|(.., verdict)| (verdict.wrong, verdict.error) == (1, 1)),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_campaign_that_was_stopped_goes_on_to_the_same_result() {
+    let place = tempfile::tempdir().unwrap();
+    let rtl = place.path().join("rtl");
+    let dense = DenseNetwork {
+        input: (-8, 7),
+        layers: random_layers(&[3, 3, 2], 4, 4, 0.2, 1),
+        shifts: Vec::new(),
+        activation_bits: 4,
+        requantiser: Requantiser::RoundSaturate,
+    };
+    let graph = dense.calibrated(1).unwrap().graph("study").unwrap();
+    let staging = Staging::begin(&rtl, Default::default()).unwrap();
+    generate(&NetworkProject::new("study", "network", graph), &Options::on("xcup").unwrap(), &staging).unwrap();
+    staging.finish().unwrap();
+    let folder = Folder::open(&rtl).unwrap();
+    let state = place.path().join("state");
+    let job = Job {
+        folder: &folder,
+        netlist: None,
+        campaign: Campaign::Single,
+        source: Source::Own,
+        events: Some(64),
+        cycles: None,
+        injections: Some(2000),
+        seed: 3,
+        follow: None,
+        detect: &[],
+        state: None,
+        pulse: None,
+    };
+    let json = |report: &Report| serde_json::to_string(report).unwrap();
+    let whole = job.run().unwrap();
+    assert_eq!(whole.total.injections, 2000);
+    let stopped = Job { state: Some(&state), ..job };
+    assert_eq!(stopped.run_until(1).unwrap().total.injections, 512);
+    assert_eq!(json(&stopped.run().unwrap()), json(&whole));
+    let other = Job { seed: 4, ..stopped };
+    assert_eq!(other.run().unwrap_err().exit_code(), 2);
+    let stuck = Job { campaign: Campaign::Stuck, ..job };
+    assert_eq!(stuck.run().unwrap_err().exit_code(), 2);
 }

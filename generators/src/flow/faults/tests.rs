@@ -230,7 +230,7 @@ fn a_campaign_that_was_stopped_goes_on_to_the_same_result() {
         source: Source::Own,
         events: Some(64),
         cycles: None,
-        injections: Some(2000),
+        injections: Some(700),
         seed: 3,
         follow: None,
         detect: &[],
@@ -239,7 +239,7 @@ fn a_campaign_that_was_stopped_goes_on_to_the_same_result() {
     };
     let json = |report: &Report| serde_json::to_string(report).unwrap();
     let whole = job.run().unwrap();
-    assert_eq!(whole.total.injections, 2000);
+    assert_eq!(whole.total.injections, 700);
     let stopped = Job { state: Some(&state), ..job };
     assert_eq!(stopped.run_until(1).unwrap().total.injections, 512);
     assert_eq!(json(&stopped.run().unwrap()), json(&whole));

@@ -8,6 +8,7 @@ pub mod cmvm;
 pub mod dense;
 pub mod encoder;
 pub mod events;
+mod faults;
 pub mod inspect;
 pub mod interaction;
 pub mod model_file;
@@ -47,6 +48,7 @@ enum Command {
     Build(Box<build::BuildArgs>),
     Dense(Box<dense::DenseArgs>),
     Events(events::EventsArgs),
+    Faults(Box<faults::FaultsArgs>),
     Inspect(inspect::InspectArgs),
     Schema(schema::SchemaArgs),
     Run(Box<run::RunArgs>),
@@ -67,6 +69,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Build(args) => build::run(args),
         Command::Dense(args) => dense::run(args),
         Command::Events(args) => events::run(args),
+        Command::Faults(args) => faults::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Run(args) => run::run(args),

@@ -71,12 +71,6 @@ impl<'a> Stepper<'a> {
         })
     }
 
-    /// Inverts a bit of a register of the module itself, as an upset does.
-    pub fn invert(&mut self, register: usize, bit: u64) {
-        let content = &mut self.registers[register];
-        content.set_bit(bit, !content.bit(bit));
-    }
-
     /// The output ports in this cycle, before the clock edge; `reset` is the level of the reset port.
     pub fn outputs(&mut self, inputs: &[BigUint], reset: bool) -> Vec<BigUint> {
         let module = self.design.module(self.id);
@@ -110,6 +104,12 @@ impl<'a> Stepper<'a> {
         let outputs = self.outputs(inputs, reset);
         self.edge(reset);
         outputs
+    }
+
+    /// Inverts a bit of what register `r` of the top module holds: an upset.
+    pub fn upset(&mut self, r: usize, bit: u64) {
+        let content = &mut self.registers[r];
+        content.set_bit(bit, !content.bit(bit));
     }
 
     fn child_outputs(&mut self, i: usize, reset: bool) -> Vec<BigUint> {

@@ -229,7 +229,7 @@ end
             if let Some((register, bit, at)) = upset
                 && at == cycle
             {
-                stepper.invert(register, bit);
+                stepper.upset(register, bit);
             }
             let inputs = [BigUint::from(numbers.bits() & 15), BigUint::from(numbers.bits() & 1)];
             stepper.step(&inputs, cycle == 0)

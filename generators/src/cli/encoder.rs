@@ -25,7 +25,7 @@ use crate::output::file::write_new;
 /// options it is the chip's block: 8-bit activations, 6-bit weights, 9-bit outputs, 40 MHz, 2 cycles.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  hwgen encoder --bits 8 --out rtl/\n  hwgen encoder --weights programmable --model weights.json --out rtl/"
+    after_help = "Example:\n  hwgen encoder --bits 8 --out rtl/\n  hwgen encoder --weights programmable --model weights.json --out rtl/\n  hwgen encoder --tmr registers --out rtl/"
 )]
 pub struct EncoderArgs {
     /// Width of the normalised input and of the hidden activations [default: 8]

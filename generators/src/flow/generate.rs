@@ -105,7 +105,8 @@ pub fn generate(project: &dyn Project, options: &Options, folder: &Staging) -> R
     let arithmetic = options.products.arithmetic(&options.target, kinds)?;
     let clock = options.timing.clock()?;
     progress::at("the hardware").map_err(Failure::check)?;
-    let built = project.build(options, arithmetic)?;
+    let mut built = project.build(options, arithmetic)?;
+    built.top = options.tmr.applied(&built.top, &options.target)?;
     let model = built.design.model();
     progress::at("the model's results").map_err(Failure::check)?;
     let vectors = project.vectors(&built.design).map_err(Failure::user)?;
@@ -118,6 +119,7 @@ pub fn generate(project: &dyn Project, options: &Options, folder: &Staging) -> R
     report.timing.initiation_interval = built.interval;
     report.parameters = project.parameters(options);
     report.parameters.extend(parameters(&arithmetic, kinds));
+    report.parameters.extend(options.tmr.parameter());
     report.layers = project.layer_formats().map_err(Failure::user)?;
     report.checks.push(Check { what: check.engine.clone(), result: check.summary() });
     report.checks.extend(project.checks(&report));

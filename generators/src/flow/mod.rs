@@ -14,6 +14,7 @@ pub mod options;
 pub mod outputs;
 pub mod reference;
 pub mod run;
+pub mod tmr;
 pub mod trained;
 pub mod trust;
 pub mod vectors;

@@ -6,6 +6,7 @@ use constraints::timing::{Budget, Picoseconds};
 use hdl::diag::{Cause, Diagnostic, Diagnostics};
 use hdl::passes::pipeline::{self, Goal};
 
+use super::tmr::Tmr;
 use crate::arith::multiply::Multiplier;
 use crate::arith::{Arithmetic, Effort, Fabric, Kinds, Objective, Wanted};
 use crate::failure::{Failure, Result};
@@ -29,6 +30,8 @@ pub struct Options {
     pub timing: Timing,
     /// What products are made of.
     pub products: Products,
+    /// Which registers stand three times.
+    pub tmr: Tmr,
     /// How long to search for shared adders, for each matrix; none is by the matrix's size.
     pub effort: Option<Effort>,
 }
@@ -88,7 +91,7 @@ impl Options {
     /// No such target.
     pub fn on(target: &str) -> Result<Self> {
         let target = Target::load(target)?;
-        Ok(Self { target, timing: Timing::default(), products: Products::default(), effort: None })
+        Ok(Self { target, timing: Timing::default(), products: Products::default(), tmr: Tmr::None, effort: None })
     }
 
     /// How stage delays were obtained, for a report.

@@ -20,6 +20,7 @@ use super::cells::write_cells;
 use super::report::Report;
 use super::rtl::write_verilog;
 use super::staging::Staging;
+use super::triplication::Triplication;
 use super::{estimate, hardening};
 use crate::failure::Result;
 
@@ -64,6 +65,7 @@ impl Emission<'_> {
         let carry_cell = self.target.carry_cell();
         let design = lowered(self.top, carry_cell)?;
         report.size.estimate = estimate::of(&design, self.target);
+        report.triplication = Triplication::of(&design);
         let mut verilog = write_verilog(staging, self.top, &design, carry_cell)?;
         for name in &verilog {
             files(name.clone(), "Verilog-2001");

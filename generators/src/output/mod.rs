@@ -12,4 +12,5 @@ mod rtl;
 pub mod staging;
 pub mod synthesis;
 pub mod table;
+pub mod triplication;
 pub mod trust;

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::estimate::Estimate;
 use super::table::Table;
+use super::triplication::Triplication;
 use super::trust::{self, Trust};
 
 /// Version of the report's layout; it changes when a field changes its meaning.
@@ -37,6 +38,9 @@ pub struct Report {
     pub layers: Vec<LayerFormats>,
     /// Counts over all modules.
     pub size: Size,
+    /// Which registers stand three times; none if none do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub triplication: Option<Triplication>,
     /// What was run to check the design, and what came out.
     pub checks: Vec<Check>,
     /// What must be right for the hardware to be right, and how far that is known.
@@ -160,6 +164,7 @@ impl Report {
             interface: interface(top),
             layers: Vec::new(),
             size: size(top),
+            triplication: None,
             checks: Vec::new(),
             trust: Vec::new(),
             files: BTreeMap::new(),
@@ -182,6 +187,9 @@ impl Report {
         section("Interface", self.interface_text());
         section("Number formats", self.layers_text());
         section("Size", self.size_text());
+        if let Some(triplication) = &self.triplication {
+            section("Triplication", triplication.text());
+        }
         section("Checks", {
             let mut table = Table::new(["run", "result"]);
             self.checks.iter().for_each(|c| table.row([c.what.clone(), c.result.clone()]));

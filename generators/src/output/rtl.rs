@@ -1,11 +1,12 @@
 //! The Verilog files of a design: one a module, with the cells that synthesis takes and the words that simulators run.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hdl::dfg::{Module, behaviour};
 use hdl::rtl::{Design, ModuleId};
 use hdl::verilog;
-use hdl::verilog::CarryCell;
+use hdl::verilog::{CarryCell, KEPT_REGISTER, kept_kinds, kept_modules};
 use serde::Serialize;
 
 use super::emit::lowered;
@@ -49,6 +50,12 @@ pub fn write_verilog(
     }
     let mut map = Vec::new();
     let mut names = Vec::new();
+    let kept: BTreeSet<_> = std::iter::once(design).chain(&simulated).flat_map(kept_kinds).collect();
+    if !kept.is_empty() {
+        let file = format!("{KEPT_REGISTER}.v");
+        staging.write(&file, kept_modules(&kept))?;
+        names.push(file);
+    }
     for (name, cells, words) in files {
         let file = format!("{name}.v");
         let content = match (cells.map(text), words.map(text)) {

@@ -29,7 +29,7 @@ pub use check::check;
 pub use graph::{Graph, GraphError, Stamp};
 pub use module::{
     BlackBox, Instance, Memory, MemoryWrite, Module, OutputElement, OutputPort, Port, RegisterStyle, Reset, ScopeId,
-    State,
+    State, Voted,
 };
 pub use op::{NodeId, Op};
 pub(crate) use rewrite::Live;

@@ -1,5 +1,6 @@
 //! A module: a graph of nodes with ports, registers, register files and instances of other modules.
 
+use std::collections::BTreeSet;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use super::{Graph, NodeId, Op, Stamp};
 use crate::num::{Format, Interval};
 
 /// How a register starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Reset {
     /// Holds an unknown value until it is first loaded.
     #[default]
@@ -133,6 +134,29 @@ pub struct BlackBox {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct ScopeId(pub u32);
 
+/// Which registers of a module stand three times in hardware, with a majority voter behind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Voted {
+    /// None.
+    #[default]
+    None,
+    /// All.
+    All,
+    /// Those that Verilog calls so.
+    Named(BTreeSet<String>),
+}
+
+impl Voted {
+    /// Whether the register that Verilog calls `name` stands three times.
+    pub fn holds(&self, name: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Named(names) => names.contains(name),
+        }
+    }
+}
+
 /// A finished design unit.
 #[derive(Debug, Clone, Default)]
 pub struct Module {
@@ -154,6 +178,8 @@ pub struct Module {
     pub instances: Vec<Instance>,
     /// Set if only the interface is known.
     pub black_box: Option<BlackBox>,
+    /// Registers that stand three times in hardware; values are the same.
+    pub voted: Voted,
     /// The same ports, cycles and values for simulation, where that takes fewer operators; see [`behaviour`](super::behaviour).
     pub twin: Option<Arc<Module>>,
     pub(crate) side: SideTables,

@@ -77,6 +77,7 @@ impl<'a> Rewriter<'a> {
             states,
             memories,
             instances,
+            voted: old.voted.clone(),
             black_box: old.black_box.clone(),
             twin: None,
             side: SideTables { scope_paths: old.side.scope_paths.clone(), ..SideTables::default() },

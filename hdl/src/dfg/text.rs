@@ -25,6 +25,7 @@
 //! | `blackbox [clock NAME]` | only the interface is known |
 //! | `parameter NAME = NUMBER`, `answer NAME STAMP : FORMAT` | parameters and outputs of a black box |
 //! | `input NAME STAMP : FORMAT, …` | input port |
+//! | `voted all`, `voted : NAME, …` | registers, as Verilog calls them, that stand three times in hardware |
 //! | `style RESET INITIAL` | register style, counted from 1; style 0 is the plain register |
 //! | `state NAME : RANGE RESET INITIAL` | register with feedback; resets are `none`, `sync`, `async` |
 //! | `memory NAME : DEPTH x RANGE` | register file |

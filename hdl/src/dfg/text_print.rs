@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::module::{Module, RegisterStyle, Reset};
+use super::module::{Module, RegisterStyle, Reset, Voted};
 use super::{NodeId, Op, ScopeId};
 use crate::num::{Format, Interval};
 
@@ -84,8 +84,16 @@ impl<W: Write> Printer<'_, W> {
         Ok(())
     }
 
-    /// What nodes refer to by number.
+    /// What nodes refer to by number, behind what is said of the registers.
     fn parts(&mut self, module: &Module) -> io::Result<()> {
+        match &module.voted {
+            Voted::None => {}
+            Voted::All => writeln!(self.out, "  voted all")?,
+            Voted::Named(names) => {
+                write!(self.out, "  voted :")?;
+                self.list(names.iter().map(|name| Name(name)))?;
+            }
+        }
         for style in module.styles.iter().skip(1) {
             writeln!(self.out, "  style {}", Style(style))?;
         }

@@ -7,7 +7,7 @@ use super::demand::net_widths;
 use super::fan_out::Drivers;
 use super::instance::{Child, black_box};
 use super::three::{Adders, Shapes, Three, choose};
-use crate::dfg::{self, NodeId, Op, RegisterStyle};
+use crate::dfg::{self, NodeId, Op, RegisterStyle, Voted};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::pack;
 use crate::rtl::{self, Builder, Cell, Memory, MemoryWrite, Net, Register, pattern};
@@ -37,7 +37,8 @@ pub(super) fn lower(
     lowering.memories()?;
     lowering.outputs();
     lowering.name_all();
-    Ok(lowering.b.module)
+    let module = lowering.b.module;
+    Ok(if source.voted == Voted::None { module } else { rtl::triplicate(&module, &source.voted) })
 }
 
 pub(super) struct Lowering<'a> {
@@ -239,6 +240,7 @@ impl<'a> Lowering<'a> {
             enable: style.enable.map(|n| self.truth(n)),
             reset: style.reset,
             initial: pattern(start, width),
+            kept: false,
         }
     }
 

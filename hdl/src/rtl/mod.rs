@@ -11,6 +11,7 @@ mod module;
 mod names;
 mod parse;
 mod text;
+mod triplicate;
 mod validate;
 
 pub use build::Builder;
@@ -23,4 +24,5 @@ pub use names::Names;
 pub(crate) use names::SCOPE_LENGTH;
 pub use parse::parse;
 pub use text::print;
+pub use triplicate::{COPIES, triplicate};
 pub use validate::validate;

@@ -112,6 +112,31 @@ impl Cell {
         }
     }
 
+    /// The same cell on other operands, but for those in a list.
+    pub(super) fn map(self, f: impl Fn(Net) -> Net) -> Self {
+        match self {
+            Cell::Input(_) | Cell::Const(_) | Cell::Register(_) | Cell::Output(..) | Cell::Concat(_) => self,
+            Cell::Slice(a, low) => Cell::Slice(f(a), low),
+            Cell::ZeroExtend(a) => Cell::ZeroExtend(f(a)),
+            Cell::SignExtend(a) => Cell::SignExtend(f(a)),
+            Cell::Not(a) => Cell::Not(f(a)),
+            Cell::ReduceAnd(a) => Cell::ReduceAnd(f(a)),
+            Cell::ReduceOr(a) => Cell::ReduceOr(f(a)),
+            Cell::Table(a, t) => Cell::Table(f(a), t),
+            Cell::Read(a, m) => Cell::Read(f(a), m),
+            Cell::And(a, b) => Cell::And(f(a), f(b)),
+            Cell::Or(a, b) => Cell::Or(f(a), f(b)),
+            Cell::Xor(a, b) => Cell::Xor(f(a), f(b)),
+            Cell::Add(a, b) => Cell::Add(f(a), f(b)),
+            Cell::Sub(a, b) => Cell::Sub(f(a), f(b)),
+            Cell::Mul(a, b) => Cell::Mul(f(a), f(b)),
+            Cell::Eq(a, b) => Cell::Eq(f(a), f(b)),
+            Cell::LtUnsigned(a, b) => Cell::LtUnsigned(f(a), f(b)),
+            Cell::LtSigned(a, b) => Cell::LtSigned(f(a), f(b)),
+            Cell::Mux(s, a, b) => Cell::Mux(f(s), f(a), f(b)),
+        }
+    }
+
     /// The fixed operands and the list of further ones.
     fn parts(self) -> ([Net; 3], usize, List) {
         let none = List { start: 0, len: 0 };
@@ -172,6 +197,9 @@ pub struct Register {
     pub reset: Reset,
     /// The value under reset.
     pub initial: BigUint,
+    /// Whether it is one of several that load the same, which synthesis tools must neither merge nor remove. It has no
+    /// enable, and its value under reset is 0.
+    pub kept: bool,
 }
 
 /// The write port of a register file.

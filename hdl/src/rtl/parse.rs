@@ -164,7 +164,13 @@ fn register(words: &mut Words<'_>) -> Parsed<Register> {
         .into_iter()
         .find(|(_, word)| *word == reset)
         .ok_or_else(|| format!("{} is no kind of reset", quoted(reset)))?;
-    Ok(Register { next, enable, reset, initial: words.hexadecimal()? })
+    let initial = words.hexadecimal()?;
+    let kept = match words.0.next() {
+        None => false,
+        Some("kept") => true,
+        Some(other) => return Err(format!("{} is not `kept`", quoted(other))),
+    };
+    Ok(Register { next, enable, reset, initial, kept })
 }
 
 fn net(m: &mut Module, words: &mut Words<'_>) -> Parsed<()> {

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! Nets are numbered in order: number, width, scope, cell, operands, and the name if it has one. A register line gives next
-//! value, enable, reset and initial value; a `memory` line name, depth, width, and enable, address and data of its write port;
+//! value, enable, reset and initial value, and `kept` if it is; a `memory` line name, depth, width, and enable, address and data of its write port;
 //! an `instance` line name, module number, scope and inputs. Constants and table words are hexadecimal.
 
 use std::fmt::Write;
@@ -67,7 +67,8 @@ fn write_module(m: &Module, out: &mut String) -> std::fmt::Result {
         let reset = RESETS.iter().find(|(kind, _)| *kind == r.reset);
         let reset = reset.expect("all kinds are listed").1;
         let (next, enable) = (r.next.0, optional(r.enable));
-        writeln!(out, "  register %{next} {enable} {reset} {:x}", r.initial)?;
+        let kept = if r.kept { " kept" } else { "" };
+        writeln!(out, "  register %{next} {enable} {reset} {:x}{kept}", r.initial)?;
     }
     for f in &m.memories {
         let write = f.write;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use num_bigint::BigUint;
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
@@ -250,6 +251,10 @@ impl Check<'_> {
                 let message = format!("register {r} lacks a clock or reset, or widths differ");
                 self.report("rtl-register", message);
             }
+            let clears = register.reset == Reset::None || register.initial == BigUint::ZERO;
+            if register.kept && (register.enable.is_some() || !clears) {
+                self.report("rtl-register", format!("register {r} is kept, but has an enable or begins with ones"));
+            }
         }
     }
 
@@ -367,6 +372,7 @@ end
             ("%3 4 @0 reg 0", "%3 4 @0 const 0", "rtl-driver", "Register(0) drives 0 nets"),
             ("synchronous 3", "synchronous 1f", "rtl-register", "register 0"),
             ("  reset rst\n", "", "rtl-register", "register 0"),
+            ("synchronous 3", "synchronous 3 kept", "rtl-register", "register 0 is kept"),
             ("words 4 4", "words 9 4", "rtl-memory", "words"),
             ("instance u 0 @0 %0", "instance u 0 @0 %5", "rtl-instance", "`u`"),
             ("instance u 0 @0 %0", "instance u 0 @0", "rtl-instance", "`u`"),

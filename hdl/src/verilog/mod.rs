@@ -5,6 +5,7 @@
 
 mod add3;
 mod expression;
+mod kept;
 mod layout;
 mod module;
 mod read;
@@ -14,6 +15,7 @@ mod usage;
 use std::io::{self, Write};
 
 pub use add3::{AMD_CELLS, CarryCell};
+pub use kept::{KEPT_REGISTER, kept_kinds, kept_modules};
 pub use read::{File, read};
 
 use crate::dfg::{Reset, ScopeId};
@@ -37,7 +39,7 @@ pub fn write_module(design: &Design, id: ModuleId, out: &mut impl Write) -> io::
     write_from(design, id, mixed_resets(design), 1, out).map(|(map, _)| map)
 }
 
-/// Writes all modules of a valid design, children first.
+/// Writes all modules of a valid design, children first, and those of its kept registers.
 pub fn write_design(design: &Design, out: &mut impl Write) -> io::Result<Vec<LineMap>> {
     let mixed = mixed_resets(design);
     let mut map = Vec::new();
@@ -47,6 +49,7 @@ pub fn write_design(design: &Design, out: &mut impl Write) -> io::Result<Vec<Lin
         map.extend(part);
         line = next;
     }
+    out.write_all(kept_modules(&kept_kinds(design)).as_bytes())?;
     Ok(map)
 }
 

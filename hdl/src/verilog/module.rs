@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::LineMap;
 use super::expression::{Expressions, constant, vector};
+use super::kept::kept_module;
 use super::layout::Lines;
 use crate::dfg::{Reset, ScopeId};
 use crate::rtl::{Cell, Design, Instance, Module, ModuleId, Net};
@@ -107,9 +108,10 @@ impl<'a, 'w, W: Write> Writer<'a, 'w, W> {
         match self.module.cell(net) {
             Cell::Input(_) => Ok(()),
             Cell::Output(i, _) => self.instance(i as usize),
-            Cell::Register(_) => {
+            Cell::Register(r) => {
                 let name = self.text.names.net(net);
-                self.lines.put(scope, &format!("  reg {width}{name};"))
+                let kind = if self.module.registers[r as usize].kept { "wire" } else { "reg" };
+                self.lines.put(scope, &format!("  {kind} {width}{name};"))
             }
             cell if self.text.usage.is_declared(net) => {
                 if let Cell::Table(a, t) = cell {
@@ -204,7 +206,7 @@ impl<'a, 'w, W: Write> Writer<'a, 'w, W> {
         Ok(())
     }
 
-    /// Neighbouring registers of one reset and enable share a block.
+    /// Neighbouring registers of one reset and enable share a block; kept ones are instances.
     fn registers(&mut self) -> io::Result<()> {
         let nets: Vec<(Net, u32)> = self
             .module
@@ -214,6 +216,11 @@ impl<'a, 'w, W: Write> Writer<'a, 'w, W> {
                 _ => None,
             })
             .collect();
+        let (kept, nets): (Vec<_>, Vec<_>) =
+            nets.into_iter().partition(|(_, r)| self.module.registers[*r as usize].kept);
+        for (net, r) in kept {
+            self.kept(net, r)?;
+        }
         let style = |r: u32| {
             let register = &self.module.registers[r as usize];
             (register.reset, register.enable)
@@ -223,6 +230,23 @@ impl<'a, 'w, W: Write> Writer<'a, 'w, W> {
             self.block(group, reset, enable)?;
         }
         Ok(())
+    }
+
+    /// A register that stands in a module of its own.
+    fn kept(&mut self, net: Net, r: u32) -> io::Result<()> {
+        let register = &self.module.registers[r as usize];
+        let module = kept_module((self.module.width(net), register.reset));
+        let name = self.text.names.net(net);
+        let instance = self.text.names.free(format!("{name}_reg"));
+        let reset = match (register.reset, &self.synchronous_reset, &self.module.reset) {
+            (Reset::None, ..) => String::new(),
+            (Reset::Synchronous, Some(reset), _) | (Reset::Asynchronous, _, Some(reset)) => format!(".rst({reset}), "),
+            _ => unreachable!("a valid register with a reset stands in a module with one"),
+        };
+        let clock = self.module.clock.as_deref().unwrap_or_default();
+        let next = self.text.read(register.next);
+        let text = format!("  {module} {instance} (.clk({clock}), {reset}.d({next}), .q({name}));");
+        self.lines.put(self.module.scope(net), &text)
     }
 
     fn block(&mut self, group: &[(Net, u32)], reset: Reset, enable: Option<Net>) -> io::Result<()> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::module::{
     BlackBox, Instance, Memory, MemoryWrite, Module, OutputElement, OutputPort, Port, RegisterStyle, Reset, ScopeId,
-    State,
+    State, Voted,
 };
 use super::text_lex::{At, Lexer, Token};
 use super::{NodeId, Stamp, check};
@@ -110,6 +110,7 @@ impl Parser<'_> {
             "parameter" => self.parameter(at),
             "answer" => self.answer(at),
             "input" => self.input(),
+            "voted" => self.voted(),
             "style" => self.style(),
             "state" => self.state(),
             "memory" => self.memory(),
@@ -168,6 +169,14 @@ impl Parser<'_> {
             None => 0,
         };
         self.module.inputs.push(Port { name, elements, first, stamp });
+        Ok(())
+    }
+
+    fn voted(&mut self) -> Parsed<()> {
+        self.module.voted = match self.lexer.optional("all")? {
+            true => Voted::All,
+            false => Voted::Named(self.list(Self::identifier)?.into_iter().collect()),
+        };
         Ok(())
     }
 
@@ -304,7 +313,7 @@ impl Parser<'_> {
     fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
         self.lexer.punctuation(':')?;
         let mut items = Vec::new();
-        let begins = matches!(self.lexer.peek()?.0, Token::Number(_) | Token::Punctuation('%' | '['));
+        let begins = matches!(self.lexer.peek()?.0, Token::Number(_) | Token::Text(_) | Token::Punctuation('%' | '['));
         if !begins {
             return Ok(items);
         }

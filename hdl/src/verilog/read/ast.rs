@@ -8,6 +8,8 @@ use super::Place;
 #[derive(Debug)]
 pub(super) struct ModuleText<'a> {
     pub name: &'a str,
+    /// Whether its border is kept in synthesis.
+    pub kept: bool,
     pub place: Place,
     /// With their defaults.
     pub parameters: Vec<(&'a str, i64)>,

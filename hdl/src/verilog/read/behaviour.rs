@@ -16,7 +16,8 @@ pub(super) fn reset_of<'a>(always: &Always<'a>, text: &ModuleText<'a>) -> Option
     }
 }
 
-fn port_of<'a>(name: &'a str, text: &ModuleText<'a>) -> &'a str {
+/// The port that a name stands for.
+pub(super) fn port_of<'a>(name: &'a str, text: &ModuleText<'a>) -> &'a str {
     let alias = text.items.iter().find_map(|(_, item)| match item {
         Item::Wire { name: alias, value: Some(Expr::Name(port)), .. } if *alias == name => Some(*port),
         _ => None,

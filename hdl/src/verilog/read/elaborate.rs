@@ -9,7 +9,7 @@ use super::parse::Parsed;
 use super::scope::Scope;
 use crate::diag::Diagnostic;
 use crate::names::quoted;
-use crate::rtl::{Cell, Design, Instance, Module, ModuleId, Net};
+use crate::rtl::{Cell, Design, Instance, Module, ModuleId, Net, Register};
 
 /// Deepest nesting of modules.
 const DEPTH: usize = 32;
@@ -82,10 +82,14 @@ impl<'t, 'a> Elaborator<'t, 'a> {
         }
         self.clocks(text, &children, &mut scope)?;
         scope.ports(&text.ports)?;
+        let held = self.held(text, &children);
         let mut children = children.into_iter();
         for (place, item) in &text.items {
             scope.place = *place;
             match item {
+                Item::Wire { name, range, value: None } if held.contains_key(name) => {
+                    scope.kept_register(name, range, held[name])?;
+                }
                 Item::Wire { name, range, value } => scope.wire(name, range, value.as_ref())?,
                 Item::Reg { name, range, words: None } => scope.register(name, range)?,
                 Item::Reg { name, range, words } => scope.memory(name, range, words)?,
@@ -117,7 +121,7 @@ impl<'t, 'a> Elaborator<'t, 'a> {
                         let is = |own: &Option<String>| own.as_deref() == Some(*port);
                         match value {
                             Expr::Name(name) if is(&child.clock) => scope.clock(name)?,
-                            Expr::Name(name) if is(&child.reset) => scope.reset(name)?,
+                            Expr::Name(name) if is(&child.reset) => scope.reset(behaviour::port_of(name, text))?,
                             _ => {}
                         }
                     }
@@ -126,6 +130,35 @@ impl<'t, 'a> Elaborator<'t, 'a> {
             }
         }
         Ok(())
+    }
+
+    /// The wires that kept registers drive which stand in instances of their own, and these registers.
+    fn held(&self, text: &ModuleText<'a>, children: &[ModuleId]) -> HashMap<&'a str, &Register> {
+        let instances = text.items.iter().filter_map(|(_, item)| match item {
+            Item::Instance(instance) => Some(instance),
+            _ => None,
+        });
+        let held = instances.zip(children).filter_map(|(instance, child)| {
+            let register = self.kept_register(instance, *child)?;
+            let output = &self.design.module(*child).outputs[0].name;
+            match instance.connections.iter().find(|(port, _)| port == output)?.1 {
+                Expr::Name(name) => Some((name, register)),
+                _ => None,
+            }
+        });
+        held.collect()
+    }
+
+    /// The register that a kept module consists of, if it is one that loads its only input.
+    fn kept_register(&self, instance: &InstanceText<'_>, child: ModuleId) -> Option<&Register> {
+        let module = self.design.module(child);
+        let ([input], [output], [register]) = (&module.inputs[..], &module.outputs[..], &module.registers[..]) else {
+            return None;
+        };
+        let is_kept = self.by_name[instance.module].kept && module.instances.is_empty() && register.enable.is_none();
+        let loads = module.cell(register.next) == Cell::Input(0) && module.width(register.next) == input.width;
+        let drives = output.net.is_some_and(|net| module.cell(net) == Cell::Register(0));
+        (is_kept && loads && drives).then_some(register)
     }
 
     fn instance(&self, text: &InstanceText<'a>, child: ModuleId, scope: &mut Scope<'a>) -> Parsed<()> {
@@ -144,6 +177,14 @@ impl<'t, 'a> Elaborator<'t, 'a> {
             return fail(scope.place, message);
         }
         let value = |port: &str| &text.connections.iter().find(|(name, _)| *name == port).expect("just compared").1;
+        if self.kept_register(text, child).is_some() {
+            let input = &module.inputs[0];
+            let next = scope.value(value(&input.name), input.width)?;
+            return match value(&module.outputs[0].name) {
+                Expr::Name(name) => scope.load(name, next),
+                _ => fail(scope.place, "a register's output is connected to a wire"),
+            };
+        }
         let index = scope.builder.module.instances.len() as u32;
         let mut inputs: Vec<Net> = Vec::new();
         for (k, port) in module.inputs.iter().enumerate() {

@@ -8,6 +8,7 @@ use super::expression::Expressions;
 use super::lex::Token;
 use crate::diag::Diagnostic;
 use crate::names::{check_identifier, quoted};
+use crate::verilog::kept::{KEPT_CONTENT, KEPT_MODULE};
 
 pub(super) type Parsed<T> = Result<T, (Place, Diagnostic)>;
 
@@ -99,6 +100,7 @@ impl<'t, 'a> Parser<'t, 'a> {
     }
 
     fn module(&mut self) -> Parsed<ModuleText<'a>> {
+        let kept = self.take(KEPT_MODULE);
         self.expect("module")?;
         let (name, place) = (self.name()?, self.place);
         let mut parameters = Vec::new();
@@ -122,7 +124,7 @@ impl<'t, 'a> Parser<'t, 'a> {
             let place = self.rest.first().map_or(self.place, |t| t.place);
             items.push((place, self.item()?));
         }
-        Ok(ModuleText { name, place, parameters, ports, items })
+        Ok(ModuleText { name, kept, place, parameters, ports, items })
     }
 
     fn port(&mut self) -> Parsed<Port<'a>> {
@@ -149,6 +151,7 @@ impl<'t, 'a> Parser<'t, 'a> {
 
     fn item(&mut self) -> Parsed<Item<'a>> {
         match self.next()? {
+            KEPT_CONTENT if self.peek() == "reg" => self.item(),
             "wire" => {
                 let (range, name) = (self.range()?, self.name()?);
                 let value = if self.take("=") { Some(self.expression()?) } else { None };

@@ -163,10 +163,30 @@ impl<'a> Scope<'a> {
         let index = self.builder.module.registers.len() as u32;
         let net = self.builder.add(Cell::Register(index), width);
         self.builder.name(net, name.to_owned());
-        let register = Register { next: net, enable: None, reset: Reset::None, initial: BigUint::ZERO };
+        let register = Register { next: net, enable: None, reset: Reset::None, initial: BigUint::ZERO, kept: false };
         self.builder.module.registers.push(register);
         self.loaded.push(false);
         self.define(name, Thing::Net(net))
+    }
+
+    /// A wire that a kept register in an instance drives: the register stands here instead.
+    pub fn kept_register(&mut self, name: &'a str, range: &Range<'a>, like: &Register) -> Parsed<()> {
+        self.register(name, range)?;
+        let register = self.builder.module.registers.last_mut().expect("just made");
+        (register.reset, register.initial, register.kept) = (like.reset, like.initial.clone(), true);
+        Ok(())
+    }
+
+    /// Lets the register of that name load `next`.
+    pub fn load(&mut self, name: &str, next: Net) -> Parsed<()> {
+        let Some(r) = self.register_of(name) else {
+            return fail(self.place, format!("`{name}` is no register"));
+        };
+        self.builder.module.registers[r].next = next;
+        match std::mem::replace(&mut self.loaded[r], true) {
+            false => Ok(()),
+            true => fail(self.place, format!("`{name}` is loaded twice")),
+        }
     }
 
     pub fn memory(&mut self, name: &'a str, range: &Range<'a>, words: &Range<'a>) -> Parsed<()> {

@@ -8,6 +8,7 @@ pub mod cmvm;
 pub mod dense;
 pub mod encoder;
 pub mod events;
+pub mod export;
 pub mod inspect;
 pub mod interaction;
 pub mod model_file;
@@ -15,6 +16,7 @@ pub mod network;
 mod output;
 mod products;
 pub mod run;
+mod runnable;
 mod schema;
 pub mod sim;
 pub mod synth;
@@ -47,6 +49,7 @@ enum Command {
     Build(Box<build::BuildArgs>),
     Dense(Box<dense::DenseArgs>),
     Events(events::EventsArgs),
+    Export(export::ExportArgs),
     Inspect(inspect::InspectArgs),
     Schema(schema::SchemaArgs),
     Run(Box<run::RunArgs>),
@@ -67,6 +70,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Build(args) => build::run(args),
         Command::Dense(args) => dense::run(args),
         Command::Events(args) => events::run(args),
+        Command::Export(args) => export::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Run(args) => run::run(args),

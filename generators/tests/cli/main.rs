@@ -6,6 +6,7 @@ mod bounded;
 mod broken_tools;
 mod elsewhere;
 mod engines;
+mod export;
 mod fpga;
 mod help;
 mod honest;

@@ -9,6 +9,7 @@ pub mod dense;
 pub mod encoder;
 pub mod events;
 pub mod export;
+mod faults;
 pub mod inspect;
 pub mod interaction;
 pub mod model_file;
@@ -50,6 +51,7 @@ enum Command {
     Dense(Box<dense::DenseArgs>),
     Events(events::EventsArgs),
     Export(export::ExportArgs),
+    Faults(Box<faults::FaultsArgs>),
     Inspect(inspect::InspectArgs),
     Schema(schema::SchemaArgs),
     Run(Box<run::RunArgs>),
@@ -71,6 +73,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Dense(args) => dense::run(args),
         Command::Events(args) => events::run(args),
         Command::Export(args) => export::run(args),
+        Command::Faults(args) => faults::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Run(args) => run::run(args),

@@ -49,6 +49,15 @@ pub(super) fn is_source(name: &str) -> bool {
     name.ends_with(".v") && !name.contains('/')
 }
 
+/// The Verilog files among `sources` with their names, without the test bench of the module `top`.
+pub(super) fn texts(top: &str, sources: &[PathBuf]) -> Result<Vec<(String, String)>> {
+    let bench = format!("{top}_tb.v");
+    let is_bench = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy() == bench);
+    let read =
+        |path: &PathBuf| Ok((path.display().to_string(), bounded::read_text("read the Verilog", path, bounded::OWN)?));
+    sources.iter().filter(|path| !is_bench(path)).map(read).collect()
+}
+
 /// An output folder of ours, read back.
 #[derive(Debug)]
 pub struct Folder {

@@ -4,6 +4,7 @@ pub mod batch;
 pub mod check;
 pub mod encoder;
 pub mod exactness;
+pub mod faults;
 pub mod folder;
 pub mod generate;
 pub mod interaction;

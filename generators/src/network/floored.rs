@@ -105,13 +105,10 @@ impl Multiples {
     /// zero, as the lowest bits of `x` tell.
     fn negative<'m>(&self, q: Value<'m>, x: Value<'m>, w: i64) -> Floored<'m> {
         let range = q.range();
-        let mut product = Floored {
-            values: vec![!q],
+        let mut product = match range.width() {
+            0 => Floored { values: vec![], constant: -1 },
             // of what is never negative, the complement is taken within its width
-            constant: match range.signed() {
-                true => 0,
-                false => -(1 << range.width()),
-            },
+            width => Floored { values: vec![!q], constant: if range.signed() { 0 } else { -(1 << width) } },
         };
         let cut = u32::try_from(x.frac()).unwrap_or(0);
         match cut.saturating_sub(w.trailing_zeros()) {

@@ -155,7 +155,7 @@ impl Asic<'_> {
             );
             work.report.figures.push(figure.scaled(method));
         }
-        let layers = Layers::of_folder(work)?;
+        let layers = Layers::of_folder(work.folder)?;
         let named = |net: String| {
             // OpenSTA sets instances apart by slashes, and buses are split
             let path = net.replace('/', ".");

@@ -277,7 +277,7 @@ impl Fpga<'_> {
         };
         let folder = self.work.staging.path();
         let placed = nextpnr.place(folder, self.frequency_mhz(), meter)?;
-        let layers = Layers::of_folder(&self.work)?;
+        let layers = Layers::of_folder(self.work.folder)?;
         Ok(self.report_placed(&placed, &layers, &origin))
     }
 

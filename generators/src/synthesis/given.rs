@@ -86,7 +86,7 @@ impl Given<'_> {
         match proof.map_err(Failure::Check)? {
             Proof::Equivalent(proved) => Ok(Compared::Equal(in_words(&proved))),
             Proof::Different(places) => {
-                let layers = Layers::of_folder(&work).map_err(Failure::Check)?;
+                let layers = Layers::of_folder(work.folder).map_err(Failure::Check)?;
                 let places = places.iter().map(|place| described(place, &layers)).collect();
                 Ok(Compared::Different { places, shown: shown(folder, &gate, functions)? })
             }

@@ -7,7 +7,9 @@ use hdl::lower;
 use hdl::rtl::{self, Cell, Design, Names};
 use sim::netlist::json;
 
+use super::asic::bus_of;
 use super::work::Work;
+use crate::flow::Folder;
 use crate::output::synthesis;
 
 /// The layer of every net that has a name in the Verilog.
@@ -40,8 +42,8 @@ impl Layers {
     ///
     /// # Errors
     /// Those of lowering.
-    pub fn of_folder(work: &Work<'_>) -> Result<Self, Diagnostics> {
-        Ok(Self::of(&work.folder.lowered()?, &work.folder.top.name))
+    pub fn of_folder(folder: &Folder) -> Result<Self, Diagnostics> {
+        Ok(Self::of(&folder.lowered()?, &folder.top.name))
     }
 
     /// The layer of a net of the module called `module`, such as `net[3]`, or `instance.net` where it was flattened.
@@ -49,6 +51,17 @@ impl Layers {
         let start = self.modules.iter().find(|m| m.module == module)?;
         let (module, name) = self.find(start, net)?;
         module.layers.get(name).cloned()
+    }
+
+    /// What a net of the mapped top module is called in the Verilog, and its layer. `bus_3_` is bit 3 of `bus`.
+    pub fn in_verilog(&self, net: &str) -> Option<(String, String)> {
+        let layer = |net: &str| self.of_net(&self.modules.get(self.top)?.module, net);
+        if let Some(layer) = layer(net) {
+            return Some((net.to_owned(), layer));
+        }
+        let bus = bus_of(net);
+        let bit = net.get(bus.len() + 1..)?.strip_suffix('_')?;
+        Some((format!("{bus}[{bit}]"), layer(bus)?))
     }
 
     /// A net for people: instance, layer and neuron, then the net itself. `None` if the Verilog does not name it.
@@ -135,7 +148,7 @@ pub fn count(work: &Work<'_>, kept: &[String], bus: impl Fn(&str) -> &str) -> Re
         let error = Diagnostic::error("file", format!("cannot read the netlist: {e}"));
         error.at(json::FILE, "this file")
     })?;
-    let layers = Layers::of_folder(work)?;
+    let layers = Layers::of_folder(work.folder)?;
     let netlist = json::Netlist::parse(&text)?;
     let layer = |module: &str, net: &str| {
         let exact = layers.of_net(module, net);

@@ -1,12 +1,12 @@
 //! From a folder's Verilog to a netlist, and what is measured and proved of it, in the steps of its target's flow.
 
 mod asic;
-mod cells;
+pub(crate) mod cells;
 mod equiv;
 mod fpga;
 mod gates;
 mod given;
-mod layers;
+pub(crate) mod layers;
 mod matrix;
 mod power;
 mod step;

@@ -7,6 +7,7 @@ mod broken_tools;
 mod elsewhere;
 mod engines;
 mod export;
+mod faults;
 mod fpga;
 mod help;
 mod honest;

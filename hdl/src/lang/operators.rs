@@ -60,11 +60,11 @@ macro_rules! operators {
         impl<'m> Not for $type<'m> {
             type Output = Value<'m>;
             /// Every bit of the pattern inverted: `2^w - 1 - x` for a value that is never negative, `-1 - x` for others.
-            /// A value that is known to be 0 has no bits, and stays 0.
+            /// The pattern has at least one bit, so that a condition that is known to be 0 becomes 1.
             #[track_caller]
             fn not(self) -> Value<'m> {
                 let range = self.range();
-                let mask = if range.signed() { -1 } else { (1 << range.width()) - 1 };
+                let mask = if range.signed() { -1 } else { (1 << range.width().max(1)) - 1 };
                 let mask = self.builder().constant(mask, self.frac());
                 self.on(self.builder()).combined(mask, Op::Xor)
             }
@@ -109,4 +109,18 @@ literal_first! {
     Add add "The exact sum.";
     Sub sub "The exact difference.";
     Mul mul "The exact product.";
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dfg::ModuleBuilder;
+    use crate::num::Interval;
+
+    #[test]
+    fn what_never_holds_is_inverted_to_what_always_does() {
+        let m = ModuleBuilder::new("top");
+        let never = m.constant(0, 0);
+        assert_eq!((!never).range(), Interval::point(1).unwrap());
+        assert_eq!((!!never).range(), Interval::point(0).unwrap());
+    }
 }

@@ -106,6 +106,12 @@ impl<'a> Stepper<'a> {
         outputs
     }
 
+    /// Inverts a bit of what register `r` of the top module holds: an upset.
+    pub fn upset(&mut self, r: usize, bit: u64) {
+        let content = &mut self.registers[r];
+        content.set_bit(bit, !content.bit(bit));
+    }
+
     fn child_outputs(&mut self, i: usize, reset: bool) -> Vec<BigUint> {
         let instance = &self.design.module(self.id).instances[i];
         let inputs: Vec<BigUint> = instance.inputs.iter().map(|net| self.values[net.index()].clone()).collect();

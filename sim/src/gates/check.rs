@@ -94,9 +94,9 @@ pub fn check(
 }
 
 /// A net and its wave.
-type Driven<'s> = (u32, &'s Vec<u64>);
+pub(super) type Driven<'s> = (u32, &'s Vec<u64>);
 
-fn inputs<'s>(circuit: &Circuit, stimulus: &'s Stimulus) -> Result<Vec<Driven<'s>>, Diagnostics> {
+pub(super) fn inputs<'s>(circuit: &Circuit, stimulus: &'s Stimulus) -> Result<Vec<Driven<'s>>, Diagnostics> {
     let mut driven = Vec::new();
     for (port, waves) in &stimulus.inputs {
         let nets = circuit.port(port, waves.len() as u32);
@@ -106,7 +106,7 @@ fn inputs<'s>(circuit: &Circuit, stimulus: &'s Stimulus) -> Result<Vec<Driven<'s
 }
 
 /// The nets of each output port, its lowest bit first.
-fn outputs(circuit: &Circuit, module: &Module) -> Result<Vec<Vec<u32>>, Diagnostics> {
+pub(super) fn outputs(circuit: &Circuit, module: &Module) -> Result<Vec<Vec<u32>>, Diagnostics> {
     let ports = module.outputs.iter().map(|port| {
         let width = pack::width(port.elements.iter().map(|e| e.format));
         circuit.port(&port.name, width).ok_or_else(|| no_port(&port.name))
@@ -114,7 +114,7 @@ fn outputs(circuit: &Circuit, module: &Module) -> Result<Vec<Vec<u32>>, Diagnost
     ports.collect()
 }
 
-fn no_port(name: &str) -> Diagnostics {
+pub(super) fn no_port(name: &str) -> Diagnostics {
     let message = format!("the netlist has no port `{name}` of the module's width");
     Diagnostic::error("netlist", message).into()
 }

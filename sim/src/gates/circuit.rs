@@ -35,6 +35,15 @@ pub(super) struct Node {
     pub instance: u32,
 }
 
+/// A flip-flop of a circuit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlipFlop {
+    /// The net of what it holds, inside the cell.
+    pub state: u32,
+    /// The nets that its cell drives.
+    pub outputs: Vec<u32>,
+}
+
 /// A netlist that can be simulated.
 ///
 /// Nets 0 and 1 are the constants. Every node stands behind those that it reads, except in groups with feedback, which
@@ -47,6 +56,8 @@ pub struct Circuit {
     pub(super) groups: Vec<Group>,
     pub(super) nets: usize,
     names: HashMap<String, u32>,
+    /// In the order of the netlist.
+    pub(super) flip_flops: Vec<FlipFlop>,
 }
 
 impl Node {
@@ -81,6 +92,29 @@ impl Circuit {
         self.names.get(name).copied()
     }
 
+    /// All names of each net, sorted.
+    pub fn names(&self) -> Vec<Vec<&str>> {
+        let mut all = vec![Vec::new(); self.nets];
+        self.names.iter().for_each(|(name, net)| all[*net as usize].push(name.as_str()));
+        all.iter_mut().for_each(|names| names.sort_unstable());
+        all
+    }
+
+    /// The flip-flops, in the order of the netlist.
+    pub fn flip_flops(&self) -> &[FlipFlop] {
+        &self.flip_flops
+    }
+
+    /// The nets that cells drive, in the order of evaluation.
+    pub fn driven(&self) -> impl Iterator<Item = u32> + '_ {
+        self.nodes.iter().filter(|node| node.instance != NONE).map(|node| node.output)
+    }
+
+    /// Every net that something drives with the nets that it is computed of, the last of the order of evaluation first.
+    pub fn backwards(&self) -> impl Iterator<Item = (u32, &[u32])> + '_ {
+        self.nodes.iter().rev().map(|node| (node.output, self.inputs_of(node)))
+    }
+
     /// The nets of a port, its lowest bit first; `None` if one of its bits is no net.
     pub fn port(&self, name: &str, width: u32) -> Option<Vec<u32>> {
         let bit = |i: u32| {
@@ -112,6 +146,7 @@ struct Builder<'n> {
     tables: Vec<u64>,
     inputs: Vec<u32>,
     clocks: Vec<Clock>,
+    flip_flops: Vec<FlipFlop>,
 }
 
 fn refused(message: String) -> Diagnostics {
@@ -131,6 +166,7 @@ impl<'n> Builder<'n> {
             tables: Vec::with_capacity(netlist.instances.len()),
             inputs: Vec::with_capacity(4 * netlist.instances.len()),
             clocks: Vec::new(),
+            flip_flops: Vec::new(),
         }
     }
 
@@ -192,8 +228,10 @@ impl<'n> Builder<'n> {
             pins.0.push((pin, net));
         }
         if let Some(register) = &cell.register {
-            let state = self.register(instance, number, register, &pins)?;
+            let [held, state] = self.register(instance, number, register, &pins)?;
             pins.0.push((STATE, state));
+            let outputs = cell.outputs.iter().filter_map(|(output, _)| pins.find(output));
+            self.flip_flops.push(FlipFlop { state: held, outputs: outputs.collect() });
         }
         for (output, function) in &cell.outputs {
             if let Some(net) = pins.find(output) {
@@ -223,14 +261,15 @@ impl<'n> Builder<'n> {
         self.node(Action::Gate(program), function.table, &nets, place)
     }
 
-    /// Adds what holds an instance's state; gives the net of the state as its outputs see it, cleared and preset.
+    /// Adds what holds an instance's state; gives the net of what it holds, and that of the state as its outputs
+    /// see it, cleared and preset.
     fn register(
         &mut self,
         instance: &Instance,
         number: u32,
         register: &Register,
         pins: &Pins<'_>,
-    ) -> Result<u32, Diagnostics> {
+    ) -> Result<[u32; 2], Diagnostics> {
         let clock = &register.clock;
         let net = clock.pins.first().and_then(|pin| pins.find(pin));
         let (Some(net), 1, 0b01 | 0b10) = (net, clock.pins.len(), clock.table) else {
@@ -268,7 +307,7 @@ impl<'n> Builder<'n> {
             None => State::Unknown,
         };
         self.node(Action::Register(initial), 0, &[loaded], [held, NONE])?;
-        Ok(state)
+        Ok([held, state])
     }
 
     /// An error unless every register loads when the input `clock` rises.
@@ -315,6 +354,7 @@ impl<'n> Builder<'n> {
             inputs: self.inputs,
             groups: ordered.groups,
             nets: self.drivers.len(),
+            flip_flops: self.flip_flops,
             names: self.names.into_iter().map(|(name, net)| (name.to_owned(), net)).collect(),
         })
     }

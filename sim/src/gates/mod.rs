@@ -10,6 +10,7 @@ mod circuit;
 mod condition;
 #[cfg(test)]
 mod dump;
+pub mod faults;
 mod glitch;
 mod levels;
 mod order;
@@ -20,7 +21,7 @@ mod stimulus;
 mod tests;
 
 pub use check::{Activity, Outcome, Watch, check};
-pub use circuit::Circuit;
+pub use circuit::{Circuit, FlipFlop};
 pub use condition::Condition;
 pub use glitch::Delays;
 pub use levels::CYCLES;

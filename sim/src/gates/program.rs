@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::faults::{Lanes, NO_LANES};
 use super::levels::Levels;
 
 /// Where `variable` is one, the value is that of `one`, else that of `zero`.
@@ -101,6 +102,27 @@ impl Programs {
         }
         scratch.0[program.value as usize]
     }
+
+    /// The same where all levels are known, in lanes: `inputs` are those of the variables, `scratch` is that of [`known`].
+    #[inline]
+    pub fn run_known(&self, program: Program, inputs: &[Lanes], scratch: &mut [Lanes]) -> Lanes {
+        let first = program.first as usize;
+        let decisions = &self.decisions[first..first + program.length as usize];
+        for (k, decision) in decisions.iter().enumerate() {
+            let selector = &inputs[decision.variable as usize];
+            let (zero, one) = (&scratch[decision.zero as usize], &scratch[decision.one as usize]);
+            let chosen = std::array::from_fn(|w| zero[w] ^ (selector[w] & (zero[w] ^ one[w])));
+            scratch[k + 2] = chosen;
+        }
+        scratch[program.value as usize]
+    }
+}
+
+/// Room for the decisions of [`Programs::run_known`].
+pub fn known() -> Vec<Lanes> {
+    let mut values = vec![NO_LANES; 2 + u8::MAX as usize];
+    values[1] = NO_LANES.map(|word| !word);
+    values
 }
 
 /// All assignments of so many variables.

@@ -40,6 +40,18 @@ impl<'c> Simulator<'c> {
         }
     }
 
+    /// The same with zero for what is not known: registers without initial value, and nets that nothing drives.
+    pub fn from_zero(circuit: &'c Circuit) -> Self {
+        let mut simulator = Self::new(circuit);
+        for levels in simulator.levels.iter_mut().filter(|levels| **levels == Levels::UNKNOWN) {
+            *levels = Levels::constant(false);
+        }
+        for held in simulator.held.iter_mut().filter(|held| **held == State::Unknown) {
+            *held = State::Zero;
+        }
+        simulator
+    }
+
     /// Sets an input for the block that comes.
     pub fn set(&mut self, net: u32, levels: Levels) {
         self.levels[net as usize] = levels;

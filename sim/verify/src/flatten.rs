@@ -6,6 +6,7 @@ use hdl::dfg::Reset;
 use hdl::rtl::{Cell, Design, Module, ModuleId, Net};
 
 use crate::carries::recognised;
+use crate::cut::Cutting;
 use crate::graph::{Graph, Lit};
 use crate::lanes::Lanes;
 
@@ -54,29 +55,8 @@ pub struct Flat {
 /// # Errors
 /// A module without body, or register files.
 pub fn flatten(design: &Design) -> Result<Flat, String> {
-    let mut flattener = Flattener {
-        design,
-        flat: Flat {
-            graph: Graph::new(),
-            inputs: Vec::new(),
-            outputs: Vec::new(),
-            states: Vec::new(),
-            mixed: Vec::new(),
-            register_bits: 0,
-        },
-        kinds: HashMap::new(),
-    };
-    let top = design.top();
-    let mut inputs = Vec::new();
-    for port in &top.inputs {
-        let bits: Vec<Bit> = (0..port.width).map(|_| Bit { lit: flattener.flat.graph.leaf(), time: Some(0) }).collect();
-        inputs.push(bits.clone());
-        flattener.flat.inputs.push(Port { name: port.name.clone(), bits });
-    }
-    let id = ModuleId(design.modules.len() as u32 - 1);
-    let outputs = flattener.module(id, inputs)?;
-    let ports = top.outputs.iter().zip(outputs);
-    flattener.flat.outputs = ports.map(|(port, bits)| Port { name: port.name.clone(), bits }).collect();
+    let mut flattener = Flattener::new(design, None);
+    flattener.top()?;
     Ok(flattener.flat.with_carries())
 }
 
@@ -103,19 +83,49 @@ enum Kind {
     Other,
 }
 
-struct Flattener<'d> {
+pub(crate) struct Flattener<'d> {
     design: &'d Design,
-    flat: Flat,
+    pub(crate) flat: Flat,
     kinds: HashMap<ModuleId, Kind>,
+    /// Set if the graph is cut at all registers.
+    pub(crate) cutting: Option<Cutting>,
 }
 
 impl<'d> Flattener<'d> {
+    pub(crate) fn new(design: &'d Design, cutting: Option<Cutting>) -> Self {
+        let flat = Flat {
+            graph: Graph::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            states: Vec::new(),
+            mixed: Vec::new(),
+            register_bits: 0,
+        };
+        Self { design, flat, kinds: HashMap::new(), cutting }
+    }
+
+    /// The top module with leaves for its inputs.
+    pub(crate) fn top(&mut self) -> Result<(), String> {
+        let top = self.design.top();
+        let mut inputs = Vec::new();
+        for port in &top.inputs {
+            let bits: Vec<Bit> = (0..port.width).map(|_| Bit { lit: self.flat.graph.leaf(), time: Some(0) }).collect();
+            inputs.push(bits.clone());
+            self.flat.inputs.push(Port { name: port.name.clone(), bits });
+        }
+        let id = ModuleId(self.design.modules.len() as u32 - 1);
+        let outputs = self.module(id, inputs)?;
+        let ports = top.outputs.iter().zip(outputs);
+        self.flat.outputs = ports.map(|(port, bits)| Port { name: port.name.clone(), bits }).collect();
+        Ok(())
+    }
+
     fn module(&mut self, id: ModuleId, inputs: Vec<Vec<Bit>>) -> Result<Vec<Vec<Bit>>, String> {
         let module = self.design.module(id);
         if module.black_box.is_some() {
             return Err(format!("module `{}` has no body", module.name));
         }
-        if !module.memories.is_empty() {
+        if !module.memories.is_empty() && self.cutting.is_none() {
             return Err(format!("module `{}` has register files", module.name));
         }
         let kind = match self.kinds.get(&id) {
@@ -162,18 +172,7 @@ impl<'d> Flattener<'d> {
     /// Whether a module of three bits is a full adder: all eight situations are tried.
     fn adder_kind(&mut self, id: ModuleId) -> Result<Kind, String> {
         let top = self.design.module(id);
-        let mut scratch = Flattener {
-            design: self.design,
-            flat: Flat {
-                graph: Graph::new(),
-                inputs: vec![],
-                outputs: vec![],
-                states: vec![],
-                mixed: vec![],
-                register_bits: 0,
-            },
-            kinds: HashMap::new(),
-        };
+        let mut scratch = Flattener::new(self.design, None);
         let inputs: Vec<Vec<Bit>> = (0..3).map(|_| vec![Bit { lit: scratch.flat.graph.leaf(), time: None }]).collect();
         let outputs = scratch.body(top, inputs.clone())?;
         let mut lanes = Lanes::new(scratch.flat.graph.len(), 1);
@@ -222,14 +221,21 @@ impl<'d> Flattener<'d> {
     fn body(&mut self, module: &Module, inputs: Vec<Vec<Bit>>) -> Result<Vec<Vec<Bit>>, String> {
         let mut nets: Vec<Vec<Bit>> = vec![Vec::new(); module.len()];
         let mut answers: Vec<Option<Vec<Vec<Bit>>>> = vec![None; module.instances.len()];
-        for (net, is_state) in order(module) {
+        let order = match self.cutting {
+            Some(_) => module.nets().map(|net| (net, true)).collect(),
+            None => order(module),
+        };
+        let words = self.memory_words(module);
+        for (net, is_state) in order {
             let bits = match module.cell(net) {
                 Cell::Input(p) => inputs[p as usize].clone(),
                 Cell::Output(i, p) => {
                     if answers[i as usize].is_none() {
                         let instance = &module.instances[i as usize];
                         let inputs = instance.inputs.iter().map(|net| nets[net.index()].clone()).collect();
+                        self.cutting.iter_mut().for_each(|cutting| cutting.enter(&instance.name));
                         answers[i as usize] = Some(self.module(instance.module, inputs)?);
+                        self.cutting.iter_mut().for_each(Cutting::leave);
                     }
                     let outputs = answers[i as usize].as_mut().expect("just made");
                     std::mem::take(&mut outputs[p as usize])
@@ -244,10 +250,12 @@ impl<'d> Flattener<'d> {
                     self.flat.register_bits += next.len();
                     next.iter().map(|bit| Bit { time: bit.time.map(|t| t + 1), ..*bit }).collect()
                 }
+                Cell::Read(address, m) => self.read_word(&nets[address.index()], &words[m as usize]),
                 cell => self.cell(module, cell, module.width(net) as usize, &nets),
             };
             nets[net.index()] = bits;
         }
+        self.load(module, &nets, &words);
         Ok(module.outputs.iter().map(|o| o.net.map_or_else(Vec::new, |net| nets[net.index()].clone())).collect())
     }
 

@@ -15,6 +15,7 @@
 
 pub mod carries;
 pub mod cone;
+pub mod cut;
 pub mod deadline;
 pub mod exact;
 pub mod flatten;

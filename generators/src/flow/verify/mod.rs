@@ -25,15 +25,14 @@ use verify::spec::Spec;
 
 pub use self::fresh::prove_new;
 use self::spec::Model;
-use super::folder::Folder;
+use super::folder::{Folder, texts};
 use crate::arith::design::MatrixDesign;
 use crate::design::Design;
 use crate::failure::{Failure, Result};
-use crate::import::bounded;
 use crate::model::{Array, Graph, Input, Layer, Op, Output, TensorId};
 
 /// The macro under which synthesis tools read another body of a module than simulators do.
-const SYNTHESIS: &str = "SYNTHESIS";
+pub(super) const SYNTHESIS: &str = "SYNTHESIS";
 /// Rounds of some hundred inputs in which a difference is looked for.
 const ROUNDS: u64 = 64;
 
@@ -125,15 +124,7 @@ struct Claim<'a> {
 impl Claim<'_> {
     /// Proves what stands in these files, as far as it comes until `deadline`; the test bench among them is not read.
     fn verify(self, sources: &[PathBuf], deadline: Deadline) -> Result<Vec<Verification>> {
-        let bench = format!("{}_tb.v", self.top.name);
-        let mut files = Vec::new();
-        for path in sources {
-            if path.file_name().is_some_and(|name| name.to_string_lossy() == bench) {
-                continue;
-            }
-            let text = bounded::read_text("read the Verilog", path, bounded::OWN)?;
-            files.push((path.display().to_string(), text));
-        }
+        let files = texts(&self.top.name, sources)?;
         let both = files.iter().any(|(_, text)| text.contains(SYNTHESIS));
         let readings: &[(&'static str, &[&str])] = match both {
             true => &[("simulators", &[]), ("synthesis tools", &[SYNTHESIS])],

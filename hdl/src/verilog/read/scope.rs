@@ -162,6 +162,7 @@ impl<'a> Scope<'a> {
         let width = self.width(range)?;
         let index = self.builder.module.registers.len() as u32;
         let net = self.builder.add(Cell::Register(index), width);
+        self.builder.name(net, name.to_owned());
         let register = Register { next: net, enable: None, reset: Reset::None, initial: BigUint::ZERO };
         self.builder.module.registers.push(register);
         self.loaded.push(false);

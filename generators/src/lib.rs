@@ -36,6 +36,7 @@ pub mod arith;
 pub mod cli;
 pub mod design;
 pub mod encoder;
+pub mod export;
 pub mod failure;
 pub mod flow;
 pub mod import;

@@ -8,6 +8,7 @@ pub mod cmvm;
 pub mod dense;
 pub mod encoder;
 pub mod events;
+pub mod export;
 mod faults;
 pub mod inspect;
 pub mod interaction;
@@ -16,6 +17,7 @@ pub mod network;
 mod output;
 mod products;
 pub mod run;
+mod runnable;
 mod schema;
 pub mod sim;
 pub mod synth;
@@ -48,6 +50,7 @@ enum Command {
     Build(Box<build::BuildArgs>),
     Dense(Box<dense::DenseArgs>),
     Events(events::EventsArgs),
+    Export(export::ExportArgs),
     Faults(Box<faults::FaultsArgs>),
     Inspect(inspect::InspectArgs),
     Schema(schema::SchemaArgs),
@@ -69,6 +72,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Build(args) => build::run(args),
         Command::Dense(args) => dense::run(args),
         Command::Events(args) => events::run(args),
+        Command::Export(args) => export::run(args),
         Command::Faults(args) => faults::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Schema(args) => schema::run(args),

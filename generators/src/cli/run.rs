@@ -6,9 +6,9 @@ use clap::Args;
 use hdl::diag::Diagnostic;
 
 use super::care::Talk;
+use super::runnable::Runnable;
 use crate::failure::{Failure, Result};
-use crate::flow::run::{Engine, Job, Summary, network, run as run_job};
-use crate::import::lift::InputFormat;
+use crate::flow::run::{Engine, Job, Summary, run as run_job};
 
 /// Run any number of events through a model, bit for bit as its hardware does.
 ///
@@ -23,8 +23,8 @@ use crate::import::lift::InputFormat;
     after_help = "Example:\n  hwgen run model.onnx --input events.npy --output results.npy\n  hwgen run rtl/ --input events.npz --output results.npz --float --trace dense_1 --resume"
 )]
 pub struct RunArgs {
-    /// An output folder, or a network: .onnx, .h5, .keras or .json
-    model: PathBuf,
+    #[command(flatten)]
+    model: Runnable,
     /// Events, the first axis counts them: .npy, .npz or .csv. Once for each input of a network with several, as NAME=FILE,
     /// or one .npz for all
     #[arg(long, value_name = "[NAME=]FILE", required = true)]
@@ -47,15 +47,6 @@ pub struct RunArgs {
     /// Threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: Option<u32>,
-    /// The weights of a Keras model whose configuration is MODEL, as JSON: what save_weights wrote
-    #[arg(long, value_name = "FILE")]
-    weights_file: Option<PathBuf>,
-    /// Format of an input that the network does not quantise itself: [NAME=]u8.4 or [NAME=]s8.4
-    #[arg(long, value_name = "FORMAT")]
-    input_format: Vec<String>,
-    /// Take a quantiser's step at the exact sum where the framework's own depends on the order of its additions
-    #[arg(long)]
-    accept_rounding: bool,
     /// Print how it went as JSON
     #[arg(long)]
     json: bool,
@@ -85,19 +76,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
 
 impl RunArgs {
     fn engine(&self) -> Result<Engine> {
-        let formats = self.input_format.iter().map(|text| InputFormat::parse(text));
-        let formats: Vec<InputFormat> = formats.collect::<std::result::Result<_, _>>().map_err(Failure::user)?;
-        let network = network(&self.model, self.weights_file.as_deref(), &formats)?;
-        if !self.accept_rounding {
-            let at = self.model.display().to_string();
-            let inexact = |d: Diagnostic| Failure::user(d.at(at, "in this file"));
-            network.require_exact().map_err(|d| {
-                inexact(d.help(
-                    "train with scales that are powers of two, or take steps at the exact sums with --accept-rounding",
-                ))
-            })?;
-        }
-        let engine = Engine::of(network.graph)?;
+        let engine = Engine::of(self.model.network()?.graph)?;
         match self.trace.is_empty() {
             true => Ok(engine),
             false => Ok(engine.traced(&self.trace)?),

@@ -6,6 +6,7 @@ mod bounded;
 mod broken_tools;
 mod elsewhere;
 mod engines;
+mod export;
 mod faults;
 mod fpga;
 mod help;

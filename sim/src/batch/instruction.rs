@@ -4,7 +4,7 @@ use hdl::num::Interval;
 
 /// What an instruction does with `x`, `y`, `z` (values), `s` (a shift), `k` and `l` (constants).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Code {
+pub enum Code {
     /// Input element `x`.
     Input,
     /// The constant `k`.
@@ -13,12 +13,15 @@ pub(super) enum Code {
     State,
     /// Output element `y` is `x`.
     Store,
+    /// `x + y`.
     Add,
     /// `x + y + z`.
     AddThree,
     /// `x + (y << s)`.
     AddShifted,
+    /// `x + k`.
     AddImmediate,
+    /// `x - y`.
     Subtract,
     /// `x - (y << s)`.
     SubtractShifted,
@@ -26,30 +29,49 @@ pub(super) enum Code {
     ShiftedSubtract,
     /// `k - x`.
     ImmediateSubtract,
+    /// `x · y`.
     Multiply,
+    /// `x · k`.
     MultiplyImmediate,
+    /// `x << s`.
     ShiftLeft,
+    /// `⌊x / 2^s⌋`.
     ShiftRight,
     /// `(x + k) >> s`.
     AddShiftRight,
+    /// `x & y`.
     And,
+    /// `x & k`.
     AndImmediate,
+    /// `x | y`.
     Or,
+    /// `x | k`.
     OrImmediate,
+    /// `x ^ y`.
     Xor,
+    /// `x ^ k`.
     XorImmediate,
+    /// 1 if `x < y`, else 0.
     Less,
+    /// 1 if `x < k`, else 0.
     LessImmediate,
+    /// 1 if `x > k`, else 0.
     GreaterImmediate,
+    /// 1 if `x = y`, else 0.
     Equal,
+    /// 1 if `x = k`, else 0.
     EqualImmediate,
     /// `y` if `x` is not 0, else `z`.
     Select,
     /// `k` if `x` is not 0, else `l`.
     SelectImmediate,
+    /// The lesser of `x` and `y`.
     Min,
+    /// The lesser of `x` and `k`.
     MinImmediate,
+    /// The greater of `x` and `y`.
     Max,
+    /// The greater of `x` and `k`.
     MaxImmediate,
     /// `min(max(x, k), l)`.
     Clamp,

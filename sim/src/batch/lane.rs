@@ -115,13 +115,18 @@ pub(super) const FLOAT_BITS: u32 = 24;
 
 /// The type of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// Integers of 8 bits.
     I8,
+    /// Integers of 16 bits.
     I16,
+    /// Integers of 32 bits.
     I32,
+    /// Integers of 64 bits.
     I64,
+    /// Integers of 128 bits.
     I128,
-    /// Sums of products within [`FLOAT_BITS`] only, which machines multiply fastest as floats.
+    /// Sums of products within 24 bits only, which machines multiply fastest as floats.
     F32,
 }
 

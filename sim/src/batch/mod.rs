@@ -28,10 +28,12 @@ use hdl::num::{Format, Interval};
 use hdl::passes::flatten;
 
 pub use content::Content;
-pub use lane::Lane;
+pub use instruction::Code;
+pub use lane::{Kind, Lane};
 pub use linked::{Linked, Sum};
 use rayon::prelude::*;
 use tape::Tape;
+pub use typing::{Act, Step, Typed};
 
 /// A module, compiled.
 #[derive(Debug, Clone)]

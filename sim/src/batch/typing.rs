@@ -6,27 +6,37 @@
 
 use super::instruction::{Code, Instruction, Program, signed_bits};
 use super::lane::{FLOAT_BITS, Kind};
+use super::linked::Linked;
+use super::lower::lower;
 
 use hdl::num::Interval;
 
 /// One step for all lanes: value `d` of type `kind` becomes a function of the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Step {
+pub struct Step {
+    /// What is done.
     pub act: Act,
+    /// The type in which it is done.
     pub kind: Kind,
+    /// Bits of a shift.
     pub s: u8,
+    /// The value that is made.
     pub d: u32,
+    /// First operand, as [`Code`] says what it is.
     pub x: u32,
+    /// Second operand.
     pub y: u32,
+    /// Third operand.
     pub z: u32,
     /// Places of the instruction's `k` and `l` among the constants.
     pub k: u32,
+    /// See `k`.
     pub l: u32,
 }
 
 /// What a step does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Act {
+pub enum Act {
     /// As the instruction, all in the step's type.
     Do(Code),
     /// `x`, of this type, in the step's type.
@@ -35,16 +45,23 @@ pub(super) enum Act {
 
 /// A program in which every value has a type.
 #[derive(Debug)]
-pub(super) struct Typed {
+pub struct Typed {
+    /// In an order in which operands come first.
     pub steps: Vec<Step>,
     /// The type of each value.
     pub kinds: Vec<Kind>,
+    /// Constants of the steps.
     pub constants: Vec<i128>,
     /// What each sum adds up: (value, weight).
     pub sums: Vec<Vec<(u32, i64)>>,
 }
 
 impl Typed {
+    /// The program of a module with sums; `floats` if sums that fit their integers may be taken in floats.
+    pub fn of(linked: &Linked, floats: bool) -> Self {
+        typed(&lower(linked), floats)
+    }
+
     /// The values that a step reads.
     pub fn operands(&self, step: &Step) -> impl Iterator<Item = u32> {
         let (count, terms) = match step.act {

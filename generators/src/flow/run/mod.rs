@@ -237,4 +237,4 @@ impl Job<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -40,7 +40,7 @@ fn output(graph: &mut Graph, name: &str, tensor: TensorId) {
 }
 
 /// A random chain of dense layers with different widths of sums, between quantisers, functions and tables.
-fn chain(seed: u64) -> Graph {
+pub(crate) fn chain(seed: u64) -> Graph {
     let mut random = fastrand::Rng::with_seed(seed);
     let lowest = -(1i64 << random.u32(1..24));
     let input = Input { name: "x".into(), shape: vec![2, 5], range: (lowest, -lowest / 2), encode: None };

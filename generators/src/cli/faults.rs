@@ -96,8 +96,16 @@ pub fn run(args: &FaultsArgs) -> Result<()> {
     if args.heatmap.is_some() && !by_bit {
         return Err(refused("--heatmap is of register bits: it takes --campaign single or double"));
     }
-    if args.ranking.is_some() && matches!(args.campaign, Campaign::Rate(_)) {
-        return Err(refused("with a rate many bits are struck at once: --ranking takes another campaign"));
+    match args.campaign {
+        Campaign::Rate(_) if args.ranking.is_some() => {
+            return Err(refused("with a rate many bits are struck at once: --ranking takes another campaign"));
+        }
+        Campaign::Stuck if args.ranking.is_some() => {
+            return Err(refused(
+                "a stuck net is followed to its first wrong output only: --ranking takes another campaign",
+            ));
+        }
+        _ => {}
     }
     if args.pulse.is_some() && args.campaign != Campaign::Set {
         return Err(refused("--pulse is the width of transients: it takes --campaign set"));

@@ -9,7 +9,7 @@ use hdl::dfg::{Module, Voted};
 use hdl::diag::Diagnostic;
 use hdl::names::quoted;
 use hdl::passes::harden;
-use hdl::rtl::{Cell, Names};
+use hdl::rtl::{Cell, Design, Names};
 
 use crate::failure::{Failure, Result};
 use crate::import::bounded;
@@ -23,8 +23,8 @@ pub enum Tmr {
     None,
     /// All.
     Registers,
-    /// Those named in a file, module and register.
-    List(PathBuf, BTreeSet<(String, String)>),
+    /// Those named in a file.
+    List(PathBuf, BTreeSet<String>),
 }
 
 impl Tmr {
@@ -51,16 +51,11 @@ impl Tmr {
     fn list(file: &Path) -> Result<Self> {
         let text = bounded::read_text("read the list of registers", file, bounded::OWN)?;
         let mut names = BTreeSet::new();
-        for (k, line) in text.lines().map(str::trim).enumerate() {
+        for line in text.lines().map(str::trim) {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let Some((module, register)) = line.split_once('.') else {
-                let error = Diagnostic::error("tmr", format!("{} names no register", quoted(line)));
-                let error = error.at(format!("{}:{}", file.display(), k + 1), "expected MODULE.REGISTER");
-                return Err(Failure::user(error));
-            };
-            names.insert((module.to_owned(), register.to_owned()));
+            names.insert(line.to_owned());
         }
         Ok(Self::List(file.to_owned(), names))
     }
@@ -78,13 +73,19 @@ impl Tmr {
                 Err(Failure::user(error.help("leave --tmr away, or ask for registers with --latency")))
             }
             Self::List(file, wanted) => {
-                let known = registers(top, target)?;
-                if let Some((module, register)) = wanted.iter().find(|name| !known.contains(name)) {
-                    let message = format!("there is no register {}", quoted(&format!("{module}.{register}")));
-                    let error = Diagnostic::error("tmr", message).at(file.display().to_string(), "in this list");
-                    let help = "generate without --tmr first: names are MODULE.REGISTER as in the Verilog";
-                    return Err(Failure::user(error.help(help)));
-                }
+                let design = lowered(top, target.carry_cell())?;
+                let known = Registers::of(&design);
+                let found = |name: &String| {
+                    known.find(name).ok_or_else(|| {
+                        let message = format!("there is no register {}", quoted(name));
+                        let error = Diagnostic::error("tmr", message).at(file.display().to_string(), "in this list");
+                        Failure::user(error.help(
+                            "generate without --tmr first: names are MODULE.REGISTER as in the Verilog, or as \
+                         `hwgen faults --ranking` writes them",
+                        ))
+                    })
+                };
+                let wanted: BTreeSet<(String, String)> = wanted.iter().map(found).collect::<Result<_>>()?;
                 Ok(harden(top, |module| {
                     let own = wanted.iter().filter(|(name, _)| *name == module.name);
                     Voted::Named(own.map(|(_, register)| register.clone()).collect())
@@ -104,16 +105,41 @@ impl Tmr {
     }
 }
 
-/// All registers, by module and name in Verilog.
-fn registers(top: &Arc<Module>, target: &Target) -> Result<BTreeSet<(String, String)>> {
-    let design = lowered(top, target.carry_cell())?;
-    let mut found = BTreeSet::new();
-    for module in design.modules.iter().filter(|m| m.black_box.is_none()) {
-        let names = Names::new(module);
-        let registers = module.nets().filter(|net| matches!(module.cell(*net), Cell::Register(_)));
-        found.extend(registers.map(|net| (module.name.clone(), names.net(net))));
+/// The registers of a design, as Verilog names them.
+struct Registers<'a> {
+    design: &'a Design,
+    /// Module and register.
+    all: BTreeSet<(String, String)>,
+}
+
+impl<'a> Registers<'a> {
+    fn of(design: &'a Design) -> Self {
+        let mut all = BTreeSet::new();
+        for module in design.modules.iter().filter(|m| m.black_box.is_none()) {
+            let names = Names::new(module);
+            let registers = module.nets().filter(|net| matches!(module.cell(*net), Cell::Register(_)));
+            all.extend(registers.map(|net| (module.name.clone(), names.net(net))));
+        }
+        Self { design, all }
     }
-    Ok(found)
+
+    /// Module and name of the register that is called `MODULE.REGISTER`, or by the instances from the top on; a bit behind
+    /// it is left out.
+    fn find(&self, name: &str) -> Option<(String, String)> {
+        let bit = name.strip_suffix(']').and_then(|name| name.rsplit_once('['));
+        let path = bit.map_or(name, |(path, _)| path);
+        let (instances, register) = path.rsplit_once('.').unwrap_or(("", path));
+        let known =
+            |module: &str| Some((module.to_owned(), register.to_owned())).filter(|name| self.all.contains(name));
+        known(instances).or_else(|| {
+            let mut module = self.design.modules.last()?;
+            for name in instances.split('.').filter(|name| !name.is_empty()) {
+                let instance = module.instances.iter().find(|instance| instance.name == name)?;
+                module = &self.design.modules[instance.module.index()];
+            }
+            known(&module.name)
+        })
+    }
 }
 
 #[cfg(test)]
@@ -143,7 +169,9 @@ mod tests {
         };
         let hardened = listed("# the only one\n\nm.held\n").unwrap();
         assert_eq!(hardened.voted, Voted::Named(["held".to_owned()].into()));
-        for (text, message) in [("m.other\n", "m.other"), ("held\n", "list:1")] {
+        let ranked = listed("held[3]\nheld[0]\n").unwrap();
+        assert_eq!(ranked.voted, hardened.voted);
+        for (text, message) in [("m.other\n", "m.other"), ("u0.held[1]\n", "u0.held[1]")] {
             let error = listed(text).unwrap_err();
             assert_eq!(error.exit_code(), 2);
             assert!(error.to_string().contains(message), "{error}");

@@ -4,11 +4,29 @@ use std::fs;
 
 use super::support::Home;
 
-/// A small network in the folder `rtl`.
+/// A small network, up to the folder and what is hardened.
+const DENSE: [&str; 15] = [
+    "dense",
+    "--no-verify",
+    "--effort",
+    "fast",
+    "--layers",
+    "3,3,2",
+    "--bits",
+    "4",
+    "--input-format",
+    "s4.0",
+    "--events",
+    "16",
+    "--target",
+    "xcup",
+    "--out",
+];
+
+/// The network in the folder `rtl`.
 fn home() -> Home {
     let home = Home::new();
-    let size = ["--layers", "3,3,2", "--bits", "4", "--input-format", "s4.0", "--events", "16", "--target", "xcup"];
-    home.success(&[&["dense", "--no-verify", "--effort", "fast", "--out", "rtl"][..], &size].concat());
+    home.success(&[&DENSE[..], &["rtl"]].concat());
     home
 }
 
@@ -20,6 +38,16 @@ fn upsets_are_counted_ranked_and_drawn() {
     assert!(said.contains("exhaustive") && said.contains("| all "), "{said}");
     let worst = fs::read_to_string(home.path("worst.txt")).unwrap();
     assert!(worst.lines().count() == 3 && worst.lines().all(|name| name.ends_with(']')), "{worst}");
+    // what is ranked can be triplicated, and is masked then
+    home.success(&[&DENSE[..], &["hardened", "--tmr", "list:worst.txt"]].concat());
+    let hardened: serde_json::Value = serde_json::from_str(&home.success(&["faults", "hardened", "--json"])).unwrap();
+    let register = worst.lines().next().unwrap().rsplit_once('[').unwrap().0;
+    let copy = format!("{register}_tmr_a");
+    let names = |group: &str| -> Vec<&str> {
+        hardened[group].as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap()).collect()
+    };
+    assert!(names("registers").contains(&&*copy), "{hardened}");
+    assert!(!names("ranking").iter().any(|name| name.starts_with(register)), "{hardened}");
     assert!(fs::read_to_string(home.path("upsets.svg")).unwrap().contains("<rect"));
     // what is done is not done again, and another campaign does not go on from it
     assert_eq!(home.success(&["faults", "rtl", "--state", "a.state"]), said);
@@ -45,6 +73,7 @@ fn a_bound_that_does_not_hold_is_exit_code_1_and_bad_input_2() {
         (&["--campaign", "set"], 2, "give one with --netlist"),
         (&["--campaign", "triple"], 2, "a campaign is single"),
         (&["--campaign", "rate=0.1", "--heatmap", "x.svg"], 2, "--heatmap is of register bits"),
+        (&["--campaign", "stuck", "--ranking", "x"], 2, "--ranking takes another campaign"),
         (&["--detect", "alarm"], 2, "no output port `alarm`"),
         (&["--events", "1"], 2, "do not fill a pipeline"),
         (&["--cycles", "0..900"], 2, "faults strike in some of the cycles"),

@@ -91,7 +91,7 @@ pub struct Report {
     pub layers: Vec<Group>,
     /// By register or bus; none for nets.
     pub registers: Vec<Group>,
-    /// Bits with a fault that made an output wrong, the most harmful first.
+    /// Bits with a fault that made an output wrong, the most harmful first; none of `stuck`, which does not measure how much.
     pub ranking: Vec<Ranked>,
     #[serde(skip)]
     cells: Vec<(Place, Counts)>,
@@ -133,7 +133,7 @@ impl Report {
             harmful_transients: job.pulse.map(caught),
             layers: grouped(|place| &place.layer),
             registers: if job.campaign.strikes_nets() { Vec::new() } else { grouped(|place| place.split().0) },
-            ranking: ranking(&cells),
+            ranking: if job.campaign == Campaign::Stuck { Vec::new() } else { ranking(&cells) },
             total,
             cells,
         }
@@ -173,6 +173,7 @@ impl Report {
     /// The result for a person.
     pub fn text(&self) -> String {
         let mut table = Table::new(["layer", "faults", "masked", "latent", "detected", "silent", "mean error"]);
+        let columns = |name: &str, counts: &Counts| columns(name, counts, self.campaign != Campaign::Stuck);
         for group in &self.layers {
             table.row(columns(&group.name, &group.counts));
         }
@@ -209,9 +210,9 @@ impl Report {
     }
 }
 
-fn columns(name: &str, counts: &Counts) -> [String; 7] {
+fn columns(name: &str, counts: &Counts, is_measured: bool) -> [String; 7] {
     let Counts { injections, masked, latent, detected, silent, .. } = *counts;
-    let mean = format!("{:.3}", counts.mean_error());
+    let mean = if is_measured { format!("{:.3}", counts.mean_error()) } else { String::new() };
     let [injections, masked, latent, detected, silent] =
         [injections, masked, latent, detected, silent].map(|count| count.to_string());
     [name.to_owned(), injections, masked, latent, detected, silent, mean]

@@ -68,8 +68,8 @@ impl<'g> Injector<'g> {
     /// What comes of `strikes`, of which those of a lane belong to one fault; the verdicts of the first `lanes` lanes.
     ///
     /// Each strike lies in a cycle in which samples stream. The simulation goes on for `follow` cycles after the last
-    /// strike, or until nothing differs any more, or until the stimulus ends. With `first_error` it also ends when every lane was wrong once, and
-    /// then does not say how often or how much.
+    /// strike, or until nothing differs any more, or until the stimulus ends. With `first_error` it also ends when every
+    /// lane was wrong once; then verdicts say whether a lane was wrong, but neither how often nor how much.
     pub fn run(&mut self, strikes: &mut [Strike], lanes: usize, follow: u32, first_error: bool) -> Vec<Verdict> {
         strikes.sort_by_key(|strike| strike.cycle);
         self.verdicts.clear();
@@ -104,6 +104,12 @@ impl<'g> Injector<'g> {
             }
         }
         self.note_latent(&held);
+        if first_error {
+            self.verdicts.iter_mut().for_each(|verdict| {
+                verdict.wrong = verdict.wrong.min(1);
+                verdict.error = 0;
+            });
+        }
         self.forces.drain(..).for_each(|force| self.force_of[force.net as usize] = u32::MAX);
         std::mem::take(&mut self.verdicts)
     }
